@@ -1,0 +1,73 @@
+/* The applier: takes messages from the spool and keeps the destination equal to the source as of
+ * some source position.
+ *
+ * The laws that it keeps are in applier/LAWS at the head of each file: coalesce.c (laws 2, 3, 6,
+ * 8), plan.c (3, 4), write.c (5, 11), apply.c (1, 12), ddl.c (7), xa.c (10), nontransactional.c
+ * (9). applier_run blocks on its own thread. Called by agent/cli only.
+ */
+#ifndef APPLIER_APPLIER_H
+#define APPLIER_APPLIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/config.h"
+#include "schema/error.h"
+#include "schema/position.h"
+#include "schema/spool.h"
+
+enum applier_state {
+    APPLIER_STARTING,
+    APPLIER_SNAPSHOT,
+    APPLIER_CATCHING_UP,
+    APPLIER_STREAMING,
+    APPLIER_WAITING_DESTINATION,
+    APPLIER_STOPPED,
+    APPLIER_FAILED
+};
+
+struct applier_options {
+    const struct config *config;
+    struct spool *spool;
+    bool retry_forever;
+    bool dry_run;        /* plan and count, write nothing */
+    uint64_t limit_rows; /* end at the last whole transaction before it, 0 none */
+    bool no_lock;        /* skip GET_LOCK (incremental --no-lock) */
+    bool resnapshot;     /* drop checkpoint first */
+};
+
+struct applier_entity_counts {
+    char name[64];
+    uint64_t inserted, updated, deleted;
+};
+struct applier_status {
+    enum applier_state state;
+    struct ds_error error;
+    struct position applied;
+    uint64_t applied_time; /* commit time at the source of the last applied transaction, seconds */
+    uint64_t
+        oldest_unapplied; /* commit time of the oldest transaction read and not applied, 0 none */
+    uint64_t transactions, rows, rows_written, batches, conflicts, quarantined;
+    struct applier_entity_counts *entities;
+    size_t entity_count;
+    char **stale_tables;
+    size_t stale_count;
+    uint64_t snapshot_rows;
+    bool idle; /* everything in the spool is applied */
+};
+
+struct applier;
+int applier_new(struct applier **out, const struct applier_options *options, struct ds_error *err);
+/* Connects, takes the lock, reads the checkpoint, posts it to the spool, applies until stopped or
+ * until `stop` is reached. */
+int applier_run(struct applier *a, struct ds_error *err);
+/* End with success once everything up to `p` is applied; the agent tells where when it is done. Any
+ * thread. */
+int applier_stop_after(struct applier *a, const struct position *p);
+/* End now, after rolling back or committing what is open. Any thread. */
+void applier_stop(struct applier *a);
+void applier_status_get(struct applier *a, struct applier_status *out);
+void applier_status_free(struct applier_status *st);
+void applier_free(struct applier *a);
+
+#endif

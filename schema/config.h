@@ -1,0 +1,79 @@
+/* datasync.yaml: one typed table of settings (config.c) gives parsing, defaults, validation,
+ * documentation and printing.
+ *
+ * The structure is filled once by config_load, then read-only and shared by all threads. Strings
+ * are owned by it. Errors are DS_EUSAGE and name file, line and key.
+ */
+#ifndef SCHEMA_CONFIG_H
+#define SCHEMA_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "arena.h"
+#include "buf.h"
+#include "db.h"
+#include "error.h"
+
+enum config_mode { MODE_MIRROR, MODE_IMPORT };
+enum config_stock { STOCK_INCLUDE, STOCK_EXCLUDE, STOCK_ONLY };
+enum config_ddl { DDL_APPLY, DDL_IGNORE, DDL_STOP };
+enum config_triggers { TRIGGERS_REFUSE, TRIGGERS_ALLOW };
+enum config_conflict { CONFLICT_STOP, CONFLICT_QUARANTINE, CONFLICT_OVERWRITE };
+
+struct config_list {
+    char **items;
+    size_t count;
+};
+
+struct config_server {
+    char *host, *socket, *user, *password, *database, *prefix;
+    uint16_t port;
+    uint32_t server_id; /* source only, 0: chosen */
+    enum tls_mode tls_mode;
+    char *tls_ca, *tls_cert, *tls_key;
+};
+
+struct config {
+    char *path; /* file it came from, "" for none */
+    char *name; /* the stream's identity: [A-Za-z0-9_-]{1,48} */
+    struct config_server source, destination;
+    enum config_mode mode;
+    char *start;             /* snapshot | current | GTID set | FILE:POSITION */
+    char *state_dir;         /* resolved default */
+    char *state_database;    /* default "datasync" */
+    uint64_t spool_max_size; /* bytes */
+    bool spool_durable;
+    uint64_t batch_max_rows, batch_max_bytes;
+    uint32_t batch_max_age_ms;
+    struct config_list entities;
+    enum config_stock stock;
+    struct config_list tables_include, tables_exclude;
+    char *entities_dir; /* user's own entity files, "" none */
+    enum config_ddl ddl;
+    enum config_triggers triggers;
+    enum config_conflict on_conflict;
+    uint64_t max_event;
+    uint32_t connect_timeout; /* seconds, default 30 */
+    struct arena arena;       /* owns all strings */
+};
+
+/* Load `path` (NULL: ./datasync.yaml, then /etc/datasync/datasync.yaml; none of them: defaults and
+ * environment only). `overrides` are "key.path=value" strings from the command line, applied last.
+ * Then validates. */
+int config_load(struct config *out, const char *path, const char *const *overrides,
+                size_t override_count, struct ds_error *err);
+void config_free(struct config *c);
+/* Effective configuration as YAML; passwords as "********". With `comments`, the documentation of
+ * each key: this is the example file. */
+int config_print(const struct config *c, bool comments, struct buf *out);
+/* Reference of all keys, for man page and --help: troff or plain text. */
+int config_reference(bool troff, struct buf *out);
+/* The libraries' view of one side. role: "source" or "destination". */
+struct db_endpoint config_endpoint(const struct config *c, bool source);
+/* Fingerprint of the effective filter (entities, stock, tables, later masks and maps): 32 hex
+ * digits, and its readable form. */
+int config_filter_fingerprint(const struct config *c, char out[33], struct buf *readable);
+
+#endif

@@ -1,0 +1,106 @@
+/* The spool: messages on their way from agent to applier, in LMDB.
+ *
+ * A bounded cache of the source's binlog, in the folder state_dir/NAME.spool. One writer (the
+ * agent) and one consumer (the applier), in one process or in two; any number of
+ * read-only observers (`dump`, `status`). One environment per process: open it once and share the
+ * handle between threads; writer calls come from one thread, consumer calls from another one.
+ *
+ * Records are chunks of whole messages, up to 64 KiB each; a longer message is cut into several
+ * values and put together again by the reader. A chunk never spans a flush. Each LMDB commit stores
+ * with the chunks where the last whole transaction ends, so that a writer that died inside
+ * a transaction is cut back there. Commits are not synced unless `durable`; a spool
+ * written before the machine's last boot without `durable` is thrown away when it is opened for
+ * writing.
+ *
+ * Bounded: stored bytes stay under max_size; spool_flush waits (backpressure) until the
+ * consumer has trimmed enough. MDB_MAP_FULL and ENOSPC are backpressure, too. Dead readers are
+ * cleared at open, each second while waiting. Local file systems only.
+ */
+#ifndef SCHEMA_SPOOL_H
+#define SCHEMA_SPOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "error.h"
+#include "position.h"
+
+struct spool;
+
+struct spool_options {
+    const char *path;  /* folder; created with mode 0700 */
+    uint64_t max_size; /* bytes of messages */
+    bool durable;      /* sync each commit */
+    bool read_only;    /* observers: no lock taken, no recovery */
+};
+int spool_open(struct spool **out, const struct spool_options *options, struct ds_error *err);
+void spool_close(struct spool *s);
+
+/* What the applier has said, and what the store holds. */
+struct spool_state {
+    bool applier_known;           /* the applier has posted its checkpoint in this store */
+    bool applied_none;            /* … and there is none: a snapshot (or `start`) is wanted */
+    struct position applied;      /* its checkpoint */
+    bool tail_known;              /* the store has a base and a tail */
+    struct position base;         /* the first message follows this position */
+    struct position tail;         /* end of the last whole transaction */
+    uint64_t first_seq, next_seq; /* chunk numbers; first == next: empty */
+    uint64_t bytes;               /* stored */
+    uint64_t generation;          /* changes when the writer resets the store */
+    uint64_t request;             /* number of the newest request of the applier, 0 none */
+    uint64_t request_done;        /* newest request that the agent has finished */
+    char source_id[80];           /* server_uuid or server_id@host of the source that filled it */
+};
+int spool_state_get(struct spool *s, struct spool_state *out,
+                    struct ds_error *err); /* free with spool_state_free */
+void spool_state_free(struct spool_state *st);
+
+/* --- writer ------------------------------------------------------------ */
+/* Take the writer's lock (flock; DS_EBUSY), cut back to the last whole transaction. */
+int spool_writer_open(struct spool *s, struct ds_error *err);
+/* Throw everything away and start at `base` (NULL: unknown yet, a snapshot follows). */
+int spool_writer_reset(struct spool *s, const struct position *base, const char *source_id,
+                       struct ds_error *err);
+/* Add one whole message. Buffers; commits by itself every 4 MiB. May wait for room: then `waiting`
+ * (may be NULL) is called about every 100 ms with its argument, and returns non-zero to give up
+ * (DS_ESTOPPED). */
+int spool_put(struct spool *s, const void *message, size_t len, struct ds_error *err);
+/* All messages so far end a whole transaction at `p`. Does not commit. */
+int spool_mark(struct spool *s, const struct position *p, struct ds_error *err);
+/* Commit what is buffered, wake the consumer. Call when there is nothing more to read. */
+int spool_flush(struct spool *s, struct ds_error *err);
+void spool_on_wait(struct spool *s, int (*waiting)(void *arg), void *arg);
+size_t spool_unflushed(const struct spool *s); /* bytes buffered */
+
+/* --- consumer ---------------------------------------------------------- */
+/* Post the checkpoint (NULL: there is none) so that the agent knows where to start; start reading
+ * at the first chunk. Takes the consumer's lock (DS_EBUSY). */
+int spool_consumer_open(struct spool *s, const struct position *applied, struct ds_error *err);
+/* Copy the next chunk (whole messages) to `out` (cleared first). *seq: its number, for spool_trim.
+ * *at_end: nothing more was stored when it was read. DS_EAGAIN: nothing there. A generation change
+ * is reported once as DS_EPOSITION; reading then goes on at the new first chunk. */
+int spool_read(struct spool *s, struct buf *out, uint64_t *seq, bool *at_end, struct ds_error *err);
+/* Wait until there is more to read, at most timeout_ms; returns at once when something is there.
+ * Woken by the writer of the same process at once, of another process within 5 ms. */
+int spool_wait(struct spool *s, int timeout_ms);
+/* Go back to the first stored chunk (after a rollback that must be read again). */
+int spool_rewind(struct spool *s, struct ds_error *err);
+/* All chunks up to and with seq are applied; `applied` is the new checkpoint. */
+int spool_trim(struct spool *s, uint64_t seq, const struct position *applied, struct ds_error *err);
+/* Ask the agent for something: text is "refetch" (start again from the applied position) or "stale
+ * TABLE[,TABLE]". */
+int spool_request(struct spool *s, const char *text, struct ds_error *err);
+/* Wake a consumer blocked in spool_wait (stop). Any thread. */
+void spool_wake(struct spool *s);
+
+/* --- agent's side of requests ------------------------------------------ */
+/* The newest unfinished request, "" when none. */
+int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struct ds_error *err);
+int spool_request_finish(struct spool *s, uint64_t number, struct ds_error *err);
+
+/* --- observers --------------------------------------------------------- */
+/* Read chunk `*seq` or the first one after it; sets *seq to what was read. DS_EAGAIN at the end. */
+int spool_peek(struct spool *s, uint64_t *seq, struct buf *out, struct ds_error *err);
+
+#endif

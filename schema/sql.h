@@ -1,0 +1,100 @@
+/* Statements of the binlog: what kind, which tables, other database name.
+ *
+ * A tokenizer of MySQL and MariaDB SQL, not a parser: it knows comments (also executable ones,
+ * whose content counts), quoted identifiers and strings (with the statement's sql_mode:
+ * ANSI_QUOTES, NO_BACKSLASH_ESCAPES), and the heads of statements as far as replication needs them.
+ * Pure: text in, struct out. Works on any ASCII-compatible character set.
+ */
+#ifndef SCHEMA_SQL_H
+#define SCHEMA_SQL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "buf.h"
+#include "error.h"
+
+enum sql_kind {
+    SQL_UNKNOWN, /* cannot be told: stop */
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_SAVEPOINT,
+    SQL_ROLLBACK_TO,
+    SQL_RELEASE_SAVEPOINT,
+    SQL_XA_START,
+    SQL_XA_END,
+    SQL_XA_PREPARE,
+    SQL_XA_COMMIT,
+    SQL_XA_ROLLBACK,
+    SQL_CREATE_TABLE,
+    SQL_CREATE_TABLE_LIKE,
+    SQL_ALTER_TABLE,
+    SQL_DROP_TABLE,
+    SQL_RENAME_TABLE,
+    SQL_TRUNCATE,
+    SQL_CREATE_INDEX,
+    SQL_DROP_INDEX,
+    SQL_CREATE_VIEW,
+    SQL_ALTER_VIEW,
+    SQL_DROP_VIEW,
+    SQL_CREATE_TRIGGER,
+    SQL_DROP_TRIGGER,
+    SQL_CREATE_EVENT,
+    SQL_ALTER_EVENT,
+    SQL_DROP_EVENT,
+    SQL_CREATE_ROUTINE,
+    SQL_ALTER_ROUTINE,
+    SQL_DROP_ROUTINE, /* procedure, function, package */
+    SQL_CREATE_SEQUENCE,
+    SQL_ALTER_SEQUENCE,
+    SQL_DROP_SEQUENCE,
+    SQL_CREATE_DATABASE,
+    SQL_ALTER_DATABASE,
+    SQL_DROP_DATABASE,
+    SQL_TEMPORARY, /* CREATE/DROP/ALTER TEMPORARY …: nothing of ours */
+    SQL_ACCOUNT,   /* GRANT, REVOKE, users, roles, SET PASSWORD: not mirrored */
+    SQL_ADMIN, /* ANALYZE, OPTIMIZE, REPAIR, CHECK, FLUSH, INSTALL, tablespaces, servers … no table
+                  content */
+    SQL_SET,   /* SET … (SET DEFAULT ROLE …) nothing to do */
+    SQL_DML, /* INSERT, UPDATE, DELETE, REPLACE, LOAD DATA, CALL, DO, SELECT: statement format: stop
+              */
+    SQL_DUMMY, /* "# Dum…" and empty statements that servers send in place of an event */
+};
+
+struct sql_name {
+    struct slice database, name;
+}; /* unquoted; database len 0: the default one */
+struct sql_statement {
+    enum sql_kind kind;
+    bool if_exists, if_not_exists, or_replace;
+    bool as_select;          /* CREATE TABLE … SELECT */
+    bool exchange_partition; /* ALTER … EXCHANGE PARTITION: the other table is in names too */
+    bool alter_renames;      /* ALTER TABLE … RENAME [TO]: new name is last in names */
+    struct sql_name *names;  /* objects that the statement itself names as targets: tables of DROP,
+                                pairs old,new of RENAME,  table of CREATE/ALTER/INDEX/TRIGGER(the
+                                trigger first, then its table), LIKE source second */
+    size_t name_count;
+    struct slice savepoint; /* SAVEPOINT, ROLLBACK TO */
+    struct slice xid;       /* XA …: text behind the verb, up to the options */
+    bool one_phase;
+};
+/* Everything is allocated in `arena`. Never fails on content: what it cannot tell is SQL_UNKNOWN. 0
+ * or DS_ENOMEM. */
+int sql_classify(struct slice statement, uint64_t sql_mode, struct arena *arena,
+                 struct sql_statement *out);
+/* The statement with database `from` replaced by `to` wherever it qualifies a name (from.x,
+ * `from`.`x`), or is the subject of CREATE/ALTER/DROP DATABASE. Strings and comments stay. */
+int sql_rename_database(struct slice statement, uint64_t sql_mode, const char *from, const char *to,
+                        struct buf *out);
+/* The same statement with the statement's target table names replaced: for dry runs. maps[i]
+ * replaces names[i] of *st (NULL: keep). */
+int sql_replace_names(struct slice statement, uint64_t sql_mode, const struct sql_statement *st,
+                      const char *database, struct buf *out);
+/* Does the statement name any object of `database`, given its default database? */
+bool sql_concerns(const struct sql_statement *st, struct slice default_database,
+                  const char *database);
+
+#endif

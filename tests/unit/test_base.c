@@ -1,0 +1,69 @@
+/* error, buf, arena: the small pieces under everything. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "schema/arena.h"
+#include "schema/buf.h"
+#include "schema/error.h"
+
+static void errors_keep_one_line_and_first_place(void **state)
+{
+    (void)state;
+    struct ds_error err;
+    assert_int_equal(error_set(&err, DS_EFORMAT, "bad\nbyte %d", 7), DS_EFORMAT);
+    assert_string_equal(err.message, "bad byte 7");
+    error_at_table(&err, "shop", "t");
+    error_at_table(&err, "shop", "other");
+    char line[256];
+    assert_string_equal(error_format(&err, line, sizeof line), "bad byte 7 table=shop.t");
+    assert_string_equal(error_name(DS_ELIMIT), "DS_ELIMIT");
+    assert_string_equal(error_name(DS_OK), "DS_OK");
+}
+
+static void buf_grows_and_terminates(void **state)
+{
+    (void)state;
+    BUF_AUTO struct buf b = {0};
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(buf_printf(&b, "%d,", i), 0);
+    assert_int_equal(b.len, 3890);
+    assert_int_equal(strlen(buf_cstr(&b)), 3890);
+    assert_int_equal(buf_reserve(&b, SIZE_MAX), DS_ENOMEM);
+    assert_int_equal(b.len, 3890);
+}
+
+static void arena_reuses_blocks(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    for (int round = 0; round < 3; round++) {
+        for (int i = 1; i < 3000; i++) {
+            unsigned char *p = arena_alloc(&a, (size_t)i);
+            assert_non_null(p);
+            assert_int_equal((uintptr_t)p % 8, 0);
+            memset(p, i & 255, (size_t)i);
+        }
+        arena_reset(&a, 1 << 20);
+        assert_int_equal(a.used, 0);
+        assert_true(a.held <= 1 << 20);
+    }
+    assert_null(arena_alloc(&a, SIZE_MAX));
+    arena_free(&a);
+    assert_int_equal(a.held, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(errors_keep_one_line_and_first_place),
+        cmocka_unit_test(buf_grows_and_terminates),
+        cmocka_unit_test(arena_reuses_blocks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
