@@ -1,0 +1,59 @@
+/* datasync's own tables at the destination, in state_database: format 1.
+ *
+ * Created on first use, each with the comment "datasync format 1"; another format stops. Nothing
+ * else in the project names their columns, apart from ddl.c (datasync_ddl, datasync_objects),
+ * load.c (datasync_snapshot), xa.c and quarantine.c, which own the rows of theirs.
+ */
+#ifndef APPLIER_STATE_H
+#define APPLIER_STATE_H
+
+#include <mysql.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/buf.h"
+#include "schema/error.h"
+#include "schema/position.h"
+
+/* Create what is missing; check the format of what is there. */
+int state_ensure(MYSQL *db, const char *state_database, struct ds_error *err);
+/* Is there a checkpoint table at all (for status and check, which create nothing)? */
+int state_exists(MYSQL *db, const char *state_database, bool *exists, struct ds_error *err);
+/* Is `name` one of our tables? They are never mirrored nor dropped. */
+bool state_is_own_table(const char *name, size_t len);
+
+struct counters { /* since the stream began, kept with the checkpoint */
+    uint64_t transactions, rows, rows_written, batches, conflicts;
+};
+
+struct checkpoint {
+    bool found;
+    char *gtid_set; /* as text; "" none */
+    char *file;
+    uint64_t pos;
+    char *source_identity; /* of the source whose file and pos these are */
+    char filter[33];       /* fingerprint of the effective filter */
+    char *filter_text;     /* readable form */
+    uint64_t source_time;  /* commit time at the source of the last applied transaction, seconds */
+    uint64_t server_started; /* destination's start, seconds since 1970 (now - uptime), to notice
+                                its restarts */
+    bool dirty;     /* a run that writes tables which cannot roll back has not ended cleanly */
+    char *stale;    /* tables to be copied again: lines "TABLE" or "TABLE<TAB>POSITION", see
+                       nontransactional.h */
+    char *entities; /* lines "name inserted updated deleted" */
+    struct counters counters;
+};
+void checkpoint_free(struct checkpoint *cp);
+/* for_update: inside a transaction, locks the row. */
+int checkpoint_read(MYSQL *db, const char *state_database, const char *name, bool for_update,
+                    struct checkpoint *out, struct ds_error *err);
+int checkpoint_insert(MYSQL *db, const char *state_database, const char *name,
+                      const struct checkpoint *cp, struct ds_error *err);
+/* Writes everything; DS_EPOSITION unless exactly one row matched. */
+int checkpoint_update(MYSQL *db, const char *state_database, const char *name,
+                      const struct checkpoint *cp, struct ds_error *err);
+int checkpoint_delete(MYSQL *db, const char *state_database, const char *name,
+                      struct ds_error *err);
+int checkpoint_position(const struct checkpoint *cp, struct position *out, struct ds_error *err);
+
+#endif

@@ -1,0 +1,110 @@
+/* The destination's schema, as the applier needs it: columns by ordinal, keys, foreign keys both
+ * ways.
+ *
+ * Read from information_schema, whole at start, table by table after DDL. Belongs to the applier's
+ * thread. Pointers to tables stay valid until target_free: a table that is dropped or read again
+ * keeps its struct, its `version` grows.
+ */
+#ifndef APPLIER_TARGET_H
+#define APPLIER_TARGET_H
+
+#include <mysql.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/arena.h"
+#include "schema/db.h"
+#include "schema/error.h"
+#include "schema/message.h"
+
+enum target_class {
+    TARGET_INT, /* also BIT, YEAR, ENUM and SET: whole numbers in messages */
+    TARGET_FLOAT,
+    TARGET_DOUBLE,
+    TARGET_DECIMAL,
+    TARGET_TEMPORAL, /* DATE, TIME, DATETIME, TIMESTAMP: text */
+    TARGET_TEXT,     /* CHAR, VARCHAR, TEXT in a character set */
+    TARGET_BYTES,    /* BINARY, VARBINARY, BLOB, GEOMETRY, UUID, INET, VECTOR */
+    TARGET_JSON,     /* MySQL's JSON type */
+};
+
+struct target_column {
+    const char *name;
+    const char *type_text; /* COLUMN_TYPE, for messages: "int(10) unsigned" */
+    const char *charset;   /* "" for non-text */
+    enum target_class class;
+    uint8_t type;    /* column type number as TABLE_MAP has it */
+    uint8_t width;   /* TARGET_INT: bytes of the stored integer (1, 2, 3, 4, 8), 0 for
+                        BIT/ENUM/SET/YEAR */
+    uint8_t scale;   /* DECIMAL: digits behind the point */
+    uint32_t pad_to; /* BINARY(n), UUID, INET: full length in bytes, 0 for others */
+    bool is_unsigned, nullable, generated, auto_increment, on_update, invisible;
+    bool is_enum;
+    bool in_unique;     /* part of the primary or of any unique key */
+    bool in_fk;         /* part of a foreign key of this table */
+    bool in_self_fk;    /* part of a foreign key to this table itself */
+    bool in_referenced; /* part of a key that some foreign key refers to */
+};
+
+struct target_key {
+    const char *name;
+    uint32_t *columns; /* ordinals */
+    uint32_t count;
+    bool primary, unique, has_nullable, has_prefix;
+};
+
+enum fk_rule { FK_RESTRICT, FK_CASCADE, FK_SET_NULL };
+
+struct target_table;
+struct target_fk {
+    const char *name;
+    struct target_table *child, *parent; /* parent NULL: in another database */
+    uint32_t *columns, *parent_columns;  /* ordinals */
+    uint32_t count;
+    enum fk_rule on_delete, on_update;
+};
+
+struct target_table {
+    const char *name;
+    const char *engine;
+    bool exists, transactional, memory, sequence, versioned, view;
+    uint32_t column_count;
+    struct target_column *columns;
+    struct target_key *keys;
+    uint32_t key_count;
+    const struct target_key *row_key; /* primary, else a unique one without NULLs, else NULL */
+    struct target_fk *fks;            /* of this table to parents */
+    uint32_t fk_count;
+    struct target_fk **referrers; /* foreign keys that point here */
+    uint32_t referrer_count;
+    bool delete_fence; /* some referrer cascades or sets NULL on delete */
+    bool update_fence; /* … when a referenced key changes */
+    bool self_referencing;
+    int32_t auto_increment; /* ordinal or -1 */
+    struct target_table **
+        reach; /* tables that its cascades can touch, transitively, and those that refer to these */
+    uint32_t reach_count;
+    bool reaches_itself;
+    uint64_t version; /* grows each time it is read */
+    uint32_t index;   /* dense number, for per-batch arrays */
+    void *user;       /* the batch's state of this table */
+    struct arena arena;
+    struct target_table *next;
+};
+
+struct target;
+int target_new(struct target **out, MYSQL *db, const char *database, struct ds_error *err);
+void target_free(struct target *t);
+/* Read all tables again, or only `names`. Also recomputes fences. */
+int target_load(struct target *t, MYSQL *db, struct ds_error *err);
+int target_reload(struct target *t, MYSQL *db, const char *const *names, size_t count,
+                  struct ds_error *err);
+struct target_table *target_find(const struct target *t, const char *name, size_t len);
+uint32_t target_count(const struct target *t); /* highest index + 1 */
+struct target_table *target_at(const struct target *t, uint32_t index);
+/* Does the source's table fit ours in number and types of columns? DS_ESCHEMA with the difference
+ * and the remedy. */
+int target_match(const struct target_table *table, const struct msg_table *source,
+                 struct ds_error *err);
+
+#endif
