@@ -58,8 +58,9 @@ enum fk_rule { FK_RESTRICT, FK_CASCADE, FK_SET_NULL };
 struct target_table;
 struct target_fk {
     const char *name;
-    struct target_table *child, *parent; /* parent NULL: in another database */
-    uint32_t *columns, *parent_columns;  /* ordinals */
+    struct target_table *child, *parent; /* parent NULL: in another database, or not there */
+    const char *parent_name, **parent_column_names;
+    uint32_t *columns, *parent_columns; /* ordinals */
     uint32_t count;
     enum fk_rule on_delete, on_update;
 };

@@ -1,0 +1,343 @@
+#include "applier/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/db.h"
+
+#define FORMAT_COMMENT "datasync format 1"
+
+/* Every column that a later feature needs is there from the first version on, so that none of them
+ * needs a migration: one checkpoint per entity, origins in the registry, chunks in the snapshot. */
+static const struct {
+    const char *name, *columns;
+} tables[] = {
+    {"datasync_checkpoint",
+     "name VARCHAR(64) NOT NULL,"
+     "entity VARCHAR(64) NOT NULL DEFAULT '',"
+     "gtid_set MEDIUMTEXT NOT NULL,"
+     "file VARCHAR(512) NOT NULL,"
+     "pos BIGINT UNSIGNED NOT NULL,"
+     "source_identity VARCHAR(255) NOT NULL,"
+     "filter CHAR(32) NOT NULL,"
+     "filter_text MEDIUMTEXT NOT NULL,"
+     "source_time BIGINT UNSIGNED NOT NULL,"
+     "server_started BIGINT UNSIGNED NOT NULL,"
+     "dirty TINYINT UNSIGNED NOT NULL,"
+     "stale MEDIUMTEXT NOT NULL,"
+     "transactions BIGINT UNSIGNED NOT NULL,"
+     "row_events BIGINT UNSIGNED NOT NULL,"
+     "rows_written BIGINT UNSIGNED NOT NULL,"
+     "batches BIGINT UNSIGNED NOT NULL,"
+     "conflicts BIGINT UNSIGNED NOT NULL,"
+     "entities MEDIUMTEXT NOT NULL,"
+     "updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,"
+     "PRIMARY KEY (name, entity)"},
+    {"datasync_ddl", "id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,"
+                     "name VARCHAR(64) NOT NULL,"
+                     "position VARCHAR(700) NOT NULL,"
+                     "statement LONGBLOB NOT NULL,"
+                     "session LONGBLOB NOT NULL,"
+                     "tables_before LONGBLOB NOT NULL,"
+                     "state VARCHAR(16) NOT NULL,"
+                     "created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+                     "PRIMARY KEY (id), KEY (name, state)"},
+    {"datasync_objects", "id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,"
+                         "name VARCHAR(64) NOT NULL,"
+                         "kind VARCHAR(16) NOT NULL,"
+                         "object VARCHAR(64) NOT NULL,"
+                         "object_table VARCHAR(64) NOT NULL DEFAULT '',"
+                         "statement LONGBLOB NOT NULL,"
+                         "session LONGBLOB NOT NULL,"
+                         "position VARCHAR(700) NOT NULL,"
+                         "recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+                         "PRIMARY KEY (id), UNIQUE KEY (name, kind, object)"},
+    {"datasync_xa", "name VARCHAR(64) NOT NULL,"
+                    "xid VARBINARY(400) NOT NULL,"
+                    "part INT UNSIGNED NOT NULL,"
+                    "position VARCHAR(700) NOT NULL,"
+                    "messages LONGBLOB NOT NULL,"
+                    "created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+                    "PRIMARY KEY (name, xid, part)"},
+    {"datasync_quarantine", "id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,"
+                            "name VARCHAR(64) NOT NULL,"
+                            "held_by BIGINT UNSIGNED NULL,"
+                            "entity VARCHAR(64) NOT NULL,"
+                            "entity_key VARBINARY(512) NOT NULL,"
+                            "table_name VARCHAR(64) NOT NULL,"
+                            "row_key VARBINARY(3000) NOT NULL,"
+                            "row_key_text VARCHAR(512) NOT NULL,"
+                            "operation VARCHAR(8) NOT NULL,"
+                            "messages LONGBLOB NOT NULL,"
+                            "reason_code INT UNSIGNED NOT NULL,"
+                            "reason TEXT NOT NULL,"
+                            "position VARCHAR(700) NOT NULL,"
+                            "source_time BIGINT UNSIGNED NOT NULL,"
+                            "created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+                            "PRIMARY KEY (id), KEY (name, table_name), KEY (held_by)"},
+    {"datasync_outbox", "id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,"
+                        "name VARCHAR(64) NOT NULL,"
+                        "idempotency_key VARCHAR(255) NOT NULL,"
+                        "hook VARCHAR(64) NOT NULL,"
+                        "payload LONGBLOB NOT NULL,"
+                        "attempts INT UNSIGNED NOT NULL DEFAULT 0,"
+                        "next_attempt TIMESTAMP NULL,"
+                        "created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+                        "PRIMARY KEY (id), UNIQUE KEY (name, idempotency_key), KEY (next_attempt)"},
+    {"datasync_snapshot",
+     "name VARCHAR(64) NOT NULL,"
+     "table_name VARCHAR(64) NOT NULL,"
+     "state VARCHAR(16) NOT NULL,"
+     "position VARCHAR(700) NOT NULL,"
+     "low VARBINARY(3000) NULL,"
+     "high VARBINARY(3000) NULL,"
+     "row_count BIGINT UNSIGNED NOT NULL DEFAULT 0,"
+     "updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,"
+     "PRIMARY KEY (name, table_name)"},
+    {"datasync_entity_registry",
+     "source_system VARCHAR(64) NOT NULL,"
+     "entity_type VARCHAR(64) NOT NULL,"
+     "source_id VARCHAR(191) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,"
+     "target_id BIGINT UNSIGNED NOT NULL,"
+     "origin VARCHAR(8) NOT NULL,"
+     "external_ref VARCHAR(255) NULL,"
+     "synced_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+     "UNIQUE KEY (source_system, entity_type, source_id), KEY (entity_type, target_id)"},
+};
+enum { TABLE_COUNT = sizeof tables / sizeof *tables };
+
+bool state_is_own_table(const char *name, size_t len)
+{
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (strlen(tables[i].name) == len && memcmp(tables[i].name, name, len) == 0)
+            return true;
+    return false;
+}
+
+static int check_format(MYSQL *db, const char *state_database, bool *complete, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0};
+    if (sql_string(&name, state_database, strlen(state_database)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    MYSQL_RES *res = db_select(db, err,
+                               "SELECT TABLE_NAME, TABLE_COMMENT FROM information_schema.TABLES "
+                               "WHERE TABLE_SCHEMA = %s AND TABLE_NAME LIKE 'datasync\\_%%'",
+                               buf_cstr(&name));
+    if (!res)
+        return err->code;
+    int rc = 0, found = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        if (!state_is_own_table(row[0], strlen(row[0])))
+            continue;
+        found++;
+        if (strcmp(row[1], FORMAT_COMMENT) != 0)
+            rc = error_set(
+                err, DS_EUNSUPPORTED,
+                "table %s.%s is not of the format that this version writes (its comment is "
+                "\"%s\", expected \"" FORMAT_COMMENT
+                "\"): use the version of datasync that created it, or another state_database",
+                state_database, row[0], row[1]);
+    }
+    mysql_free_result(res);
+    *complete = found == TABLE_COUNT;
+    return rc;
+}
+
+int state_ensure(MYSQL *db, const char *state_database, struct ds_error *err)
+{
+    bool complete;
+    int rc = check_format(db, state_database, &complete, err);
+    if (rc || complete)
+        return rc;
+    BUF_AUTO struct buf name = {0};
+    if (sql_identifier(&name, state_database))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    bool have = false;
+    BUF_AUTO struct buf value = {0}, literal = {0};
+    if (sql_string(&literal, state_database, strlen(state_database)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    rc = db_scalar(db, &value, &have, err,
+                   "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s",
+                   buf_cstr(&literal));
+    if (rc == 0 && !have)
+        rc = db_exec(db, err, "CREATE DATABASE IF NOT EXISTS %s DEFAULT CHARACTER SET utf8mb4",
+                     buf_cstr(&name));
+    for (int i = 0; i < TABLE_COUNT && rc == 0; i++)
+        rc = db_exec(
+            db, err,
+            "CREATE TABLE IF NOT EXISTS %s.%s (%s) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 "
+            "COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC COMMENT='" FORMAT_COMMENT "'",
+            buf_cstr(&name), tables[i].name, tables[i].columns);
+    return rc;
+}
+
+int state_exists(MYSQL *db, const char *state_database, bool *exists, struct ds_error *err)
+{
+    BUF_AUTO struct buf literal = {0}, value = {0};
+    if (sql_string(&literal, state_database, strlen(state_database)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    return db_scalar(
+        db, &value, exists, err,
+        "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME "
+        "= 'datasync_checkpoint'",
+        buf_cstr(&literal));
+}
+
+void checkpoint_free(struct checkpoint *cp)
+{
+    free(cp->gtid_set);
+    free(cp->file);
+    free(cp->source_identity);
+    free(cp->filter_text);
+    free(cp->stale);
+    free(cp->entities);
+    memset(cp, 0, sizeof *cp);
+}
+
+static char *text_or_empty(const char *text)
+{
+    return strdup(text ? text : "");
+}
+
+int checkpoint_read(MYSQL *db, const char *state_database, const char *name, bool for_update,
+                    struct checkpoint *out, struct ds_error *err)
+{
+    memset(out, 0, sizeof *out);
+    BUF_AUTO struct buf table = {0}, key = {0};
+    if (sql_table(&table, state_database, "datasync_checkpoint") ||
+        sql_string(&key, name, strlen(name)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    MYSQL_RES *res = db_select(
+        db, err,
+        "SELECT gtid_set, file, pos, source_identity, filter, filter_text, source_time, "
+        "server_started, dirty, stale, transactions, row_events, rows_written, batches, conflicts, "
+        "entities FROM %s WHERE name = %s AND entity = ''%s",
+        buf_cstr(&table), buf_cstr(&key), for_update ? " FOR UPDATE" : "");
+    if (!res)
+        return err->code;
+    MYSQL_ROW row = mysql_fetch_row(res);
+    int rc = 0;
+    if (row) {
+        out->found = true;
+        out->gtid_set = text_or_empty(row[0]);
+        out->file = text_or_empty(row[1]);
+        out->pos = strtoull(row[2], NULL, 10);
+        out->source_identity = text_or_empty(row[3]);
+        snprintf(out->filter, sizeof out->filter, "%s", row[4]);
+        out->filter_text = text_or_empty(row[5]);
+        out->source_time = strtoull(row[6], NULL, 10);
+        out->server_started = strtoull(row[7], NULL, 10);
+        out->dirty = row[8][0] != '0';
+        out->stale = text_or_empty(row[9]);
+        out->counters.transactions = strtoull(row[10], NULL, 10);
+        out->counters.rows = strtoull(row[11], NULL, 10);
+        out->counters.rows_written = strtoull(row[12], NULL, 10);
+        out->counters.batches = strtoull(row[13], NULL, 10);
+        out->counters.conflicts = strtoull(row[14], NULL, 10);
+        out->entities = text_or_empty(row[15]);
+        if (!out->gtid_set || !out->file || !out->source_identity || !out->filter_text ||
+            !out->stale || !out->entities)
+            rc = error_set(err, DS_ENOMEM, "out of memory");
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
+/* The assignments of every column but the key, for INSERT … SET and UPDATE … SET alike. */
+static int write_assignments(struct buf *sql, const struct checkpoint *cp)
+{
+    const struct {
+        const char *column, *value;
+    } texts[] = {
+        {"gtid_set", cp->gtid_set},
+        {"file", cp->file},
+        {"source_identity", cp->source_identity},
+        {"filter", cp->filter},
+        {"stale", cp->stale},
+        {"entities", cp->entities},
+        {"filter_text", cp->filter_text},
+    };
+    int rc = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *value = texts[i].value ? texts[i].value : "";
+        rc |= buf_printf(sql, "%s = ", texts[i].column);
+        rc |= sql_string(sql, value, strlen(value));
+        rc |= buf_puts(sql, ", ");
+    }
+    rc |= buf_printf(
+        sql,
+        "pos = %lu, source_time = %lu, server_started = %lu, dirty = %d, transactions = "
+        "%lu, row_events = %lu, rows_written = %lu, batches = %lu, conflicts = %lu",
+        cp->pos, cp->source_time, cp->server_started, cp->dirty, cp->counters.transactions,
+        cp->counters.rows, cp->counters.rows_written, cp->counters.batches, cp->counters.conflicts);
+    return rc;
+}
+
+int checkpoint_insert(MYSQL *db, const char *state_database, const char *name,
+                      const struct checkpoint *cp, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_puts(&sql, "INSERT INTO ");
+    rc |= sql_table(&sql, state_database, "datasync_checkpoint");
+    rc |= buf_puts(&sql, " SET name = ");
+    rc |= sql_string(&sql, name, strlen(name));
+    rc |= buf_puts(&sql, ", ");
+    rc |= write_assignments(&sql, cp);
+    if (rc)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    return db_exec_len(db, (const char *)sql.data, sql.len, err);
+}
+
+int checkpoint_update(MYSQL *db, const char *state_database, const char *name,
+                      const struct checkpoint *cp, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_puts(&sql, "UPDATE ");
+    rc |= sql_table(&sql, state_database, "datasync_checkpoint");
+    rc |= buf_puts(&sql, " SET ");
+    rc |= write_assignments(&sql, cp);
+    rc |= buf_puts(&sql, " WHERE entity = '' AND name = ");
+    rc |= sql_string(&sql, name, strlen(name));
+    if (rc)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
+    if (rc)
+        return rc;
+    if (mysql_affected_rows(db) != 1)
+        return error_set(err, DS_EPOSITION,
+                         "the checkpoint of stream %s is gone from %s: somebody deleted it while "
+                         "datasync was running; start again with --resnapshot",
+                         name, state_database);
+    return 0;
+}
+
+int checkpoint_delete(MYSQL *db, const char *state_database, const char *name, struct ds_error *err)
+{
+    static const char *const of_stream[] = {"datasync_checkpoint", "datasync_ddl",
+                                            "datasync_xa",         "datasync_quarantine",
+                                            "datasync_snapshot",   "datasync_objects"};
+    int rc = db_exec(db, err, "START TRANSACTION");
+    for (size_t i = 0; i < sizeof of_stream / sizeof *of_stream && rc == 0; i++) {
+        BUF_AUTO struct buf sql = {0};
+        rc = buf_puts(&sql, "DELETE FROM ");
+        rc |= sql_table(&sql, state_database, of_stream[i]);
+        rc |= buf_puts(&sql, " WHERE name = ");
+        rc |= sql_string(&sql, name, strlen(name));
+        if (rc)
+            return error_set(err, DS_ENOMEM, "out of memory");
+        rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
+    }
+    return rc ? rc : db_exec(db, err, "COMMIT");
+}
+
+int checkpoint_position(const struct checkpoint *cp, struct position *out, struct ds_error *err)
+{
+    memset(out, 0, sizeof *out);
+    int rc = gtid_set_parse(&out->gtid, cp->gtid_set ? cp->gtid_set : "", err);
+    if (rc)
+        return rc;
+    snprintf(out->file.file, sizeof out->file.file, "%s", cp->file ? cp->file : "");
+    out->file.pos = cp->pos;
+    return 0;
+}

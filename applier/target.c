@@ -1,0 +1,644 @@
+#include "applier/target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <xxhash.h>
+
+struct target {
+    char *database;
+    struct target_table **buckets;
+    uint32_t bucket_count; /* power of two */
+    struct target_table **by_index;
+    uint32_t count, cap;
+};
+
+int target_new(struct target **out, MYSQL *db, const char *database, struct ds_error *err)
+{
+    struct target *t = calloc(1, sizeof *t);
+    if (!t)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    t->bucket_count = 1024;
+    t->buckets = calloc(t->bucket_count, sizeof *t->buckets);
+    t->database = strdup(database);
+    int rc = t->buckets && t->database ? target_load(t, db, err)
+                                       : error_set(err, DS_ENOMEM, "out of memory");
+    if (rc) {
+        target_free(t);
+        return rc;
+    }
+    *out = t;
+    return 0;
+}
+
+void target_free(struct target *t)
+{
+    if (!t)
+        return;
+    for (uint32_t i = 0; i < t->count; i++) {
+        free(t->by_index[i]->referrers);
+        free(t->by_index[i]->reach);
+        arena_free(&t->by_index[i]->arena);
+        free(t->by_index[i]);
+    }
+    free(t->by_index);
+    free(t->buckets);
+    free(t->database);
+    free(t);
+}
+
+static uint32_t bucket_of(const struct target *t, const char *name, size_t len)
+{
+    return (uint32_t)XXH3_64bits(name, len) & (t->bucket_count - 1);
+}
+
+static struct target_table *find_any(const struct target *t, const char *name, size_t len)
+{
+    for (struct target_table *x = t->buckets[bucket_of(t, name, len)]; x; x = x->next)
+        if (strlen(x->name) == len && memcmp(x->name, name, len) == 0)
+            return x;
+    return NULL;
+}
+
+struct target_table *target_find(const struct target *t, const char *name, size_t len)
+{
+    struct target_table *x = find_any(t, name, len);
+    return x && x->exists ? x : NULL;
+}
+
+uint32_t target_count(const struct target *t)
+{
+    return t->count;
+}
+
+struct target_table *target_at(const struct target *t, uint32_t index)
+{
+    return t->by_index[index];
+}
+
+/* The struct of `name`, emptied to be read again, or a new one. The name lives in the arena. */
+static struct target_table *table_slot(struct target *t, const char *name)
+{
+    struct target_table *x = find_any(t, name, strlen(name));
+    if (x) {
+        struct target_table keep = *x;
+        char copy[300];
+        snprintf(copy, sizeof copy, "%s", name);
+        arena_reset(&keep.arena, 0);
+        free(x->referrers);
+        free(x->reach);
+        memset(x, 0, sizeof *x);
+        x->arena = keep.arena;
+        x->next = keep.next;
+        x->index = keep.index;
+        x->version = keep.version + 1;
+        x->name = arena_strdup(&x->arena, copy);
+        x->auto_increment = -1;
+        return x->name ? x : NULL;
+    }
+    if (t->count == t->cap) {
+        uint32_t cap = t->cap ? t->cap * 2 : 512;
+        struct target_table **grown = realloc(t->by_index, cap * sizeof *grown);
+        if (!grown)
+            return NULL;
+        t->by_index = grown;
+        t->cap = cap;
+    }
+    x = calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->name = arena_strdup(&x->arena, name);
+    x->auto_increment = -1;
+    x->version = 1;
+    x->index = t->count;
+    t->by_index[t->count++] = x;
+    uint32_t b = bucket_of(t, name, strlen(name));
+    x->next = t->buckets[b];
+    t->buckets[b] = x;
+    return x;
+}
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcasecmp(word, *list) == 0)
+            return true;
+    return false;
+}
+
+static const struct {
+    const char *name;
+    uint8_t type, width;
+    enum target_class class;
+} type_table[] = {
+    {"tinyint", 1, 1, TARGET_INT},
+    {"smallint", 2, 2, TARGET_INT},
+    {"mediumint", 9, 3, TARGET_INT},
+    {"int", 3, 4, TARGET_INT},
+    {"bigint", 8, 8, TARGET_INT},
+    {"float", 4, 0, TARGET_FLOAT},
+    {"double", 5, 0, TARGET_DOUBLE},
+    {"decimal", 246, 0, TARGET_DECIMAL},
+    {"bit", 16, 0, TARGET_INT},
+    {"year", 13, 0, TARGET_INT},
+    {"date", 10, 0, TARGET_TEMPORAL},
+    {"time", 19, 0, TARGET_TEMPORAL},
+    {"datetime", 18, 0, TARGET_TEMPORAL},
+    {"timestamp", 17, 0, TARGET_TEMPORAL},
+    {"char", 254, 0, TARGET_TEXT},
+    {"varchar", 15, 0, TARGET_TEXT},
+    {"tinytext", 252, 0, TARGET_TEXT},
+    {"text", 252, 0, TARGET_TEXT},
+    {"mediumtext", 252, 0, TARGET_TEXT},
+    {"longtext", 252, 0, TARGET_TEXT},
+    {"binary", 254, 0, TARGET_BYTES},
+    {"varbinary", 15, 0, TARGET_BYTES},
+    {"tinyblob", 252, 0, TARGET_BYTES},
+    {"blob", 252, 0, TARGET_BYTES},
+    {"mediumblob", 252, 0, TARGET_BYTES},
+    {"longblob", 252, 0, TARGET_BYTES},
+    {"uuid", 254, 0, TARGET_BYTES},
+    {"inet6", 254, 0, TARGET_BYTES},
+    {"inet4", 254, 0, TARGET_BYTES},
+    {"enum", 247, 0, TARGET_INT},
+    {"set", 248, 0, TARGET_INT},
+    {"json", 245, 0, TARGET_JSON},
+    {"geometry", 255, 0, TARGET_BYTES},
+    {"point", 255, 0, TARGET_BYTES},
+    {"linestring", 255, 0, TARGET_BYTES},
+    {"polygon", 255, 0, TARGET_BYTES},
+    {"multipoint", 255, 0, TARGET_BYTES},
+    {"multilinestring", 255, 0, TARGET_BYTES},
+    {"multipolygon", 255, 0, TARGET_BYTES},
+    {"geometrycollection", 255, 0, TARGET_BYTES},
+    {"geomcollection", 255, 0, TARGET_BYTES},
+    {"vector", 242, 0, TARGET_BYTES},
+};
+
+/* COLUMN rows: name, ordinal, data type, column type, charset, octet length, nullable, extra,
+ * generation expression, scale */
+static int add_column(struct target_table *x, struct target_column *c, MYSQL_ROW row,
+                      struct ds_error *err)
+{
+    memset(c, 0, sizeof *c);
+    c->name = arena_strdup(&x->arena, row[1]);
+    c->type_text = arena_strdup(&x->arena, row[4]);
+    c->charset = arena_strdup(&x->arena, row[5] ? row[5] : "");
+    if (!c->name || !c->type_text || !c->charset)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    size_t i = 0, n = sizeof type_table / sizeof *type_table;
+    while (i < n && strcasecmp(type_table[i].name, row[3]) != 0)
+        i++;
+    if (i == n)
+        return error_set(err, DS_EUNSUPPORTED,
+                         "column %s of table %s has the type %s, which this version does not know",
+                         row[1], x->name, row[4]);
+    c->type = type_table[i].type;
+    c->width = type_table[i].width;
+    c->class = type_table[i].class;
+    const char *extra = row[8] ? row[8] : "";
+    c->is_unsigned = strstr(row[4], "unsigned") != NULL;
+    c->is_enum = c->type == 247;
+    c->nullable = strcmp(row[7], "YES") == 0;
+    c->auto_increment = strcasestr(extra, "auto_increment") != NULL;
+    c->on_update = strcasestr(extra, "on update") != NULL;
+    c->invisible = strcasestr(extra, "invisible") != NULL;
+    c->generated = (row[9] && *row[9]) || strcasestr(extra, "GENERATED") != NULL;
+    if (strcasestr(extra, "DEFAULT_GENERATED") && !(row[9] && *row[9]))
+        c->generated = false; /* MySQL: an expression default, not a generated column */
+    uint32_t octets = row[6] ? (uint32_t)strtoul(row[6], NULL, 10) : 0;
+    if (strcasecmp(row[3], "binary") == 0)
+        c->pad_to = octets;
+    else if (strcasecmp(row[3], "uuid") == 0 || strcasecmp(row[3], "inet6") == 0)
+        c->pad_to = 16;
+    else if (strcasecmp(row[3], "inet4") == 0)
+        c->pad_to = 4;
+    c->scale = row[10] ? (uint8_t)strtoul(row[10], NULL, 10) : 0;
+    return 0;
+}
+
+static int load_tables(struct target *t, MYSQL *db, const char *filter, struct ds_error *err)
+{
+    static const char *const plain_engines[] = {"InnoDB", "ROCKSDB", "TokuDB", NULL};
+    MYSQL_RES *res =
+        db_select(db, err,
+                  "SELECT TABLE_NAME, ENGINE, TABLE_TYPE FROM information_schema.TABLES "
+                  "WHERE TABLE_SCHEMA = DATABASE()%s",
+                  filter);
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        struct target_table *x = table_slot(t, row[0]);
+        if (!x) {
+            rc = error_set(err, DS_ENOMEM, "out of memory");
+            break;
+        }
+        x->exists = true;
+        x->view = strstr(row[2], "VIEW") != NULL;
+        x->engine = arena_strdup(&x->arena, row[1] ? row[1] : "");
+        x->transactional = row[1] && is_one_of(row[1], plain_engines);
+        x->memory = row[1] && strcasecmp(row[1], "MEMORY") == 0;
+        x->sequence = strcmp(row[2], "SEQUENCE") == 0;
+        x->versioned = strcmp(row[2], "SYSTEM VERSIONED") == 0;
+        if (!x->engine)
+            rc = error_set(err, DS_ENOMEM, "out of memory");
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
+/* Result rows come ordered by table; columns of one table are collected, then copied in one piece.
+ */
+static int load_columns(struct target *t, MYSQL *db, const char *filter, struct ds_error *err)
+{
+    MYSQL_RES *res = db_select(
+        db, err,
+        "SELECT TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, DATA_TYPE, COLUMN_TYPE, "
+        "CHARACTER_SET_NAME, CHARACTER_OCTET_LENGTH, IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, "
+        "NUMERIC_SCALE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()%s "
+        "ORDER BY TABLE_NAME, ORDINAL_POSITION",
+        filter);
+    if (!res)
+        return err->code;
+    struct target_column *columns = malloc(MESSAGE_MAX_COLUMNS * sizeof *columns);
+    int rc = columns ? 0 : error_set(err, DS_ENOMEM, "out of memory");
+    struct target_table *x = NULL;
+    for (;;) {
+        MYSQL_ROW row = rc == 0 ? mysql_fetch_row(res) : NULL;
+        if (x && (!row || strcmp(row[0], x->name) != 0)) {
+            x->columns = arena_copy(&x->arena, columns, x->column_count * sizeof *columns);
+            if (!x->columns)
+                rc = error_set(err, DS_ENOMEM, "out of memory");
+            x = NULL;
+        }
+        if (!row || rc)
+            break;
+        if (!x)
+            x = find_any(t, row[0], strlen(row[0]));
+        if (!x || x->view) { /* created since the list of tables was read; its DDL will come */
+            x = NULL;
+            continue;
+        }
+        if (x->column_count == MESSAGE_MAX_COLUMNS)
+            break;
+        rc = add_column(x, &columns[x->column_count], row, err);
+        if (rc == 0 && columns[x->column_count].auto_increment)
+            x->auto_increment = (int32_t)x->column_count;
+        x->column_count++;
+    }
+    free(columns);
+    mysql_free_result(res);
+    return rc;
+}
+
+static int column_ordinal(const struct target_table *x, const char *name)
+{
+    for (uint32_t i = 0; i < x->column_count; i++)
+        if (strcasecmp(x->columns[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int grow_key(struct target_table *x, const char *name, bool unique)
+{
+    struct target_key *keys = arena_alloc(&x->arena, (x->key_count + 1) * sizeof *keys);
+    if (!keys)
+        return DS_ENOMEM;
+    if (x->key_count)
+        memcpy(keys, x->keys, x->key_count * sizeof *keys);
+    struct target_key *k = &keys[x->key_count];
+    memset(k, 0, sizeof *k);
+    k->name = arena_strdup(&x->arena, name);
+    k->columns = arena_alloc(&x->arena, 64 * sizeof *k->columns);
+    k->unique = unique;
+    k->primary = strcmp(name, "PRIMARY") == 0;
+    x->keys = keys;
+    x->key_count++;
+    return k->name && k->columns ? 0 : DS_ENOMEM;
+}
+
+static int load_keys(struct target *t, MYSQL *db, const char *filter, struct ds_error *err)
+{
+    MYSQL_RES *res = db_select(
+        db, err,
+        "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NON_UNIQUE FROM "
+        "information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()%s AND NON_UNIQUE = 0 "
+        "ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
+        filter);
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        struct target_table *x = target_find(t, row[0], strlen(row[0]));
+        int c = x && row[2] ? column_ordinal(x, row[2]) : -1;
+        if (!x || c < 0)
+            continue; /* a functional key part: MySQL's hidden column, asked about by law 5 only */
+        struct target_key *k = x->key_count ? &x->keys[x->key_count - 1] : NULL;
+        if (!k || strcmp(k->name, row[1]) != 0) {
+            rc = grow_key(x, row[1], true);
+            k = &x->keys[x->key_count - 1];
+        }
+        if (rc == 0 && k->count < 64) {
+            k->columns[k->count++] = (uint32_t)c;
+            k->has_nullable |= x->columns[c].nullable;
+            k->has_prefix |= row[3] != NULL;
+            x->columns[c].in_unique = true;
+        }
+    }
+    mysql_free_result(res);
+    return rc ? error_set(err, rc, "out of memory") : 0;
+}
+
+/* The key by which rows are found: the primary key, else the first unique key without NULLs and
+ * without prefixes. */
+static void choose_row_key(struct target_table *x)
+{
+    x->row_key = NULL;
+    for (uint32_t i = 0; i < x->key_count; i++) {
+        const struct target_key *k = &x->keys[i];
+        if (k->primary) {
+            x->row_key = k;
+            return;
+        }
+        if (!x->row_key && !k->has_nullable && !k->has_prefix)
+            x->row_key = k;
+    }
+}
+
+static enum fk_rule rule_of(const char *text)
+{
+    if (strcmp(text, "CASCADE") == 0)
+        return FK_CASCADE;
+    return strncmp(text, "SET", 3) == 0 ? FK_SET_NULL : FK_RESTRICT;
+}
+
+static int add_fk_column(struct target *t, struct target_table *x, MYSQL_ROW row)
+{
+    struct target_fk *fk = x->fk_count ? &x->fks[x->fk_count - 1] : NULL;
+    if (!fk || strcmp(fk->name, row[1]) != 0) {
+        struct target_fk *fks = arena_alloc(&x->arena, (x->fk_count + 1) * sizeof *fks);
+        if (!fks)
+            return DS_ENOMEM;
+        if (x->fk_count)
+            memcpy(fks, x->fks, x->fk_count * sizeof *fks);
+        x->fks = fks;
+        fk = &fks[x->fk_count++];
+        memset(fk, 0, sizeof *fk);
+        fk->name = arena_strdup(&x->arena, row[1]);
+        fk->columns = arena_zalloc(&x->arena, 64 * sizeof *fk->columns);
+        fk->parent_columns = arena_zalloc(&x->arena, 64 * sizeof *fk->parent_columns);
+        fk->parent_column_names = arena_zalloc(&x->arena, 64 * sizeof *fk->parent_column_names);
+        fk->parent_name = arena_strdup(&x->arena, strcmp(row[3], t->database) == 0 ? row[4] : "");
+        fk->child = x;
+        fk->on_delete = rule_of(row[6]);
+        fk->on_update = rule_of(row[7]);
+        if (!fk->name || !fk->columns || !fk->parent_columns || !fk->parent_column_names ||
+            !fk->parent_name)
+            return DS_ENOMEM;
+    }
+    int c = column_ordinal(x, row[2]);
+    if (c < 0 || fk->count == 64)
+        return 0;
+    fk->parent_column_names[fk->count] = arena_strdup(&x->arena, row[5]);
+    fk->columns[fk->count] = (uint32_t)c;
+    return fk->parent_column_names[fk->count++] ? 0 : DS_ENOMEM;
+}
+
+static int load_foreign_keys(struct target *t, MYSQL *db, const char *filter, const char *rc_filter,
+                             struct ds_error *err)
+{
+    MYSQL_RES *res = db_select(
+        db, err,
+        "SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, "
+        "k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE "
+        "FROM (SELECT * FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE()%s "
+        "AND REFERENCED_TABLE_NAME IS NOT NULL) k "
+        "JOIN (SELECT CONSTRAINT_NAME, TABLE_NAME, DELETE_RULE, UPDATE_RULE FROM "
+        "information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()%s) r "
+        "ON r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME "
+        "ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION",
+        filter, rc_filter);
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        struct target_table *x = target_find(t, row[0], strlen(row[0]));
+        if (x)
+            rc = add_fk_column(t, x, row);
+    }
+    mysql_free_result(res);
+    return rc ? error_set(err, rc, "out of memory") : 0;
+}
+
+static int append_referrer(struct target_table *parent, struct target_fk *fk)
+{
+    struct target_fk **grown =
+        realloc(parent->referrers, (parent->referrer_count + 1) * sizeof *grown);
+    if (!grown)
+        return DS_ENOMEM;
+    grown[parent->referrer_count++] = fk;
+    parent->referrers = grown;
+    return 0;
+}
+
+/* Tables that a cascade from `x` can change, and those whose rows can forbid it. */
+static int compute_reach(struct target *t, struct target_table *x, uint8_t *seen)
+{
+    enum { UNSEEN, FORBIDS, CASCADES };
+    memset(seen, UNSEEN, t->count);
+    struct target_table **queue = malloc((t->count + 1) * sizeof *queue);
+    if (!queue)
+        return DS_ENOMEM;
+    uint32_t head = 0, tail = 0, reached = 0;
+    queue[tail++] = x;
+    while (head < tail) {
+        struct target_table *p = queue[head++];
+        for (uint32_t i = 0; i < p->referrer_count; i++) {
+            const struct target_fk *fk = p->referrers[i];
+            bool cascades = fk->on_delete != FK_RESTRICT || fk->on_update != FK_RESTRICT;
+            uint32_t c = fk->child->index;
+            if (seen[c] == UNSEEN)
+                reached++;
+            if (cascades && seen[c] != CASCADES) {
+                seen[c] = CASCADES;
+                queue[tail++] = fk->child;
+            } else if (seen[c] == UNSEEN) {
+                seen[c] = FORBIDS;
+            }
+        }
+    }
+    free(queue);
+    x->reach = reached ? malloc(reached * sizeof *x->reach) : NULL;
+    if (reached && !x->reach)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < t->count; i++)
+        if (seen[i] != UNSEEN)
+            x->reach[x->reach_count++] = t->by_index[i];
+    x->reaches_itself = seen[x->index] == CASCADES;
+    return 0;
+}
+
+/* The parent may have been read again or created since the child was: find it, and its columns, by
+ * name. */
+static void resolve_fk(struct target *t, struct target_fk *fk)
+{
+    fk->parent = *fk->parent_name ? target_find(t, fk->parent_name, strlen(fk->parent_name)) : NULL;
+    for (uint32_t i = 0; i < fk->count; i++) {
+        fk->child->columns[fk->columns[i]].in_fk = true;
+        if (!fk->parent)
+            continue;
+        if (fk->parent == fk->child)
+            fk->child->columns[fk->columns[i]].in_self_fk = true;
+        int p = column_ordinal(fk->parent, fk->parent_column_names[i]);
+        if (p < 0) {
+            fk->parent = NULL;
+            continue;
+        }
+        fk->parent_columns[i] = (uint32_t)p;
+        fk->parent->columns[p].in_referenced = true;
+    }
+}
+
+/* Everything that follows from several tables together: referrers, fences, reach. */
+static int link_tables(struct target *t, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct target_table *x = t->by_index[i];
+        free(x->referrers);
+        free(x->reach);
+        x->referrers = NULL;
+        x->reach = NULL;
+        x->referrer_count = x->reach_count = 0;
+        x->delete_fence = x->update_fence = x->self_referencing = x->reaches_itself = false;
+        choose_row_key(x);
+        for (uint32_t c = 0; c < x->column_count && x->columns; c++)
+            x->columns[c].in_fk = x->columns[c].in_self_fk = x->columns[c].in_referenced = false;
+    }
+    for (uint32_t i = 0; i < t->count && rc == 0; i++) {
+        struct target_table *x = t->by_index[i];
+        if (!x->exists)
+            continue;
+        for (uint32_t f = 0; f < x->fk_count && rc == 0; f++) {
+            struct target_fk *fk = &x->fks[f];
+            resolve_fk(t, fk);
+            if (!fk->parent)
+                continue;
+            rc = append_referrer(fk->parent, fk);
+            fk->parent->delete_fence |= fk->on_delete != FK_RESTRICT;
+            fk->parent->update_fence |= fk->on_update != FK_RESTRICT;
+            x->self_referencing |= fk->parent == x;
+        }
+    }
+    uint8_t *seen = malloc(t->count + 1);
+    rc = rc ? rc : seen ? 0 : DS_ENOMEM;
+    for (uint32_t i = 0; i < t->count && rc == 0; i++)
+        if (t->by_index[i]->delete_fence || t->by_index[i]->update_fence)
+            rc = compute_reach(t, t->by_index[i], seen);
+    free(seen);
+    return rc ? error_set(err, rc, "out of memory") : 0;
+}
+
+static int load_filtered(struct target *t, MYSQL *db, const char *filter, struct ds_error *err)
+{
+    int rc = load_tables(t, db, filter, err);
+    if (rc == 0)
+        rc = load_columns(t, db, filter, err);
+    if (rc == 0)
+        rc = load_keys(t, db, filter, err);
+    if (rc == 0)
+        rc = load_foreign_keys(t, db, filter, filter, err);
+    return rc;
+}
+
+int target_load(struct target *t, MYSQL *db, struct ds_error *err)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        t->by_index[i]->exists = false;
+    int rc = load_filtered(t, db, "", err);
+    return rc ? rc : link_tables(t, err);
+}
+
+int target_reload(struct target *t, MYSQL *db, const char *const *names, size_t count,
+                  struct ds_error *err)
+{
+    if (count > 32)
+        return target_load(t, db, err);
+    for (size_t i = 0; i < count; i++) {
+        BUF_AUTO struct buf filter = {0};
+        int rc = buf_puts(&filter, " AND TABLE_NAME = ");
+        rc |= sql_string(&filter, names[i], strlen(names[i]));
+        if (rc)
+            return error_set(err, DS_ENOMEM, "out of memory");
+        struct target_table *x = find_any(t, names[i], strlen(names[i]));
+        if (x)
+            x->exists = false;
+        rc = load_filtered(t, db, buf_cstr(&filter), err);
+        if (rc)
+            return rc;
+    }
+    return link_tables(t, err);
+}
+
+/* The binlog's type number of a column may differ from ours only in ways that carry the same
+ * values. */
+static bool type_fits(uint8_t source, const struct target_column *c)
+{
+    if (source == c->type)
+        return true;
+    switch (source) {
+    case COLUMN_TYPE_BLOB_COMPRESSED:
+        return c->type == 252;
+    case COLUMN_TYPE_VARCHAR_COMPRESSED:
+    case 253: /* VAR_STRING */
+        return c->type == 15;
+    case 7:
+        return c->type == 17;
+    case 12:
+        return c->type == 18;
+    case 11:
+        return c->type == 19;
+    case 14:
+        return c->type == 10;
+    case 249: /* TINY, MEDIUM, LONG BLOB */
+    case 250:
+    case 251:
+        return c->type == 252;
+    case COLUMN_TYPE_JSON: /* MySQL's JSON into MariaDB's: text */
+        return c->type == 252 && c->class == TARGET_TEXT;
+    case COLUMN_TYPE_VECTOR:
+        return c->type == 15 && c->class == TARGET_BYTES;
+    default:
+        return false;
+    }
+}
+
+int target_match(const struct target_table *table, const struct msg_table *source,
+                 struct ds_error *err)
+{
+    if (source->column_count != table->column_count) {
+        error_set(
+            err, DS_ESCHEMA,
+            "the source sends %u columns for this table, the destination's table has %u: make the "
+            "definitions equal (compare SHOW CREATE TABLE on both servers), or copy it again with "
+            "--resnapshot",
+            source->column_count, table->column_count);
+        error_at_table(err, NULL, table->name);
+        return DS_ESCHEMA;
+    }
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (type_fits(source->columns[i].type, &table->columns[i]))
+            continue;
+        error_set(
+            err, DS_ESCHEMA,
+            "column %u (%s) has type number %u at the source and is %s at the destination: make "
+            "the definitions equal (compare SHOW CREATE TABLE on both servers), or copy it again "
+            "with --resnapshot",
+            i + 1, table->columns[i].name, source->columns[i].type, table->columns[i].type_text);
+        error_at_table(err, NULL, table->name);
+        return DS_ESCHEMA;
+    }
+    return 0;
+}
