@@ -194,8 +194,9 @@ struct msg_ddl {
 struct msg_snapshot {
     enum snapshot_kind kind;
     uint32_t table_id;
-    struct slice low, high, text, rows;
-    uint32_t row_count;
+    struct slice low, high, text; /* bytes; low and high: len 0 is nil */
+    struct slice rows;            /* raw msgpack array of images, len 0: none */
+    uint32_t row_count;           /* elements of rows; set by the reader, the writer ignores it */
 };
 struct msg_heartbeat {
     uint64_t timestamp;
@@ -235,7 +236,8 @@ struct message {
 int message_read(const uint8_t **p, const uint8_t *end, struct arena *arena, struct message *out,
                  struct ds_error *err);
 
-/* Append one message to `out`. 0 or DS_ENOMEM. */
+/* Append one message to `out`. 0 or DS_ENOMEM (DS_ELIMIT: a text of 4 GiB); `out` is then as it
+ * was. */
 int message_write_table(struct buf *out, const struct msg_table *m);
 int message_write_begin(struct buf *out, const struct msg_begin *m);
 int message_write_commit(struct buf *out, const struct msg_commit *m);
@@ -284,11 +286,14 @@ int value_skip(const uint8_t **p, const uint8_t *end);
 /* Point columns[i] at the raw value i of the image; DS_EFORMAT unless it has exactly n. The end of
  * value i is found by value_skip. */
 int image_split(struct slice image, uint32_t n, const uint8_t **columns);
+/* Read the head of an array (an image, the rows of a snapshot message) and move *p to its first
+ * element. DS_EFORMAT unless an array whose elements can fit before `end` stands there. */
+int array_read_head(const uint8_t **p, const uint8_t *end, uint32_t *count);
 /* Length in bytes of the raw value at p (already validated by image_split). */
 size_t value_length(const uint8_t *p);
 
-int image_write_none(struct buf *out); /* nil: no image */
-int image_write_head(struct buf *out, uint32_t columns);
+int image_write_none(struct buf *out);                   /* nil: no image */
+int image_write_head(struct buf *out, uint32_t columns); /* also for an array of images */
 int value_write_null(struct buf *out);
 int value_write_absent(struct buf *out);
 int value_write_same(struct buf *out);
