@@ -1,0 +1,1 @@
+"""What the tests that drive the finished program share: private servers, the program, comparing."""
