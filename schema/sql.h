@@ -65,36 +65,55 @@ enum sql_kind {
 };
 
 struct sql_name {
-    struct slice database, name;
-}; /* unquoted; database len 0: the default one */
+    struct slice database; /* unquoted; len 0: the default one */
+    struct slice name;     /* unquoted; len 0: the database itself (CREATE/ALTER/DROP DATABASE) */
+    struct slice text;     /* as written in the statement, with quotes and database */
+};
 struct sql_statement {
     enum sql_kind kind;
     bool if_exists, if_not_exists, or_replace;
     bool as_select;          /* CREATE TABLE … SELECT */
-    bool exchange_partition; /* ALTER … EXCHANGE PARTITION: the other table is in names too */
+    bool exchange_partition; /* ALTER … EXCHANGE or CONVERT PARTITION: the other table is in names
+                                too */
     bool alter_renames;      /* ALTER TABLE … RENAME [TO]: new name is last in names */
     struct sql_name *names;  /* objects that the statement itself names as targets: tables of DROP,
                                 pairs old,new of RENAME,  table of CREATE/ALTER/INDEX/TRIGGER(the
-                                trigger first, then its table), LIKE source second */
+                                trigger first, then its table), LIKE source second; target table of
+                                simple INSERT, UPDATE, DELETE, REPLACE, LOAD DATA */
     size_t name_count;
-    struct slice savepoint; /* SAVEPOINT, ROLLBACK TO */
+    struct slice savepoint; /* SAVEPOINT, ROLLBACK TO, RELEASE SAVEPOINT: unquoted */
     struct slice xid;       /* XA …: text behind the verb, up to the options */
     bool one_phase;
+    struct slice start_transaction; /* CREATE TABLE … START TRANSACTION, as MySQL 8.0.21+ logs
+                                       CREATE … SELECT: these two words; not to be executed, rows
+                                       and commit follow in the same group */
 };
-/* Everything is allocated in `arena`. Never fails on content: what it cannot tell is SQL_UNKNOWN. 0
- * or DS_ENOMEM. */
+/* Slices point into `statement` or into `arena`. Never fails on content: what it cannot tell is
+ * SQL_UNKNOWN. 0 or DS_ENOMEM. A statement in a character set whose second bytes may be a quote or
+ * backslash (big5, cp932, gbk, gb18030, sjis) must be converted by the caller before. */
 int sql_classify(struct slice statement, uint64_t sql_mode, struct arena *arena,
                  struct sql_statement *out);
 /* The statement with database `from` replaced by `to` wherever it qualifies a name (from.x,
- * `from`.`x`), or is the subject of CREATE/ALTER/DROP DATABASE. Strings and comments stay. */
+ * `from`.`x`, from.x.y), or is the subject of CREATE/ALTER/DROP DATABASE. Strings, comments, user
+ * names and hosts stay. In an expression `from.x` may also be a column of a table or alias that
+ * is called `from`: it is taken for that when the statement has a bare or qualified identifier
+ * `from` (`SELECT shop.id FROM orders shop`, `… FROM shop.shop`), and for the database otherwise.
+ * Ambiguous, and taken for the alias: a column list in an expression of a statement that names a
+ * column `from` and the database `from` in two-part form. Case counts. 0 or DS_ENOMEM. */
 int sql_rename_database(struct slice statement, uint64_t sql_mode, const char *from, const char *to,
                         struct buf *out);
-/* The same statement with the statement's target table names replaced: for dry runs. maps[i]
- * replaces names[i] of *st (NULL: keep). */
-int sql_replace_names(struct slice statement, uint64_t sql_mode, const struct sql_statement *st,
-                      const char *database, struct buf *out);
-/* Does the statement name any object of `database`, given its default database? */
+/* The same statement with the text of st->names[i] replaced by replacements[i], quoted (name.len 0:
+ * kept as it is; database.len 0: unqualified). `st` must be what sql_classify said of exactly these
+ * bytes. 0 or DS_ENOMEM. */
+int sql_replace_names(struct slice statement, const struct sql_statement *st,
+                      const struct sql_name *replacements, struct buf *out);
+/* Does the statement name any object of `database`, given its default database? True, too, when
+ * that cannot be told (SQL_UNKNOWN, CALL, SELECT …), and when the names differ by case only (a
+ * source with lower_case_table_names may write any). False for statements about transactions,
+ * accounts and the server. */
 bool sql_concerns(const struct sql_statement *st, struct slice default_database,
                   const char *database);
+/* "ALTER TABLE" … for messages. */
+const char *sql_kind_name(enum sql_kind kind);
 
 #endif
