@@ -94,7 +94,7 @@ enum commit_flag {
 enum savepoint_kind { SAVEPOINT_SET = 1, SAVEPOINT_ROLLBACK_TO = 2, SAVEPOINT_RELEASE = 3 };
 enum xa_kind { XA_PREPARE = 1, XA_COMMIT = 2, XA_ROLLBACK = 3 };
 /* A snapshot: BEGIN, DDLs (text), per table TABLE_BEGIN, ROWS…, TABLE_END, then objects, END.
- * BEGIN and END carry the position in `text` as position_format prints it ("gtid=… file=…:…"),
+ * BEGIN and END carry the position in `text` as position_print prints it ("gtid=… file=…:…"),
  * END also follows with a commit message whose position is the snapshot's. */
 enum snapshot_kind {
     SNAPSHOT_BEGIN = 1, /* text: position */

@@ -3,7 +3,8 @@
  * A MariaDB set ("gtid position") has one GTID per domain: the last one applied
  * there; it holds every sequence number of the domain up to that one. A MySQL set
  * has intervals per source UUID (and tag, from 8.3). Text is what the servers
- * print. Caller owns what *_parse and *_copy fill and frees it. No globals.
+ * print. Caller owns what *_parse, *_copy and *_subtract fill and frees it: they overwrite what was
+ * there without freeing it, and leave the empty set on error. No globals.
  * Sources: mariadb.com/kb/en/gtid, dev.mysql.com "replication-gtids-concepts".
  */
 #ifndef SCHEMA_POSITION_H
@@ -47,13 +48,15 @@ struct gtid_set {
  * servers print them; "" is the empty set. DS_EUSAGE with the offending piece. */
 int gtid_set_parse(struct gtid_set *set, const char *text, struct ds_error *err);
 int gtid_parse(struct gtid *gtid, const char *text, struct ds_error *err);
+enum { GTID_TEXT_SIZE = 96 }; /* room for the text of any one GTID */
+/* "0-1-5", "uuid:5", "uuid:tag:5"; DS_ELIMIT (and "") if it does not fit. */
 int gtid_print(const struct gtid *gtid, char *out, size_t size);
-/* Appends the canonical text ("0-1-5,7-1-2"; "uuid:1-5:7,uuid:tag:1"). */
+/* Appends the text as the servers print it, on one line ("0-1-5,7-1-2"; "uuid:1-5:7:tag:1"). */
 int gtid_set_print(const struct gtid_set *set, struct buf *out);
 int gtid_set_copy(struct gtid_set *to, const struct gtid_set *from);
 void gtid_set_free(struct gtid_set *set);
 /* Add one GTID. MariaDB: replaces the domain's GTID, whatever its number was
- * (a source may restart numbering). MySQL: union. DS_EUSAGE on mixed flavours. */
+ * (a source may restart numbering). MySQL: union. DS_EUSAGE on mixed flavours or GTID_NONE. */
 int gtid_set_add(struct gtid_set *set, const struct gtid *gtid);
 bool gtid_set_contains(const struct gtid_set *set, const struct gtid *gtid);
 /* Is everything in `sub` also in `super`? The empty set is in every set. */
@@ -79,10 +82,14 @@ struct position {
 };
 void position_free(struct position *p);
 int position_copy(struct position *to, const struct position *from);
-bool position_empty(const struct position *p);
+bool position_empty(const struct position *p); /* nothing known; NULL allowed */
 /* Has everything up to `a` been seen at `b`? By GTID where both have one, else by file. */
 bool position_reached(const struct position *a, const struct position *b);
-/* "gtid=0-1-5 file=bin.000002:1234" for logs and errors; returns out. */
+/* Appends "gtid=0-1-5 file=bin.000002:1234", only what is known, "none" for nothing. */
+int position_print(const struct position *p, struct buf *out);
+/* What position_print wrote, or a GTID set, or FILE:POSITION. DS_EUSAGE. */
+int position_parse(struct position *p, const char *text, struct ds_error *err);
+/* As position_print for logs and errors, cut to `size` ("…" inside the GTID set); returns out. */
 char *position_format(const struct position *p, char *out, size_t size);
 
 #endif
