@@ -66,7 +66,7 @@ int config_load(struct config *out, const char *path, const char *const *overrid
                 size_t override_count, struct ds_error *err);
 void config_free(struct config *c);
 /* Effective configuration as YAML; passwords as "********". With `comments`, the documentation of
- * each key: this is the example file. */
+ * each key. c NULL: the example file; what it need not set is commented out. */
 int config_print(const struct config *c, bool comments, struct buf *out);
 /* Reference of all keys, for man page and --help: troff or plain text. */
 int config_reference(bool troff, struct buf *out);

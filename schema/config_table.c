@@ -1,0 +1,288 @@
+#include "schema/config_table.h"
+
+#include <string.h>
+
+static const char *const modes[] = {"mirror", "import", NULL};
+static const char *const stocks[] = {"include", "exclude", "only", NULL};
+static const char *const ddls[] = {"apply", "ignore", "stop", NULL};
+static const char *const triggers[] = {"refuse", "allow", NULL};
+static const char *const conflicts[] = {"stop", "quarantine", "overwrite", NULL};
+static const char *const tls_modes[] = {"preferred", "disabled",        "required",
+                                        "verify_ca", "verify_identity", NULL};
+
+#define AT(field) .offset = offsetof(struct config, field)
+#define MAX32     0xffffffffU
+#define KIB       1024ULL
+#define MIB       (1024ULL * 1024)
+#define TIB       (1024ULL * 1024 * MIB)
+
+#define TLS_SETTINGS(side)                                                                         \
+    {.key = #side ".tls.mode",                                                                     \
+     .type = SETTING_CHOICE,                                                                       \
+     AT(side.tls_mode),                                                                            \
+     .value = "preferred",                                                                         \
+     .choices = tls_modes,                                                                         \
+     .doc = "preferred: TLS, and plain text only if the server offers none. disabled. required: "  \
+            "TLS or nothing. verify_ca: and the certificate is signed by tls.ca. "                 \
+            "verify_identity: and it is for this host."},                                          \
+        {.key = #side ".tls.ca",                                                                   \
+         .type = SETTING_TEXT,                                                                     \
+         AT(side.tls_ca),                                                                          \
+         .value = "",                                                                              \
+         .doc = "File of CA certificates. Needed by verify_ca; verify_identity takes the "         \
+                "system's without it."},                                                           \
+        {.key = #side ".tls.cert",                                                                 \
+         .type = SETTING_TEXT,                                                                     \
+         AT(side.tls_cert),                                                                        \
+         .value = "",                                                                              \
+         .doc = "File of the client's own certificate."},                                          \
+    {                                                                                              \
+        .key = #side ".tls.key", .type = SETTING_TEXT, AT(side.tls_key), .value = "",              \
+        .doc = "File of the client's private key."                                                 \
+    }
+
+/* In the order of the example file. A group's keys stand together. */
+const struct setting config_settings[] = {
+    {.key = "name",
+     .type = SETTING_NAME,
+     AT(name),
+     .value = "default",
+     .doc = "The stream's identity: checkpoints, locks and spool are kept by it, never by host. 1 "
+            "to 48 letters, digits, '_' and '-'."},
+
+    {.key = "source.host",
+     .type = SETTING_TEXT,
+     AT(source.host),
+     .value = "127.0.0.1",
+     .example = "127.0.0.1",
+     .environment = "DATASYNC_LIVE_HOST",
+     .doc = "The shop's database server. Needs row binlogs (log_bin, binlog_format=ROW, "
+            "binlog_row_image=FULL)."},
+    {.key = "source.port",
+     .type = SETTING_PORT,
+     AT(source.port),
+     .value = "3306",
+     .example = "3306",
+     .min = 1,
+     .max = 65535,
+     .doc = "TCP port."},
+    {.key = "source.socket",
+     .type = SETTING_TEXT,
+     AT(source.socket),
+     .value = "",
+     .doc = "Local socket; replaces host and port."},
+    {.key = "source.user",
+     .type = SETTING_TEXT,
+     AT(source.user),
+     .value = "datasync",
+     .example = "datasync",
+     .environment = "DATASYNC_LIVE_USER",
+     .doc = "Account with REPLICATION SLAVE, REPLICATION CLIENT and SELECT on the database "
+            "(`datasync check` lists what is missing)."},
+    {.key = "source.password",
+     .type = SETTING_SECRET,
+     AT(source.password),
+     .value = "",
+     .example = "${DATASYNC_LIVE_PASS}",
+     .environment = "DATASYNC_LIVE_PASS",
+     .doc = "Its password, best as ${NAME}."},
+    {.key = "source.database",
+     .type = SETTING_DATABASE,
+     AT(source.database),
+     .value = "",
+     .example = "shop",
+     .environment = "DATASYNC_LIVE_DB",
+     .shown = "none, must be set",
+     .doc = "Database to follow."},
+    {.key = "source.prefix",
+     .type = SETTING_PREFIX,
+     AT(source.prefix),
+     .value = "",
+     .doc = "Table prefix of the shop, so that tables are recognised as entities."},
+    {.key = "source.server_id",
+     .type = SETTING_NUMBER32,
+     AT(source.server_id),
+     .value = "0",
+     .max = MAX32,
+     .doc = "Number that the agent registers with as a replica; no other server of the topology "
+            "may have it. 0: chosen from the stream's name and this host."},
+    TLS_SETTINGS(source),
+
+    {.key = "destination.host",
+     .type = SETTING_TEXT,
+     AT(destination.host),
+     .value = "127.0.0.1",
+     .example = "127.0.0.1",
+     .doc = "Server to write to."},
+    {.key = "destination.port",
+     .type = SETTING_PORT,
+     AT(destination.port),
+     .value = "3306",
+     .example = "3307",
+     .min = 1,
+     .max = 65535,
+     .doc = "TCP port."},
+    {.key = "destination.socket",
+     .type = SETTING_TEXT,
+     AT(destination.socket),
+     .value = "",
+     .doc = "Local socket; replaces host and port."},
+    {.key = "destination.user",
+     .type = SETTING_TEXT,
+     AT(destination.user),
+     .value = "datasync",
+     .example = "datasync",
+     .doc = "Account with all privileges on the database and on state_database."},
+    {.key = "destination.password",
+     .type = SETTING_SECRET,
+     AT(destination.password),
+     .value = "",
+     .example = "${DATASYNC_DEST_PASS}",
+     .doc = "Its password, best as ${NAME}."},
+    {.key = "destination.database",
+     .type = SETTING_DATABASE,
+     AT(destination.database),
+     .value = "",
+     .example = "shop",
+     .shown = "the name of source.database",
+     .doc = "Database to keep equal to the source's."},
+    {.key = "destination.prefix",
+     .type = SETTING_PREFIX,
+     AT(destination.prefix),
+     .value = "",
+     .doc = "Table prefix there; in mirror mode the source's."},
+    TLS_SETTINGS(destination),
+
+    {.key = "mode",
+     .type = SETTING_CHOICE,
+     AT(mode),
+     .value = "mirror",
+     .choices = modes,
+     .doc = "mirror: same keys, every table, DDL applied. import, where the destination has keys "
+            "of its own, does not work in this version."},
+    {.key = "start",
+     .type = SETTING_TEXT,
+     AT(start),
+     .value = "snapshot",
+     .doc = "Where to begin when there is no checkpoint: snapshot (copy, then follow), current "
+            "(only what changes from now on), a GTID set, or FILE:POSITION."},
+    {.key = "state_dir",
+     .type = SETTING_TEXT,
+     AT(state_dir),
+     .value = "",
+     .shown = "/var/lib/datasync as root, else $XDG_STATE_HOME/datasync",
+     .doc = "Folder of spool, locks and status socket, on a local file system. Created with mode "
+            "0700."},
+    {.key = "state_database",
+     .type = SETTING_DATABASE,
+     AT(state_database),
+     .value = "datasync",
+     .doc = "Database at the destination for checkpoints and quarantine; may be the shop's own."},
+    {.key = "spool.max_size",
+     .type = SETTING_SIZE,
+     AT(spool_max_size),
+     .value = "1GiB",
+     .min = MIB,
+     .max = 64 * TIB,
+     .doc = "Room for messages between agent and applier. When it is full, the agent waits."},
+    {.key = "spool.durable",
+     .type = SETTING_BOOL,
+     AT(spool_durable),
+     .value = "false",
+     .doc = "Sync each commit of the spool to disk: for a source whose binlogs may vanish before "
+            "they are applied."},
+    {.key = "batch.max_rows",
+     .type = SETTING_NUMBER64,
+     AT(batch_max_rows),
+     .value = "50000",
+     .min = 1,
+     .max = 100000000,
+     .doc = "A batch is written when it holds so many rows …"},
+    {.key = "batch.max_bytes",
+     .type = SETTING_SIZE,
+     AT(batch_max_bytes),
+     .value = "16MiB",
+     .min = 64 * KIB,
+     .max = 64 * KIB * MIB,
+     .doc = "… or so many bytes …"},
+    {.key = "batch.max_age",
+     .type = SETTING_MILLIS,
+     AT(batch_max_age_ms),
+     .value = "1s",
+     .min = 1,
+     .max = 3600000,
+     .doc = "… or when its oldest transaction is so old. Whole transactions always."},
+    {.key = "entities",
+     .type = SETTING_LIST,
+     AT(entities),
+     .value = "all",
+     .doc = "Entities to keep in step. Only [all] works in this version."},
+    {.key = "entities_dir",
+     .type = SETTING_TEXT,
+     AT(entities_dir),
+     .value = "",
+     .doc = "Folder of your own entity files (*.yaml), which add to the built-in ones or replace "
+            "those of the same name."},
+    {.key = "stock",
+     .type = SETTING_CHOICE,
+     AT(stock),
+     .value = "include",
+     .choices = stocks,
+     .doc = "Stock rows: include. exclude and only do not work in this version."},
+    {.key = "tables.include",
+     .type = SETTING_LIST,
+     AT(tables_include),
+     .value = "*",
+     .doc = "Patterns of tables. Only [\"*\"] works in this version."},
+    {.key = "tables.exclude",
+     .type = SETTING_LIST,
+     AT(tables_exclude),
+     .value = "",
+     .doc = "Patterns of tables to leave out. Only [] works in this version."},
+    {.key = "ddl",
+     .type = SETTING_CHOICE,
+     AT(ddl),
+     .value = "apply",
+     .choices = ddls,
+     .doc = "Changes of table structure: apply them, ignore them (you change the destination), or "
+            "stop."},
+    {.key = "triggers",
+     .type = SETTING_CHOICE,
+     AT(triggers),
+     .value = "refuse",
+     .choices = triggers,
+     .doc = "Triggers found on destination tables would run a second time: refuse to start, or "
+            "allow."},
+    {.key = "on_conflict",
+     .type = SETTING_CHOICE,
+     AT(on_conflict),
+     .value = "stop",
+     .choices = conflicts,
+     .doc = "A change that does not fit the destination: stop; quarantine (set it and what "
+            "depends on it aside); overwrite (make the destination's row fit)."},
+    {.key = "max_event",
+     .type = SETTING_SIZE,
+     AT(max_event),
+     .value = "256MiB",
+     .min = MIB,
+     .max = 2 * 1024 * MIB,
+     .doc = "Largest binlog event; a larger one stops with a clear error. Memory is a fixed part "
+            "plus three times the largest event."},
+    {.key = "connect_timeout",
+     .type = SETTING_SECONDS,
+     AT(connect_timeout),
+     .value = "30s",
+     .min = 1,
+     .max = 3600,
+     .doc = "How long to try to reach a server before exit 5. `run`, `agent` and `apply` try for "
+            "ever, so long at a time."},
+};
+const size_t config_setting_count = sizeof config_settings / sizeof *config_settings;
+
+const struct setting *config_setting_find(const char *key, size_t len)
+{
+    for (size_t i = 0; i < config_setting_count; i++)
+        if (strlen(config_settings[i].key) == len && memcmp(config_settings[i].key, key, len) == 0)
+            return &config_settings[i];
+    return NULL;
+}
