@@ -35,9 +35,9 @@ class ServerError(Exception):
 
 
 class Server:
-    """One mariadbd. `name` is unique within the workspace."""
+    """One mariadbd. `name` is unique within the workspace; `data` is a data folder to start from."""
 
-    def __init__(self, work, name, server_id, options=()):
+    def __init__(self, work, name, server_id, options=(), data=None):
         self.work = work
         self.name = name
         self.server_id = server_id
@@ -48,7 +48,7 @@ class Server:
         self.log = work.path(name, "error.log")
         self.process = None
         os.makedirs(work.path(name, "tmp"))
-        shutil.copytree(template(work), self.datadir)
+        shutil.copytree(data or template(work), self.datadir)
 
     def launch(self):
         """Start the process without waiting for it."""
