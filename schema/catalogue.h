@@ -3,6 +3,9 @@
  * One YAML file per entity, built in (schema/entities/, compiled into the library) or from a user's
  * folder, which adds or overrides by entity name. Errors: DS_EUSAGE with file and line. Read-only
  * after loading, shared by all threads.
+ *
+ * Entities stand in dependency order: what others refer to comes first. References between
+ * different entities must not form a circle. A table belongs to one entity at most.
  */
 #ifndef SCHEMA_CATALOGUE_H
 #define SCHEMA_CATALOGUE_H
@@ -22,11 +25,23 @@ struct catalogue_table {
         *through; /* table through which the root is reached, NULL: link is the root's key itself */
     bool stock;   /* rows take the stock fast path */
 };
+enum catalogue_form { REFERENCE_ONE, REFERENCE_LIST, REFERENCE_PATH };
+struct catalogue_reference {
+    const char *table, *column;
+    const char *entity;       /* whose key it holds */
+    bool required;            /* a row without it makes no sense */
+    enum catalogue_form form; /* one key, keys separated by commas, or by slashes */
+};
 struct catalogue_entity {
     const char *name;
     const char *const *aliases; /* NULL-terminated */
     const struct catalogue_table *tables;
     size_t table_count;
+    const char *const *natural_key; /* columns of the root that people know it by; NULL-terminated,
+                                       empty: none */
+    const struct catalogue_reference *references;
+    size_t reference_count;
+    const char *file; /* it came from: "product.yaml" when built in, else a path */
 };
 struct catalogue;
 /* `user_dir` may be NULL or "". */
