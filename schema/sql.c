@@ -94,7 +94,7 @@ static bool parse_name(struct parser *ps, struct sql_name *out)
             return false;
     }
     out->text.len = (size_t)(ps->at - out->text.p);
-    return true;
+    return !token_punct(&ps->t, '.');
 }
 
 static bool take_name(struct parser *ps)

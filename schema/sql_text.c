@@ -108,20 +108,28 @@ static uint8_t *level(struct renamer *r)
     return r->levels.data + r->levels.len - 1;
 }
 
-static int append_quoted(struct buf *out, const uint8_t *name, size_t len)
+/* `name` in place of what ends at `next`, kept apart from quotes on both sides: two in a row would
+ * be one character. */
+static int append_quoted(struct buf *out, const uint8_t *name, size_t len, const uint8_t *next,
+                         const uint8_t *end)
 {
-    int rc = buf_append(out, "`", 1);
-    for (size_t i = 0; i < len && rc == 0; i++)
-        rc =
-            buf_append(out, name[i] == '`' ? "``" : (const char *)name + i, name[i] == '`' ? 2 : 1);
-    return rc ? rc : buf_append(out, "`", 1);
+    int rc = out->len && out->data[out->len - 1] == '`' ? buf_append(out, " ", 1) : 0;
+    if (rc == 0)
+        rc = buf_append(out, "`", 1);
+    for (size_t i = 0; i < len && rc == 0; i++) {
+        rc = buf_append(out, name + i, 1);
+        if (rc == 0 && name[i] == '`')
+            rc = buf_append(out, "`", 1);
+    }
+    return rc ? rc : buf_append(out, "` ", next < end && *next == '`' ? 2 : 1);
 }
 
 static int put_database(struct renamer *r)
 {
     int rc = buf_append(r->out, r->copied, (size_t)(r->t.p - r->copied));
     r->copied = r->t.p + r->t.len;
-    return rc ? rc : append_quoted(r->out, (const uint8_t *)r->to, strlen(r->to));
+    return rc ? rc
+              : append_quoted(r->out, (const uint8_t *)r->to, strlen(r->to), r->copied, r->lx.end);
 }
 
 /* Has the statement an identifier `from` that is no database? */
@@ -303,7 +311,7 @@ int sql_rename_database(struct slice statement, uint64_t sql_mode, const char *f
 int sql_replace_names(struct slice statement, const struct sql_statement *st,
                       const struct sql_name *replacements, struct buf *out)
 {
-    const uint8_t *copied = statement.p;
+    const uint8_t *copied = statement.p, *end = copied + statement.len;
     int rc = 0;
     for (size_t i = 0; i < st->name_count && rc == 0; i++) {
         const struct sql_name *old = st->names + i, *new = replacements + i;
@@ -312,12 +320,12 @@ int sql_replace_names(struct slice statement, const struct sql_statement *st,
         rc = buf_append(out, copied, (size_t)(old->text.p - copied));
         copied = old->text.p + old->text.len;
         if (rc == 0 && new->database.len) {
-            rc = append_quoted(out, new->database.p, new->database.len);
+            rc = append_quoted(out, new->database.p, new->database.len, end, end);
             if (rc == 0)
                 rc = buf_append(out, ".", 1);
         }
         if (rc == 0)
-            rc = append_quoted(out, new->name.p, new->name.len);
+            rc = append_quoted(out, new->name.p, new->name.len, copied, end);
     }
-    return rc ? rc : buf_append(out, copied, (size_t)(statement.p + statement.len - copied));
+    return rc ? rc : buf_append(out, copied, (size_t)(end - copied));
 }
