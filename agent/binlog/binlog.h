@@ -105,6 +105,9 @@ struct gtid_event {
     uint64_t commit_id;
     uint64_t immediate_commit_time, original_commit_time; /* microseconds since 1970, 0 unknown */
     struct slice xid; /* MariaDB prepared/completed XA: formatID(4) gtrid_len bqual_len data */
+    /* MariaDB: 1 several engines, 2 START ALTER, 4 COMMIT ALTER, 8 ROLLBACK ALTER, 16 thread id */
+    uint8_t extra_flags;
+    uint64_t alter_seq; /* COMMIT and ROLLBACK ALTER: sequence number of their START ALTER */
 };
 struct query_event {
     uint32_t thread_id, exec_time;
@@ -143,7 +146,8 @@ struct rows_event {
                        check constraints */
     struct slice present_before,
         present_after; /* bitmaps: before of update/delete, after of insert/update */
-    struct slice rows; /* row data (decompressed) */
+    struct slice rows; /* row data (decompressed); at least one row */
+    uint32_t columns_before, columns_after; /* bits set in the bitmaps: columns in an image */
 };
 struct payload_event {
     struct slice events; /* decompressed; whole events without checksums */
@@ -183,6 +187,12 @@ void decoder_verify_checksum(struct decoder *d, bool on);
  * INCIDENT; encrypted), DS_ELIMIT. */
 int decoder_event(struct decoder *d, struct slice bytes, bool inner, struct event *out,
                   struct ds_error *err);
+/* An XID as XA statements write it: X'6162',X'',1. `out` holds at least XID_TEXT_MAX bytes. From a
+ * GTID event's xid (DS_EFORMAT when malformed), or from the parts of an XA_PREPARE. */
+#define XID_TEXT_MAX 300
+int xid_print(struct slice xid, char *out, size_t size);
+int xid_print_parts(uint32_t format_id, struct slice gtrid, struct slice bqual, char *out,
+                    size_t size);
 /* Only header and type-independent checks, for filters and positions. */
 int decoder_header(struct slice bytes, struct event_header *out, struct ds_error *err);
 /* Forget the table maps: after STMT_END_F of a rows event, rotate or a new FDE. Keeps slots for
@@ -192,7 +202,8 @@ void decoder_drop_maps(struct decoder *d);
 /* Row iteration. Each row of `rows` is one image (insert, delete) or two (update). Appends the
  * image to `out` as a message row image; columns not in the bitmap become `absent`. For the after
  * image of an update pass the before image's raw column pointers in `before` (n pointers from
- * image_split, or NULL): equal values are then written as `same`. For deciding quickly, rows_skip
+ * image_split, or NULL): equal values are then written as `same`. They may point into `out`, but are
+ * no longer valid when it has grown. For deciding quickly, rows_skip
  * moves over an image. *p moves; at ev->rows end the event is finished. CRITICAL PATH: one pass, no
  * allocation except growing `out`. */
 int rows_image(const struct rows_event *ev, bool after, const uint8_t **p,
