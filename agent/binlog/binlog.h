@@ -202,10 +202,10 @@ void decoder_drop_maps(struct decoder *d);
 /* Row iteration. Each row of `rows` is one image (insert, delete) or two (update). Appends the
  * image to `out` as a message row image; columns not in the bitmap become `absent`. For the after
  * image of an update pass the before image's raw column pointers in `before` (n pointers from
- * image_split, or NULL): equal values are then written as `same`. They may point into `out`, but are
- * no longer valid when it has grown. For deciding quickly, rows_skip
- * moves over an image. *p moves; at ev->rows end the event is finished. CRITICAL PATH: one pass, no
- * allocation except growing `out`. */
+ * image_split, or NULL): equal values are then written as `same`. They may point into `out`, but
+ * are no longer valid when it has grown. For deciding quickly, rows_skip moves over an image. *p
+ * moves; at ev->rows end the event is finished. CRITICAL PATH: one pass, no allocation except
+ * growing `out`. */
 int rows_image(const struct rows_event *ev, bool after, const uint8_t **p,
                const uint8_t *const *before, struct buf *out, struct ds_error *err);
 int rows_skip(const struct rows_event *ev, bool after, const uint8_t **p, struct ds_error *err);

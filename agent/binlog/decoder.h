@@ -182,7 +182,6 @@ struct decoder {
 
 /* event.c */
 int event_malformed(struct ds_error *err, const char *event, const char *what);
-uint32_t event_crc32(struct slice bytes);
 /* One event type each; `body` is the event behind the 19-byte header, without checksum. */
 int gtid_decode_mariadb(struct cursor body, const struct event_header *h, struct gtid_event *out,
                         struct ds_error *err);

@@ -10,9 +10,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <zlib.h>
-
 #include <zstd.h>
+
+#ifdef HAVE_LIBDEFLATE
+#include <libdeflate.h>
+#else
+#include <zlib.h>
+#endif
 
 enum { CHECKSUM_OFF = 0, CHECKSUM_CRC32 = 1, CHECKSUM_UNDEFINED = 255 };
 #define CHECKSUM_LENGTH 4u
@@ -87,9 +91,13 @@ int event_malformed(struct ds_error *err, const char *event, const char *what)
                      event, what);
 }
 
-uint32_t event_crc32(struct slice bytes)
+static uint32_t crc32_update(uint32_t crc, const uint8_t *p, size_t n)
 {
-    return (uint32_t)crc32_z(0, bytes.p, bytes.len);
+#ifdef HAVE_LIBDEFLATE
+    return libdeflate_crc32(crc, p, n);
+#else
+    return (uint32_t)crc32_z(crc, p, n);
+#endif
 }
 
 bool cursor_lenenc(struct cursor *c, uint64_t *out)
@@ -178,16 +186,16 @@ int decoder_header(struct slice bytes, struct event_header *out, struct ds_error
 /* Does the event end in the CRC32 of what stands before it? */
 static bool checksum_matches(struct slice bytes, uint16_t flags)
 {
-    struct slice head = {bytes.p, bytes.len - CHECKSUM_LENGTH};
-    uint32_t want = le32(bytes.p + head.len);
+    size_t length = bytes.len - CHECKSUM_LENGTH;
+    uint32_t want = le32(bytes.p + length);
     if (!(flags & EVENT_FLAG_IN_USE))
-        return event_crc32(head) == want;
+        return crc32_update(0, bytes.p, length) == want;
     /* The flag is set in place when a file is opened, after its checksum was computed. */
     uint8_t header[EVENT_HEADER_LENGTH];
-    memcpy(header, head.p, sizeof header);
+    memcpy(header, bytes.p, sizeof header);
     header[17] = (uint8_t)(header[17] & ~EVENT_FLAG_IN_USE);
-    uLong crc = crc32_z(0, header, sizeof header);
-    return (uint32_t)crc32_z(crc, head.p + sizeof header, head.len - sizeof header) == want;
+    uint32_t crc = crc32_update(0, header, sizeof header);
+    return crc32_update(crc, bytes.p + sizeof header, length - sizeof header) == want;
 }
 
 static int checksum_check(const struct decoder *d, struct slice bytes, const struct event_header *h,

@@ -399,13 +399,10 @@ static int slot_fill(struct decoder *d, struct table_slot *slot, struct ds_error
 static int names_measure(struct cursor c, size_t *names_length, uint64_t *count,
                          struct ds_error *err)
 {
-    char name[256];
-    const uint8_t *start = c.p;
-    int rc = name_read(&c, name, err);
-    if (rc == 0)
-        rc = name_read(&c, name, err);
-    if (rc)
-        return rc;
+    const uint8_t *start = c.p, *p;
+    for (int i = 0; i < 2; i++)
+        if (!cursor_left(&c) || !cursor_take(&c, *c.p + 2u, &p))
+            return event_malformed(err, "Table_map", "a name passes its end");
     *names_length = (size_t)(c.p - start);
     if (!cursor_lenenc(&c, count) || *count == 0)
         return event_malformed(err, "Table_map", "no columns");
@@ -418,7 +415,7 @@ static int names_measure(struct cursor c, size_t *names_length, uint64_t *count,
 static int table_map_place(struct decoder *d, struct cursor c, struct table_slot **out,
                            struct ds_error *err)
 {
-    size_t names_length, length = cursor_left(&c);
+    size_t names_length = 0, length = cursor_left(&c);
     uint64_t count;
     int rc = names_measure(c, &names_length, &count, err);
     if (rc)

@@ -27,8 +27,11 @@ static inline char *put2(char *out, uint32_t v)
 
 static char *put_digits(char *out, uint32_t v, unsigned digits)
 {
-    for (unsigned i = digits; i-- > 0; v /= 10)
-        out[i] = (char)('0' + v % 10);
+    unsigned i = digits;
+    for (; i >= 2; v /= 100)
+        put2(out + (i -= 2), v % 100);
+    if (i)
+        *out = (char)('0' + v % 10);
     return out + digits;
 }
 
@@ -100,33 +103,39 @@ size_t decimal_width(uint8_t integer, uint8_t scale)
            group_bytes[scale % 9];
 }
 
-/* One group of digits, most significant byte first; negative numbers have all bits flipped. */
-static bool decimal_group(const uint8_t **p, unsigned digits, uint8_t flip, uint32_t *out)
+/* One group of digits, most significant byte first. Negative numbers have all bits flipped; the
+ * very first bit is the sign, flipped once more. */
+static inline bool decimal_group(const uint8_t **p, unsigned digits, bool first, bool negative,
+                                 uint32_t *out)
 {
+    unsigned bytes = group_bytes[digits];
     uint32_t v = 0;
-    for (unsigned i = group_bytes[digits]; i > 0; i--)
-        v = v << 8 | (uint8_t)(*(*p)++ ^ flip);
+    for (unsigned i = 0; i < bytes; i++)
+        v = v << 8 | (*p)[i];
+    if (first)
+        v ^= 0x80u << 8 * (bytes - 1);
+    if (negative)
+        v ^= UINT32_MAX >> (32 - 8 * bytes);
+    *p += bytes;
     *out = v;
     return v < power10[digits];
 }
 
 size_t decimal_print(char *out, const uint8_t *p, uint8_t integer, uint8_t scale)
 {
-    uint8_t raw[32];
-    size_t width = decimal_width(integer, scale);
-    memcpy(raw, p, width);
-    const uint8_t *in = raw;
-    uint8_t flip = raw[0] & 0x80 ? 0 : 0xff;
-    raw[0] ^= 0x80;
-    char *sign = out, *w = out + 1, *first = w;
+    const uint8_t *start = p;
+    bool negative = !(*p & 0x80);
+    char *w = out + 1, *first = w; /* room for the sign */
     uint32_t group, any = 0;
     for (unsigned left = integer, n = integer % 9; left > 0; left -= n, n = 9) {
         if (n == 0)
             n = 9;
-        if (!decimal_group(&in, n, flip, &group))
+        if (!decimal_group(&p, n, p == start, negative, &group))
             return 0;
-        any |= group;
+        if (any == 0 && group == 0) /* a leading zero */
+            continue;
         w = put_digits(w, group, n);
+        any |= group;
     }
     while (w - first > 1 && *first == '0')
         first++;
@@ -136,15 +145,15 @@ size_t decimal_print(char *out, const uint8_t *p, uint8_t integer, uint8_t scale
         *w++ = '.';
     for (unsigned left = scale, n; left > 0; left -= n) {
         n = left < 9 ? left : 9;
-        if (!decimal_group(&in, n, flip, &group))
+        if (!decimal_group(&p, n, p == start, negative, &group))
             return 0;
         any |= group;
         w = put_digits(w, group, n);
     }
-    if (flip && any)
+    if (negative && any)
         *--first = '-';
     size_t length = (size_t)(w - first);
-    memmove(sign, first, length);
+    memmove(out, first, length);
     return length;
 }
 
