@@ -1,0 +1,534 @@
+/* The applier's life: connect, take the lock, read the checkpoint, then batch after batch until
+ * told to stop.
+ *
+ * A session is one connection. When it breaks, what was read stays in memory; the next session
+ * finds out by the checkpoint what had been committed, and goes on. Law 12: one batch is held at a
+ * time, and a transaction that is larger than a batch is written in parts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "applier/apply.h"
+#include "applier/load.h"
+#include "schema/log.h"
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory");
+}
+
+int applier_new(struct applier **out, const struct applier_options *options, struct ds_error *err)
+{
+    struct applier *a = calloc(1, sizeof *a);
+    if (!a)
+        return out_of_memory(err);
+    a->options = *options;
+    a->config = options->config;
+    a->database = a->config->destination.database;
+    a->state_database = a->config->state_database;
+    a->name = a->config->name;
+    a->endpoint = config_endpoint(a->config, false);
+    a->endpoint.database = NULL; /* may have to be created */
+    a->skipping = true;
+    a->limit_left = options->limit_rows;
+    pthread_mutex_init(&a->shared.mutex, NULL);
+    BUF_AUTO struct buf readable = {0};
+    int rc = config_filter_fingerprint(a->config, a->filter, &readable);
+    if (rc == 0)
+        rc = writer_new(&a->writer, a->database, err);
+    a->filter_text = strdup(buf_cstr(&readable));
+    a->source_identity = strdup("");
+    if (rc || !a->filter_text || !a->source_identity) {
+        applier_free(a);
+        return rc ? rc : out_of_memory(err);
+    }
+    *out = a;
+    return 0;
+}
+
+void applier_free(struct applier *a)
+{
+    if (!a)
+        return;
+    if (a->loader)
+        loader_free(a->loader);
+    writer_free(a->writer);
+    target_free(a->target);
+    db_close(&a->db);
+    gather_free(a);
+    conflict_free(a);
+    stale_free(a);
+    checkpoint_free(&a->cp);
+    checkpoint_free(&a->pending);
+    applier_status_free(&a->shared.status);
+    position_free(&a->shared.stop_after);
+    position_free(&a->stale_at);
+    pthread_mutex_destroy(&a->shared.mutex);
+    free(a->entities);
+    free(a->pending_entities);
+    free(a->filter_text);
+    free(a->source_identity);
+    free(a);
+}
+
+/* --- status ------------------------------------------------------------------ */
+
+void applier_status_free(struct applier_status *st)
+{
+    position_free(&st->applied);
+    free(st->entities);
+    for (size_t i = 0; i < st->stale_count; i++)
+        free(st->stale_tables[i]);
+    free(st->stale_tables);
+    memset(st, 0, sizeof *st);
+}
+
+static void set_state(struct applier *a, enum applier_state state, const struct ds_error *why)
+{
+    pthread_mutex_lock(&a->shared.mutex);
+    a->shared.status.state = state;
+    if (why)
+        a->shared.status.error = *why;
+    else
+        error_clear(&a->shared.status.error);
+    pthread_mutex_unlock(&a->shared.mutex);
+}
+
+static void publish_entities(struct applier *a, struct applier_status *st)
+{
+    struct applier_entity_counts *counts =
+        realloc(st->entities, (a->entity_count + 1) * sizeof *counts);
+    if (!counts)
+        return;
+    st->entities = counts;
+    st->entity_count = 0;
+    for (uint32_t i = 0; i < a->entity_count; i++) {
+        const struct entity_counter *e = &a->entities[i];
+        if (!(e->inserted + e->updated + e->deleted))
+            continue;
+        struct applier_entity_counts *c = &counts[st->entity_count++];
+        snprintf(c->name, sizeof c->name, "%s", e->name);
+        c->inserted = e->inserted;
+        c->updated = e->updated;
+        c->deleted = e->deleted;
+    }
+}
+
+static void publish_stale(struct applier *a, struct applier_status *st)
+{
+    for (size_t i = 0; i < st->stale_count; i++)
+        free(st->stale_tables[i]);
+    st->stale_count = 0;
+    size_t n = 0;
+    for (const struct stale_table *s = a->stale; s; s = s->next)
+        n += !s->copied;
+    char **names = n ? realloc(st->stale_tables, n * sizeof *names) : NULL;
+    if (!names)
+        return;
+    st->stale_tables = names;
+    for (const struct stale_table *s = a->stale; s; s = s->next)
+        if (!s->copied && (names[st->stale_count] = strdup(s->name)))
+            st->stale_count++;
+}
+
+/* Copy what others may see. `idle`: everything in the spool is applied. */
+static void publish(struct applier *a, bool idle)
+{
+    struct position applied = {0};
+    struct ds_error ignored;
+    if (a->cp.found)
+        checkpoint_position(&a->cp, &applied, &ignored);
+    uint64_t quarantined = 0;
+    for (const struct held_row *h = a->held; h; h = h->next)
+        quarantined++;
+    pthread_mutex_lock(&a->shared.mutex);
+    struct applier_status *st = &a->shared.status;
+    position_free(&st->applied);
+    st->applied = applied;
+    st->applied_time = a->cp.source_time;
+    st->transactions = a->cp.counters.transactions;
+    st->rows = a->cp.counters.rows;
+    st->rows_written = a->cp.counters.rows_written;
+    st->batches = a->cp.counters.batches;
+    st->conflicts = a->cp.counters.conflicts;
+    st->quarantined = quarantined;
+    st->idle = idle;
+    st->oldest_unapplied = !idle && a->batch_done < a->batch.transaction_count
+                               ? a->batch.transactions[a->batch_done].timestamp
+                               : 0;
+    publish_entities(a, st);
+    publish_stale(a, st);
+    pthread_mutex_unlock(&a->shared.mutex);
+}
+
+void applier_status_get(struct applier *a, struct applier_status *out)
+{
+    pthread_mutex_lock(&a->shared.mutex);
+    const struct applier_status *st = &a->shared.status;
+    *out = *st;
+    memset(&out->applied, 0, sizeof out->applied);
+    position_copy(&out->applied, &st->applied);
+    out->entities = st->entity_count ? malloc(st->entity_count * sizeof *out->entities) : NULL;
+    if (out->entities)
+        memcpy(out->entities, st->entities, st->entity_count * sizeof *out->entities);
+    else
+        out->entity_count = 0;
+    out->stale_tables = st->stale_count ? calloc(st->stale_count, sizeof(char *)) : NULL;
+    out->stale_count = 0;
+    for (size_t i = 0; out->stale_tables && i < st->stale_count; i++)
+        if ((out->stale_tables[out->stale_count] = strdup(st->stale_tables[i])))
+            out->stale_count++;
+    pthread_mutex_unlock(&a->shared.mutex);
+}
+
+/* --- stopping ------------------------------------------------------------------ */
+
+int applier_stop_after(struct applier *a, const struct position *p)
+{
+    pthread_mutex_lock(&a->shared.mutex);
+    position_free(&a->shared.stop_after);
+    int rc = position_copy(&a->shared.stop_after, p);
+    a->shared.has_stop_after = rc == 0;
+    pthread_mutex_unlock(&a->shared.mutex);
+    spool_wake(a->options.spool);
+    return rc;
+}
+
+void applier_stop(struct applier *a)
+{
+    atomic_store(&a->stop, true);
+    spool_wake(a->options.spool);
+}
+
+static bool finished(struct applier *a)
+{
+    struct position applied = {0};
+    struct ds_error ignored;
+    bool done = false;
+    if (a->limit_reached)
+        return true;
+    pthread_mutex_lock(&a->shared.mutex);
+    if (a->shared.has_stop_after && a->cp.found &&
+        checkpoint_position(&a->cp, &applied, &ignored) == 0)
+        done = position_reached(&a->shared.stop_after, &applied);
+    pthread_mutex_unlock(&a->shared.mutex);
+    position_free(&applied);
+    return done;
+}
+
+/* --- a session ------------------------------------------------------------------ */
+
+static int take_lock(struct applier *a, struct ds_error *err)
+{
+    if (a->options.no_lock)
+        return 0;
+    BUF_AUTO struct buf name = {0}, key = {0};
+    bool found;
+    uint64_t got = 0;
+    if (buf_printf(&name, "datasync.%s.%s", a->state_database, a->name) ||
+        sql_string(&key, name.data, name.len > 64 ? 64 : name.len))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(a->db, &got, &found, err, "SELECT GET_LOCK(%s, 3)", buf_cstr(&key));
+    if (rc == 0 && !(found && got == 1))
+        rc = error_set(
+            err, DS_EBUSY,
+            "another datasync applies stream %s to this destination (lock %s is taken): stop "
+            "it first, or use another name",
+            a->name, buf_cstr(&name));
+    return rc;
+}
+
+static int load_entities(struct applier *a)
+{
+    a->entity_count = 0;
+    for (const char *line = a->cp.entities; line && *line;) {
+        char name[64];
+        unsigned long inserted, updated, deleted;
+        if (sscanf(line, "%63s %lu %lu %lu", name, &inserted, &updated, &deleted) == 4) {
+            uint32_t i = gather_entity(a, name);
+            if (i == UINT32_MAX)
+                return DS_ENOMEM;
+            a->entities[i].inserted = inserted;
+            a->entities[i].updated = updated;
+            a->entities[i].deleted = deleted;
+        }
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return 0;
+}
+
+static int check_filter(struct applier *a, struct ds_error *err)
+{
+    if (!a->cp.found || strcmp(a->cp.filter, a->filter) == 0)
+        return 0;
+    return error_set(
+        err, DS_EUSAGE,
+        "the filter differs from the one that stream %s was copied with: it was \"%s\", now "
+        "it is \"%s\"; set it back, or copy again with --resnapshot",
+        a->name, a->cp.filter_text, a->filter_text);
+}
+
+/* Triggers would run a second time for rows that the source's triggers have written already. */
+static int check_triggers(struct applier *a, struct ds_error *err)
+{
+    if (a->config->triggers == TRIGGERS_ALLOW)
+        return 0;
+    BUF_AUTO struct buf name = {0}, value = {0};
+    bool found;
+    if (sql_string(&name, a->database, strlen(a->database)))
+        return out_of_memory(err);
+    int rc = db_scalar(a->db, &value, &found, err,
+                       "SELECT GROUP_CONCAT(TRIGGER_NAME SEPARATOR ', ') FROM "
+                       "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = %s",
+                       buf_cstr(&name));
+    if (rc == 0 && found)
+        rc = error_set(
+            err, DS_EUSAGE,
+            "the destination's tables have triggers (%s), which would run a second time for "
+            "rows that the source's triggers have written: drop them there, or set triggers: "
+            "allow",
+            buf_cstr(&value));
+    return rc;
+}
+
+static int use_database(struct applier *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0}, literal = {0}, value = {0};
+    bool there = false;
+    if (sql_identifier(&name, a->database) ||
+        sql_string(&literal, a->database, strlen(a->database)))
+        return out_of_memory(err);
+    int rc = db_scalar(a->db, &value, &there, err,
+                       "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s",
+                       buf_cstr(&literal));
+    if (rc == 0 && !there) {
+        log_info("creating the destination's database database=%s", a->database);
+        rc = db_exec(a->db, err, "CREATE DATABASE IF NOT EXISTS %s", buf_cstr(&name));
+    }
+    return rc ? rc : db_exec(a->db, err, "USE %s", buf_cstr(&name));
+}
+
+static int first_session(struct applier *a, struct ds_error *err)
+{
+    struct position applied = {0};
+    int rc = 0;
+    if (a->options.resnapshot) {
+        rc = checkpoint_delete(a->db, a->state_database, a->name, err);
+        a->options.resnapshot = false;
+        a->replace_rows = true;
+    }
+    if (rc == 0)
+        rc = checkpoint_read(a->db, a->state_database, a->name, false, &a->cp, err);
+    if (rc == 0)
+        rc = check_filter(a, err);
+    if (rc == 0 && load_entities(a))
+        rc = out_of_memory(err);
+    if (rc == 0 && a->cp.found) {
+        rc = checkpoint_position(&a->cp, &applied, err);
+        free(a->source_identity);
+        a->source_identity = strdup(a->cp.source_identity);
+    }
+    if (rc == 0)
+        rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
+    a->opened = rc == 0;
+    position_free(&applied);
+    return rc;
+}
+
+static int connect_session(struct applier *a, struct ds_error *err)
+{
+    db_close(&a->db);
+    int rc = db_connect(&a->db, &a->endpoint, err);
+    if (rc == 0)
+        rc = db_server_info(a->db, &a->server, err);
+    if (rc == 0)
+        rc = take_lock(a, err);
+    if (rc == 0)
+        rc = state_ensure(a->db, a->state_database, err);
+    if (rc == 0)
+        rc = use_database(a, err);
+    if (rc == 0)
+        rc = check_triggers(a, err);
+    if (rc == 0 && a->target)
+        rc = target_load(a->target, a->db, err);
+    else if (rc == 0)
+        rc = target_new(&a->target, a->db, a->database, err);
+    if (rc == 0)
+        rc = writer_attach(a->writer, a->db, &a->server, err);
+    if (rc == 0)
+        rc = a->opened ? commit_resolve(a, err) : first_session(a, err);
+    if (rc == 0)
+        rc = stale_at_start(a, err);
+    if (rc == 0)
+        rc = conflict_load(a, err);
+    if (rc == 0)
+        log_info("destination connected host=%s server=%s database=%s checkpoint=%s",
+                 a->endpoint.host ? a->endpoint.host : a->endpoint.socket, a->server.text,
+                 a->database,
+                 a->cp.found ? a->cp.gtid_set[0] ? a->cp.gtid_set : a->cp.file : "none");
+    return rc;
+}
+
+static int trim_spool(struct applier *a, struct ds_error *err)
+{
+    if (a->batch_done == 0 || a->options.dry_run)
+        return 0;
+    const struct transaction *last = &a->batch.transactions[a->batch_done - 1];
+    struct position applied = {0};
+    int rc = checkpoint_position(&a->cp, &applied, err);
+    if (rc == 0)
+        stale_passed(a, &applied);
+    if (rc == 0)
+        rc = spool_trim(a->options.spool, last->ends_chunk ? last->chunk : last->chunk - 1,
+                        &applied, err);
+    position_free(&applied);
+    return rc;
+}
+
+/* --limit: the batch ends at the last whole transaction before it. */
+static uint32_t limited_end(struct applier *a)
+{
+    uint32_t end = a->batch.transaction_count;
+    if (!a->options.limit_rows)
+        return end;
+    for (uint32_t i = 0; i < end; i++) {
+        if (a->batch.transactions[i].count > a->limit_left) {
+            a->limit_reached = true;
+            return i;
+        }
+        a->limit_left -= a->batch.transactions[i].count;
+    }
+    return end;
+}
+
+static int apply_gathered(struct applier *a, enum barrier barrier, struct ds_error *err)
+{
+    uint32_t end = limited_end(a), whole = end;
+    if (barrier != BARRIER_NONE && whole == a->batch.transaction_count && whole)
+        whole--;
+    int rc = commit_batch(a, whole, err);
+    if (rc == 0 && whole < end && a->batch_done == whole)
+        rc = barrier_apply(a, barrier, err);
+    if (rc == 0 && end == a->batch.transaction_count && a->open && a->batch_done == end &&
+        a->batch.change_count > a->open_first && gather_large(a))
+        rc = end ? 0 : commit_part(a, err);
+    return rc;
+}
+
+/* One turn of the main loop. DS_EAGAIN: nothing to do. */
+static int turn(struct applier *a, struct ds_error *err)
+{
+    int rc = 0;
+    if (a->batch_done == a->batch.transaction_count) {
+        a->barrier = BARRIER_NONE;
+        rc = stale_request(a, err);
+        if (rc == 0)
+            rc = gather(a, &a->barrier, err);
+        if (rc == DS_EPOSITION) { /* the agent has started the spool anew */
+            log_info("the stream starts anew, reading from its beginning");
+            return gather_restart(a, err);
+        }
+        if (rc)
+            return rc;
+    }
+    rc = apply_gathered(a, a->barrier, err);
+    if (rc == 0)
+        rc = trim_spool(a, err);
+    if (rc == 0 && !a->limit_reached && a->batch_done == a->batch.transaction_count &&
+        a->batch.transaction_count)
+        rc = gather_reset(a, err);
+    publish(a, false);
+    return rc;
+}
+
+static int session(struct applier *a, struct ds_error *err)
+{
+    int rc = connect_session(a, err);
+    if (rc)
+        return rc;
+    publish(a, false);
+    set_state(a, a->cp.found ? APPLIER_CATCHING_UP : APPLIER_STARTING, NULL);
+    a->attempts = 0;
+    while (!atomic_load(&a->stop)) {
+        if (finished(a))
+            return 0;
+        rc = turn(a, err);
+        if (rc == DS_EAGAIN) {
+            bool idle = !a->open;
+            publish(a, idle);
+            if (idle && a->cp.found)
+                set_state(a, APPLIER_STREAMING, NULL);
+            if (!finished(a))
+                spool_wait(a->options.spool, 200);
+            continue;
+        }
+        if (rc)
+            return rc;
+    }
+    return error_set(err, DS_ESTOPPED, "asked to stop");
+}
+
+/* Wait with growing pauses, ended by a stop. */
+static void pause_before_reconnect(struct applier *a)
+{
+    unsigned ms = 250u << (a->attempts < 6 ? a->attempts : 6);
+    if (ms > 10000)
+        ms = 10000;
+    a->attempts++;
+    for (unsigned waited = 0; waited < ms && !atomic_load(&a->stop); waited += 50) {
+        struct timespec ts = {.tv_nsec = 50 * 1000000};
+        nanosleep(&ts, NULL);
+    }
+}
+
+static int end_cleanly(struct applier *a)
+{
+    struct ds_error ignored;
+    if (a->db && a->opened && !a->open_written)
+        stale_clean_stop(
+            a, &ignored); /* if this fails the tables are copied again: correct, only slower */
+    return 0;
+}
+
+int applier_run(struct applier *a, struct ds_error *err)
+{
+    time_t give_up = time(NULL) + (time_t)a->config->connect_timeout;
+    for (;;) {
+        int rc = session(a, err);
+        if (atomic_load(&a->stop) && rc != 0)
+            rc = error_set(err, DS_ESTOPPED, "asked to stop");
+        if (rc == 0 || rc == DS_ESTOPPED) {
+            end_cleanly(a);
+            publish(a, rc == 0);
+            set_state(a, APPLIER_STOPPED, NULL);
+            return rc;
+        }
+        bool lost = rc == DS_ECONN || rc == DS_ERETRY;
+        if (a->opened && lost)
+            give_up = time(NULL) + (time_t)a->config->connect_timeout;
+        if (!lost || (!a->options.retry_forever && time(NULL) >= give_up)) {
+            set_state(a, APPLIER_FAILED, err);
+            return rc;
+        }
+        log_warn("destination lost, trying again message=\"%s\"", err->message);
+        set_state(a, APPLIER_WAITING_DESTINATION, err);
+        if (a->loader) {
+            loader_free(a->loader);
+            a->loader = NULL;
+        }
+        if (a->opened &&
+            (a->open_written ||
+             a->in_snapshot)) { /* what was written in parts is rolled back: read it again */
+            struct ds_error again;
+            if (gather_rewind(a, &again)) {
+                *err = again;
+                set_state(a, APPLIER_FAILED, err);
+                return again.code;
+            }
+        }
+        pause_before_reconnect(a);
+    }
+}

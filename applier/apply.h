@@ -1,0 +1,204 @@
+/* Inside the applier: what its parts share. Not for others.
+ *
+ *   apply.c      life: connect, lock, checkpoint, main loop, stop, status
+ *   gather.c     messages of the spool → transactions of the batch
+ *   commit.c     a batch → the destination, in one transaction with the checkpoint (laws 1, 5)
+ *   barrier.c    transactions that stand alone: DDL, TRUNCATE, XA (laws 7, 10)
+ *   stale.c      tables that cannot roll back (law 9)
+ *   conflict.c   what does not fit: stop, quarantine, overwrite (law 5)
+ *
+ * Everything belongs to the applier's thread, except `shared`, which its mutex protects, and the
+ * atomics.
+ */
+#ifndef APPLIER_APPLY_H
+#define APPLIER_APPLY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <strings.h>
+
+#include "applier/applier.h"
+#include "applier/batch.h"
+#include "applier/plan.h"
+#include "applier/state.h"
+#include "applier/target.h"
+#include "applier/write.h"
+
+enum barrier { BARRIER_NONE, BARRIER_DDL, BARRIER_XA };
+
+struct message_list { /* raw messages of the open transaction, in the batch's arena */
+    struct slice *items;
+    uint32_t count, cap;
+};
+
+struct savepoint {
+    struct slice name;
+    uint32_t change; /* changes before it */
+};
+
+struct entity_counter {
+    char name[64];
+    uint64_t inserted, updated, deleted;
+};
+
+struct held_row { /* a row whose changes wait in quarantine */
+    struct target_table *table;
+    struct slice key;   /* bytes as of plan.c's rows, in the applier's quarantine arena */
+    struct slice image; /* full image, for children's references */
+    uint64_t id;        /* datasync_quarantine.id of the change that began it */
+    struct held_row *next;
+};
+
+struct stale_table {
+    char *name;
+    bool copied;              /* else waiting for its copy */
+    struct position position; /* of the copy: changes at or before it are in it */
+    struct stale_table *next;
+};
+
+struct applier {
+    struct applier_options options;
+    const struct config *config;
+    const char *database, *state_database, *name;
+    struct db_endpoint endpoint;
+
+    MYSQL *db;
+    struct db_server server;
+    struct target *target;
+    struct writer *writer;
+    struct loader *loader; /* snapshot in progress, see load.h */
+    struct checkpoint cp;  /* as committed */
+    char filter[33];
+    char *filter_text, *source_identity; /* what the next checkpoint says */
+    bool in_snapshot;
+    bool opened;              /* the spool knows our checkpoint */
+    bool replace_rows;        /* --resnapshot: a copy may replace what is there */
+    unsigned attempts;        /* to connect, since the last session */
+    enum barrier barrier;     /* the last transaction of the batch in hand */
+    bool trimmed_open;        /* chunks of what is not committed are gone from the spool */
+    struct position stale_at; /* of the stale copy that is arriving */
+
+    struct batch batch;
+    struct arena plan_arena;
+    uint32_t batch_done;                /* transactions of the batch that are applied */
+    struct source_table *stored_tables; /* definitions that came with stored messages */
+    struct source_table **tables;       /* by message table id */
+    uint32_t table_cap;
+
+    /* gather: the chunk in hand and the open transaction */
+    struct buf chunk;
+    size_t chunk_at;
+    uint64_t chunk_seq; /* 0: none */
+    bool spool_at_end;
+    struct message_list open_messages;
+    bool open;           /* inside a transaction */
+    bool open_written;   /* parts of it are written, in the destination transaction that is open */
+    uint32_t open_first; /* its first change */
+    struct msg_begin open_begin;
+    enum barrier open_barrier;
+    struct savepoint *savepoints;
+    uint32_t savepoint_count, savepoint_cap;
+    bool skipping;                 /* transactions at or before the checkpoint may still come */
+    struct counters part_counters; /* of the transaction that is written in parts */
+    bool exact_next;               /* the transaction that is written in parts has failed netted */
+    uint64_t batch_started_ms;
+
+    struct held_row *held; /* newest first */
+    struct arena held_arena;
+    struct stale_table *stale;
+    bool stale_requested;
+    bool stale_loading; /* rows of a stale copy are arriving */
+    struct entity_counter *entities,
+        *pending_entities;     /* committed; of the open destination transaction */
+    struct checkpoint pending; /* what a COMMIT of unknown outcome was to leave */
+    uint32_t pending_done;     /* … and batch_done with it */
+    uint32_t entity_count, entity_cap;
+    uint64_t limit_left;
+    bool limit_reached;
+
+    _Atomic bool stop;
+    struct {
+        pthread_mutex_t mutex; /* protects everything in `shared` */
+        struct applier_status status;
+        struct position stop_after;
+        bool has_stop_after;
+    } shared;
+};
+
+/* gather.c */
+/* Read until the batch is full, a barrier or a snapshot message has come, or there is nothing more.
+ * *barrier: the last transaction of the batch is one and stands alone. DS_EAGAIN: nothing new. */
+int gather(struct applier *a, enum barrier *barrier, struct ds_error *err);
+/* Is what the batch holds of an open transaction too large to wait for its end? */
+bool gather_large(const struct applier *a);
+/* Index of an entity's counters, made when it is new; UINT32_MAX: out of memory. */
+uint32_t gather_entity(struct applier *a, const char *name);
+/* The spool was started anew: forget everything that was read. */
+int gather_restart(struct applier *a, struct ds_error *err);
+/* Empty the batch; an open transaction's messages stay in hand. */
+int gather_reset(struct applier *a, struct ds_error *err);
+/* Forget everything that was read, go back to the spool's first chunk. */
+int gather_rewind(struct applier *a, struct ds_error *err);
+/* Parse messages that were stored (XA, quarantine) as if they came now: changes of one transaction.
+ */
+int gather_stored(struct applier *a, struct slice messages, struct ds_error *err);
+/* Join a source table to ours; DS_ESCHEMA when they differ. */
+int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err);
+struct source_table *source_table_find(const struct applier *a, uint32_t id);
+void gather_free(struct applier *a);
+/* Raw `table` message of a source table, to store it with changes. */
+int source_table_raw(const struct source_table *t, struct buf *out);
+
+/* commit.c */
+/* Apply the transactions from batch_done up to `end`, in as few destination transactions as
+ * possible. */
+int commit_batch(struct applier *a, uint32_t end, struct ds_error *err);
+/* The pieces of a transaction that is too large to hold. */
+int commit_part(struct applier *a, struct ds_error *err);
+/* START TRANSACTION and lock the checkpoint row, which must stand where we believe (law 1). */
+int commit_begin(struct applier *a, struct ds_error *err);
+/* Move the checkpoint over `tx` and COMMIT. `extra`: counters to add. */
+int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
+                  struct ds_error *err);
+/* Plan and write transactions [first, first+count) into the open destination transaction. */
+int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
+                 struct counters *extra, struct ds_error *err);
+/* After a reconnect: did the COMMIT of unknown outcome arrive? Takes over what the checkpoint row
+ * says; DS_EPOSITION when it is neither the old nor the new one. */
+int commit_resolve(struct applier *a, struct ds_error *err);
+int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from);
+
+/* barrier.c */
+int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err);
+
+/* stale.c */
+int stale_at_start(struct applier *a, struct ds_error *err);
+/* Drop changes of [first, first+count) that a copy has or will have. */
+bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx);
+/* A message of a snapshot or of a stale copy. 0, or why it could not be applied. */
+int snapshot_message(struct applier *a, const struct message *m, struct ds_error *err);
+/* Remember in the checkpoint that unrepeatable rows are about to be written. */
+int stale_mark_dirty(struct applier *a, struct ds_error *err);
+int stale_clean_stop(struct applier *a, struct ds_error *err);
+int stale_mark(struct applier *a, const struct target_table *t);
+/* Forget copies that the checkpoint has passed. */
+void stale_passed(struct applier *a, const struct position *applied);
+/* Ask the agent for copies of what is stale. */
+int stale_request(struct applier *a, struct ds_error *err);
+int stale_print(const struct applier *a, struct buf *out);
+void stale_free(struct applier *a);
+
+/* conflict.c */
+int conflict_load(struct applier *a, struct ds_error *err);
+/* Transaction `index` of the batch fails even change by change: do what on_conflict says, in the
+ * open destination transaction. */
+int conflict_transaction(struct applier *a, uint32_t index, struct counters *extra,
+                         struct ds_error *err);
+/* Is this change to wait behind a quarantined row? */
+bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind);
+/* Store a change in quarantine, in the open destination transaction. */
+int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
+                   const struct ds_error *reason, struct ds_error *err);
+void conflict_free(struct applier *a);
+
+#endif

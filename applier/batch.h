@@ -1,0 +1,58 @@
+/* A batch: whole source transactions read from the stream, as changes in commit order.
+ *
+ * Filled by apply.c from messages, planned by plan.c, written by write.c. All memory is the
+ * batch's arena; a batch is emptied as a whole. Applier's thread only.
+ */
+#ifndef APPLIER_BATCH_H
+#define APPLIER_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "applier/target.h"
+#include "schema/arena.h"
+#include "schema/message.h"
+
+/* A table as the stream has defined it, joined to ours. Lives until the stream defines its id anew.
+ */
+struct source_table {
+    struct msg_table def;        /* slices and columns in `arena` */
+    char *entity;                /* NUL-terminated copy of def.entity */
+    uint32_t entity_index;       /* into the applier's counters */
+    struct target_table *target; /* NULL: not looked up yet */
+    uint64_t target_version;     /* of the target when it was matched */
+    struct arena arena;
+    struct source_table *next;
+};
+
+struct change {
+    struct source_table *table;
+    enum change_op op;
+    uint32_t flags;             /* enum change_flag */
+    uint32_t transaction;       /* index into batch.transactions */
+    struct slice before, after; /* raw images in the batch's memory */
+    struct slice raw;           /* the whole message, for quarantine */
+    bool skip;                  /* held back, or already in a copy: not to be written */
+};
+
+struct transaction {
+    uint32_t first, count;       /* its changes */
+    struct slice gtid_set, file; /* source position after it */
+    uint64_t pos, timestamp;
+    uint32_t server_id;
+    uint32_t begin_flags;
+    bool rolled_back; /* only rows of non-transactional tables count */
+    uint64_t chunk;   /* spool chunk in which it ends */
+    bool ends_chunk;  /* nothing of a later transaction is in that chunk */
+};
+
+struct batch {
+    struct arena arena;
+    struct change *changes;
+    uint32_t change_count, change_cap;
+    struct transaction *transactions;
+    uint32_t transaction_count, transaction_cap;
+    size_t bytes; /* estimate of the memory that planning it takes */
+};
+
+#endif

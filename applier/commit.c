@@ -1,0 +1,431 @@
+/* A batch becomes one destination transaction: rows and checkpoint together (law 1).
+ *
+ * If it cannot be applied it is rolled back and cut in half, down to the transaction that does not
+ * fit; that one is applied change by change, in source order (law 5), and if even that fails it is
+ * a conflict. Every success commits with its own checkpoint, so a crash at any point leaves a
+ * prefix.
+ *
+ * A connection that breaks during COMMIT leaves the outcome unknown. The checkpoint row tells: it
+ * stands where it stood, or where the COMMIT was to leave it. The old connection may still be about
+ * to commit; the row lock of SELECT … FOR UPDATE waits for that.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "applier/apply.h"
+#include "schema/crash.h"
+#include "schema/log.h"
+
+enum { RETRIES = 20 };
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory while applying a batch");
+}
+
+int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from)
+{
+    struct checkpoint fresh = *from;
+    fresh.gtid_set = strdup(from->gtid_set ? from->gtid_set : "");
+    fresh.file = strdup(from->file ? from->file : "");
+    fresh.source_identity = strdup(from->source_identity ? from->source_identity : "");
+    fresh.filter_text = strdup(from->filter_text ? from->filter_text : "");
+    fresh.stale = strdup(from->stale ? from->stale : "");
+    fresh.entities = strdup(from->entities ? from->entities : "");
+    bool ok = fresh.gtid_set && fresh.file && fresh.source_identity && fresh.filter_text &&
+              fresh.stale && fresh.entities;
+    checkpoint_free(to);
+    *to = fresh;
+    return ok ? 0 : DS_ENOMEM;
+}
+
+static bool same_place(const struct checkpoint *x, const struct checkpoint *y)
+{
+    return x->found == y->found &&
+           (!x->found || (strcmp(x->gtid_set, y->gtid_set) == 0 && strcmp(x->file, y->file) == 0 &&
+                          x->pos == y->pos));
+}
+
+static int not_ours(const struct applier *a, const struct checkpoint *there, struct ds_error *err)
+{
+    return error_set(
+        err, DS_EPOSITION,
+        "the checkpoint of stream %s stands at gtid=%s %s:%lu, not at gtid=%s %s:%lu where "
+        "this process left it: another datasync writes to this destination under the same "
+        "name; stop it, then start again",
+        a->name, there->found ? there->gtid_set : "(none)", there->found ? there->file : "",
+        there->pos, a->cp.found ? a->cp.gtid_set : "(none)", a->cp.found ? a->cp.file : "",
+        a->cp.pos);
+}
+
+int commit_resolve(struct applier *a, struct ds_error *err)
+{
+    struct checkpoint there = {0};
+    int rc = db_exec(a->db, err, "START TRANSACTION");
+    if (rc == 0)
+        rc = checkpoint_read(a->db, a->state_database, a->name, true, &there, err);
+    if (rc == 0)
+        rc = db_exec(a->db, err, "COMMIT");
+    if (rc == 0 && !same_place(&there, &a->cp)) {
+        if (a->pending.found && same_place(&there, &a->pending)) {
+            log_info("the commit that was interrupted had arrived gtid=%s", there.gtid_set);
+            a->batch_done = a->pending_done;
+            rc = checkpoint_copy(&a->cp, &a->pending) ? out_of_memory(err) : 0;
+        } else {
+            rc = not_ours(a, &there, err);
+        }
+    }
+    checkpoint_free(&there);
+    checkpoint_free(&a->pending);
+    return rc;
+}
+
+int commit_begin(struct applier *a, struct ds_error *err)
+{
+    struct checkpoint there = {0};
+    if (a->entity_count)
+        memset(a->pending_entities, 0, a->entity_count * sizeof *a->pending_entities);
+    crash_point("commit.begin");
+    int rc = db_exec(a->db, err, "START TRANSACTION");
+    if (rc == 0)
+        rc = checkpoint_read(a->db, a->state_database, a->name, true, &there, err);
+    if (rc == 0 && !same_place(&there, &a->cp))
+        rc = not_ours(a, &there, err);
+    checkpoint_free(&there);
+    return rc;
+}
+
+static int set_text(char **to, const void *p, size_t len)
+{
+    char *copy = strndup(p ? p : "", len);
+    if (!copy)
+        return DS_ENOMEM;
+    free(*to);
+    *to = copy;
+    return 0;
+}
+
+static int print_entities(const struct applier *a, char **to)
+{
+    BUF_AUTO struct buf text = {0};
+    int rc = 0;
+    for (uint32_t i = 0; i < a->entity_count; i++) {
+        const struct entity_counter *e = &a->entities[i], *p = &a->pending_entities[i];
+        if (e->inserted + e->updated + e->deleted + p->inserted + p->updated + p->deleted)
+            rc |= buf_printf(&text, "%s %lu %lu %lu\n", e->name, e->inserted + p->inserted,
+                             e->updated + p->updated, e->deleted + p->deleted);
+    }
+    return rc ? rc : set_text(to, text.data, text.len);
+}
+
+int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
+                  struct ds_error *err)
+{
+    bool first = !a->cp.found;
+    if (checkpoint_copy(&a->pending, &a->cp))
+        return out_of_memory(err);
+    struct checkpoint *cp = &a->pending;
+    BUF_AUTO struct buf stale = {0};
+    cp->found = true;
+    cp->pos = tx->pos;
+    cp->source_time = tx->timestamp ? tx->timestamp : cp->source_time;
+    cp->counters.transactions += extra->transactions;
+    cp->counters.rows += extra->rows;
+    cp->counters.rows_written += extra->rows_written;
+    cp->counters.batches += 1;
+    cp->counters.conflicts += extra->conflicts;
+    snprintf(cp->filter, sizeof cp->filter, "%s", a->filter);
+    int rc = set_text(&cp->gtid_set, tx->gtid_set.p, tx->gtid_set.len) |
+             set_text(&cp->file, tx->file.p, tx->file.len) |
+             set_text(&cp->filter_text, a->filter_text, strlen(a->filter_text)) |
+             set_text(&cp->source_identity, a->source_identity, strlen(a->source_identity)) |
+             print_entities(a, &cp->entities) | stale_print(a, &stale) |
+             set_text(&cp->stale, stale.data, stale.len);
+    if (rc)
+        return out_of_memory(err);
+    crash_point("commit.after_write");
+    rc = first ? checkpoint_insert(a->db, a->state_database, a->name, cp, err)
+               : checkpoint_update(a->db, a->state_database, a->name, cp, err);
+    crash_point("commit.before_commit");
+    if (rc == 0)
+        rc = db_exec(a->db, err, "COMMIT");
+    if (rc)
+        return rc;
+    crash_point("commit.after_commit");
+    checkpoint_free(&a->cp);
+    a->cp = a->pending;
+    memset(&a->pending, 0, sizeof a->pending);
+    for (uint32_t i = 0; i < a->entity_count; i++) {
+        a->entities[i].inserted += a->pending_entities[i].inserted;
+        a->entities[i].updated += a->pending_entities[i].updated;
+        a->entities[i].deleted += a->pending_entities[i].deleted;
+    }
+    return 0;
+}
+
+static void count_step(struct applier *a, const struct step *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct entity_counter *e = &a->pending_entities[s->nets[i]->table->entity_index];
+        uint64_t n = s->keyless && s->nets[i]->count ? (uint64_t)labs(s->nets[i]->count) : 1;
+        *(s->op == NET_INSERT   ? &e->inserted
+          : s->op == NET_UPDATE ? &e->updated
+                                : &e->deleted) += n;
+    }
+}
+
+/* Changes that are not to be written now: held in quarantine, or already in a copy of their table.
+ */
+static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
+{
+    for (uint32_t t = first; t < first + count; t++) {
+        const struct transaction *tx = &a->batch.transactions[t];
+        for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
+            struct change *c = &a->batch.changes[i];
+            c->skip = a->stale && stale_skips(a, c, tx);
+            uint64_t behind;
+            if (c->skip || !a->held || !conflict_holds(a, c, &behind))
+                continue;
+            c->skip = true;
+            int rc = a->options.dry_run ? 0 : conflict_store(a, c, behind, NULL, err);
+            if (rc)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
+                 struct counters *extra, struct ds_error *err)
+{
+    struct plan plan;
+    arena_reset(&a->plan_arena, 8 << 20);
+    int rc = set_aside(a, first, count, err);
+    if (rc == 0)
+        rc = plan_build(&plan, &a->batch, first, count, exact, a->target, &a->plan_arena, err);
+    if (rc)
+        return rc;
+    if (a->options.dry_run) {
+        for (uint32_t i = 0; i < plan.step_count; i++)
+            extra->rows_written += plan.steps[i].count;
+        extra->rows += plan.rows;
+        return 0;
+    }
+    for (uint32_t i = 0; i < plan.step_count && rc == 0; i++) {
+        rc = writer_step(a->writer, &plan.steps[i], &extra->rows_written, err);
+        crash_point("commit.step");
+        count_step(a, &plan.steps[i]);
+    }
+    if (rc == 0)
+        rc = writer_ghosts(a->writer, plan.ghosts, plan.ghost_count, err);
+    for (uint32_t i = 0; i < plan.late_count && rc == 0; i++) {
+        rc = writer_step(a->writer, &plan.late[i], &extra->rows_written, err);
+        crash_point("commit.late_step");
+        count_step(a, &plan.late[i]);
+    }
+    extra->rows += plan.rows;
+    extra->transactions += count;
+    return rc;
+}
+
+/* Will writing this range touch rows that must not be written twice? Known only from the plan's
+ * input: cheap enough to ask first. */
+static bool has_unrepeatable(const struct applier *a, uint32_t first, uint32_t count)
+{
+    for (uint32_t t = first; t < first + count; t++) {
+        const struct transaction *tx = &a->batch.transactions[t];
+        for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
+            const struct target_table *x = a->batch.changes[i].table->target;
+            if (x && !x->transactional && !x->row_key && !x->sequence)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void roll_back(struct applier *a)
+{
+    struct ds_error ignored;
+    db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
+}
+
+enum how { NETTED, EXACT, BY_POLICY };
+
+/* One destination transaction for transactions [first, first+count). */
+static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how how,
+                     struct ds_error *err)
+{
+    struct counters extra = {0};
+    int rc = 0;
+    if (a->options.dry_run) {
+        rc = commit_write(a, first, count, false, &extra, err);
+        a->cp.counters.rows += extra.rows;
+        a->cp.counters.rows_written += extra.rows_written;
+        a->cp.counters.transactions += count;
+        return rc;
+    }
+    if (!a->cp.dirty && has_unrepeatable(a, first, count))
+        rc = stale_mark_dirty(a, err);
+    a->pending_done = first + count;
+    if (rc == 0)
+        rc = commit_begin(a, err);
+    if (rc == 0)
+        rc = how == BY_POLICY ? conflict_transaction(a, first, &extra, err)
+                              : commit_write(a, first, count, how == EXACT, &extra, err);
+    if (rc == 0)
+        rc = commit_finish(a, &a->batch.transactions[first + count - 1], &extra, err);
+    if (rc && rc != DS_ECONN)
+        roll_back(a);
+    return rc;
+}
+
+static void wait_before_retry(const struct applier *a, int attempt)
+{
+    struct timespec pause = {.tv_nsec = (long)(attempt < 8 ? attempt + 1 : 8) * 25 * 1000000};
+    if (!atomic_load(&a->stop))
+        nanosleep(&pause, NULL);
+}
+
+/* Lock waits and deadlocks with somebody else at the destination are tried again, not conflicts. */
+static int try_with_retries(struct applier *a, uint32_t first, uint32_t count, enum how how,
+                            struct ds_error *err)
+{
+    int rc = 0;
+    for (int attempt = 0; attempt < RETRIES; attempt++) {
+        rc = try_range(a, first, count, how, err);
+        if (rc != DS_ERETRY || !err->server_errno || atomic_load(&a->stop))
+            return rc;
+        log_warn("destination is busy, trying the batch again error=%u message=\"%s\"",
+                 err->server_errno, err->message);
+        wait_before_retry(a, attempt);
+    }
+    return rc;
+}
+
+static void place_error(const struct applier *a, uint32_t transaction, struct ds_error *err)
+{
+    const struct transaction *tx = &a->batch.transactions[transaction];
+    char text[sizeof err->position];
+    snprintf(text, sizeof text, "gtid=%.*s file=%.*s:%lu", (int)tx->gtid_set.len, tx->gtid_set.p,
+             (int)tx->file.len, tx->file.p, tx->pos);
+    error_at_position(err, text);
+}
+
+static bool does_not_fit(int rc, const struct ds_error *err)
+{
+    return rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno);
+}
+
+/* The last part of a transaction that has been written in parts, and its commit. */
+static int finish_parts(struct applier *a, struct ds_error *err)
+{
+    const struct transaction *tx = &a->batch.transactions[0];
+    int rc = 0;
+    if (tx->rolled_back) { /* what was written of transactional tables goes; the others have kept
+                              theirs */
+        rc = db_exec(a->db, err, "ROLLBACK");
+        if (rc == 0)
+            rc = commit_begin(a, err);
+    }
+    a->pending_done = 1;
+    if (rc == 0)
+        rc = commit_write(a, 0, 1, a->exact_next, &a->part_counters, err);
+    if (rc == 0)
+        rc = commit_finish(a, tx, &a->part_counters, err);
+    if (rc == 0) {
+        a->batch_done = 1;
+        a->exact_next = false;
+    }
+    return rc;
+}
+
+/* A transaction in parts has failed: read it again from the spool, and write it change by change.
+ */
+static int parts_failed(struct applier *a, int rc, struct ds_error *err)
+{
+    if (rc == DS_ECONN)
+        return rc;
+    roll_back(a);
+    a->open_written = false;
+    bool again = rc == DS_ERETRY || (rc == DS_ECONFLICT && !a->exact_next);
+    if (!again)
+        return rc == DS_ECONFLICT
+                   ? error_set_server(
+                         err, rc, err->server_errno,
+                         "%s; the transaction is larger than batch.max_bytes, so on_conflict "
+                         "cannot be asked: raise batch.max_bytes above its size",
+                         err->message)
+                   : rc;
+    log_warn("a large transaction is read again reason=\"%s\"", err->message);
+    a->exact_next |= rc == DS_ECONFLICT;
+    return gather_rewind(a, err);
+}
+
+int commit_part(struct applier *a, struct ds_error *err)
+{
+    int rc = 0;
+    if (!a->open_written) {
+        memset(&a->part_counters, 0, sizeof a->part_counters);
+        if (!a->cp.dirty)
+            rc = stale_mark_dirty(a, err);
+        if (rc == 0)
+            rc = commit_begin(a, err);
+        if (rc)
+            return rc;
+        a->open_written = true;
+    }
+    if (a->batch.transaction_cap == 0) {
+        a->batch.transactions = calloc(16, sizeof *a->batch.transactions);
+        if (!a->batch.transactions)
+            return out_of_memory(err);
+        a->batch.transaction_cap = 16;
+    }
+    a->batch.transactions[0] = (struct transaction){.first = 0, .count = a->batch.change_count};
+    rc = commit_write(a, 0, 1, a->exact_next, &a->part_counters, err);
+    a->part_counters.transactions = 0;
+    if (rc)
+        return parts_failed(a, rc, err);
+    return gather_reset(a, err);
+}
+
+int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
+{
+    if (a->open_written && end > a->batch_done) {
+        int rc = finish_parts(a, err);
+        if (rc)
+            return parts_failed(a, rc, err);
+        a->open_written = false;
+    }
+    uint32_t window = end > a->batch_done ? end - a->batch_done : 0;
+    while (a->batch_done < end) {
+        uint32_t first = a->batch_done, done;
+        if (window > end - first)
+            window = end - first;
+        done = window;
+        int rc = try_with_retries(a, first, window, NETTED, err);
+        if (does_not_fit(rc, err) && window > 1) {
+            log_debug("batch of %u transactions does not fit, halving reason=\"%s\"", window,
+                      err->message);
+            window /= 2;
+            continue;
+        }
+        if (does_not_fit(rc, err)) {
+            rc = try_with_retries(a, first, 1, EXACT, err);
+            if (does_not_fit(rc, err)) {
+                place_error(a, first, err);
+                rc = try_with_retries(a, first, 1, BY_POLICY, err);
+            }
+            done = 1;
+            window = end - first;
+        }
+        if (rc) {
+            if (rc != DS_ECONN)
+                place_error(a, first, err);
+            return rc;
+        }
+        a->batch_done = first + done;
+    }
+    return 0;
+}

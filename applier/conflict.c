@@ -1,0 +1,370 @@
+/* What does not fit the destination (law 5), and what waits behind it.
+ *
+ * A transaction that fails even change by change is applied once more, change by change, and each
+ * change that is refused is treated as on_conflict says. A quarantined row holds back all later
+ * changes of the same row and of rows that refer to it, so that their order is kept; they are
+ * stored in the transaction that moves the checkpoint over them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/apply.h"
+#include "schema/log.h"
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory while handling a conflict");
+}
+
+/* Bytes that identify the row of an image: raw values of its key, of all columns without one. */
+static int row_key(struct arena *arena, const struct target_table *t, struct slice image,
+                   struct slice *out)
+{
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    if (!image.len || image_split(image, t->column_count, values))
+        return DS_EFORMAT;
+    uint32_t n = t->row_key ? t->row_key->count : t->column_count;
+    size_t len = 0;
+    for (uint32_t i = 0; i < n; i++)
+        len += value_length(values[t->row_key ? t->row_key->columns[i] : i]);
+    uint8_t *bytes = arena_alloc(arena, len + 1), *at = bytes;
+    if (!bytes)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *v = values[t->row_key ? t->row_key->columns[i] : i];
+        size_t l = value_length(v);
+        memcpy(at, v, l);
+        at += l;
+    }
+    *out = (struct slice){bytes, len};
+    return 0;
+}
+
+/* The after image with `same` values filled in, so that it can be read without its before image. */
+static int full_after(struct arena *arena, const struct change *c, struct slice *out)
+{
+    uint32_t n = c->table->target->column_count;
+    const uint8_t *before[MESSAGE_MAX_COLUMNS], *after[MESSAGE_MAX_COLUMNS];
+    if (c->op == CHANGE_INSERT) {
+        *out = c->after;
+        return 0;
+    }
+    if (image_split(c->before, n, before) || image_split(c->after, n, after))
+        return DS_EFORMAT;
+    BUF_AUTO struct buf image = {0};
+    int rc = image_write_head(&image, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *v = *after[i] == 0xc3 || *after[i] == 0xc2 ? before[i] : after[i];
+        rc |= buf_append(&image, v, value_length(v));
+    }
+    out->p = rc ? NULL : arena_copy(arena, image.data, image.len);
+    out->len = image.len;
+    return out->p ? 0 : DS_ENOMEM;
+}
+
+static bool same_slice(struct slice x, struct slice y)
+{
+    return x.len == y.len && memcmp(x.p, y.p, x.len) == 0;
+}
+
+static struct held_row *find_held(const struct applier *a, const struct target_table *t,
+                                  struct slice key)
+{
+    for (struct held_row *h = a->held; h; h = h->next)
+        if (h->table == t && same_slice(h->key, key))
+            return h;
+    return NULL;
+}
+
+/* Does the image's foreign key name the held parent row? */
+static bool refers_to(const struct target_fk *fk, const uint8_t *const *child,
+                      const uint8_t *const *parent)
+{
+    for (uint32_t i = 0; i < fk->count; i++) {
+        const uint8_t *c = child[fk->columns[i]], *p = parent[fk->parent_columns[i]];
+        size_t n = value_length(c);
+        if (*c == 0xc0 || value_length(p) != n || memcmp(c, p, n) != 0)
+            return false;
+    }
+    return fk->count > 0;
+}
+
+static bool image_refers(const struct applier *a, const struct target_table *t, struct slice image,
+                         uint64_t *behind)
+{
+    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
+    if (!image.len || image_split(image, t->column_count, child))
+        return false;
+    for (uint32_t f = 0; f < t->fk_count; f++)
+        for (const struct held_row *h = a->held; h; h = h->next)
+            if (h->table == t->fks[f].parent && h->image.len &&
+                image_split(h->image, h->table->column_count, parent) == 0 &&
+                refers_to(&t->fks[f], child, parent)) {
+                *behind = h->id;
+                return true;
+            }
+    return false;
+}
+
+bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind)
+{
+    const struct target_table *t = c->table->target;
+    struct arena scratch = {0};
+    struct slice key, after = {0};
+    bool holds = false;
+    if (c->op != CHANGE_INSERT && row_key(&scratch, t, c->before, &key) == 0) {
+        const struct held_row *h = find_held(a, t, key);
+        holds = h != NULL;
+        if (h)
+            *behind = h->id;
+    }
+    if (!holds && c->op != CHANGE_DELETE && full_after(&scratch, c, &after) == 0) {
+        const struct held_row *h =
+            row_key(&scratch, t, after, &key) == 0 ? find_held(a, t, key) : NULL;
+        holds = h != NULL;
+        if (h)
+            *behind = h->id;
+    }
+    if (!holds)
+        holds = image_refers(a, t, after.len ? after : c->before, behind);
+    arena_free(&scratch);
+    return holds;
+}
+
+static int hold_row(struct applier *a, struct target_table *t, struct slice image, uint64_t id)
+{
+    struct slice key;
+    if (!image.len)
+        return 0;
+    int rc = row_key(&a->held_arena, t, image, &key);
+    if (rc || find_held(a, t, key))
+        return rc == DS_EFORMAT ? 0 : rc;
+    struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
+    uint8_t *copy = arena_copy(&a->held_arena, image.p, image.len);
+    if (!h || !copy)
+        return DS_ENOMEM;
+    *h = (struct held_row){
+        .table = t, .key = key, .image = {copy, image.len}, .id = id, .next = a->held};
+    a->held = h;
+    return 0;
+}
+
+static int hold_change(struct applier *a, const struct change *c, uint64_t id)
+{
+    struct slice after = {0};
+    int rc = 0;
+    if (c->op != CHANGE_DELETE)
+        rc = full_after(&a->held_arena, c, &after);
+    if (rc == 0 && c->op != CHANGE_INSERT)
+        rc = hold_row(a, c->table->target, c->before, id);
+    return rc ? rc : hold_row(a, c->table->target, after, id);
+}
+
+int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
+                   const struct ds_error *reason, struct ds_error *err)
+{
+    static const char *const ops[] = {"", "insert", "update", "delete"};
+    const struct target_table *t = c->table->target;
+    const struct transaction *tx = &a->batch.transactions[c->transaction];
+    struct arena scratch = {0};
+    struct slice key = {0};
+    BUF_AUTO struct buf sql = {0}, messages = {0}, text = {0};
+    char position[700];
+    uint8_t version = MESSAGE_VERSION;
+    row_key(&scratch, t, c->op == CHANGE_INSERT ? c->after : c->before, &key);
+    snprintf(position, sizeof position, "gtid=%.*s file=%.*s:%lu", (int)tx->gtid_set.len,
+             tx->gtid_set.p, (int)tx->file.len, tx->file.p, tx->pos);
+    int rc = buf_append(&messages, &version, 1) | source_table_raw(c->table, &messages) |
+             buf_append(&messages, c->raw.p, c->raw.len) | change_key_text(c, &text);
+    rc |=
+        buf_puts(&sql, "INSERT INTO ") | sql_table(&sql, a->state_database, "datasync_quarantine") |
+        buf_puts(&sql, " SET entity_key = '', name = ") |
+        sql_string(&sql, a->name, strlen(a->name)) |
+        (behind ? buf_printf(&sql, ", held_by = %lu", behind) : 0) | buf_puts(&sql, ", entity = ") |
+        sql_string(&sql, c->table->entity, strlen(c->table->entity)) |
+        buf_puts(&sql, ", table_name = ") | sql_string(&sql, t->name, strlen(t->name)) |
+        buf_puts(&sql, ", row_key = ") | sql_string(&sql, key.p, key.len > 3000 ? 3000 : key.len) |
+        buf_puts(&sql, ", row_key_text = ") |
+        sql_string(&sql, text.data, text.len > 500 ? 500 : text.len) |
+        buf_printf(&sql, ", operation = '%s', reason_code = %u, reason = ", ops[c->op],
+                   reason ? reason->server_errno : 0);
+    const char *why = reason ? reason->message : "waits behind a quarantined change";
+    rc |= sql_string(&sql, why, strlen(why)) | buf_puts(&sql, ", position = ") |
+          sql_string(&sql, position, strlen(position)) |
+          buf_printf(&sql, ", source_time = %lu, messages = ", tx->timestamp) |
+          sql_string(&sql, messages.data, messages.len);
+    arena_free(&scratch);
+    if (rc)
+        return out_of_memory(err);
+    rc = db_exec_len(a->db, (const char *)sql.data, sql.len, err);
+    if (rc)
+        return rc;
+    uint64_t id = behind ? behind : mysql_insert_id(a->db);
+    return hold_change(a, c, id) ? out_of_memory(err) : 0;
+}
+
+/* --- what waits already ----------------------------------------------------- */
+
+static int load_one(struct applier *a, MYSQL_ROW row, const unsigned long *lengths,
+                    struct ds_error *err)
+{
+    struct slice messages = {(const uint8_t *)row[2], lengths[2]};
+    if (!messages.len || messages.p[0] != MESSAGE_VERSION)
+        return error_set(err, DS_EUNSUPPORTED,
+                         "quarantined change %s is of message format %d, this version reads %d",
+                         row[0], messages.len ? messages.p[0] : 0, MESSAGE_VERSION);
+    uint32_t before = a->batch.change_count;
+    messages.p++;
+    messages.len--;
+    int rc = gather_stored(a, messages, err);
+    uint64_t id = strtoull(row[1] ? row[1] : row[0], NULL, 10);
+    for (uint32_t i = before; i < a->batch.change_count && rc == 0; i++)
+        rc = hold_change(a, &a->batch.changes[i], id) ? out_of_memory(err) : 0;
+    a->batch.change_count = before;
+    return rc;
+}
+
+int conflict_load(struct applier *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, name = {0};
+    arena_reset(&a->held_arena, 0);
+    a->held = NULL;
+    if (sql_table(&table, a->state_database, "datasync_quarantine") ||
+        sql_string(&name, a->name, strlen(a->name)))
+        return out_of_memory(err);
+    MYSQL_RES *res =
+        db_select(a->db, err, "SELECT id, held_by, messages FROM %s WHERE name = %s ORDER BY id",
+                  buf_cstr(&table), buf_cstr(&name));
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
+        rc = load_one(a, row, mysql_fetch_lengths(res), err);
+    mysql_free_result(res);
+    return rc;
+}
+
+/* --- policy ------------------------------------------------------------------ */
+
+static int write_one(struct applier *a, const struct change *c, enum net_op op, bool uncounted,
+                     struct ds_error *err)
+{
+    struct batch one = {.changes = (struct change *)c, .change_count = 1};
+    struct change copy = *c;
+    struct transaction tx = {.first = 0, .count = 1};
+    one.changes = &copy;
+    one.transactions = &tx;
+    one.transaction_count = 1;
+    struct plan plan;
+    copy.skip = false;
+    int rc = plan_build(&plan, &one, 0, 1, true, a->target, &a->plan_arena, err);
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < plan.step_count && rc == 0; i++) {
+        plan.steps[i].op = op;
+        plan.steps[i].uncounted |= uncounted;
+        rc = writer_step(a->writer, &plan.steps[i], &rows, err);
+    }
+    for (uint32_t i = 0; i < plan.late_count && rc == 0; i++)
+        rc = writer_step(a->writer, &plan.late[i], &rows, err);
+    return rc;
+}
+
+static enum net_op op_of(const struct change *c)
+{
+    return c->op == CHANGE_INSERT ? NET_INSERT : c->op == CHANGE_UPDATE ? NET_UPDATE : NET_DELETE;
+}
+
+/* The change written as if the row had been in the other state: an update of what was to be
+ * inserted, an insert of what was to be updated. */
+static int write_turned(struct applier *a, const struct change *c, struct ds_error *err)
+{
+    struct arena scratch = {0};
+    struct change turned = *c;
+    BUF_AUTO struct buf image = {0};
+    int rc = full_after(&scratch, c, &turned.after);
+    if (rc == 0 && c->op == CHANGE_INSERT) { /* its own key finds the row; all columns are set */
+        turned.op = CHANGE_UPDATE;
+        turned.before = turned.after;
+    } else {
+        turned.op = CHANGE_INSERT;
+        turned.before = (struct slice){0};
+    }
+    rc = rc ? out_of_memory(err)
+            : write_one(a, &turned, turned.op == CHANGE_INSERT ? NET_INSERT : NET_UPDATE, false,
+                        err);
+    arena_free(&scratch);
+    return rc;
+}
+
+/* overwrite: a missing row is inserted, a present one overwritten, a row that is gone already need
+ * not be deleted. Anything else (another row holds a unique value, a parent is missing) is left to
+ * quarantine: DS_ECONFLICT. */
+static int overwrite(struct applier *a, const struct change *c, const struct ds_error *why,
+                     struct ds_error *err)
+{
+    bool missing = why->server_errno == 1032, duplicate = why->server_errno == 1062;
+    if (c->op == CHANGE_DELETE && missing)
+        return 0;
+    if ((c->op == CHANGE_INSERT && duplicate) || (c->op == CHANGE_UPDATE && missing))
+        return write_turned(a, c, err);
+    *err = *why;
+    return DS_ECONFLICT;
+}
+
+static int by_policy(struct applier *a, const struct change *c, struct counters *extra,
+                     struct ds_error *err)
+{
+    struct ds_error why = *err;
+    BUF_AUTO struct buf key = {0};
+    change_key_text(c, &key);
+    error_at_table(&why, a->database, c->table->target->name);
+    error_at_key(&why, buf_cstr(&key));
+    if (a->config->on_conflict == CONFLICT_STOP) {
+        *err = why;
+        return error_set_server(err, DS_ECONFLICT, why.server_errno,
+                                "%s (table %s key %s): repair the row at the destination, or set "
+                                "on_conflict to quarantine or overwrite",
+                                why.message, why.table, why.key);
+    }
+    extra->conflicts++;
+    int rc = DS_ECONFLICT;
+    if (a->config->on_conflict == CONFLICT_OVERWRITE)
+        rc = overwrite(a, c, &why, err);
+    log_warn("conflict table=%s key=\"%s\" error=%u action=%s message=\"%s\"", why.table, why.key,
+             why.server_errno, rc == DS_ECONFLICT ? "quarantine" : "overwrite", why.message);
+    return rc == DS_ECONFLICT ? conflict_store(a, c, 0, &why, err) : rc;
+}
+
+int conflict_transaction(struct applier *a, uint32_t index, struct counters *extra,
+                         struct ds_error *err)
+{
+    const struct transaction *tx = &a->batch.transactions[index];
+    int rc = 0;
+    for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
+        struct change *c = &a->batch.changes[i];
+        uint64_t behind;
+        extra->rows++;
+        if ((tx->rolled_back && c->table->target->transactional) ||
+            (a->stale && stale_skips(a, c, tx)))
+            continue;
+        if (a->held && conflict_holds(a, c, &behind)) {
+            rc = conflict_store(a, c, behind, NULL, err);
+            continue;
+        }
+        arena_reset(&a->plan_arena, 8 << 20);
+        rc = write_one(a, c, op_of(c), false, err);
+        if (rc == DS_ECONFLICT)
+            rc = by_policy(a, c, extra, err);
+        else
+            extra->rows_written++;
+    }
+    extra->transactions++;
+    return rc;
+}
+
+void conflict_free(struct applier *a)
+{
+    arena_free(&a->held_arena);
+    a->held = NULL;
+}

@@ -1,0 +1,627 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "applier/apply.h"
+#include "schema/log.h"
+
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory while reading the stream");
+}
+
+/* --- tables that the stream defines -------------------------------------- */
+
+struct source_table *source_table_find(const struct applier *a, uint32_t id)
+{
+    return id < a->table_cap ? a->tables[id] : NULL;
+}
+
+static void source_table_free(struct source_table *t)
+{
+    while (t) {
+        struct source_table *next = t->next;
+        arena_free(&t->arena);
+        free(t);
+        t = next;
+    }
+}
+
+static int copy_slice(struct arena *arena, struct slice *s)
+{
+    if (!s->p)
+        return 0;
+    s->p = arena_copy(arena, s->p, s->len);
+    return s->p ? 0 : DS_ENOMEM;
+}
+
+uint32_t gather_entity(struct applier *a, const char *name)
+{
+    for (uint32_t i = 0; i < a->entity_count; i++)
+        if (strcmp(a->entities[i].name, name) == 0)
+            return i;
+    if (a->entity_count == a->entity_cap) {
+        uint32_t cap = a->entity_cap ? a->entity_cap * 2 : 64;
+        struct entity_counter *bigger = realloc(a->entities, cap * sizeof *bigger);
+        if (bigger)
+            a->entities = bigger;
+        struct entity_counter *pending =
+            bigger ? realloc(a->pending_entities, cap * sizeof *pending) : NULL;
+        if (!pending)
+            return UINT32_MAX;
+        memset(pending + a->entity_count, 0, (cap - a->entity_count) * sizeof *pending);
+        a->pending_entities = pending;
+        a->entity_cap = cap;
+    }
+    struct entity_counter *e = &a->entities[a->entity_count];
+    memset(e, 0, sizeof *e);
+    snprintf(e->name, sizeof e->name, "%s", name);
+    return a->entity_count++;
+}
+
+/* Changes of the batch point to the old definition, so it stays until the batch is emptied:
+ * definitions of one id are a list, newest first. */
+static int define_table(struct applier *a, const struct msg_table *m, struct ds_error *err)
+{
+    if (m->id >= a->table_cap) {
+        uint32_t cap = a->table_cap ? a->table_cap : 1024;
+        while (cap <= m->id)
+            cap *= 2;
+        if (cap > 1 << 24)
+            return error_set(err, DS_EFORMAT, "table id %u in the stream is out of range", m->id);
+        struct source_table **bigger = realloc(a->tables, cap * sizeof *bigger);
+        if (!bigger)
+            return out_of_memory(err);
+        memset(bigger + a->table_cap, 0, (cap - a->table_cap) * sizeof *bigger);
+        a->tables = bigger;
+        a->table_cap = cap;
+    }
+    struct source_table *t = calloc(1, sizeof *t);
+    if (!t)
+        return out_of_memory(err);
+    t->def = *m;
+    int rc = copy_slice(&t->arena, &t->def.database) | copy_slice(&t->arena, &t->def.name) |
+             copy_slice(&t->arena, &t->def.entity) | copy_slice(&t->arena, &t->def.role);
+    t->def.columns = arena_copy(&t->arena, m->columns, m->column_count * sizeof *m->columns);
+    t->entity = arena_alloc(&t->arena, m->entity.len + 1);
+    for (uint32_t i = 0; i < m->column_count && t->def.columns && rc == 0; i++)
+        rc = copy_slice(&t->arena, &t->def.columns[i].name);
+    if (rc || !t->def.columns || !t->entity) {
+        source_table_free(t);
+        return out_of_memory(err);
+    }
+    snprintf(t->entity, m->entity.len + 1, "%.*s", (int)m->entity.len, (const char *)m->entity.p);
+    t->entity_index = gather_entity(a, t->entity);
+    if (t->entity_index == UINT32_MAX) {
+        source_table_free(t);
+        return out_of_memory(err);
+    }
+    t->next = a->tables[m->id];
+    a->tables[m->id] = t;
+    return 0;
+}
+
+static void forget_old_definitions(struct applier *a)
+{
+    for (uint32_t i = 0; i < a->table_cap; i++)
+        if (a->tables[i] && a->tables[i]->next) {
+            source_table_free(a->tables[i]->next);
+            a->tables[i]->next = NULL;
+        }
+}
+
+int source_table_raw(const struct source_table *t, struct buf *out)
+{
+    return message_write_table(out, &t->def);
+}
+
+int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err)
+{
+    if (t->target && t->target->exists && t->target_version == t->target->version)
+        return 0;
+    t->target = target_find(a->target, (const char *)t->def.name.p, t->def.name.len);
+    int rc;
+    if (!t->target) {
+        rc = error_set(
+            err, DS_ESCHEMA,
+            "the source changes table %.*s, which the destination does not have: create it "
+            "with the source's definition, or copy the database again with --resnapshot",
+            (int)t->def.name.len, t->def.name.p);
+    } else if (t->target->versioned) {
+        rc = error_set(
+            err, DS_EUNSUPPORTED,
+            "table %s is system-versioned: its history cannot be written from outside; drop "
+            "its versioning at both sides",
+            t->target->name);
+    } else {
+        rc = target_match(t->target, &t->def, err);
+    }
+    if (rc == 0)
+        t->target_version = t->target->version;
+    else
+        t->target = NULL;
+    return rc;
+}
+
+/* --- the open transaction -------------------------------------------------- */
+
+static int remember_message(struct applier *a, struct slice raw, struct ds_error *err)
+{
+    struct message_list *l = &a->open_messages;
+    if (l->count == l->cap) {
+        uint32_t cap = l->cap ? l->cap * 2 : 256;
+        struct slice *bigger = realloc(l->items, cap * sizeof *bigger);
+        if (!bigger)
+            return out_of_memory(err);
+        l->items = bigger;
+        l->cap = cap;
+    }
+    l->items[l->count++] = raw;
+    return 0;
+}
+
+static int add_change(struct applier *a, const struct message *m, struct ds_error *err)
+{
+    struct batch *b = &a->batch;
+    struct source_table *t = source_table_find(a, m->change.table_id);
+    if (!t)
+        return error_set(
+            err, DS_EFORMAT,
+            "the stream changes table id %u without having defined it: delete the spool in "
+            "state_dir, it is fetched again",
+            m->change.table_id);
+    int rc = a->open_barrier == BARRIER_NONE ? source_table_resolve(a, t, err) : 0;
+    if (rc)
+        return rc;
+    if (b->change_count == b->change_cap) {
+        uint32_t cap = b->change_cap ? b->change_cap * 2 : 4096;
+        struct change *bigger = realloc(b->changes, cap * sizeof *bigger);
+        if (!bigger)
+            return out_of_memory(err);
+        b->changes = bigger;
+        b->change_cap = cap;
+    }
+    b->changes[b->change_count++] = (struct change){.table = t,
+                                                    .op = m->change.op,
+                                                    .flags = m->change.flags,
+                                                    .transaction = b->transaction_count,
+                                                    .before = m->change.before,
+                                                    .after = m->change.after,
+                                                    .raw = m->raw};
+    b->bytes += m->raw.len + 256 + 16 * (size_t)t->def.column_count;
+    return 0;
+}
+
+/* What ROLLBACK TO undoes: rows of transactional tables. */
+static void undo_to_savepoint(struct applier *a, uint32_t change)
+{
+    struct batch *b = &a->batch;
+    uint32_t keep = change;
+    for (uint32_t i = change; i < b->change_count; i++) {
+        const struct target_table *t = b->changes[i].table->target;
+        if (t && !t->transactional)
+            b->changes[keep++] = b->changes[i];
+    }
+    b->change_count = keep;
+}
+
+static int on_savepoint(struct applier *a, const struct msg_savepoint *m, struct ds_error *err)
+{
+    uint32_t i = a->savepoint_count;
+    while (i > 0 && !(a->savepoints[i - 1].name.len == m->name.len &&
+                      strncasecmp((const char *)a->savepoints[i - 1].name.p,
+                                  (const char *)m->name.p, m->name.len) == 0))
+        i--;
+    if (m->kind == SAVEPOINT_ROLLBACK_TO) {
+        if (i == 0 || (a->open_written && a->savepoints[i - 1].change == UINT32_MAX))
+            return error_set(
+                err, DS_EUNSUPPORTED,
+                "a transaction that is larger than batch.max_bytes rolls back to savepoint "
+                "%.*s: raise batch.max_bytes above its size and start again",
+                (int)m->name.len, m->name.p);
+        undo_to_savepoint(a, a->savepoints[i - 1].change);
+        a->savepoint_count = i;
+        return 0;
+    }
+    if (m->kind == SAVEPOINT_RELEASE) {
+        a->savepoint_count = i ? i - 1 : 0;
+        return 0;
+    }
+    if (a->savepoint_count == a->savepoint_cap) {
+        uint32_t cap = a->savepoint_cap ? a->savepoint_cap * 2 : 16;
+        struct savepoint *bigger = realloc(a->savepoints, cap * sizeof *bigger);
+        if (!bigger)
+            return out_of_memory(err);
+        a->savepoints = bigger;
+        a->savepoint_cap = cap;
+    }
+    a->savepoints[a->savepoint_count++] = (struct savepoint){m->name, a->batch.change_count};
+    return 0;
+}
+
+static void begin_transaction(struct applier *a, const struct msg_begin *m)
+{
+    a->open = true;
+    a->open_begin = *m;
+    a->open_first = a->batch.change_count;
+    a->open_barrier = BARRIER_NONE;
+    a->open_messages.count = 0;
+    a->savepoint_count = 0;
+}
+
+/* Has the checkpoint this transaction already? Only asked until the first one that it has not. */
+static int already_applied(struct applier *a, const struct msg_commit *m, bool *yes,
+                           struct ds_error *err)
+{
+    *yes = false;
+    if (!a->skipping)
+        return 0;
+    struct position at = {0}, applied = {0};
+    char *text = strndup((const char *)m->gtid_set.p, m->gtid_set.len);
+    if (!text)
+        return out_of_memory(err);
+    int rc = gtid_set_parse(&at.gtid, text, err);
+    free(text);
+    if (rc == 0) {
+        snprintf(at.file.file, sizeof at.file.file, "%.*s", (int)m->file.len, m->file.p);
+        at.file.pos = m->pos;
+        rc = checkpoint_position(&a->cp, &applied, err);
+    }
+    if (rc == 0 && !position_empty(&applied))
+        *yes = position_reached(&at, &applied);
+    if (rc == 0 && !*yes)
+        a->skipping = false;
+    position_free(&at);
+    position_free(&applied);
+    return rc;
+}
+
+static int end_transaction(struct applier *a, const struct message *m, bool *skipped,
+                           struct ds_error *err)
+{
+    struct batch *b = &a->batch;
+    int rc = already_applied(a, &m->commit, skipped, err);
+    if (rc)
+        return rc;
+    a->open = false;
+    if (*skipped) {
+        b->change_count = a->open_first;
+        return 0;
+    }
+    if (b->transaction_count == b->transaction_cap) {
+        uint32_t cap = b->transaction_cap ? b->transaction_cap * 2 : 1024;
+        struct transaction *bigger = realloc(b->transactions, cap * sizeof *bigger);
+        if (!bigger)
+            return out_of_memory(err);
+        b->transactions = bigger;
+        b->transaction_cap = cap;
+    }
+    b->transactions[b->transaction_count++] =
+        (struct transaction){.first = a->open_first,
+                             .count = b->change_count - a->open_first,
+                             .gtid_set = m->commit.gtid_set,
+                             .file = m->commit.file,
+                             .pos = m->commit.pos,
+                             .timestamp = m->commit.timestamp,
+                             .server_id = m->commit.server_id,
+                             .begin_flags = a->open_begin.flags,
+                             .rolled_back = m->commit.flags & COMMIT_ROLLBACK,
+                             .chunk = a->chunk_seq};
+    b->bytes += sizeof(struct transaction) + m->raw.len;
+    return 0;
+}
+
+/* --- messages --------------------------------------------------------------- */
+
+enum taken { TAKE_MORE, TAKE_DONE, TAKE_SNAPSHOT };
+
+static int on_message(struct applier *a, const struct message *m, enum taken *taken,
+                      struct ds_error *err)
+{
+    bool skipped;
+    int rc = 0;
+    *taken = TAKE_MORE;
+    if (a->open && m->type != MSG_COMMIT)
+        rc = remember_message(a, m->raw, err);
+    if (rc)
+        return rc;
+    switch (m->type) {
+    case MSG_TABLE:
+        return define_table(a, &m->table, err);
+    case MSG_BEGIN:
+        begin_transaction(a, &m->begin);
+        return remember_message(a, m->raw, err);
+    case MSG_COMMIT:
+        if (!a->open) /* a position that only other databases have moved, or the end of a snapshot
+                       */
+            begin_transaction(a, &(struct msg_begin){0});
+        rc = end_transaction(a, m, &skipped, err);
+        if (rc == 0 && !skipped)
+            *taken = TAKE_DONE;
+        return rc;
+    case MSG_CHANGE:
+        return add_change(a, m, err);
+    case MSG_TRUNCATE:
+    case MSG_DDL:
+        a->open_barrier = BARRIER_DDL;
+        return 0;
+    case MSG_XA:
+        a->open_barrier = BARRIER_XA;
+        return 0;
+    case MSG_SAVEPOINT:
+        return on_savepoint(a, &m->savepoint, err);
+    case MSG_SNAPSHOT:
+        *taken = TAKE_SNAPSHOT;
+        return 0;
+    case MSG_HEARTBEAT:
+    case MSG_TABLE_HINT:
+        return 0;
+    case MSG_GAP:
+        log_info("stream passes over a transaction reason=\"%.*s\"", (int)m->gap_reason.len,
+                 m->gap_reason.p);
+        return 0;
+    }
+    return error_set(err, DS_EFORMAT, "unknown message type %d in the stream", (int)m->type);
+}
+
+/* A snapshot, or a transaction that is larger than the spool, can only go on if what is written
+ * already makes room. If it fails later the agent has to fetch it again. */
+static int make_room(struct applier *a, struct ds_error *err)
+{
+    struct spool_state st;
+    if (!a->chunk_seq || !(a->in_snapshot || a->open_written))
+        return 0;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    if (st.bytes > a->config->spool_max_size / 2) {
+        struct position applied = {0};
+        rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
+        if (rc == 0)
+            rc = spool_trim(a->options.spool, a->chunk_seq, a->cp.found ? &applied : NULL, err);
+        a->trimmed_open = true;
+        position_free(&applied);
+    }
+    spool_state_free(&st);
+    return rc;
+}
+
+/* Bring the next chunk's bytes into the batch's memory. */
+static int next_chunk(struct applier *a, struct ds_error *err)
+{
+    int rc = make_room(a, err);
+    if (rc)
+        return rc;
+    if (a->in_snapshot && !a->open && !a->batch.transaction_count)
+        arena_reset(&a->batch.arena, 1 << 20); /* its messages are applied as they come */
+    BUF_AUTO struct buf read = {0};
+    uint64_t seq;
+    rc = spool_read(a->options.spool, &read, &seq, &a->spool_at_end, err);
+    if (rc)
+        return rc;
+    uint8_t *copy = arena_copy(&a->batch.arena, read.data, read.len);
+    if (!copy && read.len)
+        return out_of_memory(err);
+    a->chunk = (struct buf){.data = copy, .len = read.len};
+    a->chunk_at = 0;
+    a->chunk_seq = seq;
+    return 0;
+}
+
+bool gather_large(const struct applier *a)
+{
+    return a->batch.change_count >= a->config->batch_max_rows ||
+           a->batch.bytes >= a->config->batch_max_bytes;
+}
+
+static bool batch_full(const struct applier *a)
+{
+    return gather_large(a) || now_ms() - a->batch_started_ms >= a->config->batch_max_age_ms;
+}
+
+/* A snapshot's messages are applied as they come; nothing else is in the batch then. */
+static int take_snapshot_message(struct applier *a, const struct message *m, const uint8_t *before,
+                                 struct ds_error *err)
+{
+    if (a->batch.transaction_count) { /* first what was there before; this message comes again */
+        a->chunk_at = (size_t)(before - a->chunk.data);
+        return DS_EAGAIN;
+    }
+    return snapshot_message(a, m, err);
+}
+
+/* Take messages of the chunk in hand until the batch has one more transaction. */
+static int take_messages(struct applier *a, bool *one_more, struct ds_error *err)
+{
+    *one_more = false;
+    while (a->chunk_at < a->chunk.len && !*one_more) {
+        struct message m;
+        enum taken taken;
+        const uint8_t *p = a->chunk.data + a->chunk_at, *before = p;
+        int rc = message_read(&p, a->chunk.data + a->chunk.len, &a->batch.arena, &m, err);
+        if (rc)
+            return rc;
+        a->chunk_at = (size_t)(p - a->chunk.data);
+        rc = on_message(a, &m, &taken, err);
+        if (rc == 0 && taken == TAKE_SNAPSHOT)
+            rc = take_snapshot_message(a, &m, before, err);
+        if (rc)
+            return rc;
+        if (atomic_load(&a->stop))
+            return error_set(err, DS_ESTOPPED, "asked to stop");
+        if (taken == TAKE_DONE) {
+            *one_more = true;
+            a->batch.transactions[a->batch.transaction_count - 1].ends_chunk =
+                a->chunk_at == a->chunk.len;
+        }
+    }
+    return 0;
+}
+
+int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
+{
+    *barrier = BARRIER_NONE;
+    if (!a->batch.transaction_count)
+        a->batch_started_ms = now_ms();
+    while (!atomic_load(&a->stop)) {
+        if (a->chunk_at >= a->chunk.len) {
+            int rc = next_chunk(a, err);
+            if (rc == DS_EAGAIN)
+                return a->batch.transaction_count ? 0 : DS_EAGAIN;
+            if (rc)
+                return rc;
+        }
+        bool one_more;
+        int rc = take_messages(a, &one_more, err);
+        if (rc)
+            return rc == DS_EAGAIN && a->batch.transaction_count ? 0 : rc;
+        if (one_more && a->open_barrier != BARRIER_NONE) {
+            *barrier = a->open_barrier;
+            return 0;
+        }
+        if (one_more && batch_full(a))
+            return 0;
+        if (!one_more && a->open && gather_large(a)) /* a transaction that is too large to hold */
+            return 0;
+    }
+    return error_set(err, DS_ESTOPPED, "asked to stop");
+}
+
+/* Start over with empty memory. What was read and not applied is parsed again: the open
+ * transaction's messages, then the rest of the chunk in hand. */
+int gather_reset(struct applier *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf carry = {0};
+    int rc = 0;
+    if (a->open && !a->open_written)
+        for (uint32_t i = 0; i < a->open_messages.count && rc == 0; i++)
+            rc = buf_append(&carry, a->open_messages.items[i].p, a->open_messages.items[i].len);
+    if (rc == 0 && a->chunk.len > a->chunk_at)
+        rc = buf_append(&carry, a->chunk.data + a->chunk_at, a->chunk.len - a->chunk_at);
+    if (rc)
+        return out_of_memory(err);
+    arena_reset(&a->batch.arena, 8 << 20);
+    arena_reset(&a->plan_arena, 8 << 20);
+    a->batch.change_count = a->batch.transaction_count = 0;
+    a->batch.bytes = 0;
+    a->batch_done = 0;
+    a->open_messages.count = 0;
+    a->open_first = 0;
+    a->savepoint_count = 0;
+    if (!a->open_written)
+        a->open = false;
+    forget_old_definitions(a);
+    source_table_free(a->stored_tables);
+    a->stored_tables = NULL;
+    uint8_t *copy = carry.len ? arena_copy(&a->batch.arena, carry.data, carry.len) : NULL;
+    if (carry.len && !copy)
+        return out_of_memory(err);
+    a->chunk = (struct buf){.data = copy, .len = carry.len};
+    a->chunk_at = 0;
+    return 0;
+}
+
+int gather_restart(struct applier *a, struct ds_error *err)
+{
+    a->open = a->open_written = a->trimmed_open = false;
+    a->chunk = (struct buf){0};
+    a->chunk_at = 0;
+    a->chunk_seq = 0;
+    a->skipping = true;
+    return gather_reset(a, err);
+}
+
+/* Read over what the agent still writes until it has started the spool anew. */
+static int await_restart(struct applier *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf ignored = {0};
+    uint64_t seq;
+    bool at_end;
+    int rc = 0;
+    while (!atomic_load(&a->stop)) {
+        rc = spool_read(a->options.spool, &ignored, &seq, &at_end, err);
+        if (rc == 0) {
+            struct spool_state st;
+            rc = spool_state_get(a->options.spool, &st, err);
+            if (rc)
+                return rc;
+            if (st.bytes > a->config->spool_max_size / 2)
+                rc = spool_trim(a->options.spool, seq, st.applied_none ? NULL : &st.applied, err);
+            spool_state_free(&st);
+        } else if (rc == DS_EAGAIN) {
+            spool_wait(a->options.spool, 200);
+            continue;
+        }
+        if (rc)
+            return rc == DS_EPOSITION ? 0 : rc;
+    }
+    return error_set(err, DS_ESTOPPED, "asked to stop");
+}
+
+int gather_rewind(struct applier *a, struct ds_error *err)
+{
+    bool gone = a->trimmed_open;
+    int rc = gather_restart(a, err);
+    if (rc || !gone)
+        return rc ? rc : spool_rewind(a->options.spool, err);
+    log_info("asking the agent to read the source again from the checkpoint");
+    rc = spool_request(a->options.spool, "refetch", err);
+    return rc ? rc : await_restart(a, err);
+}
+
+/* Stored messages have table ids of their own time: they get a table of definitions of their own.
+ */
+int gather_stored(struct applier *a, struct slice messages, struct ds_error *err)
+{
+    struct source_table **tables = a->tables;
+    uint32_t cap = a->table_cap;
+    a->tables = NULL;
+    a->table_cap = 0;
+    const uint8_t *p = messages.p, *end = messages.p + messages.len;
+    int rc = 0;
+    while (p < end && rc == 0) {
+        struct message m;
+        rc = message_read(&p, end, &a->batch.arena, &m, err);
+        if (rc == 0 && m.type == MSG_TABLE)
+            rc = define_table(a, &m.table, err);
+        else if (rc == 0 && m.type == MSG_CHANGE)
+            rc = add_change(a, &m, err);
+        if (rc == 0 && m.type == MSG_CHANGE)
+            rc = source_table_resolve(a, a->batch.changes[a->batch.change_count - 1].table, err);
+    }
+    for (uint32_t i = 0; i < a->table_cap; i++) {
+        struct source_table *last = a->tables[i];
+        while (last && last->next)
+            last = last->next;
+        if (last) {
+            last->next = a->stored_tables;
+            a->stored_tables = a->tables[i];
+        }
+    }
+    free(a->tables);
+    a->tables = tables;
+    a->table_cap = cap;
+    return rc;
+}
+
+void gather_free(struct applier *a)
+{
+    for (uint32_t i = 0; i < a->table_cap; i++)
+        source_table_free(a->tables[i]);
+    free(a->tables);
+    source_table_free(a->stored_tables);
+    free(a->open_messages.items);
+    free(a->savepoints);
+    free(a->batch.changes);
+    free(a->batch.transactions);
+    arena_free(&a->batch.arena);
+    arena_free(&a->plan_arena);
+}

@@ -1,0 +1,970 @@
+/* Why the order is right.
+ *
+ * The changes of a batch lead the destination from S0, a state of the source, to S1, a later one.
+ * We may write any sequence that leads there, as long as no statement of it is refused and no
+ * cascade takes what it did not take at the source.
+ *
+ * Epochs. Net changes are numbered by epochs, which are written one after another, in the order in
+ * which the changes came. Most batches have one. A new epoch begins where order matters more than
+ * the rules below can say:
+ *  - at a fence: a delete in a table with CASCADE or SET NULL referrers, or a change of a key that
+ * such foreign keys refer to. Everything before it in tables that its cascades can reach is written
+ * in earlier epochs; later changes of these tables go to later epochs and do not merge with earlier
+ * ones (table_plan.min_epoch). Several fences share an epoch when none reaches what another one
+ * names;
+ *  - where the flags of a table's changes differ (foreign key checks off …);
+ *  - where one row needs two statements in an order that the next rule does not give.
+ *
+ * Inside an epoch a table's deletes come first, then updates, then inserts. Unique keys: the rows
+ * left after the deletes are a subset of a valid state. Only updates that change a unique value can
+ * collide with each other; these are never merged and keep the source's order, which was valid
+ * there row by row. The inserts bring the rest of a valid state. So no comparison of values under a
+ * collation is ever needed.
+ *
+ * Between tables: a parent's inserts come before what may refer to them, a parent's deletes after
+ * what may have referred to them. Where that and the rule above form a cycle the caller plans fewer
+ * transactions, in the end one, change by change (law 5).
+ *
+ * Merging backwards. An update that touches no unique value, no foreign key column and no
+ * referenced column commutes with everything but cascades and the row's own life. It merges into
+ * the row's last net change in any epoch since the last fence that reaches its table. All other
+ * merges stay inside the epoch.
+ *
+ * A row without a key is a multiset element: so many such rows come or go.
+ */
+#include "applier/plan.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+struct row { /* a key value's present meaning */
+    uint64_t hash;
+    const struct target_table *table;
+    struct slice key;
+    struct net *net; /* the row's last net change; NULL: moved away or folded to nothing */
+    struct row *next;
+};
+
+enum visit { UNVISITED, VISITING, VISITED };
+
+struct node { /* the changes of one kind to one table in the epoch that is being ordered */
+    struct net **nets;
+    uint32_t count;
+    uint32_t flags;
+    uint64_t *changed; /* columns that its updates change */
+    enum visit visit;
+    bool present;
+};
+
+struct table_plan {
+    struct target_table *target;
+    uint32_t min_epoch;   /* new changes go to this epoch or later; older ones are behind a fence */
+    uint32_t last_epoch;  /* of the newest net change */
+    uint32_t op_epoch[3]; /* … of each kind */
+    uint32_t fence_epoch; /* of the newest fence delete */
+    uint32_t self_fk_epoch; /* of the newest update of a self reference */
+    uint32_t flags;         /* of the changes in last_epoch */
+    struct net *ghost;      /* folded insert with the highest auto-increment value */
+    uint64_t ghost_value;
+    struct node nodes[3];
+    uint32_t node_epoch; /* for which epoch `nodes` is filled */
+};
+
+struct planner {
+    struct arena *arena;
+    const struct batch *batch;
+    bool exact;
+    uint32_t epoch;
+    struct table_plan **tables; /* by target index */
+    struct row **buckets;
+    uint64_t mask;
+    struct net **nets; /* transactional, in order of creation, so ordered by epoch */
+    uint32_t net_count, net_cap;
+    struct net **late;
+    uint32_t late_count, late_cap;
+    struct ds_error *err;
+    const uint8_t *before[MESSAGE_MAX_COLUMNS], *after[MESSAGE_MAX_COLUMNS];
+    uint64_t changed[MESSAGE_MAX_COLUMNS / 64];
+};
+
+static int out_of_memory(struct planner *p)
+{
+    return error_set(p->err, DS_ENOMEM, "out of memory while planning a batch");
+}
+
+static uint32_t words(const struct target_table *t)
+{
+    return (t->column_count + 63) / 64;
+}
+
+static bool bit(const uint64_t *bits, uint32_t i)
+{
+    return bits[i / 64] >> (i % 64) & 1;
+}
+
+static struct table_plan *table_plan(struct planner *p, struct target_table *t)
+{
+    struct table_plan *tp = p->tables[t->index];
+    if (!tp) {
+        tp = p->tables[t->index] = arena_zalloc(p->arena, sizeof *tp);
+        if (tp)
+            tp->target = t;
+    }
+    return tp;
+}
+
+/* --- images ------------------------------------------------------------- */
+
+enum { RAW_ABSENT = 0xc2, RAW_SAME = 0xc3 };
+
+static int malformed(struct planner *p, const struct change *c)
+{
+    error_set(p->err, DS_EFORMAT, "a row image of the stream does not have the table's columns");
+    error_at_table(p->err, NULL, c->table->target->name);
+    return DS_EFORMAT;
+}
+
+/* Fill p->before, p->after and p->changed from a change; absent values are NULL, `same` ones
+ * resolved. */
+static int split_images(struct planner *p, const struct change *c)
+{
+    uint32_t n = c->table->target->column_count;
+    if (c->op != CHANGE_INSERT) {
+        if (image_split(c->before, n, p->before))
+            return malformed(p, c);
+        for (uint32_t i = 0; i < n; i++)
+            if (*p->before[i] == RAW_ABSENT)
+                p->before[i] = NULL;
+    }
+    if (c->op == CHANGE_DELETE)
+        return 0;
+    if (image_split(c->after, n, p->after))
+        return malformed(p, c);
+    if (c->op == CHANGE_INSERT) {
+        for (uint32_t i = 0; i < n; i++)
+            if (*p->after[i] == RAW_ABSENT)
+                p->after[i] = NULL;
+        return 0;
+    }
+    memset(p->changed, 0, (n + 63) / 64 * 8);
+    for (uint32_t i = 0; i < n; i++) {
+        if (*p->after[i] == RAW_SAME || *p->after[i] == RAW_ABSENT)
+            p->after[i] = p->before[i];
+        else
+            p->changed[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+    return 0;
+}
+
+static bool part_of_match(const struct target_table *t, uint32_t column)
+{
+    return !t->columns[column].generated;
+}
+
+/* The bytes that identify a row: the raw values of its key, or of all its columns. */
+static int key_of(struct planner *p, const struct change *c, const uint8_t *const *values,
+                  struct slice *out)
+{
+    const struct target_table *t = c->table->target;
+    uint32_t n = t->row_key ? t->row_key->count : t->column_count;
+    size_t len = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *v = values[t->row_key ? t->row_key->columns[i] : i];
+        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
+        if (v) {
+            len += value_length(v);
+        } else if (t->row_key || part_of_match(t, column)) {
+            error_set(
+                p->err, DS_ESCHEMA,
+                "the source's row image lacks key column %s of the destination's table: set "
+                "binlog_row_image=FULL at the source, or give both tables the same primary key",
+                t->columns[column].name);
+            error_at_table(p->err, NULL, t->name);
+            return DS_ESCHEMA;
+        }
+    }
+    uint8_t *bytes = arena_alloc(p->arena, len + 1), *at = bytes;
+    if (!bytes)
+        return out_of_memory(p);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
+        const uint8_t *v = values[column];
+        if (!v || (!t->row_key && !part_of_match(t, column)))
+            continue;
+        size_t l = value_length(v);
+        memcpy(at, v, l);
+        at += l;
+    }
+    *out = (struct slice){bytes, (size_t)(at - bytes)};
+    return 0;
+}
+
+/* --- rows of the batch --------------------------------------------------- */
+
+static struct row *row_find(struct planner *p, const struct target_table *t, struct slice key,
+                            bool create)
+{
+    uint64_t hash = XXH3_64bits_withSeed(key.p, key.len, t->index);
+    struct row **head = &p->buckets[hash & p->mask];
+    for (struct row *r = *head; r; r = r->next)
+        if (r->hash == hash && r->table == t && r->key.len == key.len &&
+            memcmp(r->key.p, key.p, key.len) == 0)
+            return r;
+    if (!create)
+        return NULL;
+    struct row *r = arena_zalloc(p->arena, sizeof *r);
+    if (r) {
+        *r = (struct row){.hash = hash, .table = t, .key = key, .next = *head};
+        *head = r;
+    }
+    return r;
+}
+
+static int push_net(struct planner *p, struct net ***list, uint32_t *count, uint32_t *cap,
+                    struct net *n)
+{
+    if (*count == *cap) {
+        uint32_t grown = *cap ? *cap * 2 : 1024;
+        struct net **bigger = arena_alloc(p->arena, grown * sizeof(struct net *));
+        if (!bigger)
+            return out_of_memory(p);
+        if (*count)
+            memcpy(bigger, *list, *count * sizeof(struct net *));
+        *list = bigger;
+        *cap = grown;
+    }
+    (*list)[(*count)++] = n;
+    return 0;
+}
+
+static const uint8_t **copy_values(struct planner *p, const uint8_t *const *values, uint32_t n)
+{
+    return arena_copy(p->arena, values, n * sizeof *values);
+}
+
+/* A new net change from the images in p. `late`: of a table that is written after the transaction's
+ * part. */
+static struct net *net_new(struct planner *p, const struct change *c, enum net_op op, bool late)
+{
+    const struct target_table *t = c->table->target;
+    struct net *n = arena_zalloc(p->arena, sizeof *n);
+    if (!n)
+        return NULL;
+    n->table = c->table;
+    n->origin = c;
+    n->op = op;
+    n->flags = c->flags;
+    n->epoch = p->epoch;
+    if (op != NET_INSERT && t->row_key) {
+        n->key = arena_alloc(p->arena, t->row_key->count * sizeof *n->key);
+        for (uint32_t i = 0; n->key && i < t->row_key->count; i++)
+            n->key[i] = p->before[t->row_key->columns[i]];
+    } else if (op != NET_INSERT) {
+        n->key = copy_values(p, p->before, t->column_count);
+    }
+    if (op != NET_DELETE)
+        n->after = copy_values(p, p->after, t->column_count);
+    if (op == NET_UPDATE)
+        n->changed = arena_copy(p->arena, p->changed, words(t) * sizeof *p->changed);
+    if ((op != NET_INSERT && !n->key) || (op != NET_DELETE && !n->after) ||
+        (op == NET_UPDATE && !n->changed))
+        return NULL;
+    int rc = late ? push_net(p, &p->late, &p->late_count, &p->late_cap, n)
+                  : push_net(p, &p->nets, &p->net_count, &p->net_cap, n);
+    return rc ? NULL : n;
+}
+
+/* --- epochs -------------------------------------------------------------- */
+
+static bool alive_now(const struct planner *p, const struct net *n)
+{
+    return n && !n->dead && n->epoch == p->epoch;
+}
+
+/* May `op` on a row follow `n` in the same epoch and still be written behind it? Deletes are
+ * written before inserts, updates in their own order, updates before inserts. */
+static bool same_epoch_keeps_order(const struct net *n, enum net_op op)
+{
+    return (n->op == NET_DELETE && op == NET_INSERT) || (n->op == NET_UPDATE && op != NET_DELETE);
+}
+
+/* Choose the epoch of a new net change of table tp: the present one unless a rule asks for a new
+ * one. */
+static void place(struct planner *p, struct table_plan *tp, enum net_op op, uint32_t flags,
+                  const struct net *previous, bool self_fk)
+{
+    bool fresh = p->exact || p->epoch < tp->min_epoch ||
+                 (tp->last_epoch == p->epoch && tp->flags != flags) ||
+                 (alive_now(p, previous) && !same_epoch_keeps_order(previous, op));
+    if (tp->target->self_referencing) {
+        fresh |= op == NET_UPDATE && self_fk && tp->op_epoch[NET_INSERT] == p->epoch;
+        fresh |= op == NET_DELETE && tp->self_fk_epoch == p->epoch;
+    }
+    if (fresh)
+        p->epoch++;
+    tp->last_epoch = tp->op_epoch[op] = p->epoch;
+    tp->flags = flags;
+    if (self_fk)
+        tp->self_fk_epoch = p->epoch;
+}
+
+/* The same for a fence: nothing that its cascades can reach may be in its epoch, before or after
+ * it. Deletes of one table follow each other in the source's order, so they may share an epoch even
+ * if they reach each other. */
+static int place_fence(struct planner *p, struct table_plan *tp, enum net_op op, uint32_t flags,
+                       const struct net *previous)
+{
+    struct target_table *t = tp->target;
+    bool only_deletes = op == NET_DELETE && tp->op_epoch[NET_INSERT] != p->epoch &&
+                        tp->op_epoch[NET_UPDATE] != p->epoch;
+    bool fresh = p->exact || (tp->last_epoch == p->epoch && tp->flags != flags) ||
+                 alive_now(p, previous) ||
+                 (p->epoch < tp->min_epoch && !(only_deletes && tp->fence_epoch == p->epoch));
+    for (uint32_t i = 0; i < t->reach_count && !fresh; i++) {
+        struct table_plan *x = table_plan(p, t->reach[i]);
+        if (!x)
+            return out_of_memory(p);
+        fresh = x->last_epoch == p->epoch && !(x == tp && only_deletes);
+    }
+    if (fresh)
+        p->epoch++;
+    tp->last_epoch = tp->op_epoch[op] = p->epoch;
+    tp->flags = flags;
+    if (op == NET_DELETE)
+        tp->fence_epoch = p->epoch;
+    for (uint32_t i = 0; i < t->reach_count; i++) {
+        struct table_plan *x = table_plan(p, t->reach[i]);
+        if (!x)
+            return out_of_memory(p);
+        if (x->min_epoch < p->epoch + 1)
+            x->min_epoch = p->epoch + 1;
+    }
+    return 0;
+}
+
+/* --- what an update touches ---------------------------------------------- */
+
+struct touched {
+    bool unique, fk, self_fk, referenced;
+};
+
+static struct touched touches(const struct planner *p, const struct target_table *t)
+{
+    struct touched what = {0};
+    for (uint32_t w = 0; w < words(t); w++)
+        for (uint64_t left = p->changed[w]; left; left &= left - 1) {
+            const struct target_column *c = &t->columns[w * 64 + (uint32_t)__builtin_ctzll(left)];
+            what.unique |= c->in_unique;
+            what.fk |= c->in_fk;
+            what.self_fk |= c->in_self_fk;
+            what.referenced |= c->in_referenced;
+        }
+    return what;
+}
+
+static bool plain(const struct touched *what)
+{
+    return !what->unique && !what->fk && !what->referenced;
+}
+
+static void fold_update(const struct planner *p, const struct change *c, struct net *n)
+{
+    const struct target_table *t = c->table->target;
+    n->origin = c;
+    n->table = c->table;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        if (bit(p->changed, i) || !n->after[i])
+            n->after[i] = p->after[i];
+    if (n->op == NET_UPDATE)
+        for (uint32_t w = 0; w < words(t); w++)
+            n->changed[w] |= p->changed[w];
+}
+
+/* --- one change of a table with a key ------------------------------------ */
+
+static int plan_insert(struct planner *p, const struct change *c)
+{
+    struct slice key;
+    int rc = key_of(p, c, p->after, &key);
+    if (rc)
+        return rc;
+    struct table_plan *tp = table_plan(p, c->table->target);
+    struct row *r = row_find(p, c->table->target, key, true);
+    if (!tp || !r)
+        return out_of_memory(p);
+    place(p, tp, NET_INSERT, c->flags, r->net, false);
+    struct net *n = net_new(p, c, NET_INSERT, false);
+    if (!n)
+        return out_of_memory(p);
+    n->earlier = r->net;
+    r->net = n;
+    return 0;
+}
+
+/* Can the update in p be written as part of `n`? */
+static bool update_folds(const struct planner *p, const struct change *c, const struct net *n,
+                         const struct touched *what)
+{
+    const struct table_plan *tp = p->tables[c->table->target->index];
+    if (p->exact || !n || n->dead || n->flags != c->flags || n->op == NET_DELETE ||
+        n->epoch < tp->min_epoch)
+        return false;
+    if (plain(what))
+        return true;
+    if (n->epoch != p->epoch || what->self_fk || what->referenced)
+        return false;
+    return n->op == NET_INSERT || !what->unique;
+}
+
+static int plan_update(struct planner *p, const struct change *c)
+{
+    struct target_table *t = c->table->target;
+    struct slice old_key, new_key;
+    int rc = key_of(p, c, p->before, &old_key);
+    if (rc == 0)
+        rc = key_of(p, c, p->after, &new_key);
+    if (rc)
+        return rc;
+    struct table_plan *tp = table_plan(p, t);
+    struct row *r = row_find(p, t, old_key, true);
+    if (!tp || !r)
+        return out_of_memory(p);
+    struct touched what = touches(p, t);
+    struct net *n = r->net;
+    bool fence = what.referenced && t->update_fence && !(c->flags & CHANGE_NO_FK_CHECKS);
+    if (!fence && update_folds(p, c, n, &what)) {
+        fold_update(p, c, n);
+    } else {
+        if (fence) {
+            rc = place_fence(p, tp, NET_UPDATE, c->flags, n);
+            if (rc)
+                return rc;
+        } else {
+            place(p, tp, NET_UPDATE, c->flags, n, what.self_fk);
+        }
+        struct net *fresh = net_new(p, c, NET_UPDATE, false);
+        if (!fresh)
+            return out_of_memory(p);
+        fresh->earlier = n;
+        fresh->moves = what.unique;
+        n = fresh;
+    }
+    if (old_key.len == new_key.len && memcmp(old_key.p, new_key.p, old_key.len) == 0) {
+        r->net = n;
+        return 0;
+    }
+    r->net = NULL; /* the old key's history ends here, the new one's begins */
+    struct row *moved = row_find(p, t, new_key, true);
+    if (!moved)
+        return out_of_memory(p);
+    moved->net = n;
+    return 0;
+}
+
+static uint64_t raw_number(const uint8_t *raw)
+{
+    struct value v;
+    const uint8_t *at = raw;
+    if (!raw || value_read(&at, raw + 9, &v) || v.kind != VALUE_UINT)
+        return 0; /* negative or not a number: never the highest */
+    return v.u;
+}
+
+/* An insert is folded away. Law 2: the highest auto-increment value is carried all the same. */
+static void fold_insert(struct table_plan *tp, struct net *n)
+{
+    const struct target_table *t = tp->target;
+    n->dead = true;
+    if (t->auto_increment < 0)
+        return;
+    uint64_t value = raw_number(n->after[t->auto_increment]);
+    if (value > tp->ghost_value) {
+        tp->ghost_value = value;
+        tp->ghost = n;
+    }
+}
+
+/* Delete of a row that has net changes in this epoch: true when they and the delete fold into
+ * `*key` being deleted (or into nothing: *gone). */
+static bool delete_folds(const struct planner *p, const struct change *c, struct table_plan *tp,
+                         struct row *r, const uint8_t ***key, bool *gone)
+{
+    struct net *n = r->net;
+    *gone = false;
+    if (p->exact || !n || n->dead || n->flags != c->flags || n->op == NET_DELETE ||
+        n->epoch < tp->min_epoch)
+        return false;
+    bool now = n->epoch == p->epoch;
+    if (n->op == NET_INSERT) {
+        if (!now && tp->target->referrer_count)
+            return false;
+        fold_insert(tp, n);
+        r->net = n->earlier;
+        *gone = true;
+        return true;
+    }
+    if (!now || tp->self_fk_epoch == p->epoch)
+        return false;
+    while (n && n->op == NET_UPDATE &&
+           alive_now(p, n)) { /* back to the row as the epoch found it */
+        n->dead = true;
+        *key = n->key;
+        n = n->earlier;
+    }
+    return true;
+}
+
+static int plan_delete(struct planner *p, const struct change *c)
+{
+    struct target_table *t = c->table->target;
+    struct slice key;
+    int rc = key_of(p, c, p->before, &key);
+    if (rc)
+        return rc;
+    struct table_plan *tp = table_plan(p, t);
+    struct row *r = row_find(p, t, key, true);
+    if (!tp || !r)
+        return out_of_memory(p);
+    const uint8_t **first_key = NULL;
+    struct net *previous = r->net;
+    if (t->delete_fence && !(c->flags & CHANGE_NO_FK_CHECKS)) {
+        rc = place_fence(p, tp, NET_DELETE, c->flags, previous);
+        if (rc)
+            return rc;
+    } else {
+        bool gone;
+        if (delete_folds(p, c, tp, r, &first_key, &gone)) {
+            if (gone)
+                return 0;
+            previous = NULL;
+        }
+        place(p, tp, NET_DELETE, c->flags, previous, false);
+    }
+    struct net *n = net_new(p, c, NET_DELETE, false);
+    if (!n)
+        return out_of_memory(p);
+    if (first_key)
+        n->key = first_key;
+    n->earlier = previous;
+    r->net = n;
+    return 0;
+}
+
+/* --- rows without a key: law 8 ------------------------------------------- */
+
+/* `by` more rows equal to the image `values` (less, when negative). */
+static int count_rows(struct planner *p, const struct change *c, bool late, int32_t by)
+{
+    struct target_table *t = c->table->target;
+    struct slice key;
+    int rc = key_of(p, c, by > 0 ? p->after : p->before, &key);
+    if (rc)
+        return rc;
+    struct table_plan *tp = table_plan(p, t);
+    struct row *r = row_find(p, t, key, true);
+    if (!tp || !r)
+        return out_of_memory(p);
+    struct net *n = r->net;
+    uint32_t oldest = t->fk_count ? p->epoch : tp->min_epoch;
+    if (!p->exact && n && n->flags == c->flags && (late || n->epoch >= oldest)) {
+        n->count += by;
+        return 0;
+    }
+    if (!late)
+        place(p, tp, by > 0 ? NET_INSERT : NET_DELETE, c->flags, n, false);
+    n = net_new(p, c, by > 0 ? NET_INSERT : NET_DELETE, late);
+    if (!n)
+        return out_of_memory(p);
+    const uint8_t **image =
+        by > 0 ? n->after : n->key; /* either may be needed: the sign can change */
+    n->after = n->key = image;
+    n->count = by;
+    r->net = n;
+    return 0;
+}
+
+static int plan_keyless(struct planner *p, const struct change *c, bool late)
+{
+    const struct target_table *t = c->table->target;
+    if (t->referrer_count && !late) { /* deleting it would cascade: as it came, one by one */
+        struct table_plan *tp = table_plan(p, c->table->target);
+        if (!tp)
+            return out_of_memory(p);
+        p->epoch++;
+        enum net_op op = c->op == CHANGE_INSERT   ? NET_INSERT
+                         : c->op == CHANGE_UPDATE ? NET_UPDATE
+                                                  : NET_DELETE;
+        int rc = place_fence(p, tp, op, c->flags, NULL);
+        struct net *n = rc ? NULL : net_new(p, c, op, false);
+        if (!n)
+            return rc ? rc : out_of_memory(p);
+        n->count = op == NET_DELETE ? -1 : 1;
+        p->epoch++;
+        return 0;
+    }
+    int rc = 0;
+    if (c->op != CHANGE_INSERT)
+        rc = count_rows(p, c, late, -1);
+    if (rc == 0 && c->op != CHANGE_DELETE)
+        rc = count_rows(p, c, late, 1);
+    return rc;
+}
+
+/* --- MEMORY, MyISAM, sequences: law 9 ------------------------------------ */
+
+static int late_net(struct planner *p, const struct change *c, struct slice key, enum net_op op,
+                    struct net **out)
+{
+    struct row *r = row_find(p, c->table->target, key, true);
+    if (!r)
+        return out_of_memory(p);
+    if (r->net)
+        r->net->dead = true; /* the last state of a key wins */
+    struct net *n = net_new(p, c, op, true);
+    if (!n)
+        return out_of_memory(p);
+    r->net = *out = n;
+    return 0;
+}
+
+/* The last state per key, as a full image: written whatever is there. */
+static int plan_late(struct planner *p, const struct change *c)
+{
+    const struct target_table *t = c->table->target;
+    struct slice old_key = {0}, new_key = {0};
+    struct net *n;
+    int rc = 0;
+    if (t->sequence) { /* one row: the last state */
+        if (c->op == CHANGE_DELETE)
+            return 0;
+        new_key = (struct slice){(const uint8_t *)"", 0};
+        return late_net(p, c, new_key, NET_INSERT, &n);
+    }
+    if (!t->row_key)
+        return plan_keyless(p, c, true);
+    if (c->op != CHANGE_INSERT)
+        rc = key_of(p, c, p->before, &old_key);
+    if (rc == 0 && c->op != CHANGE_DELETE)
+        rc = key_of(p, c, p->after, &new_key);
+    bool same = old_key.p && new_key.p && old_key.len == new_key.len &&
+                memcmp(old_key.p, new_key.p, old_key.len) == 0;
+    if (rc == 0 && old_key.p && !same)
+        rc = late_net(p, c, old_key, NET_DELETE, &n);
+    if (rc || !new_key.p)
+        return rc;
+    bool full = true;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        full &= p->after[i] != NULL || t->columns[i].generated;
+    if (!full &&
+        c->op ==
+            CHANGE_UPDATE) { /* a partial image completes what the batch has, or updates in place */
+        struct row *r = row_find(p, t, new_key, true);
+        if (!r)
+            return out_of_memory(p);
+        if (r->net && !r->net->dead && r->net->op != NET_DELETE) {
+            fold_update(p, c, r->net);
+            return 0;
+        }
+        return late_net(p, c, new_key, NET_UPDATE, &n);
+    }
+    return late_net(p, c, new_key, NET_INSERT, &n);
+}
+
+static int plan_change(struct planner *p, const struct change *c)
+{
+    int rc = split_images(p, c);
+    if (rc)
+        return rc;
+    const struct target_table *t = c->table->target;
+    if (!t->transactional)
+        return plan_late(p, c);
+    if (!t->row_key)
+        return plan_keyless(p, c, false);
+    switch (c->op) {
+    case CHANGE_INSERT:
+        return plan_insert(p, c);
+    case CHANGE_UPDATE:
+        return plan_update(p, c);
+    case CHANGE_DELETE:
+        return plan_delete(p, c);
+    }
+    return error_set(p->err, DS_EFORMAT, "unknown row operation %d", (int)c->op);
+}
+
+/* --- ordering an epoch ---------------------------------------------------- */
+
+static bool any_changed(const struct node *n, const uint32_t *columns, uint32_t count)
+{
+    for (uint32_t i = 0; n->changed && i < count; i++)
+        if (bit(n->changed, columns[i]))
+            return true;
+    return false;
+}
+
+struct orderer {
+    struct planner *p;
+    struct plan *plan;
+    uint32_t epoch;
+};
+
+static int push_step(struct planner *p, struct step **list, uint32_t *count, uint32_t *cap,
+                     const struct step *s)
+{
+    if (*count == *cap) {
+        uint32_t grown = *cap ? *cap * 2 : 64;
+        struct step *bigger = arena_alloc(p->arena, grown * sizeof *bigger);
+        if (!bigger)
+            return out_of_memory(p);
+        if (*count)
+            memcpy(bigger, *list, *count * sizeof *bigger);
+        *list = bigger;
+        *cap = grown;
+    }
+    (*list)[(*count)++] = *s;
+    return 0;
+}
+
+static struct node *node_at(struct orderer *o, const struct target_table *t, enum net_op op)
+{
+    struct table_plan *tp = t ? o->p->tables[t->index] : NULL;
+    if (!tp || tp->node_epoch != o->epoch || !tp->nodes[op].present)
+        return NULL;
+    return &tp->nodes[op];
+}
+
+static int visit(struct orderer *o, struct target_table *t, enum net_op op);
+
+/* What must be written before inserts or updates of `t`: new parents, and parents' new keys. */
+static int visit_parents(struct orderer *o, struct target_table *t, enum net_op op,
+                         const struct node *n)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->fk_count && rc == 0; i++) {
+        const struct target_fk *fk = &t->fks[i];
+        if (!fk->parent || fk->parent == t ||
+            (op == NET_UPDATE && !any_changed(n, fk->columns, fk->count)))
+            continue;
+        if (node_at(o, fk->parent, NET_INSERT))
+            rc = visit(o, fk->parent, NET_INSERT);
+        const struct node *u = node_at(o, fk->parent, NET_UPDATE);
+        if (rc == 0 && u && any_changed(u, fk->parent_columns, fk->count))
+            rc = visit(o, fk->parent, NET_UPDATE);
+    }
+    return rc;
+}
+
+/* What must be written before deletes of `t`: children that go, or turn elsewhere. */
+static int visit_children(struct orderer *o, struct target_table *t)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->referrer_count && rc == 0; i++) {
+        const struct target_fk *fk = t->referrers[i];
+        if (fk->child == t)
+            continue;
+        if (node_at(o, fk->child, NET_DELETE))
+            rc = visit(o, fk->child, NET_DELETE);
+        const struct node *u = node_at(o, fk->child, NET_UPDATE);
+        if (rc == 0 && u && any_changed(u, fk->columns, fk->count))
+            rc = visit(o, fk->child, NET_UPDATE);
+    }
+    return rc;
+}
+
+/* Depth first: everything that must come before, then the node itself. */
+static int visit(struct orderer *o, struct target_table *t, enum net_op op)
+{
+    struct node *n = node_at(o, t, op);
+    if (!n || n->visit == VISITED)
+        return 0;
+    if (n->visit == VISITING) {
+        error_set(o->p->err, DS_ERETRY,
+                  "the changes of this batch depend on each other in a circle");
+        return DS_ERETRY;
+    }
+    n->visit = VISITING;
+    int rc = 0;
+    if (op > NET_DELETE)
+        rc = visit(o, t, NET_DELETE);
+    if (rc == 0 && op > NET_UPDATE)
+        rc = visit(o, t, NET_UPDATE);
+    if (rc == 0 && !(n->flags & CHANGE_NO_FK_CHECKS))
+        rc = op == NET_DELETE ? visit_children(o, t) : visit_parents(o, t, op, n);
+    if (rc)
+        return rc;
+    n->visit = VISITED;
+    struct step s = {.target = t,
+                     .op = op,
+                     .flags = n->flags,
+                     .keyless = !t->row_key,
+                     .nets = n->nets,
+                     .count = n->count};
+    return push_step(o->p, &o->plan->steps, &o->plan->step_count, &o->plan->step_cap, &s);
+}
+
+/* A keyless net change has taken its final sign. */
+static enum net_op final_op(const struct net *n)
+{
+    if (n->table->target->row_key || n->op == NET_UPDATE || n->count == 0)
+        return n->op;
+    return n->count > 0 ? NET_INSERT : NET_DELETE;
+}
+
+static bool folded_away(const struct net *n)
+{
+    const struct target_table *t = n->table->target;
+    return n->dead || (!t->row_key && !t->sequence && n->count == 0);
+}
+
+/* Fill the nodes of one epoch from nets[from, to). */
+static int fill_nodes(struct orderer *o, uint32_t from, uint32_t to)
+{
+    struct planner *p = o->p;
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t i = from; i < to; i++) {
+            struct net *n = p->nets[i];
+            if (folded_away(n))
+                continue;
+            n->op = final_op(n);
+            struct table_plan *tp = p->tables[n->table->target->index];
+            struct node *node = &tp->nodes[n->op];
+            if (tp->node_epoch != o->epoch) {
+                memset(tp->nodes, 0, sizeof tp->nodes);
+                tp->node_epoch = o->epoch;
+            }
+            if (pass == 0) {
+                node->present = true;
+                node->count++;
+                continue;
+            }
+            if (!node->nets) {
+                node->nets = arena_alloc(p->arena, node->count * sizeof *node->nets);
+                node->changed = arena_zalloc(p->arena, words(tp->target) * sizeof *node->changed);
+                if (!node->nets || !node->changed)
+                    return out_of_memory(p);
+                node->count = 0;
+                node->flags = n->flags;
+            }
+            node->nets[node->count++] = n;
+            for (uint32_t w = 0; n->changed && w < words(tp->target); w++)
+                node->changed[w] |= n->changed[w];
+        }
+    return 0;
+}
+
+static int order_epochs(struct planner *p, struct plan *plan)
+{
+    struct orderer o = {.p = p, .plan = plan};
+    for (uint32_t from = 0, to; from < p->net_count; from = to) {
+        o.epoch = p->nets[from]->epoch;
+        for (to = from; to < p->net_count && p->nets[to]->epoch == o.epoch;)
+            to++;
+        int rc = fill_nodes(&o, from, to);
+        for (uint32_t i = from; i < to && rc == 0; i++)
+            if (!folded_away(p->nets[i]))
+                rc = visit(&o, p->nets[i]->table->target, p->nets[i]->op);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* --- the late part and ghosts --------------------------------------------- */
+
+/* Per table: what goes, then what comes. Tables in the order in which they first changed. */
+static int order_late(struct planner *p, struct plan *plan)
+{
+    for (uint32_t i = 0; i < p->late_count; i++) {
+        struct target_table *t = p->late[i]->table->target;
+        struct table_plan *tp = table_plan(p, t);
+        if (!tp)
+            return out_of_memory(p);
+        if (tp->last_epoch == UINT32_MAX)
+            continue; /* done with an earlier row of it */
+        tp->last_epoch = UINT32_MAX;
+        for (enum net_op op = NET_DELETE; op <= NET_INSERT; op++) {
+            struct step s = {.target = t,
+                             .op = op,
+                             .keyless = !t->row_key && !t->sequence,
+                             .replace = op == NET_INSERT && t->row_key,
+                             .uncounted = true};
+            s.nets = arena_alloc(p->arena, (p->late_count - i) * sizeof *s.nets);
+            if (!s.nets)
+                return out_of_memory(p);
+            for (uint32_t k = i; k < p->late_count; k++) {
+                struct net *n = p->late[k];
+                if (n->table->target == t && !folded_away(n) &&
+                    (t->sequence ? n->op : final_op(n)) == op) {
+                    n->op = op;
+                    s.nets[s.count++] = n;
+                }
+            }
+            if (s.count == 0)
+                continue;
+            plan->unrepeatable |= s.keyless;
+            int rc = push_step(p, &plan->late, &plan->late_count, &plan->late_cap, &s);
+            if (rc)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+static int collect_ghosts(struct planner *p, struct plan *plan, uint32_t tables)
+{
+    for (uint32_t i = 0; i < p->net_count; i++) { /* a kept row with a higher value does it */
+        const struct net *n = p->nets[i];
+        const struct target_table *t = n->table->target;
+        struct table_plan *tp = p->tables[t->index];
+        if (tp->ghost && !n->dead && n->op == NET_INSERT && n->after &&
+            raw_number(n->after[t->auto_increment]) > tp->ghost_value)
+            tp->ghost = NULL;
+    }
+    plan->ghosts = arena_alloc(p->arena, (tables + 1) * sizeof *plan->ghosts);
+    if (!plan->ghosts)
+        return out_of_memory(p);
+    for (uint32_t i = 0; i < tables; i++)
+        if (p->tables[i] && p->tables[i]->ghost)
+            plan->ghosts[plan->ghost_count++] = p->tables[i]->ghost;
+    return 0;
+}
+
+int plan_build(struct plan *out, const struct batch *batch, uint32_t first, uint32_t count,
+               bool exact, const struct target *target, struct arena *arena, struct ds_error *err)
+{
+    memset(out, 0, sizeof *out);
+    struct planner *p = arena_alloc(arena, sizeof *p);
+    if (!p)
+        return error_set(err, DS_ENOMEM, "out of memory while planning a batch");
+    memset(p, 0, offsetof(struct planner, before));
+    p->arena = arena;
+    p->batch = batch;
+    p->exact = exact;
+    p->epoch = 1;
+    p->err = err;
+    uint64_t changes = 0, buckets = 64;
+    for (uint32_t i = first; i < first + count; i++)
+        changes += batch->transactions[i].count;
+    while (buckets < changes * 2)
+        buckets *= 2;
+    p->mask = buckets - 1;
+    p->buckets = arena_zalloc(arena, buckets * sizeof *p->buckets);
+    p->tables = arena_zalloc(arena, (target_count(target) + 1) * sizeof *p->tables);
+    if (!p->buckets || !p->tables)
+        return out_of_memory(p);
+    for (uint32_t i = first; i < first + count; i++) {
+        const struct transaction *tx = &batch->transactions[i];
+        for (uint32_t k = tx->first; k < tx->first + tx->count; k++) {
+            const struct change *c = &batch->changes[k];
+            if (c->skip || (tx->rolled_back && c->table->target->transactional))
+                continue;
+            int rc = plan_change(p, c);
+            if (rc)
+                return rc;
+        }
+    }
+    out->rows = changes;
+    int rc = order_epochs(p, out);
+    if (rc == 0)
+        rc = order_late(p, out);
+    return rc ? rc : collect_ghosts(p, out, target_count(target));
+}

@@ -1,0 +1,353 @@
+/* Tables that cannot roll back with the checkpoint (law 9), and the messages of snapshots.
+ *
+ * With a primary key their rows are written whatever is there, so doing it twice does no harm.
+ * Without one it does: such tables are stale after a crash of ours, and MEMORY tables and these
+ * after a restart of the destination. A stale table's changes are passed over until the agent has
+ * copied it again; the copy has a position of its own, and changes at or before it are in it. The
+ * list is part of the checkpoint: lines "TABLE" (waiting for its copy) or "TABLE\tGTID\tFILE:POS".
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "applier/apply.h"
+#include "applier/load.h"
+#include "schema/log.h"
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory");
+}
+
+static struct stale_table *find_stale(const struct applier *a, const char *name)
+{
+    for (struct stale_table *s = a->stale; s; s = s->next)
+        if (strcmp(s->name, name) == 0)
+            return s;
+    return NULL;
+}
+
+static struct stale_table *add_stale(struct applier *a, const char *name)
+{
+    struct stale_table *s = find_stale(a, name);
+    if (s) {
+        position_free(&s->position);
+        s->copied = false;
+        return s;
+    }
+    s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->name = strdup(name);
+    if (!s->name) {
+        free(s);
+        return NULL;
+    }
+    s->next = a->stale;
+    a->stale = s;
+    return s;
+}
+
+static void drop_stale(struct applier *a, struct stale_table *gone)
+{
+    for (struct stale_table **at = &a->stale; *at; at = &(*at)->next)
+        if (*at == gone) {
+            *at = gone->next;
+            free(gone->name);
+            position_free(&gone->position);
+            free(gone);
+            return;
+        }
+}
+
+void stale_free(struct applier *a)
+{
+    while (a->stale)
+        drop_stale(a, a->stale);
+}
+
+int stale_mark(struct applier *a, const struct target_table *t)
+{
+    a->stale_requested = false;
+    return add_stale(a, t->name) ? 0 : DS_ENOMEM;
+}
+
+int stale_print(const struct applier *a, struct buf *out)
+{
+    int rc = 0;
+    for (const struct stale_table *s = a->stale; s; s = s->next) {
+        rc |= buf_puts(out, s->name);
+        if (s->copied) {
+            rc |= buf_puts(out, "\t") | gtid_set_print(&s->position.gtid, out) |
+                  buf_printf(out, "\t%s:%lu", s->position.file.file, s->position.file.pos);
+        }
+        rc |= buf_puts(out, "\n");
+    }
+    return rc;
+}
+
+static int parse_line(struct applier *a, char *line, struct ds_error *err)
+{
+    char *save, *name = strtok_r(line, "\t", &save);
+    char *gtid = strtok_r(NULL, "\t", &save), *file = gtid ? strtok_r(NULL, "\t", &save) : NULL;
+    if (gtid && !file) { /* an empty GTID set: only a file */
+        file = gtid;
+        gtid = NULL;
+    }
+    struct stale_table *s = name ? add_stale(a, name) : NULL;
+    if (!s)
+        return name ? out_of_memory(err) : 0;
+    if (!file)
+        return 0;
+    s->copied = true;
+    int rc = gtid ? gtid_set_parse(&s->position.gtid, gtid, err) : 0;
+    return rc || *file == ':' ? rc : file_position_parse(&s->position.file, file, err);
+}
+
+/* What must be copied again, after what has happened since the checkpoint was written. */
+static int mark_after_crash(struct applier *a, bool destination_restarted)
+{
+    for (uint32_t i = 0; i < target_count(a->target); i++) {
+        const struct target_table *t = target_at(a->target, i);
+        if (!t->exists || t->view || t->transactional || t->sequence ||
+            state_is_own_table(t->name, strlen(t->name)))
+            continue;
+        if ((t->memory && destination_restarted) ||
+            (!t->row_key && (a->cp.dirty || destination_restarted)))
+            if (stale_mark(a, t))
+                return DS_ENOMEM;
+    }
+    return 0;
+}
+
+static int destination_started(struct applier *a, uint64_t *at, struct ds_error *err)
+{
+    MYSQL_RES *res = db_select(a->db, err, "SHOW GLOBAL STATUS LIKE 'Uptime'");
+    if (!res)
+        return err->code;
+    MYSQL_ROW row = mysql_fetch_row(res);
+    *at = (uint64_t)time(NULL) - (row ? strtoull(row[1], NULL, 10) : 0);
+    mysql_free_result(res);
+    return 0;
+}
+
+int stale_at_start(struct applier *a, struct ds_error *err)
+{
+    uint64_t started;
+    stale_free(a);
+    BUF_AUTO struct buf text = {0};
+    if (a->cp.stale && buf_puts(&text, a->cp.stale))
+        return out_of_memory(err);
+    char *save, *lines = (char *)(uintptr_t)buf_cstr(&text);
+    int rc = 0;
+    for (char *line = strtok_r(lines, "\n", &save); line && rc == 0;
+         line = strtok_r(NULL, "\n", &save))
+        rc = parse_line(a, line, err);
+    if (rc == 0)
+        rc = destination_started(a, &started, err);
+    if (rc)
+        return rc;
+    bool restarted = a->cp.found && a->cp.server_started &&
+                     (started > a->cp.server_started + 5 || started + 5 < a->cp.server_started);
+    if (a->cp.found && (restarted || a->cp.dirty) && mark_after_crash(a, restarted))
+        return out_of_memory(err);
+    a->cp.server_started = restarted || !a->cp.server_started ? started : a->cp.server_started;
+    a->cp.dirty = false; /* what that meant is now in the list; stale_persist writes both */
+    if (a->stale)
+        log_info("tables are to be copied again, or wait for their copy's position: see status");
+    return 0;
+}
+
+/* Write dirty, the list and the server's start without moving the position. */
+static int persist(struct applier *a, struct ds_error *err)
+{
+    if (!a->cp.found)
+        return 0;
+    BUF_AUTO struct buf text = {0};
+    if (stale_print(a, &text))
+        return out_of_memory(err);
+    char *copy = strdup(buf_cstr(&text));
+    if (!copy)
+        return out_of_memory(err);
+    free(a->cp.stale);
+    a->cp.stale = copy;
+    int rc = db_exec(a->db, err, "START TRANSACTION");
+    if (rc == 0)
+        rc = checkpoint_update(a->db, a->state_database, a->name, &a->cp, err);
+    return rc ? rc : db_exec(a->db, err, "COMMIT");
+}
+
+int stale_mark_dirty(struct applier *a, struct ds_error *err)
+{
+    a->cp.dirty = true;
+    return persist(a, err);
+}
+
+int stale_clean_stop(struct applier *a, struct ds_error *err)
+{
+    if (!a->cp.dirty)
+        return 0;
+    a->cp.dirty = false;
+    return persist(a, err);
+}
+
+bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx)
+{
+    const struct target_table *t = c->table->target;
+    if (t->transactional)
+        return false;
+    const struct stale_table *s = find_stale(a, t->name);
+    if (!s)
+        return false;
+    if (!s->copied)
+        return true;
+    struct position at = {0};
+    struct ds_error ignored;
+    char *text = strndup((const char *)tx->gtid_set.p, tx->gtid_set.len);
+    bool skips = false;
+    if (text && gtid_set_parse(&at.gtid, text, &ignored) == 0) {
+        snprintf(at.file.file, sizeof at.file.file, "%.*s", (int)tx->file.len, tx->file.p);
+        at.file.pos = tx->pos;
+        skips = position_reached(&at, &s->position);
+    }
+    free(text);
+    position_free(&at);
+    return skips;
+}
+
+void stale_passed(struct applier *a, const struct position *applied)
+{
+    struct stale_table *next;
+    for (struct stale_table *s = a->stale; s; s = next) {
+        next = s->next;
+        if (s->copied && position_reached(&s->position, applied))
+            drop_stale(a, s);
+    }
+}
+
+/* Ask the agent once for everything that waits. */
+int stale_request(struct applier *a, struct ds_error *err)
+{
+    if (a->stale_requested || !a->cp.found)
+        return 0;
+    BUF_AUTO struct buf text = {0};
+    int rc = 0;
+    for (const struct stale_table *s = a->stale; s; s = s->next)
+        if (!s->copied)
+            rc |= buf_printf(&text, "%s%s", text.len ? "," : "stale ", s->name);
+    if (rc)
+        return out_of_memory(err);
+    a->stale_requested = true;
+    if (!text.len)
+        return 0;
+    rc = persist(a, err);
+    return rc ? rc : spool_request(a->options.spool, buf_cstr(&text), err);
+}
+
+/* --- messages of snapshots and copies ---------------------------------------- */
+
+/* "gtid=… file=FILE:POS" as position_format prints it. */
+static int parse_position(struct slice text, struct position *out, struct ds_error *err)
+{
+    char copy[8192], *gtid, *file;
+    snprintf(copy, sizeof copy, "%.*s", (int)text.len, (const char *)text.p);
+    position_free(out);
+    memset(out, 0, sizeof *out);
+    gtid = strstr(copy, "gtid=");
+    file = strstr(copy, "file=");
+    if (file) {
+        if (file > copy && file[-1] == ' ')
+            file[-1] = 0;
+        int rc = file_position_parse(&out->file, file + 5, err);
+        if (rc)
+            return rc;
+    }
+    return gtid ? gtid_set_parse(&out->gtid, gtid + 5, err) : 0;
+}
+
+static int take_source_identity(struct applier *a, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    char *copy = strdup(st.source_id);
+    spool_state_free(&st);
+    if (!copy)
+        return out_of_memory(err);
+    free(a->source_identity);
+    a->source_identity = copy;
+    return 0;
+}
+
+static int end_loading(struct applier *a, struct ds_error *err)
+{
+    loader_free(a->loader);
+    a->loader = NULL;
+    writer_forget(a->writer);
+    int rc = writer_restore_session(a->writer, err);
+    if (rc == 0 && a->in_snapshot)
+        rc = target_load(a->target, a->db, err);
+    if (rc == 0 && a->in_snapshot)
+        rc = take_source_identity(a, err);
+    a->in_snapshot = false;
+    return rc;
+}
+
+static int start_loading(struct applier *a, struct ds_error *err)
+{
+    struct load_options options = {.name = a->name,
+                                   .database = a->database,
+                                   .state_database = a->state_database,
+                                   .resnapshot = a->replace_rows};
+    return loader_new(&a->loader, a->db, &a->server, a->target, &options, err);
+}
+
+static int stale_copy_ended(struct applier *a, const struct source_table *t, struct ds_error *err)
+{
+    char name[200];
+    snprintf(name, sizeof name, "%.*s", (int)t->def.name.len, (const char *)t->def.name.p);
+    if (!loader_stale_applied(a->loader)) {
+        a->stale_requested = false; /* its ALTER TABLE is still to come: ask again later */
+        return 0;
+    }
+    struct stale_table *s = add_stale(a, name);
+    if (!s || position_copy(&s->position, &a->stale_at))
+        return out_of_memory(err);
+    s->copied = true;
+    log_info("table is copied again table=%s", name);
+    return a->in_snapshot ? 0 : persist(a, err);
+}
+
+int snapshot_message(struct applier *a, const struct message *m, struct ds_error *err)
+{
+    const struct msg_snapshot *s = &m->snapshot;
+    const struct source_table *t = source_table_find(a, s->table_id);
+    if (a->options.dry_run)
+        return 0;
+    if (s->kind == SNAPSHOT_BEGIN) {
+        a->in_snapshot = true;
+        stale_free(a);
+    }
+    int rc = a->loader ? 0 : start_loading(a, err);
+    if (rc == 0 && s->kind == SNAPSHOT_STALE_BEGIN)
+        rc = parse_position(s->text, &a->stale_at, err);
+    if (rc == 0)
+        rc = loader_message(a->loader, s, t ? &t->def : NULL, err);
+    if (rc == 0 && s->kind == SNAPSHOT_STALE_END && t)
+        rc = stale_copy_ended(a, t, err);
+    if (rc) {
+        loader_free(a->loader);
+        a->loader = NULL;
+        return rc;
+    }
+    pthread_mutex_lock(&a->shared.mutex);
+    a->shared.status.snapshot_rows = loader_rows(a->loader);
+    if (a->in_snapshot)
+        a->shared.status.state = APPLIER_SNAPSHOT;
+    pthread_mutex_unlock(&a->shared.mutex);
+    if (s->kind == SNAPSHOT_END || (s->kind == SNAPSHOT_STALE_END && !a->in_snapshot))
+        return end_loading(a, err);
+    return 0;
+}

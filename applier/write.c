@@ -1,0 +1,606 @@
+#include "applier/write.h"
+
+#include <errmsg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "applier/bind.h"
+#include "schema/log.h"
+
+enum {
+    STATEMENTS = 256, /* prepared statements kept */
+    ROWS_PER_REQUEST = 4096,
+    BYTES_PER_REQUEST = 4 << 20,
+};
+
+#define ROW_SQL_MODE "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+
+struct statement {
+    uint64_t hash;
+    char *sql;
+    MYSQL_STMT *stmt;
+    uint64_t used; /* tick of the last use */
+};
+
+struct writer {
+    char *database;
+    MYSQL *db;
+    bool mariadb;
+    uint64_t max_packet; /* bytes the server accepts in one statement */
+    uint32_t checks_off; /* enum change_flag bits of checks that are off in the session now */
+    struct statement statements[STATEMENTS];
+    uint64_t tick;
+    struct bind_set binds;
+    /* parameters of the statement in hand */
+    struct buf sql;
+    const struct target_column **columns;
+    uint32_t *ordinals; /* of columns, the first set_count in `after`, the others in the key */
+    uint32_t set_count, column_count;
+    const uint8_t **values;
+    size_t value_cap;
+};
+
+int writer_new(struct writer **out, const char *database, struct ds_error *err)
+{
+    struct writer *w = calloc(1, sizeof *w);
+    if (w) {
+        w->database = strdup(database);
+        w->columns = calloc(2 * MESSAGE_MAX_COLUMNS, sizeof *w->columns);
+        w->ordinals = calloc(2 * MESSAGE_MAX_COLUMNS, sizeof *w->ordinals);
+    }
+    if (!w || !w->database || !w->columns || !w->ordinals) {
+        writer_free(w);
+        return error_set(err, DS_ENOMEM, "out of memory");
+    }
+    *out = w;
+    return 0;
+}
+
+void writer_forget(struct writer *w)
+{
+    for (int i = 0; i < STATEMENTS; i++) {
+        if (w->statements[i].stmt)
+            mysql_stmt_close(w->statements[i].stmt);
+        free(w->statements[i].sql);
+    }
+    memset(w->statements, 0, sizeof w->statements);
+}
+
+void writer_free(struct writer *w)
+{
+    if (!w)
+        return;
+    writer_forget(w);
+    bind_free(&w->binds);
+    buf_free(&w->sql);
+    free(w->columns);
+    free(w->ordinals);
+    free(w->values);
+    free(w->database);
+    free(w);
+}
+
+int writer_restore_session(struct writer *w, struct ds_error *err)
+{
+    w->checks_off = 0;
+    int rc = db_exec(w->db, err, "SET NAMES binary");
+    if (rc == 0)
+        rc = db_exec(w->db, err,
+                     "SET SESSION sql_mode = '" ROW_SQL_MODE "', time_zone = '+00:00', "
+                     "foreign_key_checks = 1, unique_checks = 1, timestamp = DEFAULT, "
+                     "auto_increment_increment = 1, auto_increment_offset = 1");
+    if (rc == 0 && w->mariadb)
+        rc = db_exec(w->db, err, "SET SESSION check_constraint_checks = 1");
+    return rc;
+}
+
+int writer_attach(struct writer *w, MYSQL *db, const struct db_server *server, struct ds_error *err)
+{
+    writer_forget(w);
+    w->db = db;
+    w->mariadb = server->mariadb;
+    bool found;
+    int rc = db_scalar_u64(db, &w->max_packet, &found, err, "SELECT @@max_allowed_packet");
+    return rc ? rc : writer_restore_session(w, err);
+}
+
+/* --- messages about rows -------------------------------------------------- */
+
+static int value_text(const struct target_column *column, const uint8_t *raw, struct buf *out)
+{
+    struct value v;
+    const uint8_t *at = raw;
+    if (!raw)
+        return buf_printf(out, "%s=?", column->name);
+    if (value_read(&at, raw + value_length(raw), &v))
+        return buf_printf(out, "%s=?", column->name);
+    int rc = buf_printf(out, "%s=", column->name);
+    switch (v.kind) {
+    case VALUE_INT:
+        return rc | buf_printf(out, "%ld", v.i);
+    case VALUE_UINT:
+        return rc | buf_printf(out, "%lu", v.u);
+    case VALUE_FLOAT:
+        return rc | buf_printf(out, "%.9g", (double)v.f);
+    case VALUE_DOUBLE:
+        return rc | buf_printf(out, "%.17g", v.d);
+    case VALUE_TEXT:
+    case VALUE_BYTES:
+        break;
+    default:
+        return rc | buf_puts(out, "NULL");
+    }
+    bool printable = true;
+    size_t n = v.bytes.len > 40 ? 40 : v.bytes.len;
+    for (size_t i = 0; i < n; i++)
+        printable &= v.bytes.p[i] >= 0x20 && v.bytes.p[i] != 0x7f;
+    if (printable)
+        return rc | buf_printf(out, "'%.*s'%s", (int)n, v.bytes.p, n < v.bytes.len ? "…" : "");
+    rc |= buf_puts(out, "0x");
+    for (size_t i = 0; i < n; i++)
+        rc |= buf_printf(out, "%02x", v.bytes.p[i]);
+    return rc | (n < v.bytes.len ? buf_puts(out, "…") : 0);
+}
+
+int net_key_text(const struct net *n, struct buf *out)
+{
+    const struct target_table *t = n->table->target;
+    uint32_t count = t->row_key ? t->row_key->count : t->column_count > 4 ? 4 : t->column_count;
+    int rc = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
+        const uint8_t *raw = n->key     ? n->key[t->row_key ? i : column]
+                             : n->after ? n->after[column]
+                                        : NULL;
+        rc = i ? buf_puts(out, " ") : 0;
+        rc |= value_text(&t->columns[column], raw, out);
+    }
+    return rc;
+}
+
+int change_key_text(const struct change *c, struct buf *out)
+{
+    const struct target_table *t = c->table->target;
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct slice image = c->op == CHANGE_INSERT ? c->after : c->before;
+    if (!t || image_split(image, t->column_count, values))
+        return buf_puts(out, "?");
+    uint32_t count = t->row_key ? t->row_key->count : t->column_count > 4 ? 4 : t->column_count;
+    int rc = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
+        rc = i ? buf_puts(out, " ") : 0;
+        rc |= value_text(&t->columns[column], values[column], out);
+    }
+    return rc;
+}
+
+/* Errors of the server that mean that a change does not fit what is there. */
+static bool is_data_error(unsigned code)
+{
+    static const unsigned codes[] = {1022, 1032, 1048, 1062, 1136, 1169, 1216, 1217, 1242,
+                                     1264, 1265, 1292, 1364, 1366, 1367, 1369, 1406, 1411,
+                                     1441, 1451, 1452, 1526, 1557, 1586, 1644, 1690, 1748,
+                                     1761, 1762, 1834, 3819, 4025, 4078};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
+/* Give an error its class for law 5 and its place. */
+static int explain(struct writer *w, const struct step *s, const struct net *only, int rc,
+                   struct ds_error *err)
+{
+    if (rc == DS_ESERVER && is_data_error(err->server_errno))
+        rc = err->code = DS_ECONFLICT;
+    error_at_table(err, w->database, s->target->name);
+    BUF_AUTO struct buf key = {0};
+    if (only && net_key_text(only, &key) == 0)
+        error_at_key(err, buf_cstr(&key));
+    return rc;
+}
+
+/* --- session -------------------------------------------------------------- */
+
+static int set_checks(struct writer *w, uint32_t flags, struct ds_error *err)
+{
+    flags &= CHANGE_NO_FK_CHECKS | CHANGE_NO_CHECK_CONSTRAINTS;
+    int rc = 0;
+    if ((flags ^ w->checks_off) & CHANGE_NO_FK_CHECKS)
+        rc = db_exec(w->db, err, "SET SESSION foreign_key_checks = %d",
+                     !(flags & CHANGE_NO_FK_CHECKS));
+    if (rc == 0 && w->mariadb && (flags ^ w->checks_off) & CHANGE_NO_CHECK_CONSTRAINTS)
+        rc = db_exec(w->db, err, "SET SESSION check_constraint_checks = %d",
+                     !(flags & CHANGE_NO_CHECK_CONSTRAINTS));
+    if (rc == 0)
+        w->checks_off = flags;
+    return rc;
+}
+
+static int prepare(struct writer *w, MYSQL_STMT **out, struct ds_error *err)
+{
+    uint64_t hash = XXH3_64bits(w->sql.data, w->sql.len);
+    struct statement *oldest = &w->statements[0];
+    for (int i = 0; i < STATEMENTS; i++) {
+        struct statement *s = &w->statements[i];
+        if (s->stmt && s->hash == hash && strlen(s->sql) == w->sql.len &&
+            memcmp(s->sql, w->sql.data, w->sql.len) == 0) {
+            s->used = ++w->tick;
+            *out = s->stmt;
+            return 0;
+        }
+        if (s->used < oldest->used)
+            oldest = s;
+    }
+    if (oldest->stmt)
+        mysql_stmt_close(oldest->stmt);
+    free(oldest->sql);
+    memset(oldest, 0, sizeof *oldest);
+    MYSQL_STMT *stmt = mysql_stmt_init(w->db);
+    if (!stmt)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    if (mysql_stmt_prepare(stmt, (const char *)w->sql.data, w->sql.len)) {
+        int rc = db_fail_stmt(err, stmt, "preparing a statement");
+        mysql_stmt_close(stmt);
+        return rc;
+    }
+    oldest->sql = strndup((const char *)w->sql.data, w->sql.len);
+    if (!oldest->sql) {
+        mysql_stmt_close(stmt);
+        return error_set(err, DS_ENOMEM, "out of memory");
+    }
+    oldest->stmt = stmt;
+    oldest->hash = hash;
+    oldest->used = ++w->tick;
+    *out = stmt;
+    return 0;
+}
+
+/* --- statements ------------------------------------------------------------ */
+
+/* Which columns a row's statement sets. For updates: what any row of the step changes, so that all
+ * rows share one statement; unchanged values are written as they are. */
+static bool sets_column(const struct step *s, const uint64_t *changed, const struct net *n,
+                        uint32_t i)
+{
+    const struct target_column *c = &s->target->columns[i];
+    if (c->generated || !n->after[i])
+        return false;
+    return s->op == NET_INSERT || changed[i / 64] >> (i % 64) & 1 || c->on_update;
+}
+
+static bool same_shape(const struct step *s, const uint64_t *changed, const struct net *a,
+                       const struct net *b)
+{
+    if (s->op == NET_DELETE)
+        return true;
+    for (uint32_t i = 0; i < s->target->column_count; i++)
+        if (sets_column(s, changed, a, i) != sets_column(s, changed, b, i))
+            return false;
+    return true;
+}
+
+static void add_parameter(struct writer *w, const struct step *s, uint32_t ordinal)
+{
+    w->columns[w->column_count] = &s->target->columns[ordinal];
+    w->ordinals[w->column_count++] = ordinal;
+}
+
+/* How a column is compared with a parameter so that exactly the same stored bytes match. */
+static int keyless_condition(struct buf *sql, const struct target_column *c)
+{
+    int rc = 0;
+    if (c->class == TARGET_TEXT) { /* bytes, not the collation, tell rows apart */
+        rc |= buf_puts(sql, "BINARY ");
+        rc |= sql_identifier(sql, c->name);
+        return rc | buf_puts(sql, " <=> ?");
+    }
+    rc |= sql_identifier(sql, c->name);
+    return rc |
+           buf_puts(sql, c->class == TARGET_JSON ? " <=> CAST(CONVERT(? USING utf8mb4) AS JSON)"
+                                                 : " <=> ?");
+}
+
+static int where_clause(struct writer *w, const struct step *s)
+{
+    const struct target_table *t = s->target;
+    int rc = buf_puts(&w->sql, " WHERE ");
+    uint32_t n = s->keyless ? t->column_count : t->row_key->count;
+    bool first = true;
+    for (uint32_t i = 0; i < n && rc == 0; i++) {
+        uint32_t column = s->keyless ? i : t->row_key->columns[i];
+        const struct target_column *c = &t->columns[column];
+        if (s->keyless && c->generated)
+            continue;
+        rc |= first ? 0 : buf_puts(&w->sql, " AND ");
+        first = false;
+        if (s->keyless) {
+            rc |= keyless_condition(&w->sql, c);
+        } else {
+            rc |= sql_identifier(&w->sql, c->name);
+            rc |= buf_puts(&w->sql, " = ?");
+        }
+        add_parameter(w, s, column);
+    }
+    return rc | (s->keyless ? buf_puts(&w->sql, " LIMIT 1") : 0);
+}
+
+static int insert_sql(struct writer *w, const struct step *s, const struct net *n)
+{
+    int rc = buf_puts(&w->sql, s->replace ? "REPLACE INTO " : "INSERT INTO ");
+    rc |= sql_table(&w->sql, w->database, s->target->name);
+    rc |= buf_puts(&w->sql, " (");
+    for (uint32_t i = 0; i < s->target->column_count; i++) {
+        if (!sets_column(s, NULL, n, i))
+            continue;
+        rc |= w->column_count ? buf_puts(&w->sql, ", ") : 0;
+        rc |= sql_identifier(&w->sql, s->target->columns[i].name);
+        add_parameter(w, s, i);
+    }
+    w->set_count = w->column_count;
+    rc |= buf_puts(&w->sql, ") VALUES (");
+    for (uint32_t i = 0; i < w->set_count; i++)
+        rc |= buf_puts(&w->sql, i ? ", ?" : "?");
+    return rc | buf_puts(&w->sql, ")");
+}
+
+static int update_sql(struct writer *w, const struct step *s, const uint64_t *changed,
+                      const struct net *n)
+{
+    const struct target_table *t = s->target;
+    int rc = buf_puts(&w->sql, "UPDATE ");
+    rc |= sql_table(&w->sql, w->database, t->name);
+    const char *comma = " SET ";
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        bool sets = sets_column(s, changed, n, i);
+        if (!sets && !(t->columns[i].on_update && !t->columns[i].generated))
+            continue;
+        rc |= buf_puts(&w->sql, comma);
+        rc |= sql_identifier(&w->sql, t->columns[i].name);
+        rc |= buf_puts(&w->sql, " = ");
+        if (sets) {
+            rc |= buf_puts(&w->sql, "?");
+            add_parameter(w, s, i);
+        } else { /* law 11: keep it, whatever its default says */
+            rc |= sql_identifier(&w->sql, t->columns[i].name);
+        }
+        comma = ", ";
+    }
+    if (strcmp(comma, " SET ") == 0) { /* nothing to set: the row must be there all the same */
+        uint32_t i = 0;
+        while (i + 1 < t->column_count && t->columns[i].generated)
+            i++;
+        rc |= buf_puts(&w->sql, comma);
+        rc |= sql_identifier(&w->sql, t->columns[i].name);
+        rc |= buf_puts(&w->sql, " = ");
+        rc |= sql_identifier(&w->sql, t->columns[i].name);
+    }
+    w->set_count = w->column_count;
+    return rc | where_clause(w, s);
+}
+
+static int build_sql(struct writer *w, const struct step *s, const uint64_t *changed,
+                     const struct net *n)
+{
+    buf_clear(&w->sql);
+    w->set_count = w->column_count = 0;
+    if (s->op == NET_INSERT)
+        return insert_sql(w, s, n);
+    if (s->op == NET_UPDATE)
+        return update_sql(w, s, changed, n);
+    int rc = buf_puts(&w->sql, "DELETE FROM ");
+    rc |= sql_table(&w->sql, w->database, s->target->name);
+    return rc | where_clause(w, s);
+}
+
+/* The k-th parameter of a row. */
+static const uint8_t *parameter(const struct writer *w, const struct step *s, const struct net *n,
+                                uint32_t k)
+{
+    if (k < w->set_count)
+        return n->after[w->ordinals[k]];
+    return s->keyless ? n->key[w->ordinals[k]] : n->key[k - w->set_count];
+}
+
+/* Law 11: a warning is a value that did not arrive as it was, except the empty error value of ENUM.
+ */
+static int check_warnings(struct writer *w, const struct step *s, struct ds_error *err)
+{
+    if (mysql_warning_count(w->db) == 0)
+        return 0;
+    bool has_enum = false;
+    for (uint32_t i = 0; i < s->target->column_count; i++)
+        has_enum |= s->target->columns[i].is_enum;
+    MYSQL_RES *res = db_select(w->db, err, "SHOW WARNINGS");
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        unsigned code = (unsigned)strtoul(row[1], NULL, 10);
+        if (strcmp(row[0], "Note") == 0 || !is_data_error(code) || (code == 1265 && has_enum))
+            continue;
+        rc = error_set_server(err, DS_ECONFLICT, code,
+                              "a value does not fit the destination's column: %s", row[2]);
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
+static int check_count(const struct step *s, uint64_t affected, uint32_t rows, struct ds_error *err)
+{
+    if (s->op == NET_INSERT || s->uncounted || affected == rows)
+        return 0;
+    return error_set_server(
+        err, DS_ECONFLICT, 1032,
+        "%s of %u row%s found %lu: the destination does not hold what the source "
+        "had",
+        s->op == NET_UPDATE ? "an update" : "a delete", rows, rows == 1 ? "" : "s", affected);
+}
+
+/* MySQL has no array binding: a multi-row INSERT, or one statement per row, from literals. */
+static int execute_literals(struct writer *w, const struct step *s, uint32_t rows,
+                            uint64_t *affected, struct ds_error *err)
+{
+    BUF_AUTO struct buf text = {0};
+    const char *values_at = s->op == NET_INSERT ? strstr(buf_cstr(&w->sql), " VALUES (") : NULL;
+    size_t head = values_at ? (size_t)(values_at - (const char *)w->sql.data) + 8 : 0;
+    *affected = 0;
+    for (uint32_t r = 0; r < rows; r++) {
+        const uint8_t **row = &w->values[(size_t)r * w->column_count];
+        int rc = 0;
+        if (head) {
+            rc = r ? buf_puts(&text, ", (") : buf_append(&text, w->sql.data, head);
+            rc |= r ? 0 : buf_puts(&text, "(");
+            for (uint32_t k = 0; k < w->column_count && rc == 0; k++) {
+                rc = k ? buf_puts(&text, ", ") : 0;
+                rc = rc ? rc : bind_literal(&text, w->columns[k], row[k], err);
+            }
+            rc = rc ? rc : buf_puts(&text, ")");
+        } else {
+            buf_clear(&text);
+            uint32_t k = 0;
+            for (size_t i = 0; i < w->sql.len && rc == 0; i++) {
+                if (w->sql.data[i] == '`') { /* a question mark inside a name is not a parameter */
+                    size_t start = i++;
+                    while (i < w->sql.len && w->sql.data[i] != '`')
+                        i++;
+                    rc = buf_append(&text, w->sql.data + start, i - start + 1);
+                } else if (w->sql.data[i] == '?') {
+                    rc = bind_literal(&text, w->columns[k], row[k], err);
+                    k++;
+                } else {
+                    rc = buf_append(&text, &w->sql.data[i], 1);
+                }
+            }
+        }
+        if (rc)
+            return rc == DS_ENOMEM ? error_set(err, DS_ENOMEM, "out of memory") : rc;
+        if (!head || r + 1 == rows) {
+            rc = db_exec_len(w->db, (const char *)text.data, text.len, err);
+            if (rc)
+                return rc;
+            *affected += mysql_affected_rows(w->db);
+        }
+    }
+    return 0;
+}
+
+static int execute(struct writer *w, const struct step *s, uint32_t rows, struct ds_error *err)
+{
+    uint64_t affected = 0;
+    int rc;
+    if (w->mariadb) {
+        MYSQL_STMT *stmt = NULL;
+        rc = bind_fill(&w->binds, w->columns, w->column_count, w->values, rows, 0, err);
+        if (rc == 0 && w->binds.bytes + 65536 > w->max_packet)
+            rc = error_set(
+                err, DS_ELIMIT,
+                "a row of %lu bytes does not fit the destination's max_allowed_packet of %lu: "
+                "SET GLOBAL max_allowed_packet there to at least the source's value",
+                w->binds.bytes, w->max_packet);
+        if (rc == 0)
+            rc = prepare(w, &stmt, err);
+        if (rc == 0)
+            rc = bind_execute(&w->binds, stmt, "writing rows", err);
+        if (rc == 0)
+            affected = mysql_stmt_affected_rows(stmt);
+    } else {
+        rc = execute_literals(w, s, rows, &affected, err);
+    }
+    if (rc == 0)
+        rc = check_count(s, affected, rows, err);
+    return rc ? rc : check_warnings(w, s, err);
+}
+
+static int grow_values(struct writer *w, size_t rows)
+{
+    size_t need = rows * w->column_count;
+    if (need <= w->value_cap)
+        return 0;
+    const uint8_t **bigger = realloc(w->values, need * 2 * sizeof *bigger);
+    if (!bigger)
+        return DS_ENOMEM;
+    w->values = bigger;
+    w->value_cap = need * 2;
+    return 0;
+}
+
+/* Send the rows nets[0, count), which share one statement. */
+static int write_shape(struct writer *w, const struct step *s, struct net *const *nets,
+                       uint32_t count, uint64_t *written, struct ds_error *err)
+{
+    uint64_t limit = w->max_packet / 2 < BYTES_PER_REQUEST ? w->max_packet / 2 : BYTES_PER_REQUEST;
+    uint32_t i = 0, copy = 0; /* copy: how often the keyless row i has been sent */
+    while (i < count) {
+        uint32_t rows = 0, first = i;
+        uint64_t bytes = 0;
+        while (i < count && rows < ROWS_PER_REQUEST && bytes < limit) {
+            if (grow_values(w, rows + 1))
+                return error_set(err, DS_ENOMEM, "out of memory");
+            uint64_t size = 0;
+            for (uint32_t k = 0; k < w->column_count; k++) {
+                const uint8_t *v = parameter(w, s, nets[i], k);
+                w->values[(size_t)rows * w->column_count + k] = v;
+                size += value_length(v);
+            }
+            if (rows && bytes + size > limit)
+                break;
+            bytes += size;
+            rows++;
+            uint32_t copies = s->keyless && nets[i]->count ? (uint32_t)abs(nets[i]->count) : 1;
+            if (++copy == copies) {
+                copy = 0;
+                i++;
+            }
+        }
+        int rc = execute(w, s, rows, err);
+        if (rc)
+            return explain(w, s, rows == 1 ? nets[first] : NULL, rc, err);
+        *written += rows;
+    }
+    return 0;
+}
+
+int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct ds_error *err)
+{
+    uint64_t changed[MESSAGE_MAX_COLUMNS / 64] = {0};
+    for (uint32_t i = 0; i < s->count && s->op == NET_UPDATE; i++)
+        for (uint32_t word = 0; word < (s->target->column_count + 63) / 64; word++)
+            changed[word] |= s->nets[i]->changed[word];
+    int rc = set_checks(w, s->flags, err);
+    for (uint32_t i = 0, end; i < s->count && rc == 0; i = end) {
+        for (end = i + 1; end < s->count && same_shape(s, changed, s->nets[i], s->nets[end]);)
+            end++;
+        if (build_sql(w, s, changed, s->nets[i]))
+            return error_set(err, DS_ENOMEM, "out of memory");
+        rc = write_shape(w, s, s->nets + i, end - i, rows, err);
+    }
+    return rc;
+}
+
+int writer_ghosts(struct writer *w, struct net *const *ghosts, uint32_t count, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        struct net ghost = *ghosts[i], *list = &ghost;
+        const struct target_table *t = ghost.table->target;
+        const uint8_t *key[64];
+        for (uint32_t k = 0; k < t->row_key->count; k++)
+            key[k] = ghost.after[t->row_key->columns[k]];
+        ghost.key = key;
+        struct step s = {.target = ghost.table->target,
+                         .op = NET_INSERT,
+                         .flags = CHANGE_NO_FK_CHECKS | CHANGE_NO_CHECK_CONSTRAINTS,
+                         .nets = &list,
+                         .count = 1};
+        uint64_t ignored = 0;
+        rc = writer_step(w, &s, &ignored, err);
+        s.op = NET_DELETE;
+        if (rc == 0)
+            rc = writer_step(w, &s, &ignored, err);
+    }
+    return rc;
+}

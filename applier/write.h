@@ -1,0 +1,40 @@
+/* Writing planned steps to the destination (laws 4, 5, 8, 11).
+ *
+ * One statement per step and shape of its rows, array-bound on MariaDB, literals on MySQL. Rows of
+ * updates and deletes are counted. The session's state is set here and nowhere else: charset
+ * binary, UTC, the sql_mode, checks as the step's flags say. A writer belongs to one connection at
+ * a time, used by the applier's thread.
+ *
+ * Errors: DS_ECONFLICT (the data does not fit: duplicate, foreign key, wrong count, value), with
+ * table and, for a step of one row, key; DS_ERETRY; DS_ECONN; else as the server said.
+ */
+#ifndef APPLIER_WRITE_H
+#define APPLIER_WRITE_H
+
+#include <mysql.h>
+
+#include "applier/plan.h"
+#include "schema/db.h"
+
+struct writer;
+int writer_new(struct writer **out, const char *database, struct ds_error *err);
+void writer_free(struct writer *w);
+/* A new connection, already in the right database: sets its session state, forgets everything about
+ * the old one. */
+int writer_attach(struct writer *w, MYSQL *db, const struct db_server *server,
+                  struct ds_error *err);
+/* Forget prepared statements, after DDL. */
+void writer_forget(struct writer *w);
+/* *rows grows by the number of rows written. */
+int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct ds_error *err);
+/* Insert and delete these rows, so that the auto-increment counter knows them. */
+int writer_ghosts(struct writer *w, struct net *const *ghosts, uint32_t count,
+                  struct ds_error *err);
+/* Session back to what rows need, after something else (DDL, snapshot) has used the connection. */
+int writer_restore_session(struct writer *w, struct ds_error *err);
+/* "id=5 store=1" for messages; the values of the key columns, shortened. */
+int net_key_text(const struct net *n, struct buf *out);
+/* The same for the images of a change: its key before it (after it, for an insert). */
+int change_key_text(const struct change *c, struct buf *out);
+
+#endif
