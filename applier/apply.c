@@ -60,6 +60,7 @@ void applier_free(struct applier *a)
     gather_free(a);
     conflict_free(a);
     stale_free(a);
+    skip_free(a);
     checkpoint_free(&a->cp);
     checkpoint_free(&a->pending);
     applier_status_free(&a->shared.status);
@@ -311,9 +312,9 @@ static int use_database(struct applier *a, struct ds_error *err)
     return rc ? rc : db_exec(a->db, err, "USE %s", buf_cstr(&name));
 }
 
-static int first_session(struct applier *a, struct ds_error *err)
+/* What the checkpoint of earlier runs says, and the schema that it belongs to. */
+static int read_state(struct applier *a, struct ds_error *err)
 {
-    struct position applied = {0};
     int rc = 0;
     if (a->options.resnapshot) {
         rc = checkpoint_delete(a->db, a->state_database, a->name, err);
@@ -327,18 +328,15 @@ static int first_session(struct applier *a, struct ds_error *err)
     if (rc == 0 && load_entities(a))
         rc = out_of_memory(err);
     if (rc == 0 && a->cp.found) {
-        rc = checkpoint_position(&a->cp, &applied, err);
+        char *copy = strdup(a->cp.source_identity);
         free(a->source_identity);
-        a->source_identity = strdup(a->cp.source_identity);
+        a->source_identity = copy;
+        rc = copy ? 0 : out_of_memory(err);
     }
-    if (rc == 0)
-        rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
-    a->opened = rc == 0;
-    position_free(&applied);
     return rc;
 }
 
-static int connect_session(struct applier *a, struct ds_error *err)
+int applier_connect(struct applier *a, struct ds_error *err)
 {
     db_close(&a->db);
     int rc = db_connect(&a->db, &a->endpoint, err);
@@ -350,8 +348,6 @@ static int connect_session(struct applier *a, struct ds_error *err)
         rc = state_ensure(a->db, a->state_database, err);
     if (rc == 0)
         rc = use_database(a, err);
-    if (rc == 0)
-        rc = check_triggers(a, err);
     if (rc == 0 && a->target)
         rc = target_load(a->target, a->db, err);
     else if (rc == 0)
@@ -359,11 +355,35 @@ static int connect_session(struct applier *a, struct ds_error *err)
     if (rc == 0)
         rc = writer_attach(a->writer, a->db, &a->server, err);
     if (rc == 0)
-        rc = a->opened ? commit_resolve(a, err) : first_session(a, err);
+        rc = a->opened ? commit_resolve(a, err) : read_state(a, err);
+    return rc;
+}
+
+/* Tell the agent where we are. Once: the spool stays open over lost connections. */
+static int open_spool(struct applier *a, struct ds_error *err)
+{
+    struct position applied = {0};
+    int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
+    if (rc == 0)
+        rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
+    a->opened = rc == 0;
+    position_free(&applied);
+    return rc;
+}
+
+static int connect_session(struct applier *a, struct ds_error *err)
+{
+    int rc = applier_connect(a, err);
+    if (rc == 0)
+        rc = check_triggers(a, err);
     if (rc == 0)
         rc = stale_at_start(a, err);
     if (rc == 0)
         rc = conflict_load(a, err);
+    if (rc == 0)
+        rc = skip_load(a, err);
+    if (rc == 0 && !a->opened)
+        rc = open_spool(a, err);
     if (rc == 0)
         log_info("destination connected host=%s server=%s database=%s checkpoint=%s",
                  a->endpoint.host ? a->endpoint.host : a->endpoint.socket, a->server.text,

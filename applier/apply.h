@@ -105,6 +105,12 @@ struct applier {
 
     struct held_row *held; /* newest first */
     struct arena held_arena;
+    struct skip { /* a transaction that is to be passed over */
+        uint64_t id;
+        char *position;
+        struct skip *next;
+    } * skips;
+    uint64_t open_skip; /* id of the skip that the open transaction is, 0 none */
     struct stale_table *stale;
     bool stale_requested;
     bool stale_loading; /* rows of a stale copy are arriving */
@@ -124,6 +130,18 @@ struct applier {
         bool has_stop_after;
     } shared;
 };
+
+/* apply.c */
+/* Connect, take the lock, read checkpoint and schema; without a spool. */
+int applier_connect(struct applier *a, struct ds_error *err);
+
+/* skip.c */
+int skip_load(struct applier *a, struct ds_error *err);
+/* Is the transaction with this GTID, or this end, to be passed over? Its id, else 0. */
+uint64_t skip_find(const struct applier *a, struct slice gtid, struct slice file, uint64_t pos);
+/* Record that it was, in the open destination transaction. */
+int skip_record(struct applier *a, const struct transaction *tx, struct ds_error *err);
+void skip_free(struct applier *a);
 
 /* gather.c */
 /* Read until the batch is full, a barrier or a snapshot message has come, or there is nothing more.
@@ -194,6 +212,8 @@ int conflict_load(struct applier *a, struct ds_error *err);
  * open destination transaction. */
 int conflict_transaction(struct applier *a, uint32_t index, struct counters *extra,
                          struct ds_error *err);
+/* Write one change as it came, counted. */
+int conflict_write(struct applier *a, const struct change *c, struct ds_error *err);
 /* Is this change to wait behind a quarantined row? */
 bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind);
 /* Store a change in quarantine, in the open destination transaction. */

@@ -42,6 +42,7 @@ struct transaction {
     uint32_t server_id;
     uint32_t begin_flags;
     bool rolled_back; /* only rows of non-transactional tables count */
+    uint64_t skip;    /* id of the request to pass over it, 0 none */
     uint64_t chunk;   /* spool chunk in which it ends */
     bool ends_chunk;  /* nothing of a later transaction is in that chunk */
 };

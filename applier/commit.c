@@ -274,6 +274,9 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
     if (rc == 0)
         rc = how == BY_POLICY ? conflict_transaction(a, first, &extra, err)
                               : commit_write(a, first, count, how == EXACT, &extra, err);
+    for (uint32_t i = first; i < first + count && rc == 0; i++)
+        if (a->batch.transactions[i].skip)
+            rc = skip_record(a, &a->batch.transactions[i], err);
     if (rc == 0)
         rc = commit_finish(a, &a->batch.transactions[first + count - 1], &extra, err);
     if (rc && rc != DS_ECONN)

@@ -233,9 +233,10 @@ int conflict_load(struct applier *a, struct ds_error *err)
     if (sql_table(&table, a->state_database, "datasync_quarantine") ||
         sql_string(&name, a->name, strlen(a->name)))
         return out_of_memory(err);
-    MYSQL_RES *res =
-        db_select(a->db, err, "SELECT id, held_by, messages FROM %s WHERE name = %s ORDER BY id",
-                  buf_cstr(&table), buf_cstr(&name));
+    MYSQL_RES *res = db_select(a->db, err,
+                               "SELECT id, held_by, messages FROM %s WHERE name = %s AND operation "
+                               "<> 'skip' ORDER BY id",
+                               buf_cstr(&table), buf_cstr(&name));
     if (!res)
         return err->code;
     int rc = 0;
@@ -247,7 +248,7 @@ int conflict_load(struct applier *a, struct ds_error *err)
 
 /* --- policy ------------------------------------------------------------------ */
 
-static int write_one(struct applier *a, const struct change *c, enum net_op op, bool uncounted,
+static int write_one(struct applier *a, const struct change *c, enum net_op op,
                      struct ds_error *err)
 {
     struct batch one = {.changes = (struct change *)c, .change_count = 1};
@@ -262,7 +263,6 @@ static int write_one(struct applier *a, const struct change *c, enum net_op op, 
     uint64_t rows = 0;
     for (uint32_t i = 0; i < plan.step_count && rc == 0; i++) {
         plan.steps[i].op = op;
-        plan.steps[i].uncounted |= uncounted;
         rc = writer_step(a->writer, &plan.steps[i], &rows, err);
     }
     for (uint32_t i = 0; i < plan.late_count && rc == 0; i++)
@@ -273,6 +273,12 @@ static int write_one(struct applier *a, const struct change *c, enum net_op op, 
 static enum net_op op_of(const struct change *c)
 {
     return c->op == CHANGE_INSERT ? NET_INSERT : c->op == CHANGE_UPDATE ? NET_UPDATE : NET_DELETE;
+}
+
+int conflict_write(struct applier *a, const struct change *c, struct ds_error *err)
+{
+    arena_reset(&a->plan_arena, 8 << 20);
+    return write_one(a, c, op_of(c), err);
 }
 
 /* The change written as if the row had been in the other state: an update of what was to be
@@ -291,8 +297,7 @@ static int write_turned(struct applier *a, const struct change *c, struct ds_err
         turned.before = (struct slice){0};
     }
     rc = rc ? out_of_memory(err)
-            : write_one(a, &turned, turned.op == CHANGE_INSERT ? NET_INSERT : NET_UPDATE, false,
-                        err);
+            : write_one(a, &turned, turned.op == CHANGE_INSERT ? NET_INSERT : NET_UPDATE, err);
     arena_free(&scratch);
     return rc;
 }
@@ -352,8 +357,7 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
             rc = conflict_store(a, c, behind, NULL, err);
             continue;
         }
-        arena_reset(&a->plan_arena, 8 << 20);
-        rc = write_one(a, c, op_of(c), false, err);
+        rc = conflict_write(a, c, err);
         if (rc == DS_ECONFLICT)
             rc = by_policy(a, c, extra, err);
         else

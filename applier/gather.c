@@ -178,6 +178,8 @@ static int add_change(struct applier *a, const struct message *m, struct ds_erro
             "the stream changes table id %u without having defined it: delete the spool in "
             "state_dir, it is fetched again",
             m->change.table_id);
+    if (a->open_skip)
+        return 0;
     int rc = a->open_barrier == BARRIER_NONE ? source_table_resolve(a, t, err) : 0;
     if (rc)
         return rc;
@@ -255,6 +257,7 @@ static void begin_transaction(struct applier *a, const struct msg_begin *m)
     a->open_barrier = BARRIER_NONE;
     a->open_messages.count = 0;
     a->savepoint_count = 0;
+    a->open_skip = a->skips ? skip_find(a, m->gtid, (struct slice){0}, 0) : 0;
 }
 
 /* Has the checkpoint this transaction already? Only asked until the first one that it has not. */
@@ -296,6 +299,12 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
         b->change_count = a->open_first;
         return 0;
     }
+    if (a->skips && !a->open_skip)
+        a->open_skip = skip_find(a, (struct slice){0}, m->commit.file, m->commit.pos);
+    if (a->open_skip) {
+        b->change_count = a->open_first;
+        a->open_barrier = BARRIER_NONE;
+    }
     if (b->transaction_count == b->transaction_cap) {
         uint32_t cap = b->transaction_cap ? b->transaction_cap * 2 : 1024;
         struct transaction *bigger = realloc(b->transactions, cap * sizeof *bigger);
@@ -314,6 +323,7 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
                              .server_id = m->commit.server_id,
                              .begin_flags = a->open_begin.flags,
                              .rolled_back = m->commit.flags & COMMIT_ROLLBACK,
+                             .skip = a->open_skip,
                              .chunk = a->chunk_seq};
     b->bytes += sizeof(struct transaction) + m->raw.len;
     return 0;

@@ -1,0 +1,248 @@
+#include "applier/quarantine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/apply.h"
+#include "schema/log.h"
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory");
+}
+
+static int quarantine_table(const char *state_database, struct buf *out)
+{
+    return sql_table(out, state_database, "datasync_quarantine");
+}
+
+/* --- list ------------------------------------------------------------------------ */
+
+static int each_row(MYSQL_RES *res, int (*each)(void *arg, const struct quarantine_row *row),
+                    void *arg, uint64_t *count)
+{
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res)); (*count)++) {
+        struct quarantine_row r = {.id = strtoull(row[0], NULL, 10),
+                                   .held_by = row[1] ? strtoull(row[1], NULL, 10) : 0,
+                                   .entity = row[2],
+                                   .table = row[3],
+                                   .key = row[4],
+                                   .operation = row[5],
+                                   .reason_code = (unsigned)strtoul(row[6], NULL, 10),
+                                   .reason = row[7],
+                                   .position = row[8],
+                                   .created_at = row[9],
+                                   .age = strtoull(row[10], NULL, 10),
+                                   .messages = (const uint8_t *)row[11],
+                                   .messages_len = mysql_fetch_lengths(res)[11]};
+        rc = each ? each(arg, &r) : 0;
+    }
+    return rc;
+}
+
+int quarantine_list(const struct config *config, uint64_t id,
+                    int (*each)(void *arg, const struct quarantine_row *row), void *arg,
+                    uint64_t *count, struct ds_error *err)
+{
+    struct db_endpoint ep = config_endpoint(config, false);
+    ep.database = NULL;
+    DB_AUTO MYSQL *db = NULL;
+    bool exists;
+    *count = 0;
+    int rc = db_connect(&db, &ep, err);
+    if (rc == 0)
+        rc = state_exists(db, config->state_database, &exists, err);
+    if (rc || !exists)
+        return rc;
+    BUF_AUTO struct buf table = {0}, name = {0}, one = {0};
+    if (quarantine_table(config->state_database, &table) ||
+        sql_string(&name, config->name, strlen(config->name)) ||
+        (id && buf_printf(&one, " AND id = %lu", id)))
+        return out_of_memory(err);
+    MYSQL_RES *res = db_select(
+        db, err,
+        "SELECT id, held_by, entity, table_name, row_key_text, operation, reason_code, reason, "
+        "position, created_at, TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP), %s FROM %s "
+        "WHERE name = %s AND operation <> 'skip'%s ORDER BY id",
+        id ? "messages" : "''", buf_cstr(&table), buf_cstr(&name), buf_cstr(&one));
+    if (!res)
+        return err->code;
+    rc = each_row(res, each, arg, count);
+    mysql_free_result(res);
+    return rc;
+}
+
+/* --- retry, drop ------------------------------------------------------------------- */
+
+/* An applier without a stream: connected, locked, with its schema and writer. */
+static int open_applier(const struct config *config, struct applier **out, struct ds_error *err)
+{
+    struct applier_options options = {.config = config};
+    int rc = applier_new(out, &options, err);
+    return rc ? rc : applier_connect(*out, err);
+}
+
+static int retry_rows(struct applier *a, uint64_t root, uint64_t *applied, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    if (quarantine_table(a->state_database, &table))
+        return out_of_memory(err);
+    MYSQL_RES *res =
+        db_select(a->db, err, "SELECT messages FROM %s WHERE id = %lu OR held_by = %lu ORDER BY id",
+                  buf_cstr(&table), root, root);
+    if (!res)
+        return err->code;
+    int rc = 0;
+    uint64_t n = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res)); n++) {
+        size_t len = mysql_fetch_lengths(res)[0];
+        const uint8_t *bytes = arena_copy(&a->batch.arena, row[0], len);
+        if (!bytes)
+            rc = out_of_memory(err);
+        else if (len == 0 || bytes[0] != MESSAGE_VERSION)
+            rc = error_set(err, DS_EUNSUPPORTED, "quarantined change is of another message format");
+        uint32_t first = a->batch.change_count;
+        if (rc == 0)
+            rc = gather_stored(a, (struct slice){bytes + 1, len - 1}, err);
+        for (uint32_t i = first; i < a->batch.change_count && rc == 0; i++)
+            rc = conflict_write(a, &a->batch.changes[i], err);
+    }
+    mysql_free_result(res);
+    if (rc == 0)
+        rc = db_exec(a->db, err, "DELETE FROM %s WHERE id = %lu OR held_by = %lu", buf_cstr(&table),
+                     root, root);
+    *applied = n;
+    return rc;
+}
+
+static int retry_one(struct applier *a, uint64_t root, uint64_t *done, uint64_t *left,
+                     struct ds_error *err)
+{
+    uint64_t applied = 0;
+    int rc = db_exec(a->db, err, "START TRANSACTION");
+    if (rc == 0)
+        rc = retry_rows(a, root, &applied, err);
+    if (rc == 0)
+        rc = db_exec(a->db, err, "COMMIT");
+    if (rc == 0) {
+        *done += applied;
+        return 0;
+    }
+    struct ds_error ignored;
+    db_exec(a->db, &ignored, "ROLLBACK");
+    if (rc != DS_ECONFLICT)
+        return rc;
+    log_warn("quarantined change still does not fit id=%lu message=\"%s\"", root, err->message);
+    (*left)++;
+    return 0;
+}
+
+static int find_roots(struct applier *a, uint64_t id, uint64_t **roots, size_t *count,
+                      struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, name = {0}, one = {0};
+    if (quarantine_table(a->state_database, &table) ||
+        sql_string(&name, a->name, strlen(a->name)) ||
+        (id && buf_printf(&one, " AND id = %lu", id)))
+        return out_of_memory(err);
+    MYSQL_RES *res =
+        db_select(a->db, err,
+                  "SELECT id FROM %s WHERE name = %s AND held_by IS NULL AND operation "
+                  "<> 'skip'%s ORDER BY id",
+                  buf_cstr(&table), buf_cstr(&name), buf_cstr(&one));
+    if (!res)
+        return err->code;
+    size_t n = mysql_num_rows(res);
+    *roots = calloc(n + 1, sizeof **roots);
+    *count = 0;
+    for (MYSQL_ROW row; *roots && (row = mysql_fetch_row(res));)
+        (*roots)[(*count)++] = strtoull(row[0], NULL, 10);
+    mysql_free_result(res);
+    if (!*roots)
+        return out_of_memory(err);
+    if (id && n == 0)
+        return error_set(err, DS_EUSAGE,
+                         "there is no quarantined change with id %lu that others wait behind: see "
+                         "`datasync quarantine list`",
+                         id);
+    return 0;
+}
+
+int quarantine_retry(const struct config *config, uint64_t id, uint64_t *done, uint64_t *left,
+                     struct ds_error *err)
+{
+    struct applier *a = NULL;
+    uint64_t *roots = NULL;
+    size_t count = 0;
+    *done = *left = 0;
+    int rc = open_applier(config, &a, err);
+    if (rc == 0)
+        rc = find_roots(a, id, &roots, &count, err);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = retry_one(a, roots[i], done, left, err);
+    free(roots);
+    applier_free(a);
+    return rc;
+}
+
+int quarantine_drop(const struct config *config, uint64_t id, uint64_t *dropped,
+                    struct ds_error *err)
+{
+    struct applier *a = NULL;
+    BUF_AUTO struct buf table = {0}, name = {0};
+    *dropped = 0;
+    if (quarantine_table(config->state_database, &table) ||
+        sql_string(&name, config->name, strlen(config->name)))
+        return out_of_memory(err);
+    int rc = open_applier(config, &a, err);
+    if (rc == 0)
+        rc = db_exec(
+            a->db, err,
+            "DELETE FROM %s WHERE name = %s AND operation <> 'skip' AND (id = %lu OR held_by = "
+            "%lu)",
+            buf_cstr(&table), buf_cstr(&name), id, id);
+    if (rc == 0)
+        *dropped = mysql_affected_rows(a->db);
+    if (rc == 0 && *dropped == 0)
+        rc = error_set(err, DS_EUSAGE,
+                       "there is no quarantined change with id %lu: see `datasync quarantine list`",
+                       id);
+    applier_free(a);
+    return rc;
+}
+
+/* --- skip ---------------------------------------------------------------------------- */
+
+int skip_add(const struct config *config, const char *position, struct ds_error *err)
+{
+    struct gtid gtid;
+    struct file_position file;
+    struct ds_error not_a_gtid;
+    if (gtid_parse(&gtid, position, &not_a_gtid) && file_position_parse(&file, position, err))
+        return error_set(
+            err, DS_EUSAGE,
+            "\"%s\" is neither a GTID nor FILE:POSITION: give the position that the error "
+            "message or `status` shows",
+            position);
+    struct applier *a = NULL;
+    BUF_AUTO struct buf sql = {0};
+    int rc =
+        buf_puts(&sql, "INSERT INTO ") | quarantine_table(config->state_database, &sql) |
+        buf_puts(&sql, " SET entity = '', entity_key = '', table_name = '', row_key = '', "
+                       "row_key_text = '', operation = 'skip', messages = '', reason_code = 0, "
+                       "reason = 'to be passed over', source_time = 0, name = ") |
+        sql_string(&sql, config->name, strlen(config->name)) | buf_puts(&sql, ", position = ") |
+        sql_string(&sql, position, strlen(position));
+    if (rc)
+        return out_of_memory(err);
+    rc = open_applier(config, &a, err);
+    if (rc == 0 && !a->cp.found)
+        rc = error_set(err, DS_EUSAGE, "stream %s has no checkpoint yet: there is nothing to skip",
+                       config->name);
+    if (rc == 0)
+        rc = db_exec_len(a->db, (const char *)sql.data, sql.len, err);
+    applier_free(a);
+    return rc;
+}
