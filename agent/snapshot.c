@@ -1,0 +1,496 @@
+/* A consistent copy without locks, and the proof that it is one.
+ *
+ * Definitions. No server shows definitions as of a snapshot. All of them are read before the
+ * snapshot is opened and again after: equal means that they are those of its position P. A table's
+ * definition (and InnoDB's id of it, which moves when tables are renamed) is read once more when
+ * all of its rows are there: still the same means that the rows were read through it. Anything else
+ * starts the whole copy again; the server itself refuses to read a rebuilt table through an older
+ * snapshot (error 1412).
+ *
+ * Locks. After each table the transaction goes back to a savepoint, which releases the table's
+ * metadata lock: else an ALTER TABLE would wait for the end of the copy, and every statement on
+ * that table behind it.
+ *
+ * Tables that no snapshot covers are read one by one under a read lock on a connection of their
+ * own, into a file, so that the lock is held no longer than the source needs to send the rows. Each
+ * has its own position C, later than P; whoever applies the stream passes over their changes up to
+ * C.
+ */
+#include "agent/snapshot.h"
+
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/snapshot_objects.h"
+#include "agent/snapshot_rows.h"
+#include "agent/snapshot_source.h"
+#include "agent/snapshot_spill.h"
+#include "schema/log.h"
+#include "schema/message.h"
+
+enum {
+    ATTEMPTS_MAX = 10,
+    BACKOFF_FIRST_MS = 500,
+    BACKOFF_MAX_MS = 30000,
+    LOCK_WAIT_SECONDS = 5, /* of a table's read lock: it queues writers behind it */
+    LOCK_TRIES_MAX = 20,
+};
+
+struct snapshot {
+    const struct snapshot_options *o;
+    struct snapshot_source source; /* the consistent snapshot */
+    struct snapshot_source locker; /* tables under a read lock */
+    struct object_list objects;
+    struct snapshot_progress progress;
+    struct position at;
+    struct spill spill;
+    struct buf message;
+    uint64_t renames; /* counter of RENAME TABLE, where InnoDB's ids cannot be seen */
+    uint32_t next_id;
+    bool begun; /* SNAPSHOT_BEGIN was written */
+};
+
+/* --- messages ------------------------------------------------------------ */
+
+static int put_raw(void *arg, const void *message, size_t len, struct ds_error *err)
+{
+    struct snapshot *s = arg;
+    if (s->o->stop_requested && s->o->stop_requested(s->o->arg))
+        return error_set(err, DS_ESTOPPED, "asked to stop during the snapshot");
+    s->progress.bytes += len;
+    return s->o->put(s->o->arg, message, len, err);
+}
+
+static int put_aside(void *arg, const void *message, size_t len, struct ds_error *err)
+{
+    struct snapshot *s = arg;
+    if (s->o->stop_requested && s->o->stop_requested(s->o->arg))
+        return error_set(err, DS_ESTOPPED, "asked to stop during the snapshot");
+    return spill_put(&s->spill, message, len, err);
+}
+
+typedef int (*put_function)(void *arg, const void *message, size_t len, struct ds_error *err);
+
+static int put_message(struct snapshot *s, put_function put, const struct msg_snapshot *m,
+                       struct ds_error *err)
+{
+    buf_clear(&s->message);
+    if (message_write_snapshot(&s->message, m))
+        return error_set(err, DS_ENOMEM, "out of memory for a message");
+    return put(s, s->message.data, s->message.len, err);
+}
+
+static int put_kind(struct snapshot *s, put_function put, enum snapshot_kind kind, uint32_t id,
+                    const char *text, struct ds_error *err)
+{
+    const struct msg_snapshot m = {
+        .kind = kind, .table_id = id, .text = {(const uint8_t *)text, strlen(text)}};
+    return put_message(s, put, &m, err);
+}
+
+static int put_position(struct snapshot *s, put_function put, enum snapshot_kind kind, uint32_t id,
+                        const struct position *at, struct ds_error *err)
+{
+    BUF_AUTO struct buf text = {0};
+    if (position_print(at, &text))
+        return error_set(err, DS_ENOMEM, "out of memory for a position");
+    return put_kind(s, put, kind, id, buf_cstr(&text), err);
+}
+
+static int put_ddl(struct snapshot *s, const struct object *x, struct ds_error *err)
+{
+    BUF_AUTO struct buf what = {0};
+    if (buf_printf(&what, "%s:%s", object_kind_name(x->kind), x->name))
+        return error_set(err, DS_ENOMEM, "out of memory for a definition");
+    const struct msg_snapshot m = {
+        .kind = SNAPSHOT_DDL,
+        .low = {what.data, what.len},
+        .high = {(const uint8_t *)x->session, strlen(x->session)},
+        .text = x->text,
+    };
+    return put_message(s, put_raw, &m, err);
+}
+
+static int put_commit(struct snapshot *s, struct ds_error *err)
+{
+    BUF_AUTO struct buf gtids = {0};
+    if (gtid_set_print(&s->at.gtid, &gtids))
+        return error_set(err, DS_ENOMEM, "out of memory for a position");
+    const struct msg_commit m = {
+        .server_id = s->source.server.server_id,
+        .gtid_set = {gtids.data, gtids.len},
+        .file = {(const uint8_t *)s->at.file.file, strlen(s->at.file.file)},
+        .pos = s->at.file.pos,
+    };
+    buf_clear(&s->message);
+    if (message_write_commit(&s->message, &m))
+        return error_set(err, DS_ENOMEM, "out of memory for a message");
+    return put_raw(s, s->message.data, s->message.len, err);
+}
+
+static void report(struct snapshot *s)
+{
+    if (s->o->progress)
+        s->o->progress(s->o->arg, &s->progress);
+}
+
+static int on_chunk(void *arg, uint64_t rows, struct ds_error *err)
+{
+    struct snapshot *s = arg;
+    (void)err;
+    s->progress.rows += rows;
+    report(s);
+    return 0;
+}
+
+static int put_table(struct snapshot *s, put_function put, const struct table_plan *plan,
+                     bool sequence, struct ds_error *err)
+{
+    const struct catalogue_entity *entity = NULL;
+    const struct catalogue_table *entry = NULL;
+    const char *prefix = s->o->config->source.prefix;
+    size_t skip = prefix ? strlen(prefix) : 0;
+    if (s->o->catalogue && strncmp(plan->name, prefix ? prefix : "", skip) == 0 &&
+        !catalogue_lookup(s->o->catalogue, plan->name + skip, &entity, &entry))
+        entity = NULL;
+    const char *database = s->source.database, *entity_name = entity ? entity->name : "table";
+    const char *role = entity && entry && entry->role ? entry->role : "";
+    const struct msg_table m = {
+        .id = plan->id,
+        .database = {(const uint8_t *)database, strlen(database)},
+        .name = {(const uint8_t *)plan->name, strlen(plan->name)},
+        .entity = {(const uint8_t *)entity_name, strlen(entity_name)},
+        .role = {(const uint8_t *)role, strlen(role)},
+        .flags = TABLE_NAMES | TABLE_SIGNEDNESS | TABLE_KEYS | (sequence ? TABLE_SEQUENCE : 0),
+        .column_count = plan->column_count,
+        .columns = plan->described,
+    };
+    buf_clear(&s->message);
+    if (message_write_table(&s->message, &m))
+        return error_set(err, DS_ENOMEM, "out of memory for a message");
+    return put(s, s->message.data, s->message.len, err);
+}
+
+/* --- one table ----------------------------------------------------------- */
+
+static int altered(const char *name, struct ds_error *err)
+{
+    return error_set(err, DS_ERETRY, "%s was altered while the snapshot was taken", name);
+}
+
+/* Is the table still what it was at the snapshot's position? DS_ERETRY: no. */
+static int check_unaltered(struct snapshot *s, struct snapshot_source *source,
+                           const struct object *x, struct ds_error *err)
+{
+    BUF_AUTO struct buf now = {0};
+    int rc = object_table_text(source, x->kind, x->name, &now, err);
+    if (rc == 0 && !object_text_equal(x->text, (struct slice){now.data, now.len}) &&
+        !object_counter_appeared(x->text, (struct slice){now.data, now.len}))
+        rc = altered(x->name, err);
+    if (rc || x->kind != OBJECT_TABLE || x->rows != ROWS_SNAPSHOT)
+        return rc;
+    if (s->objects.engine_ids) {
+        uint64_t id;
+        bool known;
+        rc = object_engine_id(source, x->name, &id, &known, err);
+        return rc == 0 && (!known || id != x->engine_id) ? altered(x->name, err) : rc;
+    }
+    uint64_t renames;
+    rc = source_counter(source, "Com\\_rename\\_table", &renames, err);
+    return rc == 0 && renames != s->renames ? altered("some table (RENAME TABLE)", err) : rc;
+}
+
+static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
+                     const struct table_plan *plan, enum snapshot_kind end, struct ds_error *err)
+{
+    const struct row_output out = {
+        .arg = s, .put = put, .chunk = on_chunk, .max_row = s->o->config->max_event};
+    char count[32];
+    uint64_t rows = 0;
+    int rc = table_rows_copy(plan, source, &out, &rows, err);
+    snprintf(count, sizeof count, "%lu", rows);
+    return rc ? rc : put_kind(s, put, end, plan->id, count, err);
+}
+
+static int copy_snapshot_table(struct snapshot *s, const struct object *x, struct ds_error *err)
+{
+    struct table_plan plan = {0};
+    int rc = db_exec(s->source.db, err, "SAVEPOINT datasync_table");
+    if (rc == 0)
+        rc = table_plan_read(&plan, &s->source, x->name, s->next_id++, err);
+    if (rc == 0)
+        rc = put_table(s, put_raw, &plan, x->kind == OBJECT_SEQUENCE, err);
+    if (rc == 0)
+        rc = put_kind(s, put_raw, SNAPSHOT_TABLE_BEGIN, plan.id, "", err);
+    if (rc == 0)
+        rc = copy_rows(s, &s->source, put_raw, &plan, SNAPSHOT_TABLE_END, err);
+    if (rc == 0) /* while the metadata lock still holds */
+        rc = check_unaltered(s, &s->source, x, err);
+    table_plan_free(&plan);
+    return rc ? rc : db_exec(s->source.db, err, "ROLLBACK TO SAVEPOINT datasync_table");
+}
+
+/* LOCK TABLES … READ, in short tries: while one waits, everything else that wants the table waits
+ * behind it. */
+static int lock_table(struct snapshot *s, const char *name, struct ds_error *err)
+{
+    BUF_AUTO struct buf quoted = {0};
+    if (sql_table(&quoted, s->locker.database, name))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    for (int tries = 0;; tries++) {
+        int rc = db_exec(s->locker.db, err, "LOCK TABLES %s READ", buf_cstr(&quoted));
+        if (rc != DS_ERETRY)
+            return rc;
+        if (tries == LOCK_TRIES_MAX)
+            return error_set_server(err, DS_ESERVER, err->server_errno,
+                                    "no read lock on table %s, which no snapshot covers: some "
+                                    "transaction holds it; end it and start again",
+                                    name);
+        log_info("table is in use, trying to lock it again table=%s", name);
+        rc = source_wait(s->o, 1000, err);
+        if (rc)
+            return rc;
+    }
+}
+
+/* Under the lock: nothing that changes the table can be in the binlog behind `at`, nor be missing
+ * before it, as an open transaction that wrote to the table would keep the lock from us. */
+static int read_locked(struct snapshot *s, const struct object *x, struct position *at,
+                       struct ds_error *err)
+{
+    struct table_plan plan = {0};
+    int rc = source_position(&s->locker, at, err);
+    if (rc == 0 && x->text.len)
+        rc = check_unaltered(s, &s->locker, x, err);
+    if (rc == 0)
+        rc = table_plan_read(&plan, &s->locker, x->name, s->next_id++, err);
+    if (rc == 0)
+        rc = put_table(s, put_aside, &plan, x->kind == OBJECT_SEQUENCE, err);
+    if (rc == 0)
+        rc = put_position(s, put_aside, SNAPSHOT_STALE_BEGIN, plan.id, at, err);
+    if (rc == 0)
+        rc = copy_rows(s, &s->locker, put_aside, &plan, SNAPSHOT_STALE_END, err);
+    table_plan_free(&plan);
+    return rc;
+}
+
+static int copy_locked_table(struct snapshot *s, const struct object *x, struct ds_error *err)
+{
+    struct position at = {0};
+    struct ds_error unlocking = {0};
+    int rc = lock_table(s, x->name, err);
+    if (rc) {
+        if (err->server_errno == ER_NO_SUCH_TABLE)
+            rc = altered(x->name, err);
+        return rc;
+    }
+    rc = read_locked(s, x, &at, err);
+    position_free(&at);
+    if (rc && rc != DS_ERETRY)
+        return rc; /* the connection is closed next, which unlocks */
+    int unlocked = db_exec(s->locker.db, &unlocking, "UNLOCK TABLES");
+    if (rc == 0 && unlocked) {
+        *err = unlocking;
+        return unlocked;
+    }
+    return rc ? rc : spill_drain(&s->spill, s, put_raw, err);
+}
+
+static int open_locker(struct snapshot *s, struct ds_error *err)
+{
+    if (s->locker.db)
+        return 0;
+    int rc = source_open(&s->locker, s->o->config, err);
+    if (rc == 0)
+        rc = db_exec(s->locker.db, err, "SET SESSION lock_wait_timeout=%d", LOCK_WAIT_SECONDS);
+    return rc ? rc : spill_open(&s->spill, s->o->config->state_dir, err);
+}
+
+static int copy_table(struct snapshot *s, const struct object *x, struct ds_error *err)
+{
+    int rc = 0;
+    s->progress.table = x->name;
+    report(s);
+    if (x->rows == ROWS_SNAPSHOT) {
+        rc = copy_snapshot_table(s, x, err);
+    } else {
+        rc = open_locker(s, err);
+        if (rc == 0)
+            rc = copy_locked_table(s, x, err);
+    }
+    if (rc) {
+        error_at_table(err, s->source.database, x->name);
+        return rc;
+    }
+    s->progress.tables_done++;
+    s->progress.table = "";
+    report(s);
+    return 0;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+static bool has_rows(const struct object *x)
+{
+    return (x->kind == OBJECT_TABLE || x->kind == OBJECT_SEQUENCE) && x->rows != ROWS_NONE;
+}
+
+/* Open the snapshot between two equal readings of all definitions. */
+static int open_snapshot(struct snapshot *s, struct ds_error *err)
+{
+    struct object_list before = {0};
+    int rc = source_open(&s->source, s->o->config, err);
+    if (rc == 0)
+        rc = source_counter(&s->source, "Com\\_rename\\_table", &s->renames, err);
+    if (rc == 0)
+        rc = objects_read(&before, &s->source, s->o, err);
+    if (rc == 0)
+        rc = source_begin(&s->source, s->o, &s->at, err);
+    if (rc == 0)
+        rc = db_exec(s->source.db, err, "SAVEPOINT datasync_table");
+    if (rc == 0)
+        rc = objects_read(&s->objects, &s->source, s->o, err);
+    if (rc == 0)
+        rc = db_exec(s->source.db, err, "ROLLBACK TO SAVEPOINT datasync_table");
+    const char *changed = rc == 0 ? objects_difference(&before, &s->objects) : NULL;
+    if (changed)
+        rc = altered(changed, err);
+    objects_free(&before);
+    if (rc == 0 && !s->objects.engine_ids)
+        log_info("the source user has no PROCESS privilege: any RENAME TABLE on the server during "
+                 "the snapshot starts it again");
+    return rc;
+}
+
+static int put_definitions(struct snapshot *s, bool after_rows, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->objects.count && rc == 0; i++) {
+        const struct object *x = &s->objects.items[i];
+        if ((x->kind > OBJECT_TABLE) == after_rows)
+            rc = put_ddl(s, x, err);
+    }
+    return rc;
+}
+
+static int write_all(struct snapshot *s, struct ds_error *err)
+{
+    s->begun = true;
+    int rc = put_position(s, put_raw, SNAPSHOT_BEGIN, 0, &s->at, err);
+    if (rc == 0)
+        rc = put_definitions(s, false, err);
+    for (int locked = 0; locked < 2; locked++)
+        for (size_t i = 0; i < s->objects.count && rc == 0; i++) {
+            const struct object *x = &s->objects.items[i];
+            if (has_rows(x) && (x->rows == ROWS_LOCKED) == locked)
+                rc = copy_table(s, x, err);
+        }
+    if (rc == 0)
+        rc = put_definitions(s, true, err);
+    if (rc == 0)
+        rc = put_position(s, put_raw, SNAPSHOT_END, 0, &s->at, err);
+    return rc ? rc : put_commit(s, err);
+}
+
+static void count_work(struct snapshot *s)
+{
+    s->progress = (struct snapshot_progress){.table = ""};
+    for (size_t i = 0; i < s->objects.count; i++) {
+        s->progress.tables += has_rows(&s->objects.items[i]);
+        s->progress.rows_estimate += s->objects.items[i].rows_estimate;
+    }
+    report(s);
+}
+
+static void snapshot_clean(struct snapshot *s)
+{
+    source_close(&s->source);
+    source_close(&s->locker);
+    objects_free(&s->objects);
+    position_free(&s->at);
+    spill_close(&s->spill);
+    s->begun = false;
+}
+
+static int attempt(struct snapshot *s, struct ds_error *err)
+{
+    char text[300];
+    int rc = open_snapshot(s, err);
+    if (rc == 0) {
+        count_work(s);
+        log_info("snapshot begins tables=%lu rows_estimate=%lu position=%s", s->progress.tables,
+                 s->progress.rows_estimate, position_format(&s->at, text, sizeof text));
+        rc = write_all(s, err);
+    }
+    if (rc == 0 && s->o->flush)
+        rc = s->o->flush(s->o->arg, err);
+    if (rc && s->begun) { /* the first error counts, not whether this can still be said */
+        struct ds_error ignored = {0};
+        const struct msg_snapshot m = {
+            .kind = SNAPSHOT_ABORT, .text = {(const uint8_t *)err->message, strlen(err->message)}};
+        buf_clear(&s->message);
+        if (message_write_snapshot(&s->message, &m) == 0 &&
+            s->o->put(s->o->arg, s->message.data, s->message.len, &ignored) == 0 && s->o->flush &&
+            s->o->flush(s->o->arg, &ignored))
+            log_debug("end of an unfinished snapshot was not stored reason=%s", ignored.message);
+    }
+    return rc;
+}
+
+int snapshot_run(const struct snapshot_options *o, struct position *at, struct ds_error *err)
+{
+    struct snapshot s = {.o = o, .next_id = o->first_table_id};
+    unsigned backoff = BACKOFF_FIRST_MS;
+    int rc = 0;
+    memset(at, 0, sizeof *at);
+    for (int tries = 1;; tries++) {
+        rc = attempt(&s, err);
+        if (rc == 0 && position_copy(at, &s.at))
+            rc = error_set(err, DS_ENOMEM, "out of memory for a position");
+        snapshot_clean(&s);
+        if (rc != DS_ERETRY)
+            break;
+        if (tries == ATTEMPTS_MAX) {
+            BUF_AUTO struct buf reason = {0};
+            if (buf_puts(&reason, err->message))
+                buf_clear(&reason);
+            rc = error_set(err, DS_ESCHEMA,
+                           "tables were altered during each of %d snapshots (%s): pause what "
+                           "alters them, then start again",
+                           tries, buf_cstr(&reason));
+            break;
+        }
+        log_warn("snapshot starts again reason=\"%s\" wait_ms=%u", err->message, backoff);
+        rc = source_wait(o, backoff, err);
+        if (rc)
+            break;
+        backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
+    }
+    buf_free(&s.message);
+    if (rc == 0)
+        log_info("snapshot read rows=%lu bytes=%lu", s.progress.rows, s.progress.bytes);
+    return rc;
+}
+
+int snapshot_copy_stale(const struct snapshot_options *o, const char *const *tables, size_t count,
+                        struct ds_error *err)
+{
+    struct snapshot s = {.o = o, .next_id = o->first_table_id};
+    int rc = open_locker(&s, err);
+    s.source.database = s.locker.database;
+    s.progress.tables = count;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        const struct object x = {.kind = OBJECT_TABLE, .rows = ROWS_LOCKED, .name = tables[i]};
+        rc = copy_table(&s, &x, err);
+        if (rc == DS_ERETRY) {
+            log_info("table is not copied again, it is gone at the source table=%s", tables[i]);
+            rc = 0;
+        }
+    }
+    if (rc == 0 && o->flush)
+        rc = o->flush(o->arg, err);
+    snapshot_clean(&s);
+    buf_free(&s.message);
+    return rc;
+}

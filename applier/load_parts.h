@@ -1,0 +1,50 @@
+/* Between load.c (messages, row counts, crash safety) and load_objects.c (definitions). Nobody else
+ * includes it. */
+#ifndef APPLIER_LOAD_PARTS_H
+#define APPLIER_LOAD_PARTS_H
+
+#include <mysql.h>
+#include <stdbool.h>
+
+#include "applier/load.h"
+#include "schema/buf.h"
+
+struct load_context {
+    MYSQL *db;
+    const struct db_server *server;
+    const struct load_options *options;
+    char *source_database; /* from the snapshot's first definition */
+    struct buf position;   /* of the snapshot, printable */
+    bool replace;          /* existing rows may be replaced */
+};
+
+/* A definition: the source's text, and the session that it is to be run under. */
+struct definition {
+    struct slice kind, name; /* "table", "orders" */
+    struct slice text, session;
+};
+
+int load_no_memory(struct ds_error *err);
+/* Session state for rows: no conversion, no checks, values as they come. */
+int load_session_rows(struct load_context *c, struct ds_error *err);
+/* `database`.`name` into out. */
+int load_table_name(const struct load_context *c, struct slice name, struct buf *out);
+/* Bring a definition into the destination. *later: it names something that is not there yet, to be
+ * tried again (views). */
+int load_definition(struct load_context *c, const struct definition *d, bool *later,
+                    struct ds_error *err);
+/* A trigger, an event, or a view that the source itself could not read any more. */
+int load_record(struct load_context *c, const struct definition *d, struct ds_error *err);
+/* Does the value of `key` stand in the session's lines? */
+bool load_session_value(struct slice session, const char *key, struct slice *value);
+
+/* datasync_snapshot: one row per table that this stream's copies have made or emptied, and one with
+ * an empty table name for the copy as a whole. */
+int load_state_begin(struct load_context *c, struct ds_error *err);
+int load_state_set(struct load_context *c, struct slice table, const char *state, uint64_t rows,
+                   struct ds_error *err);
+int load_state_has(struct load_context *c, struct slice table, bool *ours, struct ds_error *err);
+/* Drop tables that an earlier, unfinished copy made and that this one does not have. */
+int load_state_end(struct load_context *c, uint64_t rows, struct ds_error *err);
+
+#endif
