@@ -22,6 +22,7 @@ import traceback
 from .lab import Difference
 from .program import ProgramError
 from .server import ServerError
+from .workspace import Workspace, share_template
 
 
 class Skip(Exception):
@@ -151,4 +152,6 @@ class Suite:
                  if not arguments.names or any(part in name for part in arguments.names)]
         if not names:
             parser.error("no case is called so; --list names them")
-        return 1 if self._run_all(names, arguments) else 0
+        with Workspace() as work:
+            share_template(work)
+            return 1 if self._run_all(names, arguments) else 0

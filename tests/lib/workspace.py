@@ -80,12 +80,16 @@ def template(work):
         return path
     scratch = tempfile.mkdtemp(prefix="template-", dir=work.home)
     data = os.path.join(scratch, "data")
-    command = ["mariadb-install-db", "--no-defaults", "--datadir=" + data,
+    # two servers on one temporary folder delete each other's files
+    temporary = os.path.join(scratch, "tmp")
+    os.mkdir(temporary)
+    command = ["mariadb-install-db", "--no-defaults", "--datadir=" + data, "--tmpdir=" + temporary,
                "--auth-root-authentication-method=normal", "--skip-test-db",
                "--innodb-log-file-size=16M"]
     if os.geteuid() == 0:
         command.append("--user=root")
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          env=dict(os.environ, TMPDIR=temporary))
     if done.returncode:
         raise RuntimeError("mariadb-install-db failed: " + done.stdout.decode(errors="replace"))
     try:
@@ -95,3 +99,8 @@ def template(work):
             raise
         shutil.rmtree(scratch, ignore_errors=True)
     return path
+
+
+def share_template(work):
+    """Make the template now, for every process started from here on."""
+    os.environ["DATASYNC_TEST_TEMPLATE"] = template(work)
