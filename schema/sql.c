@@ -246,6 +246,21 @@ static bool parse_objects(struct parser *ps, enum verb verb)
     return verb == VERB_DROP ? take_names(ps) : take_name(ps);
 }
 
+static bool parse_event(struct parser *ps, enum verb verb)
+{
+    take_if_exists(ps);
+    if (!take_name(ps))
+        return false;
+    while (verb == VERB_ALTER && !at_end(ps) && !token_is(&ps->t, "DO")) {
+        if (accept(ps, "RENAME")) {
+            ps->out->alter_renames = true;
+            return accept(ps, "TO") && take_name(ps);
+        }
+        advance(ps);
+    }
+    return true;
+}
+
 static bool parse_index(struct parser *ps, enum verb verb)
 {
     (void)verb;
@@ -286,8 +301,10 @@ static bool parse_package(struct parser *ps, enum verb verb)
 {
     struct token next = lexer_peek(&ps->lx);
     if (token_is(&ps->t, "BODY") && !token_punct(&next, '.') && next.kind != TOKEN_END &&
-        !token_is(&next, "AS") && !token_is(&next, "IS"))
+        !token_is(&next, "AS") && !token_is(&next, "IS")) {
         advance(ps);
+        ps->out->object = "PACKAGE BODY";
+    }
     return parse_objects(ps, verb);
 }
 
@@ -339,7 +356,7 @@ static const struct object {
     {"INDEX", {SQL_CREATE_INDEX, SQL_UNKNOWN, SQL_DROP_INDEX}, parse_index},
     {"VIEW", {SQL_CREATE_VIEW, SQL_ALTER_VIEW, SQL_DROP_VIEW}, parse_objects},
     {"TRIGGER", {SQL_CREATE_TRIGGER, SQL_UNKNOWN, SQL_DROP_TRIGGER}, parse_trigger},
-    {"EVENT", {SQL_CREATE_EVENT, SQL_ALTER_EVENT, SQL_DROP_EVENT}, parse_objects},
+    {"EVENT", {SQL_CREATE_EVENT, SQL_ALTER_EVENT, SQL_DROP_EVENT}, parse_event},
     {"PROCEDURE", {SQL_CREATE_ROUTINE, SQL_ALTER_ROUTINE, SQL_DROP_ROUTINE}, parse_routine},
     {"FUNCTION", {SQL_CREATE_ROUTINE, SQL_ALTER_ROUTINE, SQL_DROP_ROUTINE}, parse_routine},
     {"LIBRARY", {SQL_CREATE_ROUTINE, SQL_ALTER_ROUTINE, SQL_DROP_ROUTINE}, parse_objects},
@@ -410,6 +427,7 @@ static bool parse_object(struct parser *ps, enum verb verb)
         if (!accept(ps, objects[i].word))
             continue;
         ps->out->kind = objects[i].kind[verb];
+        ps->out->object = objects[i].word;
         if (ps->out->kind == SQL_UNKNOWN)
             return false;
         if (objects[i].parse && !objects[i].parse(ps, verb))

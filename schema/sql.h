@@ -71,15 +71,17 @@ struct sql_name {
 };
 struct sql_statement {
     enum sql_kind kind;
+    const char *object; /* CREATE, ALTER, DROP: "TABLE", "PROCEDURE", "PACKAGE BODY" …, else NULL */
     bool if_exists, if_not_exists, or_replace;
     bool as_select;          /* CREATE TABLE … SELECT */
     bool exchange_partition; /* ALTER … EXCHANGE or CONVERT PARTITION: the other table is in names
                                 too */
-    bool alter_renames;      /* ALTER TABLE … RENAME [TO]: new name is last in names */
-    struct sql_name *names;  /* objects that the statement itself names as targets: tables of DROP,
-                                pairs old,new of RENAME,  table of CREATE/ALTER/INDEX/TRIGGER(the
-                                trigger first, then its table), LIKE source second; target table of
-                                simple INSERT, UPDATE, DELETE, REPLACE, LOAD DATA */
+    bool alter_renames; /* ALTER TABLE … RENAME [TO], ALTER EVENT … RENAME TO: new name is last in
+                           names */
+    struct sql_name *names; /* objects that the statement itself names as targets: tables of DROP,
+                               pairs old,new of RENAME,  table of CREATE/ALTER/INDEX/TRIGGER(the
+                               trigger first, then its table), LIKE source second; target table of
+                               simple INSERT, UPDATE, DELETE, REPLACE, LOAD DATA */
     size_t name_count;
     struct slice savepoint; /* SAVEPOINT, ROLLBACK TO, RELEASE SAVEPOINT: unquoted */
     struct slice xid;       /* XA …: text behind the verb, up to the options */
@@ -107,6 +109,10 @@ int sql_rename_database(struct slice statement, uint64_t sql_mode, const char *f
  * bytes. 0 or DS_ENOMEM. */
 int sql_replace_names(struct slice statement, const struct sql_statement *st,
                       const struct sql_name *replacements, struct buf *out);
+/* The same statement with `from` replaced by `to` at the beginning of its target tables' names and
+ * of those behind REFERENCES; other names stay. `st` as for sql_replace_names. 0 or DS_ENOMEM. */
+int sql_replace_prefix(struct slice statement, uint64_t sql_mode, const struct sql_statement *st,
+                       const char *from, const char *to, struct buf *out);
 /* Does the statement name any object of `database`, given its default database? True, too, when
  * that cannot be told (SQL_UNKNOWN, CALL, SELECT …), and when the names differ by case only (a
  * source with lower_case_table_names may write any). False for statements about transactions,

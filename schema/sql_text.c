@@ -329,3 +329,53 @@ int sql_replace_names(struct slice statement, const struct sql_statement *st,
     }
     return rc ? rc : buf_append(out, copied, (size_t)(end - copied));
 }
+
+/* At the last part of a name: other beginning, when it has the one looked for. */
+static int put_prefixed(const struct token *t, const char *from, const char *to,
+                        const struct lexer *lx, const uint8_t **copied, struct buf *out)
+{
+    struct arena arena = {0};
+    BUF_AUTO struct buf name = {0};
+    struct slice old = token_name(t, &arena);
+    size_t n = strlen(from);
+    int rc = old.p ? 0 : DS_ENOMEM;
+    if (rc == 0 && old.len > n && memcmp(old.p, from, n) == 0) {
+        rc = buf_append(out, *copied, (size_t)(t->p - *copied));
+        *copied = t->p + t->len;
+        if (rc == 0)
+            rc = buf_puts(&name, to);
+        if (rc == 0)
+            rc = buf_append(&name, old.p + n, old.len - n);
+        if (rc == 0)
+            rc = append_quoted(out, name.data, name.len, *copied, lx->end);
+    }
+    arena_free(&arena);
+    return rc;
+}
+
+int sql_replace_prefix(struct slice statement, uint64_t sql_mode, const struct sql_statement *st,
+                       const char *from, const char *to, struct buf *out)
+{
+    struct lexer lx;
+    lexer_init(&lx, statement, sql_mode);
+    const uint8_t *copied = statement.p;
+    struct token before = {.kind = TOKEN_END}, t = lexer_next(&lx);
+    size_t name = 0;
+    int rc = 0;
+    while (rc == 0 && t.kind != TOKEN_END) {
+        while (name < st->name_count && st->names[name].text.p < t.p)
+            name++;
+        bool target = token_is(&before, "REFERENCES") ||
+                      (name < st->name_count && st->names[name].text.p == t.p);
+        struct token next = lexer_peek(&lx);
+        while (target && (token_punct(&t, '.') || token_punct(&next, '.'))) {
+            t = lexer_next(&lx); /* the last part counts */
+            next = lexer_peek(&lx);
+        }
+        if (target && token_identifier(&t))
+            rc = put_prefixed(&t, from, to, &lx, &copied, out);
+        before = t;
+        t = lexer_next(&lx);
+    }
+    return rc ? rc : buf_append(out, copied, (size_t)(statement.p + statement.len - copied));
+}

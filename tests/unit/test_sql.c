@@ -250,7 +250,8 @@ static void other_objects(void **state)
         {"DROP TRIGGER IF EXISTS s.x", "DROP TRIGGER: s|x if_exists", 0},
         {"CREATE EVENT IF NOT EXISTS e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t",
          "CREATE EVENT: e if_not_exists", 0},
-        {"ALTER DEFINER=a@b EVENT e RENAME TO f", "ALTER EVENT: e", 0},
+        {"ALTER DEFINER=a@b EVENT e RENAME TO f", "ALTER EVENT: e, f renames", 0},
+        {"ALTER EVENT e ENABLE", "ALTER EVENT: e", 0},
         {"DROP EVENT e", "DROP EVENT: e", 0},
         {"CREATE DEFINER=`r`@`l` PROCEDURE `p`(IN a INT) BEGIN SELECT 1; END", "CREATE ROUTINE: p",
          0},
@@ -481,6 +482,15 @@ static void other_names(void **state)
                                    {.name = text("w")}};
     assert_int_equal(sql_replace_names(sql, &st, new, &b), 0);
     assert_string_equal(buf_cstr(&b), "RENAME TABLE /* a */ `x``y` TO `s`.`z`, c TO `w`");
+
+    sql = text("ALTER TABLE s.m_a ADD FOREIGN KEY m_k (m_x) REFERENCES `m_b` (m_id), RENAME m_c");
+    assert_int_equal(sql_classify(sql, 0, &arena, &st), 0);
+    assert_string_equal(st.object, "TABLE");
+    buf_clear(&b);
+    assert_int_equal(sql_replace_prefix(sql, 0, &st, "m_", "n_", &b), 0);
+    assert_string_equal(
+        buf_cstr(&b),
+        "ALTER TABLE s.`n_a` ADD FOREIGN KEY m_k (m_x) REFERENCES `n_b` (m_id), RENAME `n_c`");
     arena_free(&arena);
 }
 

@@ -1,0 +1,83 @@
+/* DDL at the destination: a barrier, applied once or stopped at (law 7).
+ *
+ * The main loop commits everything in front of a DDL or TRUNCATE message, then calls ddl_apply on
+ * the same thread and connection, outside any transaction. A statement commits by itself, so it
+ * cannot be one transaction with the checkpoint. Instead:
+ *
+ *   1. a transaction that holds the checkpoint row writes an intent to datasync_ddl: position,
+ *      statement, session, and a fingerprint of each object that the statement names: its
+ *      definition and, where PROCESS is granted, its InnoDB table ids;
+ *   2. the statement runs, with the session state of its event;
+ *   3. a transaction closes the intent and moves the checkpoint.
+ *
+ * A start that finds the intent open looks at the objects again. As before: the statement has not
+ * run. As a dry run on empty copies (in the database datasync_scratch_STREAM) leaves them: it has.
+ * Neither, or both and the ids do not tell: DS_EDDL with the statement and both definitions. What
+ * can be repeated without harm (DROP as DROP IF EXISTS, TRUNCATE, views, routines, databases) is
+ * repeated. A lock that lives as long as the connection keeps a statement that still runs on a
+ * broken connection from being judged or repeated.
+ */
+#ifndef APPLIER_DDL_H
+#define APPLIER_DDL_H
+
+#include <mysql.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "schema/arena.h"
+#include "schema/config.h"
+#include "schema/db.h"
+#include "schema/error.h"
+#include "schema/message.h"
+
+struct ddl_context {
+    MYSQL *db; /* autocommit on; its own sql_mode without ANSI_QUOTES and NO_BACKSLASH_ESCAPES */
+    const struct db_server *server;     /* the destination's */
+    const char *name;                   /* of the stream */
+    const char *state_database;         /* where our tables are */
+    const char *source_database;        /* whose statements count */
+    const char *database;               /* where they are applied */
+    const char *source_prefix, *prefix; /* of table names; NULL and "" are the same */
+    enum config_ddl policy;             /* TRUNCATE is a change of rows: always applied */
+    const char *source_engine;          /* the source's default_storage_engine, NULL: InnoDB */
+    const char *source_time_zone; /* what SYSTEM means at the source ("+01:00"), NULL: unknown, as
+                                     here */
+    /* Is this table (name at the source) mirrored? NULL: all are. */
+    bool (*wanted)(void *arg, const char *table, size_t len);
+    /* START TRANSACTION, lock the checkpoint row, check that it is where this statement begins. */
+    int (*begin_locked)(void *arg, struct ds_error *err);
+    /* In that transaction: move the checkpoint behind the statement's group, and COMMIT. */
+    int (*commit_position)(void *arg, struct ds_error *err);
+    void *arg;
+};
+
+enum ddl_result {
+    DDL_PASSED, /* nothing to do; the checkpoint was not moved, the caller goes on */
+    DDL_DONE,   /* applied or recorded, checkpoint moved and committed */
+    DDL_OPEN,   /* applied, but its group goes on with rows (CREATE TABLE … SELECT): the caller
+                   writes them and the checkpoint in one transaction, with ddl_finish in it */
+};
+struct ddl_outcome {
+    enum ddl_result result;
+    bool everything;     /* any table may have changed: load the whole schema again */
+    const char **tables; /* destination tables that it may have changed, made or dropped */
+    size_t table_count;
+    struct arena arena; /* owns the names */
+};
+void ddl_outcome_free(struct ddl_outcome *out);
+
+/* Apply a MSG_DDL or MSG_TRUNCATE message. `position` identifies its group and is the same after
+ * every restart: the GTID where there is one, else FILE:POSITION of its end. `continues`: rows
+ * follow in the same group. *out is valid, and to be freed, whatever is returned. Errors: DS_EDDL
+ * (policy stop, failed, outcome unknown), DS_EUNSUPPORTED (statement format, unknown statement,
+ * tables moved into or out of the mirror), DS_ECONN and DS_ERETRY (call again), others of
+ * the server. After DS_ECONN the session state is lost with the connection; after all others it is
+ * as before. */
+int ddl_apply(const struct ddl_context *c, const struct message *m, const char *position,
+              bool continues, struct ddl_outcome *out, struct ds_error *err);
+/* After DDL_OPEN, in the transaction that holds the group's rows: close the intent. */
+int ddl_finish(const struct ddl_context *c, struct ds_error *err);
+/* The group at an open intent was passed over (`skip`): close it, in the caller's transaction. */
+int ddl_abandon(const struct ddl_context *c, struct ds_error *err);
+
+#endif
