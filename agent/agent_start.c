@@ -1,0 +1,288 @@
+/* Where the stream begins.
+ *
+ * The applier's checkpoint, posted in the spool, decides. What the spool holds is used if it is
+ * from the same server and the checkpoint lies within it; else it is thrown away and the stream
+ * begins at the checkpoint. Without a checkpoint: snapshot, or what `start` says.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent_state.h"
+#include "agent/snapshot.h"
+#include "schema/log.h"
+
+enum { XA_PATIENCE = 60 };             /* seconds to wait for prepared transactions to end */
+#define SNAPSHOT_TABLE_IDS 0x20000000u /* ids of a snapshot's tables, apart from the stream's */
+
+int agent_wait_applier(struct agent *a, struct ds_error *err)
+{
+    enum { LOOK_MS = 20 };
+    for (;;) {
+        struct spool_state st;
+        int rc = spool_state_get(a->options.spool, &st, err);
+        bool known = rc == 0 && st.applier_known;
+        if (rc == 0)
+            spool_state_free(&st);
+        if (rc || known)
+            return rc;
+        agent_set_state(a, AGENT_WAITING_APPLIER, NULL);
+        rc = agent_sleep(a, LOOK_MS);
+        if (rc)
+            return error_set(err, rc, "stopped while waiting for the applier");
+    }
+}
+
+/* --- the capture ---------------------------------------------------------- */
+
+static int sink_put(void *arg, const void *message, size_t len, struct ds_error *err)
+{
+    return spool_put(((struct agent *)arg)->options.spool, message, len, err);
+}
+
+static int sink_mark(void *arg, const struct position *p, struct slice gtid_set,
+                     struct ds_error *err)
+{
+    struct slice file = {(const uint8_t *)p->file.file, strlen(p->file.file)};
+    if (spool_mark_raw(((struct agent *)arg)->options.spool, gtid_set, file, p->file.pos))
+        return error_set(err, DS_ENOMEM, "out of memory for a position");
+    return 0;
+}
+
+static int open_history(struct agent *a, const struct position *at, struct ds_error *err)
+{
+    const struct config *c = a->options.config;
+    if (a->dump.full_metadata || a->history || a->options.range || a->options.file_count)
+        return 0;
+    BUF_AUTO struct buf path = {0};
+    if (buf_printf(&path, "%s/%s.history", c->state_dir, c->name))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    return history_open(&a->history, buf_cstr(&path), c->source.database, at, err);
+}
+
+int agent_capture_open(struct agent *a, const struct position *at, struct ds_error *err)
+{
+    const struct config *c = a->options.config;
+    if (a->capture)
+        return 0;
+    int rc = open_history(a, at, err);
+    struct capture_options o = {
+        .catalogue = a->options.catalogue,
+        .database = c->source.database,
+        .prefix = c->source.prefix,
+        .fold_case = a->dump.fold_case,
+        .max_event = c->max_event,
+        .history = a->history,
+        .sink = {.arg = a, .put = sink_put, .mark = sink_mark},
+    };
+    return rc ? rc : capture_new(&a->capture, &o, err);
+}
+
+/* The stream goes on at `at`; reset: the spool starts anew there. */
+static int begin_at(struct agent *a, const struct position *at, bool gtid_complete, bool reset,
+                    struct ds_error *err)
+{
+    char text[600];
+    int rc = reset ? spool_writer_reset(a->options.spool, at, a->source_id, err) : 0;
+    if (rc == 0)
+        rc = agent_capture_open(a, at, err);
+    if (rc == 0)
+        rc = capture_start(a->capture, at, gtid_complete, err);
+    if (rc == 0 && a->fresh && a->history)
+        rc = history_clear(a->history, err);
+    if (rc == 0)
+        log_info("stream begins at=\"%s\" store=%s", position_format(at, text, sizeof text),
+                 reset ? "reset" : "kept");
+    return rc;
+}
+
+/* --- without a checkpoint ------------------------------------------------- */
+
+static bool snapshot_stop(void *arg)
+{
+    return agent_stopping(arg);
+}
+
+static int snapshot_flush(void *arg, struct ds_error *err)
+{
+    return spool_flush(((struct agent *)arg)->options.spool, err);
+}
+
+static void snapshot_report(void *arg, const struct snapshot_progress *p)
+{
+    struct agent *a = arg;
+    pthread_mutex_lock(&a->mutex);
+    a->status.snapshot_tables_done = p->tables_done;
+    a->status.snapshot_tables = p->tables;
+    a->status.snapshot_rows = p->rows;
+    a->status.snapshot_rows_estimate = p->rows_estimate;
+    a->status.snapshot_bytes = p->bytes;
+    snprintf(a->status.snapshot_table, sizeof a->status.snapshot_table, "%s",
+             p->table ? p->table : "");
+    pthread_mutex_unlock(&a->mutex);
+}
+
+static int take_snapshot(struct agent *a, struct ds_error *err)
+{
+    struct position at = {0};
+    struct snapshot_options o = {
+        .config = a->options.config,
+        .catalogue = a->options.catalogue,
+        .first_table_id = SNAPSHOT_TABLE_IDS,
+        .arg = a,
+        .put = sink_put,
+        .flush = snapshot_flush,
+        .stop_requested = snapshot_stop,
+        .progress = snapshot_report,
+    };
+    if (!a->options.snapshot_allowed)
+        return error_set(err, DS_EUSAGE,
+                         "there is no checkpoint at the destination, and this command takes no "
+                         "snapshot; begin with `datasync run` or `datasync incremental`");
+    agent_set_state(a, AGENT_SNAPSHOT, NULL);
+    a->fresh = true;
+    int rc = spool_writer_reset(a->options.spool, NULL, a->source_id, err);
+    if (rc == 0)
+        rc = snapshot_run(&o, &at, err);
+    if (rc == 0)
+        rc = spool_mark(a->options.spool, &at, err);
+    if (rc == 0)
+        rc = spool_flush(a->options.spool, err);
+    if (rc == 0)
+        rc = begin_at(a, &at, a->dump.gtid_mode, false, err);
+    position_free(&at);
+    if (rc)
+        return rc;
+    return AGENT_AGAIN; /* the connection has been idle for as long as the copy took */
+}
+
+/* Where `start` says. *complete: the GTID set is, though it may be empty. */
+static int configured_start(struct agent *a, struct position *at, bool *complete,
+                            struct ds_error *err)
+{
+    const char *start = a->options.config->start;
+    struct ds_error why;
+    *complete = false;
+    if (strcmp(start, "current") == 0) {
+        int rc = source_check_xa(a->dump.db, XA_PATIENCE, err);
+        *complete = a->dump.gtid_mode;
+        return rc ? rc : source_now(a->dump.db, &a->dump.server, at, err);
+    }
+    if (gtid_set_parse(&at->gtid, start, &why) == 0)
+        return 0;
+    if (file_position_parse(&at->file, start, err))
+        return error_set(err, DS_EUSAGE,
+                         "start: '%s' is neither snapshot nor current, nor a GTID set, nor "
+                         "FILE:POSITION",
+                         start);
+    bool found;
+    int rc = source_resolve_file(a->dump.db, &a->dump.server, at, &found, err);
+    *complete = rc == 0 && found;
+    return rc;
+}
+
+static bool same_source(const struct agent *a, const struct spool_state *st)
+{
+    return strcmp(st->source_id, a->source_id) == 0;
+}
+
+static int start_without(struct agent *a, const struct spool_state *st, struct ds_error *err)
+{
+    if (strcmp(a->options.config->start, "snapshot") == 0)
+        return take_snapshot(a, err);
+    /* an earlier run has begun, and the applier has had nothing to write yet */
+    if (!a->refill && st->tail_known && !position_empty(&st->base) && same_source(a, st))
+        return begin_at(a, &st->tail, false, false, err);
+    struct position at = {0};
+    bool complete;
+    a->fresh = true;
+    int rc = configured_start(a, &at, &complete, err);
+    if (rc == 0)
+        rc = source_validate(a->dump.db, &a->dump.server, &at, err);
+    if (rc == 0)
+        rc = begin_at(a, &at, complete, true, err);
+    if (rc == 0)
+        capture_announce(a->capture); /* so that there is a checkpoint from now on */
+    position_free(&at);
+    return rc;
+}
+
+/* --- with a checkpoint ---------------------------------------------------- */
+
+/* A server's file names mean nothing to another one. */
+static int without_file(struct agent *a, const struct spool_state *st, struct position *at,
+                        struct ds_error *err)
+{
+    if (position_copy(at, &st->applied))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    if (!st->source_id[0] || same_source(a, st))
+        return 0;
+    if (at->gtid.count == 0)
+        return error_set(err, DS_EPOSITION,
+                         "the source is another server than before (%s, was %s), and file "
+                         "position %s:%llu means nothing to it; copy again with --resnapshot, and "
+                         "turn GTIDs on for the next time",
+                         a->source_id, st->source_id, at->file.file,
+                         (unsigned long long)at->file.pos);
+    log_warn("the source is another server than before, what is not applied is read again "
+             "source=%s before=%s",
+             a->source_id, st->source_id);
+    memset(&at->file, 0, sizeof at->file);
+    return 0;
+}
+
+static int start_with(struct agent *a, const struct spool_state *st, struct ds_error *err)
+{
+    if (!a->refill && st->tail_known && same_source(a, st) &&
+        position_reached(&st->base, &st->applied) && position_reached(&st->applied, &st->tail))
+        return begin_at(a, &st->tail, false, false, err);
+    struct position at = {0};
+    int rc = without_file(a, st, &at, err);
+    /* before anything is thrown away: is it the right server at all? */
+    if (rc == 0)
+        rc = source_validate(a->dump.db, &a->dump.server, &at, err);
+    if (rc == 0)
+        rc = begin_at(a, &at, false, true, err);
+    position_free(&at);
+    return rc;
+}
+
+int agent_start_stream(struct agent *a, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = agent_wait_applier(a, err);
+    if (rc)
+        return rc;
+    rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    snprintf(a->source_id, sizeof a->source_id, "%s", a->dump.server.identity);
+    a->fresh = false;
+    rc = st.applied_none ? start_without(a, &st, err) : start_with(a, &st, err);
+    spool_state_free(&st);
+    if (rc < 0)
+        return rc;
+    a->refill = false;
+    if (a->refill_request) {
+        int done = spool_request_finish(a->options.spool, a->refill_request, err);
+        a->refill_request = 0;
+        if (done)
+            return done;
+    }
+    return rc;
+}
+
+/* --- the connection came back --------------------------------------------- */
+
+int agent_continue_stream(struct agent *a, struct ds_error *err)
+{
+    if (strcmp(a->source_id, a->dump.server.identity) == 0)
+        return 0;
+    if (a->options.range)
+        return error_set(err, DS_EPOSITION,
+                         "the source became another server during the replay (%s, was %s); start "
+                         "it again",
+                         a->dump.server.identity, a->source_id);
+    a->refill = true; /* what is not applied may never have come to the new one */
+    return agent_start_stream(a, err);
+}

@@ -1,0 +1,66 @@
+/* What the agent's files share; nobody else includes it. */
+#ifndef AGENT_STATE_H
+#define AGENT_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/agent.h"
+#include "agent/capture.h"
+#include "agent/history.h"
+#include "agent/source.h"
+
+enum { AGENT_AGAIN = 1 }; /* start over at once: the store is to be filled again */
+
+struct agent {
+    struct agent_options options;
+    atomic_bool stop;
+
+    pthread_mutex_t mutex; /* protects the two below */
+    struct agent_status status;
+    int socket; /* of the dump being read, -1 none */
+
+    /* Everything below belongs to the thread in agent_run. */
+    struct capture *capture;
+    struct history *history; /* NULL: the source names columns */
+    struct dump dump;
+    char uuid[37];           /* of this replica */
+    uint32_t server_id;      /* of this replica once chosen */
+    char source_id[80];      /* of the source that fills the spool */
+    bool positioned;         /* the capture knows where the stream is */
+    bool refill;             /* fill the store again from the applied position, whatever it holds */
+    bool fresh;              /* the stream is a new one: nothing known from before counts */
+    uint64_t refill_request; /* the request that asked for it, 0 none */
+    bool stop_resolved;
+    bool time_bound; /* a position stands for the stop time */
+    struct position source_at_connect;
+    bool caught_up; /* source_at_connect was reached */
+    uint64_t last_flush_ms, last_request_ms, last_good_ms;
+    unsigned failures; /* connections in a row */
+};
+
+uint64_t agent_clock_ms(void); /* monotonic */
+bool agent_stopping(const struct agent *a);
+/* Sleep in small steps. DS_ESTOPPED when asked to stop. */
+int agent_sleep(struct agent *a, uint64_t ms);
+void agent_set_state(struct agent *a, enum agent_state state, const struct ds_error *why);
+/* Publish counts and positions. */
+int agent_publish(struct agent *a, bool at_end, struct ds_error *err);
+
+/* agent_start.c: decide where the stream begins, on the connection a->dump; runs the snapshot. */
+int agent_wait_applier(struct agent *a, struct ds_error *err);
+int agent_start_stream(struct agent *a, struct ds_error *err);
+/* The connection came back: to the same server? */
+int agent_continue_stream(struct agent *a, struct ds_error *err);
+int agent_capture_open(struct agent *a, const struct position *at, struct ds_error *err);
+/* agent_stream.c: read until the stop position (0), an error, AGENT_AGAIN. */
+int agent_stream(struct agent *a, struct ds_error *err);
+/* Everything so far becomes visible to the applier. */
+int agent_flush(struct agent *a, struct ds_error *err);
+int agent_serve_requests(struct agent *a, struct ds_error *err);
+/* replay.c */
+int replay_files(struct agent *a, struct ds_error *err);
+/* Position the stream at the start of a range, on the connection a->dump. */
+int replay_start(struct agent *a, struct ds_error *err);
+
+#endif

@@ -1,0 +1,182 @@
+/* Table maps and row events. */
+#include <stdlib.h>
+
+#include "agent/capture_state.h"
+
+enum { /* flags of a rows event */
+       ROWS_STATEMENT_END = 1,
+       ROWS_NO_FK_CHECKS = 2,
+       ROWS_NO_UNIQUE_CHECKS = 4,
+       ROWS_NO_CHECK_CONSTRAINTS = 0x80,
+};
+
+static const struct slice none;
+
+static struct slice buf_slice(const struct buf *b)
+{
+    return (struct slice){b->data, b->len};
+}
+
+static int put_definition(struct capture *c, struct captured_table *table, struct ds_error *err)
+{
+    if (table->sent == c->epoch)
+        return 0;
+    table->sent = c->epoch;
+    return capture_put(c, &table->definition, err);
+}
+
+int capture_end_statement(struct capture *c, struct ds_error *err)
+{
+    for (size_t i = 0; i < c->mapped_count; i++) {
+        struct captured_table *table = c->mapped[i].table;
+        if (c->mapped[i].used || !table->ours || c->group.skip)
+            continue;
+        buf_clear(&c->message);
+        int rc = put_definition(c, table, err);
+        if (rc == 0 && message_write_table_hint(&c->message, table->id))
+            rc = capture_no_memory(err);
+        if (rc == 0)
+            rc = capture_emit(c, err);
+        if (rc)
+            return rc;
+    }
+    c->mapped_count = 0;
+    decoder_drop_maps(c->decoder);
+    return 0;
+}
+
+int capture_table_map(struct capture *c, struct event *ev, struct ds_error *err)
+{
+    struct captured_table *table;
+    int rc = capture_open_group(c, &ev->header, err);
+    if (rc || c->stopped)
+        return rc;
+    rc = tables_resolve(&c->tables, ev->table_map, &c->at, &table, err);
+    if (rc)
+        return rc;
+    if (c->mapped_count == c->mapped_cap) {
+        size_t cap = c->mapped_cap ? c->mapped_cap * 2 : 16;
+        struct mapped_table *grown = realloc(c->mapped, cap * sizeof *grown);
+        if (!grown)
+            return capture_no_memory(err);
+        c->mapped = grown;
+        c->mapped_cap = cap;
+    }
+    c->mapped[c->mapped_count++] = (struct mapped_table){.table = table};
+    return 0;
+}
+
+/* The raw value `ordinal` of an image, empty when it is NULL, absent or the image is none. */
+static struct slice image_value(const struct buf *image, uint32_t ordinal)
+{
+    if (image->len == 0)
+        return none;
+    const uint8_t *p = image->data, *end = image->data + image->len;
+    p += *p == 0xdd ? 5 : *p == 0xdc ? 3 : 1; /* array 32, array 16, fixarray */
+    for (uint32_t i = 0; i < ordinal; i++)
+        if (value_skip(&p, end))
+            return none;
+    const uint8_t *start = p;
+    if (p >= end || *p == 0xc0 || *p == 0xc2 || *p == 0xc3 || value_skip(&p, end))
+        return none;
+    return (struct slice){start, (size_t)(p - start)};
+}
+
+static int append_image(struct buf *out, const struct buf *image)
+{
+    return image->len ? buf_append(out, image->data, image->len) : image_write_none(out);
+}
+
+static int before_columns(struct capture *c, uint32_t count, struct ds_error *err)
+{
+    if (count > c->columns_cap) {
+        const uint8_t **grown = realloc(c->columns, count * sizeof *grown);
+        if (!grown)
+            return capture_no_memory(err);
+        c->columns = grown;
+        c->columns_cap = count;
+    }
+    if (image_split(buf_slice(&c->before), count, c->columns))
+        return error_set(err, DS_EFORMAT, "a row image has not as many values as columns");
+    return 0;
+}
+
+/* Decode one row into c->before and c->after. */
+static int read_row(struct capture *c, const struct rows_event *r, const uint8_t **p,
+                    struct ds_error *err)
+{
+    int rc = 0;
+    buf_clear(&c->before);
+    buf_clear(&c->after);
+    if (r->op != CHANGE_INSERT)
+        rc = rows_image(r, false, p, NULL, &c->before, err);
+    if (rc == 0 && r->op == CHANGE_UPDATE)
+        rc = before_columns(c, r->table->column_count, err);
+    if (rc == 0 && r->op != CHANGE_DELETE)
+        rc = rows_image(r, true, p, r->op == CHANGE_UPDATE ? c->columns : NULL, &c->after, err);
+    return rc;
+}
+
+static int put_row(struct capture *c, const struct rows_event *r,
+                   const struct captured_table *table, uint32_t flags, const uint8_t **p,
+                   struct ds_error *err)
+{
+    struct slice key = none;
+    int rc = read_row(c, r, p, err);
+    if (rc)
+        return rc;
+    if (table->key_column != TABLE_NO_COLUMN) {
+        key = image_value(&c->before, table->key_column);
+        if (key.len == 0)
+            key = image_value(&c->after, table->key_column);
+    }
+    buf_clear(&c->message);
+    if (message_write_change_head(&c->message, table->id, r->op, flags, key) ||
+        append_image(&c->message, &c->before) || append_image(&c->message, &c->after))
+        return capture_no_memory(err);
+    c->counts.rows++;
+    return capture_emit(c, err);
+}
+
+static uint32_t change_flags(const struct rows_event *r, const struct captured_table *table)
+{
+    return (r->flags & ROWS_NO_FK_CHECKS ? CHANGE_NO_FK_CHECKS : 0u) |
+           (r->flags & ROWS_NO_UNIQUE_CHECKS ? CHANGE_NO_UNIQUE_CHECKS : 0u) |
+           (r->flags & ROWS_NO_CHECK_CONSTRAINTS ? CHANGE_NO_CHECK_CONSTRAINTS : 0u) |
+           (table->stock ? CHANGE_STOCK : 0u);
+}
+
+static int put_rows(struct capture *c, const struct rows_event *r, struct captured_table *table,
+                    struct ds_error *err)
+{
+    const uint8_t *p = r->rows.p, *end = p + r->rows.len;
+    uint32_t flags = change_flags(r, table);
+    int rc = put_definition(c, table, err);
+    while (rc == 0 && p < end)
+        rc = put_row(c, r, table, flags, &p, err);
+    return rc;
+}
+
+int capture_rows(struct capture *c, struct event *ev, struct ds_error *err)
+{
+    const struct rows_event *r = &ev->rows;
+    int rc = capture_open_group(c, &ev->header, err);
+    if (rc || c->stopped)
+        return rc;
+    if (r->table) {
+        struct captured_table *table = r->table->user;
+        if (!table) {
+            rc = tables_resolve(&c->tables, r->table, &c->at, &table, err);
+            if (rc)
+                return rc;
+        }
+        for (size_t i = 0; i < c->mapped_count; i++)
+            if (c->mapped[i].table == table)
+                c->mapped[i].used = true;
+        if (table->ours && !c->group.skip)
+            rc = put_rows(c, r, table, err);
+        if (rc)
+            error_at_table(err, r->table->database, r->table->name);
+    }
+    return rc || !(r->flags & ROWS_STATEMENT_END) ? rc : capture_end_statement(c, err);
+}

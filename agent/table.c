@@ -1,0 +1,166 @@
+#include "agent/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static struct slice text_slice(const char *text)
+{
+    return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
+bool tables_is_ours(const struct tables *t, struct slice database)
+{
+    if (!t->database)
+        return true;
+    if (strlen(t->database) != database.len)
+        return false;
+    return t->fold_case ? strncasecmp(t->database, (const char *)database.p, database.len) == 0
+                        : memcmp(t->database, database.p, database.len) == 0;
+}
+
+/* Entity and role by the name without the shop's prefix; a table without the prefix is not the
+ * shop's. */
+static void find_entity(const struct tables *t, const char *name,
+                        const struct catalogue_entity **entity,
+                        const struct catalogue_table **entry)
+{
+    *entity = NULL;
+    *entry = NULL;
+    size_t prefix = t->prefix ? strlen(t->prefix) : 0;
+    if (!t->catalogue || (prefix && strncmp(name, t->prefix, prefix) != 0))
+        return;
+    if (!catalogue_lookup(t->catalogue, name + prefix, entity, entry)) {
+        *entity = NULL;
+        *entry = NULL;
+    }
+}
+
+/* The history's names fit only a table of the same shape. */
+static bool same_shape(const struct table_map *map, const struct msg_table *known)
+{
+    if (known->column_count != map->column_count)
+        return false;
+    for (uint32_t i = 0; i < map->column_count; i++)
+        if (known->columns[i].type && known->columns[i].type != map->columns[i].type)
+            return false;
+    return true;
+}
+
+/* What the map lacks, from the history. Slices stay owned by map and history. */
+static uint32_t merge_columns(const struct table_map *map, const struct msg_table *known,
+                              struct msg_column *out)
+{
+    uint32_t info = map->info;
+    memcpy(out, map->columns, map->column_count * sizeof *out);
+    if (!known)
+        return info;
+    for (uint32_t i = 0; i < map->column_count; i++) {
+        const struct msg_column *from = &known->columns[i];
+        if (!(map->info & TABLE_NAMES))
+            out[i].name = from->name;
+        if (!(map->info & TABLE_SIGNEDNESS))
+            out[i].flags |= from->flags & COLUMN_UNSIGNED;
+        if (!(map->info & TABLE_KEYS))
+            out[i].flags |= from->flags & COLUMN_KEY;
+        out[i].flags |= from->flags & COLUMN_INVISIBLE;
+        if (!out[i].collation)
+            out[i].collation = from->collation;
+    }
+    return info | known->flags;
+}
+
+static uint32_t find_key_column(const struct catalogue_table *entry, const struct msg_column *cols,
+                                uint32_t count)
+{
+    if (!entry || entry->through || !entry->link)
+        return TABLE_NO_COLUMN;
+    size_t len = strlen(entry->link);
+    for (uint32_t i = 0; i < count; i++)
+        if (cols[i].name.p && cols[i].name.len == len &&
+            strncasecmp((const char *)cols[i].name.p, entry->link, len) == 0)
+            return i;
+    return TABLE_NO_COLUMN;
+}
+
+/* Fill `table` from the map: a new definition, hence a new id. */
+static int define(struct tables *t, const struct table_map *map, const struct position *at,
+                  struct captured_table *table)
+{
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    const struct msg_table *known = NULL;
+    table->map_version = map->version;
+    table->column_count = map->column_count;
+    table->ours = tables_is_ours(t, text_slice(map->database));
+    if (!table->ours)
+        return 0;
+    find_entity(t, map->name, &entity, &entry);
+    table->names_wanted = !(map->info & TABLE_NAMES) && t->history;
+    if (table->names_wanted) {
+        known = history_get(t->history, text_slice(map->name), at);
+        table->history_version = history_version(t->history);
+        if (known && !same_shape(map, known))
+            known = NULL;
+    }
+    t->missing_names += !(map->info & TABLE_NAMES) && !known;
+    struct msg_column *columns = calloc(map->column_count ? map->column_count : 1, sizeof *columns);
+    if (!columns)
+        return DS_ENOMEM;
+    struct msg_table message = {
+        .id = t->next_id++,
+        .database = text_slice(map->database),
+        .name = text_slice(map->name),
+        .entity = text_slice(entity ? entity->name : "table"),
+        .role = text_slice(entry && entry->role ? entry->role : ""),
+        .flags = merge_columns(map, known, columns),
+        .column_count = map->column_count,
+        .columns = columns,
+    };
+    table->id = message.id;
+    table->stock = entry && entry->stock;
+    table->key_column = find_key_column(entry, columns, map->column_count);
+    table->sent = 0;
+    buf_clear(&table->definition);
+    int rc = message_write_table(&table->definition, &message);
+    free(columns);
+    return rc;
+}
+
+int tables_resolve(struct tables *t, struct table_map *map, const struct position *at,
+                   struct captured_table **out, struct ds_error *err)
+{
+    struct captured_table *table = map->user;
+    if (table && table->map_version == map->version &&
+        !(table->names_wanted && table->history_version != history_version(t->history))) {
+        *out = table;
+        return 0;
+    }
+    if (!table) {
+        table = calloc(1, sizeof *table);
+        if (!table)
+            return error_set(err, DS_ENOMEM, "out of memory for a table map");
+        table->key_column = TABLE_NO_COLUMN;
+        table->next = t->head;
+        t->head = table;
+    }
+    int rc = define(t, map, at, table);
+    if (rc) {
+        map->user = NULL;
+        error_set(err, rc, "cannot describe table '%s.%s'", map->database, map->name);
+        return rc;
+    }
+    map->user = table;
+    *out = table;
+    return 0;
+}
+
+void tables_free(struct tables *t)
+{
+    while (t->head) {
+        struct captured_table *next = t->head->next;
+        buf_free(&t->head->definition);
+        free(t->head);
+        t->head = next;
+    }
+}
