@@ -166,9 +166,9 @@ struct decoder {
     uint64_t max_event;
     bool verify;
     bool have_format, checksum, mariadb;
-    uint8_t post_header[256]; /* by type, as the format description says; 0 unknown */
+    bool has_explicit_defaults; /* QUERY events tell explicit_defaults_for_timestamp: from 10.10 */
+    uint8_t post_header[256];   /* by type, as the format description says; 0 unknown */
     uint32_t post_header_count;
-    char gtid_text[8]; /* keeps gtid_set_parse's input NUL-terminated when empty */
     struct gtid_set gtids;
     struct buf payload;  /* survives the inner events' decoding */
     struct buf inflated; /* rows and statements of compressed events */
@@ -206,7 +206,8 @@ void table_maps_drop(struct decoder *d);
 void table_maps_free(struct decoder *d);
 
 /* table_meta.c: MySQL's and MariaDB's optional metadata */
-int table_meta_parse(struct table_slot *slot, struct cursor meta, struct ds_error *err);
+int table_meta_parse(struct table_slot *slot, struct cursor meta, bool mariadb,
+                     struct ds_error *err);
 
 /* payload.c */
 /* Inflate a MariaDB compressed block (header byte, length, zlib data) into `out`. */

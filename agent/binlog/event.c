@@ -267,6 +267,7 @@ static int format_versions(const struct format_event *f, unsigned header_length,
 static int format_decode(struct decoder *d, struct slice bytes, const struct event_header *h,
                          struct cursor body, struct format_event *out, struct ds_error *err)
 {
+    static const unsigned explicit_defaults_since[3] = {10, 10, 0};
     const uint8_t *p;
     const uint8_t *lengths = body.p + 57;
     if (cursor_left(&body) < 57 + 27 + 1 + CHECKSUM_LENGTH || !cursor_take(&body, 57, &p))
@@ -294,6 +295,7 @@ static int format_decode(struct decoder *d, struct slice bytes, const struct eve
     d->have_format = true;
     d->checksum = out->checksum;
     d->mariadb = out->mariadb;
+    d->has_explicit_defaults = !version_before(out->server_version, explicit_defaults_since);
     table_maps_drop(d);
     return 0;
 }

@@ -35,8 +35,8 @@ enum status_variable {
     STATUS_MARIADB_DUMMY = 255,
 };
 enum { /* bits of FLAGS2 that only MariaDB writes */
-       FLAGS2_NO_CHECK_CONSTRAINTS = 1u << 28,
-       FLAGS2_EXPLICIT_DEFAULTS = 1u << 13,
+       FLAGS2_NO_CHECK_CONSTRAINTS = 1u << 15,
+       FLAGS2_EXPLICIT_DEFAULTS = 1u << 24,
 };
 
 static bool skip_counted(struct cursor *c, size_t extra)
@@ -74,7 +74,7 @@ static bool skip_alter_flags(struct cursor *c)
     enum { COMMIT_OR_ROLLBACK_ALTER = 12 };
     uint64_t flags;
     const uint8_t *p;
-    return cursor_uint(c, 2, &flags) &&
+    return cursor_uint(c, 1, &flags) &&
            (!(flags & COMMIT_OR_ROLLBACK_ALTER) || cursor_take(c, 8, &p));
 }
 
@@ -99,16 +99,19 @@ static bool read_auto_increment(struct cursor *c, struct msg_session *s)
     return true;
 }
 
-static bool read_flags2(struct cursor *c, bool mariadb, struct msg_session *s)
+static bool read_flags2(struct cursor *c, const struct decoder *d, struct msg_session *s)
 {
     uint64_t v;
     if (!cursor_uint(c, 4, &v))
         return false;
     s->flags2 = (uint32_t)v;
-    if (mariadb) {
-        s->check_constraint_checks = v & FLAGS2_NO_CHECK_CONSTRAINTS ? 0 : 1;
-        s->explicit_defaults_for_timestamp = v & FLAGS2_EXPLICIT_DEFAULTS ? 1 : 0;
-    }
+    if (!d->mariadb)
+        return true;
+    s->check_constraint_checks = v & FLAGS2_NO_CHECK_CONSTRAINTS ? 0 : 1;
+    if (v & FLAGS2_EXPLICIT_DEFAULTS)
+        s->explicit_defaults_for_timestamp = 1;
+    else if (d->has_explicit_defaults) /* else it may be on, and not be told */
+        s->explicit_defaults_for_timestamp = 0;
     return true;
 }
 
@@ -122,14 +125,14 @@ static bool read_u16(struct cursor *c, uint16_t *out)
 }
 
 /* One variable behind its code. *known is false for a code that ends the reading. */
-static bool status_variable(struct cursor *c, uint8_t code, bool mariadb, struct msg_session *s,
-                            bool *known)
+static bool status_variable(struct cursor *c, uint8_t code, const struct decoder *d,
+                            struct msg_session *s, bool *known)
 {
     uint64_t v;
     const uint8_t *p;
     switch (code) {
     case STATUS_FLAGS2:
-        return read_flags2(c, mariadb, s);
+        return read_flags2(c, d, s);
     case STATUS_SQL_MODE:
         return cursor_uint(c, 8, &s->sql_mode);
     case STATUS_CATALOG:
@@ -204,7 +207,7 @@ int query_decode(struct decoder *d, struct cursor body, const struct event_heade
     bool known = true;
     while (known && cursor_left(&c)) {
         uint8_t code = *c.p++;
-        if (!status_variable(&c, code, d->mariadb, s, &known)) {
+        if (!status_variable(&c, code, d, s, &known)) {
             char what[64];
             snprintf(what, sizeof what, "status variable %u is cut short", code);
             return event_malformed(err, "Query", what);

@@ -389,7 +389,7 @@ static int slot_fill(struct decoder *d, struct table_slot *slot, struct ds_error
     struct cursor metadata = {meta.p, meta.p + meta.len};
     rc = columns_read(slot, types, metadata, nullable.p, err);
     if (rc == 0)
-        rc = table_meta_parse(slot, c, err);
+        rc = table_meta_parse(slot, c, d->mariadb, err);
     if (rc == 0)
         rc = plan_columns(slot, d->mariadb, err);
     return rc;

@@ -56,6 +56,12 @@ static bool is_character(const struct msg_column *col)
     }
 }
 
+/* MariaDB counts GEOMETRY among them: a BLOB with the binary collation. */
+static bool is_character_mariadb(const struct msg_column *col)
+{
+    return col->type == MYSQL_TYPE_GEOMETRY || is_character(col);
+}
+
 static bool is_enum_or_set(const struct msg_column *col)
 {
     return col->type == MYSQL_TYPE_ENUM || col->type == MYSQL_TYPE_SET;
@@ -153,15 +159,15 @@ static bool read_visibility(struct table_map *map, struct cursor c)
     return true;
 }
 
-static bool read_field(struct table_map *map, uint8_t type, struct cursor c)
+static bool read_field(struct table_map *map, uint8_t type, struct cursor c, bool mariadb)
 {
     switch (type) {
     case META_SIGNEDNESS:
         return read_signedness(map, c);
     case META_DEFAULT_CHARSET:
-        return read_default_charset(map, c, is_character);
+        return read_default_charset(map, c, mariadb ? is_character_mariadb : is_character);
     case META_COLUMN_CHARSET:
-        return read_column_charset(map, c, is_character);
+        return read_column_charset(map, c, mariadb ? is_character_mariadb : is_character);
     case META_COLUMN_NAME:
         return read_names(map, c);
     case META_SIMPLE_PRIMARY_KEY:
@@ -187,7 +193,8 @@ static bool any_numeric(const struct table_map *map)
     return false;
 }
 
-int table_meta_parse(struct table_slot *slot, struct cursor meta, struct ds_error *err)
+int table_meta_parse(struct table_slot *slot, struct cursor meta, bool mariadb,
+                     struct ds_error *err)
 {
     struct table_map *map = &slot->map;
     bool sent = cursor_left(&meta);
@@ -198,7 +205,7 @@ int table_meta_parse(struct table_slot *slot, struct cursor meta, struct ds_erro
         if (!cursor_lenenc(&meta, &length) || !cursor_slice(&meta, length, &value))
             return event_malformed(err, "Table_map", "optional metadata passes its end");
         struct cursor c = {value.p, value.p + value.len};
-        if (!read_field(map, type, c))
+        if (!read_field(map, type, c, mariadb))
             return event_malformed(err, "Table_map", "optional metadata does not fit its columns");
     }
     if (sent && !any_numeric(map)) /* nothing of which the sign could be told */
