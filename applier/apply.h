@@ -75,7 +75,6 @@ struct applier {
     bool replace_rows;        /* --resnapshot: a copy may replace what is there */
     unsigned attempts;        /* to connect, since the last session */
     enum barrier barrier;     /* the last transaction of the batch in hand */
-    bool trimmed_open;        /* chunks of what is not committed are gone from the spool */
     struct position stale_at; /* of the stale copy that is arriving */
 
     struct batch batch;

@@ -397,7 +397,6 @@ static int make_room(struct applier *a, struct ds_error *err)
         rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
         if (rc == 0)
             rc = spool_trim(a->options.spool, a->chunk_seq, a->cp.found ? &applied : NULL, err);
-        a->trimmed_open = true;
         position_free(&applied);
     }
     spool_state_free(&st);
@@ -541,7 +540,7 @@ int gather_reset(struct applier *a, struct ds_error *err)
 
 int gather_restart(struct applier *a, struct ds_error *err)
 {
-    a->open = a->open_written = a->trimmed_open = false;
+    a->open = a->open_written = false;
     a->chunk = (struct buf){0};
     a->chunk_at = 0;
     a->chunk_seq = 0;
@@ -549,42 +548,12 @@ int gather_restart(struct applier *a, struct ds_error *err)
     return gather_reset(a, err);
 }
 
-/* Read over what the agent still writes until it has started the spool anew. */
-static int await_restart(struct applier *a, struct ds_error *err)
-{
-    BUF_AUTO struct buf ignored = {0};
-    uint64_t seq;
-    bool at_end;
-    int rc = 0;
-    while (!atomic_load(&a->stop)) {
-        rc = spool_read(a->options.spool, &ignored, &seq, &at_end, err);
-        if (rc == 0) {
-            struct spool_state st;
-            rc = spool_state_get(a->options.spool, &st, err);
-            if (rc)
-                return rc;
-            if (st.bytes > a->config->spool_max_size / 2)
-                rc = spool_trim(a->options.spool, seq, st.applied_none ? NULL : &st.applied, err);
-            spool_state_free(&st);
-        } else if (rc == DS_EAGAIN) {
-            spool_wait(a->options.spool, 200);
-            continue;
-        }
-        if (rc)
-            return rc == DS_EPOSITION ? 0 : rc;
-    }
-    return error_set(err, DS_ESTOPPED, "asked to stop");
-}
-
+/* The spool asks the agent to fetch again what is gone from it (DS_EPOSITION tells when it has
+ * begun). */
 int gather_rewind(struct applier *a, struct ds_error *err)
 {
-    bool gone = a->trimmed_open;
     int rc = gather_restart(a, err);
-    if (rc || !gone)
-        return rc ? rc : spool_rewind(a->options.spool, err);
-    log_info("asking the agent to read the source again from the checkpoint");
-    rc = spool_request(a->options.spool, "refetch", err);
-    return rc ? rc : await_restart(a, err);
+    return rc ? rc : spool_rewind(a->options.spool, err);
 }
 
 /* Stored messages have table ids of their own time: they get a table of definitions of their own.
