@@ -1,0 +1,298 @@
+/* datasync check: what would stop a stream, found beforehand. Changes nothing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/cli/cli.h"
+#include "agent/cli/lock.h"
+#include "agent/source.h"
+#include "applier/state.h"
+#include "schema/db.h"
+
+#include <errno.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+struct report {
+    struct invocation *in;
+    struct buf text;
+    unsigned stops, warnings;
+    const char *side;
+    bool failed; /* out of memory */
+};
+
+static void found(void *arg, const struct finding *f)
+{
+    static const char *const words[] = {"ok", "warn", "STOP"};
+    struct report *r = arg;
+    r->stops += f->level == FINDING_STOP;
+    r->warnings += f->level == FINDING_WARNING;
+    if (buf_printf(&r->text, "%-5s %s %s: %s\n", words[f->level], r->side, f->what, f->detail))
+        r->failed = true;
+}
+
+static void report(struct report *r, enum finding_level level, const char *what, const char *fmt,
+                   ...) __attribute__((format(printf, 4, 5)));
+
+static void report(struct report *r, enum finding_level level, const char *what, const char *fmt,
+                   ...)
+{
+    char detail[1400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(detail, sizeof detail, fmt, ap);
+    va_end(ap);
+    found(r, &(struct finding){.level = level, .what = what, .detail = detail});
+}
+
+/* --- destination ---------------------------------------------------------- */
+
+static int quoted(struct buf *out, const char *text, struct ds_error *err)
+{
+    buf_clear(out);
+    return sql_string(out, text, strlen(text)) ? error_set(err, DS_ENOMEM, "out of memory") : 0;
+}
+
+static int check_settings(struct report *r, MYSQL *db, struct ds_error *err)
+{
+    uint64_t packet, read_only;
+    bool known;
+    int rc = db_scalar_u64(db, &read_only, &known, err, "SELECT @@GLOBAL.read_only + 0");
+    rc = rc ? rc : db_scalar_u64(db, &packet, &known, err, "SELECT @@GLOBAL.max_allowed_packet");
+    if (rc)
+        return rc;
+    report(r, read_only ? FINDING_WARNING : FINDING_OK, "read_only",
+           read_only ? "is on: writing needs a privilege to pass it (READ ONLY ADMIN, SUPER)"
+                     : "is off");
+    bool small = packet < r->in->config.batch_max_bytes;
+    report(r, small ? FINDING_WARNING : FINDING_OK, "max_allowed_packet",
+           small ? "%" PRIu64 " bytes: rows larger than that cannot be written; raise it to the "
+                   "source's"
+                 : "%" PRIu64 " bytes",
+           packet);
+    return 0;
+}
+
+static int check_database(struct report *r, MYSQL *db, const char *name, struct ds_error *err)
+{
+    BUF_AUTO struct buf quote = {0};
+    uint64_t tables, triggers, exists;
+    bool known;
+    int rc = quoted(&quote, name, err);
+    rc = rc ? rc
+            : db_scalar_u64(db, &exists, &known, err,
+                            "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = "
+                            "%s",
+                            buf_cstr(&quote));
+    rc = rc ? rc
+            : db_scalar_u64(db, &tables, &known, err,
+                            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
+                            "%s AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME NOT LIKE "
+                            "'datasync\\_%%'",
+                            buf_cstr(&quote));
+    rc = rc ? rc
+            : db_scalar_u64(db, &triggers, &known, err,
+                            "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE "
+                            "EVENT_OBJECT_SCHEMA = %s",
+                            buf_cstr(&quote));
+    if (rc)
+        return rc;
+    if (!exists)
+        report(r, FINDING_OK, "database",
+               "%s does not exist yet, or is not visible to this user; "
+               "the first copy creates it",
+               name);
+    else
+        report(r, FINDING_OK, "database", "%s has %" PRIu64 " tables", name, tables);
+    if (triggers && r->in->config.triggers == TRIGGERS_REFUSE)
+        report(r, FINDING_STOP, "triggers",
+               "%" PRIu64 " on tables of %s would run a second time; drop them, or set triggers: "
+               "allow",
+               triggers, name);
+    else
+        report(r, triggers ? FINDING_WARNING : FINDING_OK, "triggers",
+               triggers ? "%" PRIu64 " on tables of %s run a second time (triggers: allow)"
+                        : "%" PRIu64 " on tables of %s",
+               triggers, name);
+    return 0;
+}
+
+/* Privileges as they are granted to the account itself; those of roles cannot be seen here. */
+static int check_privileges(struct report *r, MYSQL *db, const char *database, struct ds_error *err)
+{
+    static const char *const needed[] = {"SELECT",     "INSERT",      "UPDATE",        "DELETE",
+                                         "CREATE",     "DROP",        "ALTER",         "INDEX",
+                                         "REFERENCES", "CREATE VIEW", "CREATE ROUTINE"};
+    BUF_AUTO struct buf quote = {0};
+    BUF_AUTO struct buf missing = {0};
+    int rc = quoted(&quote, database, err);
+    for (size_t i = 0; rc == 0 && i < sizeof needed / sizeof *needed; i++) {
+        uint64_t has;
+        bool known;
+        rc = db_scalar_u64(
+            db, &has, &known, err,
+            "SELECT (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE "
+            "= '%s' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) + (SELECT COUNT(*) FROM "
+            "information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = '%s' AND "
+            "REPLACE(GRANTEE, '''', '') = CURRENT_USER() AND %s LIKE TABLE_SCHEMA)",
+            needed[i], needed[i], buf_cstr(&quote));
+        if (rc == 0 && !has && buf_printf(&missing, "%s%s", missing.len ? ", " : "", needed[i]))
+            rc = error_set(err, DS_ENOMEM, "out of memory");
+    }
+    if (rc)
+        return rc;
+    char what[120];
+    snprintf(what, sizeof what, "privileges on %.80s", database);
+    if (missing.len)
+        report(r, FINDING_WARNING, what,
+               "not granted to this account itself: %s. GRANT ALL on it, unless a role has them",
+               buf_cstr(&missing));
+    else
+        report(r, FINDING_OK, what, "all that are needed");
+    return 0;
+}
+
+/* What the stream has left at the destination. */
+static int check_state(struct report *r, MYSQL *db, struct position *position, bool *has_position,
+                       struct ds_error *err)
+{
+    const struct config *c = &r->in->config;
+    bool exists, known;
+    struct checkpoint cp = {0};
+    uint64_t quarantined = 0;
+    BUF_AUTO struct buf table = {0};
+    int rc = state_exists(db, c->state_database, &exists, err);
+    if (rc == 0 && exists)
+        rc = checkpoint_read(db, c->state_database, c->name, false, &cp, err);
+    if (rc == 0 && cp.found) {
+        char filter[33];
+        BUF_AUTO struct buf readable = {0};
+        rc = checkpoint_position(&cp, position, err);
+        *has_position = rc == 0;
+        report(r, FINDING_OK, "checkpoint", "stream %s stands at %s", c->name,
+               cp.gtid_set && *cp.gtid_set ? cp.gtid_set : cp.file);
+        if (rc == 0 && config_filter_fingerprint(c, filter, &readable))
+            rc = error_set(err, DS_ENOMEM, "out of memory");
+        if (rc == 0 && strcmp(filter, cp.filter) != 0)
+            report(r, FINDING_STOP, "filter",
+                   "the stream was started with another one (%s, now %s): change it back, or "
+                   "start with --resnapshot",
+                   cp.filter_text, buf_cstr(&readable));
+        if (rc == 0 && sql_table(&table, c->state_database, "datasync_quarantine"))
+            rc = error_set(err, DS_ENOMEM, "out of memory");
+        rc = rc ? rc
+                : db_scalar_u64(db, &quarantined, &known, err,
+                                "SELECT COUNT(*) FROM %s WHERE name = '%s'", buf_cstr(&table),
+                                c->name);
+        if (rc == 0)
+            report(r, quarantined ? FINDING_WARNING : FINDING_OK, "quarantine",
+                   "%" PRIu64 " changes wait", quarantined);
+    } else if (rc == 0) {
+        report(r, FINDING_OK, "checkpoint", "none yet: the stream will begin with '%s'", c->start);
+    }
+    checkpoint_free(&cp);
+    return rc;
+}
+
+static int check_destination(struct report *r, struct position *position, bool *has_position,
+                             char *identity, size_t size, struct ds_error *err)
+{
+    const struct config *c = &r->in->config;
+    DB_AUTO MYSQL *db = NULL;
+    struct db_server server;
+    struct db_endpoint ep = config_endpoint(c, false);
+    ep.database = NULL;
+    ep.read_timeout = 60;
+    r->side = "destination";
+    int rc = db_connect(&db, &ep, err);
+    rc = rc ? rc : db_server_info(db, &server, err);
+    if (rc)
+        return rc;
+    snprintf(identity, size, "%s", server.identity);
+    report(r, FINDING_OK, "server", "%s, %s", server.text,
+           mysql_get_ssl_cipher(db)  ? "TLS"
+           : ep.socket && *ep.socket ? "local socket"
+                                     : "no TLS");
+    rc = check_settings(r, db, err);
+    rc = rc ? rc : check_database(r, db, c->destination.database, err);
+    rc = rc ? rc : check_privileges(r, db, c->destination.database, err);
+    if (rc == 0 && strcmp(c->state_database, c->destination.database) != 0)
+        rc = check_privileges(r, db, c->state_database, err);
+    return rc ? rc : check_state(r, db, position, has_position, err);
+}
+
+/* --- both, and this machine ----------------------------------------------- */
+
+static int check_pair(struct report *r, const char *destination, struct ds_error *err)
+{
+    const struct config *c = &r->in->config;
+    DB_AUTO MYSQL *db = NULL;
+    struct db_server server;
+    struct db_endpoint ep = config_endpoint(c, true);
+    ep.read_timeout = 60;
+    r->side = "both";
+    int rc = db_connect(&db, &ep, err);
+    rc = rc ? rc : db_server_info(db, &server, err);
+    if (rc)
+        return rc;
+    bool same = strcmp(server.identity, destination) == 0;
+    if (same && strcmp(c->source.database, c->destination.database) == 0)
+        report(r, FINDING_STOP, "servers",
+               "source and destination are the same database of the "
+               "same server");
+    else
+        report(r, FINDING_OK, "servers",
+               same ? "the same server, different databases" : "two different servers");
+    return 0;
+}
+
+/* The nearest folder that exists is what can be looked at: check creates nothing. */
+static void check_machine(struct report *r)
+{
+    const struct config *c = &r->in->config;
+    char path[4096];
+    struct statvfs vfs;
+    r->side = "here";
+    snprintf(path, sizeof path, "%s", c->state_dir);
+    for (char *slash; access(path, F_OK) && errno == ENOENT && (slash = strrchr(path, '/'));)
+        slash[slash == path ? 1 : 0] = 0;
+    if (access(path, W_OK | X_OK)) {
+        report(r, FINDING_STOP, "state_dir", "%s: %s: %s", c->state_dir, path, strerror(errno));
+        return;
+    }
+    report(r, FINDING_OK, "state_dir", "%s", c->state_dir);
+    if (statvfs(path, &vfs))
+        return;
+    uint64_t room = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+    bool small = room < c->spool_max_size;
+    report(r, small ? FINDING_WARNING : FINDING_OK, "spool",
+           small ? "%" PRIu64 " MiB free, spool.max_size is %" PRIu64 " MiB"
+                 : "%" PRIu64 " MiB free for %" PRIu64 " MiB",
+           room >> 20, c->spool_max_size >> 20);
+}
+
+int command_check(struct invocation *in)
+{
+    struct ds_error err = {0};
+    struct report r = {.in = in};
+    struct position position = {0};
+    bool has_position = false;
+    char identity[80] = "";
+    if (cli_open(in, &err))
+        return cli_fail(&err);
+    int rc = check_destination(&r, &position, &has_position, identity, sizeof identity, &err);
+    r.side = "source";
+    rc = rc ? rc : source_check(&in->config, has_position ? &position : NULL, found, &r, &err);
+    rc = rc ? rc : check_pair(&r, identity, &err);
+    if (rc == 0)
+        check_machine(&r);
+    position_free(&position);
+    if (rc == 0 &&
+        (r.failed || buf_printf(&r.text, "%u would stop it, %u warnings\n", r.stops, r.warnings)))
+        rc = error_set(&err, DS_ENOMEM, "out of memory");
+    int code = cli_output(&r.text);
+    buf_free(&r.text);
+    if (rc)
+        return cli_fail(&err);
+    return code ? code : r.stops ? EXIT_FAILED : EXIT_DONE;
+}

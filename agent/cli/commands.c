@@ -1,0 +1,219 @@
+/* Every command and option: what is parsed, what --help says, what the man pages say. */
+#include "agent/cli/cli.h"
+
+#define FIELD(f) .offset = offsetof(struct invocation, f)
+#define LAST                                                                                       \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+#define STOP_HELP                                                                                  \
+    "a GTID (set), FILE:POSITION, or a time such as '2026-05-31 22:00:00' (local; add Z for UTC)"
+
+const struct option cli_common_options[] = {
+    {"config", 'c', OPTION_TEXT, "FILE", FIELD(config_path),
+     .doc = "Configuration. Without it ./datasync.yaml, then /etc/datasync/datasync.yaml."},
+    {"set", 0, OPTION_SET, "KEY=VALUE",
+     .doc = "Set one key of the configuration, such as --set "
+            "source.port=3307. May be repeated."},
+    {"db-host", 0, OPTION_SETTING, "HOST", .setting = "source.host",
+     .doc = "The same as --set source.host=HOST."},
+    {"db-user", 0, OPTION_SETTING, "USER", .setting = "source.user",
+     .doc = "The same as --set source.user=USER."},
+    {"db-pass", 0, OPTION_SETTING, "PASSWORD", .setting = "source.password", .secret = true,
+     .doc = "The same as --set source.password=PASSWORD. Better kept in the environment or in "
+            ".env.local."},
+    {"db-name", 0, OPTION_SETTING, "DATABASE", .setting = "source.database",
+     .doc = "The same as --set source.database=DATABASE."},
+    {"verbose", 'v', OPTION_COUNT, NULL, FIELD(verbosity), .doc = "Say more: -v debug, -vv trace."},
+    {"log-format", 0, OPTION_TEXT, "text|json", FIELD(log_format),
+     .doc = "Form of the log lines on stderr."},
+    {"help", 'h', OPTION_FLAG, NULL, FIELD(help), .doc = "Show this help."},
+    LAST,
+};
+
+static const struct option none[] = {LAST};
+
+#define RESNAPSHOT                                                                                 \
+    {"resnapshot",                                                                                 \
+     0,                                                                                            \
+     OPTION_FLAG,                                                                                  \
+     NULL,                                                                                         \
+     FIELD(resnapshot),                                                                            \
+     .doc = "Drop the stream's checkpoint and spool and copy everything again. Asks first."},      \
+    {                                                                                              \
+        "yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."                            \
+    }
+
+static const struct option run_options[] = {
+    {"stop-at", 0, OPTION_TEXT, "WHERE", FIELD(stop_at),
+     .doc = "End with exit 0 when this is applied: " STOP_HELP "."},
+    RESNAPSHOT,
+    LAST,
+};
+static const struct option agent_options[] = {
+    {"stop-at", 0, OPTION_TEXT, "WHERE", FIELD(stop_at),
+     .doc = "End with exit 0 when this is read: " STOP_HELP "."},
+    LAST,
+};
+static const struct option incremental_options[] = {
+    {"limit", 'l', OPTION_NUMBER, "ROWS", FIELD(limit),
+     .doc = "End at the last whole transaction before so many changed rows."},
+    {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
+    {"entity", 'e', OPTION_SETTING, "NAME", .setting = "entities",
+     .doc = "The same as --set entities=NAME. Only all works in this version."},
+    {"stock", 0, OPTION_SETTING, "include", .setting = "stock",
+     .doc = "The same as --set stock=include. exclude and only do not work in this version."},
+    {"mark-synced", 0, OPTION_FLAG, NULL, FIELD(mark_synced),
+     .doc = "Accepted for old crontabs: data and position always commit together."},
+    {"no-lock", 0, OPTION_FLAG, NULL, FIELD(no_lock),
+     .doc = "Do not take the stream's lock. What it protects is then yours to see to."},
+    RESNAPSHOT,
+    LAST,
+};
+static const struct option replay_options[] = {
+    {"from", 0, OPTION_TEXT, "WHERE", FIELD(from), .doc = "Begin after this: " STOP_HELP "."},
+    {"to", 0, OPTION_TEXT, "WHERE", FIELD(to), .doc = "End with this: " STOP_HELP "."},
+    {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
+    LAST,
+};
+static const struct option skip_options[] = {
+    {"reason", 0, OPTION_TEXT, "TEXT", FIELD(reason), .doc = "Why, for the record."},
+    {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."},
+    LAST,
+};
+static const struct option status_options[] = {
+    {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "One line of JSON."},
+    {"watch", 'w', OPTION_FLAG, NULL, FIELD(watch),
+     .doc = "Again every second, until interrupted."},
+    LAST,
+};
+static const struct option quarantine_options[] = {
+    {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "One line of JSON per change."},
+    {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."},
+    LAST,
+};
+static const struct option dump_options[] = {
+    {"file", 'f', OPTION_TEXT, "BINLOG", FIELD(file),
+     .doc = "Read this binlog file instead of the stream's spool."},
+    LAST,
+};
+static const struct option entities_options[] = {
+    {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "One line of JSON per entity."},
+    {"plain", 0, OPTION_FLAG, NULL, FIELD(plain), .doc = "Names only."},
+    LAST,
+};
+static const struct option config_options[] = {
+    {"example", 0, OPTION_FLAG, NULL, FIELD(example),
+     .doc = "Print a commented example to begin with."},
+    {"reference", 0, OPTION_FLAG, NULL, FIELD(reference), .doc = "Print what every key means."},
+    {"man", 0, OPTION_FLAG, NULL, FIELD(man), .doc = "Print the reference as a man page."},
+    LAST,
+};
+static const struct option help_options[] = {
+    {"man", 0, OPTION_FLAG, NULL, FIELD(man), .doc = "As a man page."},
+    LAST,
+};
+
+const struct command cli_commands[] = {
+    {.name = "run",
+     .arguments = "",
+     .options = run_options,
+     .run = command_run,
+     .summary = "Keep the destination in step, for ever.",
+     .text = "Agent and applier in one process: copies everything if there is no checkpoint, then "
+             "follows the source's binlog until it is stopped (SIGTERM, SIGINT: exit 0). Waits for "
+             "servers that cannot be reached."},
+    {.name = "agent",
+     .arguments = "",
+     .options = agent_options,
+     .run = command_agent,
+     .summary = "The source's half of run alone.",
+     .text = "Reads the source and fills the spool. Waits for an `apply` of the same stream on "
+             "this machine to say where to begin."},
+    {.name = "apply",
+     .arguments = "",
+     .options = none,
+     .run = command_apply,
+     .summary = "The destination's half of run alone.",
+     .text = "Takes what `agent` put into the spool and writes it to the destination."},
+    {.name = "incremental",
+     .arguments = "",
+     .options = incremental_options,
+     .run = command_incremental,
+     .summary = "Catch up with the source once, then end: for cron.",
+     .text = "Does what `run` does, first copy included, up to the source's position read at the "
+             "start, then ends with exit 0, or 3 when changes wait in quarantine. Exit 4 while "
+             "another one or `run` is at work."},
+    {.name = "replay",
+     .arguments = "[BINLOG…]",
+     .max_arguments = 10000,
+     .options = replay_options,
+     .run = command_replay,
+     .summary = "Apply a range of the binlog.",
+     .text = "From the server, or from the files named, in their order."},
+    {.name = "skip",
+     .arguments = "POSITION",
+     .min_arguments = 1,
+     .max_arguments = 1,
+     .options = skip_options,
+     .run = command_skip,
+     .summary = "Pass over one transaction that cannot be applied.",
+     .text = "POSITION is the transaction's GTID, or FILE:POSITION where it ends, as the error "
+             "named it. It is passed over when the stream comes to it, and this is recorded at "
+             "the destination. Its changes are lost there."},
+    {.name = "check",
+     .arguments = "",
+     .options = none,
+     .run = command_check,
+     .summary = "Find everything that would stop it, beforehand.",
+     .text = "Looks at both servers, their settings, privileges and tables, and changes nothing. "
+             "Exit 0: nothing, or warnings only. Exit 1: something would stop it."},
+    {.name = "status",
+     .arguments = "",
+     .options = status_options,
+     .run = command_status,
+     .summary = "Positions, lag, rates, counts, conflicts.",
+     .text = "Asks the running process, or reads the checkpoint at the destination when there is "
+             "none; the state is then `stopped`."},
+    {.name = "quarantine",
+     .arguments = "list | show ID | retry ID|all | drop ID",
+     .min_arguments = 1,
+     .max_arguments = 2,
+     .options = quarantine_options,
+     .run = command_quarantine,
+     .summary = "Changes that were set aside.",
+     .text =
+         "With on_conflict: quarantine, a change that does not fit and all that depends on it "
+         "wait here. `list` shows them, `show` one with its rows, `retry` applies one and those "
+         "that wait behind it (exit 3 if they still do not fit), `drop` forgets them: the "
+         "destination's rows are then yours to put right."},
+    {.name = "dump",
+     .arguments = "",
+     .options = dump_options,
+     .run = command_dump,
+     .summary = "Messages of the stream, or of a binlog file, as JSON lines.",
+     .text = "One object per message on stdout. Bytes are a string where they are valid UTF-8 and "
+             "the column holds text, else {\"base64\": …}."},
+    {.name = "entities",
+     .arguments = "[NAME]",
+     .max_arguments = 1,
+     .options = entities_options,
+     .run = command_entities,
+     .summary = "The entity catalogue.",
+     .text = "Which entities there are, in order of dependency, and with NAME its tables and "
+             "references."},
+    {.name = "config",
+     .arguments = "",
+     .options = config_options,
+     .run = command_config,
+     .summary = "The effective configuration.",
+     .text = "As YAML, defaults included, passwords hidden."},
+    {.name = "help",
+     .arguments = "[COMMAND]",
+     .max_arguments = 1,
+     .options = help_options,
+     .run = command_help,
+     .summary = "Help about a command.",
+     .text = "The same as datasync COMMAND --help."},
+    {.name = NULL},
+};

@@ -1,0 +1,39 @@
+/* Writing JSON into a buffer: always valid UTF-8, one line.
+ *
+ * Keys are NULL inside arrays. A failure (memory) sticks in `failed`, to be checked once at the
+ * end.
+ */
+#ifndef CLI_JSON_H
+#define CLI_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/buf.h"
+
+struct json {
+    struct buf *out;
+    int failed;        /* 0 or DS_ENOMEM */
+    unsigned depth;    /* open objects and arrays, at most 32 */
+    uint32_t is_array; /* bit per depth */
+    uint32_t has_any;  /* bit per depth: a comma is due */
+};
+
+void json_object(struct json *j, const char *key);
+void json_array(struct json *j, const char *key);
+void json_end(struct json *j); /* of the innermost object or array */
+void json_text(struct json *j, const char *key, const char *value); /* NULL value: null */
+/* Bytes that are no UTF-8 become U+FFFD. */
+void json_text_len(struct json *j, const char *key, const void *value, size_t len);
+void json_uint(struct json *j, const char *key, uint64_t value);
+void json_int(struct json *j, const char *key, int64_t value);
+void json_double(struct json *j, const char *key, double value); /* shortest text that reads back */
+void json_bool(struct json *j, const char *key, bool value);
+void json_null(struct json *j, const char *key);
+/* {"base64": "…"} */
+void json_base64(struct json *j, const char *key, const void *value, size_t len);
+/* Length of the valid UTF-8 character at p, 0 when there is none. */
+size_t utf8_character(const uint8_t *p, size_t len);
+bool utf8_valid(const void *p, size_t len);
+
+#endif

@@ -1,0 +1,140 @@
+#include "agent/cli/logging.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/cli/json.h"
+#include "schema/log.h"
+
+static struct {
+    bool json, terminal;
+    char progress[400];    /* shown below the log, "" none */
+    pthread_mutex_t mutex; /* protects `progress` and the order of what is written */
+} screen = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
+
+/* Does a "key=" begin at p? */
+static bool field_begins(const char *p, size_t *key_len)
+{
+    size_t n = 0;
+    while ((p[n] >= 'a' && p[n] <= 'z') || (n && p[n] >= '0' && p[n] <= '9') ||
+           (n && (p[n] == '_' || p[n] == '.')))
+        n++;
+    *key_len = n;
+    return n && p[n] == '=';
+}
+
+/* End of the text at p: the next " key=", or the end. */
+static const char *text_end(const char *p)
+{
+    size_t n;
+    for (const char *space = strchr(p, ' '); space; space = strchr(space + 1, ' '))
+        if (field_begins(space + 1, &n))
+            return space;
+    return p + strlen(p);
+}
+
+static int format_json(struct buf *out, const char *stamp, int level, const char *line)
+{
+    struct json j = {.out = out};
+    const char *end = line;
+    size_t n;
+    json_object(&j, NULL);
+    json_text(&j, "time", stamp);
+    json_text(&j, "level", level_names[level]);
+    if (!field_begins(line, &n))
+        end = text_end(line);
+    json_text_len(&j, "message", line, (size_t)(end - line));
+    while (*end) {
+        const char *key = *end == ' ' ? end + 1 : end;
+        char name[64];
+        field_begins(key, &n);
+        snprintf(name, sizeof name, "%.*s", (int)(n < 63 ? n : 63), key);
+        end = text_end(key + n + 1);
+        json_text_len(&j, name, key + n + 1, (size_t)(end - key) - n - 1);
+    }
+    json_end(&j);
+    return j.failed;
+}
+
+int logging_format(struct buf *out, bool json, long long now, int level, const char *line)
+{
+    char stamp[40];
+    struct tm tm;
+    time_t seconds = (time_t)(now / 1000000);
+    if (!gmtime_r(&seconds, &tm) || !strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm))
+        snprintf(stamp, sizeof stamp, "?");
+    size_t n = strlen(stamp);
+    snprintf(stamp + n, sizeof stamp - n, ".%03dZ", (int)(now / 1000 % 1000));
+    return json ? format_json(out, stamp, level, line)
+                : buf_printf(out, "%s %-5s %s", stamp, level_names[level], line);
+}
+
+static void write_all(const char *text, size_t len)
+{
+    while (len) {
+        ssize_t n = write(STDERR_FILENO, text, len);
+        if (n <= 0)
+            return; /* nobody to tell */
+        text += n;
+        len -= (size_t)n;
+    }
+}
+
+static void clear_line(struct buf *out)
+{
+    if (screen.terminal && screen.progress[0])
+        (void)buf_puts(out, "\r\033[K");
+}
+
+static void sink(void *arg, enum log_level level, const char *line)
+{
+    (void)arg;
+    BUF_AUTO struct buf out = {0};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    pthread_mutex_lock(&screen.mutex);
+    clear_line(&out);
+    if (logging_format(&out, screen.json, now.tv_sec * 1000000LL + now.tv_nsec / 1000, (int)level,
+                       line) == 0 &&
+        buf_puts(&out, "\n") == 0 && buf_puts(&out, screen.progress) == 0)
+        write_all((const char *)out.data, out.len);
+    pthread_mutex_unlock(&screen.mutex);
+}
+
+void logging_start(const char *format, unsigned verbosity)
+{
+    screen.json = strcmp(format, "json") == 0;
+    screen.terminal = !screen.json && isatty(STDERR_FILENO);
+    log_set_sink(sink, NULL,
+                 verbosity == 0   ? LOG_LEVEL_INFO
+                 : verbosity == 1 ? LOG_LEVEL_DEBUG
+                                  : LOG_LEVEL_TRACE);
+}
+
+bool logging_terminal(void)
+{
+    return screen.terminal;
+}
+
+void logging_progress(const char *line)
+{
+    if (!screen.terminal)
+        return;
+    BUF_AUTO struct buf out = {0};
+    struct winsize size = {0};
+    size_t width = sizeof screen.progress - 1;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && size.ws_col - 1U < width)
+        width = size.ws_col - 1U;
+    pthread_mutex_lock(&screen.mutex);
+    clear_line(&out);
+    snprintf(screen.progress, width + 1, "%s", line);
+    if (buf_puts(&out, screen.progress) == 0)
+        write_all((const char *)out.data, out.len);
+    pthread_mutex_unlock(&screen.mutex);
+}

@@ -1,0 +1,32 @@
+/* Progress of long work on stderr: a bar on a terminal, elsewhere a log line every few seconds.
+ * Main thread.
+ */
+#ifndef CLI_PROGRESS_H
+#define CLI_PROGRESS_H
+
+#include <stdint.h>
+
+#include "agent/cli/status.h"
+
+struct progress {
+    uint64_t started_ms; /* of the program */
+    uint64_t said_ms;    /* last log line */
+    uint64_t sample_ms;  /* beginning of the window that rates are measured over */
+    uint64_t sample_rows;
+    double rate; /* rows a second, smoothed; 0 unknown */
+    enum stream_state state;
+    uint64_t first_rows, first_transactions; /* when the program started */
+    bool first_known;
+};
+
+/* Times are of the loop, in milliseconds. */
+void progress_start(struct progress *p, uint64_t now_ms);
+void progress_show(struct progress *p, const struct stream_status *s, uint64_t now_ms);
+void progress_summary(struct progress *p, const struct stream_status *s, uint64_t now_ms,
+                      bool dry_run);
+/* "[=====>    ] 50 %" */
+void progress_bar(char *out, unsigned width, uint64_t done, uint64_t total);
+/* "3 s", "5 min", "2 h 10 min" */
+void progress_duration(char *out, size_t size, uint64_t seconds);
+
+#endif

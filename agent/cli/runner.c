@@ -1,0 +1,392 @@
+#include "agent/cli/runner.h"
+
+#include <errno.h>
+#include <mysql.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "agent/cli/lock.h"
+#include "agent/cli/logging.h"
+#include "agent/cli/progress.h"
+#include "agent/cli/socket.h"
+#include "agent/cli/status.h"
+#include "schema/log.h"
+
+enum { SIGNALS = 3 };
+
+/* One half. `rc` and `err` are written by its thread before it sends `ended`. */
+struct half {
+    bool started, done;
+    uv_thread_t thread;
+    int rc;
+    struct ds_error err;
+};
+
+struct runner {
+    struct invocation *in;
+    const struct runner_options *o;
+    struct spool *spool;
+    struct agent *agent;
+    struct applier *applier;
+    struct half agent_half, applier_half;
+    _Atomic bool agent_ended, applier_ended; /* by the threads, for the main one */
+    uv_loop_t loop;
+    uv_async_t ended;
+    uv_timer_t timer;
+    uv_signal_t signals[SIGNALS];
+    struct status_server *server;
+    struct progress progress;
+    bool stopping;       /* by a signal */
+    int rc;              /* the first failure */
+    struct ds_error err; /* its reason */
+};
+
+static uint64_t now_seconds(void)
+{
+    return (uint64_t)time(NULL);
+}
+
+/* --- threads -------------------------------------------------------------- */
+
+static void agent_thread(void *arg)
+{
+    struct runner *r = arg;
+    r->agent_half.rc = agent_run(r->agent, &r->agent_half.err);
+    mysql_thread_end();
+    r->agent_ended = true;
+    uv_async_send(&r->ended);
+}
+
+static void applier_thread(void *arg)
+{
+    struct runner *r = arg;
+    r->applier_half.rc = applier_run(r->applier, &r->applier_half.err);
+    mysql_thread_end();
+    r->applier_ended = true;
+    uv_async_send(&r->ended);
+}
+
+static void stop_all(struct runner *r)
+{
+    if (r->agent)
+        agent_stop(r->agent);
+    if (r->applier)
+        applier_stop(r->applier);
+}
+
+/* Join a half that has ended. True if it has failed. */
+static bool join(struct runner *r, struct half *h)
+{
+    uv_thread_join(&h->thread);
+    h->done = true;
+    if (h->rc == 0 || h->rc == DS_ESTOPPED)
+        return false;
+    if (!r->rc) {
+        r->rc = h->rc;
+        r->err = h->err;
+        if (!r->err.code)
+            error_set(&r->err, h->rc, "failed without a reason (%s)", error_name(h->rc));
+    }
+    return true;
+}
+
+/* The agent has come to its end: the applier ends where it has read to. */
+static void finish_applier(struct runner *r)
+{
+    struct agent_status st;
+    agent_status_get(r->agent, &st);
+    const struct position *p = position_empty(&st.read) ? &st.stop : &st.read;
+    if (r->applier && !r->applier_half.done) {
+        if (applier_stop_after(r->applier, p)) {
+            r->rc = error_set(&r->err, DS_ENOMEM, "out of memory");
+            applier_stop(r->applier);
+        }
+    }
+    agent_status_free(&st);
+}
+
+static bool finished(const struct half *h)
+{
+    return !h->started || h->done;
+}
+
+static void half_ended(uv_async_t *async)
+{
+    struct runner *r = async->data;
+    if (r->agent_ended && !r->agent_half.done) {
+        bool failed = join(r, &r->agent_half);
+        if (failed || r->agent_half.rc == DS_ESTOPPED)
+            stop_all(r);
+        else
+            finish_applier(r);
+    }
+    if (r->applier_ended && !r->applier_half.done) {
+        join(r, &r->applier_half);
+        stop_all(r);
+    }
+    if (finished(&r->agent_half) && finished(&r->applier_half))
+        uv_stop(&r->loop);
+}
+
+/* --- main thread's loop --------------------------------------------------- */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct runner *r = handle->data;
+    if (r->stopping) {
+        logging_progress("");
+        log_warn("second signal: ended at once signal=%d", number);
+        _exit(EXIT_DONE); /* as after a crash: the next start goes on at the checkpoint */
+    }
+    r->stopping = true;
+    log_info("stopping signal=%d", number);
+    stop_all(r);
+}
+
+static int make_status(struct runner *r, struct stream_status *out)
+{
+    struct agent_status agent = {0};
+    struct applier_status applier = {0};
+    if (r->agent)
+        agent_status_get(r->agent, &agent);
+    if (r->applier)
+        applier_status_get(r->applier, &applier);
+    int rc = stream_status_make(out, &r->in->config, r->agent ? &agent : NULL,
+                                r->applier ? &applier : NULL, now_seconds());
+    if (r->agent)
+        agent_status_free(&agent);
+    if (r->applier)
+        applier_status_free(&applier);
+    return rc;
+}
+
+static int answer_status(void *arg, struct buf *out)
+{
+    struct stream_status s;
+    int rc = make_status(arg, &s);
+    if (rc)
+        return rc;
+    rc = stream_status_json(&s, out);
+    stream_status_free(&s);
+    return rc;
+}
+
+static void tick(uv_timer_t *timer)
+{
+    struct runner *r = timer->data;
+    struct stream_status s;
+    if (make_status(r, &s))
+        return;
+    progress_show(&r->progress, &s, uv_now(&r->loop));
+    stream_status_free(&s);
+}
+
+static const char *socket_suffix(const struct runner_options *o)
+{
+    return o->agent && o->applier ? ".sock" : o->agent ? ".agent.sock" : ".apply.sock";
+}
+
+static int loop_open(struct runner *r, struct ds_error *err)
+{
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    int rc = uv_loop_init(&r->loop);
+    if (rc)
+        return error_set(err, DS_ENOMEM, "cannot create the event loop: %s", uv_strerror(rc));
+    rc = uv_async_init(&r->loop, &r->ended, half_ended);
+    r->ended.data = r;
+    if (rc == 0)
+        rc = uv_timer_init(&r->loop, &r->timer);
+    r->timer.data = r;
+    for (int i = 0; i < SIGNALS && rc == 0; i++) {
+        rc = uv_signal_init(&r->loop, &r->signals[i]);
+        r->signals[i].data = r;
+        if (rc == 0)
+            rc = uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+    }
+    if (rc == 0)
+        rc = uv_timer_start(&r->timer, tick, 1000, 1000);
+    if (rc)
+        return error_set(err, DS_EIO, "cannot prepare the event loop: %s", uv_strerror(rc));
+    return status_server_start(&r->server, &r->loop, &r->in->config, socket_suffix(r->o),
+                               answer_status, r, err);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void loop_close(struct runner *r)
+{
+    status_server_stop(r->server);
+    uv_walk(&r->loop, close_handle, NULL);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&r->loop);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+static int spool_prepare(struct runner *r, struct ds_error *err)
+{
+    const struct config *c = &r->in->config;
+    BUF_AUTO struct buf path = {0};
+    int rc = state_path(c, ".spool", &path, err);
+    if (rc)
+        return rc;
+    struct spool_options options = {
+        .path = buf_cstr(&path), .max_size = c->spool_max_size, .durable = c->spool_durable};
+    return spool_open(&r->spool, &options, err);
+}
+
+static int halves_create(struct runner *r, struct ds_error *err)
+{
+    const struct runner_options *o = r->o;
+    struct agent_options agent = {
+        .config = &r->in->config,
+        .catalogue = r->in->catalogue,
+        .spool = r->spool,
+        .stop_at = o->stop_at,
+        .retry_forever = o->retry_forever,
+        .snapshot_allowed = !o->range,
+        .files = o->files,
+        .file_count = o->file_count,
+        .range = o->range,
+        .from = o->from,
+        .from_time = o->from_time,
+    };
+    struct applier_options applier = {
+        .config = &r->in->config,
+        .spool = r->spool,
+        .retry_forever = o->retry_forever,
+        .dry_run = o->dry_run,
+        .limit_rows = o->limit_rows,
+        .no_lock = o->no_lock,
+        .resnapshot = o->resnapshot,
+    };
+    int rc = o->agent ? agent_new(&r->agent, &agent, err) : 0;
+    if (rc == 0 && o->applier)
+        rc = applier_new(&r->applier, &applier, err);
+    return rc;
+}
+
+static int thread_start(struct half *h, uv_thread_cb body, struct runner *r, struct ds_error *err)
+{
+    int rc = uv_thread_create(&h->thread, body, r);
+    if (rc)
+        return error_set(err, DS_EIO, "cannot start a thread: %s", uv_strerror(rc));
+    h->started = true;
+    return 0;
+}
+
+static void run_loop(struct runner *r)
+{
+    int rc = 0;
+    if (r->applier)
+        rc = thread_start(&r->applier_half, applier_thread, r, &r->err);
+    if (rc == 0 && r->agent)
+        rc = thread_start(&r->agent_half, agent_thread, r, &r->err);
+    if (rc) {
+        r->rc = rc;
+        stop_all(r);
+    }
+    if (r->applier_half.started || r->agent_half.started)
+        uv_run(&r->loop, UV_RUN_DEFAULT);
+    logging_progress("");
+}
+
+static int finish(struct runner *r)
+{
+    struct stream_status s;
+    if (r->rc) {
+        int code = cli_fail(&r->err);
+        return code == EXIT_DONE ? EXIT_FAILED : code;
+    }
+    if (make_status(r, &s))
+        return EXIT_FAILED;
+    progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
+    int code = r->o->ends_by_itself && !r->stopping && s.quarantined ? EXIT_INCOMPLETE : EXIT_DONE;
+    stream_status_free(&s);
+    return code;
+}
+
+static int run_locked(struct runner *r)
+{
+    struct ds_error err = {0};
+    int rc = spool_prepare(r, &err);
+    rc = rc ? rc : halves_create(r, &err);
+    if (rc)
+        return cli_fail(&err);
+    rc = loop_open(r, &err);
+    if (rc == 0) {
+        progress_start(&r->progress, uv_now(&r->loop));
+        run_loop(r);
+    }
+    int code = rc ? cli_fail(&err) : finish(r);
+    loop_close(r);
+    return code;
+}
+
+int runner_run(struct invocation *in, const struct runner_options *o)
+{
+    struct runner r = {.in = in, .o = o};
+    struct stream_lock lock = STREAM_LOCK_NONE;
+    struct ds_error err = {0};
+    int rc = state_dir_create(&in->config, &err);
+    if (rc == 0 && !o->no_lock)
+        rc = stream_lock_take(&lock, &in->config, o->agent, o->applier, o->command, &err);
+    int code = rc ? cli_fail(&err) : run_locked(&r);
+    if (r.agent)
+        agent_free(r.agent);
+    if (r.applier)
+        applier_free(r.applier);
+    if (r.spool)
+        spool_close(r.spool);
+    stream_lock_release(&lock);
+    return code;
+}
+
+/* --- where ---------------------------------------------------------------- */
+
+/* "2026-05-31", "2026-05-31 22:00[:00]", with T for the blank, and Z for UTC. */
+static bool parse_time(const char *text, uint64_t *out)
+{
+    static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
+                                        "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm tm = {.tm_isdst = -1};
+        const char *end = strptime(text, forms[i], &tm);
+        bool utc = end && strcmp(end, "Z") == 0;
+        if (!end || (*end && !utc))
+            continue;
+        time_t t = utc ? timegm(&tm) : mktime(&tm);
+        *out = (uint64_t)t;
+        return t > 0;
+    }
+    return false;
+}
+
+int runner_parse_where(const char *option, const char *text, struct agent_stop_at *out,
+                       struct ds_error *err)
+{
+    memset(out, 0, sizeof *out);
+    if (parse_time(text, &out->time)) {
+        out->kind = STOP_AT_TIME;
+        return 0;
+    }
+    out->kind = STOP_AT_POSITION;
+    if (*text && gtid_set_parse(&out->position.gtid, text, NULL) == 0)
+        return 0;
+    memset(&out->position, 0, sizeof out->position);
+    if (*text && file_position_parse(&out->position.file, text, NULL) == 0)
+        return 0;
+    return error_set(err, DS_EUSAGE,
+                     "--%s: '%.200s' is neither a GTID (set), nor FILE:POSITION, nor a time "
+                     "(YYYY-MM-DD HH:MM:SS, with Z for UTC)",
+                     option, text);
+}

@@ -1,0 +1,36 @@
+/* Agent and applier as threads, and the main thread that looks after them.
+ *
+ * The main thread runs a libuv loop: SIGTERM, SIGINT and SIGHUP stop in order (a second one ends
+ * the process at once), a timer each second shows progress, a socket answers `status`. When one
+ * half ends, the other one is told: after the agent's end the applier applies what is left.
+ */
+#ifndef CLI_RUNNER_H
+#define CLI_RUNNER_H
+
+#include "agent/agent.h"
+#include "agent/cli/cli.h"
+#include "applier/applier.h"
+
+struct runner_options {
+    const char *command; /* for the lock */
+    bool agent, applier;
+    bool retry_forever;
+    bool no_lock, resnapshot, dry_run;
+    bool ends_by_itself; /* exit 3 when changes wait in quarantine */
+    uint64_t limit_rows;
+    struct agent_stop_at stop_at;
+    const char *const *files;
+    size_t file_count;
+    bool range;
+    struct position from;
+    uint64_t from_time;
+};
+
+/* Configuration must be loaded (cli_open). Gives the exit code; has logged the error. */
+int runner_run(struct invocation *in, const struct runner_options *o);
+
+/* --stop-at, --from, --to: a time, a GTID set or FILE:POSITION. Free the position. */
+int runner_parse_where(const char *option, const char *text, struct agent_stop_at *out,
+                       struct ds_error *err);
+
+#endif

@@ -1,0 +1,22 @@
+/* datasync skip: pass over one transaction, for the record. */
+#include <stdio.h>
+
+#include "agent/cli/cli.h"
+#include "applier/quarantine.h"
+#include "schema/log.h"
+
+int command_skip(struct invocation *in)
+{
+    struct ds_error err = {0};
+    char question[400];
+    const char *position = in->arguments[0];
+    int rc = cli_open(in, &err);
+    snprintf(question, sizeof question,
+             "Pass over transaction %.200s? Its changes are lost at the destination.", position);
+    rc = rc ? rc : cli_confirm(in, question, &err);
+    rc = rc ? rc : skip_add(&in->config, position, &err);
+    if (rc)
+        return cli_fail(&err);
+    log_info("will be passed over when the stream comes to it position=%s", position);
+    return EXIT_DONE;
+}
