@@ -314,9 +314,10 @@ static int drop_results(MYSQL *db)
             mysql_free_result(result); /* reads what is left */
         else if (mysql_field_count(db))
             return -1;
-        int next = mysql_next_result(db);
-        if (next)
-            return next < 0 ? 0 : -1;
+        if (!mysql_more_results(db)) /* asking for the next one would forget the affected rows */
+            return 0;
+        if (mysql_next_result(db) > 0)
+            return -1;
     }
 }
 
