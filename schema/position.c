@@ -26,7 +26,7 @@ int file_position_parse(struct file_position *fp, const char *text, struct ds_er
             __builtin_add_overflow(pos, (uint64_t)(*p - '0'), &pos))
             return bad_file_position(err, text);
     for (const char *p = text; p < colon; p++)
-        if ((unsigned char)*p <= ' ')
+        if ((unsigned char)*p < ' ' || (*p == ' ' && p == text))
             return bad_file_position(err, text);
     memcpy(fp->file, text, (size_t)(colon - text));
     fp->pos = pos;

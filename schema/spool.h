@@ -14,7 +14,11 @@
  *
  * Bounded: stored bytes stay under max_size; spool_flush waits (backpressure) until the
  * consumer has trimmed enough. MDB_MAP_FULL and ENOSPC are backpressure, too. Dead readers are
- * cleared at open, each second while waiting. Local file systems only.
+ * cleared at open, each second while waiting. Local file systems only. A single message may be
+ * longer than the store: it waits until the store is half empty and then goes beyond max_size.
+ *
+ * Chunk numbers only grow, also over resets. What was not flushed when the spool is closed is
+ * dropped.
  */
 #ifndef SCHEMA_SPOOL_H
 #define SCHEMA_SPOOL_H
@@ -32,8 +36,10 @@ struct spool_options {
     const char *path;  /* folder; created with mode 0700 */
     uint64_t max_size; /* bytes of messages */
     bool durable;      /* sync each commit */
-    bool read_only;    /* observers: no lock taken, no recovery */
+    bool read_only;    /* observers: no lock taken, no recovery; max_size is not used */
 };
+/* DS_EAGAIN: read_only, and there is no spool (or it is from before the last boot). DS_EUSAGE: not
+ * a local file system. DS_EFORMAT: of another version. DS_EIO. */
 int spool_open(struct spool **out, const struct spool_options *options, struct ds_error *err);
 void spool_close(struct spool *s);
 
@@ -42,11 +48,12 @@ struct spool_state {
     bool applier_known;           /* the applier has posted its checkpoint in this store */
     bool applied_none;            /* … and there is none: a snapshot (or `start`) is wanted */
     struct position applied;      /* its checkpoint */
-    bool tail_known;              /* the store has a base and a tail */
-    struct position base;         /* the first message follows this position */
+    bool tail_known;              /* every message after base, up to tail, is here or was applied */
+    struct position base;         /* moves with spool_trim; empty after a reset without one */
     struct position tail;         /* end of the last whole transaction */
     uint64_t first_seq, next_seq; /* chunk numbers; first == next: empty */
     uint64_t bytes;               /* stored */
+    bool writer_waits;            /* for room: nothing more comes until something is trimmed */
     uint64_t generation;          /* changes when the writer resets the store */
     uint64_t request;             /* number of the newest request of the applier, 0 none */
     uint64_t request_done;        /* newest request that the agent has finished */
@@ -68,6 +75,9 @@ int spool_writer_reset(struct spool *s, const struct position *base, const char 
 int spool_put(struct spool *s, const void *message, size_t len, struct ds_error *err);
 /* All messages so far end a whole transaction at `p`. Does not commit. */
 int spool_mark(struct spool *s, const struct position *p, struct ds_error *err);
+/* The same from text, for each of many transactions: a GTID set as gtid_set_print gives it, a file
+ * name and offset; either may be empty. Copied. */
+int spool_mark_raw(struct spool *s, struct slice gtid_set, struct slice file, uint64_t pos);
 /* Commit what is buffered, wake the consumer. Call when there is nothing more to read. */
 int spool_flush(struct spool *s, struct ds_error *err);
 void spool_on_wait(struct spool *s, int (*waiting)(void *arg), void *arg);
@@ -81,12 +91,17 @@ int spool_consumer_open(struct spool *s, const struct position *applied, struct 
  * *at_end: nothing more was stored when it was read. DS_EAGAIN: nothing there. A generation change
  * is reported once as DS_EPOSITION; reading then goes on at the new first chunk. */
 int spool_read(struct spool *s, struct buf *out, uint64_t *seq, bool *at_end, struct ds_error *err);
-/* Wait until there is more to read, at most timeout_ms; returns at once when something is there.
- * Woken by the writer of the same process at once, of another process within 5 ms. */
+/* Wait until there is more to read, at most timeout_ms (-1: no limit); returns at once when
+ * something is there. 0, or DS_EAGAIN after the time or spool_wake. Woken by the writer of the same
+ * process at once, of another process within 5 ms. */
 int spool_wait(struct spool *s, int timeout_ms);
-/* Go back to the first stored chunk (after a rollback that must be read again). */
+/* Go back to the first stored chunk (after a rollback that must be read again). If chunks were
+ * trimmed that are not applied, "refetch" is requested, and nothing is read until the agent has
+ * reset the store (the same at spool_consumer_open). */
 int spool_rewind(struct spool *s, struct ds_error *err);
-/* All chunks up to and with seq are applied; `applied` is the new checkpoint. */
+/* All chunks up to and with seq are applied; `applied` is the new checkpoint. NULL, or the
+ * same checkpoint as before: they are in a destination transaction that is still open (one that
+ * does not fit the spool), or of a snapshot that has not ended. */
 int spool_trim(struct spool *s, uint64_t seq, const struct position *applied, struct ds_error *err);
 /* Ask the agent for something: text is "refetch" (start again from the applied position) or "stale
  * TABLE[,TABLE]". */
@@ -95,12 +110,14 @@ int spool_request(struct spool *s, const char *text, struct ds_error *err);
 void spool_wake(struct spool *s);
 
 /* --- agent's side of requests ------------------------------------------ */
-/* The newest unfinished request, "" when none. */
+/* The oldest unfinished request, "" and 0 when none: requests are served in order. Cheap when
+ * nothing has changed. */
 int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struct ds_error *err);
 int spool_request_finish(struct spool *s, uint64_t number, struct ds_error *err);
 
 /* --- observers --------------------------------------------------------- */
-/* Read chunk `*seq` or the first one after it; sets *seq to what was read. DS_EAGAIN at the end. */
+/* Read chunk `*seq` or the first one after it; sets *seq to what was read (the last one of a long
+ * message). DS_EAGAIN at the end. Any thread. */
 int spool_peek(struct spool *s, uint64_t *seq, struct buf *out, struct ds_error *err);
 
 #endif

@@ -358,7 +358,7 @@ static void file_positions(void **state)
     }
     static const char *const bad[] = {
         "",       "bin.000001",     ":4",           "bin.000001:", "bin.000001:4x",
-        "bin:-4", "bin.000001: 4 ", "b in.0001:44", "b\n:4",       "bin:18446744073709551616"};
+        "bin:-4", "bin.000001: 4 ", " bin.0001:44", "b\n:4",       "bin:18446744073709551616"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct file_position fp;
         struct ds_error err = {0};
@@ -412,7 +412,7 @@ static void positions_are_printed_and_read(void **state)
     (void)state;
     static const char *const texts[] = {"none", "gtid=0-1-5,7-1-2",
                                         "gtid=" A ":1-5:7:t:1 file=bin.000002:1234",
-                                        "file=bin.000001:4"};
+                                        "file=bin.000001:4", "gtid=0-1-5 file=my bin.000001:4"};
     struct ds_error err;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct position p, copy;
@@ -430,8 +430,7 @@ static void positions_are_printed_and_read(void **state)
     }
     assert_true(position_empty(NULL));
     struct position p;
-    static const char *const bad[] = {"gtid=x",           "file=x", "file=my bin.000001:4",
-                                      "gtid=0-1-5 file=", "later",  "0-1-5 x"};
+    static const char *const bad[] = {"gtid=x", "file=x", "gtid=0-1-5 file=", "later", "0-1-5 x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(position_parse(&p, bad[i], &err), DS_EUSAGE);
         assert_int_equal(p.gtid.count, 0);

@@ -1,0 +1,742 @@
+/* The spool, inside one process. */
+#include "tests/unit/spool_helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#define MiB ((uint64_t)1 << 20)
+
+struct fixture {
+    char path[256];
+    struct spool *s;
+};
+
+static struct spool *open_spool(const char *path, uint64_t max_size, bool durable)
+{
+    struct spool *s = NULL;
+    assert_ok(spool_open(&s, &(struct spool_options){path, max_size, durable, false}, err));
+    return s;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    if (!f)
+        return -1;
+    folder_make(f->path, sizeof f->path);
+    f->s = open_spool(f->path, 64 * MiB, false);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    spool_close(f->s);
+    folder_remove(f->path);
+    free(f);
+    return 0;
+}
+
+static void put(struct spool *s, uint64_t number, size_t len, bool last)
+{
+    BUF_AUTO struct buf b = {0};
+    note_fill(&b, number, len, last);
+    assert_ok(spool_put(s, b.data, b.len, err));
+    if (last) {
+        char text[40];
+        assert_int_equal(spool_mark_raw(s, gtid_text(number, text), (struct slice){0}, 0), 0);
+    }
+}
+
+/* Read chunks until message `until`, checking that numbers follow each other from *next. */
+static uint64_t read_until(struct spool *s, uint64_t *next, uint64_t until, bool *at_end)
+{
+    BUF_AUTO struct buf out = {0};
+    uint64_t seq = 0;
+    while (*next <= until) {
+        assert_ok(spool_read(s, &out, &seq, at_end, err));
+        assert_true(out.len > 0);
+        for (const uint8_t *p = out.data, *end = p + out.len; p < end;) {
+            struct note n;
+            assert_true(note_take(&p, end, &n));
+            assert_int_equal(n.number, *next);
+            (*next)++;
+        }
+    }
+    return seq;
+}
+
+static void assert_position(const struct position *p, const char *expected)
+{
+    BUF_AUTO struct buf b = {0};
+    assert_int_equal(position_print(p, &b), 0);
+    assert_string_equal(buf_cstr(&b), expected);
+}
+
+static void assert_state(struct spool *s, const char *base, const char *tail, const char *applied)
+{
+    struct spool_state st;
+    assert_ok(spool_state_get(s, &st, err));
+    assert_int_equal(st.tail_known, tail != NULL);
+    assert_int_equal(st.applier_known, applied != NULL);
+    if (base)
+        assert_position(&st.base, base);
+    if (tail)
+        assert_position(&st.tail, tail);
+    if (applied)
+        assert_position(&st.applied, applied);
+    spool_state_free(&st);
+}
+
+static void messages_arrive_in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct position base = gtid_at(0);
+    uint64_t next = 1, seq;
+    bool at_end;
+    BUF_AUTO struct buf out = {0};
+    assert_int_equal(spool_put(f->s, "x", 1, err), DS_EIO); /* not open for writing */
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EIO);
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    assert_ok(spool_writer_reset(f->s, &base, "1@here:3306", err));
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
+    for (uint64_t n = 1; n <= 20000; n++) {
+        put(f->s, n, 16 + n % 300, n % 3 == 0);
+        assert_true(spool_unflushed(f->s) > 0);
+        if (n % 1000 == 0) {
+            assert_ok(spool_flush(f->s, err));
+            assert_int_equal(spool_unflushed(f->s), 0);
+        }
+    }
+    assert_state(f->s, "gtid=0-1-0", "gtid=0-1-19998", "none");
+    seq = read_until(f->s, &next, 20000, &at_end);
+    assert_true(at_end);
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
+    struct position applied = gtid_at(20000);
+    assert_ok(spool_trim(f->s, seq, &applied, err));
+    struct spool_state st;
+    assert_ok(spool_state_get(f->s, &st, err));
+    assert_int_equal(st.first_seq, st.next_seq);
+    assert_int_equal(st.bytes, 0);
+    assert_string_equal(st.source_id, "1@here:3306");
+    spool_state_free(&st);
+    assert_state(f->s, "gtid=0-1-20000", "gtid=0-1-19998", "gtid=0-1-20000");
+    position_free(&applied);
+    position_free(&base);
+}
+
+static void a_flush_without_news_does_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct spool_state a, b;
+    assert_ok(spool_writer_open(f->s, err));
+    put(f->s, 1, 100, true);
+    assert_ok(spool_flush(f->s, err));
+    assert_ok(spool_state_get(f->s, &a, err));
+    for (int i = 0; i < 10; i++)
+        assert_ok(spool_flush(f->s, err));
+    assert_ok(spool_state_get(f->s, &b, err));
+    assert_int_equal(a.next_seq, b.next_seq);
+    spool_state_free(&a);
+    spool_state_free(&b);
+    char text[40];
+    assert_int_equal(spool_mark_raw(f->s, gtid_text(7, text),
+                                    (struct slice){(const uint8_t *)"bin.000001", 10}, 1234),
+                     0);
+    assert_ok(spool_flush(f->s, err)); /* a position alone is news */
+    assert_state(f->s, NULL, "gtid=0-1-7 file=bin.000001:1234", NULL);
+    struct position p = at("file=bin.000002:4");
+    assert_ok(spool_mark(f->s, &p, err));
+    assert_ok(spool_flush(f->s, err));
+    assert_state(f->s, NULL, "file=bin.000002:4", NULL);
+    position_free(&p);
+}
+
+static void long_messages_are_put_together(void **state)
+{
+    struct fixture *f = *state;
+    static const size_t sizes[] = {65511, 65512, 65513, 131024, 131025, 300000, 5 * MiB, 20 * MiB};
+    uint64_t next = 1, n = 0;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        put(f->s, ++n, 100, false);
+        put(f->s, ++n, sizes[i], false);
+        put(f->s, ++n, 16, true);
+    }
+    assert_ok(spool_flush(f->s, err));
+    read_until(f->s, &next, n, &at_end);
+    assert_true(at_end);
+
+    BUF_AUTO struct buf out = {0};
+    uint64_t seq = 0, seen = 0;
+    while (spool_peek(f->s, &seq, &out, err) == 0) {
+        const uint8_t *p = out.data, *end = p + out.len;
+        struct note note;
+        while (p < end) {
+            assert_true(note_take(&p, end, &note));
+            assert_int_equal(note.number, ++seen);
+        }
+        seq++;
+    }
+    assert_int_equal(seen, n);
+}
+
+static void a_long_message_is_stored_to_its_end(void **state)
+{
+    struct fixture *f = *state;
+    BUF_AUTO struct buf big = {0}, out = {0};
+    uint64_t seq, next = 1;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    note_fill(&big, 1, 9 * MiB, true);
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
+    assert_int_equal(spool_wait(f->s, 0), DS_EAGAIN);
+    assert_ok(spool_put(f->s, big.data, big.len, err)); /* stored at once, to its end */
+    struct spool_state st;
+    assert_ok(spool_state_get(f->s, &st, err));
+    assert_int_equal(st.bytes, 9 * MiB);
+    assert_false(st.tail_known); /* there was no mark */
+    spool_state_free(&st);
+    assert_int_equal(spool_unflushed(f->s), 0);
+    assert_int_equal(spool_wait(f->s, 0), 0);
+    read_until(f->s, &next, 1, &at_end);
+    assert_true(at_end);
+}
+
+static int give_up(void *arg)
+{
+    return ++*(int *)arg >= 3;
+}
+
+static void a_full_spool_holds_the_writer(void **state)
+{
+    struct fixture *f = *state;
+    spool_close(f->s);
+    f->s = open_spool(f->path, 2 * MiB, false);
+    BUF_AUTO struct buf b = {0};
+    int calls = 0, rc = 0;
+    uint64_t n = 0, next = 1;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    spool_on_wait(f->s, give_up, &calls);
+    while (rc == 0 && n < 10000) {
+        note_fill(&b, ++n, 1000, true);
+        rc = spool_put(f->s, b.data, b.len, err);
+    }
+    assert_int_equal(rc, DS_ESTOPPED);
+    assert_int_equal(calls, 3);
+    struct spool_state st;
+    assert_ok(spool_state_get(f->s, &st, err));
+    assert_true(st.bytes <= 2 * MiB && st.bytes > MiB);
+    assert_true(st.writer_waits);
+    spool_state_free(&st);
+    /* the message that met the wait was not taken: all before it are there after some room */
+    uint64_t seq = read_until(f->s, &next, 1, &at_end);
+    struct position applied = gtid_at(next - 1);
+    assert_ok(spool_trim(f->s, seq, &applied, err));
+    position_free(&applied);
+    while (next < n) {
+        calls = 0;
+        (void)spool_flush(f->s, err);
+        uint64_t before = next;
+        seq = read_until(f->s, &next, next, &at_end);
+        applied = gtid_at(next - 1);
+        assert_ok(spool_trim(f->s, seq, &applied, err));
+        position_free(&applied);
+        assert_true(next > before);
+    }
+    assert_ok(spool_flush(f->s, err));
+    assert_ok(spool_state_get(f->s, &st, err));
+    assert_false(st.writer_waits);
+    spool_state_free(&st);
+}
+
+static void a_message_longer_than_the_spool_passes(void **state)
+{
+    struct fixture *f = *state;
+    spool_close(f->s);
+    f->s = open_spool(f->path, MiB, false);
+    uint64_t next = 1;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    put(f->s, 1, 1000, false);
+    put(f->s, 2, 20 * MiB, true);
+    assert_ok(spool_flush(f->s, err));
+    uint64_t seq = read_until(f->s, &next, 2, &at_end);
+    struct position applied = gtid_at(2);
+    assert_ok(spool_trim(f->s, seq, &applied, err));
+    put(f->s, 3, 3 * MiB, true);
+    assert_ok(spool_flush(f->s, err));
+    read_until(f->s, &next, 3, &at_end);
+    position_free(&applied);
+    assert_int_equal(spool_put(f->s, f, (size_t)MiB + ((size_t)1 << 29) + 1, err), DS_ELIMIT);
+}
+
+static void pages_are_used_again(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t max_size = 4 * MiB;
+    spool_close(f->s);
+    f->s = open_spool(f->path, max_size, false);
+    uint64_t n = 0, next = 1, seq;
+    bool at_end;
+    unsigned seed = 1;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    for (int round = 0; round < 400; round++) {
+        for (uint64_t bytes = 0; bytes < max_size / 8;) {
+            seed = seed * 1103515245u + 12345u;
+            size_t len = 16 + (seed >> 16) % (round % 4 == 0 ? 100000 : 900);
+            put(f->s, ++n, len, true);
+            bytes += len;
+            if (round % 7 == 0)
+                assert_ok(spool_flush(f->s, err)); /* many small chunks */
+        }
+        assert_ok(spool_flush(f->s, err));
+        if (round % 3 == 2) { /* keep some behind */
+            seq = read_until(f->s, &next, n - 50, &at_end);
+            struct position applied = gtid_at(next - 1);
+            assert_ok(spool_trim(f->s, seq, &applied, err));
+            position_free(&applied);
+        }
+    }
+    assert_true(n > 10000);
+    uint64_t size = file_size(f->path, "data.mdb");
+    if (size > 3 * max_size)
+        fail_msg("the file has grown to %" PRIu64 " for max_size %" PRIu64, size, max_size);
+}
+
+static void rewind_and_restart_read_again(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t next = 1, seq;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    for (uint64_t n = 1; n <= 5; n++) {
+        put(f->s, n, 50, true);
+        assert_ok(spool_flush(f->s, err));
+    }
+    seq = read_until(f->s, &next, 2, &at_end);
+    assert_false(at_end);
+    struct position two = gtid_at(2);
+    assert_ok(spool_trim(f->s, seq, &two, err));
+    read_until(f->s, &next, 5, &at_end);
+    assert_ok(spool_rewind(f->s, err));
+    next = 3;
+    read_until(f->s, &next, 5, &at_end);
+
+    spool_close(f->s);
+    f->s = open_spool(f->path, 64 * MiB, false);
+    assert_state(f->s, "gtid=0-1-2", "gtid=0-1-5", "gtid=0-1-2");
+    assert_ok(spool_consumer_open(f->s, &two, err));
+    next = 3;
+    read_until(f->s, &next, 5, &at_end);
+    assert_true(at_end);
+    position_free(&two);
+}
+
+static void an_open_transaction_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    struct spool_state before, after;
+    BUF_AUTO struct buf out = {0};
+    uint64_t next = 1, seq;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    put(f->s, 1, 500, false);
+    put(f->s, 2, 500, true);
+    put(f->s, 3, 500, false); /* in the same chunk as the end of the last one */
+    assert_ok(spool_flush(f->s, err));
+    put(f->s, 4, 200000, false);
+    put(f->s, 5, 500, false);
+    assert_ok(spool_flush(f->s, err));
+    assert_ok(spool_state_get(f->s, &before, err));
+    spool_close(f->s);
+
+    f->s = open_spool(f->path, 64 * MiB, false);
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    read_until(f->s, &next, 5, &at_end); /* not cut yet: there is no writer */
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_state_get(f->s, &after, err));
+    assert_int_equal(after.generation, before.generation + 1);
+    assert_int_equal(after.bytes, 1000);
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
+    next = 1;
+    read_until(f->s, &next, 2, &at_end);
+    assert_int_equal(next, 3);
+    assert_true(at_end);
+    assert_state(f->s, NULL, "gtid=0-1-2", "none");
+    put(f->s, 3, 700, true); /* and on it goes */
+    assert_ok(spool_flush(f->s, err));
+    read_until(f->s, &next, 3, &at_end);
+    spool_state_free(&before);
+    spool_state_free(&after);
+
+    spool_close(f->s); /* nothing to cut: nothing changes */
+    f->s = open_spool(f->path, 64 * MiB, false);
+    assert_ok(spool_state_get(f->s, &before, err));
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_state_get(f->s, &after, err));
+    assert_int_equal(after.generation, before.generation);
+    assert_int_equal(after.next_seq, before.next_seq);
+    spool_state_free(&before);
+    spool_state_free(&after);
+}
+
+static void a_reset_starts_a_generation(void **state)
+{
+    struct fixture *f = *state;
+    BUF_AUTO struct buf out = {0};
+    struct position base = gtid_at(100);
+    uint64_t next = 1, seq;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, &base, err));
+    put(f->s, 1, 100, true);
+    assert_ok(spool_flush(f->s, err));
+    seq = read_until(f->s, &next, 1, &at_end);
+    put(f->s, 2, 100, true); /* buffered: thrown away too */
+    assert_ok(spool_writer_reset(f->s, &base, "other", err));
+    assert_state(f->s, "gtid=0-1-100", "gtid=0-1-100", "gtid=0-1-100");
+    put(f->s, 50, 100, true);
+    assert_ok(spool_flush(f->s, err));
+    /* a trim that comes too late removes nothing of the new generation */
+    assert_ok(spool_trim(f->s, seq, &base, err));
+    assert_int_equal(spool_wait(f->s, 0), 0);
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
+    next = 50;
+    read_until(f->s, &next, 50, &at_end);
+    assert_ok(spool_writer_reset(f->s, NULL, "other", err));
+    assert_state(f->s, "none", NULL, "gtid=0-1-100");
+    position_free(&base);
+}
+
+static void requests_are_served_in_order(void **state)
+{
+    struct fixture *f = *state;
+    BUF_AUTO struct buf text = {0};
+    uint64_t number, first;
+    struct spool_state st;
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_int_equal(number, 0);
+    assert_ok(spool_request(f->s, "stale a,b", err));
+    assert_ok(spool_request(f->s, "refetch", err));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(spool_request_get(f->s, &text, &first, err));
+        assert_string_equal(buf_cstr(&text), "stale a,b");
+    }
+    assert_ok(spool_request_finish(f->s, first, err));
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "refetch");
+    assert_int_equal(number, first + 1);
+    assert_ok(spool_state_get(f->s, &st, err));
+    assert_int_equal(st.request, number);
+    assert_int_equal(st.request_done, first);
+    assert_ok(spool_request_finish(f->s, number, err));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(spool_request_get(f->s, &text, &number, err));
+        assert_int_equal(number, 0);
+        assert_int_equal(text.len, 0);
+    }
+    assert_ok(spool_request(f->s, "stale c", err)); /* after a quiet time */
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "stale c");
+    spool_state_free(&st);
+}
+
+static void chunks_of_an_open_destination_transaction(void **state)
+{
+    struct fixture *f = *state;
+    BUF_AUTO struct buf out = {0}, text = {0};
+    struct position base = gtid_at(0);
+    uint64_t next = 1, seq, number;
+    bool at_end;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_writer_reset(f->s, &base, "s", err));
+    assert_ok(spool_consumer_open(f->s, &base, err));
+    put(f->s, 1, 1000, false);
+    assert_ok(spool_flush(f->s, err));
+    put(f->s, 2, 1000, true);
+    assert_ok(spool_flush(f->s, err));
+    seq = read_until(f->s, &next, 1, &at_end);
+    assert_ok(spool_trim(f->s, seq, NULL, err)); /* handed to the destination, not committed */
+    assert_state(f->s, "gtid=0-1-0", NULL, "gtid=0-1-0"); /* the store has lost its beginning */
+    assert_ok(spool_rewind(f->s, err));
+    assert_ok(spool_rewind(f->s, err)); /* asks only once */
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "refetch");
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
+    assert_int_equal(spool_wait(f->s, 0), DS_EAGAIN);
+    assert_ok(spool_writer_reset(f->s, &base, "s", err));
+    assert_ok(spool_request_finish(f->s, number, err));
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_int_equal(number, 0);
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
+    put(f->s, 1, 1000, false);
+    assert_ok(spool_flush(f->s, err));
+    put(f->s, 2, 1000, true);
+    assert_ok(spool_flush(f->s, err));
+    next = 1;
+    seq = read_until(f->s, &next, 1, &at_end);
+    assert_ok(spool_trim(f->s, seq, &base, err)); /* the same checkpoint: not applied either */
+    assert_state(f->s, "gtid=0-1-0", NULL, "gtid=0-1-0");
+
+    spool_close(f->s); /* killed now: the next one asks */
+    f->s = open_spool(f->path, 64 * MiB, false);
+    assert_ok(spool_consumer_open(f->s, &base, err));
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "refetch");
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_writer_reset(f->s, &base, "s", err));
+    assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
+    put(f->s, 3, 1000, true);
+    assert_ok(spool_flush(f->s, err));
+    next = 3;
+    seq = read_until(f->s, &next, 3, &at_end);
+    struct position three = gtid_at(3);
+    assert_ok(spool_trim(f->s, seq, &three, err));
+    assert_state(f->s, "gtid=0-1-3", "gtid=0-1-3", "gtid=0-1-3");
+    position_free(&base);
+    position_free(&three);
+}
+
+static void one_writer_one_consumer(void **state)
+{
+    struct fixture *f = *state;
+    char file[300];
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_writer_open(f->s, err)); /* its own lock is no obstacle */
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    for (int i = 0; i < 2; i++) {
+        struct stat st;
+        snprintf(file, sizeof file, "%s/%s", f->path, i ? "writer.lock" : "consumer.lock");
+        assert_int_equal(stat(file, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
+    struct stat st;
+    snprintf(file, sizeof file, "%s/deeper/name.spool", f->path);
+    struct spool *other = open_spool(file, MiB, false);
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    spool_close(other);
+    folder_remove(file);
+    snprintf(file, sizeof file, "%s/deeper", f->path);
+    assert_int_equal(rmdir(file), 0);
+    assert_int_equal(spool_open(&other, &(struct spool_options){file, 0, false, false}, err),
+                     DS_EUSAGE);
+}
+
+static void write_file(const char *path, const char *name, const char *text)
+{
+    char file[600];
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void unsynced_stores_of_another_boot_are_thrown_away(void **state)
+{
+    struct fixture *f = *state;
+    struct spool *observer;
+    const struct spool_options look = {f->path, 0, false, true};
+    assert_ok(spool_writer_open(f->s, err));
+    put(f->s, 1, 100, true);
+    assert_ok(spool_flush(f->s, err));
+    spool_close(f->s);
+    write_file(f->path, "boot", "00000000-0000-0000-0000-000000000000\n");
+    write_file(f->path, "data.mdb", "what a crash has left"); /* LMDB must not see this */
+    assert_int_equal(spool_open(&observer, &look, err), DS_EAGAIN);
+    f->s = open_spool(f->path, 64 * MiB, false);
+    assert_state(f->s, NULL, NULL, NULL);
+    assert_ok(spool_writer_open(f->s, err));
+    put(f->s, 1, 100, true);
+    assert_ok(spool_flush(f->s, err));
+    spool_close(f->s);
+
+    f->s = open_spool(f->path, 64 * MiB, true); /* durable from now on: kept */
+    assert_ok(spool_writer_open(f->s, err));
+    put(f->s, 2, 100, true);
+    assert_ok(spool_flush(f->s, err));
+    spool_close(f->s);
+    char text[20] = "";
+    char file[300];
+    snprintf(file, sizeof file, "%s/boot", f->path);
+    FILE *boot = fopen(file, "r");
+    assert_non_null(boot);
+    assert_non_null(fgets(text, sizeof text, boot));
+    assert_int_equal(fclose(boot), 0);
+    assert_string_equal(text, "durable\n");
+    f->s = open_spool(f->path, 64 * MiB, true);
+    assert_state(f->s, NULL, "gtid=0-1-2", NULL);
+}
+
+static void observers_see_and_change_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct spool *none;
+    char nowhere[300];
+    snprintf(nowhere, sizeof nowhere, "%s/none", f->path);
+    assert_int_equal(spool_open(&none, &(struct spool_options){nowhere, 0, false, true}, err),
+                     DS_EAGAIN);
+    assert_null(none);
+    assert_int_equal(access(nowhere, F_OK), -1);
+    assert_ok(spool_writer_open(f->s, err));
+    put(f->s, 1, 100, true);
+    put(f->s, 2, 70000, true);
+    assert_ok(spool_flush(f->s, err));
+    spool_close(f->s);
+    assert_ok(spool_open(&f->s, &(struct spool_options){f->path, 0, false, true}, err));
+    assert_state(f->s, NULL, "gtid=0-1-2", NULL);
+    BUF_AUTO struct buf out = {0};
+    uint64_t seq = 0;
+    assert_ok(spool_peek(f->s, &seq, &out, err));
+    assert_int_equal(out.len, 100);
+    seq++;
+    assert_ok(spool_peek(f->s, &seq, &out, err));
+    assert_int_equal(out.len, 70000);
+    uint64_t end = seq + 1, inside = seq;
+    assert_int_equal(spool_peek(f->s, &end, &out, err), DS_EAGAIN);
+    assert_int_equal(spool_peek(f->s, &inside, &out, err), DS_EAGAIN); /* its second half */
+}
+
+static void damaged_and_foreign_stores_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    spool_close(f->s);
+    f->s = NULL;
+    BUF_AUTO struct buf junk = {0};
+    for (int i = 0; i < 20000; i++)
+        assert_int_equal(buf_puts(&junk, "junk"), 0);
+    write_file(f->path, "data.mdb", buf_cstr(&junk));
+    assert_int_equal(spool_open(&f->s, &(struct spool_options){f->path, MiB, false, false}, err),
+                     DS_EIO);
+    assert_non_null(strstr(err->message, "delete the folder"));
+    struct spool *s;
+    assert_int_equal(spool_open(&s, &(struct spool_options){"/proc/x", MiB, false, false}, err),
+                     DS_EIO);
+}
+
+/* --- two threads -------------------------------------------------------- */
+
+struct consumer_job {
+    struct spool *s;
+    uint64_t until;
+    atomic_int failed;
+    uint64_t seen, waits;
+};
+
+static void *consume(void *arg)
+{
+    struct consumer_job *job = arg;
+    BUF_AUTO struct buf out = {0};
+    struct ds_error why;
+    uint64_t seq = 0, trimmed = 0;
+    bool at_end;
+    while (job->seen < job->until && !job->failed) {
+        int rc = spool_read(job->s, &out, &seq, &at_end, &why);
+        if (rc == DS_EAGAIN) {
+            job->waits++;
+            if (spool_wait(job->s, 20000))
+                job->failed = 1;
+            continue;
+        }
+        if (rc)
+            job->failed = 2;
+        for (const uint8_t *p = out.data, *end = p + out.len; p < end && !job->failed;) {
+            struct note n;
+            if (!note_take(&p, end, &n) || n.number != ++job->seen)
+                job->failed = 3;
+        }
+        if (seq > trimmed + 8 || at_end) {
+            struct position applied = gtid_at(job->seen);
+            if (spool_trim(job->s, seq, &applied, &why))
+                job->failed = 4;
+            position_free(&applied);
+            trimmed = seq;
+        }
+    }
+    return NULL;
+}
+
+static void two_threads_with_a_small_store(void **state)
+{
+    struct fixture *f = *state;
+    spool_close(f->s);
+    f->s = open_spool(f->path, 2 * MiB, false);
+    struct consumer_job job = {.s = f->s, .until = 60000};
+    pthread_t thread;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    assert_int_equal(pthread_create(&thread, NULL, consume, &job), 0);
+    for (uint64_t n = 1; n <= job.until && !job.failed; n++) {
+        put(f->s, n, n % 5000 == 0 ? 3 * MiB : 16 + n % 1500, true);
+        if (n % 777 == 0)
+            assert_ok(spool_flush(f->s, err));
+    }
+    assert_ok(spool_flush(f->s, err));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(job.failed, 0);
+    assert_int_equal(job.seen, job.until);
+}
+
+static void *wake_later(void *arg)
+{
+    nanosleep(&(struct timespec){0, 20 * 1000 * 1000}, NULL);
+    spool_wake(arg);
+    return NULL;
+}
+
+static void a_waiting_consumer_can_be_woken(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, NULL, err));
+    assert_int_equal(pthread_create(&thread, NULL, wake_later, f->s), 0);
+    assert_int_equal(spool_wait(f->s, -1), DS_EAGAIN); /* for ever, but for the wake */
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    spool_wake(f->s); /* before the wait: not lost */
+    assert_int_equal(spool_wait(f->s, -1), DS_EAGAIN);
+    assert_int_equal(spool_wait(f->s, 1), DS_EAGAIN);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(messages_arrive_in_order),
+        TEST(a_flush_without_news_does_nothing),
+        TEST(long_messages_are_put_together),
+        TEST(a_long_message_is_stored_to_its_end),
+        TEST(a_full_spool_holds_the_writer),
+        TEST(a_message_longer_than_the_spool_passes),
+        TEST(pages_are_used_again),
+        TEST(rewind_and_restart_read_again),
+        TEST(an_open_transaction_is_cut_off),
+        TEST(a_reset_starts_a_generation),
+        TEST(requests_are_served_in_order),
+        TEST(chunks_of_an_open_destination_transaction),
+        TEST(one_writer_one_consumer),
+        TEST(unsynced_stores_of_another_boot_are_thrown_away),
+        TEST(observers_see_and_change_nothing),
+        TEST(damaged_and_foreign_stores_are_refused),
+        TEST(two_threads_with_a_small_store),
+        TEST(a_waiting_consumer_can_be_woken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
