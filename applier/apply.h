@@ -24,6 +24,8 @@
 #include "applier/target.h"
 #include "applier/write.h"
 
+enum { DEFINITION_BUCKETS = 512 };
+
 enum barrier { BARRIER_NONE, BARRIER_DDL, BARRIER_XA };
 
 struct message_list { /* raw messages of the open transaction, in the batch's arena */
@@ -81,8 +83,7 @@ struct applier {
     struct arena plan_arena;
     uint32_t batch_done;                /* transactions of the batch that are applied */
     struct source_table *stored_tables; /* definitions that came with stored messages */
-    struct source_table **tables;       /* by message table id */
-    uint32_t table_cap;
+    struct source_table *tables[DEFINITION_BUCKETS]; /* by message table id */
 
     /* gather: the chunk in hand and the open transaction */
     struct buf chunk;

@@ -22,7 +22,10 @@ static int out_of_memory(struct ds_error *err)
 
 struct source_table *source_table_find(const struct applier *a, uint32_t id)
 {
-    return id < a->table_cap ? a->tables[id] : NULL;
+    struct source_table *t = a->tables[id % DEFINITION_BUCKETS];
+    while (t && t->def.id != id)
+        t = t->next;
+    return t;
 }
 
 static void source_table_free(struct source_table *t)
@@ -67,23 +70,10 @@ uint32_t gather_entity(struct applier *a, const char *name)
     return a->entity_count++;
 }
 
-/* Changes of the batch point to the old definition, so it stays until the batch is emptied:
- * definitions of one id are a list, newest first. */
+/* Changes of the batch point to the old definition, so it stays until the batch is emptied: the
+ * newest of an id stands first in its bucket. */
 static int define_table(struct applier *a, const struct msg_table *m, struct ds_error *err)
 {
-    if (m->id >= a->table_cap) {
-        uint32_t cap = a->table_cap ? a->table_cap : 1024;
-        while (cap <= m->id)
-            cap *= 2;
-        if (cap > 1 << 24)
-            return error_set(err, DS_EFORMAT, "table id %u in the stream is out of range", m->id);
-        struct source_table **bigger = realloc(a->tables, cap * sizeof *bigger);
-        if (!bigger)
-            return out_of_memory(err);
-        memset(bigger + a->table_cap, 0, (cap - a->table_cap) * sizeof *bigger);
-        a->tables = bigger;
-        a->table_cap = cap;
-    }
     struct source_table *t = calloc(1, sizeof *t);
     if (!t)
         return out_of_memory(err);
@@ -104,17 +94,23 @@ static int define_table(struct applier *a, const struct msg_table *m, struct ds_
         source_table_free(t);
         return out_of_memory(err);
     }
-    t->next = a->tables[m->id];
-    a->tables[m->id] = t;
+    t->next = a->tables[m->id % DEFINITION_BUCKETS];
+    a->tables[m->id % DEFINITION_BUCKETS] = t;
     return 0;
 }
 
 static void forget_old_definitions(struct applier *a)
 {
-    for (uint32_t i = 0; i < a->table_cap; i++)
-        if (a->tables[i] && a->tables[i]->next) {
-            source_table_free(a->tables[i]->next);
-            a->tables[i]->next = NULL;
+    for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++)
+        for (struct source_table **at = &a->tables[i]; *at;) {
+            struct source_table *t = *at;
+            if (source_table_find(a, t->def.id) == t) {
+                at = &t->next;
+                continue;
+            }
+            *at = t->next;
+            t->next = NULL;
+            source_table_free(t);
         }
 }
 
@@ -556,14 +552,12 @@ int gather_rewind(struct applier *a, struct ds_error *err)
     return rc ? rc : spool_rewind(a->options.spool, err);
 }
 
-/* Stored messages have table ids of their own time: they get a table of definitions of their own.
- */
+/* Stored messages have table ids of their own time: they get definitions of their own. */
 int gather_stored(struct applier *a, struct slice messages, struct ds_error *err)
 {
-    struct source_table **tables = a->tables;
-    uint32_t cap = a->table_cap;
-    a->tables = NULL;
-    a->table_cap = 0;
+    struct source_table *tables[DEFINITION_BUCKETS];
+    memcpy(tables, a->tables, sizeof tables);
+    memset(a->tables, 0, sizeof a->tables);
     const uint8_t *p = messages.p, *end = messages.p + messages.len;
     int rc = 0;
     while (p < end && rc == 0) {
@@ -576,7 +570,7 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
         if (rc == 0 && m.type == MSG_CHANGE)
             rc = source_table_resolve(a, a->batch.changes[a->batch.change_count - 1].table, err);
     }
-    for (uint32_t i = 0; i < a->table_cap; i++) {
+    for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++) {
         struct source_table *last = a->tables[i];
         while (last && last->next)
             last = last->next;
@@ -585,17 +579,14 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
             a->stored_tables = a->tables[i];
         }
     }
-    free(a->tables);
-    a->tables = tables;
-    a->table_cap = cap;
+    memcpy(a->tables, tables, sizeof tables);
     return rc;
 }
 
 void gather_free(struct applier *a)
 {
-    for (uint32_t i = 0; i < a->table_cap; i++)
+    for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++)
         source_table_free(a->tables[i]);
-    free(a->tables);
     source_table_free(a->stored_tables);
     free(a->open_messages.items);
     free(a->savepoints);
