@@ -121,21 +121,58 @@ int json_write_quoted(struct json_writer *w, struct slice text)
     return rc ? rc : json_write_raw(w, "\"", 1);
 }
 
-static int write_double(struct json_writer *w, double v)
+/* The shortest digits that give `v` back, and where the decimal point stands among them. */
+static void shortest_digits(double v, char digits[20], int *count, int *point)
 {
     char text[40];
-    if (!isfinite(v))
-        return DS_EFORMAT;
-    /* 15 digits mostly do; below the normal range fewer are needed than %.15g would print */
-    for (int digits = fabs(v) < 2.3e-308 ? 1 : 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
+    /* 15 digits mostly do; below the normal range fewer may */
+    for (int n = v < 2.3e-308 ? 1 : 15; n <= 17; n++) {
+        snprintf(text, sizeof text, "%.*e", n - 1, v);
         if (strtod(text, NULL) == v)
             break;
     }
-    int rc = write_text(w, text);
-    if (rc == 0 && !strpbrk(text, ".e")) /* or it would come back as an integer */
-        rc = write_text(w, ".0");
-    return rc;
+    char *e = strchr(text, 'e');
+    int n = 0;
+    for (const char *c = text; c < e; c++)
+        if (*c != '.')
+            digits[n++] = *c;
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    *count = n;
+    *point = (int)strtol(e + 1, NULL, 10) + 1;
+}
+
+/* As the server prints: with an exponent where the point is more than 14 zeros away. */
+static int write_double(struct json_writer *w, double v)
+{
+    char digits[20], text[64];
+    int count, point, n = 0;
+    if (!isfinite(v))
+        return DS_EFORMAT;
+    shortest_digits(fabs(v), digits, &count, &point);
+    if (signbit(v))
+        text[n++] = '-';
+    if (point < -14 || (point > 15 && count <= point)) {
+        text[n++] = digits[0];
+        if (count > 1)
+            text[n++] = '.';
+        memcpy(text + n, digits + 1, (size_t)count - 1);
+        n += count - 1;
+        n += snprintf(text + n, sizeof text - (size_t)n, "e%d", point - 1);
+        return json_write_raw(w, text, (size_t)n);
+    }
+    if (point <= 0)
+        text[n++] = '0';
+    for (int i = 0; i < point; i++)
+        text[n++] = i < count ? digits[i] : '0';
+    text[n++] = '.';
+    for (int i = point; i < 0; i++)
+        text[n++] = '0';
+    for (int i = point > 0 ? point : 0; i < count; i++)
+        text[n++] = digits[i];
+    if (point >= count) /* or it would come back as an integer */
+        text[n++] = '0';
+    return json_write_raw(w, text, (size_t)n);
 }
 
 /* Lengths have seven bits a byte, the highest says that more follow. */

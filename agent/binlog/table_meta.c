@@ -50,6 +50,7 @@ static bool is_character(const struct msg_column *col)
     case MYSQL_TYPE_BLOB:
     case COLUMN_TYPE_BLOB_COMPRESSED:
     case COLUMN_TYPE_VARCHAR_COMPRESSED:
+    case COLUMN_TYPE_VECTOR:
         return true;
     default:
         return false;
@@ -82,7 +83,7 @@ static bool read_signedness(struct table_map *map, struct cursor c)
         bit++;
     }
     map->info |= TABLE_SIGNEDNESS;
-    return true;
+    return cursor_left(&c) == (bit + 7) / 8;
 }
 
 /* A default collation, then (index among the columns of this kind, collation) where it differs. */
@@ -121,7 +122,7 @@ static bool read_column_charset(struct table_map *map, struct cursor c,
             return false;
         map->columns[i].collation = (uint16_t)collation;
     }
-    return true;
+    return cursor_left(&c) == 0; /* more: other columns are counted than is known here */
 }
 
 static bool read_names(struct table_map *map, struct cursor c)
@@ -133,7 +134,7 @@ static bool read_names(struct table_map *map, struct cursor c)
             return false;
     }
     map->info |= TABLE_NAMES;
-    return true;
+    return cursor_left(&c) == 0;
 }
 
 static bool read_primary_key(struct table_map *map, struct cursor c, bool with_prefix)
