@@ -510,7 +510,7 @@ int ddl_apply(const struct ddl_context *c, const struct message *m, const char *
 static int close_all(const struct ddl_context *c, const char *how, struct ds_error *err)
 {
     struct arena arena = {0};
-    const char *state, *stream;
+    const char *state = NULL, *stream = NULL;
     int rc = quote_state(c, &arena, &state, &stream, err);
     if (rc == 0)
         rc = close_intents(c->db, state, stream, how, err);

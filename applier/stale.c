@@ -134,7 +134,7 @@ static int destination_started(struct applier *a, uint64_t *at, struct ds_error 
 
 int stale_at_start(struct applier *a, struct ds_error *err)
 {
-    uint64_t started;
+    uint64_t started = 0;
     stale_free(a);
     BUF_AUTO struct buf text = {0};
     if (a->cp.stale && buf_puts(&text, a->cp.stale))

@@ -146,7 +146,7 @@ static int check_format(MYSQL *db, const char *state_database, bool *complete, s
 
 int state_ensure(MYSQL *db, const char *state_database, struct ds_error *err)
 {
-    bool complete;
+    bool complete = false;
     int rc = check_format(db, state_database, &complete, err);
     if (rc || complete)
         return rc;

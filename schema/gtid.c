@@ -422,7 +422,7 @@ int gtid_set_subtract(struct gtid_set *out, const struct gtid_set *a, const stru
 
 static int parse_interval(struct cursor *c, struct gtid_member *m, bool *ok)
 {
-    uint64_t first, last;
+    uint64_t first = 0, last = 0;
     *ok = take_number(c, GNO_MAX, &first) && first > 0;
     last = first;
     skip_space(c);

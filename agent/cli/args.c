@@ -89,11 +89,12 @@ static int take_secret(const struct option *o, char *value, int rc)
 
 static int store_number(struct parser *p, const struct option *o, const char *value, uint64_t *out)
 {
+    const char *text = value ? value : ""; /* never NULL here, which optimising compilers doubt */
     char *end;
     errno = 0;
-    *out = strtoull(value, &end, 10);
-    if (errno || end == value || *end || *value < '0' || *value > '9')
-        return error_set(p->err, DS_EUSAGE, "--%s: '%.100s' is not a whole number", o->name, value);
+    *out = strtoull(text, &end, 10);
+    if (errno || end == text || *end || *text < '0' || *text > '9')
+        return error_set(p->err, DS_EUSAGE, "--%s: '%.100s' is not a whole number", o->name, text);
     return 0;
 }
 
