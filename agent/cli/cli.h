@@ -87,7 +87,7 @@ void args_free(struct invocation *in);
 int help_print(const struct command *c, struct buf *out);
 int help_man(const struct command *c, struct buf *out);
 
-/* main.c */
+/* common.c */
 /* Load configuration and catalogue as the command line says. */
 int cli_open(struct invocation *in, struct ds_error *err);
 /* Log the error and give the exit code for it. */
@@ -95,6 +95,7 @@ int cli_fail(const struct ds_error *err);
 int cli_exit_code(int rc);
 /* Write to stdout; a reader that has gone is no error. Exit code. */
 int cli_output(const struct buf *text);
+int cli_help(const struct command *c, bool man); /* print it; exit code */
 /* Ask on the terminal. DS_EUSAGE when there is none: --yes is to be given. */
 int cli_confirm(const struct invocation *in, const char *question, struct ds_error *err);
 

@@ -28,6 +28,7 @@ const struct option cli_common_options[] = {
     {"log-format", 0, OPTION_TEXT, "text|json", FIELD(log_format),
      .doc = "Form of the log lines on stderr."},
     {"help", 'h', OPTION_FLAG, NULL, FIELD(help), .doc = "Show this help."},
+    {"version", 0, OPTION_FLAG, NULL, FIELD(version), .doc = "Show the version."},
     LAST,
 };
 

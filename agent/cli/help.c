@@ -62,7 +62,7 @@ static int print_program(struct buf *out)
         rc = buf_printf(out, "  %-12s %s\n", c->name, c->summary);
     rc = rc ? rc : buf_puts(out, "\noptions of every command:\n");
     rc = rc ? rc : print_options(out, cli_common_options);
-    rc = rc ? rc : buf_puts(out, "      --version\n          Show the version.\n\nexit codes:\n");
+    rc = rc ? rc : buf_puts(out, "\nexit codes:\n");
     for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes && rc == 0; i++)
         rc = buf_printf(out, "  %s\n", exit_codes[i]);
     return rc ? rc
@@ -153,7 +153,7 @@ static int man_program(struct buf *out)
     }
     rc = rc ? rc : buf_puts(out, ".SH OPTIONS\n");
     rc = rc ? rc : man_options(out, cli_common_options);
-    rc = rc ? rc : buf_puts(out, ".TP\n.B \\-\\-version\nShow the version.\n.SH EXIT STATUS\n");
+    rc = rc ? rc : buf_puts(out, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes && rc == 0; i++) {
         rc = buf_printf(out, ".TP\n.B %c\n", exit_codes[i][0]);
         rc = rc ? rc : troff(out, exit_codes[i] + 3);

@@ -1,105 +1,8 @@
-#include <errno.h>
-#include <locale.h>
 #include <mysql.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "agent/cli/cli.h"
 #include "agent/cli/logging.h"
-#include "schema/log.h"
-
-int cli_exit_code(int rc)
-{
-    switch (rc) {
-    case DS_OK:
-    case DS_ESTOPPED:
-        return EXIT_DONE;
-    case DS_EUSAGE:
-    case DS_EACCESS:
-        return EXIT_USAGE;
-    case DS_EBUSY:
-        return EXIT_LOCKED;
-    case DS_ECONN:
-        return EXIT_UNREACHABLE;
-    default:
-        return EXIT_FAILED;
-    }
-}
-
-int cli_fail(const struct ds_error *err)
-{
-    char line[sizeof(struct ds_error)];
-    log_error("%s", error_format(err, line, sizeof line));
-    return cli_exit_code(err->code);
-}
-
-int cli_output(const struct buf *text)
-{
-    size_t at = 0;
-    while (at < text->len) {
-        ssize_t n = write(STDOUT_FILENO, text->data + at, text->len - at);
-        if (n < 0 && errno == EPIPE)
-            return EXIT_DONE;
-        if (n < 0 && errno != EINTR) {
-            log_error("cannot write to stdout: %s", strerror(errno));
-            return EXIT_FAILED;
-        }
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return EXIT_DONE;
-}
-
-int cli_confirm(const struct invocation *in, const char *question, struct ds_error *err)
-{
-    char answer[16];
-    if (in->yes)
-        return 0;
-    if (!isatty(STDIN_FILENO))
-        return error_set(err, DS_EUSAGE, "%s There is no terminal to ask on: add --yes", question);
-    fprintf(stderr, "%s [y/N] ", question);
-    if (!fgets(answer, sizeof answer, stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
-        return error_set(err, DS_EUSAGE, "nothing was done");
-    return 0;
-}
-
-int cli_open(struct invocation *in, struct ds_error *err)
-{
-    int rc = config_load(&in->config, in->config_path, in->overrides, in->override_count, err);
-    if (rc)
-        return rc;
-    rc = catalogue_load(&in->catalogue, in->config.entities_dir, err);
-    if (rc) {
-        config_free(&in->config);
-        return rc;
-    }
-    in->opened = true;
-    return 0;
-}
-
-static int print_help(const struct command *c, bool man)
-{
-    BUF_AUTO struct buf text = {0};
-    if (man ? help_man(c, &text) : help_print(c, &text))
-        return EXIT_FAILED;
-    return cli_output(&text);
-}
-
-int command_help(struct invocation *in)
-{
-    const struct command *c = NULL;
-    struct ds_error err;
-    if (in->argument_count) {
-        for (c = cli_commands; c->name && strcmp(c->name, in->arguments[0]) != 0;)
-            c++;
-        if (!c->name) {
-            error_set(&err, DS_EUSAGE, "unknown command '%s'; see datasync help", in->arguments[0]);
-            return cli_fail(&err);
-        }
-    }
-    return print_help(c, in->man);
-}
 
 static int dispatch(struct invocation *in)
 {
@@ -108,7 +11,7 @@ static int dispatch(struct invocation *in)
         return buf_puts(&text, "datasync " DATASYNC_VERSION "\n") ? EXIT_FAILED : cli_output(&text);
     }
     if (in->help)
-        return print_help(in->command, false);
+        return cli_help(in->command, false);
     return in->command->run(in);
 }
 

@@ -111,8 +111,11 @@ static int64_t lag(const struct stream_status *s, uint64_t oldest, uint64_t newe
     if (s->caught_up)
         return 0;
     /* Nothing read waits, but the source has more: it is younger than what was read last. */
-    uint64_t since = oldest ? oldest : newest_read ? newest_read : s->applied_time;
-    if (!since || s->state == STREAM_WAITING_SOURCE)
+    uint64_t since = oldest                              ? oldest
+                     : s->state == STREAM_WAITING_SOURCE ? 0
+                     : newest_read                       ? newest_read
+                                                         : s->applied_time;
+    if (!since)
         return -1;
     return now > since ? (int64_t)(now - since) : 0;
 }
