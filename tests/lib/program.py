@@ -99,7 +99,8 @@ class Datasync:
 
     # --- one process that goes on --------------------------------------------------
 
-    def start(self, *arguments, env=None):
+    def start(self, *arguments, env=None, command="run"):
+        """Start `command` and leave it running."""
         if self.running():
             raise ProgramError("already running")
         self.starts += 1
@@ -107,7 +108,7 @@ class Datasync:
             log.write(b"--- start %d\n" % self.starts)
             log.flush()
             self.process = subprocess.Popen(
-                [binary(), "run", "--config", self.config, *arguments],
+                [binary(), command, "--config", self.config, *arguments],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment(env),
                 start_new_session=True)
         self.work.track("program-" + self.name, self.process.pid)

@@ -148,7 +148,7 @@ UPDATE bin SET v = v + 1;
 DELETE FROM bin WHERE n = 'a ';
 UPDATE fixed SET v = v + 1;
 DELETE FROM fixed WHERE n = x'61000000';
-UPDATE fixed SET n = x'00' WHERE v = 3;
+UPDATE fixed SET n = x'7a00' WHERE v = 3;
 """)
 
 law("float-keys", "FLOAT and DOUBLE in a primary key", """

@@ -1,0 +1,266 @@
+"""Laws 9 and 10: tables that cannot roll back with the checkpoint, and XA."""
+
+import time
+
+from base import follow, law, suite
+from lib.lab import Lab
+from lib.suite import Failure, expect, expect_contains, expect_equal
+
+MEMORY = """
+CREATE TABLE m (a INT, b VARCHAR(10)) ENGINE = MEMORY;
+CREATE TABLE mk (id INT PRIMARY KEY, v INT, u INT, UNIQUE KEY (u)) ENGINE = MEMORY;
+CREATE TABLE y (id INT AUTO_INCREMENT PRIMARY KEY, v INT, FULLTEXT KEY (t), t TEXT) ENGINE = MyISAM;
+CREATE TABLE yn (a INT, b VARCHAR(10)) ENGINE = MyISAM;
+CREATE TABLE i (id INT PRIMARY KEY, v INT);
+INSERT INTO m VALUES (1, 'x'), (1, 'x'), (2, NULL);
+INSERT INTO mk VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3);
+INSERT INTO y (v, t) VALUES (1, 'one two'), (2, 'three');
+INSERT INTO yn VALUES (1, 'x'), (1, 'x');
+INSERT INTO i VALUES (1, 1), (2, 2);
+"""
+
+law("memory-and-myisam", "rows of both engines, with and without keys", MEMORY, """
+INSERT INTO m VALUES (1, 'x'), (3, 'y');
+DELETE FROM m WHERE a = 1 LIMIT 2;
+UPDATE m SET b = 'z' WHERE a = 2;
+UPDATE mk SET v = v + 1, u = u + 1 ORDER BY u DESC;
+DELETE FROM mk WHERE id = 1;
+INSERT INTO mk VALUES (1, 9, 9);
+REPLACE INTO mk VALUES (5, 5, 9);
+UPDATE y SET t = 'four five' WHERE id = 1;
+DELETE FROM y WHERE id = 2;
+INSERT INTO y (v, t) VALUES (3, 'six');
+INSERT INTO yn VALUES (1, 'x'), (2, 'q');
+DELETE FROM yn WHERE a = 1 LIMIT 1;
+DELETE FROM m;
+INSERT INTO m VALUES (7, 'seven');
+TRUNCATE TABLE yn;
+INSERT INTO yn VALUES (8, 'eight'), (8, 'eight');
+""")
+
+law("mixed-transactions", "one transaction changes both kinds of table", MEMORY, """
+BEGIN;
+INSERT INTO i VALUES (3, 3);
+INSERT INTO mk VALUES (4, 4, 4);
+UPDATE i SET v = 30 WHERE id = 3;
+INSERT INTO y (v, t) VALUES (9, 'nine');
+COMMIT;
+BEGIN;
+UPDATE y SET v = v + 1;
+DELETE FROM i WHERE id = 1;
+COMMIT;
+""")
+
+law("groups-that-end-in-rollback", "the transactional rows of a rolled back group do not count",
+    MEMORY, """
+BEGIN;
+INSERT INTO i VALUES (50, 50);
+INSERT INTO y (v, t) VALUES (50, 'stays');
+INSERT INTO yn VALUES (50, 'stays');
+UPDATE i SET v = 99 WHERE id = 1;
+INSERT INTO m VALUES (50, 'stays');
+ROLLBACK;
+BEGIN;
+INSERT INTO yn VALUES (51, 'stays');
+SAVEPOINT s;
+INSERT INTO i VALUES (51, 51);
+INSERT INTO yn VALUES (52, 'stays');
+ROLLBACK TO s;
+INSERT INTO i VALUES (53, 53);
+COMMIT;
+INSERT INTO i VALUES (54, 54);
+""")
+
+law("savepoints", "what was rolled back to a savepoint is not there", """
+CREATE TABLE i (id INT PRIMARY KEY, v INT);
+INSERT INTO i VALUES (1, 1);
+""", """
+BEGIN;
+INSERT INTO i VALUES (2, 2);
+SAVEPOINT a;
+INSERT INTO i VALUES (3, 3);
+UPDATE i SET v = 20 WHERE id = 2;
+SAVEPOINT `b ``b`;
+DELETE FROM i WHERE id = 1;
+ROLLBACK TO SAVEPOINT `b ``b`;
+INSERT INTO i VALUES (4, 4);
+ROLLBACK TO a;
+INSERT INTO i VALUES (3, 33);
+RELEASE SAVEPOINT a;
+COMMIT;
+BEGIN;
+INSERT INTO i VALUES (9, 9);
+ROLLBACK;
+""")
+
+
+@suite.case("no-key-memory-killed", "kill -9 between writing a keyless table and the checkpoint",
+            program_only=True)
+def _():
+    with Lab(settings={"batch": {"max_rows": 2}}) as lab:
+        lab.source.script(MEMORY)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        for number in range(4):
+            lab.source.script("".join("INSERT INTO m VALUES (%d, 'k');\nINSERT INTO yn VALUES (%d, 'k');\n"
+                                      "UPDATE mk SET v = v + 1;\n" % (n, n)
+                                      for n in range(number * 100, number * 100 + 25)))
+            lab.program.kill()
+            lab.program.start()
+        lab.settle()
+
+
+@suite.case("destination-server-restarted", "its MEMORY tables are empty then: copied again",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(MEMORY)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.destination.kill()
+        lab.source.script("INSERT INTO m VALUES (5, 'while');\nUPDATE mk SET v = v + 5;\n"
+                          "INSERT INTO yn VALUES (5, 'while');\nINSERT INTO i VALUES (5, 5);\n")
+        lab.destination.start()
+        lab.source.script("UPDATE mk SET v = v + 7 WHERE id = 1;\nDELETE FROM m WHERE a = 2;\n")
+        lab.settle()
+        lab.program.stop()
+        lab.destination.stop()
+        lab.destination.start()
+        lab.source.script("UPDATE mk SET v = v + 1;\n")
+        lab.settle()
+
+
+@suite.case("destination-restarted-and-quiet", "the same when nothing changes at the source",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(MEMORY)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.destination.kill()
+        lab.destination.start()
+        deadline = time.monotonic() + 60
+        while lab.differences():
+            if time.monotonic() > deadline:
+                lab.equal()
+            if not lab.program.running():
+                raise Failure("ended: " + lab.program.log_tail())
+            time.sleep(0.2)
+        lab.settle()
+
+
+@suite.case("source-server-restarted", "its MEMORY tables are empty, and it says so in the binlog",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(MEMORY)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.stop()
+        lab.source.start()
+        lab.source.script("SELECT * FROM mk;\nSELECT * FROM m;\nINSERT INTO mk VALUES (9, 9, 9);\n"
+                          "UPDATE i SET v = 0;\n")
+        lab.settle()
+
+
+# --- XA ---------------------------------------------------------------------------------------
+
+ACCOUNTS = """
+CREATE TABLE x (id INT PRIMARY KEY, v INT);
+CREATE TABLE o (id INT PRIMARY KEY, v INT);
+INSERT INTO x VALUES (1, 1), (2, 2);
+INSERT INTO o VALUES (1, 1);
+"""
+
+
+def prepare(lab, xid, *statements):
+    """A connection that holds a prepared transaction."""
+    connection = lab.source.connect("shop")
+    with connection.cursor() as cursor:
+        cursor.execute("XA START " + xid)
+        for sql in statements:
+            cursor.execute(sql)
+        cursor.execute("XA END " + xid)
+        cursor.execute("XA PREPARE " + xid)
+    return connection
+
+
+def finish(connection, sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+    connection.close()
+
+
+@suite.case("xa-with-other-work-between", "prepare, other work, commit or rollback")
+def _():
+    def changes(lab):
+        one = prepare(lab, "'one'", "UPDATE x SET v = 10 WHERE id = 1", "INSERT INTO x VALUES (3, 3)")
+        two = prepare(lab, "'two','branch',5", "DELETE FROM x WHERE id = 2")
+        lab.source.script("INSERT INTO o VALUES (2, 2);\nUPDATE o SET v = v + 1;\n")
+        three = prepare(lab, "x'00ff27'", "INSERT INTO o VALUES (9, 9)")
+        finish(two, "XA ROLLBACK 'two','branch',5")
+        lab.source.script("UPDATE x SET v = 20 WHERE id = 2;\n")
+        finish(one, "XA COMMIT 'one'")
+        finish(three, "XA COMMIT x'00ff27'")
+        lab.source.script("XA START 'four';\nUPDATE x SET v = v + 1;\nXA END 'four';\n"
+                          "XA COMMIT 'four' ONE PHASE;\n")
+    follow(ACCOUNTS, changes)
+
+
+@suite.case("xa-across-a-restart", "the checkpoint passes the PREPARE, then kill -9", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(ACCOUNTS)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        one = prepare(lab, "'kept'", "UPDATE x SET v = 10 WHERE id = 1")
+        two = prepare(lab, "'dropped'", "UPDATE x SET v = 20 WHERE id = 2")
+        lab.source.script("UPDATE o SET v = 2;\n")
+        lab.program.wait_caught_up()
+        expect_equal(lab.destination.query("SELECT v FROM x ORDER BY id", "shop"), ((1,), (2,)),
+                     "rows while only prepared")
+        lab.program.kill()
+        lab.program.start()
+        lab.source.script("UPDATE o SET v = 3;\n")
+        lab.program.wait_caught_up()
+        finish(two, "XA ROLLBACK 'dropped'")
+        finish(one, "XA COMMIT 'kept'")
+        lab.settle()
+
+
+@suite.case("xa-prepared-before-the-start", "its rows are in neither copy nor stream: wait or refuse",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(ACCOUNTS)
+        open_one = prepare(lab, "'early'", "UPDATE x SET v = 10 WHERE id = 1",
+                           "INSERT INTO x VALUES (7, 7)")
+        lab.program.start()
+        deadline = time.monotonic() + 60
+        while b"early" not in lab.program.log_text() and lab.program.running():
+            expect(time.monotonic() < deadline, "neither waits nor refuses aloud: "
+                   + lab.program.log_tail())
+            time.sleep(0.05)
+        refused = not lab.program.running()
+        if refused:
+            expect_equal(lab.program.process.returncode, 1, "exit code")
+            expect_contains(lab.program.log_tail(), "early", "message")
+        finish(open_one, "XA COMMIT 'early'")
+        if refused:
+            lab.program.start()
+        lab.settle()
+        expect_equal(lab.destination.scalar("SELECT v FROM x WHERE id = 7", "shop"), 7, "row")
+
+
+@suite.case("xa-commit-without-its-rows", "stops, never guesses", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(ACCOUNTS)
+        lab.source.run("SET @unused = 1")
+        before = prepare(lab, "'lost'", "UPDATE x SET v = 10 WHERE id = 1")
+        position = lab.source.gtid()
+        lab.program.configure({"start": position})
+        lab.destination.script(ACCOUNTS)
+        finish(before, "XA COMMIT 'lost'")
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "lost", "message")

@@ -1,0 +1,690 @@
+"""Laws 1, 5, 12 and 13, and what the command line promises: exit codes, locks, stops, policies."""
+
+import json
+import os
+import threading
+import time
+
+import pymysql
+
+from base import suite
+from lib.lab import Lab
+from lib.proxy import Proxy
+from lib.server import PASSWORD
+from lib.suite import expect, expect_contains, expect_equal
+
+TABLE = """
+CREATE TABLE t (id INT PRIMARY KEY, v INT, u INT, UNIQUE KEY (u));
+INSERT INTO t VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3);
+CREATE TABLE n (a INT, b INT);
+INSERT INTO n VALUES (1, 1);
+"""
+
+
+def only(name, about):
+    return suite.case(name, about, program_only=True)
+
+
+# --- exit codes ---------------------------------------------------------------------------------
+
+@only("exit-2-usage", "wrong usage and configuration: exit 2, naming what is wrong")
+def _():
+    with Lab() as lab:
+        program = lab.program
+        for arguments, part in ((("incremental", "--no-such-option"), "no-such-option"),
+                                (("no-such-command",), "no-such-command"),
+                                (("run", "--stop-at", "nonsense here"), "nonsense"),
+                                (("replay", "--from", "bin.000001:x1"), "bin.000001:x1")):
+            code, _out, err = program.command(*arguments, config=arguments[0] != "no-such-command")
+            expect_equal(code, 2, "exit code of %s: %s" % (" ".join(arguments), err[-400:]))
+            expect_contains(err, part, "message of " + " ".join(arguments))
+        for settings, part in (({"sauce": 1}, "sauce"), ({"batch": {"max_rows": "3307x"}}, "3307x"),
+                               ({"source": {"port": "12a"}}, "12a"), ({"mode": "mirrored"}, "mirrored"),
+                               ({"spool": {"max_size": "lots"}}, "lots")):
+            other = lab.another("usage", settings=settings)
+            code, _out, err = other.command("incremental")
+            expect_equal(code, 2, "exit code with %s: %s" % (settings, err[-400:]))
+            expect_contains(err, part, "message")
+            expect_contains(err, "datasync.yaml", "message")
+        code, out, _err = program.command("--help", config=False)
+        expect_equal(code, 0, "--help")
+        expect_contains(out, "incremental", "--help")
+        code, out, _err = program.command("--version", config=False)
+        expect_equal(code, 0, "--version")
+
+
+@only("exit-2-refused-account", "wrong passwords are not retried, not even by run")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        for side in ("source", "destination"):
+            other = lab.another("refused-" + side, settings={side: {"password": "wrong"}})
+            code, _out, err = other.command("incremental", timeout=30)
+            expect_equal(code, 2, "incremental, wrong %s password: %s" % (side, err[-500:]))
+            expect_contains(err, side, "message")
+            expect("wrong" not in err.replace("wrong usage", ""), "the password is in the log")
+            other.start()
+            expect_equal(other.wait_exit(30), 2, "run, wrong %s password" % side)
+
+
+@only("exit-4-lock-held", "a second instance, and one from another host, ends with 4")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        code, _out, err = lab.program.command("incremental")
+        expect_equal(code, 4, "the same configuration: " + err[-400:])
+        elsewhere = lab.another("elsewhere", settings={
+            "name": "default", "state_dir": lab.work.path("elsewhere-state")})
+        code, _out, err = elsewhere.command("incremental")
+        expect_equal(code, 4, "another state_dir: " + err[-400:])
+        expect_equal(lab.program.command("status", "--json")[0], 0, "status takes no lock")
+        expect_equal(lab.program.command("entities")[0], 0, "entities takes no lock")
+        expect_equal(lab.program.command("config")[0], 0, "config takes no lock")
+        expect_equal(lab.program.command("quarantine", "list")[0], 0, "quarantine list takes none")
+        lab.settle()
+
+
+@only("exit-5-unreachable", "incremental gives up, run waits and goes on")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        for side in ("source", "destination"):
+            other = lab.another("unreachable-" + side,
+                                settings={side: {"port": 1}, "connect_timeout": 2})
+            code, _out, err = other.command("incremental", timeout=60)
+            expect_equal(code, 5, "incremental without %s: %s" % (side, err[-500:]))
+        lab.destination.stop()
+        lab.program.start()
+        lab.program.wait_log("destination")
+        lab.destination.start()
+        lab.settle()
+        lab.source.stop()
+        lab.source.start()
+        lab.source.script("INSERT INTO t VALUES (10, 10, 10);\n")
+        lab.settle()
+
+
+@only("exit-0-on-signals", "SIGTERM and SIGINT end it in order, while idle and at work")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.program.stop()
+        lab.source.run("INSERT INTO t SELECT seq, seq, seq FROM seq_10_to_20000")
+        lab.program.start()
+        lab.program.process.send_signal(2)
+        expect_equal(lab.program.wait_exit(), 0, "SIGINT")
+        lab.settle()
+
+
+@only("status-json", "every documented field, running and stopped")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.start()
+        running = lab.program.wait_caught_up()
+        expect_equal(running["state"], "streaming", "state")
+        lab.source.script("INSERT INTO t VALUES (4, 4, 4);\nUPDATE t SET v = 5;\n")
+        running = lab.program.wait_caught_up()
+        lab.program.stop()
+        stopped = lab.program.status()
+        for status, which in ((running, "running"), (stopped, "stopped")):
+            missing = [key for key in (
+                "name", "mode", "state", "source", "applied", "lag_seconds", "caught_up",
+                "transactions", "rows", "rows_written", "batches", "conflicts", "quarantined",
+                "stale_tables", "entities") if key not in status]
+            expect(not missing, "%s: lacks %s: %s" % (which, missing, json.dumps(status)))
+            expect_equal(status["applied"]["gtid"], lab.source.gtid(), which + ": applied.gtid")
+        expect_equal(stopped["state"], "stopped", "state")
+        expect_equal(stopped["transactions"], 2, "transactions since the stream began")
+        expect_equal(stopped["rows"], 5, "rows since the stream began")
+        expect_equal(running["lag_seconds"], 0, "lag when caught up")
+
+
+# --- the prefix law -------------------------------------------------------------------------------
+
+@only("incremental-again-and-again", "from cron: each run takes what is new, an idle one nothing")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        for number in range(4):
+            lab.program.incremental()
+            lab.equal()
+            lab.source.run("INSERT INTO t VALUES (%d, 1, NULL)" % (100 + number),
+                           "INSERT INTO n VALUES (1, 1)", "UPDATE t SET v = v + 1")
+        lab.program.incremental()
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("stop-at", "ends exactly there")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (50, 50, 50)")
+        there = lab.source.gtid()
+        lab.source.run("INSERT INTO t VALUES (51, 51, 51)")
+        lab.program.start("--stop-at", there)
+        expect_equal(lab.program.wait_exit(), 0, "exit code")
+        expect_equal(lab.destination.scalar("SELECT MAX(id) FROM t", "shop"), 50, "last row")
+        expect_equal(lab.program.status()["applied"]["gtid"], there, "applied.gtid")
+        lab.settle()
+
+
+@only("late-commit-of-a-lost-connection", "a commit of unknown outcome that lands late")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        proxy = Proxy(lab.destination.port)
+        lab.program.configure({"destination": {"port": proxy.port}})
+        lab.program.start()
+        lab.program.wait_caught_up()
+        for number in range(6):
+            proxy.hold()  # what is under way stays open at the server, unseen by the program
+            lab.source.run("INSERT INTO n VALUES (%d, 7)" % number, "UPDATE t SET v = v + 1")
+            proxy.wait_held()
+            proxy.drop_client_side()
+            proxy.release_after(0.3 * (number % 3))
+            lab.program.wait_caught_up()
+            lab.equal()
+        lab.program.stop()
+        proxy.close()
+
+
+@only("checkpoint-moved-by-another", "a batch stops when the checkpoint is not where it began")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        holder = lab.destination.connect("datasync", autocommit=False)
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT * FROM datasync_checkpoint FOR UPDATE")
+            lab.source.run("INSERT INTO n VALUES (5, 5)")
+            wanted = lab.source.gtid()
+            lab.program.wait_for("reading on", lambda s: s["source"]["gtid"] == wanted)
+            expect(lab.destination.scalar("SELECT COUNT(*) FROM n", "shop") == 1,
+                   "written without the checkpoint's lock")
+        holder.rollback()
+        holder.close()
+        lab.settle()
+
+
+@only("killed-while-the-server-commits", "kill -9 in a stream of small batches, restarted at once")
+def _():
+    with Lab(settings={"batch": {"max_rows": 1}}) as lab:
+        lab.source.script(TABLE)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        stop = threading.Event()
+
+        def write():
+            number = 1000
+            connection = lab.source.connect("shop")
+            with connection.cursor() as cursor:
+                while not stop.is_set():
+                    number += 1
+                    cursor.execute("INSERT INTO n VALUES (%d, 1)" % number)
+                    cursor.execute("UPDATE t SET v = v + 1 WHERE id = 1")
+            connection.close()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            for number in range(12):
+                time.sleep(0.05 + 0.03 * number)  # any instant will do
+                lab.program.kill()
+                lab.program.start()
+        finally:
+            stop.set()
+            writer.join()
+        if not lab.program.running() and lab.program.process.returncode == 4:
+            lab.program.start()  # the lock of the one before was not free yet
+        lab.settle()
+
+
+@only("snapshot-interrupted-under-cascades", "the copy begins again as a whole")
+def _():
+    with Lab() as lab:
+        lab.source.script("""
+CREATE TABLE p (id INT PRIMARY KEY, v VARCHAR(200));
+CREATE TABLE c (id INT PRIMARY KEY, p INT, v VARCHAR(200), FOREIGN KEY (p) REFERENCES p (id) ON DELETE
+  CASCADE);
+INSERT INTO p SELECT seq, REPEAT('p', 150) FROM seq_1_to_20000;
+INSERT INTO c SELECT seq, seq, REPEAT('c', 150) FROM seq_1_to_20000;
+""")
+        for number in range(4):
+            lab.program.start()
+            time.sleep(0.1 + 0.15 * number)  # any instant will do
+            lab.source.run("DELETE FROM p WHERE id = %d" % (number + 1),
+                           "INSERT INTO p VALUES (%d, 'again')" % (number + 1),
+                           "INSERT INTO c VALUES (%d, %d, 'again')" % (number + 1, number + 1))
+            lab.program.kill()
+            lab.source.run("DELETE FROM p WHERE id = %d" % (number + 100))
+        lab.settle(timeout=120)
+
+
+@only("start-at-current-and-at-a-position", "without a copy, when told so")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.destination.script(TABLE)
+        lab.program.configure({"start": "current"})
+        lab.program.start()
+        lab.program.wait_log("opened")
+        lab.program.wait_caught_up()
+        lab.source.run("INSERT INTO t VALUES (8, 8, 8)")
+        lab.settle()
+        lab.program.stop()
+        row = lab.source.query("SHOW MASTER STATUS")[0]
+        lab.source.run("INSERT INTO t VALUES (9, 9, 9)")
+        other = lab.another("second", settings={"start": "%s:%d" % (row[0], row[1])})
+        other.incremental()
+        lab.equal()
+
+
+# --- what stops ---------------------------------------------------------------------------------
+
+@only("statement-format-stops", "DML in statement format is an error, nothing after it is applied")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("SET SESSION binlog_format = STATEMENT", "UPDATE t SET v = 99 WHERE id = 1",
+                       "SET SESSION binlog_format = ROW", "UPDATE t SET v = 98 WHERE id = 2")
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "statement", "message")
+        expect_contains(text, "0-1-", "position in the message")
+        expect_equal(lab.destination.query("SELECT v FROM t ORDER BY id", "shop"),
+                     ((1,), (2,), (3,)), "rows")
+
+
+@only("purged-position", "says what is missing and what to do")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (7, 7, 7)", "FLUSH BINARY LOGS",
+                       "INSERT INTO t VALUES (8, 8, 8)", "FLUSH BINARY LOGS")
+        last = lab.source.query("SHOW BINARY LOGS")[-1][0]
+        lab.source.run("PURGE BINARY LOGS TO '%s'" % last)
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "purge", "message")
+        expect_contains(text, "--resnapshot", "what to do")
+        lab.program.incremental("--resnapshot", "--yes")
+        lab.equal()
+
+
+@only("duplicate-server-id", "two replicas with one number: no endless fight, nothing lost")
+def _():
+    with Lab(settings={"source": {"server_id": 77}}) as lab:
+        lab.source.script(TABLE)
+        other = lab.another("twin", settings={"destination": {"database": "shop2"}})
+        lab.destination.run("CREATE DATABASE shop2 CHARACTER SET utf8mb4", database=None)
+        other.configure({"source": {"server_id": 77}, "state_database": "datasync2"})
+        lab.program.start()
+        lab.program.wait_caught_up()
+        other.start()
+        deadline = time.monotonic() + 60
+        while "server_id" not in (lab.program.log_tail() + other.log_tail()).lower():
+            expect(time.monotonic() < deadline, "nobody says so: " + other.log_tail())
+            time.sleep(0.1)
+        other.kill()
+        if not lab.program.running():
+            lab.program.start()
+        lab.source.run("INSERT INTO t VALUES (7, 7, 7)")
+        lab.settle()
+
+
+@only("another-filter-is-refused", "a changed filter is exit 2 and names the remedy")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.configure({"tables": {"exclude": ["n"]}})
+        code, _out, err = lab.program.command("incremental")
+        if code == 2:
+            expect_contains(err, "tables", "message")  # filters that do not work yet are refused
+            return
+        expect_equal(code, 0, "exit code: " + err[-500:])
+        lab.program.configure({"tables": {"exclude": []}})
+        text = lab.program.incremental(expect=2)
+        expect_contains(text, "exclude", "message")
+
+
+@only("dry-run", "counts, writes nothing")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (9, 9, 9)")
+        before = lab.program.status()["applied"]["gtid"]
+        lab.program.incremental("--dry-run")
+        expect_equal(lab.program.status()["applied"]["gtid"], before, "applied.gtid")
+        expect_equal(lab.destination.scalar("SELECT MAX(id) FROM t", "shop"), 3, "last row")
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("check", "finds what would stop it; else exit 0")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        code, out, err = lab.program.command("check")
+        expect_equal(code, 0, "check: " + (out + err)[-800:])
+        lab.source.run("SET GLOBAL binlog_format = STATEMENT")
+        code, out, err = lab.program.command("check")
+        expect_equal(code, 1, "check with statement format: " + (out + err)[-800:])
+        expect_contains(out + err, "binlog_format", "message")
+
+
+# --- conflicts ------------------------------------------------------------------------------------
+
+def conflict(lab):
+    """Somebody has changed the destination: a row is missing, a unique value is taken."""
+    lab.source.script(TABLE + "CREATE TABLE k (id INT PRIMARY KEY, t INT, FOREIGN KEY (t) REFERENCES t"
+                      " (id));\nINSERT INTO k VALUES (1, 1);\n")
+    lab.program.incremental()
+    lab.destination.run("SET SESSION foreign_key_checks = 0", "DELETE FROM t WHERE id = 2",
+                        "INSERT INTO t VALUES (90, 90, 40)", "UPDATE t SET v = 77 WHERE id = 3")
+
+
+@only("on-conflict-stop", "exit 1, with table, key and position; nothing of the batch is there")
+def _():
+    with Lab() as lab:
+        conflict(lab)
+        lab.source.run("UPDATE t SET v = 5 WHERE id = 1", "UPDATE t SET v = 20 WHERE id = 2",
+                       "UPDATE t SET v = 6 WHERE id = 1")
+        wanted = lab.source.gtid()
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "shop.t", "table")
+        expect_contains(text, "2", "key")
+        expect_contains(text, "0-1-", "position")
+        status = lab.program.status()
+        expect(status["applied"]["gtid"] != wanted, "the checkpoint passed the conflict")
+        expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop") in (1, 5), True,
+                     "row before the conflict")
+        lab.destination.run("INSERT INTO t VALUES (2, 2, 2)")
+        lab.program.incremental()
+        expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 2", "shop"), 20, "row 2")
+        expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop"), 6, "row 1")
+
+
+@only("on-conflict-overwrite", "missing rows are inserted, present ones overwritten")
+def _():
+    with Lab(settings={"on_conflict": "overwrite"}) as lab:
+        conflict(lab)
+        lab.source.run("UPDATE t SET v = 20 WHERE id = 2", "UPDATE t SET v = 30 WHERE id = 3",
+                       "INSERT INTO t VALUES (90, 91, 91)", "DELETE FROM t WHERE id = 2")
+        lab.destination.run("UPDATE t SET u = 40 WHERE id = 90")
+        lab.program.incremental()
+        lab.equal()
+        lab.destination.run("INSERT INTO t VALUES (95, 95, 55)")
+        lab.source.run("INSERT INTO t VALUES (55, 55, 55)")
+        text = lab.program.incremental(expect=3)  # another row holds the value: never deleted
+        expect_contains(text, "quarantine", "message")
+        expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM t WHERE id = 95", "shop"), 1,
+                     "the row that holds the value")
+        expect_equal(lab.program.status()["quarantined"], 1, "quarantined")
+
+
+@only("on-conflict-quarantine", "the change and all that depends on it wait; retry and drop")
+def _():
+    with Lab(settings={"on_conflict": "quarantine"}) as lab:
+        conflict(lab)
+        lab.source.run("INSERT INTO t VALUES (40, 40, 40)", "UPDATE t SET v = 41 WHERE id = 40",
+                       "INSERT INTO k VALUES (2, 40)", "INSERT INTO t VALUES (50, 50, 50)",
+                       "INSERT INTO k VALUES (3, 50)")
+        lab.program.incremental(expect=3)
+        expect_equal(lab.destination.query("SELECT id, v FROM t WHERE id >= 40 ORDER BY id", "shop"),
+                     ((50, 50), (90, 90)), "rows: what does not depend on it is applied")
+        expect_equal(lab.destination.query("SELECT id FROM k ORDER BY id", "shop"), ((1,), (3,)),
+                     "rows that refer to it")
+        code, out, err = lab.program.command("quarantine", "list", "--json")
+        expect_equal(code, 0, "quarantine list: " + err[-400:])
+        waiting = [json.loads(line) for line in out.splitlines() if line.strip()]
+        expect_equal(len(waiting), 3, "changes in quarantine: " + out)
+        expect(all("reason" in entry and "position" in entry for entry in waiting), out)
+        expect_equal(lab.program.status()["quarantined"], 3, "status")
+        lab.destination.run("DELETE FROM t WHERE id = 90")
+        code, _out, err = lab.program.command("quarantine", "retry", "all", "--yes")
+        expect_equal(code, 0, "quarantine retry: " + err[-600:])
+        lab.destination.run("INSERT IGNORE INTO t VALUES (2, 2, 2)", "UPDATE t SET v = 3 WHERE id = 3")
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("quarantine-drop", "a dropped change is gone, later ones of its row arrive")
+def _():
+    with Lab(settings={"on_conflict": "quarantine"}) as lab:
+        conflict(lab)
+        lab.source.run("INSERT INTO t VALUES (40, 40, 40)")
+        lab.program.incremental(expect=3)
+        code, out, _err = lab.program.command("quarantine", "list", "--json")
+        number = str(json.loads(out.splitlines()[0])["id"])
+        code, _out, err = lab.program.command("quarantine", "drop", number, "--yes")
+        expect_equal(code, 0, "quarantine drop: " + err[-400:])
+        expect_equal(lab.program.status()["quarantined"], 0, "status")
+        lab.source.run("UPDATE t SET v = 10 WHERE id = 1")
+        lab.program.incremental()
+        expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop"), 10, "row 1")
+
+
+@only("skip-one-transaction", "passed over at its exact position, and recorded")
+def _():
+    with Lab() as lab:
+        conflict(lab)
+        lab.source.run("UPDATE t SET v = 20 WHERE id = 2")
+        bad = lab.source.gtid()
+        lab.source.run("UPDATE t SET v = 9 WHERE id = 1")
+        lab.program.incremental(expect=1)
+        code, _out, err = lab.program.command("skip", bad, "--reason", "a test", "--yes")
+        expect_equal(code, 0, "skip: " + err[-500:])
+        lab.program.incremental()
+        expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop"), 9, "row 1")
+
+
+@only("zero-rows-matched", "an update or delete that finds no row is noticed")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE + "INSERT INTO t SELECT seq, seq, seq FROM seq_10_to_60;\n")
+        lab.program.incremental()
+        lab.destination.run("DELETE FROM t WHERE id = 33")
+        lab.source.run("DELETE FROM t WHERE id BETWEEN 20 AND 50")
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "33", "key in the message")
+        lab.destination.run("INSERT INTO t VALUES (33, 33, 33)")
+        lab.program.incremental()
+        lab.equal()
+
+
+# --- bounds, filters, connections -----------------------------------------------------------------
+
+@only("transaction-larger-than-the-spool", "is applied while it arrives")
+def _():
+    with Lab(settings={"spool": {"max_size": "1MiB"}}) as lab:
+        lab.source.script("CREATE TABLE big (id INT PRIMARY KEY, v VARCHAR(200));\n")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.run("BEGIN", "INSERT INTO big SELECT seq, REPEAT('x', 150) FROM seq_1_to_30000",
+                       "UPDATE big SET v = REPEAT('y', 160)", "DELETE FROM big WHERE id % 5 = 0",
+                       "COMMIT", "INSERT INTO big VALUES (5, 'after')")
+        lab.settle(timeout=150)
+
+
+@only("transaction-larger-than-the-spool-killed", "kill -9 in the middle of it")
+def _():
+    with Lab(settings={"spool": {"max_size": "1MiB"}}) as lab:
+        lab.source.script("CREATE TABLE big (id INT PRIMARY KEY, v VARCHAR(200));\n")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.run("BEGIN", "INSERT INTO big SELECT seq, REPEAT('x', 150) FROM seq_1_to_30000",
+                       "UPDATE big SET v = REPEAT('y', 160)", "COMMIT")
+        for number in range(3):
+            time.sleep(0.2 + number * 0.2)  # any instant will do
+            lab.program.kill()
+            lab.program.start()
+        lab.settle(timeout=150)
+
+
+@only("max-event", "an event beyond the limit is a clear stop")
+def _():
+    with Lab(settings={"max_event": "1MiB"}) as lab:
+        lab.source.script("CREATE TABLE b (id INT PRIMARY KEY, v LONGBLOB);\n")
+        lab.program.incremental()
+        lab.source.run("INSERT INTO b VALUES (1, REPEAT('x', 3000000))")
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "max_event", "message")
+        lab.program.configure({"max_event": "16MiB"})
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("connections-cut", "KILL of its connections on either side, again and again")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        for number in range(15):
+            lab.source.run("INSERT INTO n VALUES (%d, 1)" % number, "UPDATE t SET v = v + 1",
+                           "INSERT INTO t SELECT seq, seq, NULL FROM seq_%d_to_%d" % (
+                               number * 1000 + 10, number * 1000 + 900))
+            (lab.source if number % 2 else lab.destination).cut()
+        lab.settle()
+
+
+@only("source-exchanged", "the same stream goes on against a source that took over")
+def _():
+    with Lab(native=True) as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (7, 7, 7)")
+        lab.native_agrees()
+        # a replica with a binlog of its own takes over
+        lab.native.stop()
+        lab.native.options += ["--log-bin=bin", "--log-slave-updates", "--binlog-format=ROW"]
+        lab.native.start()
+        lab.native.run("STOP SLAVE", database=None)
+        lab.native.run("SET SESSION sql_log_bin = 0",
+                       "CREATE USER IF NOT EXISTS datasync@'127.0.0.1' IDENTIFIED BY '%s'" % PASSWORD,
+                       "GRANT ALL ON *.* TO datasync@'127.0.0.1'", database=None)
+        lab.native.run("INSERT INTO t VALUES (8, 8, 8)")
+        code, _out, err = lab.program.command("incremental", "--set",
+                                              "source.port=%d" % lab.native.port)
+        # its binlog began after the takeover: what lies between is not there to be read
+        expect(code in (0, 1), "exit %d: %s" % (code, err[-600:]))
+        if code == 1:
+            expect_contains(err, "--resnapshot", "what to do")
+        else:
+            rows = lab.destination.query("SELECT id FROM t ORDER BY id", "shop")
+            expect_equal(rows, lab.native.query("SELECT id FROM t ORDER BY id", "shop"), "rows")
+
+
+@only("errant-transactions", "a source that lacks what was applied is refused")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (7, 7, 7)")
+        lab.program.incremental()
+        lab.source.run("RESET MASTER", "INSERT INTO t VALUES (8, 8, 8)")
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "0-1-", "GTIDs in the message")
+
+
+@only("agent-and-apply-apart", "two processes joined by the spool")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        apart = lab.another("apart")
+        halves = []
+        try:
+            for half in ("apply", "agent"):
+                one = lab.another("half-" + half, settings={
+                    "name": "apart", "state_dir": apart.settings["state_dir"]})
+                one.start(command=half)
+                halves.append(one)
+            deadline = time.monotonic() + 60
+            lab.source.run("INSERT INTO t VALUES (70, 70, 70)")
+            while lab.differences():
+                for one in halves:
+                    expect(one.running(), "ended: " + one.log_tail())
+                if time.monotonic() > deadline:
+                    lab.equal()
+                time.sleep(0.1)
+            halves[0].kill()
+            lab.source.run("INSERT INTO t VALUES (71, 71, 71)", "UPDATE t SET v = 0")
+            halves[0].start(command="apply")
+            halves[1].kill()
+            halves[1].start(command="agent")
+            deadline = time.monotonic() + 60
+            while lab.differences():
+                if time.monotonic() > deadline:
+                    lab.equal()
+                time.sleep(0.1)
+            for one in halves:
+                expect(one.running(), "ended: " + one.log_tail())
+                one.stop()
+        finally:
+            for one in halves:
+                if one.running():
+                    one.kill()
+
+
+@only("passwords-stay-secret", "in no log, no status, no configuration printed, no process title")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.start("-vv")
+        lab.program.wait_caught_up()
+        texts = [lab.program.log_text().decode(errors="replace"),
+                 json.dumps(lab.program.status()), "".join(lab.program.command("config")[1:])]
+        with open("/proc/%d/cmdline" % lab.program.process.pid, "rb") as title:
+            texts.append(title.read().decode(errors="replace"))
+        expect(not any(PASSWORD in text for text in texts), "a password is shown")
+        mode = os.stat(lab.program.settings["state_dir"]).st_mode & 0o077
+        expect_equal(mode, 0, "others' access to state_dir")
+        lab.settle()
+
+
+@only("replay-of-a-range", "from the server and from files, up to a position")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (60, 60, 60)")
+        middle = lab.source.gtid()
+        lab.source.run("INSERT INTO t VALUES (61, 61, 61)")
+        code, _out, err = lab.program.command("replay", "--to", middle)
+        expect_equal(code, 0, "replay: " + err[-600:])
+        expect_equal(lab.destination.scalar("SELECT MAX(id) FROM t", "shop"), 60, "last row")
+        lab.source.run("FLUSH BINARY LOGS")
+        code, _out, err = lab.program.command(
+            "replay", os.path.join(lab.source.datadir, "bin.000001"), "--from", middle)
+        expect_equal(code, 0, "replay of a file: " + err[-600:])
+        expect_equal(lab.destination.scalar("SELECT MAX(id) FROM t", "shop"), 61, "last row")
+
+
+@only("privileges-are-enough", "a destination account with rights on its two databases only")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.destination.run(
+            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM datasync@'127.0.0.1'",
+            "GRANT ALL ON shop.* TO datasync@'127.0.0.1'",
+            "GRANT ALL ON datasync.* TO datasync@'127.0.0.1'", database=None)
+        try:
+            code, _out, err = lab.program.command("incremental")
+        except pymysql.err.MySQLError as error:
+            raise AssertionError(str(error)) from error
+        if code == 2:
+            expect_contains(err, "GRANT", "what to do")  # asks for more, by name
+            return
+        expect_equal(code, 0, "exit code: " + err[-600:])
+        lab.source.run("INSERT INTO t VALUES (9, 9, 9)", "ALTER TABLE t ADD COLUMN w INT")
+        lab.program.incremental()
+        lab.equal()
