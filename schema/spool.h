@@ -73,7 +73,8 @@ int spool_writer_reset(struct spool *s, const struct position *base, const char 
  * (may be NULL) is called about every 100 ms with its argument, and returns non-zero to give up
  * (DS_ESTOPPED). */
 int spool_put(struct spool *s, const void *message, size_t len, struct ds_error *err);
-/* All messages so far end a whole transaction at `p`. Does not commit. */
+/* All messages so far end a whole transaction at `p`. Does not commit. Call it right after the last
+ * message of the transaction, which must fit a chunk (a long one is committed at once). */
 int spool_mark(struct spool *s, const struct position *p, struct ds_error *err);
 /* The same from text, for each of many transactions: a GTID set as gtid_set_print gives it, a file
  * name and offset; either may be empty. Copied. */

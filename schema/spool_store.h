@@ -82,8 +82,9 @@ struct spool_writer {
     bool broken;         /* … and could not be stored: the store needs a cut */
     int (*waiting)(void *arg);
     void *waiting_arg;
-    bool wait_told;     /* the store says that this writer waits */
-    uint64_t waited_ms; /* in this wait, for the callback and the check of readers */
+    uint64_t readers_checked; /* ms */
+    bool wait_told;           /* the store says that this writer waits */
+    uint64_t waited_ms;       /* in this wait, for the callback and the check of readers */
 };
 
 struct spool_consumer {

@@ -51,17 +51,33 @@ static void forget_buffer(struct spool_writer *w)
 
 /* --- disk --------------------------------------------------------------- */
 
+/* Bytes by which the file may still grow. */
+static uint64_t disk_room(struct spool *s)
+{
+    struct statvfs fs;
+    struct rlimit limit;
+    struct stat file;
+    int fd;
+    uint64_t room = UINT64_MAX;
+    if (statvfs(s->path, &fs) == 0)
+        room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        mdb_env_get_fd(s->env, &fd) == 0 && fstat(fd, &file) == 0) {
+        uint64_t size = (uint64_t)file.st_size,
+                 left = limit.rlim_cur > size ? limit.rlim_cur - size : 0;
+        room = left < room ? left : room;
+    }
+    return room;
+}
+
 /* May this commit make the file longer, and is there no room for that? LMDB would find out by
  * itself, but only after it took the last free block, and then a trim could not be stored. */
 static bool disk_low(struct spool *s, uint64_t stored, uint64_t pending)
 {
-    struct statvfs fs;
     MDB_envinfo info;
     MDB_stat st;
     uint64_t need = pending + pending / 8 + DISK_RESERVE;
-    if (statvfs(s->path, &fs) || (uint64_t)fs.f_bavail * fs.f_frsize >= need)
-        return false;
-    if (mdb_env_info(s->env, &info) || mdb_env_stat(s->env, &st))
+    if (disk_room(s) >= need || mdb_env_info(s->env, &info) || mdb_env_stat(s->env, &st))
         return false;
     return ((uint64_t)info.me_last_pgno + 1) * st.ms_psize < stored + stored / 8 + need;
 }
@@ -69,15 +85,27 @@ static bool disk_low(struct spool *s, uint64_t stored, uint64_t pending)
 /* LMDB reports a write that the disk cut short as EIO. */
 bool spool_short_write(struct spool *s, uint64_t pending)
 {
-    struct statvfs fs;
-    struct rlimit limit;
-    struct stat file;
-    int fd;
-    if (statvfs(s->path, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < pending + DISK_RESERVE)
-        return true;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-           mdb_env_get_fd(s->env, &fd) == 0 && fstat(fd, &file) == 0 &&
-           (uint64_t)file.st_size + pending + DISK_RESERVE > limit.rlim_cur;
+    return disk_room(s) < pending + DISK_RESERVE;
+}
+
+/* A reader that was killed pins every page that was freed since: clear it each second, and at once
+ * when the file is longer than it should be. */
+static int clear_dead_readers(struct spool *s, struct ds_error *err)
+{
+    struct spool_writer *w = &s->w;
+    MDB_envinfo info;
+    MDB_stat st;
+    int dead;
+    uint64_t now = spool_now_ms();
+    int rc = mdb_env_info(s->env, &info);
+    if (rc == 0)
+        rc = mdb_env_stat(s->env, &st);
+    if (rc == 0 && (now - w->readers_checked >= READER_CHECK_MS ||
+                    (uint64_t)info.me_last_pgno * st.ms_psize > 2 * s->options.max_size)) {
+        w->readers_checked = now;
+        rc = mdb_reader_check(s->env, &dead);
+    }
+    return rc ? spool_fail(s, err, rc, "clearing dead readers of") : 0;
 }
 
 /* --- committing --------------------------------------------------------- */
@@ -160,6 +188,8 @@ static int commit_once(struct spool *s, uint64_t ahead, struct ds_error *err)
     MDB_txn *txn;
     int rc = build_tail(s, &next, err);
     if (rc == 0)
+        rc = clear_dead_readers(s, err);
+    if (rc == 0)
         rc = spool_begin(s, false, &txn, err);
     if (rc)
         return rc;
@@ -196,9 +226,12 @@ static int wait_for_room(struct spool *s, uint64_t trims, uint64_t txn, struct d
 {
     struct spool_writer *w = &s->w;
     uint64_t start = spool_now_ms(), now = start;
-    int dead;
-    int rc = w->waited_ms == 0 ? mdb_reader_check(s->env, &dead) : 0;
-    while (rc == 0 && now - start < CALLBACK_MS && spool_last_txn(s) == txn) {
+    if (w->waited_ms == 0)
+        w->readers_checked = 0; /* before the first wait, whenever the last check was */
+    int rc = clear_dead_readers(s, err);
+    if (rc)
+        return rc;
+    while (now - start < CALLBACK_MS && spool_last_txn(s) == txn) {
         pthread_mutex_lock(&s->mutex);
         if (s->trims == trims)
             spool_wait_locked(s, atomic_load(&s->consumer_here) ? CALLBACK_MS : POLL_MS);
@@ -210,10 +243,6 @@ static int wait_for_room(struct spool *s, uint64_t trims, uint64_t txn, struct d
     }
     uint64_t before = w->waited_ms;
     w->waited_ms += now > start ? now - start : 1;
-    if (rc == 0 && before / READER_CHECK_MS != w->waited_ms / READER_CHECK_MS)
-        rc = mdb_reader_check(s->env, &dead);
-    if (rc)
-        return spool_fail(s, err, rc, "clearing dead readers of");
     if (before / CALLBACK_MS != w->waited_ms / CALLBACK_MS && w->waiting &&
         w->waiting(w->waiting_arg))
         return error_set(err, DS_ESTOPPED, "stopped while waiting for room in the spool");
@@ -308,6 +337,11 @@ int spool_put(struct spool *s, const void *message, size_t len, struct ds_error 
     if (w->lock < 0 || w->broken)
         return error_set(err, DS_EIO, "the spool %s is not open for writing%s", s->path,
                          w->broken ? " any more: an earlier write failed; start again" : "");
+    if (w->count == w->limit) { /* an earlier call gave up waiting */
+        int rc = commit(s, 0, err);
+        if (rc)
+            return rc;
+    }
     if (len > CHUNK_PAYLOAD) {
         if (len / CHUNK_PAYLOAD >= UINT32_MAX || len > s->options.max_size + ((uint64_t)1 << 29))
             return error_set(err, DS_ELIMIT,

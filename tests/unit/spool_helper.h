@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -117,5 +118,46 @@ static struct ds_error *const err = &last_error;
         if (ok_rc)                                                                                 \
             fail_msg("%s: %s %s", #call, error_name(ok_rc), last_error.message);                   \
     } while (0)
+
+/* A consumer on a thread of its own. */
+struct consumer_job {
+    struct spool *s;
+    uint64_t until;
+    atomic_int failed;
+    uint64_t seen, waits;
+};
+
+static inline void *consume(void *arg)
+{
+    struct consumer_job *job = arg;
+    BUF_AUTO struct buf out = {0};
+    struct ds_error why;
+    uint64_t seq = 0, trimmed = 0;
+    bool at_end;
+    while (job->seen < job->until && !job->failed) {
+        int rc = spool_read(job->s, &out, &seq, &at_end, &why);
+        if (rc == DS_EAGAIN) {
+            job->waits++;
+            if (spool_wait(job->s, 20000))
+                job->failed = 1;
+            continue;
+        }
+        if (rc)
+            job->failed = 2;
+        for (const uint8_t *p = out.data, *end = p + out.len; p < end && !job->failed;) {
+            struct note n;
+            if (!note_take(&p, end, &n) || n.number != ++job->seen)
+                job->failed = 3;
+        }
+        if (seq > trimmed + 8 || at_end) {
+            struct position applied = gtid_at(job->seen);
+            if (spool_trim(job->s, seq, &applied, &why))
+                job->failed = 4;
+            position_free(&applied);
+            trimmed = seq;
+        }
+    }
+    return NULL;
+}
 
 #endif
