@@ -36,6 +36,7 @@ class Follower:
         self.pid_file = args.pid_file
         self.socket = args.source
         self.source = None
+        self.first_pid = self.pid()
 
     def status(self):
         done = subprocess.run(self.command, capture_output=True, text=True, timeout=30)
@@ -43,13 +44,29 @@ class Follower:
             raise SystemExit(f"`{' '.join(self.command)}` ended with {done.returncode}: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
-    def alive(self):
+    def pid(self):
         try:
             with open(self.pid_file, encoding="ascii") as file:
-                os.kill(int(file.read()), 0)
-            return True
+                return int(file.read())
         except (OSError, ValueError):
+            return None
+
+    def alive(self):
+        try:
+            os.kill(self.pid() or 0, 0)
+            return self.pid() is not None
+        except OSError:
             return False
+
+    def look(self, kill_expected):
+        """Status and whether the process is there. Ends the show when it failed; being gone is no failure for the
+        process that was there at first, when it is expected to be killed."""
+        status, alive = self.status(), self.alive()
+        if status["state"] == "failed":
+            raise SystemExit(f"    datasync failed: {status.get('error')}")
+        if not alive and not (kill_expected and self.pid() == self.first_pid):
+            raise SystemExit("    datasync has ended unexpectedly.")
+        return status, alive
 
     def source_gtid(self):
         """Where the source is now, from the source itself."""
@@ -121,19 +138,12 @@ def describe(status, alive):
             f"{'unknown' if lag is None else f'{lag:g} s'} · {status['state']}")
 
 
-def failed(status, alive, down_allowed):
-    if status["state"] == "failed":
-        raise SystemExit(f"    datasync failed: {status.get('error')}")
-    if not alive and not down_allowed:
-        raise SystemExit("    datasync has ended unexpectedly; its log follows.")
-
-
-def wait_caught_up(follower, line, down_allowed):
+def wait_caught_up(follower, line, kill_expected):
     """Until the destination's position is the source's. Returns the last status and the seconds that it took."""
     start = time.monotonic()
     while True:
-        target, status, alive = follower.source_gtid(), follower.status(), follower.alive()
-        failed(status, alive, down_allowed)
+        target = follower.source_gtid()
+        status, alive = follower.look(kill_expected)
         if alive and status["applied"]["gtid"] == target and status["caught_up"] and not status["stale_tables"]:
             return status, time.monotonic() - start
         if time.monotonic() - start > CATCH_UP_SECONDS:
@@ -157,14 +167,13 @@ def entity_lines(before, after):
 def play(args):
     follower, line = Follower(args), Line()
     before, writers = follower.status(), []
-    down_allowed = args.day == "interrupted"
+    kill_expected = args.day == "interrupted"
     for index in range(DAYS[args.day][2]):
         writers.append(Writer(args.source, args.seed + index, args.day))
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):
-        status, alive = follower.status(), follower.alive()
-        failed(status, alive, down_allowed)
+        status, alive = follower.look(kill_expected)
         line.show(f"shop: {number(sum(w.done.total() for w in writers))} actions → {describe(status, alive)}")
         time.sleep(0.2)
     errors = [writer.error for writer in writers if writer.error]
@@ -174,7 +183,7 @@ def play(args):
         change = Shop(args.source, 99)
         change.alter_schema()
         change.close()
-    status, seconds = wait_caught_up(follower, line, down_allowed)
+    status, seconds = wait_caught_up(follower, line, kill_expected)
     done = sum((writer.done for writer in writers), collections.Counter())
     done.pop(None, None)
     line.end("The shop did:  " + ", ".join(f"{count} {name}" for name, count in done.most_common()))
@@ -186,8 +195,7 @@ def play(args):
 def wait(args):
     line = Line()
     status, seconds = wait_caught_up(Follower(args), line, False)
-    line.end(f"{number(status['rows_written'])} rows written in {seconds:.1f} s; destination at "
-             f"{status['applied']['gtid']}, as the source.")
+    line.end(f"Copied in {seconds:.1f} s. Source and destination are both at {status['applied']['gtid']}.")
 
 
 def fill(args):
