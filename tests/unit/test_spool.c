@@ -1,10 +1,7 @@
 /* The spool, inside one process. */
 #include "tests/unit/spool_helper.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <time.h>
 
 #define MiB ((uint64_t)1 << 20)
