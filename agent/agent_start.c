@@ -12,7 +12,7 @@
 #include "agent/snapshot.h"
 #include "schema/log.h"
 
-enum { XA_PATIENCE = 60 };             /* seconds to wait for prepared transactions to end */
+enum { XA_PATIENCE = 10 };             /* seconds to wait for prepared transactions to end */
 #define SNAPSHOT_TABLE_IDS 0x20000000u /* ids of a snapshot's tables, apart from the stream's */
 
 int agent_wait_applier(struct agent *a, struct ds_error *err)
@@ -233,16 +233,16 @@ static int without_file(struct agent *a, const struct spool_state *st, struct po
 
 static int start_with(struct agent *a, const struct spool_state *st, struct ds_error *err)
 {
-    if (!a->refill && st->tail_known && same_source(a, st) &&
-        position_reached(&st->base, &st->applied) && position_reached(&st->applied, &st->tail))
-        return begin_at(a, &st->tail, false, false, err);
+    bool keep = !a->refill && st->tail_known && same_source(a, st) &&
+                position_reached(&st->base, &st->applied) &&
+                position_reached(&st->applied, &st->tail);
     struct position at = {0};
     int rc = without_file(a, st, &at, err);
-    /* before anything is thrown away: is it the right server at all? */
+    /* Is it the right server at all? What is in the store may be purged there. */
     if (rc == 0)
         rc = source_validate(a->dump.db, &a->dump.server, &at, err);
-    if (rc == 0)
-        rc = begin_at(a, &at, false, true, err);
+    if (rc == 0 || (rc == DS_EPURGED && keep))
+        rc = keep ? begin_at(a, &st->tail, false, false, err) : begin_at(a, &at, false, true, err);
     position_free(&at);
     return rc;
 }

@@ -14,6 +14,7 @@
 enum {
     FLUSH_MS = 5,                 /* at most so old do messages get under load */
     REQUEST_MS = 100,             /* between two looks for requests under load */
+    GOOD_MS = 10000,              /* a connection that lasts so long was a good one */
     IDLE_MS = 50,                 /* between two looks for requests while waiting */
     EVENTS_PER_LOOK = 64,         /* between two looks at the clock */
     STALE_TABLE_IDS = 0x40000000, /* ids of tables in copies, apart from those of the stream */
@@ -243,6 +244,19 @@ static bool ends_at_eof(const struct agent *a)
     return a->options.range || a->options.stop_at.kind == STOP_AT_SOURCE_NOW;
 }
 
+/* The source says that there is no more. It says so at the end of its binlog, if asked to, but also
+ * when it shuts down. */
+static int at_eof(struct agent *a, struct ds_error *err)
+{
+    DB_AUTO MYSQL *db = NULL;
+    struct db_endpoint ep = config_endpoint(a->options.config, true);
+    ep.database = NULL;
+    if (!ends_at_eof(a))
+        return error_set(err, DS_ECONN, "the source has ended the binlog dump");
+    int rc = db_connect(&db, &ep, err);
+    return rc ? rc : finish(a, err);
+}
+
 static int read_events(struct agent *a, struct ds_error *err)
 {
     struct slice event;
@@ -254,13 +268,9 @@ static int read_events(struct agent *a, struct ds_error *err)
         }
         int rc = dump_read(&a->dump, &event, err);
         if (rc == DUMP_EOF)
-            return finish(a, err); /* everything there was when we connected */
+            return at_eof(a, err);
         if (rc)
             return agent_stopping(a) ? DS_ESTOPPED : rc;
-        if (a->failures) {
-            a->failures = 0;
-            a->last_good_ms = agent_clock_ms();
-        }
         rc = capture_bytes(a->capture, event, err);
         if (rc == 0 && n % EVENTS_PER_LOOK == 0)
             rc = look_up(a, err);
@@ -281,7 +291,7 @@ int agent_stream(struct agent *a, struct ds_error *err)
     start.from_file_head = dump_needs_head(&a->dump, &start);
     int rc = 0;
     if (start.from_file_head) /* on the way, the GTID set is learned */
-        rc = capture_skip(a->capture, at, 0, err);
+        rc = capture_skip(a->capture, at, a->options.range ? a->options.from_time : 0, err);
     if (rc == 0)
         rc = dump_open(&a->dump, &start, a->uuid, err);
     if (rc)
@@ -289,7 +299,8 @@ int agent_stream(struct agent *a, struct ds_error *err)
     char text[600];
     log_info("binlog dump opened from=\"%s\"", position_format(at, text, sizeof text));
     agent_set_state(a, AGENT_STREAMING, NULL);
-    a->last_good_ms = a->last_flush_ms = agent_clock_ms();
+    uint64_t begun = agent_clock_ms(), transactions = capture_counts(a->capture).transactions;
+    a->last_flush_ms = begun;
     rc = read_events(a, err);
     if (rc == DS_ESTOPPED && !agent_stopping(a)) { /* waiting for room, which will never come */
         rc = agent_serve_requests(a, err);
@@ -297,6 +308,11 @@ int agent_stream(struct agent *a, struct ds_error *err)
         a->positioned = false;
         rc = rc < 0 ? rc : AGENT_AGAIN;
     }
-    a->last_good_ms = agent_clock_ms();
+    /* a connection that gets nowhere, again and again, is no better than none */
+    if (capture_counts(a->capture).transactions > transactions ||
+        agent_clock_ms() - begun > GOOD_MS) {
+        a->failures = 0;
+        a->last_good_ms = agent_clock_ms();
+    }
     return rc;
 }

@@ -357,7 +357,10 @@ bool dump_is_duplicate(int rc, const struct ds_error *err)
 
 static int read_failed(const struct dump *d, struct ds_error *err)
 {
-    if (mysql_errno(d->db) == CR_NET_PACKET_TOO_LARGE)
+    /* The library says "connection lost" also when a packet is longer than allowed; it then has not
+     * failed to read (2), but to make room (1). */
+    if (mysql_errno(d->db) == CR_NET_PACKET_TOO_LARGE ||
+        (mysql_errno(d->db) == CR_SERVER_LOST && d->db->net.error == 1))
         return error_set_server(err, DS_ELIMIT, CR_NET_PACKET_TOO_LARGE,
                                 "an event of the source's binlog is longer than max_event; raise "
                                 "max_event");
