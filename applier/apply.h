@@ -160,6 +160,8 @@ int gather_rewind(struct applier *a, struct ds_error *err);
 /* Parse messages that were stored (XA, quarantine) as if they came now: changes of one transaction.
  */
 int gather_stored(struct applier *a, struct slice messages, struct ds_error *err);
+/* Source position after a transaction; position_free. */
+int transaction_position(const struct transaction *tx, struct position *out, struct ds_error *err);
 /* Join a source table to ours; DS_ESCHEMA when they differ. */
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err);
 struct source_table *source_table_find(const struct applier *a, uint32_t id);
@@ -201,6 +203,8 @@ int stale_clean_stop(struct applier *a, struct ds_error *err);
 int stale_mark(struct applier *a, const struct target_table *t);
 /* Forget copies that the checkpoint has passed. */
 void stale_passed(struct applier *a, const struct position *applied);
+/* A DDL statement that ends at `applied` has changed table `name`. */
+void stale_after_ddl(struct applier *a, const char *name, const struct position *applied);
 /* Ask the agent for copies of what is stale. */
 int stale_request(struct applier *a, struct ds_error *err);
 int stale_print(const struct applier *a, struct buf *out);

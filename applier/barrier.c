@@ -64,13 +64,23 @@ static int ddl_commit(void *arg, struct ds_error *err)
     return commit_finish(run->a, run->tx, &extra, err);
 }
 
-static int reload(struct applier *a, const struct ddl_outcome *out, struct ds_error *err)
+static int reload(struct applier *a, const struct transaction *tx, const struct ddl_outcome *out,
+                  struct ds_error *err)
 {
+    struct position at = {0};
     writer_forget(a->writer);
+    int rc = 0;
     if (out->everything)
-        return target_load(a->target, a->db, err);
-    return out->table_count ? target_reload(a->target, a->db, out->tables, out->table_count, err)
-                            : 0;
+        rc = target_load(a->target, a->db, err);
+    else if (out->table_count)
+        rc = target_reload(a->target, a->db, out->tables, out->table_count, err);
+    if (rc || !a->stale)
+        return rc;
+    rc = transaction_position(tx, &at, err);
+    for (size_t i = 0; i < out->table_count && rc == 0; i++)
+        stale_after_ddl(a, out->tables[i], &at);
+    position_free(&at);
+    return rc;
 }
 
 /* The rows of the group, the closing of its intent, and the checkpoint. */
@@ -145,7 +155,7 @@ static int apply_ddl(struct applier *a, uint32_t index, struct ds_error *err)
         if (rc == 0) {
             open |= out.result == DDL_OPEN;
             done = run.last && out.result == DDL_DONE;
-            rc = reload(a, &out, err);
+            rc = reload(a, tx, &out, err);
         }
         ddl_outcome_free(&out);
     }

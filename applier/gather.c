@@ -256,24 +256,36 @@ static void begin_transaction(struct applier *a, const struct msg_begin *m)
     a->open_skip = a->skips ? skip_find(a, m->gtid, (struct slice){0}, 0) : 0;
 }
 
+static int parse_place(struct slice gtid_set, struct slice file, uint64_t pos, struct position *out,
+                       struct ds_error *err)
+{
+    memset(out, 0, sizeof *out);
+    char *text = strndup((const char *)gtid_set.p, gtid_set.len);
+    if (!text)
+        return out_of_memory(err);
+    int rc = gtid_set_parse(&out->gtid, text, err);
+    free(text);
+    snprintf(out->file.file, sizeof out->file.file, "%.*s", (int)file.len, (const char *)file.p);
+    out->file.pos = pos;
+    return rc;
+}
+
+int transaction_position(const struct transaction *tx, struct position *out, struct ds_error *err)
+{
+    return parse_place(tx->gtid_set, tx->file, tx->pos, out, err);
+}
+
 /* Has the checkpoint this transaction already? Only asked until the first one that it has not. */
 static int already_applied(struct applier *a, const struct msg_commit *m, bool *yes,
                            struct ds_error *err)
 {
+    struct position at = {0}, applied = {0};
     *yes = false;
     if (!a->skipping)
         return 0;
-    struct position at = {0}, applied = {0};
-    char *text = strndup((const char *)m->gtid_set.p, m->gtid_set.len);
-    if (!text)
-        return out_of_memory(err);
-    int rc = gtid_set_parse(&at.gtid, text, err);
-    free(text);
-    if (rc == 0) {
-        snprintf(at.file.file, sizeof at.file.file, "%.*s", (int)m->file.len, m->file.p);
-        at.file.pos = m->pos;
+    int rc = parse_place(m->gtid_set, m->file, m->pos, &at, err);
+    if (rc == 0)
         rc = checkpoint_position(&a->cp, &applied, err);
-    }
     if (rc == 0 && !position_empty(&applied))
         *yes = position_reached(&at, &applied);
     if (rc == 0 && !*yes)

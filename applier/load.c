@@ -38,6 +38,7 @@ struct loader {
     bool table_open;          /* between TABLE_BEGIN and TABLE_END */
     bool stale;               /* … of a stale copy */
     bool stale_skip, stale_applied;
+    struct ds_error mismatch; /* of the open table, which an abort may still make void */
 };
 
 static void free_late(struct late_view *v)
@@ -202,10 +203,18 @@ static int on_table_begin(struct loader *l, const struct msg_table *table, struc
     int rc = find_table(l, table, &target, err);
     if (rc == 0)
         rc = target_match(target, table, err);
+    l->stale = l->stale_skip = false;
+    error_clear(&l->mismatch);
+    if (rc == DS_ESCHEMA) { /* altered since its definition was read: the agent will find out, and
+                               abort */
+        l->mismatch = *err;
+        error_clear(err);
+        l->stale_skip = l->table_open = true;
+        return 0;
+    }
     if (rc == 0)
         rc = row_loader_begin(&l->rows, l->options.database, target, err);
     l->table_open = rc == 0;
-    l->stale = l->stale_skip = false;
     return rc;
 }
 
@@ -264,6 +273,10 @@ static int on_table_end(struct loader *l, const struct msg_snapshot *m,
     if (!l->table_open || l->stale != (m->kind == SNAPSHOT_STALE_END))
         return out_of_place("a table ends that has not begun", err);
     l->table_open = false;
+    if (l->stale_skip && !l->stale && l->mismatch.code) {
+        *err = l->mismatch;
+        return err->code;
+    }
     if (l->stale_skip)
         return 0;
     int rc = row_loader_end(&l->rows, err);

@@ -154,8 +154,11 @@ int stale_at_start(struct applier *a, struct ds_error *err)
         return out_of_memory(err);
     a->cp.server_started = restarted || !a->cp.server_started ? started : a->cp.server_started;
     a->cp.dirty = false; /* what that meant is now in the list; stale_persist writes both */
-    if (a->stale)
-        log_info("tables are to be copied again, or wait for their copy's position: see status");
+    bool waiting = false;
+    for (const struct stale_table *s = a->stale; s; s = s->next)
+        waiting |= !s->copied;
+    if (waiting)
+        log_info("tables that cannot roll back are copied again: see stale_tables in status");
     return 0;
 }
 
@@ -204,14 +207,8 @@ bool stale_skips(struct applier *a, const struct change *c, const struct transac
         return true;
     struct position at = {0};
     struct ds_error ignored;
-    char *text = strndup((const char *)tx->gtid_set.p, tx->gtid_set.len);
-    bool skips = false;
-    if (text && gtid_set_parse(&at.gtid, text, &ignored) == 0) {
-        snprintf(at.file.file, sizeof at.file.file, "%.*s", (int)tx->file.len, tx->file.p);
-        at.file.pos = tx->pos;
-        skips = position_reached(&at, &s->position);
-    }
-    free(text);
+    bool skips =
+        transaction_position(tx, &at, &ignored) == 0 && position_reached(&at, &s->position);
     position_free(&at);
     return skips;
 }
@@ -223,6 +220,23 @@ void stale_passed(struct applier *a, const struct position *applied)
         next = s->next;
         if (s->copied && position_reached(&s->position, applied))
             drop_stale(a, s);
+    }
+}
+
+/* A definition has changed at `applied`. A copy that was taken later has lost rows to it
+ * (TRUNCATE), or could not be put in place before it: it is taken again. A table that is gone, or
+ * that can roll back now, needs none. */
+void stale_after_ddl(struct applier *a, const char *name, const struct position *applied)
+{
+    struct stale_table *s = find_stale(a, name);
+    const struct target_table *t = target_find(a->target, name, strlen(name));
+    if (!s)
+        return;
+    if (!t || t->transactional) {
+        drop_stale(a, s);
+    } else if (!s->copied || position_reached(applied, &s->position)) {
+        s->copied = false;
+        a->stale_requested = false;
     }
 }
 
@@ -309,8 +323,8 @@ static int stale_copy_ended(struct applier *a, const struct source_table *t, str
     char name[200];
     snprintf(name, sizeof name, "%.*s", (int)t->def.name.len, (const char *)t->def.name.p);
     if (!loader_stale_applied(a->loader)) {
-        a->stale_requested = false; /* its ALTER TABLE is still to come: ask again later */
-        return 0;
+        struct stale_table *waiting = add_stale(a, name); /* until its ALTER TABLE comes */
+        return waiting ? 0 : out_of_memory(err);
     }
     struct stale_table *s = add_stale(a, name);
     if (!s || position_copy(&s->position, &a->stale_at))

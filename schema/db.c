@@ -287,6 +287,9 @@ int db_fail(struct ds_error *err, MYSQL *db, const char *doing)
 
 int db_fail_stmt(struct ds_error *err, MYSQL_STMT *stmt, const char *doing)
 {
+    if (mysql_stmt_errno(stmt) == 0) /* libmariadb: the connection broke while rows were fetched */
+        return error_set_server(err, DS_ECONN, CR_SERVER_LOST, "%s: lost connection to server",
+                                doing);
     return fail_with(err, mysql_stmt_errno(stmt), mysql_stmt_error(stmt), doing);
 }
 

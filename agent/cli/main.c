@@ -1,5 +1,6 @@
 #include <mysql.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "agent/cli/cli.h"
 #include "agent/cli/logging.h"
@@ -15,11 +16,20 @@ static int dispatch(struct invocation *in)
     return in->command->run(in);
 }
 
+/* Until a command takes signals over: nothing has begun, so ending is being done. */
+static void end_at_once(int number)
+{
+    (void)number;
+    _exit(0);
+}
+
 int main(int argc, char **argv)
 {
     struct invocation in;
     struct ds_error err = {0};
     signal(SIGPIPE, SIG_IGN); /* a reader or server that has gone is an error of write */
+    signal(SIGTERM, end_at_once);
+    signal(SIGINT, end_at_once);
     logging_start("text", 0);
     int rc = args_parse(&in, argc, argv, &err);
     logging_start(in.log_format, in.verbosity);
