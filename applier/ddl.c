@@ -210,6 +210,9 @@ static int judge(const struct ddl_job *job, const struct ddl_print *before, enum
     *verdict = VERDICT_RUN;
     if (as_before && same_ids(before, now, n) && (certain || !moves(&job->st)))
         return 0;
+    if (job->session.error_code)
+        return cannot_tell(job, before, now,
+                           "it ended with an error at the source, perhaps half done", err);
     rc = ddl_dry_run(job, before, &possible, &after, err);
     if (rc)
         return rc;
@@ -255,6 +258,16 @@ static int recover(const struct ddl_job *job, const struct intent *intent, enum 
 
 /* ---- running ---- */
 
+/* The server has said that it did nothing: the next start begins anew, on objects that somebody may
+ * have corrected. */
+static int give_up_intent(const struct ddl_job *job)
+{
+    struct ds_error ignored;
+    return db_exec(job->c->db, &ignored,
+                   "UPDATE %s.datasync_ddl SET state = 'failed' WHERE name = %s AND state = 'open'",
+                   job->state, job->stream);
+}
+
 static int failed(const struct ddl_job *job, struct ds_error *err)
 {
     char reason[600];
@@ -269,6 +282,8 @@ static int failed(const struct ddl_job *job, struct ds_error *err)
                      reason, number, ddl_shown(job));
     if (job->name_count)
         error_at_table(err, job->c->database, job->names[0]);
+    if (give_up_intent(job))
+        log_warn("the intent of a failed statement stays open position=%s", job->position);
     return at_position(job, err);
 }
 
@@ -453,11 +468,13 @@ static int tell_outcome(const struct ddl_job *job, struct ddl_outcome *out, stru
         return 0;
     out->tables = arena_zalloc(&out->arena, (job->name_count + 1) * sizeof *out->tables);
     for (size_t i = 0; out->tables && i < job->name_count; i++) {
-        const char *name = arena_strdup(&out->arena, job->names[i]);
-        if (!name)
+        size_t known = 0;
+        while (known < out->table_count && strcmp(out->tables[known], job->names[i]) != 0)
+            known++;
+        if (known < out->table_count || !job->names[i][0])
+            continue;
+        if (!(out->tables[out->table_count++] = arena_strdup(&out->arena, job->names[i])))
             return ddl_no_memory(err);
-        if (*name)
-            out->tables[out->table_count++] = name;
     }
     return out->tables ? 0 : ddl_no_memory(err);
 }

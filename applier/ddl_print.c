@@ -86,9 +86,10 @@ static int read_ids(const struct ddl_job *job, const char *database, struct ddl_
         c->db, &ids, &found, err,
         "SELECT GROUP_CONCAT(CONCAT(SUBSTRING(i.n, LENGTH(f.n) + 1), '=', i.id) ORDER BY i.n "
         "SEPARATOR ' ') FROM (SELECT CAST(NAME AS BINARY) n, TABLE_ID id FROM "
-        "information_schema.%s) i JOIN (SELECT CAST(CONCAT(CONVERT(CONVERT(%s USING utf8) USING "
-        "filename), '/', CONVERT(CONVERT(%s USING utf8) USING filename)) AS BINARY) n) f "
-        "ON i.n = f.n OR LEFT(i.n, LENGTH(f.n) + 3) IN (CONCAT(f.n, '#P#'), CONCAT(f.n, '#p#'))",
+        "information_schema.%s) i JOIN (SELECT CONCAT(CAST(CONVERT(CONVERT(%s USING utf8) USING "
+        "filename) AS BINARY), '/', CAST(CONVERT(CONVERT(%s USING utf8) USING filename) AS "
+        "BINARY)) n) f ON i.n = f.n OR LEFT(i.n, LENGTH(f.n) + 3) IN (CONCAT(f.n, '#P#'), "
+        "CONCAT(f.n, '#p#'))",
         view, buf_cstr(&db), buf_cstr(&name));
     if (rc && (err->code == DS_EACCESS || err->code == DS_ESERVER)) {
         log_debug("InnoDB table ids cannot be read, grant PROCESS to judge more DDL after a crash "
@@ -187,6 +188,15 @@ static int scratch_exec(const struct ddl_job *job, struct slice sql, struct ds_e
     return db_exec_len(job->c->db, (const char *)sql.p, sql.len, err);
 }
 
+/* A RENAME may name an object more than once. */
+static bool named_before(const struct ddl_job *job, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (strcmp(job->names[j], job->names[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Empty copies of what there was, in the scratch database, from the stored definitions. */
 static int copy_objects(const struct ddl_job *job, const struct ddl_print *before,
                         struct ds_error *err)
@@ -202,7 +212,7 @@ static int copy_objects(const struct ddl_job *job, const struct ddl_print *befor
     snprintf(scratch, sizeof scratch, "datasync_scratch_%.47s", job->c->name);
     int rc = ddl_session_enter(&neutral, scratch, false, &saved, err);
     for (size_t i = 0; i < job->name_count && rc == 0; i++)
-        if (before[i].definition.len)
+        if (before[i].definition.len && !named_before(job, i))
             rc = scratch_exec(job, before[i].definition, err);
     struct ds_error ignored;
     int left = ddl_session_leave(job->c, &saved, rc ? &ignored : err);

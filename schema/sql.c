@@ -32,10 +32,10 @@ static bool accept(struct parser *ps, const char *keyword)
 
 static bool accept_any(struct parser *ps, const char *const *keywords)
 {
-    for (; *keywords; keywords++)
-        if (accept(ps, *keywords))
-            return true;
-    return false;
+    bool is = token_one_of(&ps->t, keywords);
+    if (is)
+        advance(ps);
+    return is;
 }
 
 static bool accept_punct(struct parser *ps, char c)
@@ -308,26 +308,17 @@ static bool parse_package(struct parser *ps, enum verb verb)
     return parse_objects(ps, verb);
 }
 
-/* ALTER DATABASE without a name is about the default one. */
+/* ALTER DATABASE without a name is about the default one. Some options may be names as well: then
+ * another option follows. */
 static bool is_database_option(const struct parser *ps)
 {
-    static const char *const options[] = {"CHARSET", "COMMENT", "ENCRYPTION", "READ", NULL};
     static const char *const reserved[] = {"CHARACTER", "DEFAULT", "COLLATE", NULL};
-    for (const char *const *w = reserved; *w; w++)
-        if (token_is(&ps->t, *w))
-            return true;
+    static const char *const options[] = {"CHARSET", "COMMENT", "ENCRYPTION", "READ", NULL};
+    static const char *const follow[] = {"CHARACTER", "DEFAULT",    "COLLATE", "CHARSET",
+                                         "COMMENT",   "ENCRYPTION", "UPGRADE", NULL};
     struct token next = lexer_peek(&ps->lx);
-    for (const char *const *w = options; *w; w++)
-        if (token_is(&ps->t, *w)) {
-            for (const char *const *n = reserved; *n; n++)
-                if (token_is(&next, *n))
-                    return false;
-            for (const char *const *n = options; *n; n++)
-                if (token_is(&next, *n) && !token_is(&next, "READ"))
-                    return false;
-            return !token_is(&next, "UPGRADE");
-        }
-    return false;
+    return token_one_of(&ps->t, reserved) ||
+           (token_one_of(&ps->t, options) && !token_one_of(&next, follow));
 }
 
 static bool parse_database(struct parser *ps, enum verb verb)

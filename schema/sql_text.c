@@ -95,14 +95,6 @@ struct renamer {
     const char *to;
 };
 
-static bool one_of(const struct token *t, const char *const *words)
-{
-    for (; *words; words++)
-        if (token_is(t, *words))
-            return true;
-    return false;
-}
-
 static uint8_t *level(struct renamer *r)
 {
     return r->levels.data + r->levels.len - 1;
@@ -186,7 +178,7 @@ static void note_keyword(struct renamer *r, const struct token *next)
         r->expected = r->levels.len == 1 || *flags & QUERY;
         *flags |= r->expected ? LIST : 0;
     } else if (token_is(t, "UPDATE")) {
-        r->expected = !one_of(&r->before, not_update);
+        r->expected = !token_one_of(&r->before, not_update);
         *flags |= r->expected ? LIST : 0;
     } else if (token_is(t, "STRAIGHT_JOIN")) {
         r->expected = *flags & LIST;
@@ -196,14 +188,14 @@ static void note_keyword(struct renamer *r, const struct token *next)
         r->expected = token_is(&r->before, "TYPE");
     } else if (token_is(t, "FOR")) {
         r->expected = token_is(&r->before, "VALUE");
-    } else if (one_of(t, tables)) {
+    } else if (token_one_of(t, tables)) {
         r->expected = !call || token_is(t, "JOIN");
         if (!call)
             *flags |= LIST;
-    } else if (one_of(t, ends)) {
+    } else if (token_one_of(t, ends)) {
         *flags &= (uint8_t)~LIST;
         r->expected = false;
-    } else if (!one_of(t, noise)) {
+    } else if (!token_one_of(t, noise)) {
         r->expected = false;
     }
 }
@@ -212,7 +204,7 @@ static int note_punct(struct renamer *r)
 {
     static const char *const sequence[] = {"NEXTVAL", "LASTVAL", "SETVAL", NULL};
     if (token_punct(&r->t, '(')) {
-        bool tables = r->expected || one_of(&r->before, sequence);
+        bool tables = r->expected || token_one_of(&r->before, sequence);
         r->expected = tables;
         return buf_append(&r->levels, &(uint8_t){tables ? LIST : 0}, 1);
     }

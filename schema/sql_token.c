@@ -160,6 +160,13 @@ bool token_is(const struct token *t, const char *keyword)
            strncasecmp((const char *)t->p, keyword, t->len) == 0;
 }
 
+bool token_one_of(const struct token *t, const char *const *keywords)
+{
+    while (*keywords && !token_is(t, *keywords))
+        keywords++;
+    return *keywords;
+}
+
 bool token_punct(const struct token *t, char c)
 {
     return t->kind == TOKEN_PUNCT && *t->p == (uint8_t)c;

@@ -46,6 +46,7 @@ struct token lexer_next(struct lexer *lx);
 struct token lexer_peek(const struct lexer *lx);
 
 bool token_is(const struct token *t, const char *keyword); /* an unquoted word, ASCII case folded */
+bool token_one_of(const struct token *t, const char *const *keywords); /* NULL ends them */
 bool token_punct(const struct token *t, char c);
 bool token_identifier(const struct token *t); /* can be a name: word, number, quoted */
 /* The name without quotes: a slice of the statement, or a copy in `arena` when quotes were doubled.
