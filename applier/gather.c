@@ -400,7 +400,7 @@ static int make_room(struct applier *a, struct ds_error *err)
     int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)
         return rc;
-    if (st.bytes > a->config->spool_max_size / 2) {
+    if (st.writer_waits || st.bytes > a->config->spool_max_size / 2) {
         struct position applied = {0};
         rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
         if (rc == 0)

@@ -261,23 +261,16 @@ int stale_request(struct applier *a, struct ds_error *err)
 
 /* --- messages of snapshots and copies ---------------------------------------- */
 
-/* "gtid=… file=FILE:POS" as position_format prints it. */
 static int parse_position(struct slice text, struct position *out, struct ds_error *err)
 {
-    char copy[8192], *gtid, *file;
-    snprintf(copy, sizeof copy, "%.*s", (int)text.len, (const char *)text.p);
+    char *copy = strndup((const char *)text.p, text.len);
+    if (!copy)
+        return out_of_memory(err);
     position_free(out);
     memset(out, 0, sizeof *out);
-    gtid = strstr(copy, "gtid=");
-    file = strstr(copy, "file=");
-    if (file) {
-        if (file > copy && file[-1] == ' ')
-            file[-1] = 0;
-        int rc = file_position_parse(&out->file, file + 5, err);
-        if (rc)
-            return rc;
-    }
-    return gtid ? gtid_set_parse(&out->gtid, gtid + 5, err) : 0;
+    int rc = position_parse(out, copy, err);
+    free(copy);
+    return rc;
 }
 
 static int take_source_identity(struct applier *a, struct ds_error *err)
