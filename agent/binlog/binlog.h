@@ -144,9 +144,10 @@ struct rows_event {
     bool partial_json; /* PARTIAL_UPDATE_ROWS */
     uint16_t flags; /* 1 statement end, 2 no FK checks, 4 no unique checks, 8 complete rows, 0x80 no
                        check constraints */
-    struct slice present_before,
-        present_after; /* bitmaps: before of update/delete, after of insert/update */
-    struct slice rows; /* row data (decompressed); at least one row */
+    /* Bitmaps: before of update and delete, after of insert and update. Also with full images a
+     * column may be absent: MariaDB 11.8 leaves generated ones out of updates and deletes. */
+    struct slice present_before, present_after;
+    struct slice rows;                      /* row data (decompressed); at least one row */
     uint32_t columns_before, columns_after; /* bits set in the bitmaps: columns in an image */
 };
 struct payload_event {

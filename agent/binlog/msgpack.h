@@ -131,8 +131,13 @@ static inline bool pack_equal(const uint8_t *other, const uint8_t *p, size_t len
 {
     if (*other != *p)
         return false;
+    if (length == 1)
+        return true;
     size_t head = pack_head_length(*p);
-    return memcmp(other, p, head) == 0 && memcmp(other + head, p + head, length - head) == 0;
+    for (size_t i = 1; i < head; i++)
+        if (other[i] != p[i])
+            return false;
+    return memcmp(other + head, p + head, length - head) == 0;
 }
 
 #endif
