@@ -219,6 +219,8 @@ static int copy_snapshot_table(struct snapshot *s, const struct object *x, struc
     int rc = db_exec(s->source.db, err, "SAVEPOINT datasync_table");
     if (rc == 0)
         rc = table_plan_read(&plan, &s->source, x->name, s->next_id++, err);
+    if (rc == 0) /* columns of a later definition must not be told */
+        rc = check_unaltered(s, &s->source, x, err);
     if (rc == 0)
         rc = put_table(s, put_raw, &plan, x->kind == OBJECT_SEQUENCE, err);
     if (rc == 0)

@@ -21,6 +21,7 @@ struct row_reader {
     struct buf rows; /* an array head, then images */
     struct buf message;
     uint32_t in_chunk;
+    bool ended; /* by the server, with an error */
     int failed; /* of the row being read: the callback cannot return anything */
 };
 
@@ -283,13 +284,18 @@ static bool is_altered(unsigned server_errno)
            server_errno == ER_NEED_REPREPARE || server_errno == ER_WRONG_OBJECT;
 }
 
-static int read_failed(MYSQL_STMT *stmt, const struct table_plan *plan, struct ds_error *err)
+/* The library notes an error between rows with the connection, any other with the statement. */
+static int read_failed(struct row_reader *r, MYSQL_STMT *stmt, struct ds_error *err)
 {
-    if (is_altered(mysql_stmt_errno(stmt)))
-        return error_set_server(err, DS_ERETRY, mysql_stmt_errno(stmt),
-                                "table %s was altered while the snapshot was taken: %s", plan->name,
-                                mysql_stmt_error(stmt));
-    return db_fail_stmt(err, stmt, "reading rows of the snapshot");
+    bool of_statement = mysql_stmt_errno(stmt) != 0;
+    unsigned number = of_statement ? mysql_stmt_errno(stmt) : mysql_errno(r->db);
+    r->ended = true;
+    if (is_altered(number))
+        return error_set_server(
+            err, DS_ERETRY, number, "table %s was altered while the snapshot was taken: %s",
+            r->plan->name, of_statement ? mysql_stmt_error(stmt) : mysql_error(r->db));
+    return of_statement ? db_fail_stmt(err, stmt, "reading rows of the snapshot")
+                        : db_fail(err, r->db, "reading rows of the snapshot");
 }
 
 static int fetch_all(struct row_reader *r, MYSQL_STMT *stmt, uint64_t *rows, struct ds_error *err)
@@ -300,7 +306,7 @@ static int fetch_all(struct row_reader *r, MYSQL_STMT *stmt, uint64_t *rows, str
         if (rc == MYSQL_NO_DATA)
             return rows_flush(r, err);
         if (rc == 1)
-            return read_failed(stmt, r->plan, err);
+            return read_failed(r, stmt, err);
         if (r->failed)
             return error_set(err, r->failed,
                              r->failed == DS_EFORMAT ? "the source sent a malformed row"
@@ -328,7 +334,7 @@ static int copy_with(struct row_reader *r, MYSQL_STMT *stmt, const struct buf *s
                      struct ds_error *err)
 {
     if (mysql_stmt_prepare(stmt, (const char *)sql->data, sql->len))
-        return read_failed(stmt, r->plan, err);
+        return read_failed(r, stmt, err);
     MYSQL_RES *meta = mysql_stmt_result_metadata(stmt);
     if (!meta || mysql_num_fields(meta) != r->plan->column_count) {
         mysql_free_result(meta);
@@ -339,7 +345,7 @@ static int copy_with(struct row_reader *r, MYSQL_STMT *stmt, const struct buf *s
     if (mysql_stmt_attr_set(stmt, STMT_ATTR_CB_USER_DATA, r) ||
         mysql_stmt_attr_set(stmt, STMT_ATTR_CB_RESULT, (const void *)on_column) ||
         mysql_stmt_execute(stmt))
-        rc = read_failed(stmt, r->plan, err);
+        rc = read_failed(r, stmt, err);
     else
         rc = fetch_all(r, stmt, rows, err);
     mysql_free_result(meta);
@@ -358,7 +364,7 @@ int table_rows_copy(const struct table_plan *plan, struct snapshot_source *s,
                  : error_set(err, DS_ENOMEM, "out of memory for reading rows");
     /* Closing the statement reads its result to the end, which may be hours away: give up the
      * connection instead, the snapshot is over. */
-    if (rc && stmt && mysql_stmt_errno(stmt) == 0)
+    if (rc && stmt && !r.ended)
         shutdown(mysql_get_socket(s->db), SHUT_RDWR);
     if (stmt)
         mysql_stmt_close(stmt);

@@ -50,7 +50,7 @@ int load_session_rows(struct load_context *c, struct ds_error *err)
 {
     int rc = db_exec(c->db, err,
                      "SET SESSION sql_mode='" ROW_SQL_MODE "', foreign_key_checks=0, "
-                     "unique_checks=0, time_zone='+00:00'");
+                     "unique_checks=1, time_zone='+00:00'");
     if (rc == 0 && c->server->mariadb && c->server->version >= 100201)
         rc = db_exec(c->db, err, "SET SESSION check_constraint_checks=0");
     if (rc == 0 && c->server->mariadb && c->server->version >= 100800)
@@ -256,7 +256,11 @@ static int load_view(struct load_context *c, const struct definition *d, bool *l
         return rc;
     rc = run_definition(c, d, err);
     *later = rc == DS_EDDL && names_missing(err->server_errno);
-    return *later ? 0 : rc;
+    if (*later) {
+        error_clear(err);
+        rc = 0;
+    }
+    return rc;
 }
 
 /* A routine takes the character set of its parameters from the database as it was then. */

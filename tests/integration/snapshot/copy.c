@@ -7,6 +7,7 @@
  *     exclude=TABLE    its definition only
  *     pause=TABLE      at its first chunk, print "paused" and wait for a line on stdin
  *     no-destination   read only; DESTINATION_SOCKET is ignored
+ *     check            copy nothing, compare both sides: lines "TABLE: verdict"
  *
  * Prints "position …" and "rows N" to stdout; errors as "CODE text" to stderr, exit 1.
  */
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "agent/snapshot.h"
+#include "applier/counts.h"
 #include "applier/load.h"
 #include "applier/state.h"
 #include "schema/log.h"
@@ -37,7 +39,7 @@ static struct {
 
 static struct {
     const char *destination_socket, *destination_database, *stale, *exclude, *pause;
-    bool resnapshot, no_destination, paused;
+    bool resnapshot, no_destination, paused, check;
 } args;
 static uint64_t loaded_rows;
 
@@ -141,6 +143,8 @@ static int run_loader(MYSQL *db, struct ds_error *err)
     int rc = db_server_info(db, &server, err);
     if (rc == 0)
         rc = state_ensure(db, "datasync", err);
+    if (rc == 0 && args.stale && mysql_select_db(db, args.destination_database))
+        rc = db_fail(err, db, "choosing the database");
     if (rc == 0)
         rc = target_new(&target, db, args.destination_database, err);
     if (rc == 0)
@@ -212,7 +216,41 @@ static void read_option(const char *text)
         if (strncmp(text, texts[i].key, strlen(texts[i].key)) == 0)
             *texts[i].value = text + strlen(texts[i].key);
     args.resnapshot |= strcmp(text, "resnapshot") == 0;
+    args.check |= strcmp(text, "check") == 0;
     args.no_destination |= strcmp(text, "no-destination") == 0;
+}
+
+static int print_verdict(void *arg, const struct counts_result *r, struct ds_error *err)
+{
+    (void)arg;
+    (void)err;
+    printf("%s: %s\n", r->table, counts_verdict_text(r->verdict));
+    return 0;
+}
+
+static int check(const char *source_socket, const char *source_database, struct ds_error *err)
+{
+    struct db_endpoint source = {.role = "source", .socket = source_socket, .user = "root"};
+    struct db_endpoint destination = {
+        .role = "destination", .socket = args.destination_socket, .user = "root"};
+    DB_AUTO MYSQL *left = NULL, *right = NULL;
+    uint64_t different;
+    int rc = db_connect(&left, &source, err);
+    if (rc == 0)
+        rc = db_connect(&right, &destination, err);
+    const struct counts_options o = {.source = left,
+                                     .destination = right,
+                                     .source_database = source_database,
+                                     .destination_database = args.destination_database,
+                                     .checksums = true,
+                                     .result = print_verdict};
+    if (rc == 0)
+        rc = counts_compare(&o, &different, err);
+    if (rc == 0)
+        printf("different %lu\n", different);
+    else
+        print_error(err);
+    return rc ? 1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -247,6 +285,8 @@ int main(int argc, char **argv)
     struct ds_error err = {0}, load_err = {0};
     struct position at = {0};
     pthread_t loader;
+    if (args.check)
+        return check(argv[1], argv[2], &err);
     if (!args.no_destination && pthread_create(&loader, NULL, loader_thread, &load_err))
         return 2;
     int rc = args.stale ? snapshot_copy_stale(&options, &args.stale, 1, &err)

@@ -1,0 +1,254 @@
+#include "applier/counts.h"
+
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "applier/state.h"
+#include "schema/arena.h"
+#include "schema/buf.h"
+#include "schema/db.h"
+
+struct name_list {
+    struct arena arena;
+    const char **names;
+    size_t count, cap;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory while tables are compared");
+}
+
+const char *counts_verdict_text(enum counts_verdict v)
+{
+    static const char *const texts[] = {
+        [COUNTS_EQUAL] = "equal",
+        [COUNTS_ROWS_DIFFER] = "row counts differ",
+        [COUNTS_CONTENT_DIFFERS] = "content differs",
+        [COUNTS_DEFINITION_DIFFERS] = "definitions differ",
+        [COUNTS_MISSING] = "missing at the destination",
+        [COUNTS_EXTRA] = "only at the destination",
+    };
+    return texts[v];
+}
+
+static int session_set(MYSQL *db, struct ds_error *err)
+{
+    int rc = db_exec(db, err, "SET SESSION sql_mode='', time_zone='+00:00'");
+    return rc ? rc : db_exec(db, err, "SET NAMES binary");
+}
+
+/* --- names --------------------------------------------------------------- */
+
+static void names_free(struct name_list *list)
+{
+    free(list->names);
+    arena_free(&list->arena);
+}
+
+static int names_add(struct name_list *list, const char *name)
+{
+    if (list->count == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 256;
+        const char **grown = realloc(list->names, cap * sizeof *grown);
+        if (!grown)
+            return DS_ENOMEM;
+        list->names = grown;
+        list->cap = cap;
+    }
+    list->names[list->count] = arena_strdup(&list->arena, name);
+    return list->names[list->count++] ? 0 : DS_ENOMEM;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool names_has(const struct name_list *list, const char *name)
+{
+    return list->count &&
+           bsearch(&name, list->names, list->count, sizeof *list->names, compare_names);
+}
+
+static int names_read(struct name_list *list, MYSQL *db, const char *database, struct ds_error *err)
+{
+    BUF_AUTO struct buf quoted = {0};
+    if (sql_string(&quoted, database, strlen(database)))
+        return no_memory(err);
+    MYSQL_RES *res = db_select(db, err,
+                               "SELECT TABLE_NAME FROM information_schema.TABLES WHERE "
+                               "TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SEQUENCE', "
+                               "'SYSTEM VERSIONED')",
+                               buf_cstr(&quoted));
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
+        if (!state_is_own_table(row[0], strlen(row[0])))
+            rc = names_add(list, row[0]);
+    mysql_free_result(res);
+    if (list->count)
+        qsort(list->names, list->count, sizeof *list->names, compare_names);
+    return rc ? no_memory(err) : 0;
+}
+
+/* --- the statement ------------------------------------------------------- */
+
+/* How a value of each type becomes text that tells it from every other one. */
+static const char *rendering(const char *data_type)
+{
+    static const struct {
+        const char *type, *format; /* %s: the quoted column */
+    } forms[] = {
+        {"float", "%s + 0e0"},  {"double", "%s + 0e0"}, {"enum", "%s | 0"},
+        {"set", "%s | 0"},      {"bit", "HEX(%s)"},     {"char", "HEX(%s)"},
+        {"varchar", "HEX(%s)"}, {"binary", "HEX(%s)"},  {"varbinary", "HEX(%s)"},
+        {"tinyint", "%s"},      {"smallint", "%s"},     {"mediumint", "%s"},
+        {"int", "%s"},          {"bigint", "%s"},       {"decimal", "%s"},
+        {"year", "%s"},         {"date", "%s"},         {"time", "%s"},
+        {"datetime", "%s"},     {"timestamp", "%s"},    {"uuid", "%s"},
+        {"inet4", "%s"},        {"inet6", "%s"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcasecmp(forms[i].type, data_type) == 0)
+            return forms[i].format;
+    return "MD5(%s)"; /* text, blobs, geometry, JSON: too long for one CONCAT */
+}
+
+static int add_column(struct buf *sql, const char *column, const char *data_type)
+{
+    BUF_AUTO struct buf quoted = {0};
+    const char *format = rendering(data_type), *at = strstr(format, "%s");
+    int rc = sql_identifier(&quoted, column);
+    rc |= buf_puts(sql, ", IFNULL("); /* no rendering contains an N or the separator */
+    rc |= buf_append(sql, format, (size_t)(at - format));
+    rc |= buf_append(sql, quoted.data, quoted.len);
+    rc |= buf_puts(sql, at + 2);
+    return rc | buf_puts(sql, ", 'N')");
+}
+
+/* SELECT rows, hash, sum FROM, for the columns that the source has. */
+static int statement(MYSQL *source, const char *database, const char *table, struct buf *sql,
+                     struct ds_error *err)
+{
+    BUF_AUTO struct buf schema = {0}, name = {0};
+    if (sql_string(&schema, database, strlen(database)) || sql_string(&name, table, strlen(table)))
+        return no_memory(err);
+    MYSQL_RES *res = db_select(source, err,
+                               "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM "
+                               "information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME "
+                               "= %s ORDER BY ORDINAL_POSITION",
+                               buf_cstr(&schema), buf_cstr(&name));
+    if (!res)
+        return err->code;
+    int rc =
+        buf_puts(sql, "SELECT COUNT(*), COALESCE(BIT_XOR(CAST(CONV(LEFT(h, 16), 16, 10) AS "
+                      "UNSIGNED)), 0), COALESCE(CAST(SUM(CAST(CONV(SUBSTR(h, 17, 8), 16, 10) AS "
+                      "UNSIGNED)) AS UNSIGNED), 0) FROM (SELECT MD5(CONCAT_WS('|'");
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
+        if (strcmp(row[0], table) == 0)
+            rc = add_column(sql, row[1], row[2]);
+    mysql_free_result(res);
+    rc |= buf_puts(sql, ")) AS h FROM ");
+    return rc ? no_memory(err) : 0;
+}
+
+static int read_sum(MYSQL *db, const struct buf *head, bool checksums, const char *database,
+                    const char *table, struct table_sum *out, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = checksums ? buf_append(&sql, head->data, head->len)
+                       : buf_puts(&sql, "SELECT COUNT(*), 0, 0 FROM (SELECT 1 FROM ");
+    rc |= sql_table(&sql, database, table);
+    rc |= buf_puts(&sql, ") AS hashed");
+    if (rc)
+        return no_memory(err);
+    MYSQL_RES *res = db_select(db, err, "%s", buf_cstr(&sql));
+    MYSQL_ROW row = res ? mysql_fetch_row(res) : NULL;
+    if (row) {
+        out->rows = strtoull(row[0], NULL, 10);
+        out->hash = strtoull(row[1], NULL, 10);
+        out->sum = strtoull(row[2], NULL, 10);
+    } else {
+        rc = res ? error_set(err, DS_ESERVER, "no answer to a checksum of %s", table) : err->code;
+        error_at_table(err, database, table);
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
+/* --- comparing ----------------------------------------------------------- */
+
+static enum counts_verdict judge(const struct table_sum *a, const struct table_sum *b)
+{
+    if (a->rows != b->rows)
+        return COUNTS_ROWS_DIFFER;
+    return a->hash == b->hash && a->sum == b->sum ? COUNTS_EQUAL : COUNTS_CONTENT_DIFFERS;
+}
+
+static int compare_table(const struct counts_options *o, const char *table, bool there,
+                         struct counts_result *r, struct ds_error *err)
+{
+    BUF_AUTO struct buf head = {0};
+    *r = (struct counts_result){.table = table, .verdict = COUNTS_MISSING};
+    int rc = o->checksums ? statement(o->source, o->source_database, table, &head, err) : 0;
+    if (rc == 0)
+        rc = read_sum(o->source, &head, o->checksums, o->source_database, table, &r->source, err);
+    if (rc || !there)
+        return rc;
+    rc = read_sum(o->destination, &head, o->checksums, o->destination_database, table,
+                  &r->destination, err);
+    if (rc && err->server_errno == ER_BAD_FIELD_ERROR) {
+        error_clear(err);
+        r->verdict = COUNTS_DEFINITION_DIFFERS;
+        return 0;
+    }
+    r->verdict = judge(&r->source, &r->destination);
+    return rc;
+}
+
+static int compare_all(const struct counts_options *o, const struct name_list *here,
+                       const struct name_list *there, uint64_t *different, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < here->count && rc == 0; i++) {
+        struct counts_result r;
+        const char *table = here->names[i];
+        if (o->wanted && !o->wanted(o->arg, table))
+            continue;
+        rc = compare_table(o, table, names_has(there, table), &r, err);
+        *different += rc == 0 && r.verdict != COUNTS_EQUAL;
+        if (rc == 0)
+            rc = o->result(o->arg, &r, err);
+    }
+    for (size_t i = 0; i < there->count && rc == 0; i++) {
+        const struct counts_result r = {.table = there->names[i], .verdict = COUNTS_EXTRA};
+        if (names_has(here, r.table) || (o->wanted && !o->wanted(o->arg, r.table)))
+            continue;
+        ++*different;
+        rc = o->result(o->arg, &r, err);
+    }
+    return rc;
+}
+
+int counts_compare(const struct counts_options *o, uint64_t *different, struct ds_error *err)
+{
+    struct name_list here = {0}, there = {0};
+    *different = 0;
+    int rc = session_set(o->source, err);
+    if (rc == 0)
+        rc = session_set(o->destination, err);
+    if (rc == 0)
+        rc = names_read(&here, o->source, o->source_database, err);
+    if (rc == 0)
+        rc = names_read(&there, o->destination, o->destination_database, err);
+    if (rc == 0)
+        rc = compare_all(o, &here, &there, different, err);
+    names_free(&here);
+    names_free(&there);
+    return rc;
+}

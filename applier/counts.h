@@ -1,0 +1,58 @@
+/* Row counts and checksums of tables, to tell whether both sides hold the same.
+ *
+ * The checksum is computed by the servers with one and the same statement: per row the MD5 of all
+ * columns (generated and invisible ones too), over the rows BIT_XOR of its first half and the sum
+ * of a part of the second, so that the order of rows does not matter and equal rows do not cancel
+ * out. Each value is rendered so that different bits give different text: FLOAT and DOUBLE as
+ * double (which both servers print with as many digits as tell it apart), text as the HEX of its
+ * stored bytes, long values as their MD5, ENUM and SET as numbers, times in UTC. CHECKSUM TABLE is
+ * not used: it depends on row format and server version.
+ *
+ * Each side is read as it is now: equal content means equal tables only while nothing is written,
+ * or when the destination has caught up and waits. Connections belong to the caller; their
+ * sql_mode, time_zone and character set are changed. One thread.
+ */
+#ifndef APPLIER_COUNTS_H
+#define APPLIER_COUNTS_H
+
+#include <mysql.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/error.h"
+
+enum counts_verdict {
+    COUNTS_EQUAL,
+    COUNTS_ROWS_DIFFER,        /* numbers of rows */
+    COUNTS_CONTENT_DIFFERS,    /* as many rows, other values */
+    COUNTS_DEFINITION_DIFFERS, /* the destination lacks columns of the source */
+    COUNTS_MISSING,            /* no such table at the destination */
+    COUNTS_EXTRA,              /* no such table at the source; its rows are not counted */
+};
+struct table_sum {
+    uint64_t rows;
+    uint64_t hash, sum; /* 0 without checksums */
+};
+struct counts_result {
+    const char *table; /* valid during the call */
+    enum counts_verdict verdict;
+    struct table_sum source, destination;
+};
+struct counts_options {
+    MYSQL *source, *destination;
+    const char *source_database, *destination_database;
+    bool checksums; /* else row counts alone */
+    void *arg;
+    bool (*wanted)(void *arg, const char *table); /* NULL: all tables of the source */
+    /* Called for each table; non-zero ends the comparison with that code. */
+    int (*result)(void *arg, const struct counts_result *r, struct ds_error *err);
+};
+
+/* Compare all base tables and sequences; views are not read, tables of datasync's own neither.
+ * *different: tables whose verdict is not COUNTS_EQUAL. Errors: of the servers; what `result`
+ * returns. */
+int counts_compare(const struct counts_options *o, uint64_t *different, struct ds_error *err);
+/* "equal", "rows differ" … */
+const char *counts_verdict_text(enum counts_verdict v);
+
+#endif
