@@ -7,6 +7,7 @@
  *     exclude=TABLE    its definition only
  *     pause=TABLE      at its first chunk, print "paused" and wait for a line on stdin
  *     no-destination   read only; DESTINATION_SOCKET is ignored
+ *     user=NAME        of the source, without password, instead of root
  *     check            copy nothing, compare both sides: lines "TABLE: verdict"
  *
  * Prints "position …" and "rows N" to stdout; errors as "CODE text" to stderr, exit 1.
@@ -38,7 +39,7 @@ static struct {
 } queue = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static struct {
-    const char *destination_socket, *destination_database, *stale, *exclude, *pause;
+    const char *destination_socket, *destination_database, *stale, *exclude, *pause, *user;
     bool resnapshot, no_destination, paused, check;
 } args;
 static uint64_t loaded_rows;
@@ -211,6 +212,7 @@ static void read_option(const char *text)
         {"stale=", &args.stale},
         {"exclude=", &args.exclude},
         {"pause=", &args.pause},
+        {"user=", &args.user},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strncmp(text, texts[i].key, strlen(texts[i].key)) == 0)
@@ -266,9 +268,10 @@ int main(int argc, char **argv)
     queue.end = &queue.head;
     log_set_sink(on_log, NULL, LOG_LEVEL_INFO);
     static char root[] = "root", empty[] = "";
+    char *user = args.user ? strdup(args.user) : root;
     struct config config = {.max_event = 256 << 20, .connect_timeout = 10, .state_dir = argv[5]};
     config.source = (struct config_server){.socket = argv[1],
-                                           .user = root,
+                                           .user = user,
                                            .password = empty,
                                            .database = argv[2],
                                            .host = empty,
@@ -304,6 +307,8 @@ int main(int argc, char **argv)
     if (rc == 0 && load_err.code == 0 && position_print(&at, &text) == 0)
         printf("position %s\nrows %lu\n", buf_cstr(&text), loaded_rows);
     position_free(&at);
+    if (user != root)
+        free(user);
     mysql_library_end();
     return rc || load_err.code ? 1 : 0;
 }
