@@ -222,13 +222,13 @@ class Datasync:
             reached(status.get("applied", {}).get("gtid"), wanted)
             and not status.get("stale_tables")), timeout)
 
-    def wait_log(self, pattern, timeout=60):
-        """Until the log holds `pattern` (a regular expression)."""
+    def wait_log(self, pattern, timeout=60, since=0):
+        """Until the log holds `pattern` (a regular expression) behind its first `since` bytes."""
         wanted = re.compile(pattern.encode())
         deadline = time.monotonic() + timeout
-        while not wanted.search(self.log_text()):
+        while not wanted.search(self.log_text()[since:]):
             if time.monotonic() > deadline or not self.running():
-                if wanted.search(self.log_text()):
+                if wanted.search(self.log_text()[since:]):
                     return
                 raise ProgramError("log never says %r; %s" % (pattern, self.log_tail()))
             time.sleep(0.05)

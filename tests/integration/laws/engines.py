@@ -237,14 +237,15 @@ def _():
                            "INSERT INTO x VALUES (7, 7)")
         lab.program.start()
         deadline = time.monotonic() + 60
-        while b"early" not in lab.program.log_text() and lab.program.running():
+        while (b"6561726c79" not in lab.program.log_text()  # 'early'
+               and lab.program.running()):
             expect(time.monotonic() < deadline, "neither waits nor refuses aloud: "
                    + lab.program.log_tail())
             time.sleep(0.05)
         refused = not lab.program.running()
         if refused:
             expect_equal(lab.program.process.returncode, 1, "exit code")
-            expect_contains(lab.program.log_tail(), "early", "message")
+            expect_contains(lab.program.log_tail(), "6561726c79", "message")
         finish(open_one, "XA COMMIT 'early'")
         if refused:
             lab.program.start()
@@ -263,4 +264,4 @@ def _():
         lab.destination.script(ACCOUNTS)
         finish(before, "XA COMMIT 'lost'")
         text = lab.program.incremental(expect=1)
-        expect_contains(text, "lost", "message")
+        expect_contains(text, "6c6f7374", "message")  # 'lost'
