@@ -20,8 +20,9 @@
 
 static const char magic[] = "datasync history 1\n";
 enum {
-    NOTE_SECONDS = 10, /* between two notes of how far the stream was followed */
-    LOAD_SECONDS = 5,  /* between two readings of the source's schema */
+    NOTE_SECONDS = 10,   /* between two notes of how far the stream was followed */
+    LOAD_SECONDS = 5,    /* between two readings of the source's schema */
+    ALTERED_SECONDS = 1, /* the same, when a table was altered in between */
     FILE_MOST = 16 << 20,
     COLLATION_BINARY = 63,
 };
@@ -45,6 +46,7 @@ struct history {
     bool loading;        /* pending entries wait for `now` */
     struct position now; /* of the source, after the last reading */
     bool missing;        /* names were asked for in vain */
+    bool altered;        /* a table was altered since the last reading */
     time_t loaded_at, noted_at;
     uint64_t file_bytes;
     struct buf noted; /* the last position written */
@@ -356,7 +358,8 @@ const struct msg_table *history_get(struct history *h, struct slice table,
 
 bool history_wants_load(const struct history *h)
 {
-    return h->missing && !h->loading && clock_seconds() - h->loaded_at >= LOAD_SECONDS;
+    time_t pause = h->altered ? ALTERED_SECONDS : LOAD_SECONDS;
+    return h->missing && !h->loading && clock_seconds() - h->loaded_at >= pause;
 }
 
 /* --- changing ------------------------------------------------------------- */
@@ -393,6 +396,7 @@ static int forget(struct history *h, struct slice table, const struct position *
             was_known |= e->known;
     }
     h->version++;
+    h->altered = true;
     if (!was_known)
         return 0;
     BUF_AUTO struct buf raw = {0}, bytes = {0};
@@ -511,7 +515,7 @@ int history_load(struct history *h, MYSQL *source, struct ds_error *err)
         if (h->entries[i]->pending)
             remove_entry(h, i);
     h->loaded_at = clock_seconds();
-    h->missing = false;
+    h->missing = h->altered = false;
     MYSQL_RES *rows = db_select(
         source, err,
         "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.COLUMN_KEY, c.EXTRA, "

@@ -6,6 +6,7 @@
  *     range from=POSITION from_time=SECONDS file=PATH …
  *     once                     give up after connect_timeout
  *     hold                     trim nothing, post no new checkpoint
+ *     size=BYTES               of the spool
  *     quiet                    print no messages, only the end
  *     no-snapshot
  *     check                    run the preflight instead
@@ -30,7 +31,7 @@
 enum { FILES_MOST = 100, SPOOL_SIZE = 256 << 20, WAIT_MS = 20 };
 
 static struct {
-    const char *applied, *stop, *from, *from_time;
+    const char *applied, *stop, *from, *from_time, *size;
     const char *files[FILES_MOST];
     size_t file_count;
     bool range, once, hold, quiet, no_snapshot, check;
@@ -248,6 +249,7 @@ static int take_chunk(struct spool *s, const struct buf *chunk, uint64_t seq, bo
     struct arena arena = {0};
     struct message m;
     int rc = 0;
+    bool committed = false;
     *last_commit = false;
     while (p < end && (rc = message_read(&p, end, &arena, &m, err)) == 0) {
         if (!args.quiet)
@@ -257,6 +259,7 @@ static int take_chunk(struct spool *s, const struct buf *chunk, uint64_t seq, bo
         if (m.type != MSG_COMMIT)
             continue;
         seen_commits++;
+        committed = true;
         char set[4096];
         snprintf(set, sizeof set, "%.*s", (int)m.commit.gtid_set.len, m.commit.gtid_set.p);
         position_free(applied);
@@ -268,8 +271,9 @@ static int take_chunk(struct spool *s, const struct buf *chunk, uint64_t seq, bo
             break;
     }
     arena_free(&arena);
-    if (rc == 0 && *last_commit && !args.hold)
-        rc = spool_trim(s, seq, applied, err);
+    if (rc == 0 && committed && !args.hold &&
+        (*last_commit || seq > 1)) /* else: its rest is needed */
+        rc = spool_trim(s, *last_commit ? seq : seq - 1, applied, err);
     return rc;
 }
 
@@ -380,15 +384,11 @@ static bool option(char *arg)
         const char *name;
         bool *flag;
         const char **text;
-    } table[] = {{"applied", NULL, &args.applied},
-                 {"stop", NULL, &args.stop},
-                 {"from", NULL, &args.from},
-                 {"from_time", NULL, &args.from_time},
-                 {"range", &args.range, NULL},
-                 {"once", &args.once, NULL},
-                 {"hold", &args.hold, NULL},
-                 {"quiet", &args.quiet, NULL},
-                 {"no-snapshot", &args.no_snapshot, NULL},
+    } table[] = {{"applied", NULL, &args.applied}, {"stop", NULL, &args.stop},
+                 {"from", NULL, &args.from},       {"from_time", NULL, &args.from_time},
+                 {"size", NULL, &args.size},       {"range", &args.range, NULL},
+                 {"once", &args.once, NULL},       {"hold", &args.hold, NULL},
+                 {"quiet", &args.quiet, NULL},     {"no-snapshot", &args.no_snapshot, NULL},
                  {"check", &args.check, NULL}};
     if (len == 4 && memcmp(arg, "file", 4) == 0 && value && args.file_count < FILES_MOST) {
         args.files[args.file_count++] = value + 1;
@@ -494,7 +494,8 @@ int main(int argc, char **argv)
     if (rc == 0 && args.check) {
         rc = source_check(&config, NULL, on_finding, NULL, &err);
     } else if (rc == 0) {
-        struct spool_options o = {.path = argv[2], .max_size = SPOOL_SIZE};
+        struct spool_options o = {
+            .path = argv[2], .max_size = args.size ? strtoull(args.size, NULL, 10) : SPOOL_SIZE};
         rc = spool_open(&s, &o, &err);
         if (rc == 0)
             rc = run(&config, catalogue, s, &err);
