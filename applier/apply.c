@@ -219,6 +219,14 @@ static bool finished(struct applier *a)
     return done;
 }
 
+static bool stop_is_known(struct applier *a)
+{
+    pthread_mutex_lock(&a->shared.mutex);
+    bool known = a->shared.has_stop_after;
+    pthread_mutex_unlock(&a->shared.mutex);
+    return known;
+}
+
 /* --- a session ------------------------------------------------------------------ */
 
 static int take_lock(struct applier *a, struct ds_error *err)
@@ -368,6 +376,9 @@ static int open_spool(struct applier *a, struct ds_error *err)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
     a->opened = rc == 0;
     position_free(&applied);
+    pthread_mutex_lock(&a->shared.mutex);
+    a->shared.status.posted = a->opened;
+    pthread_mutex_unlock(&a->shared.mutex);
     return rc;
 }
 
@@ -475,12 +486,15 @@ static int session(struct applier *a, struct ds_error *err)
     while (!atomic_load(&a->stop)) {
         if (finished(a))
             return 0;
+        bool ending = a->options.dry_run && stop_is_known(a);
         rc = turn(a, err);
         if (rc == DS_EAGAIN) {
             bool idle = !a->open;
             publish(a, idle);
             if (idle && a->cp.found)
                 set_state(a, APPLIER_STREAMING, NULL);
+            if (idle && ending)
+                return 0; /* the checkpoint does not move: what was read is what there is */
             if (!finished(a))
                 spool_wait(a->options.spool, 200);
             continue;

@@ -47,11 +47,6 @@ static uint64_t rows_of(const struct stream_status *s)
 static void measure(struct progress *p, const struct stream_status *s, uint64_t now_ms)
 {
     uint64_t rows = rows_of(s);
-    if (!p->first_known) {
-        p->first_known = true;
-        p->first_rows = s->rows;
-        p->first_transactions = s->transactions;
-    }
     if (s->state != p->state || rows < p->sample_rows) {
         p->state = s->state;
         p->sample_ms = now_ms;
@@ -132,10 +127,9 @@ void progress_show(struct progress *p, const struct stream_status *s, uint64_t n
     }
 }
 
-void progress_summary(struct progress *p, const struct stream_status *s, uint64_t now_ms,
+void progress_summary(const struct progress *p, const struct stream_status *s, uint64_t now_ms,
                       bool dry_run)
 {
-    measure(p, s, now_ms);
     log_info("%s transactions=%" PRIu64 " rows=%" PRIu64 " rows_written=%" PRIu64
              " conflicts=%" PRIu64 " quarantined=%" PRIu64 " seconds=%.1f applied=%s",
              dry_run ? "ended, nothing was written" : "ended", s->transactions, s->rows,

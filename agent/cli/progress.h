@@ -15,14 +15,13 @@ struct progress {
     uint64_t sample_rows;
     double rate; /* rows a second, smoothed; 0 unknown */
     enum stream_state state;
-    uint64_t first_rows, first_transactions; /* when the program started */
-    bool first_known;
 };
 
 /* Times are of the loop, in milliseconds. */
 void progress_start(struct progress *p, uint64_t now_ms);
 void progress_show(struct progress *p, const struct stream_status *s, uint64_t now_ms);
-void progress_summary(struct progress *p, const struct stream_status *s, uint64_t now_ms,
+/* The last line: counts since the stream began (of an agent alone: since it started). */
+void progress_summary(const struct progress *p, const struct stream_status *s, uint64_t now_ms,
                       bool dry_run);
 /* "[=====>    ] 50 %" */
 void progress_bar(char *out, unsigned width, uint64_t done, uint64_t total);

@@ -37,6 +37,7 @@ struct runner {
     uv_loop_t loop;
     uv_async_t ended;
     uv_timer_t timer;
+    uv_timer_t gate; /* until the agent may start */
     uv_signal_t signals[SIGNALS];
     struct status_server *server;
     struct progress progress;
@@ -201,6 +202,9 @@ static int loop_open(struct runner *r, struct ds_error *err)
     if (rc == 0)
         rc = uv_timer_init(&r->loop, &r->timer);
     r->timer.data = r;
+    if (rc == 0)
+        rc = uv_timer_init(&r->loop, &r->gate);
+    r->gate.data = r;
     for (int i = 0; i < SIGNALS && rc == 0; i++) {
         rc = uv_signal_init(&r->loop, &r->signals[i]);
         r->signals[i].data = r;
@@ -284,17 +288,42 @@ static int thread_start(struct half *h, uv_thread_cb body, struct runner *r, str
     return 0;
 }
 
-static void run_loop(struct runner *r)
+static void agent_start(struct runner *r)
 {
-    int rc = 0;
-    if (r->applier)
-        rc = thread_start(&r->applier_half, applier_thread, r, &r->err);
-    if (rc == 0 && r->agent)
-        rc = thread_start(&r->agent_half, agent_thread, r, &r->err);
+    int rc = thread_start(&r->agent_half, agent_thread, r, &r->err);
     if (rc) {
         r->rc = rc;
         stop_all(r);
     }
+}
+
+/* What the spool says about the checkpoint may be of an earlier process, and the destination
+ * another one by now: the agent starts when the applier of this process has looked. */
+static void at_gate(uv_timer_t *timer)
+{
+    struct runner *r = timer->data;
+    struct applier_status st;
+    applier_status_get(r->applier, &st);
+    bool open = st.posted;
+    applier_status_free(&st);
+    if (!open && !r->stopping && !r->applier_half.done)
+        return;
+    uv_timer_stop(timer);
+    if (open && !r->stopping)
+        agent_start(r);
+}
+
+static void run_loop(struct runner *r)
+{
+    if (r->applier) {
+        r->rc = thread_start(&r->applier_half, applier_thread, r, &r->err);
+        if (r->rc == 0 && r->agent && uv_timer_start(&r->gate, at_gate, 0, 10))
+            r->rc = error_set(&r->err, DS_EIO, "cannot start a timer");
+    } else {
+        agent_start(r);
+    }
+    if (r->rc)
+        stop_all(r);
     if (r->applier_half.started || r->agent_half.started)
         uv_run(&r->loop, UV_RUN_DEFAULT);
     logging_progress("");
@@ -315,6 +344,17 @@ static int finish(struct runner *r)
     return code;
 }
 
+/* A signal that comes before its watcher stands would end the process with another code than 0. */
+static void hold_signals(bool hold)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static int run_locked(struct runner *r)
 {
     struct ds_error err = {0};
@@ -323,6 +363,7 @@ static int run_locked(struct runner *r)
     if (rc)
         return cli_fail(&err);
     rc = loop_open(r, &err);
+    hold_signals(false);
     if (rc == 0) {
         progress_start(&r->progress, uv_now(&r->loop));
         run_loop(r);
@@ -332,12 +373,33 @@ static int run_locked(struct runner *r)
     return code;
 }
 
+/* A dry run compares with what is there; without a checkpoint that would be the whole copy. */
+static int check_dry_run(struct invocation *in, bool *nothing, struct ds_error *err)
+{
+    struct stream_status s;
+    int rc = stream_status_stopped(&s, &in->config, err);
+    if (rc)
+        return rc;
+    *nothing = !s.applied_gtid && !s.applied_file;
+    stream_status_free(&s);
+    return 0;
+}
+
 int runner_run(struct invocation *in, const struct runner_options *o)
 {
     struct runner r = {.in = in, .o = o};
     struct stream_lock lock = STREAM_LOCK_NONE;
     struct ds_error err = {0};
-    int rc = state_dir_create(&in->config, &err);
+    bool nothing = false;
+    int rc = o->dry_run ? check_dry_run(in, &nothing, &err) : 0;
+    if (rc)
+        return cli_fail(&err);
+    if (nothing) {
+        log_info("dry run: there is no checkpoint yet, so everything would be copied");
+        return EXIT_DONE;
+    }
+    hold_signals(true);
+    rc = state_dir_create(&in->config, &err);
     if (rc == 0 && !o->no_lock)
         rc = stream_lock_take(&lock, &in->config, o->agent, o->applier, o->command, &err);
     int code = rc ? cli_fail(&err) : run_locked(&r);

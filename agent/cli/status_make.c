@@ -1,3 +1,4 @@
+#include <mysqld_error.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,8 @@ int stream_status_make(struct stream_status *out, const struct config *c,
             (position_empty(&agent->read) || position_reached(&agent->read, &applier->applied));
         out->lag_seconds = lag(out, applier->oldest_unapplied, agent->source_time, now);
     } else if (agent) {
+        out->transactions = agent->transactions;
+        out->rows = agent->rows;
         out->caught_up = agent->state == AGENT_STREAMING && agent->at_end;
     } else if (applier) {
         out->caught_up = applier->state == APPLIER_STREAMING && applier->idle;
@@ -273,10 +276,14 @@ static int read_stopped(struct stream_status *s, const struct config *c, MYSQL *
     BUF_AUTO struct buf table = {0};
     if (rc == 0 && sql_table(&table, c->state_database, "datasync_quarantine"))
         rc = error_set(err, DS_ENOMEM, "out of memory for the status");
-    return rc ? rc
-              : db_scalar_u64(db, &s->quarantined, &found, err,
-                              "SELECT COUNT(*) FROM %s WHERE name = '%s'", buf_cstr(&table),
-                              c->name);
+    rc = rc ? rc
+            : db_scalar_u64(db, &s->quarantined, &found, err,
+                            "SELECT COUNT(*) FROM %s WHERE name = '%s'", buf_cstr(&table), c->name);
+    if (rc && err->server_errno == ER_NO_SUCH_TABLE) { /* they are being created */
+        error_clear(err);
+        rc = 0;
+    }
+    return rc;
 }
 
 int stream_status_stopped(struct stream_status *out, const struct config *c, struct ds_error *err)

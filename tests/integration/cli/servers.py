@@ -1,0 +1,275 @@
+"""With servers: reaching them, copying, following, locks, signals, status, dump."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from base import BROKEN, binary, call, environment, expect_call, json_lines, suite, write
+from lib.lab import Lab
+from lib.program import ProgramError
+from lib.suite import expect, expect_contains, expect_equal
+from lib.workspace import Workspace, free_port
+
+SETUP = """
+CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, a VARCHAR(50) CHARACTER SET utf8mb4,
+                b VARBINARY(20), d DOUBLE) ENGINE=InnoDB;
+CREATE TABLE sales_flat_order (entity_id INT PRIMARY KEY, x INT) ENGINE=InnoDB;
+INSERT INTO t (a, b, d) VALUES ('\u00fc', x'00ff', 0.1), (NULL, 'abc', -2.5);
+INSERT INTO sales_flat_order VALUES (1, 1), (2, 2), (3, 3);
+"""
+STATUS_KEYS = {"name", "mode", "state", "source", "applied", "lag_seconds", "caught_up",
+               "transactions", "rows", "rows_written", "batches", "conflicts", "quarantined",
+               "stale_tables", "entities"}
+
+
+def sides(source, destination, **more):
+    lines = ["source: {host: 127.0.0.1, port: %d, database: shop}" % source,
+             "destination: {host: 127.0.0.1, port: %d, database: shop}" % destination]
+    return "\n".join(lines + ["%s: %s" % item for item in more.items()]) + "\n"
+
+
+@suite.case("unreachable", "exit 5 within connect_timeout, refused or silent", program_only=True)
+def _():
+    with Workspace() as work, socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(20)
+        quiet = silent.getsockname()[1]
+        path = work.path("datasync.yaml")
+        for port in (free_port(), quiet):
+            write(path, sides(port, port, state_dir=work.path("state"), connect_timeout="2s")
+                  .replace("database: shop}", "database: other}", 1))
+            for command in (("status",), ("check",), ("incremental",), ("quarantine", "list")):
+                since = time.monotonic()
+                expect_call(5, "cannot connect to the", *command, "-c", path, timeout=60)
+                expect(time.monotonic() - since < 30, "%s took too long" % command[0])
+
+
+@suite.case("refused", "a wrong password is exit 2 at once, and never shown", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        for side in ("source", "destination"):
+            lab.program.configure({"source": {"password": "s3cret-Pass"},
+                                   "destination": {"password": "s3cret-Pass"}})
+            lab.program.configure({side: {"password": "Fals3h"}})
+            for command in ("run", "incremental", "check"):
+                code, out, err = lab.program.command(command, timeout=60)
+                expect_equal(code, 2, "%s with a wrong password of the %s" % (command, side))
+                expect_contains(err, side, "error")
+                expect("Fals3h" not in out + err, "the password is shown")
+
+
+@suite.case("copy-then-status", "incremental copies; status says what it did", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        before = lab.program.status()
+        expect_equal(set(before), STATUS_KEYS, "fields of status --json")
+        expect_equal((before["state"], before["applied"]["gtid"]), ("stopped", None), "status")
+        lab.program.incremental()
+        lab.equal()
+        lab.source.script("UPDATE t SET a='x' WHERE id=1;\n"
+                          "DELETE FROM sales_flat_order WHERE entity_id=2;\n"
+                          "INSERT INTO sales_flat_order VALUES (9, 9);")
+        lab.program.incremental()
+        lab.equal()
+        after = lab.program.status()
+        expect_equal(set(after), STATUS_KEYS, "fields of status --json")
+        expect_equal(after["state"], "stopped", "state")
+        expect_equal(after["applied"]["gtid"], lab.source.gtid(), "applied.gtid")
+        expect_equal(after["entities"].get("order"), {"inserted": 1, "updated": 0, "deleted": 1},
+                     "entities.order")
+        expect_equal(after["rows"], 3, "rows")
+        expect_equal(after["conflicts"], 0, "conflicts")
+        code, out, _err = lab.program.command("status")
+        expect_equal(code, 0, "exit of status")
+        expect_contains(out, "applied      " + lab.source.gtid(), "status")
+        code, out, _err = lab.program.command("quarantine", "list")
+        expect_equal((code, out), (0, ""), "quarantine list")
+        code, _out, err = lab.program.command("quarantine", "show", "7")
+        expect_equal(code, 2, "quarantine show of nothing")
+        expect_contains(err, "nothing with number 7", "error")
+
+
+@suite.case("lock-and-signals", "one at a time; SIGTERM and SIGINT end with 0", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        lab.program.start()
+        status = lab.program.wait_caught_up()
+        expect_equal(set(status), STATUS_KEYS, "fields of status --json")
+        status = lab.program.wait_for("caught up", lambda s: s["caught_up"])
+        expect_equal((status["state"], status["lag_seconds"]), ("streaming", 0), "status")
+        expect_equal(status["source"]["gtid"], lab.source.gtid(), "source.gtid")
+        for command in ("run", "incremental", "agent", "apply", "replay"):
+            code, _out, err = lab.program.command(command, timeout=60)
+            expect_equal(code, 4, "%s while run runs" % command)
+            expect_contains(err, "another", "error")
+        for command in (("check",), ("dump",), ("entities",), ("config",), ("quarantine", "list")):
+            code, _out, err = lab.program.command(*command, timeout=60)
+            expect_equal(code, 0, "%s while run runs (%s)" % (command[0], err[-300:]))
+        mode = os.stat(os.path.join(lab.program.folder, "state")).st_mode & 0o777
+        expect_equal(oct(mode), "0o700", "mode of state_dir")
+        lab.program.stop()
+        lab.program.start()
+        lab.program.wait_for("streaming", lambda s: s["state"] == "streaming")
+        lab.program.process.send_signal(signal.SIGINT)
+        expect_equal(lab.program.wait_exit(), 0, "exit after SIGINT")
+        expect_equal(lab.program.status()["state"], "stopped", "state")
+        lab.equal()
+
+
+@suite.case("killed-leaves-no-lock", "after kill -9 the next one starts", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.program.kill()
+        expect_equal(lab.program.status()["state"], "stopped", "state after kill -9")
+        lab.source.script("INSERT INTO t (a) VALUES ('late');")
+        lab.program.incremental()
+        lab.equal()
+
+
+@suite.case("stop-at", "run --stop-at ends there with 0", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        lab.program.incremental()
+        lab.source.script("INSERT INTO t (a) VALUES ('one');")
+        stop = lab.source.gtid()
+        lab.source.script("INSERT INTO t (a) VALUES ('two');")
+        lab.program.start("--stop-at", stop)
+        expect_equal(lab.program.wait_exit(), 0, "exit")
+        expect_equal(lab.program.status()["applied"]["gtid"], stop, "applied")
+        lab.program.incremental()
+        lab.equal()
+
+
+@suite.case("halves", "agent and apply as two processes, one status", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        halves = {}
+        for half in ("agent", "apply"):
+            with open(os.path.join(lab.program.folder, half + ".log"), "wb") as log:
+                halves[half] = subprocess.Popen(
+                    [binary(), half, "--config", lab.program.config], stdout=log, stderr=log,
+                    stdin=subprocess.DEVNULL, env=environment(), start_new_session=True)
+            lab.work.track("half-" + half, halves[half].pid)
+        deadline = time.monotonic() + 90
+        while True:
+            status = lab.program.status()
+            if status["caught_up"] and status["applied"]["gtid"] == lab.source.gtid():
+                break
+            expect(time.monotonic() < deadline, "never caught up: %s" % json.dumps(status))
+            expect(all(p.poll() is None for p in halves.values()), "a half has ended")
+            time.sleep(0.05)
+        expect_equal(status["state"], "streaming", "state")
+        expect_equal(status["source"]["gtid"], lab.source.gtid(), "source.gtid")
+        lab.equal()
+        for half, process in halves.items():
+            process.terminate()
+            expect_equal(process.wait(60), 0, "exit of " + half)
+            with open(os.path.join(lab.program.folder, half + ".log"), "rb") as log:
+                if BROKEN.search(log.read()):
+                    raise ProgramError("sanitizer report of " + half)
+
+
+@suite.case("resnapshot", "copies everything again, but not without being asked",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        lab.program.incremental()
+        lab.destination.script("DELETE FROM t;")
+        code, _out, err = lab.program.command("incremental", "--resnapshot")
+        expect_equal(code, 2, "exit without --yes")
+        expect_contains(err, "--yes", "error")
+        lab.program.incremental("--resnapshot", "--yes")
+        lab.equal()
+
+
+@suite.case("another-destination", "what an earlier process left is not believed",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        lab.program.incremental()
+        lab.destination.run("DROP DATABASE datasync", "DROP DATABASE shop", database=None)
+        lab.program.incremental()
+        lab.equal()
+
+
+@suite.case("dry-run", "incremental --dry-run changes nothing", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        lab.program.incremental("--dry-run")
+        expect_equal(lab.program.status()["applied"]["gtid"], None, "applied after a dry run")
+        lab.program.incremental()
+        before = lab.program.status()["applied"]["gtid"]
+        lab.source.script("INSERT INTO t (a) VALUES ('not yet');")
+        lab.program.incremental("--dry-run")
+        expect_equal(lab.program.status()["applied"]["gtid"], before, "applied after a dry run")
+        expect(lab.differences(), "a dry run has written")
+        lab.program.incremental()
+        lab.equal()
+
+
+@suite.case("dump-file", "a binlog file as JSON lines, values told apart", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP + "UPDATE t SET a='neu' WHERE id=1;")
+        path = os.path.join(lab.source.datadir, "bin.000001")
+        out = expect_call(0, None, "dump", "-c", lab.program.config, "--file", path)
+        rows = [row for row in json_lines(out) if row["type"] == "change"]
+        first = next(row for row in rows if row["table"] == "t")
+        values = list(first["after"].values())
+        expect_equal(values, [1, "\u00fc", {"base64": "AP8="}, 0.1], "first row")
+        expect_equal(first["operation"], "insert", "operation")
+        update = [row for row in rows if row["operation"] == "update"][-1]
+        expect_equal((list(update["before"].values())[1], list(update["after"].values())[:2]),
+                     ("\u00fc", [1, "neu"]), "update")
+        expect_equal([row["entity"] for row in rows if row["table"] == "sales_flat_order"],
+                     ["order"] * 3, "entity")
+        expect(json_lines(out)[-1]["type"] == "commit", "the last line is no commit")
+        write(lab.work.path("broken"), "no binlog at all, but long enough for a header")
+        code, _out, err = call("dump", "--file", lab.work.path("broken"))
+        expect_equal(code, 1, "exit for a broken file")
+        expect_contains(err, "binlog", "error")
+
+
+@suite.case("check", "what would stop it is found beforehand", program_only=True)
+def _():
+    with Lab(source_options=["--binlog-format=MIXED"]) as lab:
+        lab.source.script(SETUP)
+        code, out, _err = lab.program.command("check")
+        expect_equal(code, 1, "exit of check with MIXED binlogs")
+        expect_contains(out, "STOP  source binlog_format", "check")
+        lab.source.run("SET GLOBAL binlog_format=ROW", database=None)
+        code, out, _err = lab.program.command("check")
+        expect_equal(code, 0, "exit of check: " + out)
+        lab.destination.script("CREATE TABLE x (a INT);\n"
+                               "CREATE TRIGGER tr BEFORE INSERT ON x FOR EACH ROW SET NEW.a = 1;")
+        code, out, _err = lab.program.command("check")
+        expect_equal(code, 1, "exit of check with a trigger")
+        expect_contains(out, "STOP  destination triggers", "check")
+
+
+@suite.case("password-in-title", "a password given as an option leaves the process title",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        lab.program.start("--db-pass", "s3cret-Pass", "--set", "destination.password=s3cret-Pass")
+        lab.program.wait_caught_up()
+        with open("/proc/%d/cmdline" % lab.program.process.pid, "rb") as file:
+            title = file.read()
+        expect(b"s3cret" not in title, "the password is in the process title: %r" % title)
+        expect(b"s3cret" not in lab.program.log_text(), "the password is in the log")
+        lab.program.stop()

@@ -1,0 +1,157 @@
+"""Without any server: wrong command lines and configurations, help, examples."""
+
+import os
+import re
+
+from base import call, expect_call, json_lines, suite, write
+from lib.suite import expect, expect_contains, expect_equal
+from lib.workspace import Workspace
+
+SIDES = "source: {database: shop, port: 1}\ndestination: {port: 2}\n"
+
+
+@suite.case("wrong-command-lines", "a wrong command line is exit 2 and says what is wrong",
+            program_only=True)
+def _():
+    for arguments, part in (
+            ((), "a command is missing"),
+            (("sync", "order", "shop"), "unknown command 'sync'"),
+            (("migrate",), "unknown command 'migrate'"),
+            (("verify",), "unknown command 'verify'"),
+            (("run", "--nonsense"), "unknown option '--nonsense'"),
+            (("run", "--limit", "5"), "unknown option '--limit'"),
+            (("run", "now"), "one argument too many"),
+            (("run", "-c"), "--config needs a value"),
+            (("incremental", "--limit", "many"), "not a whole number"),
+            (("skip",), "usage: datasync skip POSITION"),
+            (("quarantine", "eat"), "none of list, show"),
+            (("quarantine", "show"), "needs the change's number"),
+            (("quarantine", "show", "x"), "not the number of a change"),
+            (("replay", "/no/such/file"), "/no/such/file: No such file"),
+            (("dump", "--file", "/no/such/file"), "/no/such/file"),
+            (("status", "--log-format", "xml"), "text | json"),
+            (("entities", "unicorn"), "no entity 'unicorn'"),
+            (("help", "sync"), "unknown command 'sync'")):
+        if arguments[:2] == ("dump", "--file"):
+            code, out, err = call(*arguments)
+            expect(code in (1, 2), "dump of a missing file: exit %d" % code)
+            expect_contains(err, part, "stderr")
+        else:
+            out = expect_call(2, part, *arguments)
+        expect_equal(out, "", "stdout of " + " ".join(arguments))
+
+
+@suite.case("configuration-errors", "errors name file, line and key", program_only=True)
+def _():
+    with Workspace() as work:
+        path = work.path("datasync.yaml")
+        for text, part in (
+                ("nmae: x\n", "datasync.yaml:1: unknown key 'nmae'"),
+                ("source:\n  database: s\n  port: 3307x\n", "datasync.yaml:3: source.port: '3307x'"),
+                ("name: a\nname: b\n", "datasync.yaml:2: key 'name' was given before"),
+                ("source: {database: s\n", "not valid YAML"),
+                (SIDES + "start: ${NO_SUCH_VARIABLE}\n", "NO_SUCH_VARIABLE"),
+                (SIDES + "mode: import\n", "import does not work in this version"),
+                (SIDES + "entities: [order]\n", "datasync.yaml:3: entities"),
+                (SIDES + "stock: only\n", "datasync.yaml:3: stock"),
+                (SIDES + "tables: {exclude: [a]}\n", "tables.exclude"),
+                (SIDES + "start: yesterday\n", "datasync.yaml:3: start"),
+                ("source: {database: s}\n", "same database of the same server"),
+                ("name: a\n", "source.database is not set")):
+            write(path, text)
+            for command in ("run", "config"):
+                expect_call(2, part, command, "-c", path)
+        expect_call(2, "none.yaml: No such file", "run", "-c", work.path("none.yaml"))
+        write(path, SIDES)
+        expect_call(2, "--set: entities: only [all]", "incremental", "-c", path, "--entity", "order")
+        expect_call(2, "--set: unknown key 'prot'", "config", "-c", path, "--set", "prot=1")
+        expect_call(2, "--stop-at: 'soon'", "run", "-c", path, "--stop-at", "soon")
+        write(work.path(".env.local"), "A=s3cret\n", 0o644)
+        expect_call(2, ".env.local holds passwords", "config", "-c", path)
+        os.makedirs(work.path("mine"))
+        write(work.path("mine", "gift.yaml"), "name: gift\ncolour: red\n")
+        os.unlink(work.path(".env.local"))
+        expect_call(2, "gift.yaml:2: unknown key 'colour'", "entities", "-c", path, "--set",
+                    "entities_dir=" + work.path("mine"))
+
+
+@suite.case("configuration-is-found", "./datasync.yaml, .env.local beside it, passwords hidden",
+            program_only=True)
+def _():
+    with Workspace() as work:
+        if not os.path.exists("/etc/datasync/datasync.yaml"):
+            expect_call(2, "no configuration found", "config", folder=work.home)
+        write(work.path("datasync.yaml"), SIDES + "name: here\n")
+        write(work.path(".env.local"), "DATASYNC_LIVE_PASS='s3cret'\n")
+        out = expect_call(0, None, "config", folder=work.home)
+        expect_contains(out, "name: here", "configuration")
+        expect_contains(out, 'password: "********"', "configuration")
+        expect("s3cret" not in out, "the password is shown")
+        code, out, err = call("config", "--db-pass", "s3cret", folder=work.home)
+        expect_equal(code, 0, "exit")
+        expect_contains(err, "a password on the command line", "warning")
+        expect("s3cret" not in out + err, "the password is shown")
+
+
+@suite.case("example-and-help", "the example works, help and man pages name every command",
+            program_only=True)
+def _():
+    with Workspace() as work:
+        example = expect_call(0, None, "config", "--example")
+        write(work.path("datasync.yaml"), example)
+        secrets = {"DATASYNC_LIVE_PASS": "a", "DATASYNC_DEST_PASS": "b"}
+        expect_call(2, "DATASYNC_LIVE_PASS", "config", folder=work.home)
+        out = expect_call(0, None, "config", folder=work.home, env=secrets)
+        expect_contains(out, "port: 3307", "configuration")
+    text = expect_call(0, None, "--help")
+    expect_equal(expect_call(0, None, "help"), text, "datasync help")
+    commands = re.findall(r"^  ([a-z]+) +[A-Z]", text.split("options of every")[0], re.M)
+    expect("run" in commands and len(commands) > 10, "commands: %s" % commands)
+    for later in ("sync", "migrate", "verify"):
+        expect(later not in commands, later + " is listed, but does not work")
+    manuals = os.path.join(os.environ["BUILD"], "deploy") if os.environ.get("BUILD") else None
+    for command in commands:
+        page = expect_call(0, None, command, "--help")
+        expect_contains(page, "usage: datasync " + command, "help")
+        expect_contains(page, "--config", "help")
+        expect_contains(expect_call(0, None, "help", "--man", command), ".SH OPTIONS", "man page")
+        if manuals:
+            expect(os.path.exists(os.path.join(manuals, "datasync-%s.1" % command)),
+                   "no man page is built for " + command)
+    expect_contains(expect_call(0, None, "config", "--man"), "batch.max_age",
+                    "datasync.yaml(5)")
+    expect_contains(expect_call(0, None, "--version"), "datasync ", "version")
+
+
+@suite.case("entities", "the catalogue, whole and one by one", program_only=True)
+def _():
+    with Workspace() as work:
+        rows = json_lines(expect_call(0, None, "entities", "--json", folder=work.home))
+        names = [row["name"] for row in rows]
+        expect(names.index("order") < names.index("invoice"), "order comes after invoice")
+        expect_contains(expect_call(0, None, "entities", "productattribute", folder=work.home),
+                        "eav_attribute_option", "entity")
+        write(work.path("datasync.yaml"), SIDES + "entities_dir: " + work.path("mine") + "\n")
+        os.makedirs(work.path("mine"))
+        write(work.path("mine", "gift.yaml"),
+              "name: gift\ntables: [{table: gift, role: root, link: id}]\n")
+        expect_contains(expect_call(0, None, "entities", "--plain", folder=work.home), "gift",
+                        "entities")
+
+
+@suite.case("log-lines-as-json", "--log-format json: one object per line", program_only=True)
+def _():
+    code, _out, err = call("run", "--log-format", "json", "-c", "/no/such.yaml")
+    expect_equal(code, 2, "exit")
+    line, = json_lines(err)
+    expect_equal(line["level"], "error", "level")
+    expect_contains(line["message"], "/no/such.yaml", "message")
+
+
+@suite.case("state-folder", "a state folder that cannot be made is exit 2", program_only=True)
+def _():
+    with Workspace() as work:
+        write(work.path("file"), "")
+        write(work.path("datasync.yaml"), SIDES)
+        expect_call(2, "cannot create state_dir", "run", "--set",
+                    "state_dir=" + work.path("file", "x"), folder=work.home)
