@@ -356,7 +356,8 @@ static int repeat(struct ddl_job *job, const struct intent *intent, struct ds_er
     if (kind == SQL_DROP_TABLE || kind == SQL_DROP_VIEW || kind == SQL_DROP_SEQUENCE ||
         kind == SQL_DROP_ROUTINE)
         return repeat_drop(job, err);
-    if (intent->before[0].definition.len == 0 && job->session.error_code == 0) {
+    bool was_absent = intent->before && intent->before[0].definition.len == 0;
+    if (was_absent && job->session.error_code == 0) {
         BUF_AUTO struct buf name = {0};
         if (sql_table(&name, job->c->database, job->names[0]))
             return ddl_no_memory(err);

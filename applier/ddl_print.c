@@ -111,14 +111,16 @@ int ddl_prints_read(const struct ddl_job *job, const char *database, struct ddl_
                     struct ds_error *err)
 {
     struct ddl_print *prints = arena_zalloc(job->arena, (job->name_count + 1) * sizeof *prints);
-    int rc = prints ? 0 : ddl_no_memory(err);
+    int rc = 0;
+    *out = prints;
+    if (!prints)
+        return ddl_no_memory(err);
     for (size_t i = 0; i < job->name_count && rc == 0; i++) {
         prints[i].name = job->names[i];
         rc = read_definition(job, database, prints + i, err);
         if (rc == 0 && !is_routine(job->st.kind))
             rc = read_ids(job, database, prints + i, err);
     }
-    *out = prints;
     return rc;
 }
 

@@ -133,8 +133,10 @@ static int build(const struct ddl_job *job, bool checks, bool substitute, struct
 static int set_explicit_defaults(const struct ddl_job *job, bool now, struct ddl_saved *saved,
                                  struct ds_error *err)
 {
-    int wanted = job->session.explicit_defaults_for_timestamp;
-    if (wanted < 0 || wanted == now)
+    if (job->session.explicit_defaults_for_timestamp < 0)
+        return 0; /* unknown */
+    bool wanted = job->session.explicit_defaults_for_timestamp;
+    if (wanted == now)
         return 0;
     int rc = db_exec(job->c->db, err, "SET explicit_defaults_for_timestamp = %d", wanted);
     if (rc == 0)
