@@ -225,7 +225,7 @@ static int copy_objects(const struct ddl_job *job, const struct ddl_print *befor
 static int name_back(const struct ddl_job *job, const char *scratch, struct ddl_print *after,
                      struct ds_error *err)
 {
-    for (size_t i = 0; i < job->name_count; i++) {
+    for (size_t i = 0; after && i < job->name_count; i++) {
         if (after[i].definition.len == 0)
             continue;
         BUF_AUTO struct buf text = {0};
