@@ -1,0 +1,59 @@
+"""TLS to the servers: preferred, required, verified."""
+
+import os
+import shutil
+import subprocess
+
+from base import suite
+from lib.lab import Lab
+from lib.suite import Skip, expect_contains, expect_equal
+from lib.workspace import Workspace
+
+
+def make_certificates(folder):
+    """ca.pem, other.pem (another CA), server.pem and server.key for localhost."""
+    if not shutil.which("openssl"):
+        raise Skip("no openssl to make certificates with")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    for name in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout",
+                name + ".key", "-out", name + ".pem", "-subj", "/CN=" + name)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr",
+            "-subj", "/CN=localhost")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-CAcreateserial", "-days", "2", "-out", "server.pem")
+    for name in os.listdir(folder):
+        if name.endswith((".pem", ".key")):
+            os.chmod(os.path.join(folder, name), 0o644)
+
+
+@suite.case("tls", "plain only where the mode allows it, certificates checked where it says so",
+            program_only=True)
+def _():
+    with Workspace() as work:
+        make_certificates(work.home)
+        with Lab(source_options=["--ssl-ca=" + work.path("ca.pem"),
+                                 "--ssl-cert=" + work.path("server.pem"),
+                                 "--ssl-key=" + work.path("server.key")]) as lab:
+            lab.source.script("CREATE TABLE t (id INT PRIMARY KEY) ENGINE=InnoDB;")
+            ca, other = work.path("ca.pem"), work.path("other.pem")
+            for side, host, tls, code, part in (
+                    ("source", "127.0.0.1", {"mode": "preferred"}, 0, ""),
+                    ("source", "127.0.0.1", {"mode": "required"}, 0, ""),
+                    ("source", "127.0.0.1", {"mode": "verify_ca", "ca": ca}, 0, ""),
+                    ("source", "127.0.0.1", {"mode": "verify_ca", "ca": other}, 2, "certificate"),
+                    ("source", "localhost", {"mode": "verify_identity", "ca": ca}, 0, ""),
+                    ("source", "127.0.0.1", {"mode": "verify_identity", "ca": ca}, 2, "TLS"),
+                    ("source", "127.0.0.1", {"mode": "preferred", "ca": ""}, 0, ""),
+                    ("destination", "127.0.0.1", {"mode": "preferred"}, 0, ""),
+                    ("destination", "127.0.0.1", {"mode": "required"}, 2, "offers no TLS"),
+                    ("destination", "127.0.0.1", {"mode": "verify_identity", "ca": ca}, 2, "TLS"),
+                    ("destination", "127.0.0.1", {"mode": "disabled", "ca": ""}, 0, "")):
+                lab.program.configure({side: {"host": host, "tls": dict({"ca": ""}, **tls)}})
+                got, _out, err = lab.program.command("incremental", timeout=60)
+                expect_equal(got, code, "%s %s: exit (%s)" % (side, tls, err[-400:]))
+                expect_contains(err, part, "error of %s %s" % (side, tls))
+            lab.equal()
