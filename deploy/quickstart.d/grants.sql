@@ -1,7 +1,7 @@
 -- What datasync's accounts need, and no more. README.md says what each privilege is for.
 
 -- source
-GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO datasync@127.0.0.1;
+GRANT REPLICATION SLAVE, BINLOG MONITOR, BINLOG ADMIN ON *.* TO datasync@127.0.0.1;
 GRANT SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT ON shop.* TO datasync@127.0.0.1;
 -- end
 
