@@ -206,7 +206,7 @@ int setting_parse(const struct setting *s, struct config *c, const char *where, 
             return wrong(err, s, where, text);
         return set_text(s, c, text, err);
     case SETTING_DATABASE:
-        if (len > 64 * 4)
+        if (len > 256)
             return wrong(err, s, where, text);
         return set_text(s, c, text, err);
     case SETTING_TEXT:

@@ -59,7 +59,7 @@ static void wipe(char *text)
 static int add_override(struct parser *p, const char *key, const char *value)
 {
     struct invocation *in = p->in;
-    const char **more = realloc(in->overrides, (in->override_count + 1) * sizeof *more);
+    char **more = realloc(in->overrides, (in->override_count + 1) * sizeof *more);
     if (more)
         in->overrides = more;
     char *text = NULL;
@@ -224,7 +224,7 @@ int args_parse(struct invocation *in, int argc, char **argv, struct ds_error *er
 void args_free(struct invocation *in)
 {
     for (size_t i = 0; i < in->override_count; i++)
-        free((void *)(uintptr_t)in->overrides[i]);
+        free(in->overrides[i]);
     free(in->overrides);
     free(in->arguments);
     if (in->opened) {

@@ -61,7 +61,7 @@ struct invocation {
     const struct command *command; /* NULL: none given */
     const char **arguments;
     size_t argument_count;
-    const char **overrides; /* "key=value" for config_load; secrets are copies, wiped in argv */
+    char **overrides; /* "key=value" for config_load; secrets are copies, wiped in argv */
     size_t override_count;
     const char *config_path;
     const char *log_format;

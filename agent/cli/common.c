@@ -63,7 +63,8 @@ int cli_confirm(const struct invocation *in, const char *question, struct ds_err
 
 int cli_open(struct invocation *in, struct ds_error *err)
 {
-    int rc = config_load(&in->config, in->config_path, in->overrides, in->override_count, err);
+    int rc = config_load(&in->config, in->config_path, (const char *const *)in->overrides,
+                         in->override_count, err);
     if (rc)
         return rc;
     rc = catalogue_load(&in->catalogue, in->config.entities_dir, err);

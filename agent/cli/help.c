@@ -160,8 +160,8 @@ static int man_program(struct buf *out)
         rc = rc ? rc : buf_puts(out, "\n");
     }
     rc = rc ? rc
-            : buf_puts(out, ".SH FILES\n./datasync.yaml, /etc/datasync/datasync.yaml: see\n"
-                            ".BR datasync.yaml (5).\n.br\n.env.local beside it: variables for "
+            : buf_puts(out, ".SH FILES\n\\&./datasync.yaml, /etc/datasync/datasync.yaml: see\n"
+                            ".BR datasync.yaml (5).\n.br\n\\&.env.local beside it: variables for "
                             "${NAME}, readable by its owner only.\n.SH ENVIRONMENT\n"
                             "DATASYNC_LIVE_HOST, DATASYNC_LIVE_USER, DATASYNC_LIVE_PASS and "
                             "DATASYNC_LIVE_DB are the defaults of the source.\n");

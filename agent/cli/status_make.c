@@ -204,9 +204,14 @@ static int parse_entities(struct stream_status *s, const char *text)
 {
     int rc = 0;
     while (text && *text && rc == 0) {
-        char name[64];
-        unsigned long long n[3];
-        if (sscanf(text, "%63s %llu %llu %llu", name, &n[0], &n[1], &n[2]) == 4) {
+        char name[64], *at;
+        size_t len = strcspn(text, " \n");
+        uint64_t n[3];
+        snprintf(name, sizeof name, "%.*s", (int)(len < 63 ? len : 63), text);
+        n[0] = strtoull(text + len, &at, 10);
+        n[1] = strtoull(at, &at, 10);
+        n[2] = strtoull(at, &at, 10);
+        if (len && (*at == '\n' || !*at)) {
             struct stream_entity *more =
                 realloc(s->entities, (s->entity_count + 1) * sizeof *s->entities);
             if (!more)
