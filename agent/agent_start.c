@@ -49,6 +49,11 @@ static int sink_mark(void *arg, const struct position *p, struct slice gtid_set,
     return 0;
 }
 
+static uint64_t sink_place(void *arg, size_t len)
+{
+    return spool_place(((struct agent *)arg)->options.spool, len);
+}
+
 static int open_history(struct agent *a, const struct position *at, struct ds_error *err)
 {
     const struct config *c = a->options.config;
@@ -73,7 +78,7 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
         .fold_case = a->dump.fold_case,
         .max_event = c->max_event,
         .history = a->history,
-        .sink = {.arg = a, .put = sink_put, .mark = sink_mark},
+        .sink = {.arg = a, .put = sink_put, .place = sink_place, .mark = sink_mark},
     };
     return rc ? rc : capture_new(&a->capture, &o, err);
 }

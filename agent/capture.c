@@ -40,13 +40,13 @@ int capture_put(struct capture *c, const struct buf *message, struct ds_error *e
 
 /* Messages of a group, once each: those that were handed out before the connection was lost are
  * swallowed, but must be the same. */
-static int put_counted(struct capture *c, struct ds_error *err)
+static int put_counted(struct capture *c, const struct buf *message, struct ds_error *err)
 {
     struct group *g = &c->group;
     g->handed_out++;
-    g->hash = XXH3_64bits_withSeed(c->message.data, c->message.len, g->hash);
+    g->hash = XXH3_64bits_withSeed(message->data, message->len, g->hash);
     if (c->resume_left == 0)
-        return capture_put(c, &c->message, err);
+        return capture_put(c, message, err);
     if (--c->resume_left > 0 || g->hash == c->resume_hash)
         return 0;
     c->diverged = true;
@@ -55,38 +55,44 @@ static int put_counted(struct capture *c, struct ds_error *err)
                      "the connection was lost");
 }
 
-static int put_begin(struct capture *c, struct ds_error *err)
+/* Definitions must not be further back than the begin of the transaction that uses them: what is
+ * before it may be gone when a reader comes. `len`: of the begin message, about to be put. */
+static void new_epoch(struct capture *c, size_t len)
+{
+    const struct capture_sink *sink = &c->options.sink;
+    uint64_t place = sink->place ? sink->place(sink->arg, len) : 0;
+    if (place != c->epoch_place || c->epoch_bytes >= DEFINITIONS_AGAIN_AFTER)
+        capture_resend_tables(c);
+    c->epoch_place = place;
+}
+
+int capture_begin(struct capture *c, struct ds_error *err)
 {
     struct group *g = &c->group;
+    if (g->begun || g->skip)
+        return 0;
     char gtid[128];
     capture_print_gtid(&g->gtid, gtid, sizeof gtid);
-    if (c->epoch_bytes >= DEFINITIONS_AGAIN_AFTER)
-        capture_resend_tables(c);
     g->begun = true;
     c->pending = false; /* this group's commit tells a later position */
     c->last_gtid[0] = 0;
-    struct buf content = c->message;
-    c->message = (struct buf){0};
-    int rc = message_write_begin(&c->message, &(struct msg_begin){.gtid = text_slice(gtid),
-                                                                  .timestamp = g->time,
-                                                                  .server_id = g->server_id,
-                                                                  .flags = g->flags});
-    rc = rc ? capture_no_memory(err) : put_counted(c, err);
-    buf_free(&c->message);
-    c->message = content;
-    return rc;
+    buf_clear(&c->begin);
+    struct msg_begin m = {.gtid = text_slice(gtid),
+                          .timestamp = g->time,
+                          .server_id = g->server_id,
+                          .flags = g->flags};
+    if (message_write_begin(&c->begin, &m))
+        return capture_no_memory(err);
+    new_epoch(c, c->begin.len);
+    return put_counted(c, &c->begin, err);
 }
 
 int capture_emit(struct capture *c, struct ds_error *err)
 {
     if (c->group.skip)
         return 0;
-    if (!c->group.begun) {
-        int rc = put_begin(c, err);
-        if (rc)
-            return rc;
-    }
-    return put_counted(c, err);
+    int rc = capture_begin(c, err);
+    return rc ? rc : put_counted(c, &c->message, err);
 }
 
 void capture_resend_tables(struct capture *c)
@@ -511,6 +517,7 @@ void capture_free(struct capture *c)
     position_free(&c->stop_at);
     buf_free(&c->set_text);
     buf_free(&c->message);
+    buf_free(&c->begin);
     buf_free(&c->before);
     buf_free(&c->after);
     arena_free(&c->arena);

@@ -31,6 +31,10 @@ struct capture_sink {
     void *arg;
     /* Take one whole message. */
     int (*put)(void *arg, const void *message, size_t len, struct ds_error *err);
+    /* The piece of the store in which a message of `len` bytes would begin. A reader may begin at
+     * any piece in which a transaction begins, so definitions are written again when it has
+     * changed. May be NULL. */
+    uint64_t (*place)(void *arg, size_t len);
     /* All messages so far end a whole transaction at `p`. gtid_set: its text, as in the commit
      * message. Both are valid during the call. May be NULL. */
     int (*mark)(void *arg, const struct position *p, struct slice gtid_set, struct ds_error *err);

@@ -32,7 +32,9 @@ int capture_end_statement(struct capture *c, struct ds_error *err)
         if (c->mapped[i].used || !table->ours || c->group.skip)
             continue;
         buf_clear(&c->message);
-        int rc = put_definition(c, table, err);
+        int rc = capture_begin(c, err);
+        if (rc == 0)
+            rc = put_definition(c, table, err);
         if (rc == 0 && message_write_table_hint(&c->message, table->id))
             rc = capture_no_memory(err);
         if (rc == 0)
@@ -151,7 +153,9 @@ static int put_rows(struct capture *c, const struct rows_event *r, struct captur
 {
     const uint8_t *p = r->rows.p, *end = p + r->rows.len;
     uint32_t flags = change_flags(r, table);
-    int rc = put_definition(c, table, err);
+    int rc = capture_begin(c, err);
+    if (rc == 0)
+        rc = put_definition(c, table, err);
     while (rc == 0 && p < end)
         rc = put_row(c, r, table, flags, &p, err);
     return rc;

@@ -62,7 +62,8 @@ struct capture {
 
     uint64_t epoch;       /* of table definitions */
     uint64_t epoch_bytes; /* handed out since it began */
-    struct buf message, before, after;
+    uint64_t epoch_place; /* in the store */
+    struct buf message, begin, before, after;
     const uint8_t **columns; /* of a before image */
     uint32_t columns_cap;
     struct arena arena; /* of one statement */
@@ -72,6 +73,8 @@ struct capture {
 int capture_no_memory(struct ds_error *err);
 /* Hand out one message that is no content of a group: a definition, begin, commit. */
 int capture_put(struct capture *c, const struct buf *message, struct ds_error *err);
+/* Write the group's begin message, unless it is out. Keeps c->message. */
+int capture_begin(struct capture *c, struct ds_error *err);
 /* Hand out c->message as content of the group; writes the begin message first. */
 int capture_emit(struct capture *c, struct ds_error *err);
 /* The group whose events are coming; opened without a GTID if none is open. */

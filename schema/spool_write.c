@@ -360,6 +360,13 @@ int spool_put(struct spool *s, const void *message, size_t len, struct ds_error 
     return 0;
 }
 
+uint64_t spool_place(const struct spool *s, size_t len)
+{
+    const struct spool_writer *w = &s->w;
+    bool next = w->len > w->start && w->len - w->start + len > CHUNK_PAYLOAD;
+    return w->tail.next_seq + w->count + (next ? 1 : 0);
+}
+
 static void mark_here(struct spool_writer *w)
 {
     w->marked = true;

@@ -25,6 +25,7 @@ struct fixture {
     uint32_t at;        /* offset of the last event's end */
     bool zero_next_pos; /* as MariaDB 11.8 does */
     int marks;
+    uint64_t place; /* the piece of the store */
 };
 
 /* --- what came out -------------------------------------------------------- */
@@ -115,6 +116,12 @@ static int sink_put(void *arg, const void *message, size_t len, struct ds_error 
     put_text(&f->got, &m);
     arena_free(&arena);
     return 0;
+}
+
+static uint64_t sink_place(void *arg, size_t len)
+{
+    (void)len;
+    return ((struct fixture *)arg)->place;
 }
 
 static int sink_mark(void *arg, const struct position *p, struct slice gtid_set,
@@ -282,10 +289,11 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    struct capture_options o = {.database = "shop",
-                                .prefix = "",
-                                .max_event = 1 << 20,
-                                .sink = {.arg = f, .put = sink_put, .mark = sink_mark}};
+    struct capture_options o = {
+        .database = "shop",
+        .prefix = "",
+        .max_event = 1 << 20,
+        .sink = {.arg = f, .put = sink_put, .place = sink_place, .mark = sink_mark}};
     assert_int_equal(capture_new(&f->c, &o, &f->err), 0);
     f->seconds = 1000;
     begin_stream(f, "0-71-4", true);
@@ -317,7 +325,7 @@ static void transactions_become_messages(void **state)
     assert_int_equal(query(f, "COMMIT"), 0);
     char want[400];
     snprintf(want, sizeof want,
-             "table 1 t table\nbegin 0-71-5 0\ninsert 1 1\ncommit 0-71-5 bin.000001:%u\n"
+             "begin 0-71-5 0\ntable 1 t table\ninsert 1 1\ncommit 0-71-5 bin.000001:%u\n"
              "begin 0-71-6 0\nupdate 1 1 2\ndelete 1 2 flags 7\ncommit 0-71-6 bin.000001:%u\n",
              first, f->at);
     expect_got(f, want);
@@ -344,7 +352,7 @@ static void empty_groups_are_told_once(void **state)
     transaction(f, 106, "shop", 1);
     assert_int_equal(capture_flush(f->c, &f->err), 0);
     snprintf(want, sizeof want,
-             "table 1 t table\nbegin 0-71-106 0\ninsert 1 1\ncommit 0-71-106 bin.000001:%u\n",
+             "begin 0-71-106 0\ntable 1 t table\ninsert 1 1\ncommit 0-71-106 bin.000001:%u\n",
              f->at);
     expect_got(f, want);
 }
@@ -372,7 +380,7 @@ static void rollback_is_marked(void **state)
     assert_int_equal(query(f, "ROLLBACK"), 0);
     char want[300];
     snprintf(want, sizeof want,
-             "table 1 t table\nbegin 0-71-5 4\ninsert 1 1\nsavepoint 1 a b\ninsert 1 2\n"
+             "begin 0-71-5 4\ntable 1 t table\ninsert 1 1\nsavepoint 1 a b\ninsert 1 2\n"
              "savepoint 2 a b\nrollback 0-71-5 bin.000001:%u\n",
              f->at);
     expect_got(f, want);
@@ -453,7 +461,7 @@ static void maps_without_rows_are_hints(void **state)
     assert_int_equal(xid(f), 0);
     char want[300];
     snprintf(want, sizeof want,
-             "table 1 t table\nbegin 0-71-5 0\ndelete 1 1\ntable 2 child table\nhint 2\n"
+             "begin 0-71-5 0\ntable 1 t table\ndelete 1 1\ntable 2 child table\nhint 2\n"
              "commit 0-71-5 bin.000001:%u\n",
              f->at);
     expect_got(f, want);
@@ -556,7 +564,7 @@ static void anonymous_transactions_have_no_set(void **state)
     assert_int_equal(xid(f), 0);
     assert_false(capture_gtid_complete(f->c));
     char want[200];
-    snprintf(want, sizeof want, "table 1 t table\nbegin  0\ninsert 1 1\ncommit  bin.000001:%u\n",
+    snprintf(want, sizeof want, "begin  0\ntable 1 t table\ninsert 1 1\ncommit  bin.000001:%u\n",
              f->at);
     expect_got(f, want);
 }
@@ -685,7 +693,7 @@ static void a_half_read_group_is_taken_up(void **state)
     assert_int_equal(xid(f), 0);
     char want[300];
     snprintf(want, sizeof want,
-             "table 1 t table\nbegin 0-71-5 0\ninsert 1 1\ninsert 1 2\ninsert 1 3\ninsert 1 4\n"
+             "begin 0-71-5 0\ntable 1 t table\ninsert 1 1\ninsert 1 2\ninsert 1 3\ninsert 1 4\n"
              "insert 1 5\ncommit 0-71-5 bin.000001:%u\n",
              f->at);
     expect_got(f, want);
@@ -723,10 +731,29 @@ static void definitions_come_again_when_asked(void **state)
     capture_resend_tables(f->c);
     buf_clear(&f->got);
     transaction(f, 6, "shop", 1);
-    assert_int_equal(strncmp(buf_cstr(&f->got), "table 1 t table\nbegin", 21), 0);
+    assert_int_equal(strncmp(buf_cstr(&f->got), "begin 0-71-6 0\ntable 1", 22), 0);
     buf_clear(&f->got);
     transaction(f, 7, "shop", 1);
     assert_null(strstr(buf_cstr(&f->got), "table"));
+}
+
+static void every_piece_of_the_store_has_its_definitions(void **state)
+{
+    struct fixture *f = *state;
+    transaction(f, 5, "shop", 1);
+    f->place++;
+    buf_clear(&f->got);
+    assert_int_equal(gtid(f, 6, 4), 0);
+    insert(f, "shop", 1);
+    f->place++;
+    insert(f, "shop", 2);
+    assert_int_equal(xid(f), 0);
+    transaction(f, 7, "shop", 3);
+    transaction(f, 8, "shop", 4);
+    const char *got = buf_cstr(&f->got);
+    assert_ptr_equal(strstr(got, "begin 0-71-6 0\ntable 1 t table\ninsert 1 1\ninsert 1 2\n"), got);
+    assert_non_null(strstr(got, "begin 0-71-7 0\ntable 1 t table\ninsert 1 3\n"));
+    assert_non_null(strstr(got, "begin 0-71-8 0\ninsert 1 4\n"));
 }
 
 /* --- history -------------------------------------------------------------- */
@@ -780,6 +807,7 @@ int main(void)
         CASE(a_half_read_group_is_taken_up),
         CASE(a_changed_group_is_noticed),
         CASE(definitions_come_again_when_asked),
+        CASE(every_piece_of_the_store_has_its_definitions),
         CASE(a_damaged_history_is_as_good_as_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

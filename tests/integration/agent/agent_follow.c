@@ -6,6 +6,7 @@
  *     range from=POSITION from_time=SECONDS file=PATH …
  *     once                     give up after connect_timeout
  *     hold                     trim nothing, post no new checkpoint
+ *     hold_after=N             the same from the Nth transaction on
  *     size=BYTES               of the spool
  *     quiet                    print no messages, only the end
  *     no-snapshot
@@ -31,7 +32,7 @@
 enum { FILES_MOST = 100, SPOOL_SIZE = 256 << 20, WAIT_MS = 20 };
 
 static struct {
-    const char *applied, *stop, *from, *from_time, *size;
+    const char *applied, *stop, *from, *from_time, *size, *hold_after;
     const char *files[FILES_MOST];
     size_t file_count;
     bool range, once, hold, quiet, no_snapshot, check;
@@ -259,6 +260,7 @@ static int take_chunk(struct spool *s, const struct buf *chunk, uint64_t seq, bo
         if (m.type != MSG_COMMIT)
             continue;
         seen_commits++;
+        args.hold |= args.hold_after && seen_commits >= strtoull(args.hold_after, NULL, 10);
         committed = true;
         char set[4096];
         snprintf(set, sizeof set, "%.*s", (int)m.commit.gtid_set.len, m.commit.gtid_set.p);
@@ -384,11 +386,17 @@ static bool option(char *arg)
         const char *name;
         bool *flag;
         const char **text;
-    } table[] = {{"applied", NULL, &args.applied}, {"stop", NULL, &args.stop},
-                 {"from", NULL, &args.from},       {"from_time", NULL, &args.from_time},
-                 {"size", NULL, &args.size},       {"range", &args.range, NULL},
-                 {"once", &args.once, NULL},       {"hold", &args.hold, NULL},
-                 {"quiet", &args.quiet, NULL},     {"no-snapshot", &args.no_snapshot, NULL},
+    } table[] = {{"applied", NULL, &args.applied},
+                 {"stop", NULL, &args.stop},
+                 {"from", NULL, &args.from},
+                 {"from_time", NULL, &args.from_time},
+                 {"size", NULL, &args.size},
+                 {"hold_after", NULL, &args.hold_after},
+                 {"range", &args.range, NULL},
+                 {"once", &args.once, NULL},
+                 {"hold", &args.hold, NULL},
+                 {"quiet", &args.quiet, NULL},
+                 {"no-snapshot", &args.no_snapshot, NULL},
                  {"check", &args.check, NULL}};
     if (len == 4 && memcmp(arg, "file", 4) == 0 && value && args.file_count < FILES_MOST) {
         args.files[args.file_count++] = value + 1;
