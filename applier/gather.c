@@ -341,12 +341,23 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
 
 enum taken { TAKE_MORE, TAKE_DONE, TAKE_SNAPSHOT };
 
+/* The store is trimmed by chunks: it may begin in the middle of a transaction that is applied, and
+ * the definitions that its rest refers to are gone. */
+static bool rest_of_applied(const struct applier *a, enum message_type type)
+{
+    return !a->open && a->skipping &&
+           (type == MSG_CHANGE || type == MSG_TRUNCATE || type == MSG_DDL || type == MSG_XA ||
+            type == MSG_SAVEPOINT || type == MSG_TABLE_HINT);
+}
+
 static int on_message(struct applier *a, const struct message *m, enum taken *taken,
                       struct ds_error *err)
 {
     bool skipped;
     int rc = 0;
     *taken = TAKE_MORE;
+    if (rest_of_applied(a, m->type))
+        return 0;
     if (a->open && m->type != MSG_COMMIT)
         rc = remember_message(a, m->raw, err);
     if (rc)
