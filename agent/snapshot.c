@@ -209,7 +209,7 @@ static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_fun
     char count[32];
     uint64_t rows = 0;
     int rc = table_rows_copy(plan, source, &out, &rows, err);
-    snprintf(count, sizeof count, "%lu", rows);
+    (void)snprintf(count, sizeof count, "%lu", rows);
     return rc ? rc : put_kind(s, put, end, plan->id, count, err);
 }
 

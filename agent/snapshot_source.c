@@ -162,9 +162,9 @@ static int mariadb_snapshot_position(struct snapshot_source *s, struct position 
     char file[sizeof at->file.file] = "", pos[32] = "0";
     for (MYSQL_ROW row; (row = mysql_fetch_row(res));) {
         if (strcasecmp(row[0], "binlog_snapshot_file") == 0)
-            snprintf(file, sizeof file, "%s", row[1]);
+            (void)snprintf(file, sizeof file, "%s", row[1]);
         else if (strcasecmp(row[0], "binlog_snapshot_position") == 0)
-            snprintf(pos, sizeof pos, "%s", row[1]);
+            (void)snprintf(pos, sizeof pos, "%s", row[1]);
     }
     mysql_free_result(res);
     int rc = set_file(at, file, pos, err);
@@ -181,7 +181,7 @@ int source_position(struct snapshot_source *s, struct position *at, struct ds_er
         return err->code;
     MYSQL_ROW row = mysql_fetch_row(res);
     int rc = row ? set_file(at, row[0], row[1], err) : no_binlog(err);
-    if (rc == 0 && !s->server.mariadb && mysql_num_fields(res) > 4)
+    if (rc == 0 && row && !s->server.mariadb && mysql_num_fields(res) > 4)
         rc = gtid_set_parse(&at->gtid, row[4] ? row[4] : "", err);
     mysql_free_result(res);
     if (rc == 0 && s->server.mariadb)
@@ -197,13 +197,13 @@ int source_position(struct snapshot_source *s, struct position *at, struct ds_er
 static int xid_print(struct buf *out, MYSQL_ROW row, const unsigned long *lengths)
 {
     size_t gtrid = strtoul(row[1], NULL, 10), bqual = strtoul(row[2], NULL, 10);
-    size_t total = lengths[3];
+    size_t total = row[3] ? lengths[3] : 0;
     int rc = out->len ? buf_puts(out, " ") : 0;
     for (int part = 0; part < 2; part++) {
         size_t from = part ? gtrid : 0, to = part ? gtrid + bqual : gtrid;
         rc |= buf_puts(out, "X'");
         for (size_t i = from; i < to && i < total; i++)
-            rc |= buf_printf(out, "%02x", (unsigned char)row[3][i]);
+            rc |= buf_printf(out, "%02x", row[3] ? (unsigned char)row[3][i] : 0U);
         rc |= buf_puts(out, "',");
     }
     return rc | buf_puts(out, row[0]);

@@ -64,6 +64,6 @@ int spill_drain(struct spill *s, void *arg,
 void spill_close(struct spill *s)
 {
     if (s->file)
-        fclose(s->file); /* nothing in it is wanted any more: its errors do not matter */
+        (void)fclose(s->file); /* nothing in it is wanted any more: its errors do not matter */
     s->file = NULL;
 }

@@ -282,7 +282,7 @@ static int on_table_end(struct loader *l, const struct msg_snapshot *m,
     int rc = row_loader_end(&l->rows, err);
     if (rc)
         return rc;
-    snprintf(text, sizeof text, "%.*s", (int)m->text.len, m->text.p);
+    (void)snprintf(text, sizeof text, "%.*s", (int)m->text.len, m->text.p);
     uint64_t sent = strtoull(text, NULL, 10);
     if (sent != l->rows.rows)
         return error_set(err, DS_ECONFLICT,
@@ -395,6 +395,19 @@ static int on_abort(struct loader *l, const struct msg_snapshot *m, struct ds_er
     return db_exec(l->context.db, err, "ROLLBACK");
 }
 
+/* Roll back what is open, so that the connection can be used again. */
+static void table_failed(struct loader *l, const struct msg_table *table, int rc,
+                         struct ds_error *err)
+{
+    char name[200];
+    struct ds_error ignored = {0}; /* the first error counts */
+    row_loader_drop(&l->rows);
+    if (rc != DS_ECONN && db_exec(l->context.db, &ignored, "ROLLBACK"))
+        log_debug("rollback of a copy failed reason=\"%s\"", ignored.message);
+    (void)snprintf(name, sizeof name, "%.*s", (int)table->name.len, table->name.p);
+    error_at_table(err, l->options.database, name);
+}
+
 int loader_message(struct loader *l, const struct msg_snapshot *m, const struct msg_table *table,
                    struct ds_error *err)
 {
@@ -427,10 +440,7 @@ int loader_message(struct loader *l, const struct msg_snapshot *m, const struct 
     case SNAPSHOT_ABORT:
         return on_abort(l, m, err);
     }
-    if (rc && of_table) {
-        char name[200];
-        snprintf(name, sizeof name, "%.*s", (int)table->name.len, table->name.p);
-        error_at_table(err, l->options.database, name);
-    }
+    if (rc)
+        table_failed(l, table, rc, err);
     return rc;
 }

@@ -110,7 +110,7 @@ static int definition_failed(const struct definition *d, int code, struct ds_err
     char server[900];
     if (code == DS_ECONN || code == DS_ENOMEM || code == DS_ERETRY)
         return code;
-    snprintf(server, sizeof server, "%.800s", err->message);
+    (void)snprintf(server, sizeof server, "%.800s", err->message);
     return error_set_server(err, code == DS_EACCESS ? DS_EACCESS : DS_EDDL, err->server_errno,
                             "cannot create %.*s %.*s with the source's definition: %s",
                             (int)d->kind.len, d->kind.p, (int)d->name.len, d->name.p, server);

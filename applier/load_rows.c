@@ -62,7 +62,7 @@ int row_loader_begin(struct row_loader *r, const char *database, const struct ta
     r->written_columns = r->waiting = 0;
     r->rows = 0;
     buf_clear(&r->bytes);
-    r->columns = calloc(table->column_count + 1, sizeof *r->columns);
+    r->columns = calloc(table->column_count + 1, sizeof(void *));
     r->ordinals = calloc(table->column_count + 1, sizeof *r->ordinals);
     if (!r->columns || !r->ordinals)
         return no_memory(err);
@@ -91,7 +91,7 @@ static bool is_enum_warning(const struct row_loader *r, unsigned number, const c
 {
     char quoted[300];
     for (uint32_t i = 0; number == 1265 && i < r->written_columns; i++) {
-        snprintf(quoted, sizeof quoted, "'%s'", r->columns[i]->name);
+        (void)snprintf(quoted, sizeof quoted, "'%s'", r->columns[i]->name);
         if (r->columns[i]->is_enum && strstr(text, quoted))
             return true;
     }
