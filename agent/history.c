@@ -356,10 +356,13 @@ const struct msg_table *history_get(struct history *h, struct slice table,
     return NULL;
 }
 
-bool history_wants_load(const struct history *h)
+bool history_wants_load(struct history *h)
 {
     time_t pause = h->altered ? ALTERED_SECONDS : LOAD_SECONDS;
-    return h->missing && !h->loading && clock_seconds() - h->loaded_at >= pause;
+    if (!h->missing || h->loading || clock_seconds() - h->loaded_at < pause)
+        return false;
+    h->loaded_at = clock_seconds(); /* also if it cannot be done */
+    return true;
 }
 
 /* --- changing ------------------------------------------------------------- */
@@ -514,7 +517,6 @@ int history_load(struct history *h, MYSQL *source, struct ds_error *err)
     for (size_t i = h->count; i-- > 0;)
         if (h->entries[i]->pending)
             remove_entry(h, i);
-    h->loaded_at = clock_seconds();
     h->missing = h->altered = false;
     MYSQL_RES *rows = db_select(
         source, err,

@@ -38,8 +38,9 @@ const struct msg_table *history_get(struct history *h, struct slice table,
 /* The stream meets a DDL statement: the tables that it names are unknown from `at` on. */
 int history_ddl(struct history *h, const struct sql_statement *st, struct slice default_database,
                 const struct position *at, struct ds_error *err);
-/* Should history_load be called: names were asked for that are neither known nor on their way? */
-bool history_wants_load(const struct history *h);
+/* Should history_load be called now: names were asked for that are neither known nor on their way,
+ * and it was not called a moment ago? */
+bool history_wants_load(struct history *h);
 /* Read the definitions of all tables from the source. The source's position after that is given by
  * history_loaded, with where the stream is: names count when the stream has got there. */
 int history_load(struct history *h, MYSQL *source, struct ds_error *err);
