@@ -114,14 +114,15 @@ static int oldest_file(MYSQL *db, char *out, size_t size)
     return out[0] ? 0 : DS_EAGAIN;
 }
 
-static int purged(struct ds_error *err, const char *have, const char *oldest)
+/* kind: what `gone` is, as in "all up to". */
+static int purged(struct ds_error *err, const char *have, const char *kind, const char *gone)
 {
-    return error_set(err, DS_EPURGED,
-                     "the source has purged binlogs that we have not read: we are at %.*s, its "
-                     "oldest binlog begins after %.*s; copy again with --resnapshot, and let the "
-                     "source keep its binlogs for longer (expire_logs_days, "
-                     "binlog_expire_logs_seconds)",
-                     LISTED_GTIDS / 3, have, LISTED_GTIDS / 3, oldest);
+    return error_set(
+        err, DS_EPURGED,
+        "the source has purged binlogs that we have not read: we are at %.*s, gone are "
+        "%s %.*s; copy again with --resnapshot, and let the source keep its binlogs "
+        "for longer (expire_logs_days, binlog_expire_logs_seconds)",
+        LISTED_GTIDS / 3, have, kind, LISTED_GTIDS / 3, gone);
 }
 
 static int errant(struct ds_error *err, const char *list, const char *source)
@@ -182,8 +183,9 @@ static int mariadb_purged(MYSQL *db, const struct gtid_set *have, struct ds_erro
     struct gtid_set oldest = {0};
     rc = gtid_set_parse(&oldest, buf_cstr(&text), err);
     if (rc == 0 && !gtid_set_subset(&oldest, have)) {
-        rc = gtid_set_print(have, &mine) ? error_set(err, DS_ENOMEM, "out of memory")
-                                         : purged(err, buf_cstr(&mine), buf_cstr(&text));
+        rc = gtid_set_print(have, &mine)
+                 ? error_set(err, DS_ENOMEM, "out of memory")
+                 : purged(err, buf_cstr(&mine), "all up to", buf_cstr(&text));
     }
     gtid_set_free(&oldest);
     return rc;
@@ -206,7 +208,7 @@ static int mysql_validate(MYSQL *db, const struct gtid_set *have, struct ds_erro
     else if (rc == 0 && missing.count)
         rc = gtid_set_print(have, &first) || gtid_set_print(&missing, &second)
                  ? error_set(err, DS_ENOMEM, "out of memory")
-                 : purged(err, buf_cstr(&first), buf_cstr(&second));
+                 : purged(err, buf_cstr(&first), "the transactions", buf_cstr(&second));
     gtid_set_free(&executed);
     gtid_set_free(&gone);
     gtid_set_free(&ahead);
@@ -236,7 +238,7 @@ static int file_validate(MYSQL *db, const struct file_position *p, struct ds_err
     char have[600];
     snprintf(have, sizeof have, "%s:%llu", p->file, (unsigned long long)p->pos);
     if (!present && file_position_compare(p, &oldest) < 0)
-        return purged(err, have, first);
+        return purged(err, have, "all files before", first);
     if (!present || p->pos > size)
         return error_set(err, DS_EPOSITION,
                          "the source has no binlog position %s; give one that SHOW BINARY LOGS "
