@@ -249,20 +249,20 @@ static int take_lock(struct applier *a, struct ds_error *err)
     return rc;
 }
 
+/* Lines "name inserted updated deleted", as commit.c prints them. */
 static int load_entities(struct applier *a)
 {
     a->entity_count = 0;
     for (const char *line = a->cp.entities; line && *line;) {
-        char name[64];
-        unsigned long inserted, updated, deleted;
-        if (sscanf(line, "%63s %lu %lu %lu", name, &inserted, &updated, &deleted) == 4) {
-            uint32_t i = gather_entity(a, name);
-            if (i == UINT32_MAX)
-                return DS_ENOMEM;
-            a->entities[i].inserted = inserted;
-            a->entities[i].updated = updated;
-            a->entities[i].deleted = deleted;
-        }
+        char name[64], *end;
+        size_t n = strcspn(line, " \n");
+        snprintf(name, sizeof name, "%.*s", (int)n, line);
+        uint32_t i = gather_entity(a, name);
+        if (i == UINT32_MAX)
+            return DS_ENOMEM;
+        a->entities[i].inserted = strtoull(line + n, &end, 10);
+        a->entities[i].updated = strtoull(end, &end, 10);
+        a->entities[i].deleted = strtoull(end, &end, 10);
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;
     }
@@ -460,7 +460,8 @@ static int turn(struct applier *a, struct ds_error *err)
             rc = gather(a, &a->barrier, err);
         if (rc == DS_EPOSITION) { /* the agent has started the spool anew */
             log_info("the stream starts anew, reading from its beginning");
-            return gather_restart(a, err);
+            rc = take_source_identity(a, err);
+            return rc ? rc : gather_restart(a, err);
         }
         if (rc)
             return rc;

@@ -195,6 +195,8 @@ int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err)
 int stale_at_start(struct applier *a, struct ds_error *err);
 /* Drop changes of [first, first+count) that a copy has or will have. */
 bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx);
+/* Remember which source fills the spool, for the next checkpoint. */
+int take_source_identity(struct applier *a, struct ds_error *err);
 /* A message of a snapshot or of a stale copy. 0, or why it could not be applied. */
 int snapshot_message(struct applier *a, const struct message *m, struct ds_error *err);
 /* Remember in the checkpoint that unrepeatable rows are about to be written. */

@@ -213,6 +213,8 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
         extra->rows += plan.rows;
         return 0;
     }
+    log_debug("planned transactions=%u changes=%lu steps=%u late_steps=%u", count, plan.rows,
+              plan.step_count, plan.late_count);
     for (uint32_t i = 0; i < plan.step_count && rc == 0; i++) {
         rc = writer_step(a->writer, &plan.steps[i], &extra->rows_written, err);
         crash_point("commit.step");

@@ -273,7 +273,7 @@ static int parse_position(struct slice text, struct position *out, struct ds_err
     return rc;
 }
 
-static int take_source_identity(struct applier *a, struct ds_error *err)
+int take_source_identity(struct applier *a, struct ds_error *err)
 {
     struct spool_state st;
     int rc = spool_state_get(a->options.spool, &st, err);

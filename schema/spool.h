@@ -73,9 +73,9 @@ int spool_writer_reset(struct spool *s, const struct position *base, const char 
  * (may be NULL) is called about every 100 ms with its argument, and returns non-zero to give up
  * (DS_ESTOPPED). */
 int spool_put(struct spool *s, const void *message, size_t len, struct ds_error *err);
-/* The number of the chunk in which a message of `len` bytes would begin if it were put now. A reader
- * may begin at the chunk in which a transaction that is not applied begins: what it needs to know
- * must be in that chunk or behind it. */
+/* The number of the chunk in which a message of `len` bytes would begin if it were put now. A
+ * reader may begin at the chunk in which a transaction that is not applied begins: what it needs to
+ * know must be in that chunk or behind it. */
 uint64_t spool_place(const struct spool *s, size_t len);
 /* All messages so far end a whole transaction at `p`. Does not commit. Call it right after the last
  * message of the transaction, which must fit a chunk (a long one is committed at once). */
