@@ -131,6 +131,7 @@ class Datasync:
         code = self.wait_exit(timeout)
         if code != 0:
             raise ProgramError("SIGTERM: exit %d; %s" % (code, self.log_tail()))
+        self.process = None
         return code
 
     def wait_exit(self, timeout=60):

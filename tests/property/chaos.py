@@ -63,7 +63,7 @@ class Chaos:
         if program.engine == "datasync" and program.process is not None:
             program.check_log()
             code = program.process.returncode
-            if code not in (-9, 0, 4):
+            if code not in (-9, 4):
                 raise ProgramError("the program ended with exit %s; %s" % (code,
                                                                            program.log_tail()))
         env = {}
