@@ -30,6 +30,7 @@ class Chaos:
         self.stop = threading.Event()
         self.error = None
         self.events = []
+        self.armed = False  # the program running now is to die at a crash point
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self):
@@ -50,6 +51,8 @@ class Chaos:
             while self.left > 0 and not self.stop.is_set():
                 self.left -= 1
                 self._disturb()
+            if self.armed and self.lab.program.running():
+                self.lab.program.kill()
             self.ensure_running(crash=False)
         except Exception as error:  # pylint: disable=broad-except
             self.error = error
@@ -67,10 +70,12 @@ class Chaos:
                 raise ProgramError("the program ended with exit %s; %s" % (code,
                                                                            program.log_tail()))
         env = {}
+        self.armed = False
         if crash and self.points and self.rng.random() < 0.5:
             point = "%s:%d" % (self.rng.choice(self.points), self.rng.choice((1, 1, 2, 3, 7, 30)))
             env["DATASYNC_CRASH"] = point
             self.events.append("crash at " + point)
+            self.armed = True
         program.start(env=env)
 
     def _pause(self, longest):

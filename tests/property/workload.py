@@ -220,6 +220,6 @@ def _storm_transaction(rng, cursor, number):
             cursor.execute(sql)
         cursor.execute("ROLLBACK" if rng.random() < 0.1 else "COMMIT")
     except pymysql.err.OperationalError as error:
-        if error.args[0] not in (1205, 1213):
+        if error.args[0] not in (1205, 1213, 1467):
             raise
         cursor.execute("ROLLBACK")
