@@ -100,6 +100,14 @@ class Suite:
     def _run_all(self, names, arguments):
         waiting = list(names)
         active = []
+
+        def ended(number, _frame):
+            for _name, process, _since in active:
+                os.killpg(process.pid, signal.SIGKILL)  # their janitors clean up
+            sys.exit(128 + number)
+
+        signal.signal(signal.SIGTERM, ended)
+        signal.signal(signal.SIGINT, ended)
         failed = 0
         deadline = time.monotonic() + arguments.budget if arguments.budget else None
         while waiting or active:
