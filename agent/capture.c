@@ -121,6 +121,14 @@ static bool group_skipped(struct capture *c)
     return c->skip_on;
 }
 
+/* Field by field: what lies between them is not always the same. */
+static bool same_gtid(const struct gtid *a, const struct gtid *b)
+{
+    return a->flavour == b->flavour && a->domain == b->domain && a->server == b->server &&
+           a->seq == b->seq && memcmp(a->uuid, b->uuid, sizeof a->uuid) == 0 &&
+           strcmp(a->tag, b->tag) == 0;
+}
+
 static int open_group(struct capture *c, const struct gtid *gtid, uint64_t time,
                       const struct event_header *header, struct ds_error *err)
 {
@@ -142,7 +150,7 @@ static int open_group(struct capture *c, const struct gtid *gtid, uint64_t time,
     g->skip = group_skipped(c);
     if (c->resuming) {
         c->resuming = false;
-        if (memcmp(&g->gtid, &c->resume_gtid, sizeof g->gtid) != 0) {
+        if (!same_gtid(&g->gtid, &c->resume_gtid)) {
             c->diverged = true;
             return error_set(err, DS_EPOSITION,
                              "the source does not go on with the transaction that was half read "
