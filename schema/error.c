@@ -23,7 +23,7 @@ int error_vset(struct ds_error *err, int code, const char *fmt, va_list ap)
     return error_fill(err, code, 0, fmt, ap);
 }
 
-int error_set(struct ds_error *err, int code, const char *fmt, ...)
+int(error_set)(struct ds_error *err, int code, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -32,7 +32,7 @@ int error_set(struct ds_error *err, int code, const char *fmt, ...)
     return code;
 }
 
-int error_set_server(struct ds_error *err, int code, unsigned server_errno, const char *fmt, ...)
+int(error_set_server)(struct ds_error *err, int code, unsigned server_errno, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);

@@ -63,4 +63,16 @@ char *error_format(const struct ds_error *err, char *buf, unsigned long size);
 /* "DS_ECONN" … for logs and tests. */
 const char *error_name(int code);
 
+#ifdef __clang_analyzer__
+/* The analyser looks into one file at a time and would think that error_set may return 0. */
+static inline int error_returns(int code, int filled)
+{
+    (void)filled;
+    return code;
+}
+#define error_set(err, code, ...) error_returns(code, error_set(err, code, __VA_ARGS__))
+#define error_set_server(err, code, number, ...)                                                   \
+    error_returns(code, error_set_server(err, code, number, __VA_ARGS__))
+#endif
+
 #endif

@@ -83,7 +83,7 @@ const char *event_type_name(uint8_t type)
     return unknown;
 }
 
-int event_malformed(struct ds_error *err, const char *event, const char *what)
+int(event_malformed)(struct ds_error *err, const char *event, const char *what)
 {
     return error_set(err, DS_EFORMAT,
                      "malformed %s event: %s; the binlog is damaged here, or comes from a server "
