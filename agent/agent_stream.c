@@ -96,7 +96,7 @@ static int copy_stale(struct agent *a, char *list, struct ds_error *err)
 static int serve(struct agent *a, struct buf *text, uint64_t number, struct ds_error *err)
 {
     static const char stale[] = "stale ";
-    char *request = (char *)(uintptr_t)buf_cstr(text);
+    char *request = (char *)buf_cstr(text);
     if (strcmp(request, "refetch") == 0) {
         log_info("filling the store again from the applied position");
         a->refill = true;

@@ -5,6 +5,7 @@
  * after its own restart.
  */
 #include <iconv.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,13 +57,14 @@ static int tokenizer_text(struct capture *c, const struct query_event *q, struct
     if (!charset)
         return 0;
     size_t room = q->statement.len * 3 + 16, in_left = q->statement.len;
-    char *text = arena_alloc(&c->arena, room), *in = (char *)(uintptr_t)q->statement.p, *to = text;
+    char *text = arena_alloc(&c->arena, room), *in = (char *)q->statement.p, *to = text;
     if (!text)
         return capture_no_memory(err);
     size_t left = room;
     iconv_t cd = iconv_open("UTF-8", charset);
-    bool failed = cd == (iconv_t)-1 || iconv(cd, &in, &in_left, &to, &left) == (size_t)-1;
-    if (cd != (iconv_t)-1)
+    bool opened = (intptr_t)cd != -1;
+    bool failed = !opened || iconv(cd, &in, &in_left, &to, &left) == (size_t)-1;
+    if (opened)
         iconv_close(cd);
     if (failed)
         return error_set(err, DS_EUNSUPPORTED,

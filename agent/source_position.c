@@ -137,10 +137,14 @@ static int errant(struct ds_error *err, const char *list, const char *source)
 static bool state_has(const char *state, const struct gtid_member *m)
 {
     for (const char *p = state; *p;) {
-        unsigned domain, server;
-        unsigned long long seq;
-        if (sscanf(p, " %u-%u-%llu", &domain, &server, &seq) == 3 && domain == m->domain &&
-            server == m->server && seq >= m->seq)
+        char *end;
+        uint64_t domain = strtoull(p, &end, 10), server = 0, seq = 0;
+        if (*end == '-')
+            server = strtoull(end + 1, &end, 10);
+        bool whole = *end == '-';
+        if (whole)
+            seq = strtoull(end + 1, &end, 10);
+        if (whole && domain == m->domain && server == m->server && seq >= m->seq)
             return true;
         const char *comma = strchr(p, ',');
         p = comma ? comma + 1 : p + strlen(p);

@@ -139,7 +139,7 @@ int stale_at_start(struct applier *a, struct ds_error *err)
     BUF_AUTO struct buf text = {0};
     if (a->cp.stale && buf_puts(&text, a->cp.stale))
         return out_of_memory(err);
-    char *save, *lines = (char *)(uintptr_t)buf_cstr(&text);
+    char *save, *lines = (char *)buf_cstr(&text);
     int rc = 0;
     for (char *line = strtok_r(lines, "\n", &save); line && rc == 0;
          line = strtok_r(NULL, "\n", &save))
@@ -149,7 +149,7 @@ int stale_at_start(struct applier *a, struct ds_error *err)
     if (rc)
         return rc;
     bool restarted = a->cp.found && a->cp.server_started &&
-                     (started > a->cp.server_started + 5 || started + 5 < a->cp.server_started);
+                     (started > a->cp.server_started + 1 || started + 1 < a->cp.server_started);
     if (a->cp.found && (restarted || a->cp.dirty) && mark_after_crash(a, restarted))
         return out_of_memory(err);
     a->cp.server_started = restarted || !a->cp.server_started ? started : a->cp.server_started;

@@ -473,7 +473,7 @@ static int compute_reach(struct target *t, struct target_table *x, uint8_t *seen
     x->reach = reached ? malloc(reached * sizeof *x->reach) : NULL;
     if (reached && !x->reach)
         return DS_ENOMEM;
-    for (uint32_t i = 0; i < t->count; i++)
+    for (uint32_t i = 0; x->reach && i < t->count; i++)
         if (seen[i] != UNSEEN)
             x->reach[x->reach_count++] = t->by_index[i];
     x->reaches_itself = seen[x->index] == CASCADES;

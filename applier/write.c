@@ -587,7 +587,7 @@ int writer_ghosts(struct writer *w, struct net *const *ghosts, uint32_t count, s
     for (uint32_t i = 0; i < count && rc == 0; i++) {
         struct net ghost = *ghosts[i], *list = &ghost;
         const struct target_table *t = ghost.table->target;
-        const uint8_t *key[64];
+        const uint8_t *key[64] = {NULL};
         for (uint32_t k = 0; k < t->row_key->count; k++)
             key[k] = ghost.after[t->row_key->columns[k]];
         ghost.key = key;

@@ -66,7 +66,7 @@ static int add_user_file(struct catalogue *c, const char *path, struct ds_error 
     }
     if (rc == 0 && ferror(file))
         rc = error_set(err, DS_EUSAGE, "%s: cannot be read", path);
-    fclose(file);
+    (void)fclose(file); /* only read */
     return rc ? rc : add_file(c, path, buf_cstr(&text), text.len, err);
 }
 

@@ -255,7 +255,7 @@ static int read_file(struct loader *l)
         rc = read_document(l, &parser);
         yaml_parser_delete(&parser);
     }
-    fclose(file);
+    (void)fclose(file); /* only read */
     return rc;
 }
 

@@ -102,7 +102,7 @@ int config_env_load(struct config_env *env, const char *config_path, struct ds_e
     int rc = file ? env_read(env, file, err)
                   : error_set(err, DS_EUSAGE, "%s: %s", env->path, strerror(errno));
     if (file)
-        fclose(file);
+        (void)fclose(file); /* only read */
     if (rc)
         config_env_free(env);
     return rc;

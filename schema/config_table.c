@@ -11,15 +11,17 @@ static const char *const tls_modes[] = {"preferred", "disabled",        "require
                                         "verify_ca", "verify_identity", NULL};
 
 #define AT(field) .offset = offsetof(struct config, field)
-#define MAX32     0xffffffffU
-#define KIB       1024ULL
-#define MIB       (1024ULL * 1024)
-#define TIB       (1024ULL * 1024 * MIB)
+#define AT_SERVER(side, field)                                                                     \
+    .offset = offsetof(struct config, side) + offsetof(struct config_server, field)
+#define MAX32 0xffffffffU
+#define KIB   1024ULL
+#define MIB   (1024ULL * 1024)
+#define TIB   (1024ULL * 1024 * MIB)
 
 #define TLS_SETTINGS(side)                                                                         \
     {.key = #side ".tls.mode",                                                                     \
      .type = SETTING_CHOICE,                                                                       \
-     AT(side.tls_mode),                                                                            \
+     AT_SERVER(side, tls_mode),                                                                    \
      .value = "preferred",                                                                         \
      .choices = tls_modes,                                                                         \
      .doc = "preferred: TLS, and plain text only if the server offers none. disabled. required: "  \
@@ -27,17 +29,17 @@ static const char *const tls_modes[] = {"preferred", "disabled",        "require
             "verify_identity: and it is for this host."},                                          \
         {.key = #side ".tls.ca",                                                                   \
          .type = SETTING_TEXT,                                                                     \
-         AT(side.tls_ca),                                                                          \
+         AT_SERVER(side, tls_ca),                                                                  \
          .value = "",                                                                              \
          .doc = "File of CA certificates. Needed by verify_ca; verify_identity takes the "         \
                 "system's without it."},                                                           \
         {.key = #side ".tls.cert",                                                                 \
          .type = SETTING_TEXT,                                                                     \
-         AT(side.tls_cert),                                                                        \
+         AT_SERVER(side, tls_cert),                                                                \
          .value = "",                                                                              \
          .doc = "File of the client's own certificate."},                                          \
     {                                                                                              \
-        .key = #side ".tls.key", .type = SETTING_TEXT, AT(side.tls_key), .value = "",              \
+        .key = #side ".tls.key", .type = SETTING_TEXT, AT_SERVER(side, tls_key), .value = "",      \
         .doc = "File of the client's private key."                                                 \
     }
 

@@ -216,10 +216,12 @@ static void read_session(struct reader *r, struct msg_session *s)
         r->bad = "session";
         return;
     }
-    for (; pairs && !in.bad; pairs--) {
+    for (; pairs; pairs--) {
         const struct session_field *f = NULL;
         in.left = 2;
         struct slice key = get_text(&in, "session key", false);
+        if (in.bad)
+            break;
         for (size_t i = 0; i < SESSION_FIELDS && !f; i++)
             if (key.len == strlen(session_fields[i].key) &&
                 memcmp(key.p, session_fields[i].key, key.len) == 0)

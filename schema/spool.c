@@ -103,7 +103,7 @@ int spool_begin(struct spool *s, bool read_only, MDB_txn **out, struct ds_error 
 int spool_get_bytes(struct spool *s, MDB_txn *txn, const char *key, MDB_val *out, bool *found,
                     struct ds_error *err)
 {
-    MDB_val k = {strlen(key), (void *)(uintptr_t)key};
+    MDB_val k = {strlen(key), (void *)key};
     int rc = mdb_get(txn, s->state, &k, out);
     *found = rc == 0;
     if (rc)
@@ -129,8 +129,8 @@ int spool_get_record(struct spool *s, MDB_txn *txn, const char *key, void *out, 
 int spool_put_bytes(struct spool *s, MDB_txn *txn, const char *key, const void *data, size_t size,
                     struct ds_error *err)
 {
-    MDB_val k = {strlen(key), (void *)(uintptr_t)key};
-    MDB_val v = {size, (void *)(uintptr_t)data};
+    MDB_val k = {strlen(key), (void *)key};
+    MDB_val v = {size, (void *)data};
     int rc = mdb_put(txn, s->state, &k, &v, 0);
     return rc ? spool_fail(s, err, rc, "writing") : 0;
 }
@@ -572,7 +572,7 @@ int spool_put_request(struct spool *s, MDB_txn *txn, const char *text, struct ds
         return rc;
     number++;
     struct request_key key = request_key(number);
-    MDB_val k = {sizeof key, &key}, v = {strlen(text), (void *)(uintptr_t)text};
+    MDB_val k = {sizeof key, &key}, v = {strlen(text), (void *)text};
     rc = mdb_put(txn, s->state, &k, &v, 0);
     if (rc)
         return spool_fail(s, err, rc, "writing");

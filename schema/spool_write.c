@@ -460,7 +460,7 @@ static int cut_chunks(struct spool *s, MDB_txn *txn, bool *cut, struct ds_error 
         if (seq == tail->whole_seq && tail->whole_off >= len)
             goto next; /* ends with the chunk */
         *cut = true;
-        if (seq == tail->whole_seq && tail->whole_off) {
+        if (seq == tail->whole_seq && tail->whole_off && !rest) {
             rest_len = tail->whole_off;
             rest = malloc(rest_len);
             if (!rest) {

@@ -6,6 +6,7 @@
  */
 #include "json.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <mysql.h>
@@ -138,6 +139,7 @@ static void shortest_digits(double v, char digits[20], int *count, int *point)
             digits[n++] = *c;
     while (n > 1 && digits[n - 1] == '0')
         n--;
+    assert(n > 0);
     *count = n;
     *point = (int)strtol(e + 1, NULL, 10) + 1;
 }

@@ -12,6 +12,8 @@
  */
 #include "decoder.h"
 
+#include <assert.h>
+
 #define OLD_MAX_DOUBTS 5 /* columns in doubt at once: four forms each */
 #define OLD_FORMS      4
 
@@ -63,8 +65,10 @@ static bool old_possible(const struct column_plan *plan, const uint8_t *p,
     if (form->digits == 0)
         return value_put(scratch, plan, p) != NULL;
     uint64_t v = be_n(p, form->length), unit = power10_of(form->digits);
-    if (plan->kind == PLAN_OLD_TIMESTAMP)
+    if (plan->kind == PLAN_OLD_TIMESTAMP) {
+        assert(form->length > 4 && form->length < 8);
         return (v & ((1ULL << 8 * (form->length - 4u)) - 1)) < unit;
+    }
     if (plan->kind == PLAN_OLD_TIME) /* from -838:59:59 on */
         return v < 2 * 839ULL * 3600 * unit;
     return v < 10000ULL * 13 * 32 * 86400 * unit && (v || form->length != plan->width);

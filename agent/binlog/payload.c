@@ -27,7 +27,7 @@ static bool inflate_exact(struct slice in, int window_bits, size_t want, struct 
     z_stream z = {0};
     if (in.len > UINT_MAX || want > UINT_MAX || inflateInit2(&z, window_bits) != Z_OK)
         return false;
-    z.next_in = (Bytef *)(uintptr_t)in.p;
+    z.next_in = (Bytef *)in.p;
     z.avail_in = (uInt)in.len;
     z.next_out = out->data + out->len;
     z.avail_out = (uInt)want;

@@ -155,8 +155,10 @@ static bool status_variable(struct cursor *c, uint8_t code, const struct decoder
         return cursor_take(c, 8, &p);
     case STATUS_MASTER_DATA_WRITTEN:
         return cursor_take(c, 4, &p);
-    case STATUS_INVOKER:
-        return skip_counted(c, 0) && skip_counted(c, 0);
+    case STATUS_INVOKER: /* user, host */
+        if (!skip_counted(c, 0))
+            return false;
+        return skip_counted(c, 0);
     case STATUS_UPDATED_DATABASES:
         return skip_databases(c);
     case STATUS_MICROSECONDS:

@@ -425,7 +425,7 @@ static int table_map_place(struct decoder *d, struct cursor c, struct table_slot
         return error_set(err, DS_ENOMEM, "out of memory for a table map");
     *out = slot;
     slot->map.changed = false;
-    if (slot->raw_length == length && memcmp(slot->raw, c.p, length) == 0)
+    if (slot->raw && slot->raw_length == length && memcmp(slot->raw, c.p, length) == 0)
         return 0;
     slot->map.changed = true;
     slot->map.user = NULL;

@@ -108,12 +108,10 @@ size_t decimal_width(uint8_t integer, uint8_t scale)
 static inline bool decimal_group(const uint8_t **p, unsigned digits, bool first, bool negative,
                                  uint32_t *out)
 {
-    unsigned bytes = group_bytes[digits];
-    uint32_t v = 0;
-    for (unsigned i = 0; i < bytes; i++)
+    unsigned bytes = group_bytes[digits]; /* at least one: digits > 0 */
+    uint32_t v = first ? (*p)[0] ^ 0x80u : (*p)[0];
+    for (unsigned i = 1; i < bytes; i++)
         v = v << 8 | (*p)[i];
-    if (first)
-        v ^= 0x80u << 8 * (bytes - 1);
     if (negative)
         v ^= UINT32_MAX >> (32 - 8 * bytes);
     *p += bytes;
@@ -187,6 +185,8 @@ static uint8_t *short_text(uint8_t *w, size_t length)
 static uint8_t *put_time(uint8_t *w, const struct column_plan *plan, const uint8_t *p)
 {
     unsigned bytes = plan->width - 3u;
+    if (bytes > 3)
+        __builtin_unreachable(); /* plan_fraction gives no such width */
     int64_t v = (int64_t)be_n(p, plan->width) - (int64_t)(TIME_BIAS << 8 * bytes);
     bool negative = v < 0;
     uint64_t u = (uint64_t)(negative ? -v : v);
@@ -222,15 +222,13 @@ static char *put_epoch_date(char *out, uint32_t days)
 static uint8_t *put_epoch(uint8_t *w, uint32_t seconds, uint32_t micros, int digits)
 {
     char *out = (char *)w + 1;
-    if (seconds == 0 && micros == 0) { /* stands for no time at all */
-        memcpy(out, "0000-00-00 00:00:00", 19);
-        out += 19;
-    } else {
+    if (seconds == 0 && micros == 0) /* stands for no time at all */
+        out = put_date(out, 0, 0, 0);
+    else
         out = put_epoch_date(out, seconds / 86400);
-        *out++ = ' ';
-        uint32_t s = seconds % 86400;
-        out = put_clock(out, s / 3600, s / 60 % 60, s % 60);
-    }
+    *out++ = ' ';
+    uint32_t s = seconds % 86400;
+    out = put_clock(out, s / 3600, s / 60 % 60, s % 60);
     out = put_fraction(out, micros, digits);
     return short_text(w, (size_t)(out - (char *)w - 1));
 }

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,7 @@ static int store_number(struct parser *p, const struct option *o, const char *va
 static int store(struct parser *p, const struct option *o, char *value)
 {
     char *field = (char *)p->in + o->offset;
+    assert(value || o->kind == OPTION_FLAG || o->kind == OPTION_COUNT);
     switch (o->kind) {
     case OPTION_FLAG:
         *(bool *)field = true;

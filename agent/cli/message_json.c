@@ -66,13 +66,15 @@ static const struct msg_table *find_table(const struct message_printer *p, uint3
 
 static int remember(struct message_printer *p, const struct message *m, struct ds_error *err)
 {
-    struct known_table t = {.id = m->table.id, .raw = malloc(m->raw.len)};
+    struct known_table t = {.id = m->table.id};
     struct message copy;
-    if (!t.raw)
+    uint8_t *raw = malloc(m->raw.len);
+    if (!raw)
         return error_set(err, DS_ENOMEM, "out of memory");
-    memcpy(t.raw, m->raw.p, m->raw.len);
-    const uint8_t *at = t.raw;
-    int rc = message_read(&at, t.raw + m->raw.len, &t.arena, &copy, err);
+    memcpy(raw, m->raw.p, m->raw.len);
+    const uint8_t *at = raw;
+    int rc = message_read(&at, raw + m->raw.len, &t.arena, &copy, err);
+    t.raw = raw;
     size_t i = lower_bound(p, t.id);
     bool known = i < p->count && p->tables[i].id == t.id;
     if (rc == 0 && !known && p->count == p->capacity) {

@@ -58,7 +58,7 @@ static uint64_t read_until(struct spool *s, uint64_t *next, uint64_t until, bool
         assert_ok(spool_read(s, &out, &seq, at_end, err));
         assert_true(out.len > 0);
         for (const uint8_t *p = out.data, *end = p + out.len; p < end;) {
-            struct note n;
+            struct note n = {0};
             assert_true(note_take(&p, end, &n));
             assert_int_equal(n.number, *next);
             (*next)++;
