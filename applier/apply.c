@@ -367,6 +367,28 @@ int applier_connect(struct applier *a, struct ds_error *err)
     return rc;
 }
 
+/* Without a checkpoint, what an earlier stream has left in the spool is none of ours: the agent is
+ * asked to start anew, and everything before that is passed over. */
+static int refuse_old_stream(struct applier *a, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    a->await_restart = st.first_seq != st.next_seq;
+    spool_state_free(&st);
+    return a->await_restart ? spool_request(a->options.spool, "refetch", err) : 0;
+}
+
+static int pass_over(struct applier *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf ignored = {0};
+    uint64_t seq;
+    bool at_end;
+    int rc = spool_read(a->options.spool, &ignored, &seq, &at_end, err);
+    return rc ? rc : spool_trim(a->options.spool, seq, NULL, err);
+}
+
 /* Tell the agent where we are. Once: the spool stays open over lost connections. */
 static int open_spool(struct applier *a, struct ds_error *err)
 {
@@ -376,8 +398,10 @@ static int open_spool(struct applier *a, struct ds_error *err)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
     a->opened = rc == 0;
     position_free(&applied);
+    if (rc == 0 && !a->cp.found)
+        rc = refuse_old_stream(a, err);
     pthread_mutex_lock(&a->shared.mutex);
-    a->shared.status.posted = a->opened;
+    a->shared.status.posted = rc == 0;
     pthread_mutex_unlock(&a->shared.mutex);
     return rc;
 }
@@ -457,9 +481,12 @@ static int turn(struct applier *a, struct ds_error *err)
         a->barrier = BARRIER_NONE;
         rc = stale_request(a, err);
         if (rc == 0)
-            rc = gather(a, &a->barrier, err);
+            rc = a->await_restart ? pass_over(a, err) : gather(a, &a->barrier, err);
+        if (rc == 0 && a->await_restart)
+            return 0;
         if (rc == DS_EPOSITION) { /* the agent has started the spool anew */
             log_info("the stream starts anew, reading from its beginning");
+            a->await_restart = false;
             rc = take_source_identity(a, err);
             return rc ? rc : gather_restart(a, err);
         }
@@ -474,6 +501,19 @@ static int turn(struct applier *a, struct ds_error *err)
         rc = gather_reset(a, err);
     publish(a, false);
     return rc;
+}
+
+/* An idle connection is looked at each second: a destination that has restarted has lost its MEMORY
+ * tables. */
+static int check_idle_connection(struct applier *a, struct ds_error *err)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    uint64_t now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+    if (now - a->checked_ms < 1000)
+        return 0;
+    a->checked_ms = now;
+    return mysql_ping(a->db) ? db_fail(err, a->db, "looking at the idle connection") : 0;
 }
 
 static int session(struct applier *a, struct ds_error *err)
@@ -496,6 +536,9 @@ static int session(struct applier *a, struct ds_error *err)
                 set_state(a, APPLIER_STREAMING, NULL);
             if (idle && ending)
                 return 0; /* the checkpoint does not move: what was read is what there is */
+            rc = a->open_written ? 0 : check_idle_connection(a, err);
+            if (rc)
+                return rc;
             if (!finished(a))
                 spool_wait(a->options.spool, 200);
             continue;

@@ -75,6 +75,8 @@ struct applier {
     bool in_snapshot;
     bool opened;              /* the spool knows our checkpoint */
     bool replace_rows;        /* --resnapshot: a copy may replace what is there */
+    bool await_restart;       /* the spool holds an earlier stream */
+    uint64_t checked_ms;      /* when the idle connection was last looked at */
     unsigned attempts;        /* to connect, since the last session */
     enum barrier barrier;     /* the last transaction of the batch in hand */
     struct position stale_at; /* of the stale copy that is arriving */
@@ -91,9 +93,10 @@ struct applier {
     uint64_t chunk_seq; /* 0: none */
     bool spool_at_end;
     struct message_list open_messages;
-    bool open;           /* inside a transaction */
-    bool open_written;   /* parts of it are written, in the destination transaction that is open */
-    uint32_t open_first; /* its first change */
+    bool open;         /* inside a transaction */
+    bool open_written; /* parts of it are written, in the destination transaction that is open */
+    bool open_position_only; /* the last commit message had no begin */
+    uint32_t open_first;     /* its first change */
     struct msg_begin open_begin;
     enum barrier open_barrier;
     struct savepoint *savepoints;

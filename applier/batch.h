@@ -41,10 +41,12 @@ struct transaction {
     uint64_t pos, timestamp;
     uint32_t server_id;
     uint32_t begin_flags;
-    bool rolled_back; /* only rows of non-transactional tables count */
-    uint64_t skip;    /* id of the request to pass over it, 0 none */
-    uint64_t chunk;   /* spool chunk in which it ends */
-    bool ends_chunk;  /* nothing of a later transaction is in that chunk */
+    bool position_only; /* not a transaction of ours: the end of a copy, or what other databases
+                           moved */
+    bool rolled_back;   /* only rows of non-transactional tables count */
+    uint64_t skip;      /* id of the request to pass over it, 0 none */
+    uint64_t chunk;     /* spool chunk in which it ends */
+    bool ends_chunk;    /* nothing of a later transaction is in that chunk */
 };
 
 struct batch {

@@ -228,7 +228,8 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
         count_step(a, &plan.late[i]);
     }
     extra->rows += plan.rows;
-    extra->transactions += count;
+    for (uint32_t i = first; i < first + count; i++)
+        extra->transactions += !a->batch.transactions[i].position_only;
     return rc;
 }
 

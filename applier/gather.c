@@ -331,6 +331,7 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
                              .server_id = m->commit.server_id,
                              .begin_flags = a->open_begin.flags,
                              .rolled_back = m->commit.flags & COMMIT_ROLLBACK,
+                             .position_only = a->open_position_only,
                              .skip = a->open_skip,
                              .chunk = a->chunk_seq};
     b->bytes += sizeof(struct transaction) + m->raw.len;
@@ -369,8 +370,9 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
         begin_transaction(a, &m->begin);
         return remember_message(a, m->raw, err);
     case MSG_COMMIT:
-        if (!a->open) /* a position that only other databases have moved, or the end of a snapshot
-                       */
+        a->open_position_only =
+            !a->open; /* only other databases have moved it, or a copy has ended */
+        if (!a->open)
             begin_transaction(a, &(struct msg_begin){0});
         rc = end_transaction(a, m, &skipped, err);
         if (rc == 0 && !skipped)

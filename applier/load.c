@@ -4,6 +4,7 @@
  * rows of the first would lose what the stream deletes by cascade in between.
  */
 #include "applier/load.h"
+#include "applier/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -366,6 +367,44 @@ static int check_counts(struct loader *l, struct ds_error *err)
     return rc;
 }
 
+static bool was_copied(const struct loader *l, const char *name)
+{
+    for (const struct copied_table *t = l->copied; t; t = t->next)
+        if (strcmp(t->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A copy that may replace what is there leaves nothing that the source does not have: its next
+ * CREATE TABLE of that name would fail. */
+static int drop_leftovers(struct loader *l, struct ds_error *err)
+{
+    if (!l->options.resnapshot)
+        return 0;
+    BUF_AUTO struct buf database = {0};
+    if (sql_string(&database, l->options.database, strlen(l->options.database)))
+        return load_no_memory(err);
+    MYSQL_RES *res =
+        db_select(l->context.db, err,
+                  "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
+                  "%s AND TABLE_TYPE = 'BASE TABLE'",
+                  buf_cstr(&database));
+    if (!res)
+        return err->code;
+    int rc = db_exec(l->context.db, err, "SET SESSION foreign_key_checks = 0");
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        BUF_AUTO struct buf name = {0};
+        if (was_copied(l, row[0]) || state_is_own_table(row[0], strlen(row[0])))
+            continue;
+        log_warn("dropping a table that the source does not have table=%s", row[0]);
+        rc = sql_table(&name, l->options.database, row[0]) ? load_no_memory(err) : 0;
+        if (rc == 0)
+            rc = db_exec(l->context.db, err, "DROP TABLE IF EXISTS %s", buf_cstr(&name));
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
 static int on_end(struct loader *l, struct ds_error *err)
 {
     if (!l->copying || l->table_open)
@@ -373,6 +412,8 @@ static int on_end(struct loader *l, struct ds_error *err)
     int rc = create_late(l, err);
     if (rc == 0)
         rc = check_counts(l, err);
+    if (rc == 0)
+        rc = drop_leftovers(l, err);
     if (rc == 0)
         rc = load_state_end(&l->context, l->total_rows, err);
     crash_point("load.end");

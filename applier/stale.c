@@ -149,7 +149,7 @@ int stale_at_start(struct applier *a, struct ds_error *err)
     if (rc)
         return rc;
     bool restarted = a->cp.found && a->cp.server_started &&
-                     (started > a->cp.server_started + 5 || started + 5 < a->cp.server_started);
+                     (started > a->cp.server_started + 1 || started + 1 < a->cp.server_started);
     if (a->cp.found && (restarted || a->cp.dirty) && mark_after_crash(a, restarted))
         return out_of_memory(err);
     a->cp.server_started = restarted || !a->cp.server_started ? started : a->cp.server_started;
