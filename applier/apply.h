@@ -95,6 +95,9 @@ struct applier {
     struct message_list open_messages;
     bool open;         /* inside a transaction */
     bool open_written; /* parts of it are written, in the destination transaction that is open */
+    bool open_applied; /* the checkpoint has it already: passed over */
+    bool rest_dropped; /* messages before the first begin were passed over */
+    bool spool_full;   /* the agent waits for room: write what is there */
     bool open_position_only; /* the last commit message had no begin */
     uint32_t open_first;     /* its first change */
     struct msg_begin open_begin;

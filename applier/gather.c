@@ -176,8 +176,12 @@ static int add_change(struct applier *a, const struct message *m, struct ds_erro
             m->change.table_id);
     if (a->open_skip)
         return 0;
-    int rc = a->open_barrier == BARRIER_NONE ? source_table_resolve(a, t, err) : 0;
-    if (rc)
+    struct ds_error
+        later; /* it may be applied already, when our table was another one: known at its commit */
+    int rc = a->open_barrier == BARRIER_NONE
+                 ? source_table_resolve(a, t, a->skipping ? &later : err)
+                 : 0;
+    if (rc && !a->skipping)
         return rc;
     if (b->change_count == b->change_cap) {
         uint32_t cap = b->change_cap ? b->change_cap * 2 : 4096;
@@ -245,6 +249,20 @@ static int on_savepoint(struct applier *a, const struct msg_savepoint *m, struct
     return 0;
 }
 
+static bool in_checkpoint(const struct applier *a, struct slice text)
+{
+    struct gtid_set applied = {0};
+    struct gtid gtid;
+    struct ds_error ignored;
+    char copy[200];
+    snprintf(copy, sizeof copy, "%.*s", (int)text.len, (const char *)text.p);
+    bool in = a->cp.found && gtid_parse(&gtid, copy, &ignored) == 0 &&
+              gtid_set_parse(&applied, a->cp.gtid_set, &ignored) == 0 &&
+              gtid_set_contains(&applied, &gtid);
+    gtid_set_free(&applied);
+    return in;
+}
+
 static void begin_transaction(struct applier *a, const struct msg_begin *m)
 {
     a->open = true;
@@ -254,6 +272,9 @@ static void begin_transaction(struct applier *a, const struct msg_begin *m)
     a->open_messages.count = 0;
     a->savepoint_count = 0;
     a->open_skip = a->skips ? skip_find(a, m->gtid, (struct slice){0}, 0) : 0;
+    a->open_applied = a->skipping && m->gtid.len && in_checkpoint(a, m->gtid);
+    if (a->skipping && m->gtid.len && !a->open_applied)
+        a->skipping = false;
 }
 
 static int parse_place(struct slice gtid_set, struct slice file, uint64_t pos, struct position *out,
@@ -280,8 +301,8 @@ static int already_applied(struct applier *a, const struct msg_commit *m, bool *
                            struct ds_error *err)
 {
     struct position at = {0}, applied = {0};
-    *yes = false;
-    if (!a->skipping)
+    *yes = a->open_applied;
+    if (!a->skipping || *yes)
         return 0;
     int rc = parse_place(m->gtid_set, m->file, m->pos, &at, err);
     if (rc == 0)
@@ -305,7 +326,18 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
     a->open = false;
     if (*skipped) {
         b->change_count = a->open_first;
+        a->rest_dropped = false;
         return 0;
+    }
+    if (a->rest_dropped)
+        return error_set(
+            err, DS_EFORMAT,
+            "the spool begins in the middle of a transaction that is not applied: delete it "
+            "in state_dir, it is fetched again");
+    for (uint32_t i = a->open_first; i < b->change_count && a->open_barrier == BARRIER_NONE; i++) {
+        rc = source_table_resolve(a, b->changes[i].table, err);
+        if (rc)
+            return rc;
     }
     if (a->skips && !a->open_skip)
         a->open_skip = skip_find(a, (struct slice){0}, m->commit.file, m->commit.pos);
@@ -357,7 +389,11 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
     bool skipped;
     int rc = 0;
     *taken = TAKE_MORE;
-    if (rest_of_applied(a, m->type))
+    if (rest_of_applied(a, m->type)) {
+        a->rest_dropped = true;
+        return 0;
+    }
+    if (a->open && a->open_applied && m->type != MSG_COMMIT && m->type != MSG_TABLE)
         return 0;
     if (a->open && m->type != MSG_COMMIT)
         rc = remember_message(a, m->raw, err);
@@ -449,7 +485,7 @@ static int next_chunk(struct applier *a, struct ds_error *err)
 bool gather_large(const struct applier *a)
 {
     return a->batch.change_count >= a->config->batch_max_rows ||
-           a->batch.bytes >= a->config->batch_max_bytes;
+           a->batch.bytes >= a->config->batch_max_bytes || a->spool_full;
 }
 
 static bool batch_full(const struct applier *a)
@@ -496,6 +532,21 @@ static int take_messages(struct applier *a, bool *one_more, struct ds_error *err
     return 0;
 }
 
+/* Nothing more to read inside a transaction: does the agent wait for room? Then its parts must go.
+ */
+static int note_full_spool(struct applier *a, struct ds_error *err)
+{
+    struct spool_state st;
+    if (!a->open || a->batch.change_count == a->open_first)
+        return DS_EAGAIN;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    a->spool_full = st.writer_waits;
+    spool_state_free(&st);
+    return DS_EAGAIN;
+}
+
 int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
 {
     *barrier = BARRIER_NONE;
@@ -505,7 +556,9 @@ int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
         if (a->chunk_at >= a->chunk.len) {
             int rc = next_chunk(a, err);
             if (rc == DS_EAGAIN)
-                return a->batch.transaction_count ? 0 : DS_EAGAIN;
+                rc = note_full_spool(a, err);
+            if (rc == DS_EAGAIN)
+                return a->batch.transaction_count || a->spool_full ? 0 : DS_EAGAIN;
             if (rc)
                 return rc;
         }
@@ -543,6 +596,7 @@ int gather_reset(struct applier *a, struct ds_error *err)
     a->batch.change_count = a->batch.transaction_count = 0;
     a->batch.bytes = 0;
     a->batch_done = 0;
+    a->spool_full = false;
     a->open_messages.count = 0;
     a->open_first = 0;
     a->savepoint_count = 0;
@@ -561,7 +615,7 @@ int gather_reset(struct applier *a, struct ds_error *err)
 
 int gather_restart(struct applier *a, struct ds_error *err)
 {
-    a->open = a->open_written = false;
+    a->open = a->open_written = a->open_applied = a->rest_dropped = false;
     a->chunk = (struct buf){0};
     a->chunk_at = 0;
     a->chunk_seq = 0;
