@@ -105,6 +105,25 @@ static int parse_line(struct applier *a, char *line, struct ds_error *err)
     return rc || *file == ':' ? rc : file_position_parse(&s->position.file, file, err);
 }
 
+/* Write dirty, the list and the server's start without moving the position. */
+static int persist(struct applier *a, struct ds_error *err)
+{
+    if (!a->cp.found)
+        return 0;
+    BUF_AUTO struct buf text = {0};
+    if (stale_print(a, &text))
+        return out_of_memory(err);
+    char *copy = strdup(buf_cstr(&text));
+    if (!copy)
+        return out_of_memory(err);
+    free(a->cp.stale);
+    a->cp.stale = copy;
+    int rc = db_exec(a->db, err, "START TRANSACTION");
+    if (rc == 0)
+        rc = checkpoint_update(a->db, a->state_database, a->name, &a->cp, err);
+    return rc ? rc : db_exec(a->db, err, "COMMIT");
+}
+
 /* What must be copied again, after what has happened since the checkpoint was written. */
 static int mark_after_crash(struct applier *a, bool destination_restarted)
 {
@@ -148,37 +167,24 @@ int stale_at_start(struct applier *a, struct ds_error *err)
         rc = destination_started(a, &started, err);
     if (rc)
         return rc;
-    bool restarted = a->cp.found && a->cp.server_started &&
-                     (started > a->cp.server_started + 1 || started + 1 < a->cp.server_started);
-    if (a->cp.found && (restarted || a->cp.dirty) && mark_after_crash(a, restarted))
+    bool restarted;
+    rc = state_restarted(a->db, a->state_database, a->name, &restarted, err);
+    if (rc == 0 && a->cp.found && (restarted || a->cp.dirty) && mark_after_crash(a, restarted))
         return out_of_memory(err);
-    a->cp.server_started = restarted || !a->cp.server_started ? started : a->cp.server_started;
-    a->cp.dirty = false; /* what that meant is now in the list; stale_persist writes both */
+    a->cp.server_started = started;
+    a->cp.dirty = false;      /* what that meant is now in the list; persist writes both */
+    if (rc == 0 && restarted) /* the list first: a crash in between must not forget it */
+        rc = persist(a, err);
+    if (rc == 0 && restarted)
+        rc = state_mark_alive(a->db, a->state_database, a->name, err);
+    if (rc)
+        return rc;
     bool waiting = false;
     for (const struct stale_table *s = a->stale; s; s = s->next)
         waiting |= !s->copied;
     if (waiting)
         log_info("tables that cannot roll back are copied again: see stale_tables in status");
     return 0;
-}
-
-/* Write dirty, the list and the server's start without moving the position. */
-static int persist(struct applier *a, struct ds_error *err)
-{
-    if (!a->cp.found)
-        return 0;
-    BUF_AUTO struct buf text = {0};
-    if (stale_print(a, &text))
-        return out_of_memory(err);
-    char *copy = strdup(buf_cstr(&text));
-    if (!copy)
-        return out_of_memory(err);
-    free(a->cp.stale);
-    a->cp.stale = copy;
-    int rc = db_exec(a->db, err, "START TRANSACTION");
-    if (rc == 0)
-        rc = checkpoint_update(a->db, a->state_database, a->name, &a->cp, err);
-    return rc ? rc : db_exec(a->db, err, "COMMIT");
 }
 
 int stale_mark_dirty(struct applier *a, struct ds_error *err)

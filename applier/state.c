@@ -95,6 +95,8 @@ static const struct {
      "row_count BIGINT UNSIGNED NOT NULL DEFAULT 0,"
      "updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,"
      "PRIMARY KEY (name, table_name)"},
+    /* Empty after a restart of the server: how one is noticed, whatever the clocks say. */
+    {"datasync_alive", "name VARCHAR(64) NOT NULL, PRIMARY KEY (name)"},
     {"datasync_entity_registry",
      "source_system VARCHAR(64) NOT NULL,"
      "entity_type VARCHAR(64) NOT NULL,"
@@ -163,12 +165,14 @@ int state_ensure(MYSQL *db, const char *state_database, struct ds_error *err)
     if (rc == 0 && !have)
         rc = db_exec(db, err, "CREATE DATABASE IF NOT EXISTS %s DEFAULT CHARACTER SET utf8mb4",
                      buf_cstr(&name));
-    for (int i = 0; i < TABLE_COUNT && rc == 0; i++)
+    for (int i = 0; i < TABLE_COUNT && rc == 0; i++) {
+        bool alive = strcmp(tables[i].name, "datasync_alive") == 0;
         rc = db_exec(
             db, err,
-            "CREATE TABLE IF NOT EXISTS %s.%s (%s) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 "
-            "COLLATE utf8mb4_bin ROW_FORMAT=DYNAMIC COMMENT='" FORMAT_COMMENT "'",
-            buf_cstr(&name), tables[i].name, tables[i].columns);
+            "CREATE TABLE IF NOT EXISTS %s.%s (%s) ENGINE=%s DEFAULT CHARACTER SET utf8mb4 "
+            "COLLATE utf8mb4_bin COMMENT='" FORMAT_COMMENT "'",
+            buf_cstr(&name), tables[i].name, tables[i].columns, alive ? "MEMORY" : "InnoDB");
+    }
     return rc;
 }
 
@@ -182,6 +186,28 @@ int state_exists(MYSQL *db, const char *state_database, bool *exists, struct ds_
         "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME "
         "= 'datasync_checkpoint'",
         buf_cstr(&literal));
+}
+
+int state_restarted(MYSQL *db, const char *state_database, const char *name, bool *restarted,
+                    struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, key = {0}, value = {0};
+    bool there = false;
+    if (sql_table(&table, state_database, "datasync_alive") || sql_string(&key, name, strlen(name)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    int rc = db_scalar(db, &value, &there, err, "SELECT 1 FROM %s WHERE name = %s",
+                       buf_cstr(&table), buf_cstr(&key));
+    *restarted = !there;
+    return rc;
+}
+
+int state_mark_alive(MYSQL *db, const char *state_database, const char *name, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, key = {0};
+    if (sql_table(&table, state_database, "datasync_alive") || sql_string(&key, name, strlen(name)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    return db_exec(db, err, "INSERT IGNORE INTO %s SET name = %s", buf_cstr(&table),
+                   buf_cstr(&key));
 }
 
 void checkpoint_free(struct checkpoint *cp)

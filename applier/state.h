@@ -22,6 +22,12 @@ int state_exists(MYSQL *db, const char *state_database, bool *exists, struct ds_
 /* Is `name` one of our tables? They are never mirrored nor dropped. */
 bool state_is_own_table(const char *name, size_t len);
 
+/* Has the server been restarted since state_mark_alive (or was that never called for the stream)?
+ * By a row in a MEMORY table, which no clock can confuse. */
+int state_restarted(MYSQL *db, const char *state_database, const char *name, bool *restarted,
+                    struct ds_error *err);
+int state_mark_alive(MYSQL *db, const char *state_database, const char *name, struct ds_error *err);
+
 struct counters { /* since the stream began, kept with the checkpoint */
     uint64_t transactions, rows, rows_written, batches, conflicts;
 };
