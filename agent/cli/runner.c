@@ -415,9 +415,14 @@ int runner_run(struct invocation *in, const struct runner_options *o)
 
 /* --- where ---------------------------------------------------------------- */
 
-/* "2026-05-31", "2026-05-31 22:00[:00]", with T for the blank, and Z for UTC. */
+/* "2026-05-31", "2026-05-31 22:00[:00]", with T for the blank, and Z for UTC. *out is set only when
+ * it is one: 0-1-6 is a GTID, though strptime finds a day of the year 0 in it. */
 static bool parse_time(const char *text, uint64_t *out)
 {
+    static const char digits[] = "0123456789";
+    if (strspn(text, digits) != 4 || text[4] != '-' || strspn(text + 5, digits) != 2 ||
+        text[7] != '-' || strspn(text + 8, digits) != 2)
+        return false;
     static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
                                         "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -427,8 +432,10 @@ static bool parse_time(const char *text, uint64_t *out)
         if (!end || (*end && !utc))
             continue;
         time_t t = utc ? timegm(&tm) : mktime(&tm);
+        if (t <= 0)
+            return false;
         *out = (uint64_t)t;
-        return t > 0;
+        return true;
     }
     return false;
 }

@@ -232,6 +232,14 @@ static void places_are_times_gtids_or_files(void **state)
     assert_int_equal(at.kind, STOP_AT_POSITION);
     assert_int_equal(at.position.gtid.count, 2);
     position_free(&at.position);
+    static const char *const like_days[] = {"0-1-6", "2023-1-6", "101-1-6"};
+    for (size_t i = 0; i < sizeof like_days / sizeof *like_days; i++) {
+        assert_int_equal(runner_parse_where("from", like_days[i], &at, &err), 0);
+        assert_int_equal(at.kind, STOP_AT_POSITION);
+        assert_int_equal(at.position.gtid.count, 1);
+        assert_true(at.time == 0); /* replay would leave out all that is older */
+        position_free(&at.position);
+    }
     assert_int_equal(runner_parse_where("to", "bin.000002:4321", &at, &err), 0);
     assert_int_equal(at.kind, STOP_AT_POSITION);
     assert_string_equal(at.position.file.file, "bin.000002");
