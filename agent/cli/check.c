@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/cli/check_counts.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/lock.h"
 #include "agent/source.h"
@@ -292,7 +293,10 @@ int command_check(struct invocation *in)
         rc = error_set(&err, DS_ENOMEM, "out of memory");
     int code = cli_output(&r.text);
     buf_free(&r.text);
+    uint64_t different = 0;
+    if (rc == 0 && code == EXIT_DONE && in->counts)
+        rc = check_counts(&in->config, &different, &err);
     if (rc)
         return cli_fail(&err);
-    return code ? code : r.stops ? EXIT_FAILED : EXIT_DONE;
+    return code ? code : r.stops || different ? EXIT_FAILED : EXIT_DONE;
 }

@@ -82,6 +82,12 @@ static const struct option skip_options[] = {
     {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."},
     LAST,
 };
+static const struct option check_options[] = {
+    {"counts", 0, OPTION_FLAG, NULL, FIELD(counts),
+     .doc = "Then read all tables of both sides and compare their rows and checksums. Exit 1 when "
+            "one differs, which it may for as long as changes are on their way."},
+    LAST,
+};
 static const struct option status_options[] = {
     {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "One line of JSON."},
     {"watch", 'w', OPTION_FLAG, NULL, FIELD(watch),
@@ -164,11 +170,14 @@ const struct command cli_commands[] = {
              "the destination. Its changes are lost there."},
     {.name = "check",
      .arguments = "",
-     .options = none,
+     .options = check_options,
      .run = command_check,
      .summary = "Find everything that would stop it, beforehand.",
      .text = "Looks at both servers, their settings, privileges and tables, and changes nothing. "
-             "Exit 0: nothing, or warnings only. Exit 1: something would stop it."},
+             "Exit 0: nothing, or warnings only. Exit 1: something would stop it.\n\n"
+             "With --counts, also whether both sides hold the same: per table the number of rows "
+             "and a checksum over all columns, which does not depend on the order of the rows. "
+             "Each table is read in full, at both sides as it is at that moment."},
     {.name = "status",
      .arguments = "",
      .options = status_options,

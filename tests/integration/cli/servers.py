@@ -261,6 +261,46 @@ def _():
         expect_contains(out, "STOP  destination triggers", "check")
 
 
+@suite.case("check-counts", "rows and checksums of both sides; a difference is exit 1",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP + "CREATE TABLE `f\u00fc%r'x` (a FLOAT, j JSON, e ENUM('x', 'y'));\n"
+                                  "INSERT INTO `f\u00fc%r'x` VALUES (0.1, '{}', 'y'), (0.1, '{}', 'y'),"
+                                  " (NULL, NULL, NULL);")
+        lab.program.incremental()
+
+        def counts(code, last):
+            got, out, err = lab.program.command("check", "--counts")
+            expect_equal(got, code, "exit of check --counts (%s)\n%s" % (err[-600:], out[-1500:]))
+            listed, end = out.split("table ")[1].split(last)
+            return {line.split("  ")[0]: line.split() for line in listed.splitlines()[1:]}, end
+
+        lines, end = counts(0, "3 tables, all equal\n")
+        expect_equal((end, set(lines)), ("", {"t", "sales_flat_order", "f\u00fc%r'x"}), "tables")
+        for name, rows in (("t", "2"), ("sales_flat_order", "3"), ("f\u00fc%r'x", "3")):
+            line = lines[name]
+            expect_equal((line[1], line[5]), (rows, "equal"), "line of " + name)
+            expect_equal(line[1:3], line[3:5], "the sides of " + name)
+            expect(len(line[2]) == 16 and int(line[2], 16), "no checksum: %s" % line)
+
+        lab.destination.script("UPDATE t SET d = 0.1000000000000001 WHERE id = 1;\n"
+                               "DELETE FROM sales_flat_order WHERE entity_id = 3;\n"
+                               "DROP TABLE `f\u00fc%r'x`;\nCREATE TABLE more (a INT);")
+        after, end = counts(1, "4 of 4 tables differ")
+        expect_equal(after["t"][1:4:2], ["2", "2"], "rows of t")
+        expect(after["t"][2] == lines["t"][2] != after["t"][4], "checksums of t: %s" % after["t"])
+        expect_equal(after["sales_flat_order"][1:4:2], ["3", "2"], "rows of sales_flat_order")
+        for name, verdict in (("t", "content differs"), ("sales_flat_order", "row counts differ"),
+                              ("f\u00fc%r'x", "missing at the destination"),
+                              ("more", "only at the destination")):
+            expect_equal(" ".join(after[name][5:]), verdict, "verdict on " + name)
+            expect_contains(end, verdict, "the end")
+        lab.destination.script("DROP TABLE more;\nALTER TABLE t DROP COLUMN b;")
+        after, end = counts(1, "3 of 3 tables differ")
+        expect_equal(" ".join(after["t"][5:]), "definitions differ", "verdict on t")
+
+
 @suite.case("password-in-title", "a password given as an option leaves the process title",
             program_only=True)
 def _():

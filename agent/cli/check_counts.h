@@ -1,0 +1,15 @@
+/* datasync check --counts: rows and checksum of each table at both sides, on stdout as they are
+ * known, the tables that differ once more at the end. Main thread.
+ */
+#ifndef CLI_CHECK_COUNTS_H
+#define CLI_CHECK_COUNTS_H
+
+#include <stdint.h>
+
+#include "schema/config.h"
+#include "schema/error.h"
+
+/* *different: tables that do not hold the same. Errors: of the servers, DS_EIO: of stdout. */
+int check_counts(const struct config *c, uint64_t *different, struct ds_error *err);
+
+#endif
