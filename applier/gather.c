@@ -533,6 +533,7 @@ static int take_messages(struct applier *a, bool *one_more, struct ds_error *err
 }
 
 /* Nothing more to read inside a transaction: does the agent wait for room? Then its parts must go.
+ * 0: there is more by now, which comes first: the agent may have added it before it began to wait.
  */
 static int note_full_spool(struct applier *a, struct ds_error *err)
 {
@@ -542,8 +543,11 @@ static int note_full_spool(struct applier *a, struct ds_error *err)
     int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)
         return rc;
-    a->spool_full = st.writer_waits;
+    bool waits = st.writer_waits;
     spool_state_free(&st);
+    if (waits && spool_wait(a->options.spool, 0) == 0)
+        return 0;
+    a->spool_full = waits;
     return DS_EAGAIN;
 }
 
@@ -555,8 +559,11 @@ int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
     while (!atomic_load(&a->stop)) {
         if (a->chunk_at >= a->chunk.len) {
             int rc = next_chunk(a, err);
-            if (rc == DS_EAGAIN)
+            if (rc == DS_EAGAIN) {
                 rc = note_full_spool(a, err);
+                if (rc == 0)
+                    continue;
+            }
             if (rc == DS_EAGAIN)
                 return a->batch.transaction_count || a->spool_full ? 0 : DS_EAGAIN;
             if (rc)

@@ -98,6 +98,30 @@ int spool_begin(struct spool *s, bool read_only, MDB_txn **out, struct ds_error 
     return rc ? spool_fail(s, err, rc, "opening a transaction of") : 0;
 }
 
+/* LMDB writes a commit's meta page first and tells readers of it then. In between mdb_env_info
+ * shows a commit that no reader sees yet; if its process was killed there, none would see it until
+ * someone takes the write lock and with that mends what the dead one has left. So does this. */
+int spool_begin_read(struct spool *s, MDB_txn **txn, struct ds_error *err)
+{
+    MDB_txn *lock;
+    uint64_t stored = spool_last_txn(s);
+    int rc = *txn ? mdb_txn_renew(*txn) : mdb_txn_begin(s->env, NULL, MDB_RDONLY, txn);
+    if (rc == 0 && mdb_txn_id(*txn) < stored && !s->options.read_only) {
+        mdb_txn_reset(*txn);
+        rc = mdb_txn_begin(s->env, NULL, 0, &lock);
+        if (rc == 0) {
+            mdb_txn_abort(lock);
+            rc = mdb_txn_renew(*txn);
+        }
+    }
+    if (rc == 0)
+        return 0;
+    if (*txn)
+        mdb_txn_abort(*txn);
+    *txn = NULL;
+    return spool_fail(s, err, rc, "opening a transaction of");
+}
+
 /* --- records ------------------------------------------------------------ */
 
 int spool_get_bytes(struct spool *s, MDB_txn *txn, const char *key, MDB_val *out, bool *found,
@@ -529,9 +553,9 @@ static int state_fill(struct spool *s, MDB_txn *txn, struct spool_state *out, st
 
 int spool_state_get(struct spool *s, struct spool_state *out, struct ds_error *err)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     memset(out, 0, sizeof *out);
-    int rc = spool_begin(s, true, &txn, err);
+    int rc = spool_begin_read(s, &txn, err);
     if (rc)
         return rc;
     rc = state_fill(s, txn, out, err);
@@ -600,14 +624,14 @@ int spool_request(struct spool *s, const char *text, struct ds_error *err)
 
 int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struct ds_error *err)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
     buf_clear(text);
     *number = 0;
     uint64_t last = spool_last_txn(s);
     if (last && atomic_load(&s->quiet_txn) == last)
         return 0;
-    int rc = spool_begin(s, true, &txn, err);
+    int rc = spool_begin_read(s, &txn, err);
     if (rc)
         return rc;
     struct request_key first = request_key(0);
@@ -623,7 +647,7 @@ int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struc
             rc = ENOMEM;
     } else if (rc == 0 || rc == MDB_NOTFOUND) {
         rc = 0;
-        atomic_store(&s->quiet_txn, last);
+        atomic_store(&s->quiet_txn, mdb_txn_id(txn)); /* not `last`: what was seen */
     }
     if (cursor)
         mdb_cursor_close(cursor);

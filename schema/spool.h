@@ -59,6 +59,8 @@ struct spool_state {
     uint64_t request_done;        /* newest request that the agent has finished */
     char source_id[80];           /* server_uuid or server_id@host of the source that filled it */
 };
+/* A snapshot of its own: a writer may have added to what spool_read has just found. A read_only
+ * handle may not see the last commit of a killed process until somebody writes. */
 int spool_state_get(struct spool *s, struct spool_state *out,
                     struct ds_error *err); /* free with spool_state_free */
 void spool_state_free(struct spool_state *st);
@@ -93,7 +95,9 @@ size_t spool_unflushed(const struct spool *s); /* bytes buffered */
  * at the first chunk. Takes the consumer's lock (DS_EBUSY). */
 int spool_consumer_open(struct spool *s, const struct position *applied, struct ds_error *err);
 /* Copy the next chunk (whole messages) to `out` (cleared first). *seq: its number, for spool_trim.
- * *at_end: nothing more was stored when it was read. DS_EAGAIN: nothing there. A generation change
+ * *at_end: nothing more was stored when it was read. DS_EAGAIN: nothing there, with a writer that
+ * was killed as much as with a living one: all that it had committed has been read (but a message
+ * of which it had stored a part only, which the next writer cuts off). A generation change
  * is reported once as DS_EPOSITION; reading then goes on at the new first chunk. */
 int spool_read(struct spool *s, struct buf *out, uint64_t *seq, bool *at_end, struct ds_error *err);
 /* Wait until there is more to read, at most timeout_ms (-1: no limit); returns at once when

@@ -93,20 +93,12 @@ static int read_unit(struct unit *u, struct buf *out)
 static int consumer_begin(struct spool *s, struct ds_error *err)
 {
     struct spool_consumer *c = &s->c;
-    int rc = 0;
-    if (!c->txn) {
-        rc = spool_begin(s, true, &c->txn, err);
-        if (rc)
-            return rc;
-        rc = mdb_cursor_open(c->txn, s->chunks, &c->cursor);
-    } else {
-        rc = mdb_txn_renew(c->txn);
-        if (rc == 0)
-            rc = mdb_cursor_renew(c->txn, c->cursor);
-    }
+    int rc = spool_begin_read(s, &c->txn, err);
     if (rc)
-        return spool_fail(s, err, rc, "reading");
-    return 0;
+        return rc;
+    rc = c->cursor ? mdb_cursor_renew(c->txn, c->cursor)
+                   : mdb_cursor_open(c->txn, s->chunks, &c->cursor);
+    return rc ? spool_fail(s, err, rc, "reading") : 0;
 }
 
 static int consumer_read(struct spool *s, struct buf *out, uint64_t *seq, bool *at_end,
@@ -159,14 +151,18 @@ int spool_read(struct spool *s, struct buf *out, uint64_t *seq, bool *at_end, st
     return rc;
 }
 
-/* Would spool_read have something to say? */
-static bool consumer_ready(struct spool *s)
+/* Would spool_read have something to say? *looked_at: the commit up to which there was nothing. */
+static bool consumer_ready(struct spool *s, uint64_t *looked_at)
 {
     struct spool_consumer *c = &s->c;
     struct store_record store;
     struct tail_record tail;
-    if (consumer_begin(s, NULL))
+    if (consumer_begin(s, NULL)) {
+        if (c->txn)
+            mdb_txn_reset(c->txn);
         return true; /* the error shows when it is read */
+    }
+    *looked_at = mdb_txn_id(c->txn);
     int rc = spool_get_record(s, c->txn, "store", &store, sizeof store, NULL);
     if (rc == 0)
         rc = spool_get_record(s, c->txn, "tail", &tail, sizeof tail, NULL);
@@ -193,9 +189,8 @@ int spool_wait(struct spool *s, int timeout_ms)
         s->woken = false;
         pthread_mutex_unlock(&s->mutex);
         uint64_t txn = spool_last_txn(s);
-        if (txn != looked_at && consumer_ready(s))
+        if (txn != looked_at && consumer_ready(s, &looked_at))
             return 0;
-        looked_at = txn;
         trim_retry(s);
         uint64_t now = spool_now_ms();
         if (woken || now >= end)
@@ -268,12 +263,12 @@ int spool_consumer_open(struct spool *s, const struct position *applied, struct 
 
 int spool_rewind(struct spool *s, struct ds_error *err)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     struct head_record head;
     uint64_t generation = s->c.generation;
     if (s->c.lock < 0)
         return error_set(err, DS_EIO, "the spool %s is not open for reading", s->path);
-    int rc = spool_begin(s, true, &txn, err);
+    int rc = spool_begin_read(s, &txn, err);
     if (rc)
         return rc;
     rc = spool_get_record(s, txn, "head", &head, sizeof head, err);
@@ -407,11 +402,11 @@ int spool_trim(struct spool *s, uint64_t seq, const struct position *applied, st
 
 int spool_peek(struct spool *s, uint64_t *seq, struct buf *out, struct ds_error *err)
 {
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     struct tail_record tail;
     struct unit u = {.seq = *seq, .skip_parts = true};
     buf_clear(out);
-    int rc = spool_begin(s, true, &txn, err);
+    int rc = spool_begin_read(s, &txn, err);
     if (rc)
         return rc;
     rc = spool_get_record(s, txn, "tail", &tail, sizeof tail, err);

@@ -119,6 +119,9 @@ struct spool {
  * text. */
 int spool_fail(const struct spool *s, struct ds_error *err, int rc, const char *doing);
 int spool_begin(struct spool *s, bool read_only, MDB_txn **out, struct ds_error *err);
+/* A read transaction that sees all that is stored, also by a process that was killed as it
+ * committed. *txn: NULL, or one that was reset; NULL again after an error. */
+int spool_begin_read(struct spool *s, MDB_txn **txn, struct ds_error *err);
 int spool_lock(struct spool *s, const char *name, int *fd, struct ds_error *err);
 /* A record of fixed size, zero when it is not there yet. */
 int spool_get_record(struct spool *s, MDB_txn *txn, const char *key, void *out, size_t size,
@@ -131,6 +134,7 @@ int spool_put_bytes(struct spool *s, MDB_txn *txn, const char *key, const void *
 int spool_put_request(struct spool *s, MDB_txn *txn, const char *text, struct ds_error *err);
 /* Was EIO a write that a full disk cut short? */
 bool spool_short_write(struct spool *s, uint64_t pending);
+/* The newest commit; a reader that begins now may not see it yet. */
 uint64_t spool_last_txn(struct spool *s);
 uint64_t spool_now_ms(void);
 /* Wait on `changed` with the mutex held, at most ms. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -227,6 +228,160 @@ static void killed_writers_leave_whole_transactions(void **state)
     }
 }
 
+/* --- between LMDB's meta page and what it tells readers ------------------- */
+
+/* What happens when a commit's meta page has been written, which is before readers are told. */
+static void (*meta_written)(void);
+
+/* LMDB calls these, under the one name or the other: the executable comes before the C library. */
+ssize_t any_pwrite(int fd, const void *data, size_t size, off_t offset) __asm__("pwrite");
+ssize_t any_pwrite64(int fd, const void *data, size_t size, off_t offset) __asm__("pwrite64");
+
+ssize_t any_pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    return any_pwrite64(fd, data, size, offset);
+}
+
+ssize_t any_pwrite64(int fd, const void *data, size_t size, off_t offset)
+{
+    enum { META_PAGES = 2 * 4096 };
+    ssize_t n = syscall(SYS_pwrite64, fd, data, size, offset);
+    if (meta_written && offset > 0 && offset < META_PAGES)
+        meta_written();
+    return n;
+}
+
+static void die(void)
+{
+    kill(getpid(), SIGKILL);
+}
+
+static void linger(void)
+{
+    struct timespec ts = {.tv_nsec = 300 * 1000000};
+    meta_written = NULL;
+    nanosleep(&ts, NULL);
+}
+
+struct two_commits {
+    int go[2];             /* a byte for each transaction */
+    void (*halfway)(void); /* called in the middle of the second one's commit */
+};
+
+static void commit_twice(const char *path, void *arg)
+{
+    const struct two_commits *job = arg;
+    struct spool *s;
+    struct buf b = {0};
+    char c;
+    check(read(job->go[0], &c, 1) == 1); /* LMDB must not cross a fork: the parent opens first */
+    check(spool_open(&s, &(struct spool_options){path, MiB, false, false}, err) == 0);
+    check(spool_writer_open(s, err) == 0);
+    struct position base = gtid_at(0);
+    check(spool_writer_reset(s, &base, "source", err) == 0);
+    for (uint64_t n = 1; n <= 2; n++) {
+        char text[40];
+        note_fill(&b, n, 1000, true);
+        check(spool_put(s, b.data, b.len, err) == 0);
+        check(spool_mark_raw(s, gtid_text(n, text), (struct slice){0}, 0) == 0);
+        if (n == 2) {
+            check(read(job->go[0], &c, 1) == 1);
+            meta_written = job->halfway;
+        }
+        check(spool_flush(s, err) == 0);
+    }
+    check(meta_written == NULL); /* it was called */
+    position_free(&base);
+    buf_free(&b);
+    spool_close(s);
+}
+
+/* A writer that has been told to go on, and a reader that has got the first transaction. */
+static pid_t start_two_commits(const char *path, struct two_commits *job, struct spool **s,
+                               struct reader *r)
+{
+    assert_int_equal(pipe(job->go), 0);
+    pid_t pid = start(commit_twice, path, job);
+    *s = open_spool(path, MiB, false);
+    struct position none = gtid_at(0);
+    assert_ok(spool_consumer_open(*s, &none, err));
+    position_free(&none);
+    assert_int_equal(write(job->go[1], "1", 1), 1);
+    while (r->applied < 1) {
+        int rc = read_chunk(*s, r);
+        if (rc == DS_EAGAIN)
+            assert_int_equal(spool_wait(*s, 20000), 0);
+        else
+            assert_true(rc == 0 || rc == DS_EPOSITION);
+    }
+    assert_int_equal(read_chunk(*s, r), DS_EAGAIN);
+    assert_int_equal(write(job->go[1], "2", 1), 1);
+    return pid;
+}
+
+static void end_two_commits(const char *path, struct two_commits *job, struct spool *s)
+{
+    spool_close(s);
+    close(job->go[0]);
+    close(job->go[1]);
+    folder_remove(path);
+}
+
+static uint64_t tail_of(struct spool *s)
+{
+    struct spool_state st;
+    assert_ok(spool_state_get(s, &st, err));
+    assert_true(st.tail_known);
+    uint64_t tail = st.tail.gtid.members[0].seq;
+    spool_state_free(&st);
+    return tail;
+}
+
+/* What is stored is seen by whatever asks first, before another writer has come. */
+static void a_killed_writers_last_commit_is_seen(void **state)
+{
+    enum { BY_READ, BY_STATE, BY_WAIT, WAYS };
+    (void)state;
+    for (int way = 0; way < WAYS; way++) {
+        char path[256];
+        struct two_commits job = {.halfway = die};
+        struct reader r = {0};
+        struct spool *s;
+        folder_make(path, sizeof path);
+        pid_t pid = start_two_commits(path, &job, &s, &r);
+        int status = finish(pid);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        if (way == BY_STATE)
+            assert_int_equal(tail_of(s), 2);
+        if (way == BY_WAIT)
+            assert_int_equal(spool_wait(s, 0), 0);
+        assert_int_equal(read_chunk(s, &r), 0);
+        assert_int_equal(r.applied, 2);
+        assert_int_equal(read_chunk(s, &r), DS_EAGAIN);
+        assert_int_equal(tail_of(s), 2);
+        assert_ok(spool_writer_open(s, err));
+        assert_int_equal(read_chunk(s, &r), DS_EAGAIN); /* nothing was cut, nothing comes twice */
+        assert_int_equal(tail_of(s), 2);
+        end_two_commits(path, &job, s);
+    }
+}
+
+static void a_wait_is_ended_by_a_commit_that_it_meets_halfway(void **state)
+{
+    (void)state;
+    char path[256];
+    struct two_commits job = {.halfway = linger};
+    struct reader r = {0};
+    struct spool *s;
+    folder_make(path, sizeof path);
+    pid_t pid = start_two_commits(path, &job, &s, &r);
+    assert_int_equal(spool_wait(s, 20000), 0);
+    assert_int_equal(read_chunk(s, &r), 0);
+    assert_int_equal(r.applied, 2);
+    assert_int_equal(finish(pid), 0);
+    end_two_commits(path, &job, s);
+}
+
 static void two_processes_share_a_small_store(void **state)
 {
     (void)state;
@@ -445,6 +600,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_writers_leave_whole_transactions),
+        cmocka_unit_test(a_killed_writers_last_commit_is_seen),
+        cmocka_unit_test(a_wait_is_ended_by_a_commit_that_it_meets_halfway),
         cmocka_unit_test(two_processes_share_a_small_store),
         cmocka_unit_test(locks_hold_between_processes),
         cmocka_unit_test(a_killed_reader_does_not_pin_pages),
