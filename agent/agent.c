@@ -237,12 +237,23 @@ static bool refill_after(struct agent *a, const struct ds_error *err)
     return true;
 }
 
+/* Waiting for room, which will never come: the applier wants the store filled anew. */
+static int refill_on_request(struct agent *a, struct ds_error *err)
+{
+    int rc = agent_serve_requests(a, err);
+    a->refill = true;
+    a->positioned = false;
+    return rc < 0 ? rc : AGENT_AGAIN;
+}
+
 static int run_connections(struct agent *a, struct ds_error *err)
 {
     a->last_good_ms = agent_clock_ms();
     for (;;) {
         error_clear(err);
         int rc = connect_and_stream(a, err);
+        if (rc == DS_ESTOPPED && !agent_stopping(a))
+            rc = refill_on_request(a, err);
         bool again = rc == AGENT_AGAIN || (rc < 0 && refill_after(a, err));
         bool retry = rc < 0 && !again && worth_retrying(a, rc, err);
         disconnect(a);

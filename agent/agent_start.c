@@ -127,6 +127,21 @@ static void snapshot_report(void *arg, const struct snapshot_progress *p)
     pthread_mutex_unlock(&a->mutex);
 }
 
+/* The store has just been started anew: requests to do so are done. */
+static int finish_refetch(struct agent *a, struct ds_error *err)
+{
+    for (;;) {
+        BUF_AUTO struct buf text = {0};
+        uint64_t number;
+        int rc = spool_request_get(a->options.spool, &text, &number, err);
+        if (rc || strcmp(buf_cstr(&text), "refetch") != 0)
+            return rc;
+        rc = spool_request_finish(a->options.spool, number, err);
+        if (rc)
+            return rc;
+    }
+}
+
 static int take_snapshot(struct agent *a, struct ds_error *err)
 {
     struct position at = {0};
@@ -147,6 +162,8 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
     agent_set_state(a, AGENT_SNAPSHOT, NULL);
     a->fresh = true;
     int rc = spool_writer_reset(a->options.spool, NULL, a->source_id, err);
+    if (rc == 0)
+        rc = finish_refetch(a, err);
     if (rc == 0)
         rc = snapshot_run(&o, &at, err);
     if (rc == 0)

@@ -302,12 +302,6 @@ int agent_stream(struct agent *a, struct ds_error *err)
     uint64_t begun = agent_clock_ms(), transactions = capture_counts(a->capture).transactions;
     a->last_flush_ms = begun;
     rc = read_events(a, err);
-    if (rc == DS_ESTOPPED && !agent_stopping(a)) { /* waiting for room, which will never come */
-        rc = agent_serve_requests(a, err);
-        a->refill = true;
-        a->positioned = false;
-        rc = rc < 0 ? rc : AGENT_AGAIN;
-    }
     /* a connection that gets nowhere, again and again, is no better than none */
     if (capture_counts(a->capture).transactions > transactions ||
         agent_clock_ms() - begun > GOOD_MS) {

@@ -600,11 +600,13 @@ int applier_run(struct applier *a, struct ds_error *err)
         if (a->opened &&
             (a->open_written ||
              a->in_snapshot)) { /* what was written in parts is rolled back: read it again */
-            struct ds_error again;
-            if (gather_rewind(a, &again)) {
+            struct ds_error again = {0};
+            int failed = gather_rewind(a, &again);
+            if (failed &&
+                failed != DS_EAGAIN) { /* DS_EAGAIN: the agent is starting the spool anew */
                 *err = again;
                 set_state(a, APPLIER_FAILED, err);
-                return again.code;
+                return failed;
             }
         }
         pause_before_reconnect(a);
