@@ -71,7 +71,9 @@ int commit_resolve(struct applier *a, struct ds_error *err)
     if (rc == 0 && !same_place(&there, &a->cp)) {
         if (a->pending.found && same_place(&there, &a->pending)) {
             log_info("the commit that was interrupted had arrived gtid=%s", there.gtid_set);
-            a->batch_done = a->pending_done;
+            if (a->pending_done <=
+                a->batch.transaction_count) /* else it is not in memory any more */
+                a->batch_done = a->pending_done;
             rc = checkpoint_copy(&a->cp, &a->pending) ? out_of_memory(err) : 0;
         } else {
             rc = not_ours(a, &there, err);
