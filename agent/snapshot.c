@@ -338,13 +338,40 @@ static bool has_rows(const struct object *x)
     return (x->kind == OBJECT_TABLE || x->kind == OBJECT_SEQUENCE) && x->rows != ROWS_NONE;
 }
 
-/* Open the snapshot between two equal readings of all definitions. */
-static int open_snapshot(struct snapshot *s, struct ds_error *err)
+/* MariaDB shows what a DDL statement has done a moment before its binlog position counts:
+ * definitions may be read that are later than P. So no such statement may begin or run while they
+ * are read; MySQL's global read lock sees to that. */
+static int ddl_begun(struct snapshot *s, uint64_t *count, struct ds_error *err)
+{
+    bool found;
+    if (!s->source.server.mariadb)
+        return 0;
+    return db_scalar_u64(
+        s->source.db, count, &found, err,
+        "SELECT CAST(SUM(VARIABLE_VALUE) AS UNSIGNED) FROM information_schema.GLOBAL_STATUS WHERE "
+        "VARIABLE_NAME IN ('COM_ALTER_TABLE', 'COM_CREATE_INDEX', 'COM_CREATE_TABLE', "
+        "'COM_DROP_INDEX', 'COM_DROP_TABLE', 'COM_RENAME_TABLE', 'COM_TRUNCATE', "
+        "'COM_CREATE_VIEW', 'COM_DROP_VIEW', 'COM_ALTER_DB', 'COM_CREATE_SEQUENCE', "
+        "'COM_DROP_SEQUENCE', 'COM_ALTER_SEQUENCE')");
+}
+
+static int ddl_running(struct snapshot *s, uint64_t *running, struct ds_error *err)
+{
+    bool found;
+    *running = 0;
+    if (!s->source.server.mariadb)
+        return 0;
+    return db_scalar_u64(
+        s->source.db, running, &found, err,
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND = 'Query' "
+        "AND ID <> CONNECTION_ID() AND UPPER(LTRIM(INFO)) RLIKE "
+        "'^(ALTER|CREATE|DROP|RENAME|TRUNCATE)'");
+}
+
+static int open_snapshot_once(struct snapshot *s, struct ds_error *err)
 {
     struct object_list before = {0};
-    int rc = source_open(&s->source, s->o->config, err);
-    if (rc == 0)
-        rc = source_counter(&s->source, "Com\\_rename\\_table", &s->renames, err);
+    int rc = source_counter(&s->source, "Com\\_rename\\_table", &s->renames, err);
     if (rc == 0)
         rc = objects_read(&before, &s->source, s->o, err);
     if (rc == 0)
@@ -359,6 +386,33 @@ static int open_snapshot(struct snapshot *s, struct ds_error *err)
     if (changed)
         rc = altered(changed, err);
     objects_free(&before);
+    return rc;
+}
+
+enum { QUIET_TRIES = 20, QUIET_PAUSE_MS = 50 };
+
+/* Open the snapshot between two equal readings of all definitions, in a moment without DDL. */
+static int open_snapshot(struct snapshot *s, struct ds_error *err)
+{
+    int rc = source_open(&s->source, s->o->config, err);
+    for (int i = 0; rc == 0; i++) {
+        uint64_t begun = 0, running = 0, after = 0;
+        rc = ddl_begun(s, &begun, err);
+        if (rc == 0)
+            rc = ddl_running(s, &running, err);
+        if (rc == 0)
+            rc = open_snapshot_once(s, err);
+        if (rc == 0)
+            rc = ddl_begun(s, &after, err);
+        if (rc || (begun == after && running == 0) || i == QUIET_TRIES)
+            break;
+        rc = db_exec(s->source.db, err, "ROLLBACK");
+        objects_free(&s->objects);
+        position_free(&s->at);
+        memset(&s->at, 0, sizeof s->at);
+        if (rc == 0)
+            rc = source_wait(s->o, QUIET_PAUSE_MS, err);
+    }
     if (rc == 0 && !s->objects.engine_ids)
         log_info("the source user has no PROCESS privilege: any RENAME TABLE on the server during "
                  "the snapshot starts it again");
