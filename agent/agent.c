@@ -127,6 +127,7 @@ static int look_at_source(struct agent *a, struct ds_error *err)
     if (rc)
         return rc;
     position_free(&a->source_at_connect);
+    position_free(&a->replay_applied);
     a->source_at_connect = now;
     a->caught_up = false;
     if (a->stop_resolved)
@@ -394,6 +395,7 @@ void agent_free(struct agent *a)
     history_close(a->history);
     agent_status_free(&a->status);
     position_free(&a->source_at_connect);
+    position_free(&a->replay_applied);
     pthread_mutex_destroy(&a->mutex);
     free(a);
 }

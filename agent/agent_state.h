@@ -24,10 +24,11 @@ struct agent {
     struct capture *capture;
     struct history *history; /* NULL: the source names columns */
     struct dump dump;
-    char uuid[37];           /* of this replica */
-    uint32_t server_id;      /* of this replica once chosen */
-    char source_id[80];      /* of the source that fills the spool */
-    bool positioned;         /* the capture knows where the stream is */
+    char uuid[37];                  /* of this replica */
+    uint32_t server_id;             /* of this replica once chosen */
+    char source_id[80];             /* of the source that fills the spool */
+    bool positioned;                /* the capture knows where the stream is */
+    struct position replay_applied; /* the checkpoint that a range of files meets */
     bool refill;             /* fill the store again from the applied position, whatever it holds */
     bool fresh;              /* the stream is a new one: nothing known from before counts */
     uint64_t refill_request; /* the request that asked for it, 0 none */

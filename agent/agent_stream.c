@@ -291,7 +291,9 @@ int agent_stream(struct agent *a, struct ds_error *err)
     start.from_file_head = dump_needs_head(&a->dump, &start);
     int rc = 0;
     if (start.from_file_head) /* on the way, the GTID set is learned */
-        rc = capture_skip(a->capture, at, a->options.range ? a->options.from_time : 0, err);
+        rc = capture_skip(
+            a->capture, at,
+            a->options.range && position_empty(&a->replay_applied) ? a->options.from_time : 0, err);
     if (rc == 0)
         rc = dump_open(&a->dump, &start, a->uuid, err);
     if (rc)

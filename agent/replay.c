@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/agent_state.h"
 #include "schema/log.h"
@@ -90,6 +91,36 @@ static int find_file(struct agent *a, uint64_t time, struct position *at, struct
     return rc;
 }
 
+/* What lies between the checkpoint and a later beginning would never be applied, and the checkpoint
+ * moves past it. */
+static int refuse_gap(const struct position *from, const struct position *applied,
+                      struct ds_error *err)
+{
+    char begin[300], at[300];
+    if (position_empty(applied) || position_empty(from) || position_reached(from, applied))
+        return 0;
+    return error_set(
+        err, DS_EUSAGE,
+        "the range begins after the checkpoint (%s, the destination is at %s): what lies "
+        "between would be lost; begin at the checkpoint or before it",
+        position_format(from, begin, sizeof begin), position_format(applied, at, sizeof at));
+}
+
+/* The destination's checkpoint, empty without one. */
+static int read_applied(struct agent *a, struct position *applied, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = agent_wait_applier(a, err);
+    if (rc == 0)
+        rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    if (!st.applied_none && position_copy(applied, &st.applied))
+        rc = error_set(err, DS_ENOMEM, "out of memory");
+    spool_state_free(&st);
+    return rc;
+}
+
 /* Where the range begins: from, from_time, or the checkpoint. */
 static int range_start(struct agent *a, struct position *at, bool *complete, struct ds_error *err)
 {
@@ -106,18 +137,10 @@ static int range_start(struct agent *a, struct position *at, bool *complete, str
     }
     if (o->from_time)
         return find_file(a, o->from_time, at, err);
-    struct spool_state st;
-    int rc = agent_wait_applier(a, err);
-    if (rc == 0)
-        rc = spool_state_get(o->spool, &st, err);
-    if (rc)
-        return rc;
-    if (st.applied_none)
+    int rc = read_applied(a, at, err);
+    if (rc == 0 && position_empty(at))
         rc = error_set(err, DS_EUSAGE,
                        "there is no checkpoint to replay from; say where to begin with --from");
-    else if (position_copy(at, &st.applied))
-        rc = error_set(err, DS_ENOMEM, "out of memory");
-    spool_state_free(&st);
     return rc;
 }
 
@@ -125,8 +148,16 @@ int replay_start(struct agent *a, struct ds_error *err)
 {
     struct position at = {0};
     bool complete;
+    if (a->options.from_time > (uint64_t)time(NULL))
+        return error_set(err, DS_EUSAGE, "--from is a time in the future");
+    position_free(&a->replay_applied);
+    memset(&a->replay_applied, 0, sizeof a->replay_applied);
     snprintf(a->source_id, sizeof a->source_id, "%s", a->dump.server.identity);
     int rc = range_start(a, &at, &complete, err);
+    if (rc == 0)
+        rc = read_applied(a, &a->replay_applied, err);
+    if (rc == 0)
+        rc = refuse_gap(&at, &a->replay_applied, err);
     if (rc == 0)
         rc = source_validate(a->dump.db, &a->dump.server, &at, err);
     if (rc == 0)
@@ -135,7 +166,8 @@ int replay_start(struct agent *a, struct ds_error *err)
         rc = agent_capture_open(a, &at, err);
     if (rc == 0)
         rc = capture_start(a->capture, &at, complete, err);
-    if (rc == 0 && a->options.from_time)
+    /* a time only chooses the file: what is older and not applied yet is needed, too */
+    if (rc == 0 && a->options.from_time && position_empty(&a->replay_applied))
         rc = capture_skip(a->capture, NULL, a->options.from_time, err);
     position_free(&at);
     return rc;
@@ -154,7 +186,8 @@ static int by_number(const void *x, const void *y)
 /* Does the first file begin after `from`? Its head says what came before it. */
 static int check_gap(const struct agent *a, const char *file, struct ds_error *err)
 {
-    const struct gtid_set *from = &a->options.from.gtid;
+    const struct gtid_set *from =
+        position_empty(&a->options.from) ? &a->replay_applied.gtid : &a->options.from.gtid;
     const struct position *at = capture_position(a->capture);
     if (from->count == 0 || at->gtid.count == 0 || gtid_set_subset(&at->gtid, from))
         return 0;
@@ -236,13 +269,18 @@ static int begin_files(struct agent *a, struct ds_error *err)
     const struct agent_options *o = &a->options;
     const struct agent_stop_at *stop = &o->stop_at;
     bool from = !position_empty(&o->from);
-    int rc = spool_writer_reset(o->spool, from ? &o->from : NULL, "files", err);
+    int rc = read_applied(a, &a->replay_applied, err);
+    if (rc == 0)
+        rc = refuse_gap(&o->from, &a->replay_applied, err);
+    bool fresh = position_empty(&a->replay_applied);
+    if (rc == 0)
+        rc = spool_writer_reset(o->spool, from ? &o->from : NULL, "files", err);
     if (rc == 0)
         rc = agent_capture_open(a, &o->from, err);
     if (rc == 0)
         rc = capture_start(a->capture, NULL, false, err);
     if (rc == 0)
-        rc = capture_skip(a->capture, from ? &o->from : NULL, o->from_time, err);
+        rc = capture_skip(a->capture, from ? &o->from : NULL, fresh ? o->from_time : 0, err);
     if (rc == 0 && stop->kind == STOP_AT_POSITION)
         rc = capture_stop_at(a->capture, &stop->position, 0, err);
     if (rc == 0 && stop->kind == STOP_AT_TIME)
