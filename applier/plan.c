@@ -32,7 +32,7 @@
  *
  * A row without a key is a multiset element: so many such rows come or go.
  */
-#include "applier/plan.h"
+#include "applier/planner.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -45,64 +45,12 @@ struct row { /* a key value's present meaning */
     struct row *next;
 };
 
-enum visit { UNVISITED, VISITING, VISITED };
-
-struct node { /* the changes of one kind to one table in the epoch that is being ordered */
-    struct net **nets;
-    uint32_t count;
-    uint32_t flags;
-    uint64_t *changed; /* columns that its updates change */
-    enum visit visit;
-    bool present;
-};
-
-struct table_plan {
-    struct target_table *target;
-    uint32_t min_epoch;   /* new changes go to this epoch or later; older ones are behind a fence */
-    uint32_t last_epoch;  /* of the newest net change */
-    uint32_t op_epoch[3]; /* … of each kind */
-    uint32_t fence_epoch; /* of the newest fence delete */
-    uint32_t self_fk_epoch; /* of the newest update of a self reference */
-    uint32_t flags;         /* of the changes in last_epoch */
-    struct net *ghost;      /* folded insert with the highest auto-increment value */
-    uint64_t ghost_value;
-    struct node nodes[3];
-    uint32_t node_epoch; /* for which epoch `nodes` is filled */
-};
-
-struct planner {
-    struct arena *arena;
-    const struct batch *batch;
-    bool exact;
-    uint32_t epoch;
-    struct table_plan **tables; /* by target index */
-    struct row **buckets;
-    uint64_t mask;
-    struct net **nets; /* transactional, in order of creation, so ordered by epoch */
-    uint32_t net_count, net_cap;
-    struct net **late;
-    uint32_t late_count, late_cap;
-    struct ds_error *err;
-    const uint8_t *before[MESSAGE_MAX_COLUMNS], *after[MESSAGE_MAX_COLUMNS];
-    uint64_t changed[MESSAGE_MAX_COLUMNS / 64];
-};
-
-static int out_of_memory(struct planner *p)
+int planner_out_of_memory(struct planner *p)
 {
     return error_set(p->err, DS_ENOMEM, "out of memory while planning a batch");
 }
 
-static uint32_t words(const struct target_table *t)
-{
-    return (t->column_count + 63) / 64;
-}
-
-static bool bit(const uint64_t *bits, uint32_t i)
-{
-    return bits[i / 64] >> (i % 64) & 1;
-}
-
-static struct table_plan *table_plan(struct planner *p, struct target_table *t)
+struct table_plan *planner_table(struct planner *p, struct target_table *t)
 {
     struct table_plan *tp = p->tables[t->index];
     if (!tp) {
@@ -185,7 +133,7 @@ static int key_of(struct planner *p, const struct change *c, const uint8_t *cons
     }
     uint8_t *bytes = arena_alloc(p->arena, len + 1), *at = bytes;
     if (!bytes)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t column = t->row_key ? t->row_key->columns[i] : i;
         const uint8_t *v = values[column];
@@ -227,7 +175,7 @@ static int push_net(struct planner *p, struct net ***list, uint32_t *count, uint
         uint32_t grown = *cap ? *cap * 2 : 1024;
         struct net **bigger = arena_alloc(p->arena, grown * sizeof(struct net *));
         if (!bigger)
-            return out_of_memory(p);
+            return planner_out_of_memory(p);
         if (*count)
             memcpy(bigger, *list, *count * sizeof(struct net *));
         *list = bigger;
@@ -321,9 +269,9 @@ static int place_fence(struct planner *p, struct table_plan *tp, enum net_op op,
                  alive_now(p, previous) ||
                  (p->epoch < tp->min_epoch && !(only_deletes && tp->fence_epoch == p->epoch));
     for (uint32_t i = 0; i < t->reach_count && !fresh; i++) {
-        struct table_plan *x = table_plan(p, t->reach[i]);
+        struct table_plan *x = planner_table(p, t->reach[i]);
         if (!x)
-            return out_of_memory(p);
+            return planner_out_of_memory(p);
         fresh = x->last_epoch == p->epoch && !(x == tp && only_deletes);
     }
     if (fresh)
@@ -333,9 +281,9 @@ static int place_fence(struct planner *p, struct table_plan *tp, enum net_op op,
     if (op == NET_DELETE)
         tp->fence_epoch = p->epoch;
     for (uint32_t i = 0; i < t->reach_count; i++) {
-        struct table_plan *x = table_plan(p, t->reach[i]);
+        struct table_plan *x = planner_table(p, t->reach[i]);
         if (!x)
-            return out_of_memory(p);
+            return planner_out_of_memory(p);
         if (x->min_epoch < p->epoch + 1)
             x->min_epoch = p->epoch + 1;
     }
@@ -388,14 +336,14 @@ static int plan_insert(struct planner *p, const struct change *c)
     int rc = key_of(p, c, p->after, &key);
     if (rc)
         return rc;
-    struct table_plan *tp = table_plan(p, c->table->target);
+    struct table_plan *tp = planner_table(p, c->table->target);
     struct row *r = row_find(p, c->table->target, key, true);
     if (!tp || !r)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     place(p, tp, NET_INSERT, c->flags, r->net, false);
     struct net *n = net_new(p, c, NET_INSERT, false);
     if (!n)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     n->earlier = r->net;
     r->net = n;
     return 0;
@@ -425,10 +373,10 @@ static int plan_update(struct planner *p, const struct change *c)
         rc = key_of(p, c, p->after, &new_key);
     if (rc)
         return rc;
-    struct table_plan *tp = table_plan(p, t);
+    struct table_plan *tp = planner_table(p, t);
     struct row *r = row_find(p, t, old_key, true);
     if (!tp || !r)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     struct touched what = touches(p, t);
     struct net *n = r->net;
     bool fence = what.referenced && t->update_fence && !(c->flags & CHANGE_NO_FK_CHECKS);
@@ -444,7 +392,7 @@ static int plan_update(struct planner *p, const struct change *c)
         }
         struct net *fresh = net_new(p, c, NET_UPDATE, false);
         if (!fresh)
-            return out_of_memory(p);
+            return planner_out_of_memory(p);
         fresh->earlier = n;
         fresh->moves = what.unique;
         n = fresh;
@@ -456,18 +404,9 @@ static int plan_update(struct planner *p, const struct change *c)
     r->net = NULL; /* the old key's history ends here, the new one's begins */
     struct row *moved = row_find(p, t, new_key, true);
     if (!moved)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     moved->net = n;
     return 0;
-}
-
-static uint64_t raw_number(const uint8_t *raw)
-{
-    struct value v;
-    const uint8_t *at = raw;
-    if (!raw || value_read(&at, raw + 9, &v) || v.kind != VALUE_UINT)
-        return 0; /* negative or not a number: never the highest */
-    return v.u;
 }
 
 /* An insert is folded away. Law 2: the highest auto-increment value is carried all the same. */
@@ -477,7 +416,7 @@ static void fold_insert(struct table_plan *tp, struct net *n)
     n->dead = true;
     if (t->auto_increment < 0)
         return;
-    uint64_t value = raw_number(n->after[t->auto_increment]);
+    uint64_t value = planner_number(n->after[t->auto_increment]);
     if (value > tp->ghost_value) {
         tp->ghost_value = value;
         tp->ghost = n;
@@ -521,10 +460,10 @@ static int plan_delete(struct planner *p, const struct change *c)
     int rc = key_of(p, c, p->before, &key);
     if (rc)
         return rc;
-    struct table_plan *tp = table_plan(p, t);
+    struct table_plan *tp = planner_table(p, t);
     struct row *r = row_find(p, t, key, true);
     if (!tp || !r)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     const uint8_t **first_key = NULL;
     struct net *previous = r->net;
     if (t->delete_fence && !(c->flags & CHANGE_NO_FK_CHECKS)) {
@@ -542,7 +481,7 @@ static int plan_delete(struct planner *p, const struct change *c)
     }
     struct net *n = net_new(p, c, NET_DELETE, false);
     if (!n)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     if (first_key)
         n->key = first_key;
     n->earlier = previous;
@@ -560,10 +499,10 @@ static int count_rows(struct planner *p, const struct change *c, bool late, int3
     int rc = key_of(p, c, by > 0 ? p->after : p->before, &key);
     if (rc)
         return rc;
-    struct table_plan *tp = table_plan(p, t);
+    struct table_plan *tp = planner_table(p, t);
     struct row *r = row_find(p, t, key, true);
     if (!tp || !r)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     struct net *n = r->net;
     uint32_t oldest = t->fk_count ? p->epoch : tp->min_epoch;
     if (!p->exact && n && n->flags == c->flags && (late || n->epoch >= oldest)) {
@@ -574,7 +513,7 @@ static int count_rows(struct planner *p, const struct change *c, bool late, int3
         place(p, tp, by > 0 ? NET_INSERT : NET_DELETE, c->flags, n, false);
     n = net_new(p, c, by > 0 ? NET_INSERT : NET_DELETE, late);
     if (!n)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     const uint8_t **image =
         by > 0 ? n->after : n->key; /* either may be needed: the sign can change */
     n->after = n->key = image;
@@ -587,9 +526,9 @@ static int plan_keyless(struct planner *p, const struct change *c, bool late)
 {
     const struct target_table *t = c->table->target;
     if (t->referrer_count && !late) { /* deleting it would cascade: as it came, one by one */
-        struct table_plan *tp = table_plan(p, c->table->target);
+        struct table_plan *tp = planner_table(p, c->table->target);
         if (!tp)
-            return out_of_memory(p);
+            return planner_out_of_memory(p);
         p->epoch++;
         enum net_op op = c->op == CHANGE_INSERT   ? NET_INSERT
                          : c->op == CHANGE_UPDATE ? NET_UPDATE
@@ -597,7 +536,7 @@ static int plan_keyless(struct planner *p, const struct change *c, bool late)
         int rc = place_fence(p, tp, op, c->flags, NULL);
         struct net *n = rc ? NULL : net_new(p, c, op, false);
         if (!n)
-            return rc ? rc : out_of_memory(p);
+            return rc ? rc : planner_out_of_memory(p);
         n->count = op == NET_DELETE ? -1 : 1;
         p->epoch++;
         return 0;
@@ -617,12 +556,12 @@ static int late_net(struct planner *p, const struct change *c, struct slice key,
 {
     struct row *r = row_find(p, c->table->target, key, true);
     if (!r)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     if (r->net)
         r->net->dead = true; /* the last state of a key wins */
     struct net *n = net_new(p, c, op, true);
     if (!n)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     r->net = *out = n;
     return 0;
 }
@@ -660,7 +599,7 @@ static int plan_late(struct planner *p, const struct change *c)
             CHANGE_UPDATE) { /* a partial image completes what the batch has, or updates in place */
         struct row *r = row_find(p, t, new_key, true);
         if (!r)
-            return out_of_memory(p);
+            return planner_out_of_memory(p);
         if (r->net && !r->net->dead && r->net->op != NET_DELETE) {
             fold_update(p, c, r->net);
             return 0;
@@ -691,241 +630,13 @@ static int plan_change(struct planner *p, const struct change *c)
     return error_set(p->err, DS_EFORMAT, "unknown row operation %d", (int)c->op);
 }
 
-/* --- ordering an epoch ---------------------------------------------------- */
-
-static bool any_changed(const struct node *n, const uint32_t *columns, uint32_t count)
+uint64_t planner_number(const uint8_t *raw)
 {
-    for (uint32_t i = 0; n->changed && i < count; i++)
-        if (bit(n->changed, columns[i]))
-            return true;
-    return false;
-}
-
-struct orderer {
-    struct planner *p;
-    struct plan *plan;
-    uint32_t epoch;
-};
-
-static int push_step(struct planner *p, struct step **list, uint32_t *count, uint32_t *cap,
-                     const struct step *s)
-{
-    if (*count == *cap) {
-        uint32_t grown = *cap ? *cap * 2 : 64;
-        struct step *bigger = arena_alloc(p->arena, grown * sizeof *bigger);
-        if (!bigger)
-            return out_of_memory(p);
-        if (*count)
-            memcpy(bigger, *list, *count * sizeof *bigger);
-        *list = bigger;
-        *cap = grown;
-    }
-    (*list)[(*count)++] = *s;
-    return 0;
-}
-
-static struct node *node_at(struct orderer *o, const struct target_table *t, enum net_op op)
-{
-    struct table_plan *tp = t ? o->p->tables[t->index] : NULL;
-    if (!tp || tp->node_epoch != o->epoch || !tp->nodes[op].present)
-        return NULL;
-    return &tp->nodes[op];
-}
-
-static int visit(struct orderer *o, struct target_table *t, enum net_op op);
-
-/* What must be written before inserts or updates of `t`: new parents, and parents' new keys. */
-static int visit_parents(struct orderer *o, struct target_table *t, enum net_op op,
-                         const struct node *n)
-{
-    int rc = 0;
-    for (uint32_t i = 0; i < t->fk_count && rc == 0; i++) {
-        const struct target_fk *fk = &t->fks[i];
-        if (!fk->parent || fk->parent == t ||
-            (op == NET_UPDATE && !any_changed(n, fk->columns, fk->count)))
-            continue;
-        if (node_at(o, fk->parent, NET_INSERT))
-            rc = visit(o, fk->parent, NET_INSERT);
-        const struct node *u = node_at(o, fk->parent, NET_UPDATE);
-        if (rc == 0 && u && any_changed(u, fk->parent_columns, fk->count))
-            rc = visit(o, fk->parent, NET_UPDATE);
-    }
-    return rc;
-}
-
-/* What must be written before deletes of `t`: children that go, or turn elsewhere. */
-static int visit_children(struct orderer *o, struct target_table *t)
-{
-    int rc = 0;
-    for (uint32_t i = 0; i < t->referrer_count && rc == 0; i++) {
-        const struct target_fk *fk = t->referrers[i];
-        if (fk->child == t)
-            continue;
-        if (node_at(o, fk->child, NET_DELETE))
-            rc = visit(o, fk->child, NET_DELETE);
-        const struct node *u = node_at(o, fk->child, NET_UPDATE);
-        if (rc == 0 && u && any_changed(u, fk->columns, fk->count))
-            rc = visit(o, fk->child, NET_UPDATE);
-    }
-    return rc;
-}
-
-/* Depth first: everything that must come before, then the node itself. */
-static int visit(struct orderer *o, struct target_table *t, enum net_op op)
-{
-    struct node *n = node_at(o, t, op);
-    if (!n || n->visit == VISITED)
-        return 0;
-    if (n->visit == VISITING) {
-        error_set(o->p->err, DS_ERETRY,
-                  "the changes of this batch depend on each other in a circle");
-        return DS_ERETRY;
-    }
-    n->visit = VISITING;
-    int rc = 0;
-    if (op > NET_DELETE)
-        rc = visit(o, t, NET_DELETE);
-    if (rc == 0 && op > NET_UPDATE)
-        rc = visit(o, t, NET_UPDATE);
-    if (rc == 0 && !(n->flags & CHANGE_NO_FK_CHECKS))
-        rc = op == NET_DELETE ? visit_children(o, t) : visit_parents(o, t, op, n);
-    if (rc)
-        return rc;
-    n->visit = VISITED;
-    struct step s = {.target = t,
-                     .op = op,
-                     .flags = n->flags,
-                     .keyless = !t->row_key,
-                     .nets = n->nets,
-                     .count = n->count};
-    return push_step(o->p, &o->plan->steps, &o->plan->step_count, &o->plan->step_cap, &s);
-}
-
-/* A keyless net change has taken its final sign. */
-static enum net_op final_op(const struct net *n)
-{
-    if (n->table->target->row_key || n->op == NET_UPDATE || n->count == 0)
-        return n->op;
-    return n->count > 0 ? NET_INSERT : NET_DELETE;
-}
-
-static bool folded_away(const struct net *n)
-{
-    const struct target_table *t = n->table->target;
-    return n->dead || (!t->row_key && !t->sequence && n->count == 0);
-}
-
-/* Fill the nodes of one epoch from nets[from, to). */
-static int fill_nodes(struct orderer *o, uint32_t from, uint32_t to)
-{
-    struct planner *p = o->p;
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t i = from; i < to; i++) {
-            struct net *n = p->nets[i];
-            if (folded_away(n))
-                continue;
-            n->op = final_op(n);
-            struct table_plan *tp = p->tables[n->table->target->index];
-            struct node *node = &tp->nodes[n->op];
-            if (tp->node_epoch != o->epoch) {
-                memset(tp->nodes, 0, sizeof tp->nodes);
-                tp->node_epoch = o->epoch;
-            }
-            if (pass == 0) {
-                node->present = true;
-                node->count++;
-                continue;
-            }
-            if (!node->nets) {
-                node->nets = arena_alloc(p->arena, node->count * sizeof *node->nets);
-                node->changed = arena_zalloc(p->arena, words(tp->target) * sizeof *node->changed);
-                if (!node->nets || !node->changed)
-                    return out_of_memory(p);
-                node->count = 0;
-                node->flags = n->flags;
-            }
-            node->nets[node->count++] = n;
-            for (uint32_t w = 0; n->changed && w < words(tp->target); w++)
-                node->changed[w] |= n->changed[w];
-        }
-    return 0;
-}
-
-static int order_epochs(struct planner *p, struct plan *plan)
-{
-    struct orderer o = {.p = p, .plan = plan};
-    for (uint32_t from = 0, to; from < p->net_count; from = to) {
-        o.epoch = p->nets[from]->epoch;
-        for (to = from; to < p->net_count && p->nets[to]->epoch == o.epoch;)
-            to++;
-        int rc = fill_nodes(&o, from, to);
-        for (uint32_t i = from; i < to && rc == 0; i++)
-            if (!folded_away(p->nets[i]))
-                rc = visit(&o, p->nets[i]->table->target, p->nets[i]->op);
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
-/* --- the late part and ghosts --------------------------------------------- */
-
-/* Per table: what goes, then what comes. Tables in the order in which they first changed. */
-static int order_late(struct planner *p, struct plan *plan)
-{
-    for (uint32_t i = 0; i < p->late_count; i++) {
-        struct target_table *t = p->late[i]->table->target;
-        struct table_plan *tp = table_plan(p, t);
-        if (!tp)
-            return out_of_memory(p);
-        if (tp->last_epoch == UINT32_MAX)
-            continue; /* done with an earlier row of it */
-        tp->last_epoch = UINT32_MAX;
-        for (enum net_op op = NET_DELETE; op <= NET_INSERT; op++) {
-            struct step s = {.target = t,
-                             .op = op,
-                             .keyless = !t->row_key && !t->sequence,
-                             .replace = op == NET_INSERT && t->row_key,
-                             .uncounted = true};
-            s.nets = arena_alloc(p->arena, (p->late_count - i) * sizeof *s.nets);
-            if (!s.nets)
-                return out_of_memory(p);
-            for (uint32_t k = i; k < p->late_count; k++) {
-                struct net *n = p->late[k];
-                if (n->table->target == t && !folded_away(n) &&
-                    (t->sequence ? n->op : final_op(n)) == op) {
-                    n->op = op;
-                    s.nets[s.count++] = n;
-                }
-            }
-            if (s.count == 0)
-                continue;
-            plan->unrepeatable |= s.keyless;
-            int rc = push_step(p, &plan->late, &plan->late_count, &plan->late_cap, &s);
-            if (rc)
-                return rc;
-        }
-    }
-    return 0;
-}
-
-static int collect_ghosts(struct planner *p, struct plan *plan, uint32_t tables)
-{
-    for (uint32_t i = 0; i < p->net_count; i++) { /* a kept row with a higher value does it */
-        const struct net *n = p->nets[i];
-        const struct target_table *t = n->table->target;
-        struct table_plan *tp = p->tables[t->index];
-        if (tp->ghost && !n->dead && n->op == NET_INSERT && n->after &&
-            raw_number(n->after[t->auto_increment]) > tp->ghost_value)
-            tp->ghost = NULL;
-    }
-    plan->ghosts = arena_alloc(p->arena, (tables + 1) * sizeof *plan->ghosts);
-    if (!plan->ghosts)
-        return out_of_memory(p);
-    for (uint32_t i = 0; i < tables; i++)
-        if (p->tables[i] && p->tables[i]->ghost)
-            plan->ghosts[plan->ghost_count++] = p->tables[i]->ghost;
-    return 0;
+    struct value v;
+    const uint8_t *at = raw;
+    if (!raw || value_read(&at, raw + 9, &v) || v.kind != VALUE_UINT)
+        return 0; /* negative or not a number: never the highest */
+    return v.u;
 }
 
 int plan_build(struct plan *out, const struct batch *batch, uint32_t first, uint32_t count,
@@ -950,7 +661,7 @@ int plan_build(struct plan *out, const struct batch *batch, uint32_t first, uint
     p->buckets = arena_zalloc(arena, buckets * sizeof *p->buckets);
     p->tables = arena_zalloc(arena, (target_count(target) + 1) * sizeof *p->tables);
     if (!p->buckets || !p->tables)
-        return out_of_memory(p);
+        return planner_out_of_memory(p);
     for (uint32_t i = first; i < first + count; i++) {
         const struct transaction *tx = &batch->transactions[i];
         for (uint32_t k = tx->first; k < tx->first + tx->count; k++) {
@@ -963,8 +674,5 @@ int plan_build(struct plan *out, const struct batch *batch, uint32_t first, uint
         }
     }
     out->rows = changes;
-    int rc = order_epochs(p, out);
-    if (rc == 0)
-        rc = order_late(p, out);
-    return rc ? rc : collect_ghosts(p, out, target_count(target));
+    return plan_order(p, out, target_count(target));
 }
