@@ -291,7 +291,8 @@ static int failed(const struct ddl_job *job, struct ds_error *err)
  * sides. */
 static bool only_missing(const struct ddl_job *job, const struct ds_error *err)
 {
-    return (job->st.kind == SQL_DROP_TABLE || job->st.kind == SQL_DROP_VIEW ||
+    return job->st.name_count > 1 &&
+           (job->st.kind == SQL_DROP_TABLE || job->st.kind == SQL_DROP_VIEW ||
             job->st.kind == SQL_DROP_SEQUENCE) &&
            (err->server_errno == 1051 || err->server_errno == 4091 || err->server_errno == 4092);
 }
