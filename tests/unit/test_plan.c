@@ -310,9 +310,46 @@ static int64_t random_value(int table, int column)
     return pick(4) ? pick(7) : NIL;
 }
 
+static bool set_value(struct model *m, struct log *l, int table, int i, int column, int64_t value)
+{
+    int64_t row[COLUMNS], old[COLUMNS];
+    struct model before = *m;
+    memcpy(old, m->rows[table][i], sizeof old);
+    memcpy(row, old, sizeof row);
+    row[column] = value;
+    if (!m_update(m, table, i, row, true)) {
+        *m = before;
+        return false;
+    }
+    log_change(l, table, CHANGE_UPDATE, true, old, row);
+    return true;
+}
+
+/* Two rows exchange a unique value by way of NULL, as an application would. */
+static void random_swap(struct model *m, struct log *l)
+{
+    int table = pick(2) ? U : P, x = -1, y = -1;
+    for (int i = 0; i < ROWS; i++)
+        if (m->used[table][i] && m->rows[table][i][1] != NIL) {
+            if (x < 0)
+                x = i;
+            else if (y < 0 || pick(2))
+                y = i;
+        }
+    if (y < 0)
+        return;
+    int64_t a = m->rows[table][x][1], b = m->rows[table][y][1];
+    if (set_value(m, l, table, x, 1, NIL) && set_value(m, l, table, y, 1, a))
+        set_value(m, l, table, x, 1, b);
+}
+
 /* One random statement on the source; its explicit row changes go to the log. */
 static void random_change(struct model *m, struct log *l)
 {
+    if (pick(12) == 0) {
+        random_swap(m, l);
+        return;
+    }
     int table = pick(TABLES), op = pick(4), start = pick(ROWS), i = -1;
     bool checks = pick(12) != 0;
     int64_t row[COLUMNS], old[COLUMNS];
