@@ -482,15 +482,17 @@ static int next_chunk(struct applier *a, struct ds_error *err)
     return 0;
 }
 
+/* Rows only end a batch between transactions; what one transaction may take in memory is a matter
+ * of bytes. */
 bool gather_large(const struct applier *a)
 {
-    return a->batch.change_count >= a->config->batch_max_rows ||
-           a->batch.bytes >= a->config->batch_max_bytes || a->spool_full;
+    return a->batch.bytes >= a->config->batch_max_bytes || a->spool_full;
 }
 
 static bool batch_full(const struct applier *a)
 {
-    return gather_large(a) || now_ms() - a->batch_started_ms >= a->config->batch_max_age_ms;
+    return a->batch.change_count >= a->config->batch_max_rows || gather_large(a) ||
+           now_ms() - a->batch_started_ms >= a->config->batch_max_age_ms;
 }
 
 /* A snapshot's messages are applied as they come; nothing else is in the batch then. */
