@@ -186,6 +186,7 @@ int commit_begin(struct applier *a, struct ds_error *err);
 /* Move the checkpoint over `tx` and COMMIT. `extra`: counters to add. */
 int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
                   struct ds_error *err);
+void commit_roll_back(struct applier *a);
 /* Plan and write transactions [first, first+count) into the open destination transaction. */
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err);

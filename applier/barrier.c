@@ -21,12 +21,6 @@ static int out_of_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory");
 }
 
-static void roll_back(struct applier *a)
-{
-    struct ds_error ignored;
-    db_exec(a->db, &ignored, "ROLLBACK");
-}
-
 /* The group's own name, the same after every restart. */
 static void name_position(const struct applier *a, const struct transaction *tx, uint32_t statement,
                           char *out, size_t size)
@@ -101,7 +95,7 @@ static int rows_after_ddl(struct applier *a, const struct ddl_context *c, uint32
     if (rc == 0)
         rc = commit_finish(a, tx, &extra, err);
     if (rc && rc != DS_ECONN)
-        roll_back(a);
+        commit_roll_back(a);
     return rc;
 }
 
@@ -307,7 +301,7 @@ static int apply_xa(struct applier *a, uint32_t index, struct ds_error *err)
     case XA_COMMIT:
         rc = commit_write(a, index, 1, false, &extra, err);
         if (rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno)) {
-            roll_back(a);
+            commit_roll_back(a);
             memset(&extra, 0, sizeof extra);
             rc = commit_begin(a, err);
             if (rc == 0)
@@ -325,7 +319,7 @@ static int apply_xa(struct applier *a, uint32_t index, struct ds_error *err)
     if (rc == 0)
         rc = commit_finish(a, tx, &extra, err);
     if (rc && rc != DS_ECONN)
-        roll_back(a);
+        commit_roll_back(a);
     return rc;
 }
 

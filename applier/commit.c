@@ -250,7 +250,7 @@ static bool has_unrepeatable(const struct applier *a, uint32_t first, uint32_t c
     return false;
 }
 
-static void roll_back(struct applier *a)
+void commit_roll_back(struct applier *a)
 {
     struct ds_error ignored;
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
@@ -285,7 +285,7 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
     if (rc == 0)
         rc = commit_finish(a, &a->batch.transactions[first + count - 1], &extra, err);
     if (rc && rc != DS_ECONN)
-        roll_back(a);
+        commit_roll_back(a);
     return rc;
 }
 
@@ -355,7 +355,7 @@ static int parts_failed(struct applier *a, int rc, struct ds_error *err)
 {
     if (rc == DS_ECONN)
         return rc;
-    roll_back(a);
+    commit_roll_back(a);
     a->open_written = false;
     bool again = rc == DS_ERETRY || (rc == DS_ECONFLICT && !a->exact_next);
     if (!again)

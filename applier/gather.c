@@ -223,7 +223,7 @@ static int on_savepoint(struct applier *a, const struct msg_savepoint *m, struct
                                   (const char *)m->name.p, m->name.len) == 0))
         i--;
     if (m->kind == SAVEPOINT_ROLLBACK_TO) {
-        if (i == 0 || (a->open_written && a->savepoints[i - 1].change == UINT32_MAX))
+        if (i == 0)
             return error_set(
                 err, DS_EUNSUPPORTED,
                 "a transaction that is larger than batch.max_bytes rolls back to savepoint "

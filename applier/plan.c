@@ -394,7 +394,6 @@ static int plan_update(struct planner *p, const struct change *c)
         if (!fresh)
             return planner_out_of_memory(p);
         fresh->earlier = n;
-        fresh->moves = what.unique;
         n = fresh;
     }
     if (old_key.len == new_key.len && memcmp(old_key.p, new_key.p, old_key.len) == 0) {

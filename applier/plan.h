@@ -29,7 +29,6 @@ struct net {
     uint32_t epoch;
     int32_t count; /* rows without a key: how many such rows come (+) or go (-) */
     bool dead;     /* folded away */
-    bool moves;    /* changes a value of some unique key */
 };
 
 struct step {
