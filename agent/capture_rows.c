@@ -79,7 +79,8 @@ static struct slice image_value(const struct buf *image, uint32_t ordinal)
         if (value_skip(&p, end))
             return none;
     const uint8_t *start = p;
-    if (p >= end || *p == 0xc0 || *p == 0xc2 || *p == 0xc3 || value_skip(&p, end))
+    if (p >= end || *p == VALUE_BYTE_NULL || *p == VALUE_BYTE_ABSENT || *p == VALUE_BYTE_SAME ||
+        value_skip(&p, end))
         return none;
     return (struct slice){start, (size_t)(p - start)};
 }

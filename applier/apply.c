@@ -347,6 +347,7 @@ static int read_state(struct applier *a, struct ds_error *err)
 int applier_connect(struct applier *a, struct ds_error *err)
 {
     db_close(&a->db);
+    a->intents_settled = false;
     int rc = db_connect(&a->db, &a->endpoint, err);
     if (rc == 0)
         rc = db_server_info(a->db, &a->server, err);
@@ -463,9 +464,9 @@ static int apply_gathered(struct applier *a, enum barrier barrier, struct ds_err
 {
     uint32_t end = limited_end(a), whole = end;
     if (barrier != BARRIER_NONE && whole == a->batch.transaction_count && whole)
-        whole--;
+        whole -= a->series.count ? a->series.count : 1;
     int rc = commit_batch(a, whole, err);
-    if (rc == 0 && whole < end && a->batch_done == whole)
+    if (rc == 0 && whole < end && a->batch_done >= whole && a->batch_done < end)
         rc = barrier_apply(a, barrier, err);
     if (rc == 0 && end == a->batch.transaction_count && a->open && a->batch_done == end &&
         a->batch.change_count > a->open_first && gather_large(a))

@@ -58,6 +58,16 @@ struct stale_table {
     struct stale_table *next;
 };
 
+enum { SERIES_MAX = 128 };
+struct series {                            /* statements that may be run as one, see series.c */
+    uint32_t count;                        /* the newest transactions of the batch; 0: none */
+    struct slice statement, head, session; /* of the first one */
+    struct series_item {
+        struct slice raw, tail, column, gtid;
+    } items[SERIES_MAX];
+    bool apart; /* joined they were refused */
+};
+
 struct applier {
     struct applier_options options;
     const struct config *config;
@@ -70,6 +80,7 @@ struct applier {
     struct writer *writer;
     struct loader *loader; /* snapshot in progress, see load.h */
     struct checkpoint cp;  /* as committed */
+    bool intents_settled;  /* this connection has seen that no DDL intent is open */
     char filter[33];
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
@@ -79,6 +90,7 @@ struct applier {
     uint64_t checked_ms;      /* when the idle connection was last looked at */
     unsigned attempts;        /* to connect, since the last session */
     enum barrier barrier;     /* the last transaction of the batch in hand */
+    struct series series;     /* … or the last ones */
     struct position stale_at; /* of the stale copy that is arriving */
 
     struct batch batch;
@@ -195,7 +207,16 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
 int commit_resolve(struct applier *a, struct ds_error *err);
 int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from);
 
+/* series.c: called by gather.c with a DDL transaction just read */
+void series_start(struct applier *a);
+/* Does the transaction that comes next in the chunk belong to it? It is counted then, and must be
+ * taken. */
+bool series_goes_on(struct applier *a);
+/* The message with all its statements as one. */
+int series_join(struct applier *a, struct slice *raw, struct ds_error *err);
+
 /* barrier.c */
+/* The transaction at batch_done, or what is left of the series. */
 int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err);
 
 /* stale.c */

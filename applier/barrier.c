@@ -22,15 +22,14 @@ static int out_of_memory(struct ds_error *err)
 }
 
 /* The group's own name, the same after every restart. */
-static void name_position(const struct applier *a, const struct transaction *tx, uint32_t statement,
+static void name_position(const struct transaction *tx, struct slice gtid, uint32_t statement,
                           char *out, size_t size)
 {
     char number[16] = "";
     if (statement)
         snprintf(number, sizeof number, "#%u", statement);
-    if (a->open_begin.gtid.len)
-        snprintf(out, size, "%.*s%s", (int)a->open_begin.gtid.len,
-                 (const char *)a->open_begin.gtid.p, number);
+    if (gtid.len)
+        snprintf(out, size, "%.*s%s", (int)gtid.len, (const char *)gtid.p, number);
     else
         snprintf(out, size, "%.*s:%lu%s", (int)tx->file.len, (const char *)tx->file.p, tx->pos,
                  number);
@@ -41,7 +40,8 @@ static void name_position(const struct applier *a, const struct transaction *tx,
 struct ddl_run {
     struct applier *a;
     const struct transaction *tx;
-    bool last; /* nothing of the group follows this statement */
+    uint32_t transactions; /* that this is */
+    bool last;             /* nothing of the group follows this statement */
 };
 
 static int ddl_begin(void *arg, struct ds_error *err)
@@ -52,25 +52,29 @@ static int ddl_begin(void *arg, struct ds_error *err)
 static int ddl_commit(void *arg, struct ds_error *err)
 {
     struct ddl_run *run = arg;
-    struct counters extra = {.transactions = 1};
+    struct counters extra = {.transactions = run->transactions};
     if (!run->last)
         return db_exec(run->a->db, err, "COMMIT");
     return commit_finish(run->a, run->tx, &extra, err);
 }
 
-static int reload(struct applier *a, const struct transaction *tx, const struct ddl_outcome *out,
-                  struct ds_error *err)
+/* What the statement changed is read again when rows need it: often the next one changes it again.
+ */
+static int note_changed(struct applier *a, const struct transaction *tx,
+                        const struct ddl_outcome *out, struct ds_error *err)
 {
     struct position at = {0};
-    writer_forget(a->writer);
-    int rc = 0;
+    if (out->everything || out->table_count)
+        writer_forget(a->writer);
     if (out->everything)
-        rc = target_load(a->target, a->db, err);
-    else if (out->table_count)
-        rc = target_reload(a->target, a->db, out->tables, out->table_count, err);
-    if (rc || !a->stale)
-        return rc;
-    rc = transaction_position(tx, &at, err);
+        target_touch_all(a->target);
+    for (size_t i = 0; i < out->table_count; i++)
+        target_touch(a->target, out->tables[i]);
+    if (!a->stale)
+        return 0;
+    int rc = target_refresh(a->target, a->db, err);
+    if (rc == 0)
+        rc = transaction_position(tx, &at, err);
     for (size_t i = 0; i < out->table_count && rc == 0; i++)
         stale_after_ddl(a, out->tables[i], &at);
     position_free(&at);
@@ -83,7 +87,7 @@ static int rows_after_ddl(struct applier *a, const struct ddl_context *c, uint32
 {
     struct counters extra = {0};
     const struct transaction *tx = &a->batch.transactions[index];
-    int rc = 0;
+    int rc = target_refresh(a->target, a->db, err);
     for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++)
         rc = source_table_resolve(a, a->batch.changes[i].table, err);
     if (rc == 0)
@@ -111,10 +115,12 @@ static int read_message(struct applier *a, struct slice raw, struct message *m,
     return message_read(&p, raw.p + raw.len, &a->batch.arena, m, err);
 }
 
-static int apply_ddl(struct applier *a, uint32_t index, struct ds_error *err)
+/* The statements of transaction `index`, or several transactions in one statement, up to it. */
+static int apply_ddl(struct applier *a, uint32_t index, const struct message_list *messages,
+                     struct slice gtid, uint32_t transactions, struct ds_error *err)
 {
     const struct transaction *tx = &a->batch.transactions[index];
-    struct ddl_run run = {.a = a, .tx = tx};
+    struct ddl_run run = {.a = a, .tx = tx, .transactions = transactions};
     struct ddl_context c = {.db = a->db,
                             .server = &a->server,
                             .name = a->name,
@@ -124,37 +130,83 @@ static int apply_ddl(struct applier *a, uint32_t index, struct ds_error *err)
                             .source_prefix = a->config->source.prefix,
                             .prefix = a->config->destination.prefix,
                             .policy = a->config->ddl,
+                            .settled = &a->intents_settled,
                             .begin_locked = ddl_begin,
                             .commit_position = ddl_commit,
                             .arg = &run};
     uint32_t statements = 0, seen = 0;
     int rc = 0;
     bool open = false, done = false;
-    for (uint32_t i = 0; i < a->open_messages.count && rc == 0; i++) {
+    for (uint32_t i = 0; i < messages->count && rc == 0; i++) {
         struct message m;
-        rc = read_message(a, a->open_messages.items[i], &m, err);
+        rc = read_message(a, messages->items[i], &m, err);
         statements += rc == 0 && is_statement(&m);
     }
     a->pending_done = index + 1;
-    for (uint32_t i = 0; i < a->open_messages.count && rc == 0; i++) {
+    for (uint32_t i = 0; i < messages->count && rc == 0; i++) {
         struct message m;
-        rc = read_message(a, a->open_messages.items[i], &m, err);
+        rc = read_message(a, messages->items[i], &m, err);
         if (rc || !is_statement(&m))
             continue;
         char position[700];
-        name_position(a, tx, seen++, position, sizeof position);
+        name_position(tx, gtid, seen++, position, sizeof position);
         run.last = seen == statements && tx->count == 0;
         struct ddl_outcome out;
         rc = ddl_apply(&c, &m, position, tx->count > 0, &out, err);
         if (rc == 0) {
             open |= out.result == DDL_OPEN;
             done = run.last && out.result == DDL_DONE;
-            rc = reload(a, tx, &out, err);
+            rc = note_changed(a, tx, &out, err);
         }
         ddl_outcome_free(&out);
     }
     if (rc == 0 && !done)
         rc = rows_after_ddl(a, &c, index, open, err);
+    return rc;
+}
+
+/* A refusal that may be due to the statements being joined. */
+static bool try_apart(int rc)
+{
+    return rc == DS_EDDL || rc == DS_ESERVER || rc == DS_EUNSUPPORTED;
+}
+
+static int apply_joined(struct applier *a, struct ds_error *err)
+{
+    const struct series *s = &a->series;
+    uint32_t end = a->batch.transaction_count;
+    struct slice raw;
+    log_info("statements that follow each other are run as one count=%u", s->count);
+    int rc = series_join(a, &raw, err);
+    if (rc == 0)
+        rc = apply_ddl(a, end - 1, &(struct message_list){.items = &raw, .count = 1},
+                       s->items[s->count - 1].gtid, s->count, err);
+    if (rc == 0)
+        a->batch_done = end;
+    return rc;
+}
+
+static int apply_series(struct applier *a, struct ds_error *err)
+{
+    struct series *s = &a->series;
+    uint32_t end = a->batch.transaction_count, first = end - s->count;
+    int rc = 0;
+    if (s->count > 1 && !s->apart && a->batch_done == first) {
+        rc = apply_joined(a, err);
+        if (!try_apart(rc))
+            return rc;
+        log_debug("statements are refused when they are joined, one by one now reason=\"%s\"",
+                  err->message);
+        error_clear(err);
+        s->apart = true;
+        rc = 0;
+    }
+    while (a->batch_done < end && rc == 0) {
+        struct series_item *item = &s->items[a->batch_done - first];
+        rc = apply_ddl(a, a->batch_done, &(struct message_list){.items = &item->raw, .count = 1},
+                       item->gtid, 1, err);
+        a->batch_done += rc == 0;
+    }
     return rc;
 }
 
@@ -207,7 +259,7 @@ static int xa_prepare(struct applier *a, const struct transaction *tx, struct sl
 {
     BUF_AUTO struct buf messages = {0};
     char position[700];
-    name_position(a, tx, 0, position, sizeof position);
+    name_position(tx, a->open_begin.gtid, 0, position, sizeof position);
     if (pack_changes(a, tx, &messages))
         return out_of_memory(err);
     int rc = 0;
@@ -268,7 +320,9 @@ static int xa_recall(struct applier *a, uint32_t index, struct slice xid, struct
     struct transaction *tx = &a->batch.transactions[index];
     uint32_t first = a->batch.change_count, open = a->open_first;
     a->open_barrier = BARRIER_NONE;
-    rc = gather_stored(a, (struct slice){copy, messages.len - 1}, err);
+    rc = target_refresh(a->target, a->db, err);
+    if (rc == 0)
+        rc = gather_stored(a, (struct slice){copy, messages.len - 1}, err);
     a->open_first = open;
     for (uint32_t i = first; i < a->batch.change_count; i++)
         a->batch.changes[i].transaction = index;
@@ -323,17 +377,25 @@ static int apply_xa(struct applier *a, uint32_t index, struct ds_error *err)
     return rc;
 }
 
+static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *err)
+{
+    int rc = 0;
+    if (a->options.dry_run)
+        rc = 0;
+    else if (barrier == BARRIER_XA)
+        rc = apply_xa(a, a->batch_done, err);
+    else
+        rc = apply_ddl(a, a->batch_done, &a->open_messages, a->open_begin.gtid, 1, err);
+    a->batch_done += rc == 0;
+    return rc;
+}
+
 int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err)
 {
-    uint32_t index = a->batch_done;
-    const struct transaction *tx = &a->batch.transactions[index];
-    int rc = 0;
-    if (!a->options.dry_run)
-        rc = barrier == BARRIER_XA ? apply_xa(a, index, err) : apply_ddl(a, index, err);
-    if (rc == 0) {
-        a->batch_done = index + 1;
+    int rc = a->series.count ? apply_series(a, err) : apply_one(a, barrier, err);
+    if (rc == 0)
         return 0;
-    }
+    const struct transaction *tx = &a->batch.transactions[a->batch_done];
     char text[sizeof err->position];
     snprintf(text, sizeof text, "gtid=%.*s file=%.*s:%lu", (int)tx->gtid_set.len,
              (const char *)tx->gtid_set.p, (int)tx->file.len, (const char *)tx->file.p, tx->pos);

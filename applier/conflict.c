@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "applier/apply.h"
+#include "applier/images.h"
 #include "schema/log.h"
 
 static int out_of_memory(struct ds_error *err)
@@ -17,28 +18,17 @@ static int out_of_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory while handling a conflict");
 }
 
-/* Bytes that identify the row of an image: raw values of its key, of all columns without one. */
+/* Bytes that identify the row of an image. */
 static int row_key(struct arena *arena, const struct target_table *t, struct slice image,
                    struct slice *out)
 {
     const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct ds_error ignored;
     if (!image.len || image_split(image, t->column_count, values))
         return DS_EFORMAT;
-    uint32_t n = t->row_key ? t->row_key->count : t->column_count;
-    size_t len = 0;
-    for (uint32_t i = 0; i < n; i++)
-        len += value_length(values[t->row_key ? t->row_key->columns[i] : i]);
-    uint8_t *bytes = arena_alloc(arena, len + 1), *at = bytes;
-    if (!bytes)
-        return DS_ENOMEM;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *v = values[t->row_key ? t->row_key->columns[i] : i];
-        size_t l = value_length(v);
-        memcpy(at, v, l);
-        at += l;
-    }
-    *out = (struct slice){bytes, len};
-    return 0;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        values[i] = *values[i] == VALUE_BYTE_ABSENT ? NULL : values[i];
+    return images_key(t, values, arena, out, &ignored);
 }
 
 /* The after image with `same` values filled in, so that it can be read without its before image. */
@@ -55,7 +45,8 @@ static int full_after(struct arena *arena, const struct change *c, struct slice 
     BUF_AUTO struct buf image = {0};
     int rc = image_write_head(&image, n);
     for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *v = *after[i] == 0xc3 || *after[i] == 0xc2 ? before[i] : after[i];
+        bool sent = *after[i] != VALUE_BYTE_SAME && *after[i] != VALUE_BYTE_ABSENT;
+        const uint8_t *v = sent ? after[i] : before[i];
         rc |= buf_append(&image, v, value_length(v));
     }
     out->p = rc ? NULL : arena_copy(arena, image.data, image.len);

@@ -9,7 +9,7 @@
 #include "schema/crash.h"
 #include "schema/log.h"
 
-enum { KEPT_INTENTS = 100, LOCK_SECONDS = 60 };
+enum { KEPT_INTENTS = 100, PRUNE_EVERY = 32, LOCK_SECONDS = 60 };
 
 struct intent {
     bool open;
@@ -56,19 +56,19 @@ static int unlock_statement(const struct ddl_job *job, struct ds_error *err)
 static int close_intents(MYSQL *db, const char *state, const char *stream, const char *how,
                          struct ds_error *err)
 {
-    uint64_t last = 0;
-    bool found;
-    int rc = db_exec(db, err,
-                     "UPDATE %s.datasync_ddl SET state = '%s' WHERE name = %s AND state = 'open'",
-                     state, how, stream);
-    if (rc == 0)
-        rc = db_scalar_u64(db, &last, &found, err,
-                           "SELECT MAX(id) FROM %s.datasync_ddl WHERE name = %s", state, stream);
-    if (rc || !found || last <= KEPT_INTENTS)
-        return rc;
     return db_exec(db, err,
+                   "UPDATE %s.datasync_ddl SET state = '%s' WHERE name = %s AND state = 'open'",
+                   state, how, stream);
+}
+
+/* Old ones go now and then. */
+static int prune_intents(const struct ddl_job *job, uint64_t last, struct ds_error *err)
+{
+    if (last <= KEPT_INTENTS || last % PRUNE_EVERY)
+        return 0;
+    return db_exec(job->c->db, err,
                    "DELETE FROM %s.datasync_ddl WHERE name = %s AND state <> 'open' AND id <= %lu",
-                   state, stream, last - KEPT_INTENTS);
+                   job->state, job->stream, last - KEPT_INTENTS);
 }
 
 static int write_intent(const struct ddl_job *job, const struct ddl_print *before,
@@ -91,6 +91,8 @@ static int write_intent(const struct ddl_job *job, const struct ddl_print *befor
                      "INSERT INTO %s.datasync_ddl SET name = %s, position = %s, statement = %s, "
                      "session = %s, tables_before = %s, state = 'open'",
                      job->state, job->stream, position, statement, session, tables);
+    if (rc == 0)
+        rc = prune_intents(job, mysql_insert_id(job->c->db), err);
     if (rc == 0)
         rc = db_exec(job->c->db, err, "COMMIT");
     if (rc == 0)
@@ -422,8 +424,10 @@ static int finish(const struct ddl_job *job, struct ddl_outcome *out, struct ds_
         rc = job->c->commit_position(job->c->arg, err);
     if (rc == 0)
         crash_point("ddl.after_done");
-    if (rc == 0)
+    if (rc == 0) {
         out->result = DDL_DONE;
+        *job->c->settled = true;
+    }
     return rc;
 }
 
@@ -438,7 +442,8 @@ static int run_with_intent(struct ddl_job *job, struct ddl_outcome *out, struct 
 {
     struct intent intent = {0};
     enum verdict verdict = VERDICT_RUN;
-    int rc = read_intent(job, &intent, err);
+    int rc = *job->c->settled ? 0 : read_intent(job, &intent, err);
+    *job->c->settled = false; /* until this one is closed */
     if (rc == 0 && intent.open)
         rc = check_position(job, err);
     if (rc == 0 && intent.open)
@@ -476,7 +481,10 @@ static int run_repeatable(struct ddl_job *job, struct ddl_outcome *out, struct d
         rc = ddl_empty(job, err);
     else if (job->action == ACTION_DATABASE)
         rc = ddl_take_database(job, err);
-    return rc ? rc : finish(job, out, err);
+    if (rc)
+        return rc;
+    log_info("DDL applied kind=\"%s\" position=%s", sql_kind_name(job->st.kind), job->position);
+    return finish(job, out, err);
 }
 
 static int tell_outcome(const struct ddl_job *job, struct ddl_outcome *out, struct ds_error *err)

@@ -44,6 +44,8 @@ struct ddl_context {
                                      here */
     /* Is this table (name at the source) mirrored? NULL: all are. */
     bool (*wanted)(void *arg, const char *table, size_t len);
+    bool *settled; /* no intent is open. Kept here from call to call; the caller sets it to false
+                      with every new connection */
     /* START TRANSACTION, lock the checkpoint row, check that it is where this statement begins. */
     int (*begin_locked)(void *arg, struct ds_error *err);
     /* In that transaction: move the checkpoint behind the statement's group, and COMMIT. */

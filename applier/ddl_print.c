@@ -118,7 +118,7 @@ int ddl_prints_read(const struct ddl_job *job, const char *database, struct ddl_
     for (size_t i = 0; i < job->name_count && rc == 0; i++) {
         prints[i].name = job->names[i];
         rc = read_definition(job, database, prints + i, err);
-        if (rc == 0 && !is_routine(job->st.kind))
+        if (rc == 0 && prints[i].definition.len && !is_routine(job->st.kind))
             rc = read_ids(job, database, prints + i, err);
     }
     return rc;

@@ -228,9 +228,14 @@ static int route_table(struct ddl_job *job, struct ds_error *err)
             !(st->kind == SQL_CREATE_TABLE_LIKE && first != SIDE_MIRRORED))
             return moves_table(job, err);
     }
-    job->action = first == SIDE_MIRRORED ? ACTION_RUN : ACTION_PASS;
-    if (st->kind == SQL_TRUNCATE && job->action == ACTION_RUN)
-        job->action = ACTION_REPEAT;
+    struct sql_redefinition ignored;
+    bool harmless =
+        st->kind == SQL_TRUNCATE || (job->session.error_code == 0 &&
+                                     sql_redefines(job->original, job->session.sql_mode, &ignored));
+    if (first != SIDE_MIRRORED)
+        job->action = ACTION_PASS;
+    else
+        job->action = harmless ? ACTION_REPEAT : ACTION_RUN;
     return 0;
 }
 

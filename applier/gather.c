@@ -515,6 +515,8 @@ static int take_messages(struct applier *a, bool *one_more, struct ds_error *err
         enum taken taken;
         const uint8_t *p = a->chunk.data + a->chunk_at, *before = p;
         int rc = message_read(&p, a->chunk.data + a->chunk.len, &a->batch.arena, &m, err);
+        if (rc == 0 && m.type == MSG_CHANGE) /* if it fails the message comes again */
+            rc = target_refresh(a->target, a->db, err);
         if (rc)
             return rc;
         a->chunk_at = (size_t)(p - a->chunk.data);
@@ -553,6 +555,17 @@ static int note_full_spool(struct applier *a, struct ds_error *err)
     return DS_EAGAIN;
 }
 
+static int take_series(struct applier *a, struct ds_error *err)
+{
+    int rc = 0;
+    series_start(a);
+    while (rc == 0 && series_goes_on(a)) {
+        bool one_more;
+        rc = take_messages(a, &one_more, err);
+    }
+    return rc;
+}
+
 int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
 {
     *barrier = BARRIER_NONE;
@@ -577,7 +590,7 @@ int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
             return rc == DS_EAGAIN && a->batch.transaction_count ? 0 : rc;
         if (one_more && a->open_barrier != BARRIER_NONE) {
             *barrier = a->open_barrier;
-            return 0;
+            return *barrier == BARRIER_DDL ? take_series(a, err) : 0;
         }
         if (one_more && batch_full(a))
             return 0;
@@ -606,6 +619,7 @@ int gather_reset(struct applier *a, struct ds_error *err)
     a->batch.bytes = 0;
     a->batch_done = 0;
     a->spool_full = false;
+    a->series.count = 0;
     a->open_messages.count = 0;
     a->open_first = 0;
     a->savepoint_count = 0;

@@ -35,9 +35,8 @@ struct loader {
     struct late_view *late, **late_end;
     uint64_t total_rows;
     bool copying, finished;
-    bool definitions_changed; /* `target` is to be read again */
-    bool table_open;          /* between TABLE_BEGIN and TABLE_END */
-    bool stale;               /* … of a stale copy */
+    bool table_open; /* between TABLE_BEGIN and TABLE_END */
+    bool stale;      /* … of a stale copy */
     bool stale_skip, stale_applied;
     struct ds_error mismatch; /* of the open table, which an abort may still make void */
 };
@@ -174,7 +173,7 @@ static int on_definition(struct loader *l, const struct msg_snapshot *m, struct 
     int rc = load_definition(&l->context, &d, &later, err);
     if (rc == 0 && later)
         rc = keep_for_later(l, &d, err);
-    l->definitions_changed = true;
+    target_touch_all(l->target);
     return rc;
 }
 
@@ -182,10 +181,9 @@ static int on_definition(struct loader *l, const struct msg_snapshot *m, struct 
 static int find_table(struct loader *l, const struct msg_table *table,
                       const struct target_table **out, struct ds_error *err)
 {
-    int rc = l->definitions_changed ? target_load(l->target, l->context.db, err) : 0;
+    int rc = target_refresh(l->target, l->context.db, err);
     if (rc)
         return rc;
-    l->definitions_changed = false;
     struct slice name = table->name;
     *out = target_find(l->target, (const char *)name.p, name.len);
     if (!*out)

@@ -61,90 +61,10 @@ struct table_plan *planner_table(struct planner *p, struct target_table *t)
     return tp;
 }
 
-/* --- images ------------------------------------------------------------- */
-
-enum { RAW_ABSENT = 0xc2, RAW_SAME = 0xc3 };
-
-static int malformed(struct planner *p, const struct change *c)
-{
-    error_set(p->err, DS_EFORMAT, "a row image of the stream does not have the table's columns");
-    error_at_table(p->err, NULL, c->table->target->name);
-    return DS_EFORMAT;
-}
-
-/* Fill p->before, p->after and p->changed from a change; absent values are NULL, `same` ones
- * resolved. */
-static int split_images(struct planner *p, const struct change *c)
-{
-    uint32_t n = c->table->target->column_count;
-    if (c->op != CHANGE_INSERT) {
-        if (image_split(c->before, n, p->before))
-            return malformed(p, c);
-        for (uint32_t i = 0; i < n; i++)
-            if (*p->before[i] == RAW_ABSENT)
-                p->before[i] = NULL;
-    }
-    if (c->op == CHANGE_DELETE)
-        return 0;
-    if (image_split(c->after, n, p->after))
-        return malformed(p, c);
-    if (c->op == CHANGE_INSERT) {
-        for (uint32_t i = 0; i < n; i++)
-            if (*p->after[i] == RAW_ABSENT)
-                p->after[i] = NULL;
-        return 0;
-    }
-    memset(p->changed, 0, (n + 63) / 64 * 8);
-    for (uint32_t i = 0; i < n; i++) {
-        if (*p->after[i] == RAW_SAME || *p->after[i] == RAW_ABSENT)
-            p->after[i] = p->before[i];
-        else
-            p->changed[i / 64] |= UINT64_C(1) << (i % 64);
-    }
-    return 0;
-}
-
-static bool part_of_match(const struct target_table *t, uint32_t column)
-{
-    return !t->columns[column].generated;
-}
-
-/* The bytes that identify a row: the raw values of its key, or of all its columns. */
 static int key_of(struct planner *p, const struct change *c, const uint8_t *const *values,
                   struct slice *out)
 {
-    const struct target_table *t = c->table->target;
-    uint32_t n = t->row_key ? t->row_key->count : t->column_count;
-    size_t len = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *v = values[t->row_key ? t->row_key->columns[i] : i];
-        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
-        if (v) {
-            len += value_length(v);
-        } else if (t->row_key || part_of_match(t, column)) {
-            error_set(
-                p->err, DS_ESCHEMA,
-                "the source's row image lacks key column %s of the destination's table: set "
-                "binlog_row_image=FULL at the source, or give both tables the same primary key",
-                t->columns[column].name);
-            error_at_table(p->err, NULL, t->name);
-            return DS_ESCHEMA;
-        }
-    }
-    uint8_t *bytes = arena_alloc(p->arena, len + 1), *at = bytes;
-    if (!bytes)
-        return planner_out_of_memory(p);
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
-        const uint8_t *v = values[column];
-        if (!v || (!t->row_key && !part_of_match(t, column)))
-            continue;
-        size_t l = value_length(v);
-        memcpy(at, v, l);
-        at += l;
-    }
-    *out = (struct slice){bytes, (size_t)(at - bytes)};
-    return 0;
+    return images_key(c->table->target, values, p->arena, out, p->err);
 }
 
 /* --- rows of the batch --------------------------------------------------- */
@@ -206,14 +126,14 @@ static struct net *net_new(struct planner *p, const struct change *c, enum net_o
     if (op != NET_INSERT && t->row_key) {
         n->key = arena_alloc(p->arena, t->row_key->count * sizeof *n->key);
         for (uint32_t i = 0; n->key && i < t->row_key->count; i++)
-            n->key[i] = p->before[t->row_key->columns[i]];
+            n->key[i] = p->im.before[t->row_key->columns[i]];
     } else if (op != NET_INSERT) {
-        n->key = copy_values(p, p->before, t->column_count);
+        n->key = copy_values(p, p->im.before, t->column_count);
     }
     if (op != NET_DELETE)
-        n->after = copy_values(p, p->after, t->column_count);
+        n->after = copy_values(p, p->im.after, t->column_count);
     if (op == NET_UPDATE)
-        n->changed = arena_copy(p->arena, p->changed, words(t) * sizeof *p->changed);
+        n->changed = arena_copy(p->arena, p->im.changed, words(t) * sizeof *p->im.changed);
     if ((op != NET_INSERT && !n->key) || (op != NET_DELETE && !n->after) ||
         (op == NET_UPDATE && !n->changed))
         return NULL;
@@ -300,7 +220,7 @@ static struct touched touches(const struct planner *p, const struct target_table
 {
     struct touched what = {0};
     for (uint32_t w = 0; w < words(t); w++)
-        for (uint64_t left = p->changed[w]; left; left &= left - 1) {
+        for (uint64_t left = p->im.changed[w]; left; left &= left - 1) {
             const struct target_column *c = &t->columns[w * 64 + (uint32_t)__builtin_ctzll(left)];
             what.unique |= c->in_unique;
             what.fk |= c->in_fk;
@@ -321,25 +241,66 @@ static void fold_update(const struct planner *p, const struct change *c, struct 
     n->origin = c;
     n->table = c->table;
     for (uint32_t i = 0; i < t->column_count; i++)
-        if (bit(p->changed, i) || !n->after[i])
-            n->after[i] = p->after[i];
+        if (bit(p->im.changed, i) || !n->after[i])
+            n->after[i] = p->im.after[i];
     if (n->op == NET_UPDATE)
         for (uint32_t w = 0; w < words(t); w++)
-            n->changed[w] |= p->changed[w];
+            n->changed[w] |= p->im.changed[w];
 }
 
 /* --- one change of a table with a key ------------------------------------ */
 
+/* Did this epoch move no unique value of the table, and neither delete nor move what its rows refer
+ * to? */
+static bool surroundings_stand(const struct planner *p, const struct table_plan *tp)
+{
+    const struct target_table *t = tp->target;
+    if (tp->moved_epoch == p->epoch)
+        return false;
+    for (uint32_t i = 0; i < t->fk_count; i++) {
+        const struct target_table *parent = t->fks[i].parent;
+        const struct table_plan *x = parent ? p->tables[parent->index] : NULL;
+        if (x && (x->moved_epoch == p->epoch || x->op_epoch[NET_DELETE] == p->epoch))
+            return false;
+    }
+    return true;
+}
+
+/* The row that this epoch deletes comes back, every byte as it was: an index table that is made
+ * anew. Nothing is written, where nobody can tell: nothing refers to the table, and nothing else in
+ * the epoch may have been possible only while the row was away (another row that took over its
+ * unique value for a while, a parent that was deleted and came back). */
+static bool comes_back(const struct planner *p, const struct table_plan *tp, const struct change *c,
+                       const struct net *n)
+{
+    if (p->exact || !alive_now(p, n) || n->op != NET_DELETE || !n->untouched ||
+        n->flags != c->flags || tp->target->referrer_count || tp->min_epoch > p->epoch)
+        return false;
+    struct slice was = n->origin->before;
+    if (was.len != c->after.len || memcmp(was.p, c->after.p, was.len) != 0 ||
+        !surroundings_stand(p, tp))
+        return false;
+    for (uint32_t i = 0; i < tp->target->column_count; i++)
+        if (!p->im.after[i] && !tp->target->columns[i].generated)
+            return false;
+    return true;
+}
+
 static int plan_insert(struct planner *p, const struct change *c)
 {
     struct slice key;
-    int rc = key_of(p, c, p->after, &key);
+    int rc = key_of(p, c, p->im.after, &key);
     if (rc)
         return rc;
     struct table_plan *tp = planner_table(p, c->table->target);
     struct row *r = row_find(p, c->table->target, key, true);
     if (!tp || !r)
         return planner_out_of_memory(p);
+    if (comes_back(p, tp, c, r->net)) {
+        r->net->dead = true;
+        r->net = r->net->earlier;
+        return 0;
+    }
     place(p, tp, NET_INSERT, c->flags, r->net, false);
     struct net *n = net_new(p, c, NET_INSERT, false);
     if (!n)
@@ -368,9 +329,9 @@ static int plan_update(struct planner *p, const struct change *c)
 {
     struct target_table *t = c->table->target;
     struct slice old_key, new_key;
-    int rc = key_of(p, c, p->before, &old_key);
+    int rc = key_of(p, c, p->im.before, &old_key);
     if (rc == 0)
-        rc = key_of(p, c, p->after, &new_key);
+        rc = key_of(p, c, p->im.after, &new_key);
     if (rc)
         return rc;
     struct table_plan *tp = planner_table(p, t);
@@ -396,6 +357,8 @@ static int plan_update(struct planner *p, const struct change *c)
         fresh->earlier = n;
         n = fresh;
     }
+    if (what.unique || what.referenced)
+        tp->moved_epoch = p->epoch;
     if (old_key.len == new_key.len && memcmp(old_key.p, new_key.p, old_key.len) == 0) {
         r->net = n;
         return 0;
@@ -456,7 +419,7 @@ static int plan_delete(struct planner *p, const struct change *c)
 {
     struct target_table *t = c->table->target;
     struct slice key;
-    int rc = key_of(p, c, p->before, &key);
+    int rc = key_of(p, c, p->im.before, &key);
     if (rc)
         return rc;
     struct table_plan *tp = planner_table(p, t);
@@ -483,6 +446,7 @@ static int plan_delete(struct planner *p, const struct change *c)
         return planner_out_of_memory(p);
     if (first_key)
         n->key = first_key;
+    n->untouched = !first_key;
     n->earlier = previous;
     r->net = n;
     return 0;
@@ -495,7 +459,7 @@ static int count_rows(struct planner *p, const struct change *c, bool late, int3
 {
     struct target_table *t = c->table->target;
     struct slice key;
-    int rc = key_of(p, c, by > 0 ? p->after : p->before, &key);
+    int rc = key_of(p, c, by > 0 ? p->im.after : p->im.before, &key);
     if (rc)
         return rc;
     struct table_plan *tp = planner_table(p, t);
@@ -581,9 +545,9 @@ static int plan_late(struct planner *p, const struct change *c)
     if (!t->row_key)
         return plan_keyless(p, c, true);
     if (c->op != CHANGE_INSERT)
-        rc = key_of(p, c, p->before, &old_key);
+        rc = key_of(p, c, p->im.before, &old_key);
     if (rc == 0 && c->op != CHANGE_DELETE)
-        rc = key_of(p, c, p->after, &new_key);
+        rc = key_of(p, c, p->im.after, &new_key);
     bool same = old_key.p && new_key.p && old_key.len == new_key.len &&
                 memcmp(old_key.p, new_key.p, old_key.len) == 0;
     if (rc == 0 && old_key.p && !same)
@@ -592,7 +556,7 @@ static int plan_late(struct planner *p, const struct change *c)
         return rc;
     bool full = true;
     for (uint32_t i = 0; i < t->column_count; i++)
-        full &= p->after[i] != NULL || t->columns[i].generated;
+        full &= p->im.after[i] != NULL || t->columns[i].generated;
     if (!full &&
         c->op ==
             CHANGE_UPDATE) { /* a partial image completes what the batch has, or updates in place */
@@ -610,7 +574,7 @@ static int plan_late(struct planner *p, const struct change *c)
 
 static int plan_change(struct planner *p, const struct change *c)
 {
-    int rc = split_images(p, c);
+    int rc = images_split(c, &p->im, p->err);
     if (rc)
         return rc;
     const struct target_table *t = c->table->target;
@@ -645,7 +609,7 @@ int plan_build(struct plan *out, const struct batch *batch, uint32_t first, uint
     struct planner *p = arena_alloc(arena, sizeof *p);
     if (!p)
         return error_set(err, DS_ENOMEM, "out of memory while planning a batch");
-    memset(p, 0, offsetof(struct planner, before));
+    memset(p, 0, offsetof(struct planner, im));
     p->arena = arena;
     p->batch = batch;
     p->exact = exact;

@@ -27,8 +27,9 @@ struct net {
     enum net_op op;
     uint32_t flags; /* enum change_flag */
     uint32_t epoch;
-    int32_t count; /* rows without a key: how many such rows come (+) or go (-) */
-    bool dead;     /* folded away */
+    int32_t count;  /* rows without a key: how many such rows come (+) or go (-) */
+    bool dead;      /* folded away */
+    bool untouched; /* delete: of the row as the epoch found it, so that origin->before is it */
 };
 
 struct step {

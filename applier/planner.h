@@ -3,6 +3,7 @@
 #ifndef APPLIER_PLANNER_H
 #define APPLIER_PLANNER_H
 
+#include "applier/images.h"
 #include "applier/plan.h"
 
 struct row;
@@ -25,6 +26,7 @@ struct table_plan {
     uint32_t op_epoch[3]; /* … of each kind */
     uint32_t fence_epoch; /* of the newest fence delete */
     uint32_t self_fk_epoch; /* of the newest update of a self reference */
+    uint32_t moved_epoch;   /* of the newest update of a unique or referenced value */
     uint32_t flags;         /* of the changes in last_epoch */
     struct net *ghost;      /* folded insert with the highest auto-increment value */
     uint64_t ghost_value;
@@ -45,8 +47,7 @@ struct planner {
     struct net **late;
     uint32_t late_count, late_cap;
     struct ds_error *err;
-    const uint8_t *before[MESSAGE_MAX_COLUMNS], *after[MESSAGE_MAX_COLUMNS];
-    uint64_t changed[MESSAGE_MAX_COLUMNS / 64];
+    struct row_images im; /* of the change in hand */
 };
 
 int planner_out_of_memory(struct planner *p);

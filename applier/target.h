@@ -96,10 +96,13 @@ struct target_table {
 struct target;
 int target_new(struct target **out, MYSQL *db, const char *database, struct ds_error *err);
 void target_free(struct target *t);
-/* Read all tables again, or only `names`. Also recomputes fences. */
+/* Read all tables again, and recompute fences. */
 int target_load(struct target *t, MYSQL *db, struct ds_error *err);
-int target_reload(struct target *t, MYSQL *db, const char *const *names, size_t count,
-                  struct ds_error *err);
+/* A statement has changed, made or dropped this table, or any: what is known of it is wrong until
+ * target_refresh, which reads it again. A series of statements costs one refresh. */
+void target_touch(struct target *t, const char *name);
+void target_touch_all(struct target *t);
+int target_refresh(struct target *t, MYSQL *db, struct ds_error *err);
 struct target_table *target_find(const struct target *t, const char *name, size_t len);
 uint32_t target_count(const struct target *t); /* highest index + 1 */
 struct target_table *target_at(const struct target *t, uint32_t index);

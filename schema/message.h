@@ -269,6 +269,8 @@ enum value_kind {
     VALUE_TEXT,
     VALUE_BYTES
 };
+/* The one byte that these kinds are in an image (msgpack nil, false, true). */
+enum { VALUE_BYTE_NULL = 0xc0, VALUE_BYTE_ABSENT = 0xc2, VALUE_BYTE_SAME = 0xc3 };
 struct value {
     enum value_kind kind;
     union {

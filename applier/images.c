@@ -1,0 +1,72 @@
+#include "applier/images.h"
+
+#include <string.h>
+
+static int split(const struct change *c, struct slice image, const uint8_t **values,
+                 struct ds_error *err)
+{
+    if (image_split(image, c->table->target->column_count, values) == 0)
+        return 0;
+    error_set(err, DS_EFORMAT, "a row image of the stream does not have the table's columns");
+    error_at_table(err, NULL, c->table->target->name);
+    return DS_EFORMAT;
+}
+
+int images_split(const struct change *c, struct row_images *out, struct ds_error *err)
+{
+    uint32_t n = c->table->target->column_count;
+    int rc = c->op != CHANGE_INSERT ? split(c, c->before, out->before, err) : 0;
+    if (rc == 0 && c->op != CHANGE_DELETE)
+        rc = split(c, c->after, out->after, err);
+    if (rc)
+        return rc;
+    if (c->op == CHANGE_UPDATE)
+        memset(out->changed, 0, (n + 63) / 64 * 8);
+    for (uint32_t i = 0; i < n; i++) {
+        if (c->op != CHANGE_INSERT && *out->before[i] == VALUE_BYTE_ABSENT)
+            out->before[i] = NULL;
+        if (c->op == CHANGE_INSERT && *out->after[i] == VALUE_BYTE_ABSENT)
+            out->after[i] = NULL;
+        if (c->op != CHANGE_UPDATE)
+            continue;
+        if (*out->after[i] == VALUE_BYTE_SAME || *out->after[i] == VALUE_BYTE_ABSENT)
+            out->after[i] = out->before[i];
+        else
+            out->changed[i / 64] |= UINT64_C(1) << (i % 64);
+    }
+    return 0;
+}
+
+int images_key(const struct target_table *t, const uint8_t *const *values, struct arena *arena,
+               struct slice *out, struct ds_error *err)
+{
+    uint32_t n = t->row_key ? t->row_key->count : t->column_count;
+    size_t len = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
+        if (values[column]) {
+            len += value_length(values[column]);
+        } else if (t->row_key || !t->columns[column].generated) {
+            error_set(err, DS_ESCHEMA,
+                      "the source's row image lacks key column %s of the destination's table: set "
+                      "binlog_row_image=FULL at the source, or give both tables the same primary "
+                      "key",
+                      t->columns[column].name);
+            error_at_table(err, NULL, t->name);
+            return DS_ESCHEMA;
+        }
+    }
+    uint8_t *bytes = arena_alloc(arena, len + 1), *at = bytes;
+    if (!bytes)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
+        if (!values[column] || (!t->row_key && t->columns[column].generated))
+            continue;
+        size_t l = value_length(values[column]);
+        memcpy(at, values[column], l);
+        at += l;
+    }
+    *out = (struct slice){bytes, (size_t)(at - bytes)};
+    return 0;
+}

@@ -1,0 +1,157 @@
+/* ALTER TABLE statements that only give columns another definition, under their own names. */
+#include <string.h>
+
+#include "schema/sql.h"
+#include "schema/sql_token.h"
+
+/* Tokens with nothing but blanks between them: statements are joined by their text, and a comment
+ * might swallow what comes behind it. */
+struct reader {
+    struct lexer lx;
+    struct token t; /* in hand */
+    bool comment;
+};
+
+static void step(struct reader *r)
+{
+    const uint8_t *from = r->lx.p;
+    r->t = lexer_next(&r->lx);
+    for (; from < r->t.p; from++)
+        r->comment |= !strchr(" \t\r\n", *from);
+    r->comment |= !r->t.closed;
+}
+
+static bool take(struct reader *r, const char *keyword)
+{
+    if (!token_is(&r->t, keyword))
+        return false;
+    step(r);
+    return true;
+}
+
+static bool take_punct(struct reader *r, char c)
+{
+    if (!token_punct(&r->t, c))
+        return false;
+    step(r);
+    return true;
+}
+
+static bool take_kind(struct reader *r, enum token_kind kind)
+{
+    if (r->t.kind != kind)
+        return false;
+    step(r);
+    return true;
+}
+
+static bool take_identifier(struct reader *r)
+{
+    if (!token_identifier(&r->t))
+        return false;
+    step(r);
+    return true;
+}
+
+/* ( … ) without parentheses inside, or nothing */
+static bool take_parentheses(struct reader *r)
+{
+    if (!take_punct(r, '('))
+        return true;
+    while (r->t.kind != TOKEN_END && !token_punct(&r->t, '(') && !token_punct(&r->t, ')'))
+        step(r);
+    return take_punct(r, ')');
+}
+
+static bool take_time_function(struct reader *r)
+{
+    return (take(r, "CURRENT_TIMESTAMP") || take(r, "NOW")) && take_parentheses(r);
+}
+
+static bool take_default(struct reader *r)
+{
+    if (take_kind(r, TOKEN_STRING) || take(r, "NULL") || take_time_function(r))
+        return true;
+    if (!take_punct(r, '-'))
+        take_punct(r, '+');
+    return take_kind(r, TOKEN_NUMBER) && (!take_punct(r, '.') || take_kind(r, TOKEN_NUMBER));
+}
+
+/* One attribute of a column that says what it is; none that makes a key, a constraint, a generated
+ * column or a place. */
+static bool take_attribute(struct reader *r)
+{
+    static const char *const words[] = {"UNSIGNED", "SIGNED",  "ZEROFILL",  "NULL",
+                                        "BINARY",   "VARYING", "PRECISION", NULL};
+    if (token_one_of(&r->t, words)) {
+        step(r);
+        return true;
+    }
+    if (take(r, "NOT"))
+        return take(r, "NULL");
+    if (take(r, "CHARACTER"))
+        return take(r, "SET") && (take_kind(r, TOKEN_WORD) || take_kind(r, TOKEN_STRING));
+    if (take(r, "CHARSET") || take(r, "COLLATE"))
+        return take_kind(r, TOKEN_WORD) || take_kind(r, TOKEN_STRING);
+    if (take(r, "DEFAULT"))
+        return take_default(r);
+    if (take(r, "ON"))
+        return take(r, "UPDATE") && take_time_function(r);
+    return take(r, "COMMENT") && take_kind(r, TOKEN_STRING);
+}
+
+static struct slice text_of(const struct token *t)
+{
+    bool quoted = t->kind == TOKEN_QUOTED && t->len > 2;
+    return quoted ? (struct slice){t->p + 1, t->len - 2} : (struct slice){t->p, t->len};
+}
+
+/* {CHANGE | MODIFY} [COLUMN] c [c] definition */
+static bool take_item(struct reader *r, struct sql_redefinition *out)
+{
+    bool change = token_is(&r->t, "CHANGE");
+    if (!change && !token_is(&r->t, "MODIFY"))
+        return false;
+    step(r);
+    take(r, "COLUMN");
+    struct token column = r->t;
+    if (!take_identifier(r))
+        return false;
+    if (change) {
+        bool same = r->t.kind == column.kind && r->t.len == column.len &&
+                    memcmp(r->t.p, column.p, column.len) == 0;
+        if (!same || !take_identifier(r))
+            return false;
+    }
+    out->column = text_of(&column);
+    out->timestamp |= token_is(&r->t, "TIMESTAMP");
+    if (!take_kind(r, TOKEN_WORD) || !take_parentheses(r))
+        return false;
+    while (r->t.kind != TOKEN_END && !token_punct(&r->t, ','))
+        if (!take_attribute(r))
+            return false;
+    out->columns++;
+    return true;
+}
+
+bool sql_redefines(struct slice statement, uint64_t sql_mode, struct sql_redefinition *out)
+{
+    struct reader r = {.comment = false};
+    memset(out, 0, sizeof *out);
+    lexer_init(&r.lx, statement, sql_mode);
+    step(&r);
+    if (!take(&r, "ALTER") || !take(&r, "TABLE") || !take_identifier(&r))
+        return false;
+    if (take_punct(&r, '.') && !take_identifier(&r))
+        return false;
+    if (r.t.kind == TOKEN_END)
+        return false;
+    const uint8_t *tail = r.t.p;
+    do {
+        if (!take_item(&r, out))
+            return false;
+    } while (take_punct(&r, ','));
+    out->head = (struct slice){statement.p, (size_t)(tail - statement.p)};
+    out->tail = (struct slice){tail, statement.len - out->head.len};
+    return r.t.kind == TOKEN_END && !r.comment;
+}
