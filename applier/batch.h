@@ -17,6 +17,7 @@
  */
 struct source_table {
     struct msg_table def;        /* slices and columns in `arena` */
+    struct slice raw;            /* the message that defined it */
     char *entity;                /* NUL-terminated copy of def.entity */
     uint32_t entity_index;       /* into the applier's counters */
     struct target_table *target; /* NULL: not looked up yet */

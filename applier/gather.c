@@ -71,15 +71,22 @@ uint32_t gather_entity(struct applier *a, const char *name)
 }
 
 /* Changes of the batch point to the old definition, so it stays until the batch is emptied: the
- * newest of an id stands first in its bucket. */
-static int define_table(struct applier *a, const struct msg_table *m, struct ds_error *err)
+ * newest of an id stands first in its bucket. The stream repeats itself: mostly nothing is new. */
+static int define_table(struct applier *a, const struct message *message, struct ds_error *err)
 {
-    struct source_table *t = calloc(1, sizeof *t);
+    const struct msg_table *m = &message->table;
+    struct source_table *t = source_table_find(a, m->id);
+    if (t && t->raw.len == message->raw.len &&
+        memcmp(t->raw.p, message->raw.p, message->raw.len) == 0)
+        return 0;
+    t = calloc(1, sizeof *t);
     if (!t)
         return out_of_memory(err);
     t->def = *m;
-    int rc = copy_slice(&t->arena, &t->def.database) | copy_slice(&t->arena, &t->def.name) |
-             copy_slice(&t->arena, &t->def.entity) | copy_slice(&t->arena, &t->def.role);
+    t->raw = message->raw;
+    int rc = copy_slice(&t->arena, &t->raw) | copy_slice(&t->arena, &t->def.database) |
+             copy_slice(&t->arena, &t->def.name) | copy_slice(&t->arena, &t->def.entity) |
+             copy_slice(&t->arena, &t->def.role);
     t->def.columns = arena_copy(&t->arena, m->columns, m->column_count * sizeof *m->columns);
     t->entity = arena_alloc(&t->arena, m->entity.len + 1);
     for (uint32_t i = 0; i < m->column_count && t->def.columns && rc == 0; i++)
@@ -116,7 +123,7 @@ static void forget_old_definitions(struct applier *a)
 
 int source_table_raw(const struct source_table *t, struct buf *out)
 {
-    return message_write_table(out, &t->def);
+    return buf_append(out, t->raw.p, t->raw.len);
 }
 
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err)
@@ -401,7 +408,7 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
         return rc;
     switch (m->type) {
     case MSG_TABLE:
-        return define_table(a, &m->table, err);
+        return define_table(a, m, err);
     case MSG_BEGIN:
         begin_transaction(a, &m->begin);
         return remember_message(a, m->raw, err);
@@ -666,7 +673,7 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
         struct message m;
         rc = message_read(&p, end, &a->batch.arena, &m, err);
         if (rc == 0 && m.type == MSG_TABLE)
-            rc = define_table(a, &m.table, err);
+            rc = define_table(a, &m, err);
         else if (rc == 0 && m.type == MSG_CHANGE)
             rc = add_change(a, &m, err);
         if (rc == 0 && m.type == MSG_CHANGE)

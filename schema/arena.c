@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 64 * 1024 };
+enum { FIRST_BLOCK = 2 * 1024, BLOCK_SIZE = 64 * 1024 }; /* each twice the one before */
 
 struct arena_block {
     struct arena_block *next;
@@ -19,7 +19,9 @@ void *arena_alloc(struct arena *a, size_t size)
     size = (size + 7) & ~(size_t)7;
     struct arena_block *b = a->head;
     if (!b || b->size - b->used < size) {
-        size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+        size_t usual = a->held < FIRST_BLOCK ? FIRST_BLOCK : a->held;
+        usual = usual < BLOCK_SIZE ? usual : BLOCK_SIZE;
+        size_t room = size > usual ? size : usual;
         struct arena_block *fresh = malloc(sizeof *fresh + room);
         if (!fresh)
             return NULL;

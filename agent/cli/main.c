@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <mysql.h>
 #include <signal.h>
 #include <unistd.h>
@@ -23,10 +24,22 @@ static void end_at_once(int number)
     _exit(0);
 }
 
+/* Memory comes and goes in batches of the same size. Giving it back to the kernel in between costs
+ * a page fault for each page of each batch; an arena per thread keeps for one thread what another
+ * has freed. A library that is not glibc may ignore this. */
+static void keep_freed_memory(void)
+{
+    enum { MIB = 1 << 20 };
+    mallopt(M_TRIM_THRESHOLD, 48 * MIB);
+    mallopt(M_MMAP_THRESHOLD, 4 * MIB);
+    mallopt(M_ARENA_MAX, 1);
+}
+
 int main(int argc, char **argv)
 {
     struct invocation in;
     struct ds_error err = {0};
+    keep_freed_memory();
     signal(SIGPIPE, SIG_IGN); /* a reader or server that has gone is an error of write */
     signal(SIGTERM, end_at_once);
     signal(SIGINT, end_at_once);
