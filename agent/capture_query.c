@@ -298,8 +298,10 @@ static int classified(struct capture *c, struct event *ev, struct slice text,
     const struct query_event *q = &ev->query;
     int rc;
     switch (st->kind) {
+    case SQL_XA_START: /* told at the beginning: a reader must not write such rows yet */
+        c->group.flags |= BEGIN_XA_PREPARE;
+        return begin(c, ev, err);
     case SQL_BEGIN:
-    case SQL_XA_START:
         return begin(c, ev, err);
     case SQL_COMMIT:
         return capture_end_group(c, &ev->header, false, err);

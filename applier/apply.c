@@ -470,7 +470,7 @@ static int apply_gathered(struct applier *a, enum barrier barrier, struct ds_err
         rc = barrier_apply(a, barrier, err);
     if (rc == 0 && end == a->batch.transaction_count && a->open && a->batch_done == end &&
         a->batch.change_count > a->open_first && gather_large(a))
-        rc = end ? 0 : commit_part(a, err);
+        rc = end ? 0 : parts_write(a, err);
     return rc;
 }
 

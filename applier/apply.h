@@ -34,9 +34,11 @@ struct message_list { /* raw messages of the open transaction, in the batch's ar
 };
 
 struct savepoint {
-    struct slice name;
-    uint32_t change; /* changes before it */
+    char name[260];
+    uint32_t change; /* changes of the batch before it */
+    uint64_t number; /* parts.c: of the destination's own one, 0 none yet */
 };
+enum how { NETTED, EXACT, BY_POLICY }; /* a transaction is tried in this order (law 5) */
 
 struct entity_counter {
     char name[64];
@@ -118,7 +120,9 @@ struct applier {
     uint32_t savepoint_count, savepoint_cap;
     bool skipping;                 /* transactions at or before the checkpoint may still come */
     struct counters part_counters; /* of the transaction that is written in parts */
-    bool exact_next;               /* the transaction that is written in parts has failed netted */
+    enum how part_how;             /* … and how */
+    uint64_t part_savepoint;       /* … its newest savepoint at the destination */
+    uint32_t xa_rows;              /* … its rows of datasync_xa */
     uint64_t batch_started_ms;
 
     struct held_row *held; /* newest first */
@@ -191,8 +195,6 @@ int source_table_raw(const struct source_table *t, struct buf *out);
 /* Apply the transactions from batch_done up to `end`, in as few destination transactions as
  * possible. */
 int commit_batch(struct applier *a, uint32_t end, struct ds_error *err);
-/* The pieces of a transaction that is too large to hold. */
-int commit_part(struct applier *a, struct ds_error *err);
 /* START TRANSACTION and lock the checkpoint row, which must stand where we believe (law 1). */
 int commit_begin(struct applier *a, struct ds_error *err);
 /* Move the checkpoint over `tx` and COMMIT. `extra`: counters to add. */
@@ -207,6 +209,30 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
 int commit_resolve(struct applier *a, struct ds_error *err);
 int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from);
 
+/* parts.c: a transaction that is too large to hold */
+/* Write what the batch holds of it, and empty the batch. */
+int parts_write(struct applier *a, struct ds_error *err);
+/* Write its last part and commit: batch_done is 1 then, or 0 when it is read again from the spool.
+ */
+int parts_finish(struct applier *a, struct ds_error *err);
+/* It could not be written, or what ends it: roll back, and read it again where that may help. 0: it
+ * is read again. */
+int parts_failed(struct applier *a, int rc, struct ds_error *err);
+void parts_end(struct applier *a);
+/* It rolls back to a savepoint that is in a part that is written. */
+int parts_roll_back_to(struct applier *a, const struct savepoint *s, struct ds_error *err);
+
+/* xa.c: all but xa_apply inside the open destination transaction */
+/* The XA transaction at batch_done; 0 with batch_done 0: it is read again. */
+int xa_apply(struct applier *a, struct ds_error *err);
+/* Store changes of a transaction that may end in XA PREPARE. */
+int xa_store(struct applier *a, const struct transaction *tx, struct ds_error *err);
+/* Write what is stored under an xid as transaction `index`, and forget it; `open`: what was stored
+ * of the transaction in hand, as transaction 0. */
+int xa_write_stored(struct applier *a, uint32_t index, struct slice xid, enum how how,
+                    struct counters *extra, struct ds_error *err);
+int xa_write_open(struct applier *a, enum how how, struct counters *extra, struct ds_error *err);
+
 /* series.c: called by gather.c with a DDL transaction just read */
 void series_start(struct applier *a);
 /* Does the transaction that comes next in the chunk belong to it? It is counted then, and must be
@@ -216,6 +242,9 @@ bool series_goes_on(struct applier *a);
 int series_join(struct applier *a, struct slice *raw, struct ds_error *err);
 
 /* barrier.c */
+/* A group's own name, the same after every restart. */
+void barrier_name(const struct transaction *tx, struct slice gtid, uint32_t statement, char *out,
+                  size_t size);
 /* The transaction at batch_done, or what is left of the series. */
 int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err);
 
@@ -253,6 +282,8 @@ bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind)
 /* Store a change in quarantine, in the open destination transaction. */
 int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
                    const struct ds_error *reason, struct ds_error *err);
+/* What was stored in the open transaction was rolled back: know only what is in quarantine. */
+void conflict_forget(struct applier *a);
 void conflict_free(struct applier *a);
 
 #endif

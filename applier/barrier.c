@@ -1,9 +1,7 @@
-/* Transactions that stand alone: DDL and TRUNCATE (law 7), XA (law 10).
+/* Transactions that stand alone: DDL and TRUNCATE (law 7); those of XA are in xa.c.
  *
- * The main loop has committed everything before. DDL: ddl.c does the statement; here are the
- * checkpoint around it and the rows that may follow in its group (CREATE TABLE … SELECT). XA: rows
- * of XA PREPARE are kept as messages in datasync_xa in the transaction that moves the checkpoint
- * over the PREPARE, and written in the one that moves it over the COMMIT.
+ * The main loop has committed everything before. ddl.c does the statement; here are the checkpoint
+ * around it and the rows that may follow in its group (CREATE TABLE … SELECT).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,19 +9,10 @@
 
 #include "applier/apply.h"
 #include "applier/ddl.h"
-#include "schema/crash.h"
 #include "schema/log.h"
 
-enum { XA_PART = 1 << 20 };
-
-static int out_of_memory(struct ds_error *err)
-{
-    return error_set(err, DS_ENOMEM, "out of memory");
-}
-
-/* The group's own name, the same after every restart. */
-static void name_position(const struct transaction *tx, struct slice gtid, uint32_t statement,
-                          char *out, size_t size)
+void barrier_name(const struct transaction *tx, struct slice gtid, uint32_t statement, char *out,
+                  size_t size)
 {
     char number[16] = "";
     if (statement)
@@ -149,7 +138,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
         if (rc || !is_statement(&m))
             continue;
         char position[700];
-        name_position(tx, gtid, seen++, position, sizeof position);
+        barrier_name(tx, gtid, seen++, position, sizeof position);
         run.last = seen == statements && tx->count == 0;
         struct ddl_outcome out;
         rc = ddl_apply(&c, &m, position, tx->count > 0, &out, err);
@@ -210,180 +199,13 @@ static int apply_series(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* --- XA --------------------------------------------------------------------------- */
-
-static int xa_row_filter(struct applier *a, struct slice xid, struct buf *sql)
-{
-    return sql_table(sql, a->state_database, "datasync_xa") | buf_puts(sql, " WHERE name = ") |
-           sql_string(sql, a->name, strlen(a->name)) | buf_puts(sql, " AND xid = ") |
-           sql_string(sql, xid.p, xid.len);
-}
-
-static int store_part(struct applier *a, struct slice xid, uint32_t part, const char *position,
-                      struct slice bytes, struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0};
-    int rc = buf_puts(&sql, "INSERT INTO ") | sql_table(&sql, a->state_database, "datasync_xa") |
-             buf_puts(&sql, " SET name = ") | sql_string(&sql, a->name, strlen(a->name)) |
-             buf_puts(&sql, ", xid = ") | sql_string(&sql, xid.p, xid.len) |
-             buf_printf(&sql, ", part = %u, position = ", part) |
-             sql_string(&sql, position, strlen(position)) | buf_puts(&sql, ", messages = ") |
-             sql_string(&sql, bytes.p, bytes.len);
-    return rc ? out_of_memory(err) : db_exec_len(a->db, (const char *)sql.data, sql.len, err);
-}
-
-/* The transaction's changes as stored messages: a version, definitions before their first use. */
-static int pack_changes(struct applier *a, const struct transaction *tx, struct buf *out)
-{
-    uint8_t version = MESSAGE_VERSION;
-    int rc = buf_append(out, &version, 1);
-    const struct source_table *defined[64];
-    uint32_t count = 0;
-    for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
-        const struct change *c = &a->batch.changes[i];
-        uint32_t k = 0;
-        while (k < count && defined[k] != c->table)
-            k++;
-        if (k == count) { /* more than 64 tables: some are defined twice, which does no harm */
-            count = count == 64 ? 0 : count;
-            defined[count++] = c->table;
-            rc |= source_table_raw(c->table, out);
-        }
-        rc |= buf_append(out, c->raw.p, c->raw.len);
-    }
-    return rc;
-}
-
-static int xa_prepare(struct applier *a, const struct transaction *tx, struct slice xid,
-                      struct ds_error *err)
-{
-    BUF_AUTO struct buf messages = {0};
-    char position[700];
-    name_position(tx, a->open_begin.gtid, 0, position, sizeof position);
-    if (pack_changes(a, tx, &messages))
-        return out_of_memory(err);
-    int rc = 0;
-    uint32_t part = 0;
-    for (size_t at = 0; at < messages.len && rc == 0; at += XA_PART) {
-        size_t n = messages.len - at < XA_PART ? messages.len - at : XA_PART;
-        rc = store_part(a, xid, part++, position, (struct slice){messages.data + at, n}, err);
-    }
-    return rc;
-}
-
-static int xa_load(struct applier *a, struct slice xid, struct buf *messages, struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0};
-    if (buf_puts(&sql, "SELECT messages FROM ") | xa_row_filter(a, xid, &sql) |
-        buf_puts(&sql, " ORDER BY part"))
-        return out_of_memory(err);
-    MYSQL_RES *res = db_select(a->db, err, "%s", buf_cstr(&sql));
-    if (!res)
-        return err->code;
-    int rc = 0;
-    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
-        rc = buf_append(messages, row[0], mysql_fetch_lengths(res)[0]);
-    mysql_free_result(res);
-    if (rc)
-        return out_of_memory(err);
-    if (messages->len == 0)
-        return error_set(
-            err, DS_EPOSITION,
-            "the source commits XA transaction %.*s, whose rows were prepared before this "
-            "stream began: they are not at the destination; copy again with --resnapshot",
-            (int)xid.len, (const char *)xid.p);
-    if (messages->data[0] != MESSAGE_VERSION)
-        return error_set(err, DS_EUNSUPPORTED,
-                         "stored XA transaction is of message format %d, this version reads %d",
-                         messages->data[0], MESSAGE_VERSION);
-    return 0;
-}
-
-static int xa_delete(struct applier *a, struct slice xid, struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0};
-    if (buf_puts(&sql, "DELETE FROM ") | xa_row_filter(a, xid, &sql))
-        return out_of_memory(err);
-    return db_exec_len(a->db, (const char *)sql.data, sql.len, err);
-}
-
-/* Put the prepared rows into the batch, as the changes of the transaction that commits them. */
-static int xa_recall(struct applier *a, uint32_t index, struct slice xid, struct ds_error *err)
-{
-    BUF_AUTO struct buf messages = {0};
-    int rc = xa_load(a, xid, &messages, err);
-    if (rc)
-        return rc;
-    uint8_t *copy = arena_copy(&a->batch.arena, messages.data + 1, messages.len);
-    if (!copy)
-        return out_of_memory(err);
-    struct transaction *tx = &a->batch.transactions[index];
-    uint32_t first = a->batch.change_count, open = a->open_first;
-    a->open_barrier = BARRIER_NONE;
-    rc = target_refresh(a->target, a->db, err);
-    if (rc == 0)
-        rc = gather_stored(a, (struct slice){copy, messages.len - 1}, err);
-    a->open_first = open;
-    for (uint32_t i = first; i < a->batch.change_count; i++)
-        a->batch.changes[i].transaction = index;
-    tx->first = first;
-    tx->count = a->batch.change_count - first;
-    return rc;
-}
-
-static int apply_xa(struct applier *a, uint32_t index, struct ds_error *err)
-{
-    struct message m = {0};
-    struct transaction *tx = &a->batch.transactions[index];
-    struct counters extra = {0};
-    int rc = 0;
-    for (uint32_t i = 0; i < a->open_messages.count && rc == 0 && m.type != MSG_XA; i++)
-        rc = read_message(a, a->open_messages.items[i], &m, err);
-    a->pending_done = index + 1;
-    if (rc == 0 && m.xa.kind == XA_COMMIT && tx->count == 0)
-        rc = xa_recall(a, index, m.xa.xid, err);
-    if (rc == 0)
-        rc = commit_begin(a, err);
-    if (rc)
-        return rc;
-    switch (m.xa.kind) {
-    case XA_PREPARE:
-        rc = xa_prepare(a, tx, m.xa.xid, err);
-        extra.transactions = 1;
-        crash_point("xa.prepared");
-        break;
-    case XA_COMMIT:
-        rc = commit_write(a, index, 1, false, &extra, err);
-        if (rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno)) {
-            commit_roll_back(a);
-            memset(&extra, 0, sizeof extra);
-            rc = commit_begin(a, err);
-            if (rc == 0)
-                rc = conflict_transaction(a, index, &extra, err);
-        }
-        if (rc == 0)
-            rc = xa_delete(a, m.xa.xid, err);
-        crash_point("xa.committed");
-        break;
-    case XA_ROLLBACK:
-        rc = xa_delete(a, m.xa.xid, err);
-        extra.transactions = 1;
-        break;
-    }
-    if (rc == 0)
-        rc = commit_finish(a, tx, &extra, err);
-    if (rc && rc != DS_ECONN)
-        commit_roll_back(a);
-    return rc;
-}
-
 static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *err)
 {
+    if (barrier == BARRIER_XA && !a->options.dry_run)
+        return xa_apply(a, err);
     int rc = 0;
     if (a->options.dry_run)
-        rc = 0;
-    else if (barrier == BARRIER_XA)
-        rc = apply_xa(a, a->batch_done, err);
+        parts_end(a);
     else
         rc = apply_ddl(a, a->batch_done, &a->open_messages, a->open_begin.gtid, 1, err);
     a->batch_done += rc == 0;
@@ -393,8 +215,8 @@ static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *e
 int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err)
 {
     int rc = a->series.count ? apply_series(a, err) : apply_one(a, barrier, err);
-    if (rc == 0)
-        return 0;
+    if (rc == 0 || a->batch_done >= a->batch.transaction_count)
+        return rc;
     const struct transaction *tx = &a->batch.transactions[a->batch_done];
     char text[sizeof err->position];
     snprintf(text, sizeof text, "gtid=%.*s file=%.*s:%lu", (int)tx->gtid_set.len,

@@ -256,8 +256,6 @@ void commit_roll_back(struct applier *a)
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
 }
 
-enum how { NETTED, EXACT, BY_POLICY };
-
 /* One destination transaction for transactions [first, first+count). */
 static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how how,
                      struct ds_error *err)
@@ -286,6 +284,8 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
         rc = commit_finish(a, &a->batch.transactions[first + count - 1], &extra, err);
     if (rc && rc != DS_ECONN)
         commit_roll_back(a);
+    if (rc && rc != DS_ECONN && how == BY_POLICY)
+        conflict_forget(a);
     return rc;
 }
 
@@ -326,85 +326,12 @@ static bool does_not_fit(int rc, const struct ds_error *err)
     return rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno);
 }
 
-/* The last part of a transaction that has been written in parts, and its commit. */
-static int finish_parts(struct applier *a, struct ds_error *err)
-{
-    const struct transaction *tx = &a->batch.transactions[0];
-    int rc = 0;
-    if (tx->rolled_back) { /* what was written of transactional tables goes; the others have kept
-                              theirs */
-        rc = db_exec(a->db, err, "ROLLBACK");
-        if (rc == 0)
-            rc = commit_begin(a, err);
-    }
-    a->pending_done = 1;
-    if (rc == 0)
-        rc = commit_write(a, 0, 1, a->exact_next, &a->part_counters, err);
-    if (rc == 0)
-        rc = commit_finish(a, tx, &a->part_counters, err);
-    if (rc == 0) {
-        a->batch_done = 1;
-        a->exact_next = false;
-    }
-    return rc;
-}
-
-/* A transaction in parts has failed: read it again from the spool, and write it change by change.
- */
-static int parts_failed(struct applier *a, int rc, struct ds_error *err)
-{
-    if (rc == DS_ECONN)
-        return rc;
-    commit_roll_back(a);
-    a->open_written = false;
-    bool again = rc == DS_ERETRY || (rc == DS_ECONFLICT && !a->exact_next);
-    if (!again)
-        return rc == DS_ECONFLICT
-                   ? error_set_server(
-                         err, rc, err->server_errno,
-                         "%s; the transaction is larger than batch.max_bytes, so on_conflict "
-                         "cannot be asked: raise batch.max_bytes above its size",
-                         err->message)
-                   : rc;
-    log_warn("a large transaction is read again reason=\"%s\"", err->message);
-    a->exact_next |= rc == DS_ECONFLICT;
-    return gather_rewind(a, err);
-}
-
-int commit_part(struct applier *a, struct ds_error *err)
-{
-    int rc = 0;
-    if (!a->open_written) {
-        memset(&a->part_counters, 0, sizeof a->part_counters);
-        if (!a->cp.dirty)
-            rc = stale_mark_dirty(a, err);
-        if (rc == 0)
-            rc = commit_begin(a, err);
-        if (rc)
-            return rc;
-        a->open_written = true;
-    }
-    if (a->batch.transaction_cap == 0) {
-        a->batch.transactions = calloc(16, sizeof *a->batch.transactions);
-        if (!a->batch.transactions)
-            return out_of_memory(err);
-        a->batch.transaction_cap = 16;
-    }
-    a->batch.transactions[0] = (struct transaction){.first = 0, .count = a->batch.change_count};
-    rc = commit_write(a, 0, 1, a->exact_next, &a->part_counters, err);
-    a->part_counters.transactions = 0;
-    if (rc)
-        return parts_failed(a, rc, err);
-    return gather_reset(a, err);
-}
-
 int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
 {
     if (a->open_written && end > a->batch_done) {
-        int rc = finish_parts(a, err);
-        if (rc)
-            return parts_failed(a, rc, err);
-        a->open_written = false;
+        int rc = parts_finish(a, err);
+        if (rc || a->batch_done == 0)
+            return rc;
     }
     uint32_t window = end > a->batch_done ? end - a->batch_done : 0;
     while (a->batch_done < end) {

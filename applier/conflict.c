@@ -358,6 +358,13 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
     return rc;
 }
 
+void conflict_forget(struct applier *a)
+{
+    struct ds_error err;
+    if (conflict_load(a, &err)) /* the connection is broken: the next one loads it */
+        log_debug("quarantine cannot be read message=\"%s\"", err.message);
+}
+
 void conflict_free(struct applier *a)
 {
     arena_free(&a->held_arena);

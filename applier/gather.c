@@ -222,28 +222,18 @@ static void undo_to_savepoint(struct applier *a, uint32_t change)
     b->change_count = keep;
 }
 
-static int on_savepoint(struct applier *a, const struct msg_savepoint *m, struct ds_error *err)
+/* The newest savepoint of that name; savepoint_count: none. */
+static uint32_t find_savepoint(const struct applier *a, struct slice name)
 {
     uint32_t i = a->savepoint_count;
-    while (i > 0 && !(a->savepoints[i - 1].name.len == m->name.len &&
-                      strncasecmp((const char *)a->savepoints[i - 1].name.p,
-                                  (const char *)m->name.p, m->name.len) == 0))
+    while (i > 0 && !(strlen(a->savepoints[i - 1].name) == name.len &&
+                      strncasecmp(a->savepoints[i - 1].name, (const char *)name.p, name.len) == 0))
         i--;
-    if (m->kind == SAVEPOINT_ROLLBACK_TO) {
-        if (i == 0)
-            return error_set(
-                err, DS_EUNSUPPORTED,
-                "a transaction that is larger than batch.max_bytes rolls back to savepoint "
-                "%.*s: raise batch.max_bytes above its size and start again",
-                (int)m->name.len, m->name.p);
-        undo_to_savepoint(a, a->savepoints[i - 1].change);
-        a->savepoint_count = i;
-        return 0;
-    }
-    if (m->kind == SAVEPOINT_RELEASE) {
-        a->savepoint_count = i ? i - 1 : 0;
-        return 0;
-    }
+    return i ? i - 1 : a->savepoint_count;
+}
+
+static int add_savepoint(struct applier *a, struct slice name, struct ds_error *err)
+{
     if (a->savepoint_count == a->savepoint_cap) {
         uint32_t cap = a->savepoint_cap ? a->savepoint_cap * 2 : 16;
         struct savepoint *bigger = realloc(a->savepoints, cap * sizeof *bigger);
@@ -252,8 +242,38 @@ static int on_savepoint(struct applier *a, const struct msg_savepoint *m, struct
         a->savepoints = bigger;
         a->savepoint_cap = cap;
     }
-    a->savepoints[a->savepoint_count++] = (struct savepoint){m->name, a->batch.change_count};
+    struct savepoint *s = &a->savepoints[a->savepoint_count++];
+    *s = (struct savepoint){.change = a->batch.change_count};
+    snprintf(s->name, sizeof s->name, "%.*s", (int)name.len, (const char *)name.p);
     return 0;
+}
+
+static int on_savepoint(struct applier *a, const struct msg_savepoint *m, struct ds_error *err)
+{
+    uint32_t i = find_savepoint(a, m->name);
+    bool found = i < a->savepoint_count;
+    int rc = 0;
+    switch (m->kind) {
+    case SAVEPOINT_SET: /* takes the name over */
+        if (found)
+            memmove(&a->savepoints[i], &a->savepoints[i + 1],
+                    (--a->savepoint_count - i) * sizeof *a->savepoints);
+        return add_savepoint(a, m->name, err);
+    case SAVEPOINT_RELEASE:
+        a->savepoint_count = i;
+        return 0;
+    case SAVEPOINT_ROLLBACK_TO:
+        if (!found)
+            return error_set(err, DS_EFORMAT,
+                             "a transaction rolls back to savepoint %.*s, which it has not set",
+                             (int)m->name.len, m->name.p);
+        if (a->savepoints[i].number)
+            rc = parts_roll_back_to(a, &a->savepoints[i], err);
+        undo_to_savepoint(a, a->savepoints[i].number ? a->open_first : a->savepoints[i].change);
+        a->savepoint_count = i + 1;
+        return rc;
+    }
+    return error_set(err, DS_EFORMAT, "unknown savepoint message %d", (int)m->kind);
 }
 
 static bool in_checkpoint(const struct applier *a, struct slice text)
@@ -629,9 +649,10 @@ int gather_reset(struct applier *a, struct ds_error *err)
     a->series.count = 0;
     a->open_messages.count = 0;
     a->open_first = 0;
-    a->savepoint_count = 0;
-    if (!a->open_written)
+    if (!a->open_written) {
         a->open = false;
+        a->savepoint_count = 0;
+    }
     forget_old_definitions(a);
     source_table_free(a->stored_tables);
     a->stored_tables = NULL;

@@ -84,7 +84,7 @@ enum begin_flag {
     BEGIN_DDL = 1,              /* the group holds DDL */
     BEGIN_STANDALONE = 2,       /* one statement, no terminator of its own */
     BEGIN_NONTRANSACTIONAL = 4, /* the source says that the group cannot be rolled back */
-    BEGIN_XA_PREPARE = 8,
+    BEGIN_XA_PREPARE = 8,       /* may end in XA PREPARE (or, from MySQL, in a one-phase commit) */
     BEGIN_XA_COMPLETE = 16,
     BEGIN_SNAPSHOT = 32,
 };

@@ -1,0 +1,149 @@
+/* A transaction that is larger than a batch is written in parts, in one destination transaction
+ * that stays open until its end has come (law 12).
+ *
+ * Savepoints that are alive when a part is written become savepoints of the destination, so that
+ * the source can roll back to them later. A part that does not fit rolls everything back; the
+ * transaction is read again from the spool and written change by change, and if that fails too as
+ * on_conflict says (law 5). One that may end in XA PREPARE is stored instead (xa.c).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/apply.h"
+#include "schema/log.h"
+
+static int begin(struct applier *a, struct ds_error *err)
+{
+    memset(&a->part_counters, 0, sizeof a->part_counters);
+    a->part_savepoint = 0;
+    a->xa_rows = 0;
+    int rc = 0;
+    if (!a->options.dry_run && !a->cp.dirty)
+        rc = stale_mark_dirty(a, err);
+    if (rc == 0 && !a->options.dry_run)
+        rc = commit_begin(a, err);
+    a->open_written = rc == 0;
+    return rc;
+}
+
+/* Transaction 0 of the batch. */
+static int write_changes(struct applier *a, struct ds_error *err)
+{
+    if (a->open_begin.flags & BEGIN_XA_PREPARE && !a->options.dry_run)
+        return xa_store(a, &a->batch.transactions[0], err);
+    if (a->part_how == BY_POLICY && !a->options.dry_run)
+        return conflict_transaction(a, 0, &a->part_counters, err);
+    return commit_write(a, 0, 1, a->part_how != NETTED, &a->part_counters, err);
+}
+
+int parts_failed(struct applier *a, int rc, struct ds_error *err)
+{
+    if (rc == DS_ECONN)
+        return rc;
+    commit_roll_back(a);
+    a->open_written = false;
+    if (a->part_how == BY_POLICY)
+        conflict_forget(a);
+    if (rc != DS_ERETRY && (rc != DS_ECONFLICT || a->part_how == BY_POLICY))
+        return rc;
+    log_warn("a large transaction is read again reason=\"%s\"", err->message);
+    a->part_how += rc == DS_ECONFLICT;
+    return gather_rewind(a, err);
+}
+
+static int set_savepoint(struct applier *a, struct savepoint *s, struct ds_error *err)
+{
+    s->number = ++a->part_savepoint;
+    if (a->options.dry_run)
+        return 0;
+    return db_exec(a->db, err, "SAVEPOINT datasync_%lu", s->number);
+}
+
+int parts_roll_back_to(struct applier *a, const struct savepoint *s, struct ds_error *err)
+{
+    if (a->options.dry_run)
+        return 0;
+    int rc = db_exec(a->db, err, "ROLLBACK TO SAVEPOINT datasync_%lu", s->number);
+    if (rc == 0 && a->part_how == BY_POLICY)
+        conflict_forget(a);
+    return rc;
+}
+
+static int make_room(struct applier *a, struct ds_error *err)
+{
+    if (a->batch.transaction_cap)
+        return 0;
+    a->batch.transactions = calloc(16, sizeof *a->batch.transactions);
+    if (!a->batch.transactions)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    a->batch.transaction_cap = 16;
+    return 0;
+}
+
+/* Changes up to `end`, as transaction 0. */
+static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct ds_error *err)
+{
+    a->batch.transactions[0] =
+        (struct transaction){.first = *done, .count = end - *done, .gtid_set = a->open_begin.gtid};
+    *done = end;
+    return a->batch.transactions[0].count ? write_changes(a, err) : 0;
+}
+
+int parts_write(struct applier *a, struct ds_error *err)
+{
+    uint32_t done = 0;
+    int rc = make_room(a, err);
+    if (rc == 0 && !a->open_written)
+        rc = begin(a, err);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < a->savepoint_count && rc == 0; i++) {
+        struct savepoint *s = &a->savepoints[i];
+        if (s->number)
+            continue;
+        rc = write_up_to(a, &done, s->change, err);
+        if (rc == 0)
+            rc = set_savepoint(a, s, err);
+    }
+    if (rc == 0)
+        rc = write_up_to(a, &done, a->batch.change_count, err);
+    a->part_counters.transactions = 0;
+    return rc ? parts_failed(a, rc, err) : gather_reset(a, err);
+}
+
+int parts_finish(struct applier *a, struct ds_error *err)
+{
+    const struct transaction *tx = &a->batch.transactions[0];
+    int rc = 0;
+    if (tx->rolled_back && !a->options.dry_run) { /* what was written of transactional tables goes;
+                                                     the others have kept theirs */
+        rc = db_exec(a->db, err, "ROLLBACK");
+        if (rc == 0)
+            rc = commit_begin(a, err);
+        if (rc == 0 && a->part_how == BY_POLICY)
+            conflict_forget(a);
+    }
+    a->pending_done = 1;
+    if (rc == 0)
+        rc = write_changes(a, err);
+    if (rc == 0 && a->open_begin.flags & BEGIN_XA_PREPARE && !a->options.dry_run)
+        rc = xa_write_open(a, a->part_how, &a->part_counters, err); /* committed in one phase */
+    if (rc == 0 && !a->options.dry_run)
+        rc = commit_finish(a, tx, &a->part_counters, err);
+    if (rc)
+        return parts_failed(a, rc, err);
+    if (a->options.dry_run) {
+        a->cp.counters.rows += a->part_counters.rows;
+        a->cp.counters.rows_written += a->part_counters.rows_written;
+        a->cp.counters.transactions += 1;
+    }
+    a->batch_done = 1;
+    parts_end(a);
+    return 0;
+}
+
+void parts_end(struct applier *a)
+{
+    a->part_how = NETTED;
+    a->open_written = false;
+}
