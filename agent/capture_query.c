@@ -221,8 +221,11 @@ static int emit_ddl(struct capture *c, const struct query_event *q, const struct
     }
     c->group.flags |= BEGIN_DDL;
     buf_clear(&c->message);
-    if (message_write_ddl(&c->message,
-                          &(struct msg_ddl){.statement = q->statement, .session = q->session}))
+    struct msg_ddl m = {.statement = q->statement, .session = q->session};
+    const char *engine = c->options.default_engine;
+    if (engine)
+        m.session.engine = (struct slice){(const uint8_t *)engine, strlen(engine)};
+    if (message_write_ddl(&c->message, &m))
         return capture_no_memory(err);
     return capture_emit(c, err);
 }

@@ -89,6 +89,11 @@ static int learn(struct dump *d, struct ds_error *err)
     if (rc == 0 &&
         db_scalar(d->db, &metadata, &found, NULL, "SELECT @@GLOBAL.binlog_row_metadata") == 0)
         d->full_metadata = found && strcasecmp(buf_cstr(&metadata), "FULL") == 0;
+    buf_clear(&metadata);
+    if (rc == 0 &&
+        db_scalar(d->db, &metadata, &found, NULL, "SELECT @@GLOBAL.default_storage_engine") == 0 &&
+        found)
+        snprintf(d->default_engine, sizeof d->default_engine, "%s", buf_cstr(&metadata));
     return rc;
 }
 

@@ -22,12 +22,13 @@
 struct dump {
     MYSQL *db;
     struct db_server server;
-    bool gtid_mode;     /* its transactions have GTIDs (MariaDB: always) */
-    bool fold_case;     /* names of databases and tables are compared in lower case */
-    bool full_metadata; /* table maps name columns */
-    uint32_t server_id; /* ours */
-    bool chosen_id;     /* not from the configuration */
-    void *rpl;          /* handle of the library's replication API */
+    bool gtid_mode;          /* its transactions have GTIDs (MariaDB: always) */
+    bool fold_case;          /* names of databases and tables are compared in lower case */
+    bool full_metadata;      /* table maps name columns */
+    char default_engine[64]; /* of its new tables; "" unknown */
+    uint32_t server_id;      /* ours */
+    bool chosen_id;          /* not from the configuration */
+    void *rpl;               /* handle of the library's replication API */
 };
 
 struct dump_start {

@@ -39,9 +39,6 @@ struct ddl_context {
     const char *database;               /* where they are applied */
     const char *source_prefix, *prefix; /* of table names; NULL and "" are the same */
     enum config_ddl policy;             /* TRUNCATE is a change of rows: always applied */
-    const char *source_engine;          /* the source's default_storage_engine, NULL: InnoDB */
-    const char *source_time_zone; /* what SYSTEM means at the source ("+01:00"), NULL: unknown, as
-                                     here */
     /* Is this table (name at the source) mirrored? NULL: all are. */
     bool (*wanted)(void *arg, const char *table, size_t len);
     bool *settled; /* no intent is open. Kept here from call to call; the caller sets it to false

@@ -94,7 +94,7 @@ static int build(const struct ddl_job *job, bool checks, bool substitute, struct
 {
     const struct ddl_context *c = job->c;
     const struct msg_session *s = &job->session;
-    const char *engine = c->source_engine ? c->source_engine : "InnoDB";
+    struct slice engine = s->engine.len ? s->engine : (struct slice){(const uint8_t *)"InnoDB", 6};
     const struct {
         const char *name;
         unsigned id;
@@ -112,13 +112,10 @@ static int build(const struct ddl_job *job, bool checks, bool substitute, struct
                      !(s->flags2 & FLAG_NO_UNIQUE_CHECKS), !!(s->flags2 & FLAG_AUTO_IS_NULL));
     rc |= buf_printf(sql, ", timestamp = %lu.%06u", s->timestamp, s->microseconds);
     rc |= buf_puts(sql, ", default_storage_engine = ");
-    rc |= sql_string(sql, engine, strlen(engine));
+    rc |= sql_string(sql, engine.p, engine.len);
     if (s->time_zone.len) {
-        bool system = s->time_zone.len == 6 && memcmp(s->time_zone.p, "SYSTEM", 6) == 0;
-        const char *zone = system ? c->source_time_zone : NULL;
         rc |= buf_puts(sql, ", time_zone = ");
-        rc |= zone ? sql_string(sql, zone, strlen(zone))
-                   : sql_string(sql, s->time_zone.p, s->time_zone.len);
+        rc |= sql_string(sql, s->time_zone.p, s->time_zone.len);
     }
     rc |= buf_printf(sql, ", lc_time_names = %u", s->lc_time_names);
     if (s->auto_increment_increment)

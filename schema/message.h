@@ -182,6 +182,7 @@ struct msg_session {
     int8_t explicit_defaults_for_timestamp; /* -1 unknown */
     int8_t check_constraint_checks;         /* -1 unknown */
     uint32_t thread_id;
+    struct slice engine; /* the source's default storage engine when it was read, len 0 unknown */
 };
 struct msg_truncate {
     struct slice database, table, statement;

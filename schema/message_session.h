@@ -33,6 +33,7 @@ static const struct session_field session_fields[] = {
     {"xd", SESSION_FLAG, offsetof(struct msg_session, explicit_defaults_for_timestamp)},
     {"ck", SESSION_FLAG, offsetof(struct msg_session, check_constraint_checks)},
     {"th", SESSION_U32, offsetof(struct msg_session, thread_id)},
+    {"en", SESSION_TEXT, offsetof(struct msg_session, engine)},
 };
 enum { SESSION_FIELDS = sizeof session_fields / sizeof *session_fields };
 

@@ -19,7 +19,8 @@ struct report {
     struct buf text;
     unsigned stops, warnings;
     const char *side;
-    bool failed; /* out of memory */
+    struct buf zone; /* the destination's SYSTEM time zone, as an offset now */
+    bool failed;     /* out of memory */
 };
 
 static void found(void *arg, const struct finding *f)
@@ -54,11 +55,20 @@ static int quoted(struct buf *out, const char *text, struct ds_error *err)
     return sql_string(out, text, strlen(text)) ? error_set(err, DS_ENOMEM, "out of memory") : 0;
 }
 
+static int system_zone(MYSQL *db, struct buf *out, struct ds_error *err)
+{
+    bool known;
+    return db_scalar(db, out, &known, err,
+                     "SELECT TIME_FORMAT(TIMEDIFF(CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM'), "
+                     "UTC_TIMESTAMP()), '%%H:%%i')");
+}
+
 static int check_settings(struct report *r, MYSQL *db, struct ds_error *err)
 {
     uint64_t packet, read_only;
     bool known;
-    int rc = db_scalar_u64(db, &read_only, &known, err, "SELECT @@GLOBAL.read_only + 0");
+    int rc = system_zone(db, &r->zone, err);
+    rc = rc ? rc : db_scalar_u64(db, &read_only, &known, err, "SELECT @@GLOBAL.read_only + 0");
     rc = rc ? rc : db_scalar_u64(db, &packet, &known, err, "SELECT @@GLOBAL.max_allowed_packet");
     if (rc)
         return rc;
@@ -236,6 +246,18 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     rc = rc ? rc : db_server_info(db, &server, err);
     if (rc)
         return rc;
+    BUF_AUTO struct buf zone = {0};
+    rc = system_zone(db, &zone, err);
+    if (rc)
+        return rc;
+    bool zones = strcmp(buf_cstr(&zone), buf_cstr(&r->zone)) == 0;
+    report(
+        r, zones ? FINDING_OK : FINDING_WARNING, "time zone",
+        zones ? "both systems are %s from UTC now"
+              : "the source's system is %s from UTC now, the destination's %s: ALTER TABLE between "
+                "DATETIME and TIMESTAMP, and literal TIMESTAMP defaults, come out different; use "
+                "the same system time zone",
+        buf_cstr(&zone), buf_cstr(&r->zone));
     bool same = strcmp(server.identity, destination) == 0;
     if (same && strcmp(c->source.database, c->destination.database) == 0)
         report(r, FINDING_STOP, "servers",
@@ -293,6 +315,7 @@ int command_check(struct invocation *in)
         rc = error_set(&err, DS_ENOMEM, "out of memory");
     int code = cli_output(&r.text);
     buf_free(&r.text);
+    buf_free(&r.zone);
     uint64_t different = 0;
     if (rc == 0 && code == EXIT_DONE && in->counts)
         rc = check_counts(&in->config, &different, &err);

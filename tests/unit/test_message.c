@@ -332,6 +332,7 @@ static int sample(struct buf *b, int which)
     struct msg_session named = full;
     named.database = text("shop");
     named.time_zone = text("Europe/Berlin");
+    named.engine = text("Aria");
     static const uint8_t rows[] = {0x92, 0x92, 1, 0xc0, 0x92, 2, 0xa1, 'x'};
     static const uint8_t before[] = {0x92, 1, 0xa1, 'a'}, after[] = {0x92, 0xc3, 0xa1, 'b'};
     static const uint8_t key[] = {0xcd, 0x12, 0x34};

@@ -319,3 +319,9 @@ def _():
             expect_contains(err, "incoming", "message")
             lab.program.incremental("--resnapshot", "--yes")
             lab.equal()
+
+
+law("default-storage-engine", "a table created without an engine gets the source's default one", "",
+    "CREATE TABLE plain (id INT PRIMARY KEY, v INT);\nINSERT INTO plain VALUES (1, 1);\n"
+    "CREATE TABLE made SELECT 1 AS a;\nSET SESSION default_storage_engine = InnoDB;\nUPDATE plain SET v = 2;\n",
+    native=False, source_options=("--default-storage-engine=Aria",))
