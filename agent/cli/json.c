@@ -1,6 +1,5 @@
 #include "agent/cli/json.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +7,21 @@
 
 #include "schema/error.h"
 
-static void put(struct json *j, const char *text, size_t len)
+/* Appending. Every value printed takes several of these, so what has room is copied here. */
+static inline void put(struct json *j, const void *bytes, size_t len)
 {
-    if (!j->failed)
-        j->failed = buf_append(j->out, text, len);
+    struct buf *out = j->out;
+    if (out->cap - out->len < len) {
+        if (!j->failed)
+            j->failed = buf_reserve(out, len);
+        if (j->failed)
+            return;
+    }
+    memcpy(out->data + out->len, bytes, len);
+    out->len += len;
 }
 
-static void puts_json(struct json *j, const char *text)
+static inline void puts_json(struct json *j, const char *text)
 {
     put(j, text, strlen(text));
 }
@@ -47,34 +54,65 @@ bool utf8_valid(const void *p, size_t len)
     return true;
 }
 
-static void quote(struct json *j, const void *value, size_t len)
+/* ASCII that needs no escape in a string: all but control characters, quote and backslash. */
+static const bool plain[256] = {
+    [0x20 ... '"' - 1] = true, ['"' + 1 ... '\\' - 1] = true, ['\\' + 1 ... 0x7e] = true};
+
+/* Length of what stands in a string as it is: plain ASCII and valid UTF-8. */
+static size_t plain_run(const uint8_t *p, size_t len)
 {
-    const uint8_t *p = value, *end = p + len;
+    size_t at = 0, n;
+    while (at < len) {
+        if (plain[p[at]])
+            at++;
+        else if (p[at] >= 0x80 && (n = utf8_character(p + at, len - at)))
+            at += n;
+        else
+            break;
+    }
+    return at;
+}
+
+/* What stands for a byte at which a run ends. */
+static void escape(struct json *j, uint8_t byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (byte >= 0x80)
+        puts_json(j, "\xef\xbf\xbd");
+    else if (byte == '"' || byte == '\\')
+        put(j, (const char[]){'\\', (char)byte}, 2);
+    else
+        put(j, (const char[]){'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]}, 6);
+}
+
+/* run: what plain_run says of the value. */
+static void quote_from(struct json *j, const uint8_t *p, size_t len, size_t run)
+{
     puts_json(j, "\"");
-    while (p < end) {
-        char escape[8];
-        size_t n = utf8_character(p, (size_t)(end - p));
-        if (n == 0) {
-            puts_json(j, "\xef\xbf\xbd");
-            p++;
-        } else if (n == 1 && (*p < 0x20 || *p == '"' || *p == '\\' || *p == 0x7f)) {
-            if (*p == '"' || *p == '\\')
-                snprintf(escape, sizeof escape, "\\%c", *p);
-            else
-                snprintf(escape, sizeof escape, "\\u%04x", *p);
-            puts_json(j, escape);
-            p++;
-        } else {
-            put(j, (const char *)p, n);
-            p += n;
-        }
+    while (len) {
+        put(j, p, run);
+        if (run == len)
+            break;
+        escape(j, p[run]);
+        p += run + 1;
+        len -= run + 1;
+        run = plain_run(p, len);
     }
     puts_json(j, "\"");
+}
+
+static void quote(struct json *j, const void *value, size_t len)
+{
+    quote_from(j, value, len, plain_run(value, len));
 }
 
 static void begin(struct json *j, const char *key)
 {
     uint32_t bit = 1U << j->depth;
+    if (j->has_key) {
+        j->has_key = false;
+        return;
+    }
     if (j->has_any & bit)
         puts_json(j, j->depth ? ", " : "");
     j->has_any |= bit;
@@ -82,6 +120,21 @@ static void begin(struct json *j, const char *key)
         quote(j, key, strlen(key));
         puts_json(j, ": ");
     }
+}
+
+void json_quoted_key(struct json *j, const void *quoted, size_t len)
+{
+    begin(j, NULL);
+    put(j, quoted, len);
+    j->has_key = true;
+}
+
+int json_quote_key(struct buf *out, const void *name, size_t len)
+{
+    struct json j = {.out = out};
+    quote(&j, name, len);
+    puts_json(&j, ": ");
+    return j.failed;
 }
 
 static void open_level(struct json *j, const char *key, bool array)
@@ -121,6 +174,17 @@ void json_text_len(struct json *j, const char *key, const void *value, size_t le
     quote(j, value, len);
 }
 
+void json_bytes(struct json *j, const char *key, const void *value, size_t len)
+{
+    size_t run = plain_run(value, len);
+    if (run < len && !utf8_valid((const uint8_t *)value + run, len - run)) {
+        json_base64(j, key, value, len);
+        return;
+    }
+    begin(j, key);
+    quote_from(j, value, len, run);
+}
+
 void json_text(struct json *j, const char *key, const char *value)
 {
     if (value)
@@ -129,20 +193,28 @@ void json_text(struct json *j, const char *key, const char *value)
         json_null(j, key);
 }
 
+static void put_uint(struct json *j, uint64_t value)
+{
+    char text[20];
+    char *p = text + sizeof text;
+    do
+        *--p = (char)('0' + value % 10);
+    while (value /= 10);
+    put(j, p, (size_t)(text + sizeof text - p));
+}
+
 void json_uint(struct json *j, const char *key, uint64_t value)
 {
-    char text[24];
     begin(j, key);
-    snprintf(text, sizeof text, "%" PRIu64, value);
-    puts_json(j, text);
+    put_uint(j, value);
 }
 
 void json_int(struct json *j, const char *key, int64_t value)
 {
-    char text[24];
     begin(j, key);
-    snprintf(text, sizeof text, "%" PRId64, value);
-    puts_json(j, text);
+    if (value < 0)
+        puts_json(j, "-");
+    put_uint(j, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void json_double(struct json *j, const char *key, double value)

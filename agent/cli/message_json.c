@@ -6,19 +6,18 @@
 #include <string.h>
 
 #include "agent/cli/json.h"
+#include "agent/cli/known_tables.h"
 
 enum { COLLATION_BINARY = 63 };
 
-struct known_table {
-    uint32_t id;
-    uint8_t *raw; /* of its message: what `table` points into */
-    struct arena arena;
-    struct msg_table table;
-};
 struct message_printer {
-    struct known_table *tables; /* sorted by id */
-    size_t count, capacity;
-    struct arena arena; /* of one message */
+    struct known_tables tables; /* own: struct column_key per column */
+    struct arena arena;         /* of one message */
+};
+/* A column's name as JSON prints it before each of its values. */
+struct column_key {
+    const void *quoted;
+    size_t len;
 };
 
 int message_printer_new(struct message_printer **out, struct ds_error *err)
@@ -27,79 +26,49 @@ int message_printer_new(struct message_printer **out, struct ds_error *err)
     return *out ? 0 : error_set(err, DS_ENOMEM, "out of memory");
 }
 
-static void known_free(struct known_table *t)
-{
-    free(t->raw);
-    arena_free(&t->arena);
-}
-
 void message_printer_free(struct message_printer *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->count; i++)
-        known_free(&p->tables[i]);
-    free(p->tables);
+    known_tables_free(&p->tables);
     arena_free(&p->arena);
     free(p);
 }
 
-/* Place of the first table whose id is not less. */
-static size_t lower_bound(const struct message_printer *p, uint32_t id)
+static int quote_column(const struct msg_table *t, uint32_t i, struct buf *out)
 {
-    size_t low = 0, high = p->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (p->tables[middle].id < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    char number[16];
+    struct slice name = t->columns[i].name;
+    if (name.p)
+        return json_quote_key(out, name.p, name.len);
+    snprintf(number, sizeof number, "@%" PRIu32, i + 1);
+    return json_quote_key(out, number, strlen(number));
 }
 
-static const struct msg_table *find_table(const struct message_printer *p, uint32_t id)
+static int quote_columns(struct known_table *t)
 {
-    size_t i = lower_bound(p, id);
-    return i < p->count && p->tables[i].id == id ? &p->tables[i].table : NULL;
+    BUF_AUTO struct buf text = {0};
+    uint32_t n = t->table.column_count;
+    struct column_key *keys = arena_alloc(&t->arena, (n + 1) * sizeof *keys);
+    if (!keys)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < n; i++) {
+        buf_clear(&text);
+        if (quote_column(&t->table, i, &text))
+            return DS_ENOMEM;
+        keys[i] = (struct column_key){arena_copy(&t->arena, text.data, text.len), text.len};
+        if (!keys[i].quoted)
+            return DS_ENOMEM;
+    }
+    t->own = keys;
+    return 0;
 }
 
 static int remember(struct message_printer *p, const struct message *m, struct ds_error *err)
 {
-    struct known_table t = {.id = m->table.id};
-    struct message copy;
-    uint8_t *raw = malloc(m->raw.len);
-    if (!raw)
-        return error_set(err, DS_ENOMEM, "out of memory");
-    memcpy(raw, m->raw.p, m->raw.len);
-    const uint8_t *at = raw;
-    int rc = message_read(&at, raw + m->raw.len, &t.arena, &copy, err);
-    t.raw = raw;
-    size_t i = lower_bound(p, t.id);
-    bool known = i < p->count && p->tables[i].id == t.id;
-    if (rc == 0 && !known && p->count == p->capacity) {
-        size_t capacity = p->capacity ? 2 * p->capacity : 64;
-        struct known_table *more = realloc(p->tables, capacity * sizeof *more);
-        if (more) {
-            p->tables = more;
-            p->capacity = capacity;
-        } else {
-            rc = error_set(err, DS_ENOMEM, "out of memory");
-        }
-    }
-    if (rc) {
-        known_free(&t);
-        return rc;
-    }
-    t.table = copy.table;
-    if (known) {
-        known_free(&p->tables[i]);
-    } else {
-        memmove(&p->tables[i + 1], &p->tables[i], (p->count - i) * sizeof *p->tables);
-        p->count++;
-    }
-    p->tables[i] = t;
-    return 0;
+    struct known_table *t;
+    int rc = known_tables_add(&p->tables, m, &t, err);
+    return rc ? rc : quote_columns(t) ? error_set(err, DS_ENOMEM, "out of memory") : 0;
 }
 
 /* --- parts ---------------------------------------------------------------- */
@@ -112,10 +81,7 @@ static void slice_text(struct json *j, const char *key, struct slice s)
 
 static void slice_bytes(struct json *j, const char *key, struct slice s)
 {
-    if (utf8_valid(s.p, s.len))
-        json_text_len(j, key, s.p, s.len);
-    else
-        json_base64(j, key, s.p, s.len);
+    json_bytes(j, key, s.p, s.len);
 }
 
 static void print_float(struct json *j, const char *key, float value)
@@ -160,44 +126,40 @@ static void print_value(struct json *j, const char *key, const struct value *v,
     }
 }
 
-/* before: columns of the before image, for what the after image calls the same; NULL none. */
+/* before: columns of the before image, for what the after image calls the same; NULL none.
+ * columns_out: where this image's are told; NULL nowhere. */
 static int print_image(struct message_printer *p, struct json *j, const char *key,
-                       const struct msg_table *t, struct slice image, const uint8_t **before,
+                       const struct known_table *t, struct slice image, const uint8_t **before,
                        const uint8_t ***columns_out)
 {
-    const uint8_t *end = image.p + image.len;
-    uint32_t n = t->column_count;
-    const uint8_t **columns = arena_alloc(&p->arena, (n + 1) * sizeof *columns);
+    const uint8_t *at = image.p, *end = image.p + image.len;
+    const struct column_key *keys = t->own;
+    uint32_t n, count = t->table.column_count;
+    const uint8_t **columns = arena_alloc(&p->arena, (count + 1) * sizeof *columns);
     if (!columns)
         return DS_ENOMEM;
-    if (image_split(image, n, columns))
+    if (array_read_head(&at, end, &n) || n != count)
         return DS_EFORMAT;
     json_object(j, key);
     for (uint32_t i = 0; i < n; i++) {
         struct value v;
-        char name[300];
-        const uint8_t *at = columns[i];
-        const uint8_t *stop = end;
-        if (value_read(&at, stop, &v))
+        columns[i] = at;
+        if (value_read(&at, end, &v))
             return DS_EFORMAT;
         if (v.kind == VALUE_SAME && before) {
-            at = before[i];
-            if (value_read(&at, at + value_length(at), &v))
+            const uint8_t *same = before[i];
+            if (value_read(&same, same + value_length(same), &v))
                 return DS_EFORMAT;
         }
         if (v.kind == VALUE_ABSENT)
             continue;
-        if (t->columns[i].name.p)
-            snprintf(name, sizeof name, "%.*s", (int)t->columns[i].name.len,
-                     (const char *)t->columns[i].name.p);
-        else
-            snprintf(name, sizeof name, "@%" PRIu32, i + 1);
-        print_value(j, name, &v, &t->columns[i]);
+        json_quoted_key(j, keys[i].quoted, keys[i].len);
+        print_value(j, NULL, &v, &t->table.columns[i]);
     }
     json_end(j);
     if (columns_out)
         *columns_out = columns;
-    return 0;
+    return at == end ? 0 : DS_EFORMAT;
 }
 
 static void table_name(struct json *j, const struct msg_table *t)
@@ -277,11 +239,12 @@ static int print_change(struct message_printer *p, struct json *j, const struct 
                         struct ds_error *err)
 {
     static const char *const operations[] = {"?", "insert", "update", "delete"};
-    const struct msg_table *t = find_table(p, c->table_id);
+    const struct known_table *known;
     const uint8_t **before = NULL;
-    if (!t)
-        return error_set(err, DS_EFORMAT, "a change of table %" PRIu32 ", which was not described",
-                         c->table_id);
+    int rc = known_tables_need(&p->tables, c->table_id, &known, err);
+    if (rc)
+        return rc;
+    const struct msg_table *t = &known->table;
     table_name(j, t);
     slice_text(j, "entity", t->entity);
     if (c->entity_key.len) {
@@ -292,19 +255,16 @@ static int print_change(struct message_printer *p, struct json *j, const struct 
     }
     json_text(j, "operation", operations[c->op <= CHANGE_DELETE ? c->op : 0]);
     print_change_flags(j, c->flags);
-    int rc = 0;
     if (c->before.len)
-        rc = print_image(p, j, "before", t, c->before, NULL, &before);
+        rc = print_image(p, j, "before", known, c->before, NULL, &before);
     if (rc == 0 && c->after.len)
-        rc = print_image(p, j, "after", t, c->after, before, NULL);
-    return rc ? error_set(err, rc, "a row of %.*s.%.*s cannot be read", (int)t->database.len,
-                          (const char *)t->database.p, (int)t->name.len, (const char *)t->name.p)
-              : 0;
+        rc = print_image(p, j, "after", known, c->after, before, NULL);
+    return rc ? known_table_bad_row(known, rc, err) : 0;
 }
 
 static int print_rows(struct message_printer *p, struct json *j, const struct msg_snapshot *m)
 {
-    const struct msg_table *t = find_table(p, m->table_id);
+    const struct known_table *t = known_tables_find(&p->tables, m->table_id);
     const uint8_t *at = m->rows.p, *end = at + m->rows.len;
     uint32_t n;
     if (!t || array_read_head(&at, end, &n))
@@ -335,12 +295,12 @@ static int print_snapshot(struct message_printer *p, struct json *j, const struc
         slice_bytes(j, "statement", m->text);
         return 0;
     }
-    const struct msg_table *t = find_table(p, m->table_id);
+    const struct known_table *t = known_tables_find(&p->tables, m->table_id);
     bool of_table = m->kind == SNAPSHOT_TABLE_BEGIN || m->kind == SNAPSHOT_ROWS ||
                     m->kind == SNAPSHOT_TABLE_END || m->kind == SNAPSHOT_STALE_BEGIN ||
                     m->kind == SNAPSHOT_STALE_END;
     if (of_table && t)
-        table_name(j, t);
+        table_name(j, &t->table);
     if (m->text.len)
         slice_bytes(j, "text", m->text);
     if (m->rows.len && print_rows(p, j, m))
@@ -407,10 +367,10 @@ static int print_one(struct message_printer *p, struct json *j, const struct mes
         slice_bytes(j, "xid", m->xa.xid);
         return 0;
     case MSG_TABLE_HINT: {
-        const struct msg_table *t = find_table(p, m->hint_table_id);
+        const struct known_table *t = known_tables_find(&p->tables, m->hint_table_id);
         json_text(j, "type", "table_hint");
         if (t)
-            table_name(j, t);
+            table_name(j, &t->table);
         return 0;
     }
     case MSG_GAP:
@@ -428,6 +388,7 @@ int message_print(struct message_printer *p, struct slice messages, struct buf *
     while (at < end) {
         struct message m;
         struct json j = {.out = out};
+        size_t line = out->len;
         int rc = message_read(&at, end, &p->arena, &m, err);
         if (rc == 0) {
             json_object(&j, NULL);
@@ -439,8 +400,10 @@ int message_print(struct message_printer *p, struct slice messages, struct buf *
                 rc = error_set(err, DS_ENOMEM, "out of memory");
         }
         arena_reset(&p->arena, 1 << 20);
-        if (rc)
+        if (rc) {
+            out->len = line; /* no half a line */
             return rc;
+        }
     }
     return 0;
 }

@@ -173,6 +173,7 @@ static void json_is_always_valid(void **state)
 {
     (void)state;
     BUF_AUTO struct buf out = {0};
+    BUF_AUTO struct buf key = {0};
     struct json j = {.out = &out};
     json_object(&j, NULL);
     json_text_len(&j, "a\"b", "\x01\n\"\\\xc3\xbc\xff\xed\xa0\x80", 10);
@@ -189,13 +190,27 @@ static void json_is_always_valid(void **state)
     json_base64(&j, "d", "", 0);
     json_bool(&j, "e", true);
     json_null(&j, "f");
+    json_array(&j, "g");
+    json_int(&j, NULL, INT64_MIN);
+    json_int(&j, NULL, INT64_MAX);
+    json_uint(&j, NULL, 0);
+    json_end(&j);
+    assert_int_equal(json_quote_key(&key, "\"k\x7f", 3), 0);
+    json_quoted_key(&j, key.data, key.len);
+    json_bytes(&j, NULL, "\xf0\x9f\x98\x80\t.", 6);
+    json_quoted_key(&j, key.data, key.len);
+    json_bytes(&j, NULL, "\t\xf0\x9f\x98", 4);
+    json_bytes(&j, "h", "", 0);
     json_end(&j);
     assert_int_equal(j.failed, 0);
     assert_string_equal(buf_cstr(&out),
                         "{\"a\\\"b\": \"\\u0001\\u000a\\\"\\\\ü\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
                         "\xef\xbf\xbd\", \"list\": [-5, 18446744073709551615, {}, 0.1, null], "
                         "\"b\": {\"base64\": \"AP8Q\"}, \"c\": {\"base64\": \"YWI=\"}, "
-                        "\"d\": {\"base64\": \"\"}, \"e\": true, \"f\": null}");
+                        "\"d\": {\"base64\": \"\"}, \"e\": true, \"f\": null, "
+                        "\"g\": [-9223372036854775808, 9223372036854775807, 0], "
+                        "\"\\\"k\\u007f\": \"\xf0\x9f\x98\x80\\u0009.\", "
+                        "\"\\\"k\\u007f\": {\"base64\": \"CfCfmA==\"}, \"h\": \"\"}");
 }
 
 static void log_lines_have_both_forms(void **state)
@@ -479,11 +494,24 @@ static void messages_become_json_lines(void **state)
     /* a change of a table that nobody described, and bytes that are no message */
     change.table_id = 8;
     buf_clear(&messages);
+    buf_clear(&out);
     assert_int_equal(message_write_change(&messages, &change), 0);
     assert_int_equal(
         message_print(printer, (struct slice){messages.data, messages.len}, &out, &err),
         DS_EFORMAT);
     assert_int_equal(message_print(printer, slice_of("\x93"), &out, &err), DS_EFORMAT);
+    /* a row that ends in the middle of a value, or before its last one */
+    for (size_t cut = 1; cut < before.len; cut++) {
+        change.table_id = 7;
+        change.after.len = 0;
+        change.before.len = cut;
+        buf_clear(&messages);
+        message_write_change(&messages, &change);
+        assert_int_equal(
+            message_print(printer, (struct slice){messages.data, messages.len}, &out, &err),
+            DS_EFORMAT);
+    }
+    assert_int_equal(out.len, 0); /* no half lines */
     message_printer_free(printer);
 }
 
