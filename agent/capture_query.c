@@ -93,7 +93,8 @@ static void skip_blanks(struct slice *s)
     }
 }
 
-/* One part of an xid, X'6162' or 'ab' or 0x6162, as lower-case hexadecimal digits. */
+/* One part of an xid, X'6162' or 'ab' or 0x6162, as lower-case hexadecimal digits, for which `out`
+ * has room. */
 static bool xid_part(struct slice *s, struct buf *out)
 {
     skip_blanks(s);
@@ -124,6 +125,8 @@ static int xid_normalise(struct slice text, struct buf *out, struct ds_error *er
     BUF_AUTO struct buf gtrid = {0}, bqual = {0};
     uint64_t format = 1;
     struct slice s = text;
+    if (buf_reserve(&gtrid, 2 * text.len + 4) | buf_reserve(&bqual, 2 * text.len + 4))
+        return capture_no_memory(err);
     bool good = xid_part(&s, &gtrid);
     skip_blanks(&s);
     if (good && s.len && (*s.p < '0' || *s.p > '9' || (s.len > 1 && (s.p[1] | 0x20) == 'x')))

@@ -1,0 +1,214 @@
+/* Every allocation fails once: what runs out of memory says so, loses nothing, leaks nothing.
+ *
+ * The n-th call of malloc, calloc, realloc, strdup or strndup from our code fails, for n = 1, 2, …
+ * until a run needs fewer; linked with --wrap. Sanitizers find the leaks.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/binlog/binlog.h"
+#include "agent/capture.h"
+#include "schema/catalogue.h"
+#include "schema/position.h"
+#include "schema/sql.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+char *__real_strdup(const char *s);
+char *__real_strndup(const char *s, size_t n);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+char *__wrap_strdup(const char *s);
+char *__wrap_strndup(const char *s, size_t n);
+
+static long until_failure = -1; /* calls that succeed before one fails; negative: all do */
+static bool has_failed;
+
+static bool fails(void)
+{
+    bool now = until_failure == 0;
+    has_failed |= now;
+    until_failure -= until_failure >= 0;
+    return now;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+    return fails() ? NULL : __real_realloc(p, size);
+}
+
+char *__wrap_strdup(const char *s)
+{
+    return fails() ? NULL : __real_strdup(s);
+}
+
+char *__wrap_strndup(const char *s, size_t n)
+{
+    return fails() ? NULL : __real_strndup(s, n);
+}
+
+/* Run it with each allocation failing once. */
+static void starve(const char *what, int (*run)(struct ds_error *err))
+{
+    long n = 0;
+    do {
+        struct ds_error err = {0};
+        has_failed = false;
+        until_failure = n++;
+        int rc = run(&err);
+        until_failure = -1;
+        if (has_failed && rc != DS_ENOMEM)
+            fail_msg("%s: allocation %ld fails, and it returns %d: %s", what, n, rc, err.message);
+        if (!has_failed && rc)
+            fail_msg("%s: returns %d: %s", what, rc, err.message);
+    } while (has_failed);
+    print_message("%s: %ld allocations\n", what, n - 1);
+    assert_true(n > 1);
+}
+
+/* --- what runs ------------------------------------------------------------ */
+
+static const char *binlog;
+
+static int take(void *arg, const void *message, size_t len, struct ds_error *err)
+{
+    (void)message, (void)err;
+    *(size_t *)arg += len;
+    return 0;
+}
+
+static int capture_binlog(struct ds_error *err)
+{
+
+    struct binlog_file *file = NULL;
+    struct capture *capture = NULL;
+    struct slice bytes;
+    uint64_t offset = 0;
+    size_t taken = 0;
+    struct capture_options o = {
+        .catalogue = NULL, .max_event = 1 << 20, .sink = {.arg = &taken, .put = take}};
+    int rc = binlog_file_open(&file, binlog, 1 << 20, err);
+    if (rc == 0)
+        rc = capture_new(&capture, &o, err);
+    if (rc == 0)
+        rc = capture_start(capture, NULL, false, err);
+    while (rc == 0 && (rc = binlog_file_next(file, &bytes, &offset, err)) == 0) {
+        if (taken == 0)
+            rc = capture_file(capture, "bin.000001", offset, err);
+        if (rc == 0)
+            rc = capture_bytes(capture, bytes, err);
+    }
+    if (rc == DS_EAGAIN)
+        rc = capture_flush(capture, err);
+    if (capture)
+        capture_free(capture);
+    if (file)
+        binlog_file_close(file);
+    return rc;
+}
+
+static void binlogs(void **state)
+{
+    (void)state;
+    static const char *const all[] = {"mariadb-11.8/000001.bin", "mysql-5.6/000001.bin",
+                                      "mysql-9.7/000001.bin"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char path[300];
+        snprintf(path, sizeof path, "%s/%s", FIXTURES, all[i]);
+        binlog = path;
+        starve(all[i], capture_binlog);
+    }
+}
+
+static int load_catalogue(struct ds_error *err)
+{
+    struct catalogue *c = NULL;
+    int rc = catalogue_load(&c, NULL, err);
+    if (rc == 0)
+        catalogue_free(c);
+    return rc;
+}
+
+static void catalogue(void **state)
+{
+    (void)state;
+    starve("catalogue", load_catalogue);
+}
+
+static int parse_positions(struct ds_error *err)
+{
+    static const char *const texts[] = {
+        "0-1-5,1-2-7,3-4-9",
+        "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7-9,3e11fa47-71ca-11e1-9e33-c80aa9429563:1",
+        "bin.000001:4711"};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && rc == 0; i++) {
+        struct position p = {0}, copy = {0};
+        rc = position_parse(&p, texts[i], err);
+        if (rc == 0)
+            rc = position_copy(&copy, &p);
+        position_free(&copy);
+        position_free(&p);
+    }
+    return rc;
+}
+
+static void positions(void **state)
+{
+    (void)state;
+    starve("positions", parse_positions);
+}
+
+static int rewrite_statement(struct ds_error *err)
+{
+    static const char text[] =
+        "ALTER TABLE `shop`.`a``b` ADD CONSTRAINT c FOREIGN KEY (x) REFERENCES shop.t (y)";
+    struct slice statement = {(const uint8_t *)text, sizeof text - 1};
+    struct arena arena = {0};
+    struct sql_statement st;
+    BUF_AUTO struct buf moved = {0}, prefixed = {0};
+    (void)err;
+    int rc = sql_classify(statement, 0, &arena, &st);
+    if (rc == 0)
+        rc = sql_rename_database(statement, 0, "shop", "copy", &moved);
+    if (rc == 0)
+        rc = sql_replace_prefix(statement, 0, &st, "", "p_", &prefixed);
+    arena_free(&arena);
+    return rc;
+}
+
+static void statements(void **state)
+{
+    (void)state;
+    starve("statement", rewrite_statement);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(binlogs),
+        cmocka_unit_test(catalogue),
+        cmocka_unit_test(positions),
+        cmocka_unit_test(statements),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
