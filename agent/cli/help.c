@@ -29,7 +29,8 @@ static int wrapped(struct buf *out, unsigned indent, const char *text)
             rc = at ? buf_puts(out, " ") : buf_printf(out, "%*s", (int)indent, "");
         at += at ? 1 : indent;
         rc = rc ? rc : buf_append(out, text, n);
-        at += n;
+        const char *line = memrchr(text, '\n', n); /* a word may hold the end of a paragraph */
+        at = line ? n - (size_t)(line + 1 - text) : at + n;
         text += n + strspn(text + n, " ");
     }
     return rc ? rc : buf_puts(out, "\n");
