@@ -102,6 +102,8 @@ static const struct option quarantine_options[] = {
 static const struct option dump_options[] = {
     {"file", 'f', OPTION_TEXT, "BINLOG", FIELD(file),
      .doc = "Read this binlog file instead of the stream's spool."},
+    {"summary", 's', OPTION_FLAG, NULL, FIELD(summary),
+     .doc = "Count the messages instead: what fills the binlog, or the spool, table by table."},
     LAST,
 };
 static const struct option entities_options[] = {
@@ -203,7 +205,12 @@ const struct command cli_commands[] = {
      .run = command_dump,
      .summary = "Messages of the stream, or of a binlog file, as JSON lines.",
      .text = "One object per message on stdout. Bytes are a string where they are valid UTF-8 and "
-             "the column holds text, else {\"base64\": …}."},
+             "the column holds text, else {\"base64\": …}.\n\n"
+             "With --summary, one object per table of which there are rows: inserts, updates, "
+             "deletes, rows copied by a snapshot, and bytes of the row images, most bytes first. "
+             "Then one of totals, with the position and the time at which the first and the last "
+             "transaction end. Every row is read in full, but only counted. Savepoints and "
+             "transactions that were rolled back count as they stand there."},
     {.name = "entities",
      .arguments = "[NAME]",
      .max_arguments = 1,

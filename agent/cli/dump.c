@@ -1,4 +1,4 @@
-/* datasync dump: messages as JSON lines. */
+/* datasync dump: messages as JSON lines, or counted. */
 #include <mysql.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/lock.h"
 #include "agent/cli/message_json.h"
+#include "agent/cli/message_summary.h"
 #include "schema/log.h"
 #include "schema/spool.h"
 
@@ -14,12 +15,15 @@ enum { WRITE_AT = 1 << 16, DEFAULT_MAX_EVENT = 256 << 20 };
 
 struct dump_output {
     struct message_printer *printer;
+    struct message_summary *summary; /* instead of the printer */
     struct buf text;
     int code; /* of writing */
 };
 
 static int emit(struct dump_output *d, struct slice messages, struct ds_error *err)
 {
+    if (d->summary)
+        return message_summary_add(d->summary, messages, err);
     int rc = message_print(d->printer, messages, &d->text, err);
     if (rc == 0 && d->text.len >= WRITE_AT) {
         d->code = cli_output(&d->text);
@@ -120,12 +124,17 @@ int command_dump(struct invocation *in)
     struct ds_error err = {0};
     struct dump_output d = {0};
     int rc = open_for(in, &err);
-    rc = rc ? rc : message_printer_new(&d.printer, &err);
+    if (rc == 0)
+        rc = in->summary ? message_summary_new(&d.summary, &err)
+                         : message_printer_new(&d.printer, &err);
     rc = rc ? rc : in->file ? dump_file(in, &d, &err) : dump_spool(in, &d, &err);
+    if (rc == 0 && d.summary)
+        rc = message_summary_print(d.summary, &d.text, &err);
     if (d.code == EXIT_DONE && d.text.len)
         d.code = cli_output(&d.text);
     int code = rc && !d.code ? cli_fail(&err) : d.code;
     message_printer_free(d.printer);
+    message_summary_free(d.summary);
     buf_free(&d.text);
     if (!in->opened)
         catalogue_free(in->catalogue);

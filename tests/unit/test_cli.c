@@ -13,6 +13,7 @@
 #include "agent/cli/json.h"
 #include "agent/cli/logging.h"
 #include "agent/cli/message_json.h"
+#include "agent/cli/message_summary.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/runner.h"
 #include "agent/cli/status.h"
@@ -515,6 +516,110 @@ static void messages_become_json_lines(void **state)
     message_printer_free(printer);
 }
 
+static void summary_is(struct buf *messages, const char *wanted)
+{
+    BUF_AUTO struct buf out = {0};
+    struct ds_error err = {0};
+    struct message_summary *summary;
+    assert_int_equal(message_summary_new(&summary, &err), 0);
+    if (message_summary_add(summary, (struct slice){messages->data, messages->len}, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(message_summary_print(summary, &out, &err), 0);
+    assert_string_equal(buf_cstr(&out), wanted);
+    message_summary_free(summary);
+}
+
+static void messages_are_counted(void **state)
+{
+    (void)state;
+    struct msg_column columns[2] = {{.type = 3}, {.type = 252}};
+    struct msg_table table = {.database = slice_of("shop"),
+                              .entity = slice_of("table"),
+                              .role = slice_of("root"),
+                              .column_count = 2,
+                              .columns = columns};
+    BUF_AUTO struct buf messages = {0};
+    BUF_AUTO struct buf long_row = {0};
+    BUF_AUTO struct buf same_row = {0};
+    BUF_AUTO struct buf rows = {0};
+    image_write_head(&long_row, 2); /* 1 + 1 + 22 bytes */
+    value_write_uint(&long_row, 5);
+    value_write_bytes(&long_row, "twenty bytes of text", 20);
+    image_write_head(&same_row, 2); /* 1 + 1 + 1, and 21 more of the before image */
+    value_write_uint(&same_row, 6);
+    value_write_same(&same_row);
+    const struct slice long_image = {long_row.data, long_row.len};
+    const struct slice same_image = {same_row.data, same_row.len};
+    summary_is(&messages,
+               "{\"type\": \"total\", \"tables\": 0, \"transactions\": 0, \"changes\": 0, "
+               "\"copied\": 0, \"ddl\": 0, \"truncates\": 0, \"bytes\": 0}\n");
+    /* table b by two ids, defined again; a is only copied; unused has no rows */
+    static const char *const names[] = {"b", "unused", "b", "b", "a"};
+    static const uint32_t ids[] = {1, 2, 3, 1, 4};
+    for (size_t i = 0; i < 5; i++) {
+        table.id = ids[i];
+        table.name = slice_of(names[i]);
+        assert_int_equal(message_write_table(&messages, &table), 0);
+    }
+    struct msg_change change = {.table_id = 1, .op = CHANGE_INSERT, .after = long_image};
+    assert_int_equal(message_write_change(&messages, &change), 0);
+    change = (struct msg_change){
+        .table_id = 3, .op = CHANGE_UPDATE, .before = long_image, .after = same_image};
+    assert_int_equal(message_write_change(&messages, &change), 0);
+    struct msg_commit commit = {.timestamp = 3, .file = slice_of("bin.1"), .pos = 4};
+    assert_int_equal(message_write_commit(&messages, &commit), 0);
+    image_write_head(&rows, 2);
+    buf_append(&rows, long_row.data, long_row.len);
+    buf_append(&rows, long_row.data, long_row.len);
+    struct msg_snapshot copied = {
+        .kind = SNAPSHOT_ROWS, .table_id = 4, .rows = {rows.data, rows.len}};
+    assert_int_equal(message_write_snapshot(&messages, &copied), 0);
+    struct msg_ddl ddl = {.statement = slice_of("CREATE TABLE d (a INT)")};
+    assert_int_equal(message_write_ddl(&messages, &ddl), 0);
+    commit = (struct msg_commit){.timestamp = 7, .gtid_set = slice_of("0-1-2")};
+    assert_int_equal(message_write_commit(&messages, &commit), 0);
+    assert_int_equal(message_write_commit(&messages, &commit), 0); /* holds nothing */
+    summary_is(
+        &messages,
+        "{\"type\": \"table\", \"database\": \"shop\", \"table\": \"b\", \"entity\": "
+        "\"table\", \"inserts\": 1, \"updates\": 1, \"deletes\": 0, \"copied\": 0, \"bytes\": 72}\n"
+        "{\"type\": \"table\", \"database\": \"shop\", \"table\": \"a\", \"entity\": "
+        "\"table\", \"inserts\": 0, \"updates\": 0, \"deletes\": 0, \"copied\": 2, \"bytes\": 48}\n"
+        "{\"type\": \"total\", \"tables\": 2, \"transactions\": 2, \"changes\": 2, \"copied\": 2, "
+        "\"ddl\": 1, \"truncates\": 0, \"bytes\": 120, \"first\": {\"file\": \"bin.1\", "
+        "\"position\": 4, \"timestamp\": 3}, \"last\": {\"gtid_set\": \"0-1-2\", \"timestamp\": "
+        "7}}\n");
+}
+
+static void what_cannot_be_read_is_not_counted(void **state)
+{
+    (void)state;
+    struct msg_column columns[2] = {{.type = 3}, {.type = 3}};
+    struct msg_table table = {.id = 1, .column_count = 2, .columns = columns};
+    struct msg_change changes[] = {
+        {.table_id = 2, .op = CHANGE_INSERT, .after = slice_of("\x92\x01\x02")}, /* no such table */
+        {.table_id = 1, .op = CHANGE_INSERT, .after = slice_of("\x91\x01")},
+        {.table_id = 1, .op = CHANGE_INSERT, .after = slice_of("\x93\x01\x02\x03")},
+        {.table_id = 1, .op = CHANGE_DELETE, .before = slice_of("\x92\x01\x80")}, /* a map */
+        {.table_id = 1,
+         .op = CHANGE_UPDATE,
+         .before = slice_of("\x92\x01\x02"),
+         .after = slice_of("\x92\xc3\x91\x01")}, /* an array in an array */
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        BUF_AUTO struct buf messages = {0};
+        struct ds_error err = {0};
+        struct message_summary *summary;
+        assert_int_equal(message_write_table(&messages, &table), 0);
+        assert_int_equal(message_write_change(&messages, &changes[i]), 0);
+        assert_int_equal(message_summary_new(&summary, &err), 0);
+        assert_int_equal(
+            message_summary_add(summary, (struct slice){messages.data, messages.len}, &err),
+            DS_EFORMAT);
+        message_summary_free(summary);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -531,6 +636,8 @@ int main(void)
         cmocka_unit_test(two_processes_are_one_stream),
         cmocka_unit_test(progress_is_readable),
         cmocka_unit_test(messages_become_json_lines),
+        cmocka_unit_test(messages_are_counted),
+        cmocka_unit_test(what_cannot_be_read_is_not_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -242,6 +243,105 @@ def _():
         code, _out, err = call("dump", "--file", lab.work.path("broken"))
         expect_equal(code, 1, "exit for a broken file")
         expect_contains(err, "binlog", "error")
+
+
+WORKLOAD = SETUP + """
+CREATE TABLE wide (id INT PRIMARY KEY, x INT, v LONGTEXT) ENGINE=InnoDB;
+INSERT INTO wide VALUES (1, 1, REPEAT('a', 100000)), (2, 2, NULL);
+UPDATE wide SET x = x + 1;
+UPDATE t SET a = 'neu' WHERE id = 1;
+START TRANSACTION;
+INSERT INTO sales_flat_order VALUES (4, 4), (5, 5);
+DELETE FROM sales_flat_order WHERE entity_id < 3;
+INSERT INTO t (a) VALUES ('in between');
+COMMIT;
+TRUNCATE TABLE t;
+INSERT INTO t (a) VALUES ('after it');
+ALTER TABLE wide ADD COLUMN y INT;
+UPDATE wide SET y = 5;
+CREATE DATABASE other;
+CREATE TABLE other.t (id INT PRIMARY KEY) ENGINE=InnoDB;
+INSERT INTO other.t VALUES (1), (2);
+"""
+
+
+def printed_by_mariadb_binlog(path):
+    """({database.table: [inserts, updates, deletes]}, number of event groups)"""
+    done = subprocess.run(["mariadb-binlog", "--no-defaults", "-v", "--base64-output=decode-rows",
+                           path], stdout=subprocess.PIPE, check=True)
+    text = done.stdout.decode(errors="replace")
+    counts = {}
+    for verb, database, table in re.findall(r"^### (INSERT INTO|UPDATE|DELETE FROM) `(.*)`\.`(.*)`",
+                                            text, re.M):
+        row = counts.setdefault(database + "." + table, [0, 0, 0])
+        row[("INSERT INTO", "UPDATE", "DELETE FROM").index(verb)] += 1
+    return counts, len(re.findall(r"^#.*\tGTID \d", text, re.M))
+
+
+def summed(lines):
+    return {row["database"] + "." + row["table"]: [row["inserts"], row["updates"], row["deletes"]]
+            for row in lines[:-1]}
+
+
+@suite.case("dump-summary", "what a binlog file holds, counted as mariadb-binlog prints it",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(WORKLOAD)
+        path = os.path.join(lab.source.datadir, "bin.000001")
+        lines = json_lines(expect_call(0, None, "dump", "--summary", "--file", path,
+                                       folder=lab.work.home))
+        counts, groups = printed_by_mariadb_binlog(path)
+        expect_equal(summed(lines), counts, "rows per table")
+        expect_equal(counts["shop.wide"], [2, 4, 0], "rows of shop.wide")
+        expect_equal(counts["shop.sales_flat_order"], [5, 0, 2], "rows of shop.sales_flat_order")
+        expect_equal([row["entity"] for row in lines[:-1] if row["table"] == "sales_flat_order"],
+                     ["order"], "entity")
+        sizes = [row["bytes"] for row in lines[:-1]]
+        expect_equal(sizes, sorted(sizes, reverse=True), "order of the lines")
+        # the long text: inserted, then twice before and after, though a message holds it once
+        expect_equal(lines[0]["table"], "wide", "largest table")
+        expect(500000 < sizes[0] < 500200, "bytes of shop.wide: %d" % sizes[0])
+        total = lines[-1]
+        expect_equal((total["type"], total["tables"], total["changes"], total["transactions"],
+                      total["truncates"], total["bytes"], total["copied"]),
+                     ("total", len(counts), sum(map(sum, counts.values())), groups, 1, sum(sizes),
+                      0), "totals")
+        expect_equal((total["last"]["file"], total["last"]["position"]),
+                     ("bin.000001", os.path.getsize(path)), "last position")
+        messages = json_lines(expect_call(0, None, "dump", "--file", path, folder=lab.work.home))
+        for kind, field in (("ddl", "ddl"), ("truncate", "truncates"), ("change", "changes")):
+            expect_equal(total[field], sum(row["type"] == kind for row in messages), field)
+        commits = [row for row in messages if row["type"] == "commit"]
+        for place, commit in (("first", commits[0]), ("last", commits[-1])):
+            expect_equal(total[place], {key: commit[key] for key in total[place]}, place)
+            expect("timestamp" in total[place], "no time: %s" % total[place])
+        lines = json_lines(expect_call(0, None, "dump", "-s", "-c", lab.program.config, "-f", path))
+        expect("other.t" in counts and "other.t" not in summed(lines), "of another database")
+
+
+@suite.case("dump-summary-of-the-spool", "what waits there; without a spool, nothing",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP)
+        empty = json_lines(lab.program.command("dump", "--summary")[1])
+        expect_equal([(row["type"], row["changes"], row["bytes"]) for row in empty],
+                     [("total", 0, 0)], "summary without a spool")
+        lab.program.incremental()
+        lab.source.script("INSERT INTO t (a) VALUES ('x'), ('y');\nDELETE FROM t WHERE id = 1;\n"
+                          "UPDATE sales_flat_order SET x = 7 WHERE x > 1;")
+        lab.program.start("--stop-at", lab.source.gtid(), command="agent")
+        expect_equal(lab.program.wait_exit(), 0, "exit of the agent")
+        code, out, _err = lab.program.command("dump", "--summary")
+        expect_equal(code, 0, "exit of dump")
+        lines = json_lines(out)
+        expect_equal(summed(lines), {"shop.t": [2, 0, 1], "shop.sales_flat_order": [0, 2, 0]},
+                     "rows per table")
+        expect_equal((lines[-1]["transactions"], lines[-1]["last"]["gtid_set"]),
+                     (3, lab.source.gtid()), "totals")
+        lab.program.incremental()
+        lab.equal()
 
 
 @suite.case("check", "what would stop it is found beforehand", program_only=True)
