@@ -21,9 +21,9 @@
  * there row by row. The inserts bring the rest of a valid state. So no comparison of values under a
  * collation is ever needed.
  *
- * Between tables: a parent's inserts come before what may refer to them, a parent's deletes after
- * what may have referred to them. Where that and the rule above form a cycle the caller plans fewer
- * transactions, in the end one, change by change (law 5).
+ * Between tables: a parent's inserts come before what may refer to them, a parent's deletes and
+ * changed keys after the deletes of what may have referred to them. Where that and the rule above
+ * form a cycle the caller plans fewer transactions, in the end one, change by change (law 5).
  *
  * Merging backwards. An update that touches no unique value, no foreign key column and no
  * referenced column commutes with everything but cascades and the row's own life. It merges into
@@ -213,8 +213,15 @@ static int place_fence(struct planner *p, struct table_plan *tp, enum net_op op,
 /* --- what an update touches ---------------------------------------------- */
 
 struct touched {
-    bool unique, fk, self_fk, referenced;
+    bool unique, fk, self_fk, referenced, counted;
 };
+
+/* Does the update give another auto-increment value, which the table's counter may have to follow?
+ */
+static bool counted(const struct target_table *t, const uint64_t *changed)
+{
+    return t->auto_increment >= 0 && bit(changed, (uint32_t)t->auto_increment);
+}
 
 static struct touched touches(const struct planner *p, const struct target_table *t)
 {
@@ -227,6 +234,7 @@ static struct touched touches(const struct planner *p, const struct target_table
             what.self_fk |= c->in_self_fk;
             what.referenced |= c->in_referenced;
         }
+    what.counted = counted(t, p->im.changed);
     return what;
 }
 
@@ -267,14 +275,16 @@ static bool surroundings_stand(const struct planner *p, const struct table_plan 
 }
 
 /* The row that this epoch deletes comes back, every byte as it was: an index table that is made
- * anew. Nothing is written, where nobody can tell: nothing refers to the table, and nothing else in
- * the epoch may have been possible only while the row was away (another row that took over its
- * unique value for a while, a parent that was deleted and came back). */
+ * anew. Nothing is written, where nobody can tell: nothing refers to the table, the table does not
+ * count its rows, and nothing else in the epoch may have been possible only while the row was away
+ * (another row that took over its unique value for a while, a parent that was deleted and came
+ * back). A fence that reaches the table has ended the epoch before. Changes with other flags are
+ * left alone as everywhere (law 2). */
 static bool comes_back(const struct planner *p, const struct table_plan *tp, const struct change *c,
                        const struct net *n)
 {
     if (p->exact || !alive_now(p, n) || n->op != NET_DELETE || !n->untouched ||
-        n->flags != c->flags || tp->target->referrer_count || tp->min_epoch > p->epoch)
+        n->flags != c->flags || tp->target->referrer_count || tp->target->auto_increment >= 0)
         return false;
     struct slice was = n->origin->before;
     if (was.len != c->after.len || memcmp(was.p, c->after.p, was.len) != 0 ||
@@ -322,7 +332,7 @@ static bool update_folds(const struct planner *p, const struct change *c, const 
         return true;
     if (n->epoch != p->epoch || what->self_fk || what->referenced)
         return false;
-    return n->op == NET_INSERT || !what->unique;
+    return n->op == NET_INSERT ? !what->counted : !what->unique;
 }
 
 static int plan_update(struct planner *p, const struct change *c)
@@ -406,6 +416,9 @@ static bool delete_folds(const struct planner *p, const struct change *c, struct
     }
     if (!now || tp->self_fk_epoch == p->epoch)
         return false;
+    for (const struct net *u = n; u && u->op == NET_UPDATE && alive_now(p, u); u = u->earlier)
+        if (counted(tp->target, u->changed))
+            return false;
     while (n && n->op == NET_UPDATE &&
            alive_now(p, n)) { /* back to the row as the epoch found it */
         n->dead = true;

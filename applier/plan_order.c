@@ -82,6 +82,19 @@ static int visit_children(struct orderer *o, struct target_table *t)
     return rc;
 }
 
+/* What must be written before updates of `t` that change a key: children that go with the old one.
+ */
+static int visit_leaving(struct orderer *o, struct target_table *t, const struct node *n)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->referrer_count && rc == 0; i++) {
+        const struct target_fk *fk = t->referrers[i];
+        if (fk->child != t && any_changed(n, fk->parent_columns, fk->count))
+            rc = visit(o, fk->child, NET_DELETE);
+    }
+    return rc;
+}
+
 /* Depth first: everything that must come before, then the node itself. */
 static int visit(struct orderer *o, struct target_table *t, enum net_op op)
 {
@@ -101,6 +114,8 @@ static int visit(struct orderer *o, struct target_table *t, enum net_op op)
         rc = visit(o, t, NET_UPDATE);
     if (rc == 0 && !(n->flags & CHANGE_NO_FK_CHECKS))
         rc = op == NET_DELETE ? visit_children(o, t) : visit_parents(o, t, op, n);
+    if (rc == 0 && op == NET_UPDATE && !(n->flags & CHANGE_NO_FK_CHECKS))
+        rc = visit_leaving(o, t, n);
     if (rc)
         return rc;
     n->visit = VISITED;
@@ -221,14 +236,22 @@ static int order_late(struct planner *p, struct plan *plan)
     return 0;
 }
 
+/* Does a kept row do what the ghost of its table is for, or take its place? */
+static bool replaces_ghost(const struct net *n, const struct table_plan *tp)
+{
+    if (!tp->ghost || n->dead || !n->after || n->op == NET_DELETE)
+        return false;
+    uint32_t column = (uint32_t)tp->target->auto_increment;
+    uint64_t value = planner_number(n->after[column]);
+    return n->op == NET_INSERT ? value >= tp->ghost_value
+                               : bit(n->changed, column) && value == tp->ghost_value;
+}
+
 static int collect_ghosts(struct planner *p, struct plan *plan, uint32_t tables)
 {
-    for (uint32_t i = 0; i < p->net_count; i++) { /* a kept row with a higher value does it */
-        const struct net *n = p->nets[i];
-        const struct target_table *t = n->table->target;
-        struct table_plan *tp = p->tables[t->index];
-        if (tp->ghost && !n->dead && n->op == NET_INSERT && n->after &&
-            planner_number(n->after[t->auto_increment]) > tp->ghost_value)
+    for (uint32_t i = 0; i < p->net_count; i++) {
+        struct table_plan *tp = p->tables[p->nets[i]->table->target->index];
+        if (replaces_ghost(p->nets[i], tp))
             tp->ghost = NULL;
     }
     plan->ghosts = arena_alloc(p->arena, (tables + 1) * sizeof *plan->ghosts);

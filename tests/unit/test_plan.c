@@ -17,10 +17,12 @@
 
 enum { COLUMNS = 4, ROWS = 64, NIL = -1 };
 /* P parent; C child, SET NULL; G child of C, CASCADE; T tree; R child, RESTRICT; N no key; U unique
- * only */
-enum { P, C, G, T, R, N, U, TABLES };
+ * only; Q parent without cascades, its second column is not unique, S its child; A auto-increment
+ * key */
+enum { P, C, G, T, R, N, U, Q, S, A, TABLES };
 
 struct model {
+    int64_t counter[TABLES]; /* highest number that was there, of A */
     int64_t rows[TABLES][ROWS][COLUMNS];
     bool used[TABLES][ROWS];
 };
@@ -31,7 +33,8 @@ static const struct {
 } fks[] = {
     {C, 1, P, 0, FK_SET_NULL, FK_CASCADE},  {C, 2, P, 1, FK_CASCADE, FK_SET_NULL},
     {G, 1, C, 0, FK_CASCADE, FK_CASCADE},   {T, 1, T, 0, FK_CASCADE, FK_RESTRICT},
-    {R, 1, P, 0, FK_RESTRICT, FK_RESTRICT},
+    {R, 1, P, 0, FK_RESTRICT, FK_RESTRICT}, {S, 1, Q, 0, FK_RESTRICT, FK_RESTRICT},
+    {S, 2, Q, 1, FK_RESTRICT, FK_RESTRICT},
 };
 enum { FKS = sizeof fks / sizeof *fks };
 
@@ -40,6 +43,13 @@ static bool unique_column(int table, int column)
 {
     return (column == 0 && table != N) || (table == P && column == 1) ||
            (table == U && column == 1) || (table == G && column == 2);
+}
+
+/* As binlog_row_image=NOBLOB: not in before images, and not in those of rows that have its default.
+ */
+static bool left_out(int table, int column)
+{
+    return table == U && column == 3;
 }
 
 /* --- the model's rules ------------------------------------------------------- */
@@ -69,6 +79,12 @@ static bool m_valid(const struct model *m, int table, int self, const int64_t *r
             !(fks[f].parent == table && row[fks[f].parent_column] == row[fks[f].column]))
             return false;
     return true;
+}
+
+static void m_count(struct model *m, int table, const int64_t *row)
+{
+    if (table == A && row[0] > m->counter[A])
+        m->counter[A] = row[0];
 }
 
 static bool m_delete(struct model *m, int table, int i, bool checks);
@@ -114,6 +130,7 @@ static bool m_update(struct model *m, int table, int i, const int64_t *row, bool
     if (!m_valid(m, table, i, row, checks, old))
         return false;
     memcpy(m->rows[table][i], row, sizeof old);
+    m_count(m, table, row);
     for (int f = 0; f < FKS && checks; f++) {
         int c = fks[f].parent_column;
         if (fks[f].parent == table && old[c] != row[c] && old[c] != NIL &&
@@ -131,6 +148,7 @@ static bool m_insert(struct model *m, int table, const int64_t *row, bool checks
         if (!m->used[table][i]) {
             m->used[table][i] = true;
             memcpy(m->rows[table][i], row, sizeof m->rows[table][i]);
+            m_count(m, table, row);
             return true;
         }
     return false;
@@ -151,9 +169,12 @@ static size_t sorted(const struct model *m, int table, int64_t out[ROWS][COLUMNS
     return n;
 }
 
+/* Is the copy x equal to y, and are its counters not behind? */
 static bool m_equal(const struct model *x, const struct model *y, int *table)
 {
     for (*table = 0; *table < TABLES; ++*table) {
+        if (x->counter[*table] < y->counter[*table]) /* gaps are allowed */
+            return false;
         int64_t a[ROWS][COLUMNS], b[ROWS][COLUMNS];
         size_t n = sorted(x, *table, a), k = sorted(y, *table, b);
         if (n != k || memcmp(a, b, n * sizeof a[0]) != 0)
@@ -204,7 +225,7 @@ static int make_schema(void **state)
                                           .transactional = true,
                                           .column_count = COLUMNS,
                                           .columns = columns[t],
-                                          .auto_increment = -1,
+                                          .auto_increment = t == A ? 0 : -1,
                                           .index = t,
                                           .referrers = referrers[t],
                                           .fks = own[t],
@@ -249,19 +270,22 @@ static int make_schema(void **state)
 /* --- the log ------------------------------------------------------------------------ */
 
 struct log {
-    struct change changes[512];
-    struct transaction transactions[512];
+    struct change changes[2048];
+    struct transaction transactions[2048];
     struct batch batch;
     struct arena arena;
 };
 
-static struct slice image(struct log *l, const int64_t *row, const int64_t *before)
+static struct slice image(struct log *l, int table, const int64_t *row, const int64_t *before,
+                          bool after)
 {
     struct buf b = {0};
     image_write_head(&b, COLUMNS);
     for (int c = 0; c < COLUMNS; c++)
         if (before && before[c] == row[c])
             value_write_same(&b);
+        else if (left_out(table, c) && (!after || (row[c] == NIL && !before)))
+            value_write_absent(&b);
         else if (row[c] == NIL)
             value_write_null(&b);
         else
@@ -280,9 +304,9 @@ static void log_change(struct log *l, int table, enum change_op op, bool checks,
                          .flags = checks ? 0 : CHANGE_NO_FK_CHECKS,
                          .transaction = l->batch.transaction_count - 1};
     if (before)
-        c->before = image(l, before, NULL);
+        c->before = image(l, table, before, NULL, false);
     if (after)
-        c->after = image(l, after, op == CHANGE_UPDATE ? before : NULL);
+        c->after = image(l, table, after, op == CHANGE_UPDATE ? before : NULL, true);
     l->transactions[c->transaction].count++;
 }
 
@@ -343,6 +367,97 @@ static void random_swap(struct model *m, struct log *l)
         set_value(m, l, table, x, 1, b);
 }
 
+static bool delete_row(struct model *m, struct log *l, int table, int i, bool checks)
+{
+    int64_t old[COLUMNS];
+    struct model before = *m;
+    memcpy(old, m->rows[table][i], sizeof old);
+    if (!m_delete(m, table, i, checks)) {
+        *m = before;
+        return false;
+    }
+    log_change(l, table, CHANGE_DELETE, checks, old, NULL);
+    return true;
+}
+
+static bool insert_row(struct model *m, struct log *l, int table, const int64_t *row, bool checks)
+{
+    struct model before = *m;
+    if (!m_insert(m, table, row, checks)) {
+        *m = before;
+        return false;
+    }
+    log_change(l, table, CHANGE_INSERT, checks, NULL, row);
+    return true;
+}
+
+static int random_row(const struct model *m, int table)
+{
+    int start = pick(ROWS);
+    for (int k = 0; k < ROWS; k++)
+        if (m->used[table][(start + k) % ROWS])
+            return (start + k) % ROWS;
+    return -1;
+}
+
+/* What is possible only while `row` is away: others hold its unique values, its parents are
+ * elsewhere or gone. Mostly all is as before in the end. */
+static void meanwhile(struct model *m, struct log *l, int table, const int64_t *row)
+{
+    int f = pick(FKS), column = table == G ? 2 : 1, i;
+    int64_t other[COLUMNS];
+    if (pick(2) && unique_column(table, column) && (i = random_row(m, table)) >= 0) {
+        int64_t was = m->rows[table][i][column];
+        if (set_value(m, l, table, i, column, row[column]) && pick(3))
+            set_value(m, l, table, i, column, was);
+        return;
+    }
+    if (pick(3) == 0) { /* a passing row with its key or its unique value */
+        memcpy(other, row, sizeof other);
+        other[pick(COLUMNS)] = pick(7);
+        if (insert_row(m, l, table, other, true) && pick(3))
+            delete_row(m, l, table, m_find(m, table, 0, other[0], -1), true);
+        return;
+    }
+    if (fks[f].child != table || row[fks[f].column] == NIL)
+        return;
+    int parent = fks[f].parent, c = fks[f].parent_column;
+    i = m_find(m, parent, c, row[fks[f].column], -1);
+    if (i < 0)
+        return;
+    bool checks = pick(4) != 0;
+    memcpy(other, m->rows[parent][i], sizeof other);
+    if (pick(2)) {
+        if (set_value(m, l, parent, i, c, pick(7)) && pick(4))
+            set_value(m, l, parent, i, c, other[c]);
+    } else if (delete_row(m, l, parent, i, checks) && pick(4)) {
+        if (pick(3) == 0)
+            other[3] = pick(7);
+        insert_row(m, l, parent, other, checks);
+    }
+}
+
+/* A row is deleted and comes back as it was, or nearly: tables that are made anew. */
+static void random_return(struct model *m, struct log *l)
+{
+    static const int some[] = {G, R, U, S, A, P, T};
+    int table = some[pick(sizeof some / sizeof *some)], i = random_row(m, table);
+    bool checks = pick(12) != 0;
+    int64_t row[COLUMNS];
+    if (i < 0)
+        return;
+    if (pick(4) == 0)
+        set_value(m, l, table, i, 3, pick(7));
+    memcpy(row, m->rows[table][i], sizeof row);
+    if (!delete_row(m, l, table, i, checks))
+        return;
+    for (int n = pick(4); n > 0; n--)
+        meanwhile(m, l, table, row);
+    if (pick(4) == 0)
+        row[pick(COLUMNS)] = pick(7);
+    insert_row(m, l, table, row, pick(12) ? checks : !checks);
+}
+
 /* One random statement on the source; its explicit row changes go to the log. */
 static void random_change(struct model *m, struct log *l)
 {
@@ -350,31 +465,26 @@ static void random_change(struct model *m, struct log *l)
         random_swap(m, l);
         return;
     }
-    int table = pick(TABLES), op = pick(4), start = pick(ROWS), i = -1;
+    if (pick(6) == 0) {
+        random_return(m, l);
+        return;
+    }
+    int table = pick(TABLES), op = pick(4), i = random_row(m, table);
     bool checks = pick(12) != 0;
     int64_t row[COLUMNS], old[COLUMNS];
-    for (int k = 0; k < ROWS && i < 0; k++)
-        if (m->used[table][(start + k) % ROWS])
-            i = (start + k) % ROWS;
     struct model before = *m;
     if (op == 0 || i < 0) {
         for (int c = 0; c < COLUMNS; c++)
             row[c] = random_value(table, c);
-        if (m_insert(m, table, row, checks))
-            log_change(l, table, CHANGE_INSERT, checks, NULL, row);
-        else
-            *m = before;
+        insert_row(m, l, table, row, checks);
+        return;
+    }
+    if (op == 1) {
+        delete_row(m, l, table, i, checks);
         return;
     }
     memcpy(old, m->rows[table][i], sizeof old);
     memcpy(row, old, sizeof row);
-    if (op == 1) {
-        if (m_delete(m, table, i, checks))
-            log_change(l, table, CHANGE_DELETE, checks, old, NULL);
-        else
-            *m = before;
-        return;
-    }
     int c = pick(10) < 6 ? 3 : pick(COLUMNS);
     row[c] = random_value(table, c);
     if (m_update(m, table, i, row, checks))
@@ -416,7 +526,7 @@ static bool run_net(struct model *m, const struct step *s, const struct net *n)
         int64_t row[COLUMNS];
         if (s->op == NET_INSERT) {
             for (int c = 0; c < COLUMNS; c++)
-                row[c] = number(n->after[c]);
+                row[c] = n->after[c] ? number(n->after[c]) : NIL;
             if (!m_insert(m, table, row, checks))
                 return false;
             continue;
@@ -445,7 +555,28 @@ static bool run_plan(struct model *m, const struct plan *plan)
         for (uint32_t k = 0; k < plan->steps[i].count; k++)
             if (!run_net(m, &plan->steps[i], plan->steps[i].nets[k]))
                 return false;
+    for (uint32_t i = 0; i < plan->ghost_count; i++) { /* come and go, for the counter */
+        struct step s = {.target = plan->ghosts[i]->table->target,
+                         .op = NET_INSERT,
+                         .flags = CHANGE_NO_FK_CHECKS};
+        if (!run_net(m, &s, plan->ghosts[i]) ||
+            !m_delete(m, A, m_find(m, A, 0, number(plan->ghosts[i]->after[0]), -1), false))
+            return false;
+    }
     return true;
+}
+
+/* Each change is written as it came: an update of a row without a key is two. */
+static void check_exact(const struct log *l, const struct plan *plan)
+{
+    uint32_t changes = 0, nets = 0;
+    for (uint32_t i = 0; i < l->batch.change_count; i++) {
+        const struct change *c = &l->changes[i];
+        changes += 1 + (c->op == CHANGE_UPDATE && c->table == &sources[N]);
+    }
+    for (uint32_t i = 0; i < plan->step_count; i++)
+        nets += plan->steps[i].count;
+    assert_int_equal(nets, changes);
 }
 
 static void explain(const struct log *l, uint64_t seed, int table)
@@ -465,8 +596,8 @@ static void explain(const struct log *l, uint64_t seed, int table)
                 continue;
             print_error(" [");
             for (int k = 0; k < COLUMNS; k++)
-                if (*v[k] == 0xc3)
-                    print_error(" =");
+                if (*v[k] == VALUE_BYTE_SAME || *v[k] == VALUE_BYTE_ABSENT)
+                    print_error(*v[k] == VALUE_BYTE_SAME ? " =" : " .");
                 else
                     print_error(" %ld", (long)number(v[k]));
             print_error(" ]");
@@ -503,6 +634,8 @@ static int one_seed(uint64_t seed, int changes)
         struct arena arena = {0};
         int table, rc = plan_build(&plan, &l.batch, 0, l.batch.transaction_count, exact, NULL,
                                    &arena, &err);
+        if (rc == 0 && exact)
+            check_exact(&l, &plan);
         copy = start;
         bool accepted = rc == 0 && run_plan(&copy, &plan);
         bool equal = accepted && m_equal(&copy, &source, &table);
@@ -530,7 +663,7 @@ static void plans_lead_to_the_source_state(void **state)
         fell_back += one_seed(seed, 4 + (int)(seed % 60)) == FELL_BACK;
     print_message("%lu of %lu batches needed the fallback\n", (unsigned long)fell_back,
                   (unsigned long)seeds);
-    assert_true(fell_back * 500 < seeds); /* the planner, not the fallback, does the work */
+    assert_true(fell_back * 1000 < seeds); /* the planner, not the fallback, does the work */
 }
 
 int main(void)
