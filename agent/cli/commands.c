@@ -210,7 +210,8 @@ const struct command cli_commands[] = {
              "deletes, rows copied by a snapshot, and bytes of the row images, most bytes first. "
              "Then one of totals, with the position and the time at which the first and the last "
              "transaction end. Every row is read in full, but only counted. Savepoints and "
-             "transactions that were rolled back count as they stand there."},
+             "transactions that were rolled back count as they stand there. After an error nothing "
+             "is printed, since half a count looks like a whole one."},
     {.name = "entities",
      .arguments = "[NAME]",
      .max_arguments = 1,

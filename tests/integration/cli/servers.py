@@ -318,6 +318,12 @@ def _():
             expect("timestamp" in total[place], "no time: %s" % total[place])
         lines = json_lines(expect_call(0, None, "dump", "-s", "-c", lab.program.config, "-f", path))
         expect("other.t" in counts and "other.t" not in summed(lines), "of another database")
+        with open(path, "rb") as binlog, open(lab.work.path("damaged"), "wb") as damaged:
+            whole = binlog.read()
+            damaged.write(whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:])
+        out = expect_call(1, "checksum", "dump", "-s", "-f", lab.work.path("damaged"),
+                          folder=lab.work.home)
+        expect_equal(out, "", "half a summary")
 
 
 @suite.case("dump-summary-of-the-spool", "what waits there; without a spool, nothing",
