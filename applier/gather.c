@@ -688,6 +688,8 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
     struct source_table *tables[DEFINITION_BUCKETS];
     memcpy(tables, a->tables, sizeof tables);
     memset(a->tables, 0, sizeof a->tables);
+    if (a->open_written) /* its parts come again; the next START TRANSACTION would commit these */
+        commit_roll_back(a);
     const uint8_t *p = messages.p, *end = messages.p + messages.len;
     int rc = 0;
     while (p < end && rc == 0) {
