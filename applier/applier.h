@@ -34,6 +34,7 @@ struct applier_options {
     uint64_t limit_rows; /* end at the last whole transaction before it, 0 none */
     bool no_lock;        /* skip GET_LOCK (incremental --no-lock) */
     bool resnapshot;     /* drop checkpoint first */
+    bool range;          /* replay: what the spool holds is not of it */
 };
 
 struct applier_entity_counts {

@@ -369,7 +369,8 @@ int applier_connect(struct applier *a, struct ds_error *err)
 }
 
 /* Without a checkpoint, what an earlier stream has left in the spool is none of ours: the agent is
- * asked to start anew, and everything before that is passed over. */
+ * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
+ * agent always starts anew. */
 static int refuse_old_stream(struct applier *a, struct ds_error *err)
 {
     struct spool_state st;
@@ -378,7 +379,7 @@ static int refuse_old_stream(struct applier *a, struct ds_error *err)
         return rc;
     a->await_restart = st.first_seq != st.next_seq;
     spool_state_free(&st);
-    return a->await_restart ? spool_request(a->options.spool, "refetch", err) : 0;
+    return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err) : 0;
 }
 
 static int pass_over(struct applier *a, struct ds_error *err)
@@ -399,7 +400,7 @@ static int open_spool(struct applier *a, struct ds_error *err)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
     a->opened = rc == 0;
     position_free(&applied);
-    if (rc == 0 && !a->cp.found)
+    if (rc == 0 && (!a->cp.found || a->options.range))
         rc = refuse_old_stream(a, err);
     pthread_mutex_lock(&a->shared.mutex);
     a->shared.status.posted = rc == 0;

@@ -272,6 +272,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .limit_rows = o->limit_rows,
         .no_lock = o->no_lock,
         .resnapshot = o->resnapshot,
+        .range = o->range,
     };
     int rc = o->agent ? agent_new(&r->agent, &agent, err) : 0;
     if (rc == 0 && o->applier)
