@@ -141,9 +141,6 @@ static void publish(struct applier *a, bool idle)
     struct ds_error ignored;
     if (a->cp.found)
         checkpoint_position(&a->cp, &applied, &ignored);
-    uint64_t quarantined = 0;
-    for (const struct held_row *h = a->held; h; h = h->next)
-        quarantined++;
     pthread_mutex_lock(&a->shared.mutex);
     struct applier_status *st = &a->shared.status;
     position_free(&st->applied);
@@ -154,7 +151,7 @@ static void publish(struct applier *a, bool idle)
     st->rows_written = a->cp.counters.rows_written;
     st->batches = a->cp.counters.batches;
     st->conflicts = a->cp.counters.conflicts;
-    st->quarantined = quarantined;
+    st->quarantined = a->held_changes;
     st->idle = idle;
     st->oldest_unapplied = !idle && a->batch_done < a->batch.transaction_count
                                ? a->batch.transactions[a->batch_done].timestamp
@@ -417,7 +414,7 @@ static int connect_session(struct applier *a, struct ds_error *err)
         rc = stale_at_start(a, err);
     if (rc == 0)
         rc = conflict_load(a, err);
-    if (rc == 0)
+    if (rc == 0 && !a->opened)
         rc = skip_load(a, err);
     if (rc == 0 && !a->opened)
         rc = open_spool(a, err);
@@ -445,33 +442,73 @@ static int trim_spool(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* --limit: the batch ends at the last whole transaction before it. */
-static uint32_t limited_end(struct applier *a)
+static uint64_t rows_of(const struct transaction *tx)
 {
-    uint32_t end = a->batch.transaction_count;
+    return tx->earlier + tx->count;
+}
+
+/* --limit: the last whole transaction before it. */
+static uint32_t limited_end(const struct applier *a)
+{
+    uint32_t end = a->batch.transaction_count, i = a->batch_done;
+    uint64_t left = a->limit_left;
     if (!a->options.limit_rows)
         return end;
-    for (uint32_t i = 0; i < end; i++) {
-        if (a->batch.transactions[i].count > a->limit_left) {
-            a->limit_reached = true;
-            return i;
-        }
-        a->limit_left -= a->batch.transactions[i].count;
+    for (; i < end && rows_of(&a->batch.transactions[i]) <= left; i++)
+        left -= rows_of(&a->batch.transactions[i]);
+    return i;
+}
+
+/* The next transaction changes more rows than are left of --limit. */
+static int end_at_limit(struct applier *a, const struct transaction *next, bool whole,
+                        struct ds_error *err)
+{
+    uint64_t rows = rows_of(next), limit = a->options.limit_rows;
+    char place[sizeof err->position];
+    if (a->open_written)
+        commit_roll_back(a);
+    parts_end(a);
+    if (rows <= limit || a->limit_left < limit) {
+        log_info("--limit reached, the next run goes on here limit=%lu rows=%lu", limit,
+                 limit - a->limit_left);
+        a->limit_reached = true;
+        return 0;
     }
-    return end;
+    transaction_place(next, place, sizeof place);
+    error_set(err, DS_ELIMIT,
+              "the next transaction changes %s%lu rows, and transactions are applied as a whole: "
+              "run once with a --limit above that, or without (now --limit %lu)",
+              whole ? "" : "more than ", whole ? rows : rows - 1, limit);
+    error_at_position(err, place);
+    return DS_ELIMIT;
+}
+
+/* What the batch holds of a transaction that is too large to wait for its end. */
+static int apply_part(struct applier *a, struct ds_error *err)
+{
+    const struct transaction open = {.earlier = a->open_earlier,
+                                     .count = a->batch.change_count - a->open_first,
+                                     .gtid = a->open_begin.gtid};
+    if (!a->options.limit_rows || rows_of(&open) <= a->limit_left)
+        return parts_write(a, err);
+    return end_at_limit(a, &open, false, err);
 }
 
 static int apply_gathered(struct applier *a, enum barrier barrier, struct ds_error *err)
 {
-    uint32_t end = limited_end(a), whole = end;
+    uint32_t first = a->batch_done, end = limited_end(a), whole = end;
     if (barrier != BARRIER_NONE && whole == a->batch.transaction_count && whole)
         whole -= a->series.count ? a->series.count : 1;
     int rc = commit_batch(a, whole, err);
     if (rc == 0 && whole < end && a->batch_done >= whole && a->batch_done < end)
         rc = barrier_apply(a, barrier, err);
+    for (uint32_t i = first; i < a->batch_done && a->options.limit_rows; i++)
+        a->limit_left -= rows_of(&a->batch.transactions[i]);
+    if (rc == 0 && a->batch_done == end && end < a->batch.transaction_count)
+        return end_at_limit(a, &a->batch.transactions[end], true, err);
     if (rc == 0 && end == a->batch.transaction_count && a->open && a->batch_done == end &&
         a->batch.change_count > a->open_first && gather_large(a))
-        rc = end ? 0 : parts_write(a, err);
+        rc = end ? 0 : apply_part(a, err);
     return rc;
 }
 

@@ -115,6 +115,7 @@ struct applier {
     bool open_position_only; /* the last commit message had no begin */
     uint32_t open_first;     /* its first change */
     struct msg_begin open_begin;
+    char open_gtid[GTID_TEXT_SIZE]; /* where its GTID is once a part of it is written */
     enum barrier open_barrier;
     struct savepoint *savepoints;
     uint32_t savepoint_count, savepoint_cap;
@@ -127,9 +128,15 @@ struct applier {
 
     struct held_row *held; /* newest first */
     struct arena held_arena;
-    struct skip { /* a transaction that is to be passed over */
+    uint64_t held_changes; /* how many changes wait in quarantine */
+    bool held_touched;     /* the open destination transaction has added to them */
+    struct skip {          /* a transaction that is to be passed over */
         uint64_t id;
-        char *position;
+        char *text;
+        struct gtid gtid;          /* which it is, or … */
+        struct file_position file; /* … where it ends */
+        bool done;                 /* passed over */
+        bool missed;               /* the stream has passed the place: there is no such one */
         struct skip *next;
     } * skips;
     uint64_t open_skip; /* id of the skip that the open transaction is, 0 none */
@@ -142,7 +149,9 @@ struct applier {
     uint32_t pending_done;     /* … and batch_done with it */
     uint32_t entity_count, entity_cap;
     uint64_t limit_left;
+    uint64_t open_earlier; /* changes of the open transaction that are written in parts */
     bool limit_reached;
+    bool dry_ddl; /* a dry run has passed DDL: definitions are not what they will be */
 
     _Atomic bool stop;
     struct {
@@ -159,8 +168,13 @@ int applier_connect(struct applier *a, struct ds_error *err);
 
 /* skip.c */
 int skip_load(struct applier *a, struct ds_error *err);
-/* Is the transaction with this GTID, or this end, to be passed over? Its id, else 0. */
-uint64_t skip_find(const struct applier *a, struct slice gtid, struct slice file, uint64_t pos);
+/* Is the transaction with this GTID to be passed over? The request's id, else 0. */
+uint64_t skip_at_begin(const struct applier *a, struct slice gtid);
+/* Is the open one, which ends here? Then nothing of it counts. Also says which requests name no
+ * transaction up to here. */
+int skip_at_commit(struct applier *a, const struct msg_commit *m, struct ds_error *err);
+/* Record these, in the open destination transaction. */
+int skip_record_missed(struct applier *a, struct ds_error *err);
 /* Record that it was, in the open destination transaction. */
 int skip_record(struct applier *a, const struct transaction *tx, struct ds_error *err);
 void skip_free(struct applier *a);
@@ -169,6 +183,8 @@ void skip_free(struct applier *a);
 /* Read until the batch is full, a barrier or a snapshot message has come, or there is nothing more.
  * *barrier: the last transaction of the batch is one and stands alone. DS_EAGAIN: nothing new. */
 int gather(struct applier *a, enum barrier *barrier, struct ds_error *err);
+/* Join the tables of the open transaction's changes to ours. `end`: NULL: not yet known. */
+int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_error *err);
 /* Is what the batch holds of an open transaction too large to wait for its end? */
 bool gather_large(const struct applier *a);
 /* Index of an entity's counters, made when it is new; UINT32_MAX: out of memory. */
@@ -182,6 +198,8 @@ int gather_rewind(struct applier *a, struct ds_error *err);
 /* Parse messages that were stored (XA, quarantine) as if they came now: changes of one transaction.
  */
 int gather_stored(struct applier *a, struct slice messages, struct ds_error *err);
+/* Its own GTID, and where it ends, for messages: as far as known. */
+void transaction_place(const struct transaction *tx, char *out, size_t size);
 /* Source position after a transaction; position_free. */
 int transaction_position(const struct transaction *tx, struct position *out, struct ds_error *err);
 /* Join a source table to ours; DS_ESCHEMA when they differ. */
@@ -279,6 +297,8 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
 int conflict_write(struct applier *a, const struct change *c, struct ds_error *err);
 /* Is this change to wait behind a quarantined row? */
 bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind);
+/* The id of the first change of that table that waits in quarantine, NULL: of any; 0: none. */
+uint64_t conflict_waiting(const struct applier *a, const char *table);
 /* Store a change in quarantine, in the open destination transaction. */
 int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
                    const struct ds_error *reason, struct ds_error *err);

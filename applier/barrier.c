@@ -47,6 +47,11 @@ static int ddl_commit(void *arg, struct ds_error *err)
     return commit_finish(run->a, run->tx, &extra, err);
 }
 
+static uint64_t ddl_waiting(void *arg, const char *table)
+{
+    return conflict_waiting(((struct ddl_run *)arg)->a, table);
+}
+
 /* What the statement changed is read again when rows need it: often the next one changes it again.
  */
 static int note_changed(struct applier *a, const struct transaction *tx,
@@ -121,6 +126,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
                             .policy = a->config->ddl,
                             .settled = &a->intents_settled,
                             .begin_locked = ddl_begin,
+                            .waiting = ddl_waiting,
                             .commit_position = ddl_commit,
                             .arg = &run};
     uint32_t statements = 0, seen = 0;
@@ -204,11 +210,16 @@ static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *e
     if (barrier == BARRIER_XA && !a->options.dry_run)
         return xa_apply(a, err);
     int rc = 0;
-    if (a->options.dry_run)
+    if (a->options.dry_run) {
+        const struct transaction *tx = &a->batch.transactions[a->batch_done];
+        a->cp.counters.transactions++;
+        a->cp.counters.rows += tx->earlier + tx->count;
+        a->dry_ddl |= barrier == BARRIER_DDL;
         parts_end(a);
-    else
+    } else {
         rc = apply_ddl(a, a->batch_done, &a->open_messages, a->open_begin.gtid, 1, err);
     a->batch_done += rc == 0;
+    }
     return rc;
 }
 
@@ -219,8 +230,7 @@ int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err)
         return rc;
     const struct transaction *tx = &a->batch.transactions[a->batch_done];
     char text[sizeof err->position];
-    snprintf(text, sizeof text, "gtid=%.*s file=%.*s:%lu", (int)tx->gtid_set.len,
-             (const char *)tx->gtid_set.p, (int)tx->file.len, (const char *)tx->file.p, tx->pos);
+    transaction_place(tx, text, sizeof text);
     error_at_position(err, text);
     return rc;
 }

@@ -38,7 +38,9 @@ struct change {
 
 struct transaction {
     uint32_t first, count;       /* its changes */
+    uint64_t earlier;            /* changes of it that were written in parts before */
     struct slice gtid_set, file; /* source position after it */
+    struct slice gtid;           /* its own, empty when it has none */
     uint64_t pos, timestamp;
     uint32_t server_id;
     uint32_t begin_flags;

@@ -148,6 +148,9 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     if (rc)
         return out_of_memory(err);
     crash_point("commit.after_write");
+    rc = a->skips ? skip_record_missed(a, err) : 0;
+    if (rc)
+        return rc;
     rc = first ? checkpoint_insert(a->db, a->state_database, a->name, cp, err)
                : checkpoint_update(a->db, a->state_database, a->name, cp, err);
     crash_point("commit.before_commit");
@@ -159,6 +162,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     checkpoint_free(&a->cp);
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
+    a->held_touched = false;
     for (uint32_t i = 0; i < a->entity_count; i++) {
         a->entities[i].inserted += a->pending_entities[i].inserted;
         a->entities[i].updated += a->pending_entities[i].updated;
@@ -178,15 +182,15 @@ static void count_step(struct applier *a, const struct step *s)
     }
 }
 
-/* Changes that are not to be written now: held in quarantine, or already in a copy of their table.
- */
+/* Changes that are not to be written now: held in quarantine, already in a copy of their table, or,
+ * in a dry run, of a table that an earlier statement would have made. */
 static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
 {
     for (uint32_t t = first; t < first + count; t++) {
         const struct transaction *tx = &a->batch.transactions[t];
         for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
             struct change *c = &a->batch.changes[i];
-            c->skip = a->stale && stale_skips(a, c, tx);
+            c->skip = !c->table->target || (a->stale && stale_skips(a, c, tx));
             uint64_t behind;
             if (c->skip || !a->held || !conflict_holds(a, c, &behind))
                 continue;
@@ -199,6 +203,14 @@ static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
     return 0;
 }
 
+static int count_only(const struct applier *a, uint32_t first, uint32_t count,
+                      struct counters *extra)
+{
+    for (uint32_t i = first; i < first + count; i++)
+        extra->rows += a->batch.transactions[i].count;
+    return 0;
+}
+
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
@@ -207,6 +219,8 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
     int rc = set_aside(a, first, count, err);
     if (rc == 0)
         rc = plan_build(&plan, &a->batch, first, count, exact, a->target, &a->plan_arena, err);
+    if (rc && a->dry_ddl) /* cannot be planned yet: counted */
+        return count_only(a, first, count, extra);
     if (rc)
         return rc;
     if (a->options.dry_run) {
@@ -254,6 +268,8 @@ void commit_roll_back(struct applier *a)
 {
     struct ds_error ignored;
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
+    if (a->held_touched)
+        conflict_forget(a);
 }
 
 /* One destination transaction for transactions [first, first+count). */
@@ -284,8 +300,6 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
         rc = commit_finish(a, &a->batch.transactions[first + count - 1], &extra, err);
     if (rc && rc != DS_ECONN)
         commit_roll_back(a);
-    if (rc && rc != DS_ECONN && how == BY_POLICY)
-        conflict_forget(a);
     return rc;
 }
 
@@ -312,12 +326,22 @@ static int try_with_retries(struct applier *a, uint32_t first, uint32_t count, e
     return rc;
 }
 
+void transaction_place(const struct transaction *tx, char *out, size_t size)
+{
+    size_t n = 0;
+    *out = 0;
+    if (tx->gtid.len)
+        n = (size_t)snprintf(out, size, "gtid=%.*s", (int)tx->gtid.len, (const char *)tx->gtid.p);
+    if (tx->file.len && n < size)
+        snprintf(out + n, size - n, "%sfile=%.*s:%lu", n ? " " : "", (int)tx->file.len,
+                 (const char *)tx->file.p, tx->pos);
+}
+
 static void place_error(const struct applier *a, uint32_t transaction, struct ds_error *err)
 {
     const struct transaction *tx = &a->batch.transactions[transaction];
     char text[sizeof err->position];
-    snprintf(text, sizeof text, "gtid=%.*s file=%.*s:%lu", (int)tx->gtid_set.len, tx->gtid_set.p,
-             (int)tx->file.len, tx->file.p, tx->pos);
+    transaction_place(tx, text, sizeof text);
     error_at_position(err, text);
 }
 

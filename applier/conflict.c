@@ -81,46 +81,79 @@ static bool refers_to(const struct target_fk *fk, const uint8_t *const *child,
     return fk->count > 0;
 }
 
-static bool image_refers(const struct applier *a, const struct target_table *t, struct slice image,
-                         uint64_t *behind)
+/* The smaller one of two ids, of those that are larger than `above`; 0: none. */
+static uint64_t next_id(uint64_t have, uint64_t id, uint64_t above)
+{
+    return id > above && (!have || id < have) ? id : have;
+}
+
+static uint64_t image_refers(const struct applier *a, const struct target_table *t,
+                             struct slice image, uint64_t above)
 {
     const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
+    uint64_t found = 0;
     if (!image.len || image_split(image, t->column_count, child))
-        return false;
+        return 0;
     for (uint32_t f = 0; f < t->fk_count; f++)
         for (const struct held_row *h = a->held; h; h = h->next)
             if (h->table == t->fks[f].parent && h->image.len &&
                 image_split(h->image, h->table->column_count, parent) == 0 &&
-                refers_to(&t->fks[f], child, parent)) {
-                *behind = h->id;
-                return true;
-            }
-    return false;
+                refers_to(&t->fks[f], child, parent))
+                found = next_id(found, h->id, above);
+    return found;
 }
 
-bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind)
+/* The lowest id above `above` of a quarantined change whose rows this one touches: the row itself,
+ * under its old or its new key, or a row that it refers to. 0: none. */
+static uint64_t touches(const struct applier *a, const struct change *c, uint64_t above)
 {
     const struct target_table *t = c->table->target;
     struct arena scratch = {0};
     struct slice key, after = {0};
-    bool holds = false;
-    if (c->op != CHANGE_INSERT && row_key(&scratch, t, c->before, &key) == 0) {
-        const struct held_row *h = find_held(a, t, key);
-        holds = h != NULL;
-        if (h)
-            *behind = h->id;
-    }
-    if (!holds && c->op != CHANGE_DELETE && full_after(&scratch, c, &after) == 0) {
-        const struct held_row *h =
-            row_key(&scratch, t, after, &key) == 0 ? find_held(a, t, key) : NULL;
-        holds = h != NULL;
-        if (h)
-            *behind = h->id;
-    }
-    if (!holds)
-        holds = image_refers(a, t, after.len ? after : c->before, behind);
+    const struct held_row *h;
+    uint64_t found = 0;
+    if (c->op != CHANGE_INSERT && row_key(&scratch, t, c->before, &key) == 0 &&
+        (h = find_held(a, t, key)))
+        found = next_id(found, h->id, above);
+    if (c->op != CHANGE_DELETE && full_after(&scratch, c, &after) == 0 &&
+        row_key(&scratch, t, after, &key) == 0 && (h = find_held(a, t, key)))
+        found = next_id(found, h->id, above);
+    uint64_t referred = image_refers(a, t, after.len ? after : c->before, above);
     arena_free(&scratch);
-    return holds;
+    return referred ? next_id(found, referred, above) : found;
+}
+
+bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind)
+{
+    *behind = touches(a, c, 0);
+    return *behind != 0;
+}
+
+uint64_t conflict_waiting(const struct applier *a, const char *table)
+{
+    uint64_t found = 0;
+    for (const struct held_row *h = a->held; h; h = h->next)
+        if (!table || strcasecmp(h->table->name, table) == 0)
+            found = next_id(found, h->id, 0);
+    return found;
+}
+
+/* A change that touches rows of several quarantined ones makes one chain of them, behind the first:
+ * they can only be applied in the order in which they came. */
+static int join_chains(struct applier *a, const struct change *c, uint64_t behind,
+                       struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    int rc = 0;
+    if (sql_table(&table, a->state_database, "datasync_quarantine"))
+        return out_of_memory(err);
+    for (uint64_t id = touches(a, c, behind); id && rc == 0; id = touches(a, c, behind)) {
+        rc = db_exec(a->db, err, "UPDATE %s SET held_by = %lu WHERE id = %lu OR held_by = %lu",
+                     buf_cstr(&table), behind, id, id);
+        for (struct held_row *h = a->held; h; h = h->next)
+            h->id = h->id == id ? behind : h->id;
+    }
+    return rc;
 }
 
 static int hold_row(struct applier *a, struct target_table *t, struct slice image, uint64_t id)
@@ -164,8 +197,7 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     char position[700];
     uint8_t version = MESSAGE_VERSION;
     row_key(&scratch, t, c->op == CHANGE_INSERT ? c->after : c->before, &key);
-    snprintf(position, sizeof position, "gtid=%.*s file=%.*s:%lu", (int)tx->gtid_set.len,
-             tx->gtid_set.p, (int)tx->file.len, tx->file.p, tx->pos);
+    transaction_place(tx, position, sizeof position);
     int rc = buf_append(&messages, &version, 1) | source_table_raw(c->table, &messages) |
              buf_append(&messages, c->raw.p, c->raw.len) | change_key_text(c, &text);
     rc |=
@@ -188,9 +220,13 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     arena_free(&scratch);
     if (rc)
         return out_of_memory(err);
-    rc = db_exec_len(a->db, (const char *)sql.data, sql.len, err);
+    a->held_touched = true;
+    rc = behind ? join_chains(a, c, behind, err) : 0;
+    if (rc == 0)
+        rc = db_exec_len(a->db, (const char *)sql.data, sql.len, err);
     if (rc)
         return rc;
+    a->held_changes++;
     uint64_t id = behind ? behind : mysql_insert_id(a->db);
     return hold_change(a, c, id) ? out_of_memory(err) : 0;
 }
@@ -213,6 +249,15 @@ static int load_one(struct applier *a, MYSQL_ROW row, const unsigned long *lengt
     for (uint32_t i = before; i < a->batch.change_count && rc == 0; i++)
         rc = hold_change(a, &a->batch.changes[i], id) ? out_of_memory(err) : 0;
     a->batch.change_count = before;
+    a->held_changes++;
+    if (rc == DS_ESCHEMA) {
+        char why[sizeof err->message / 2];
+        snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, err->message);
+        rc = error_set(err, rc,
+                       "the quarantined change %s does not fit its table any more (%s): make the "
+                       "table what it was, or `datasync quarantine drop %s`",
+                       row[0], why, row[1] ? row[1] : row[0]);
+    }
     return rc;
 }
 
@@ -221,6 +266,8 @@ int conflict_load(struct applier *a, struct ds_error *err)
     BUF_AUTO struct buf table = {0}, name = {0};
     arena_reset(&a->held_arena, 0);
     a->held = NULL;
+    a->held_changes = 0;
+    a->held_touched = false;
     if (sql_table(&table, a->state_database, "datasync_quarantine") ||
         sql_string(&name, a->name, strlen(a->name)))
         return out_of_memory(err);

@@ -510,12 +510,32 @@ static int apply(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *
     int rc = ddl_route(job, err);
     if (rc || job->action == ACTION_PASS)
         return rc;
+/* A change that was set aside can only be applied to the table that it was made for. */
+static int check_waiting(const struct ddl_job *job, const struct ddl_outcome *out,
+                         struct ds_error *err)
+{
+    uint64_t id = out->everything ? job->c->waiting(job->c->arg, NULL) : 0;
+    for (size_t i = 0; i < out->table_count && !id; i++)
+        id = job->c->waiting(job->c->arg, out->tables[i]);
+    if (!id)
+        return 0;
+    error_set(
+        err, DS_EDDL,
+        "a change of a table that this statement is about waits in quarantine: apply it first "
+        "(`datasync quarantine retry %lu`), or forget it (`datasync quarantine drop %lu`), "
+        "then start again: %s",
+        id, id, ddl_shown(job));
+    return at_position(job, err);
+}
+
     rc = tell_outcome(job, out, err);
     if (rc == 0)
         rc = lock_statement(job, err);
     if (rc)
         return rc;
     rc = job->action == ACTION_RUN ? run_with_intent(job, out, err) : run_repeatable(job, out, err);
+    if (rc == 0 && job->c->waiting)
+        rc = check_waiting(job, out, err);
     if (rc == DS_ECONN)
         return rc; /* the lock goes with the connection */
     struct ds_error ignored;

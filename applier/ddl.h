@@ -45,6 +45,9 @@ struct ddl_context {
                       with every new connection */
     /* START TRANSACTION, lock the checkpoint row, check that it is where this statement begins. */
     int (*begin_locked)(void *arg, struct ds_error *err);
+    /* Is a change of this table (NULL: of any) set aside? Such a table must stay as it is for now.
+     * The change's number, 0: none. */
+    uint64_t (*waiting)(void *arg, const char *table);
     /* In that transaction: move the checkpoint behind the statement's group, and COMMIT. */
     int (*commit_position)(void *arg, struct ds_error *err);
     void *arg;

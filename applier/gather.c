@@ -183,13 +183,10 @@ static int add_change(struct applier *a, const struct message *m, struct ds_erro
             m->change.table_id);
     if (a->open_skip)
         return 0;
-    struct ds_error
-        later; /* it may be applied already, when our table was another one: known at its commit */
-    int rc = a->open_barrier == BARRIER_NONE
-                 ? source_table_resolve(a, t, a->skipping ? &later : err)
-                 : 0;
-    if (rc && !a->skipping)
-        return rc;
+    struct ds_error later; /* it may be applied already, when our table was another one, or is to be
+                              passed over: known at its commit */
+    if (a->open_barrier == BARRIER_NONE)
+        source_table_resolve(a, t, &later);
     if (b->change_count == b->change_cap) {
         uint32_t cap = b->change_cap ? b->change_cap * 2 : 4096;
         struct change *bigger = realloc(b->changes, cap * sizeof *bigger);
@@ -298,7 +295,8 @@ static void begin_transaction(struct applier *a, const struct msg_begin *m)
     a->open_barrier = BARRIER_NONE;
     a->open_messages.count = 0;
     a->savepoint_count = 0;
-    a->open_skip = a->skips ? skip_find(a, m->gtid, (struct slice){0}, 0) : 0;
+    a->open_earlier = 0;
+    a->open_skip = a->skips ? skip_at_begin(a, m->gtid) : 0;
     a->open_applied = a->skipping && m->gtid.len && in_checkpoint(a, m->gtid);
     if (a->skipping && m->gtid.len && !a->open_applied)
         a->skipping = false;
@@ -343,6 +341,24 @@ static int already_applied(struct applier *a, const struct msg_commit *m, bool *
     return rc;
 }
 
+int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_error *err)
+{
+    int rc = 0;
+    if (a->open_barrier != BARRIER_NONE || a->options.dry_run)
+        return 0;
+    for (uint32_t i = a->open_first; i < a->batch.change_count && rc == 0; i++)
+        rc = source_table_resolve(a, a->batch.changes[i].table, err);
+    if (rc) {
+        struct transaction open = {.gtid = a->open_begin.gtid};
+        char text[sizeof err->position];
+        open.file = end ? end->file : open.file;
+        open.pos = end ? end->pos : 0;
+        transaction_place(&open, text, sizeof text);
+        error_at_position(err, text);
+    }
+    return rc;
+}
+
 static int end_transaction(struct applier *a, const struct message *m, bool *skipped,
                            struct ds_error *err)
 {
@@ -361,17 +377,12 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
             err, DS_EFORMAT,
             "the spool begins in the middle of a transaction that is not applied: delete it "
             "in state_dir, it is fetched again");
-    for (uint32_t i = a->open_first; i < b->change_count && a->open_barrier == BARRIER_NONE; i++) {
-        rc = source_table_resolve(a, b->changes[i].table, err);
-        if (rc)
-            return rc;
-    }
-    if (a->skips && !a->open_skip)
-        a->open_skip = skip_find(a, (struct slice){0}, m->commit.file, m->commit.pos);
-    if (a->open_skip) {
-        b->change_count = a->open_first;
-        a->open_barrier = BARRIER_NONE;
-    }
+    if (a->skips)
+        rc = skip_at_commit(a, &m->commit, err);
+    if (rc == 0)
+        rc = gather_resolve(a, &m->commit, err);
+    if (rc)
+        return rc;
     if (b->transaction_count == b->transaction_cap) {
         uint32_t cap = b->transaction_cap ? b->transaction_cap * 2 : 1024;
         struct transaction *bigger = realloc(b->transactions, cap * sizeof *bigger);
@@ -380,9 +391,14 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
         b->transactions = bigger;
         b->transaction_cap = cap;
     }
+    struct slice gtid = a->open_begin.gtid;
+    if (a->open_written && gtid.len && copy_slice(&b->arena, &gtid))
+        return out_of_memory(err);
     b->transactions[b->transaction_count++] =
         (struct transaction){.first = a->open_first,
                              .count = b->change_count - a->open_first,
+                             .earlier = a->open_written ? a->open_earlier : 0,
+                             .gtid = gtid,
                              .gtid_set = m->commit.gtid_set,
                              .file = m->commit.file,
                              .pos = m->commit.pos,
@@ -640,6 +656,12 @@ int gather_reset(struct applier *a, struct ds_error *err)
         rc = buf_append(&carry, a->chunk.data + a->chunk_at, a->chunk.len - a->chunk_at);
     if (rc)
         return out_of_memory(err);
+    if (a->open_written) { /* its begin is not parsed again */
+        struct slice *gtid = &a->open_begin.gtid;
+        gtid->len = gtid->len < sizeof a->open_gtid ? gtid->len : sizeof a->open_gtid;
+        memmove(a->open_gtid, gtid->p, gtid->len);
+        gtid->p = (const uint8_t *)a->open_gtid;
+    }
     arena_reset(&a->batch.arena, 8 << 20);
     arena_reset(&a->plan_arena, 8 << 20);
     a->batch.change_count = a->batch.transaction_count = 0;
@@ -666,6 +688,8 @@ int gather_reset(struct applier *a, struct ds_error *err)
 
 int gather_restart(struct applier *a, struct ds_error *err)
 {
+    if (a->open_written) /* its parts come again; the next START TRANSACTION would commit these */
+        commit_roll_back(a);
     a->open = a->open_written = a->open_applied = a->rest_dropped = false;
     a->chunk = (struct buf){0};
     a->chunk_at = 0;
@@ -688,8 +712,8 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
     struct source_table *tables[DEFINITION_BUCKETS];
     memcpy(tables, a->tables, sizeof tables);
     memset(a->tables, 0, sizeof a->tables);
-    if (a->open_written) /* its parts come again; the next START TRANSACTION would commit these */
-        commit_roll_back(a);
+    uint64_t skip = a->open_skip; /* of the transaction that is being read, not of these */
+    a->open_skip = 0;
     const uint8_t *p = messages.p, *end = messages.p + messages.len;
     int rc = 0;
     while (p < end && rc == 0) {
@@ -712,6 +736,7 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
         }
     }
     memcpy(a->tables, tables, sizeof tables);
+    a->open_skip = skip;
     return rc;
 }
 

@@ -42,10 +42,13 @@ int parts_failed(struct applier *a, int rc, struct ds_error *err)
         return rc;
     commit_roll_back(a);
     a->open_written = false;
-    if (a->part_how == BY_POLICY)
-        conflict_forget(a);
-    if (rc != DS_ERETRY && (rc != DS_ECONFLICT || a->part_how == BY_POLICY))
+    if (rc != DS_ERETRY && (rc != DS_ECONFLICT || a->part_how == BY_POLICY)) {
+        const struct transaction open = {.gtid = a->open_begin.gtid};
+        char text[sizeof err->position];
+        transaction_place(a->open ? &open : &a->batch.transactions[0], text, sizeof text);
+        error_at_position(err, text);
         return rc;
+    }
     log_warn("a large transaction is read again reason=\"%s\"", err->message);
     a->part_how += rc == DS_ECONFLICT;
     return gather_rewind(a, err);
@@ -64,7 +67,7 @@ int parts_roll_back_to(struct applier *a, const struct savepoint *s, struct ds_e
     if (a->options.dry_run)
         return 0;
     int rc = db_exec(a->db, err, "ROLLBACK TO SAVEPOINT datasync_%lu", s->number);
-    if (rc == 0 && a->part_how == BY_POLICY)
+    if (rc == 0 && a->held_touched)
         conflict_forget(a);
     return rc;
 }
@@ -84,7 +87,7 @@ static int make_room(struct applier *a, struct ds_error *err)
 static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct ds_error *err)
 {
     a->batch.transactions[0] =
-        (struct transaction){.first = *done, .count = end - *done, .gtid_set = a->open_begin.gtid};
+        (struct transaction){.first = *done, .count = end - *done, .gtid = a->open_begin.gtid};
     *done = end;
     return a->batch.transactions[0].count ? write_changes(a, err) : 0;
 }
@@ -92,7 +95,9 @@ static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct d
 int parts_write(struct applier *a, struct ds_error *err)
 {
     uint32_t done = 0;
-    int rc = make_room(a, err);
+    int rc = gather_resolve(a, NULL, err);
+    if (rc == 0)
+        rc = make_room(a, err);
     if (rc == 0 && !a->open_written)
         rc = begin(a, err);
     if (rc)
@@ -108,6 +113,7 @@ int parts_write(struct applier *a, struct ds_error *err)
     if (rc == 0)
         rc = write_up_to(a, &done, a->batch.change_count, err);
     a->part_counters.transactions = 0;
+    a->open_earlier += a->batch.change_count;
     return rc ? parts_failed(a, rc, err) : gather_reset(a, err);
 }
 
@@ -120,7 +126,7 @@ int parts_finish(struct applier *a, struct ds_error *err)
         rc = db_exec(a->db, err, "ROLLBACK");
         if (rc == 0)
             rc = commit_begin(a, err);
-        if (rc == 0 && a->part_how == BY_POLICY)
+        if (rc == 0 && a->held_touched)
             conflict_forget(a);
     }
     a->pending_done = 1;

@@ -117,10 +117,14 @@ static int retry_rows(struct applier *a, uint64_t root, uint64_t *applied, struc
     return rc;
 }
 
-static int retry_one(struct applier *a, uint64_t root, uint64_t *done, uint64_t *left,
+/* *id becomes 0 when it is done. */
+static int retry_one(struct applier *a, uint64_t *id, uint64_t *done, uint64_t *left,
                      struct ds_error *err)
 {
-    uint64_t applied = 0;
+    uint64_t applied = 0, root = *id;
+    BUF_AUTO struct buf table = {0};
+    if (quarantine_table(a->state_database, &table))
+        return out_of_memory(err);
     int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
         rc = retry_rows(a, root, &applied, err);
@@ -128,15 +132,49 @@ static int retry_one(struct applier *a, uint64_t root, uint64_t *done, uint64_t 
         rc = db_exec(a->db, err, "COMMIT");
     if (rc == 0) {
         *done += applied;
+        *id = 0;
         return 0;
     }
     struct ds_error ignored;
     db_exec(a->db, &ignored, "ROLLBACK");
-    if (rc != DS_ECONFLICT)
+    if (rc != DS_ECONFLICT && !(rc == DS_ERETRY && !err->server_errno))
         return rc;
     log_warn("quarantined change still does not fit id=%lu message=\"%s\"", root, err->message);
-    (*left)++;
-    return 0;
+    bool found;
+    uint64_t waiting = 0;
+    rc = db_scalar_u64(a->db, &waiting, &found, err,
+                       "SELECT COUNT(*) FROM %s WHERE id = %lu OR held_by = %lu", buf_cstr(&table),
+                       root, root);
+    *left += waiting;
+    return rc;
+}
+
+static int no_such(uint64_t id, struct ds_error *err)
+{
+    return error_set(err, DS_EUSAGE,
+                     "there is no quarantined change with id %lu: see `datasync quarantine list`",
+                     id);
+}
+
+static int no_such_root(struct applier *a, uint64_t id, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, name = {0};
+    uint64_t behind = 0;
+    bool found;
+    if (quarantine_table(a->state_database, &table) || sql_string(&name, a->name, strlen(a->name)))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(a->db, &behind, &found, err,
+                           "SELECT held_by FROM %s WHERE name = %s AND id = %lu AND operation <> "
+                           "'skip'",
+                           buf_cstr(&table), buf_cstr(&name), id);
+    if (rc)
+        return rc;
+    if (!found || !behind)
+        return no_such(id, err);
+    return error_set(err, DS_EUSAGE,
+                     "change %lu waits behind %lu and is applied with it: `datasync quarantine "
+                     "retry %lu`",
+                     id, behind, behind);
 }
 
 static int find_roots(struct applier *a, uint64_t id, uint64_t **roots, size_t *count,
@@ -162,12 +200,7 @@ static int find_roots(struct applier *a, uint64_t id, uint64_t **roots, size_t *
     mysql_free_result(res);
     if (!*roots)
         return out_of_memory(err);
-    if (id && n == 0)
-        return error_set(err, DS_EUSAGE,
-                         "there is no quarantined change with id %lu that others wait behind: see "
-                         "`datasync quarantine list`",
-                         id);
-    return 0;
+    return id && n == 0 ? no_such_root(a, id, err) : 0;
 }
 
 int quarantine_retry(const struct config *config, uint64_t id, uint64_t *done, uint64_t *left,
@@ -180,8 +213,16 @@ int quarantine_retry(const struct config *config, uint64_t id, uint64_t *done, u
     int rc = open_applier(config, &a, err);
     if (rc == 0)
         rc = find_roots(a, id, &roots, &count, err);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = retry_one(a, roots[i], done, left, err);
+    for (uint64_t before = UINT64_MAX;
+         before != *done && rc == 0;) { /* one may have waited for another */
+        before = *done;
+        *left = 0;
+        for (size_t i = 0; i < count && rc == 0; i++)
+            if (roots[i])
+                rc = retry_one(a, &roots[i], done, left, err);
+        if (!*left)
+            break;
+    }
     free(roots);
     applier_free(a);
     return rc;
@@ -206,43 +247,7 @@ int quarantine_drop(const struct config *config, uint64_t id, uint64_t *dropped,
     if (rc == 0)
         *dropped = mysql_affected_rows(a->db);
     if (rc == 0 && *dropped == 0)
-        rc = error_set(err, DS_EUSAGE,
-                       "there is no quarantined change with id %lu: see `datasync quarantine list`",
-                       id);
-    applier_free(a);
-    return rc;
-}
-
-/* --- skip ---------------------------------------------------------------------------- */
-
-int skip_add(const struct config *config, const char *position, struct ds_error *err)
-{
-    struct gtid gtid;
-    struct file_position file;
-    struct ds_error not_a_gtid;
-    if (gtid_parse(&gtid, position, &not_a_gtid) && file_position_parse(&file, position, err))
-        return error_set(
-            err, DS_EUSAGE,
-            "\"%s\" is neither a GTID nor FILE:POSITION: give the position that the error "
-            "message or `status` shows",
-            position);
-    struct applier *a = NULL;
-    BUF_AUTO struct buf sql = {0};
-    int rc =
-        buf_puts(&sql, "INSERT INTO ") | quarantine_table(config->state_database, &sql) |
-        buf_puts(&sql, " SET entity = '', entity_key = '', table_name = '', row_key = '', "
-                       "row_key_text = '', operation = 'skip', messages = '', reason_code = 0, "
-                       "reason = 'to be passed over', source_time = 0, name = ") |
-        sql_string(&sql, config->name, strlen(config->name)) | buf_puts(&sql, ", position = ") |
-        sql_string(&sql, position, strlen(position));
-    if (rc)
-        return out_of_memory(err);
-    rc = open_applier(config, &a, err);
-    if (rc == 0 && !a->cp.found)
-        rc = error_set(err, DS_EUSAGE, "stream %s has no checkpoint yet: there is nothing to skip",
-                       config->name);
-    if (rc == 0)
-        rc = db_exec_len(a->db, (const char *)sql.data, sql.len, err);
+        rc = no_such(id, err);
     applier_free(a);
     return rc;
 }

@@ -36,7 +36,10 @@ int quarantine_retry(const struct config *config, uint64_t id, uint64_t *done, u
 int quarantine_drop(const struct config *config, uint64_t id, uint64_t *dropped,
                     struct ds_error *err);
 /* Pass over the transaction whose GTID is, or which ends at FILE:POSITION, `position`, when the
- * stream comes to it. Recorded. */
-int skip_add(const struct config *config, const char *position, struct ds_error *err);
+ * stream comes to it. Recorded with the reason (NULL: none given). DS_EUSAGE: it is applied
+ * already.
+ */
+int skip_add(const struct config *config, const char *position, const char *reason,
+             struct ds_error *err);
 
 #endif

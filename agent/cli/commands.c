@@ -58,7 +58,8 @@ static const struct option agent_options[] = {
 };
 static const struct option incremental_options[] = {
     {"limit", 'l', OPTION_NUMBER, "ROWS", FIELD(limit),
-     .doc = "End at the last whole transaction before so many changed rows."},
+     .doc = "End at the last whole transaction before so many changed rows; the next run goes on "
+            "there. A first transaction that is larger is not applied: exit 1."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
     {"entity", 'e', OPTION_SETTING, "NAME", .setting = "entities",
      .doc = "The same as --set entities=NAME. Only all works in this version."},
@@ -169,7 +170,9 @@ const struct command cli_commands[] = {
      .summary = "Pass over one transaction that cannot be applied.",
      .text = "POSITION is the transaction's GTID, or FILE:POSITION where it ends, as the error "
              "named it. It is passed over when the stream comes to it, and this is recorded at "
-             "the destination. Its changes are lost there."},
+             "the destination, with the reason. Its changes are lost there. Exit 2 for what is "
+             "applied already. Where no transaction has that position nothing is passed over, and "
+             "the log says so."},
     {.name = "check",
      .arguments = "",
      .options = check_options,
@@ -198,7 +201,8 @@ const struct command cli_commands[] = {
          "With on_conflict: quarantine, a change that does not fit and all that depends on it "
          "wait here. `list` shows them, `show` one with its rows, `retry` applies one and those "
          "that wait behind it (exit 3 if they still do not fit), `drop` forgets them: the "
-         "destination's rows are then yours to put right."},
+         "destination's rows are then yours to put right. A DDL statement about a table with a "
+         "waiting change stops the stream until there is none."},
     {.name = "dump",
      .arguments = "",
      .options = dump_options,

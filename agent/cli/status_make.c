@@ -283,7 +283,8 @@ static int read_stopped(struct stream_status *s, const struct config *c, MYSQL *
         rc = error_set(err, DS_ENOMEM, "out of memory for the status");
     rc = rc ? rc
             : db_scalar_u64(db, &s->quarantined, &found, err,
-                            "SELECT COUNT(*) FROM %s WHERE name = '%s'", buf_cstr(&table), c->name);
+                            "SELECT COUNT(*) FROM %s WHERE name = '%s' AND operation <> 'skip'",
+                            buf_cstr(&table), c->name);
     if (rc && err->server_errno == ER_NO_SUCH_TABLE) { /* they are being created */
         error_clear(err);
         rc = 0;

@@ -1,0 +1,256 @@
+"""Law 5, policy quarantine: what waits, in which order, and what an operator does with it."""
+
+import json
+
+from lib.lab import Lab
+from lib.suite import expect, expect_contains, expect_equal
+from operation import only
+
+SETUP = """
+CREATE TABLE t (id INT PRIMARY KEY, v INT, u INT, UNIQUE KEY (u));
+CREATE TABLE k (id INT PRIMARY KEY, t INT, v INT, FOREIGN KEY (t) REFERENCES t (id));
+CREATE TABLE g (id INT PRIMARY KEY, k INT, FOREIGN KEY (k) REFERENCES k (id));
+INSERT INTO t VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3);
+INSERT INTO k VALUES (1, 1, 1);
+"""
+POLICY = {"on_conflict": "quarantine"}
+
+
+def waiting(lab):
+    """The entries of quarantine list."""
+    code, out, err = lab.program.command("quarantine", "list", "--json")
+    expect_equal(code, 0, "quarantine list: " + err[-400:])
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def held(lab):
+    """What waits, as (operation, table, key), in the order of the list."""
+    return [(e["operation"], e["table"], e["key"]) for e in waiting(lab)]
+
+
+def retry(lab, which, code, part=""):
+    got, out, err = lab.program.command("quarantine", "retry", str(which))
+    expect_equal(got, code, "exit of retry %s: %s" % (which, err[-600:]))
+    expect_contains(err, part, "retry")
+    expect_equal(out, "", "stdout of retry")
+    return err
+
+
+def taken(lab, values=(40,)):
+    """Somebody holds unique values at the destination that the source is about to use."""
+    lab.source.script(SETUP)
+    lab.program.incremental()
+    for value in values:
+        lab.destination.run("INSERT INTO t VALUES (%d, 0, %d)" % (900 + value, value))
+
+
+def give_back(lab, value=40):
+    lab.destination.run("DELETE FROM t WHERE id = %d" % (900 + value))
+
+
+CHAIN = ("INSERT INTO t VALUES (40, 1, 40)", "UPDATE t SET v = 2 WHERE id = 40",
+         "INSERT INTO k VALUES (10, 40, 1)", "INSERT INTO g VALUES (10, 10)",
+         "UPDATE k SET v = 2 WHERE id = 10", "UPDATE t SET v = v + 1 WHERE id = 40",
+         "UPDATE k SET t = 1 WHERE id = 10", "DELETE FROM g WHERE id = 10",
+         "INSERT INTO g VALUES (11, 10)", "UPDATE t SET id = 41 WHERE id = 40",
+         "INSERT INTO k VALUES (11, 41, 5)", "INSERT INTO t VALUES (40, 77, 78)")
+
+
+@only("quarantine-keeps-the-order", "later changes of the row, of its children and theirs wait")
+def _():
+    with Lab(settings=POLICY) as lab:
+        taken(lab)
+        lab.source.run(*CHAIN, "INSERT INTO t VALUES (60, 6, 60)", "INSERT INTO k VALUES (60, 60, 6)")
+        lab.program.incremental(expect=3)
+        entries = waiting(lab)
+        expect_equal(len(entries), len(CHAIN), "changes that wait: %s" % held(lab))
+        expect_equal([e["operation"] for e in entries],
+                     [sql.split()[0].lower() for sql in CHAIN], "their order")
+        first = entries[0]
+        expect("held_by" not in first, "the first waits behind something: %s" % first)
+        expect_equal({e["held_by"] for e in entries[1:]}, {first["id"]}, "behind what they wait")
+        expect_equal((first["table"], first["reason_code"]), ("t", 1062), "the first")
+        expect_contains(first["key"], "40", "its key")
+        expect_contains(first["position"], "gtid=0-1-", "its position")
+        expect_equal(lab.program.status()["quarantined"], len(CHAIN), "status")
+        expect_equal(lab.destination.query("SELECT id FROM k ORDER BY id", "shop"), ((1,), (60,)),
+                     "what does not depend on it is applied")
+        lab.program.incremental(expect=3)  # nothing new, still waiting
+        give_back(lab)
+        text = retry(lab, first["id"], 0, "applied=%d" % len(CHAIN))
+        expect_contains(text, "still_waiting=0", "retry")
+        expect_equal(waiting(lab), [], "after the retry")
+        lab.equal()
+        lab.source.run("UPDATE t SET v = 9", "DELETE FROM g", "DELETE FROM k WHERE t >= 40",
+                       "DELETE FROM t WHERE id = 41")
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("quarantine-show", "one change with its rows, as text and as JSON")
+def _():
+    with Lab(settings=POLICY) as lab:
+        taken(lab)
+        lab.source.run("INSERT INTO t VALUES (40, 1, 40)", "UPDATE t SET v = 2 WHERE id = 40")
+        lab.program.incremental(expect=3)
+        first, second = waiting(lab)
+        code, out, err = lab.program.command("quarantine", "show", str(second["id"]))
+        expect_equal(code, 0, "show: " + err[-400:])
+        expect_contains(out, "waits behind %d" % first["id"], "show")
+        expect_contains(out, second["position"], "show")
+        code, out, err = lab.program.command("quarantine", "show", str(second["id"]), "--json")
+        expect_equal(code, 0, "show --json: " + err[-400:])
+        lines = [json.loads(line) for line in out.splitlines()]
+        expect_equal(lines[0]["id"], second["id"], "the first line is the change")
+        change = [line for line in lines if line.get("type") == "change"]
+        expect_equal(len(change), 1, "changes: " + out)
+        expect_equal((change[0]["operation"], list(change[0]["before"].values())),
+                     ("update", [40, 1, 40]), "the row")
+        expect_equal(list(change[0]["after"].values())[1], 2, "the new value: " + out)
+
+
+@only("quarantine-retry-too-early", "while the cause is there: exit 3, says why, nothing moves")
+def _():
+    with Lab(settings=POLICY) as lab:
+        taken(lab, (40, 50))
+        lab.source.run("INSERT INTO t VALUES (40, 1, 40)", "INSERT INTO k VALUES (40, 40, 1)",
+                       "INSERT INTO t VALUES (50, 1, 50)", "UPDATE t SET v = 2 WHERE id = 50")
+        lab.program.incremental(expect=3)
+        before = waiting(lab)
+        roots = [e["id"] for e in before if "held_by" not in e]
+        expect_equal(len(roots), 2, "causes")
+        text = retry(lab, roots[0], 3, "still does not fit")
+        expect_contains(text, "Duplicate entry", "retry")
+        expect_equal([e["id"] for e in waiting(lab)], [e["id"] for e in before], "what waits")
+        give_back(lab, 50)
+        text = retry(lab, "all", 3, "applied=2")
+        expect_contains(text, "still_waiting=2", "retry all")
+        expect_equal(held(lab), [("insert", "t", before[0]["key"]), ("insert", "k", before[1]["key"])],
+                     "what waits")
+        expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 50", "shop"), 2, "row 50")
+        give_back(lab, 40)
+        retry(lab, "all", 0)
+        lab.equal()
+        retry(lab, "all", 0, "applied=0")
+
+
+@only("quarantine-retry-order", "one that waits for another's retry: all is one command")
+def _():
+    with Lab(settings=POLICY) as lab:
+        taken(lab, (40, 50))
+        # the second takes over the value that the first gives away: two causes, one chain
+        lab.source.run("INSERT INTO t VALUES (40, 1, 40)", "INSERT INTO t VALUES (50, 2, 50)",
+                       "UPDATE t SET u = 41 WHERE id = 40", "UPDATE t SET u = 40 WHERE id = 50",
+                       "DELETE FROM t WHERE id = 40", "UPDATE t SET id = 40 WHERE id = 50",
+                       "UPDATE t SET v = 99 WHERE id = 40", "INSERT INTO k VALUES (40, 40, 1)")
+        lab.program.incremental(expect=3)
+        expect_equal(len(waiting(lab)), 8, "changes that wait: %s" % waiting(lab))
+        give_back(lab, 40)
+        give_back(lab, 50)
+        retry(lab, "all", 0)
+        expect_equal(waiting(lab), [], "what waits")
+        lab.equal()
+
+
+@only("quarantine-drop-and-wrong-ids", "a dropped chain is gone; wrong ids are exit 2")
+def _():
+    with Lab(settings=POLICY) as lab:
+        taken(lab)
+        lab.source.run("INSERT INTO t VALUES (40, 1, 40)", "INSERT INTO k VALUES (40, 40, 1)",
+                       "UPDATE t SET v = 2 WHERE id = 40")
+        lab.program.incremental(expect=3)
+        entries = waiting(lab)
+        code, _out, err = lab.program.command("quarantine", "drop", str(entries[0]["id"]))
+        expect_equal(code, 2, "drop without --yes and without a terminal")
+        expect_contains(err, "--yes", "message")
+        for verb, number, part in (("show", "99", "nothing with number 99"), ("show", "x", "'x'"),
+                                   ("show", "0", "'0'"), ("drop", "99", "no quarantined change"),
+                                   ("drop", "all", "'all'"), ("retry", "99", "no quarantined change"),
+                                   ("retry", "-1", "'-1'"), ("retry", "1x", "'1x'"),
+                                   ("retry", str(entries[1]["id"]),
+                                    "waits behind %d" % entries[0]["id"])):
+            code, _out, err = lab.program.command("quarantine", verb, number, "--yes")
+            expect_equal(code, 2, "%s %s: %s" % (verb, number, err[-300:]))
+            expect_contains(err, part, "%s %s" % (verb, number))
+        expect_equal(waiting(lab)[0]["id"], entries[0]["id"], "what waits")
+        code, _out, err = lab.program.command("quarantine", "drop", str(entries[0]["id"]), "--yes")
+        expect_equal(code, 0, "drop: " + err[-300:])
+        expect_contains(err, "changes=3", "drop")
+        expect_equal((waiting(lab), lab.program.status()["quarantined"]), ([], 0), "what waits")
+        give_back(lab)
+        lab.destination.run("INSERT INTO t VALUES (40, 2, 40)", "INSERT INTO k VALUES (40, 40, 1)")
+        lab.source.run("UPDATE t SET v = 3 WHERE id = 40")  # free again
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("quarantine-outlives-kill", "kill -9 while changes wait and more arrive: none lost, none twice")
+def _():
+    with Lab(settings={**POLICY, "batch": {"max_rows": 2}}) as lab:
+        taken(lab)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.run("INSERT INTO t VALUES (40, 0, 40)")
+        lab.program.wait_for("in quarantine", lambda s: s["quarantined"] == 1)
+        lab.program.kill()
+        for number in range(1, 6):
+            lab.source.run("UPDATE t SET v = v + 1 WHERE id = 40",
+                           "INSERT INTO k VALUES (%d, 40, 1)" % (100 + number),
+                           "UPDATE t SET v = v + 1 WHERE id = 1")
+            lab.program.start()
+            lab.program.wait_for("some of it", lambda s, n=number: s["quarantined"] >= 2 * n)
+            lab.program.kill()
+        lab.program.start()
+        lab.program.wait_caught_up()
+        code, _out, err = lab.program.command("quarantine", "retry", "all")
+        expect_equal(code, 4, "retry while run runs: " + err[-300:])
+        lab.program.stop()
+        expect_equal(len(waiting(lab)), 11, "what waits")
+        give_back(lab)
+        retry(lab, "all", 0, "applied=11")
+        lab.equal()
+
+
+@only("quarantine-and-ddl", "definitions that change while rows of the table wait")
+def _():
+    with Lab(settings=POLICY) as lab:
+        taken(lab)
+        lab.source.run("INSERT INTO t VALUES (40, 1, 40)", "INSERT INTO k VALUES (40, 40, 1)",
+                       "ALTER TABLE t ADD COLUMN w INT DEFAULT 5",
+                       "UPDATE t SET w = 6 WHERE id = 40", "UPDATE t SET w = 7 WHERE id = 1")
+        # rows as they were cannot be written into a table that is another one: stop before it
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "quarantine", "message")
+        expect_contains(text, "ADD COLUMN w", "message")
+        expect_contains(lab.program.incremental(expect=1), "quarantine", "message, again")
+        expect_equal(len(waiting(lab)), 2, "what waits")
+        give_back(lab)
+        retry(lab, "all", 0)
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("quarantine-and-truncate", "what waits of a table that is emptied or dropped")
+def _():
+    with Lab(settings=POLICY) as lab:
+        taken(lab)
+        lab.source.run("CREATE TABLE s (id INT PRIMARY KEY, u INT UNIQUE)", "CREATE TABLE z LIKE s")
+        lab.program.incremental()
+        lab.destination.run("INSERT INTO s VALUES (9, 9)", "INSERT INTO z VALUES (9, 9)")
+        lab.source.run("INSERT INTO s VALUES (1, 9)", "INSERT INTO z VALUES (1, 9)", "TRUNCATE TABLE s",
+                       "INSERT INTO s VALUES (1, 8), (2, 9)")
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "quarantine", "message")
+        first = [e for e in waiting(lab) if e["table"] == "s"]
+        code, _out, err = lab.program.command("quarantine", "drop", str(first[0]["id"]), "--yes")
+        expect_equal(code, 0, "drop: " + err[-300:])
+        lab.program.incremental(expect=3)
+        expect_equal(lab.destination.query("SELECT * FROM s ORDER BY id", "shop"), ((1, 8), (2, 9)),
+                     "rows of s")
+        lab.source.run("DROP TABLE z")
+        expect_contains(lab.program.incremental(expect=1), "DROP TABLE", "message")
+        code, _out, err = lab.program.command("quarantine", "drop", str(waiting(lab)[0]["id"]), "--yes")
+        expect_equal(code, 0, "drop: " + err[-300:])
+        lab.program.incremental()
+        give_back(lab)
+        lab.equal()
