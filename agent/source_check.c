@@ -71,8 +71,9 @@ static void check_images(const struct check *c)
     BUF_AUTO struct buf v = {0};
     if (variable(c, "binlog_row_image", &v) && !is(&v, "FULL") && !is(&v, "FULL_NODUP"))
         report(c, FINDING_WARNING, "binlog_row_image",
-               "binlog_row_image is %s: tables without a primary key cannot be followed, and "
-               "conflicts are found later; set it to FULL",
+               "binlog_row_image is %s: such images do not say everything (MariaDB leaves out what "
+               "REPLACE sets to a default: rows differ then, with any replica), and conflicts are "
+               "found later; set it to FULL",
                buf_cstr(&v));
     else
         report(c, FINDING_OK, "binlog_row_image", "full row images");

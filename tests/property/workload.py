@@ -30,13 +30,15 @@ SETTINGS = (
     "SET SESSION old_mode=''", "SET SESSION lc_time_names='de_DE'",
     "SET TIMESTAMP=1600000000.123456", "SET TIMESTAMP=DEFAULT",
 )
+IMAGES = ("FULL", "MINIMAL", "NOBLOB")
 XA = 3
 
 
 class Workload:
     """drive(n) runs n steps on the source; everything follows from the seed."""
 
-    def __init__(self, server, seed, log_path, load_file=None, ddl=True, transactional_only=False):
+    def __init__(self, server, seed, log_path, load_file=None, ddl=True, transactional_only=False,
+                 images="FULL"):
         self.rng = random.Random("workload %s" % seed)
         self.server = server
         self.log = Log(log_path)
@@ -44,6 +46,9 @@ class Workload:
         self.ddl = Ddl(self.rng, server) if ddl else None
         self.load_file = load_file
         self.table = rows.TRANSACTIONAL if transactional_only else rows.WEIGHTED
+        self.images = random.Random("images %s" % seed) if images == "mixed" else None
+        for session in self.sessions:
+            session.replace = images == "FULL"
         self.xa_number = 0
         self.seed = seed
 
@@ -88,6 +93,8 @@ class Workload:
         if session.in_transaction:
             self.step_inside(session)
             return
+        if self.images and self.images.random() < 0.1:
+            session.do("SET SESSION binlog_row_image=" + self.images.choice(IMAGES))
         roll = rng.random()
         if roll < 0.55:
             session.do(rng.choice(("BEGIN", "START TRANSACTION", "BEGIN",
