@@ -1,0 +1,182 @@
+"""What is applied or stopped at, never skipped: sequences, versioned tables, tables made with rows; and
+both halves of the program killed."""
+
+import random
+import threading
+import time
+
+import pymysql
+
+from base import law, suite
+from engines import finish, prepare
+from lib.lab import Lab
+from lib.suite import expect, expect_contains, expect_equal
+from operation import only
+
+TABLES = """
+CREATE TABLE i (id INT PRIMARY KEY, v INT);
+CREATE TABLE y (id INT PRIMARY KEY, v INT) ENGINE = MyISAM;
+INSERT INTO i VALUES (1, 1), (2, 2), (3, 3);
+INSERT INTO y VALUES (1, 1), (2, 2);
+"""
+
+law("tables-made-with-rows", "CREATE TABLE … SELECT and CREATE OR REPLACE TABLE, of both engines", TABLES, """
+CREATE TABLE c1 (PRIMARY KEY (id)) SELECT * FROM i;
+CREATE TABLE c2 ENGINE = MyISAM SELECT * FROM i;
+CREATE TABLE IF NOT EXISTS c1 SELECT 9 AS id, 9 AS v;
+UPDATE c1 SET v = v + 1;
+CREATE OR REPLACE TABLE c1 (id INT PRIMARY KEY, w VARCHAR(10)) SELECT id, 'w' AS w FROM i;
+INSERT INTO c1 VALUES (9, 'nine');
+CREATE OR REPLACE TABLE c1 LIKE i;
+INSERT INTO c1 SELECT * FROM i;
+CREATE OR REPLACE TABLE c2 (a INT) ENGINE = InnoDB;
+INSERT INTO c2 VALUES (1), (1);
+CREATE OR REPLACE TABLE y (id INT PRIMARY KEY, n INT) ENGINE = MyISAM SELECT id, id AS n FROM i;
+DELETE FROM y WHERE id = 2;
+CREATE TABLE c3 SELECT * FROM i WHERE FALSE;
+INSERT INTO c3 VALUES (5, 5);
+""")
+
+
+@suite.case("made-with-rows-that-fail", "half done at the source: nothing of it arrives, MyISAM rows do")
+def _():
+    def fails(server, *statements):
+        try:
+            server.run(*statements)
+        except pymysql.err.MySQLError:
+            return
+        raise AssertionError("succeeds: " + statements[-1])
+
+    with Lab() as lab:
+        lab.source.script(TABLES + "CREATE TABLE u (id INT, v INT);\nINSERT INTO u VALUES (1, 1), (1, 2);\n")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        fails(lab.source, "CREATE TABLE bad (PRIMARY KEY (id)) SELECT * FROM u")
+        fails(lab.source, "CREATE OR REPLACE TABLE i (PRIMARY KEY (id)) SELECT * FROM u")  # i is gone then
+        fails(lab.source, "ALTER TABLE u ADD PRIMARY KEY (id)")
+        fails(lab.source, "ALTER TABLE u ADD COLUMN w INT, ADD UNIQUE KEY (id)")
+        fails(lab.source, "INSERT INTO y VALUES (7, 7), (1, 1), (8, 8)")  # the first row stays
+        fails(lab.source, "UPDATE y SET id = 9")
+        fails(lab.source, "DROP TABLE u, missing")  # u is gone
+        lab.source.run("BEGIN", "INSERT INTO y VALUES (20, 20)", "UPDATE y SET v = 5 WHERE id = 20", "ROLLBACK")
+        lab.settle()
+
+
+# --- sequences, versioned tables ---------------------------------------------------------------------
+
+law("sequences", "made, used, altered, set and dropped", TABLES + """
+CREATE SEQUENCE s START WITH 10 INCREMENT BY 3 CACHE 5;
+CREATE TABLE ns (id INT PRIMARY KEY DEFAULT NEXT VALUE FOR s, v INT);
+""", """
+SELECT NEXT VALUE FOR s;
+SELECT SETVAL(s, 100);
+INSERT INTO ns (v) VALUES (1), (2), (3);
+ALTER SEQUENCE s RESTART WITH 500;
+INSERT INTO ns (v) VALUES (4);
+CREATE SEQUENCE s2;
+SELECT NEXTVAL(s2);
+CREATE OR REPLACE SEQUENCE s2 START WITH 7 NOCACHE;
+SELECT NEXTVAL(s2);
+RENAME TABLE s2 TO s3;
+SELECT NEXTVAL(s3);
+DROP SEQUENCE s3;
+CREATE SEQUENCE IF NOT EXISTS s START WITH 1;
+""")
+
+
+@only("system-versioned-tables", "refused by check, by the copy, and where the stream comes to one")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        lab.program.incremental()
+        lab.source.run("CREATE TABLE h (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING",
+                       "INSERT INTO i VALUES (50, 50)", "INSERT INTO h VALUES (1, 1)",
+                       "UPDATE h SET v = 2", "INSERT INTO i VALUES (51, 51)")
+        text = lab.program.incremental(expect=1)
+        expect_contains(text, "versioned", "message")
+        expect(lab.destination.scalar("SELECT MAX(id) FROM i", "shop") <= 50, "passed over its rows")
+        code, out, _err = lab.program.command("check")
+        expect_equal(code, 1, "check")
+        expect_contains(out, "versioned", "check")
+        lab.program.incremental("--resnapshot", "--yes", expect=1)
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        lab.program.incremental()
+        lab.source.run("ALTER TABLE i ADD SYSTEM VERSIONING", "UPDATE i SET v = 2 WHERE id = 1")
+        expect_contains(lab.program.incremental(expect=1), "versioned", "message")
+        lab.source.run("ALTER TABLE i DROP SYSTEM VERSIONING")
+        lab.program.incremental("--resnapshot", "--yes")
+        lab.equal()
+
+
+# --- agent and apply apart ----------------------------------------------------------------------------
+
+class Writer(threading.Thread):
+    """Writes rows, DDL and XA for as long as it is let."""
+
+    def __init__(self, lab):
+        super().__init__()
+        self.lab, self.rng = lab, random.Random(5)
+        self.stopped = threading.Event()
+        self.error = None
+
+    def run(self):
+        try:
+            number = 0
+            while not self.stopped.is_set():
+                number += 1
+                self.step(number)
+        except Exception as error:  # pylint: disable=broad-except
+            self.error = error
+
+    def step(self, number):
+        rng, source = self.rng, self.lab.source
+        source.run("INSERT INTO i VALUES (%d, 1)" % (100 + number), "UPDATE i SET v = v + 1 WHERE id %% 7 = %d" % (
+            number % 7), "REPLACE INTO y VALUES (%d, %d)" % (number % 20, number))
+        if rng.random() < 0.2:
+            source.run("ALTER TABLE i ADD COLUMN w%d INT DEFAULT %d" % (number, number), "UPDATE i SET w%d = v" % number,
+                       "ALTER TABLE i DROP COLUMN w%d" % number)
+        if rng.random() < 0.3:
+            name = "'x%d'" % number
+            open_one = prepare(self.lab, name, "INSERT INTO i VALUES (%d, 1)" % (100000 + number))
+            source.run("UPDATE i SET v = 0 WHERE id = 1")
+            finish(open_one, "XA %s %s" % (rng.choice(("COMMIT", "COMMIT", "ROLLBACK")), name))
+
+
+@only("halves-killed-again-and-again", "agent and apply, kill -9 of either or both under writes, DDL and XA")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        shared = {"name": "apart", "state_dir": lab.work.path("apart-state")}
+        halves = {half: lab.another("half-" + half, settings=shared) for half in ("agent", "apply")}
+        for half, one in halves.items():
+            one.start(command=half)
+        rng = random.Random(9)
+        writer = Writer(lab)
+        writer.start()
+        try:
+            for _ in range(14):
+                for half in rng.choice((("agent",), ("apply",), ("agent", "apply"))):
+                    time.sleep(rng.random() * 0.4)  # any instant will do
+                    halves[half].kill()
+                    halves[half].start(command=half)
+                for half, one in halves.items():
+                    if not one.running():  # the lock of the one before was not free yet
+                        expect_equal(one.process.returncode, 4, half + ": " + one.log_tail())
+                        one.start(command=half)
+        finally:
+            writer.stopped.set()
+            writer.join()
+        expect(writer.error is None, "the writer: %r" % writer.error)
+        deadline = time.monotonic() + 90
+        while lab.differences():
+            for half, one in halves.items():
+                if not one.running() and one.process.returncode == 4:
+                    one.start(command=half)
+                expect(one.running(), half + " has ended: " + one.log_tail())
+            if time.monotonic() > deadline:
+                lab.equal()
+            time.sleep(0.1)
+        for half, one in halves.items():
+            one.stop()
+            one.check_log()
