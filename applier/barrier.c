@@ -125,8 +125,8 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
                             .prefix = a->config->destination.prefix,
                             .policy = a->config->ddl,
                             .settled = &a->intents_settled,
-                            .begin_locked = ddl_begin,
                             .waiting = ddl_waiting,
+                            .begin_locked = ddl_begin,
                             .commit_position = ddl_commit,
                             .arg = &run};
     uint32_t statements = 0, seen = 0;
@@ -218,8 +218,8 @@ static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *e
         parts_end(a);
     } else {
         rc = apply_ddl(a, a->batch_done, &a->open_messages, a->open_begin.gtid, 1, err);
-    a->batch_done += rc == 0;
     }
+    a->batch_done += rc == 0;
     return rc;
 }
 

@@ -505,11 +505,6 @@ static int tell_outcome(const struct ddl_job *job, struct ddl_outcome *out, stru
     return out->tables ? 0 : ddl_no_memory(err);
 }
 
-static int apply(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *err)
-{
-    int rc = ddl_route(job, err);
-    if (rc || job->action == ACTION_PASS)
-        return rc;
 /* A change that was set aside can only be applied to the table that it was made for. */
 static int check_waiting(const struct ddl_job *job, const struct ddl_outcome *out,
                          struct ds_error *err)
@@ -528,14 +523,19 @@ static int check_waiting(const struct ddl_job *job, const struct ddl_outcome *ou
     return at_position(job, err);
 }
 
+static int apply(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *err)
+{
+    int rc = ddl_route(job, err);
+    if (rc || job->action == ACTION_PASS)
+        return rc;
     rc = tell_outcome(job, out, err);
+    if (rc == 0 && job->c->waiting)
+        rc = check_waiting(job, out, err);
     if (rc == 0)
         rc = lock_statement(job, err);
     if (rc)
         return rc;
     rc = job->action == ACTION_RUN ? run_with_intent(job, out, err) : run_repeatable(job, out, err);
-    if (rc == 0 && job->c->waiting)
-        rc = check_waiting(job, out, err);
     if (rc == DS_ECONN)
         return rc; /* the lock goes with the connection */
     struct ds_error ignored;

@@ -43,11 +43,11 @@ struct ddl_context {
     bool (*wanted)(void *arg, const char *table, size_t len);
     bool *settled; /* no intent is open. Kept here from call to call; the caller sets it to false
                       with every new connection */
-    /* START TRANSACTION, lock the checkpoint row, check that it is where this statement begins. */
-    int (*begin_locked)(void *arg, struct ds_error *err);
     /* Is a change of this table (NULL: of any) set aside? Such a table must stay as it is for now.
      * The change's number, 0: none. */
     uint64_t (*waiting)(void *arg, const char *table);
+    /* START TRANSACTION, lock the checkpoint row, check that it is where this statement begins. */
+    int (*begin_locked)(void *arg, struct ds_error *err);
     /* In that transaction: move the checkpoint behind the statement's group, and COMMIT. */
     int (*commit_position)(void *arg, struct ds_error *err);
     void *arg;

@@ -64,7 +64,7 @@ def _():
 
 # --- sequences, versioned tables ---------------------------------------------------------------------
 
-law("sequences", "made, used, altered, set and dropped", TABLES + """
+law("sequences-all-forms", "made, used, altered, set and dropped", TABLES + """
 CREATE SEQUENCE s START WITH 10 INCREMENT BY 3 CACHE 5;
 CREATE TABLE ns (id INT PRIMARY KEY DEFAULT NEXT VALUE FOR s, v INT);
 """, """
