@@ -77,9 +77,9 @@ static int note_changed(struct applier *a, const struct transaction *tx,
 
 /* The rows of the group, the closing of its intent, and the checkpoint. */
 static int rows_after_ddl(struct applier *a, const struct ddl_context *c, uint32_t index, bool open,
-                          struct ds_error *err)
+                          uint32_t transactions, struct ds_error *err)
 {
-    struct counters extra = {0};
+    struct counters extra = {.transactions = transactions - 1}; /* commit_write counts one */
     const struct transaction *tx = &a->batch.transactions[index];
     int rc = target_refresh(a->target, a->db, err);
     for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++)
@@ -124,6 +124,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
                             .source_prefix = a->config->source.prefix,
                             .prefix = a->config->destination.prefix,
                             .policy = a->config->ddl,
+                            .joined = transactions > 1,
                             .settled = &a->intents_settled,
                             .waiting = ddl_waiting,
                             .begin_locked = ddl_begin,
@@ -156,7 +157,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
         ddl_outcome_free(&out);
     }
     if (rc == 0 && !done)
-        rc = rows_after_ddl(a, &c, index, open, err);
+        rc = rows_after_ddl(a, &c, index, open, transactions, err);
     return rc;
 }
 

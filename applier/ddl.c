@@ -472,7 +472,12 @@ static int run_with_intent(struct ddl_job *job, struct ddl_outcome *out, struct 
 /* Harmless when it runs twice; but only from where the checkpoint is. */
 static int run_repeatable(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *err)
 {
-    int rc = check_position(job, err);
+    bool expressions = false;
+    int rc = job->c->joined ? ddl_has_expressions(job, &expressions, err) : 0;
+    if (rc == 0 && expressions)
+        rc = error_set(err, DS_EUNSUPPORTED, "the table's definition holds expressions");
+    if (rc == 0)
+        rc = check_position(job, err);
     if (rc)
         return rc;
     if (job->action == ACTION_REPEAT)

@@ -41,6 +41,8 @@ struct ddl_context {
     enum config_ddl policy;             /* TRUNCATE is a change of rows: always applied */
     /* Is this table (name at the source) mirrored? NULL: all are. */
     bool (*wanted)(void *arg, const char *table, size_t len);
+    bool joined; /* several statements of the source in one: DS_EUNSUPPORTED where that might leave
+                    another table than one by one */
     bool *settled; /* no intent is open. Kept here from call to call; the caller sets it to false
                       with every new connection */
     /* Is a change of this table (NULL: of any) set aside? Such a table must stay as it is for now.

@@ -65,6 +65,8 @@ int ddl_prints_read(const struct ddl_job *job, const char *database, struct ddl_
 int ddl_prints_write(const struct ddl_print *prints, size_t count, struct buf *out);
 int ddl_prints_parse(struct slice stored, struct arena *arena, struct ddl_print **out,
                      size_t *count, struct ds_error *err);
+/* Does the definition of the first object hold expressions? See sql_has_expressions. */
+int ddl_has_expressions(const struct ddl_job *job, bool *has, struct ds_error *err);
 /* What would the statement make of these objects? *possible false: it failed on the copies. */
 int ddl_dry_run(const struct ddl_job *job, const struct ddl_print *before, bool *possible,
                 struct ddl_print **after, struct ds_error *err);

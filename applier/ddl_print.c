@@ -124,6 +124,14 @@ int ddl_prints_read(const struct ddl_job *job, const char *database, struct ddl_
     return rc;
 }
 
+int ddl_has_expressions(const struct ddl_job *job, bool *has, struct ds_error *err)
+{
+    struct ddl_print p = {.name = job->names[0]};
+    int rc = read_definition(job, job->c->database, &p, err);
+    *has = rc == 0 && p.definition.len && sql_has_expressions(p.definition);
+    return rc;
+}
+
 /* Each print is an image of three values, one behind the other. */
 int ddl_prints_write(const struct ddl_print *prints, size_t count, struct buf *out)
 {

@@ -4,13 +4,21 @@
  * at every run. Where several such statements of one table follow each other in what was read, each
  * the only thing in its transaction, they are run as one, and the checkpoint moves over all of
  * them. No intent is needed (sql_redefines): joined or alone, run again after a crash they leave
- * the same. If the server refuses them joined they are run one by one.
+ * the same. If they are refused joined, by the server or because the table's definition holds
+ * expressions, which it would write otherwise, they are run one by one.
  */
 #include <string.h>
 #include <strings.h>
 
 #include "applier/apply.h"
 #include "schema/sql.h"
+
+enum { SERIES_BYTES = 1 << 18 }; /* of the joined text: far below any max_allowed_packet */
+
+/* sql_mode NO_ZERO_IN_DATE and NO_ZERO_DATE: where it is not strict a statement that copies rows
+ * also makes such dates zero in columns that it does not name, before a later one turns them to
+ * text. */
+#define CHANGES_DATES (UINT64_C(3) << 23)
 
 /* What must be equal for two statements to be joined, as bytes: the session apart from when and
  * where it was. */
@@ -23,7 +31,7 @@ static int session_bytes(const struct message *m, struct buf *out)
 
 static bool joinable(const struct message *m, struct sql_redefinition *r)
 {
-    if (m->type != MSG_DDL || m->ddl.session.error_code)
+    if (m->type != MSG_DDL || m->ddl.session.error_code || m->ddl.session.sql_mode & CHANGES_DATES)
         return false;
     for (size_t i = 0; i < m->ddl.statement.len; i++)
         if (m->ddl.statement.p[i] & 0x80) /* perhaps of a character set that hides quotes */
@@ -49,13 +57,23 @@ static bool read_at(struct applier *a, const uint8_t **p, const uint8_t *end, st
     return *p < end && message_read(p, end, &a->batch.arena, m, &ignored) == 0;
 }
 
+/* Joined, all are run at the time of the first one. */
+static bool same_second(struct applier *a, const struct message *m)
+{
+    struct message first;
+    const uint8_t *p = a->series.items[0].raw.p;
+    return read_at(a, &p, p + a->series.items[0].raw.len, &first) &&
+           first.ddl.session.timestamp == m->ddl.session.timestamp;
+}
+
 void series_start(struct applier *a)
 {
     struct series *s = &a->series;
     struct message m;
     struct sql_redefinition r;
     memset(s, 0, sizeof *s);
-    if (a->open_messages.count != 2 || a->skips || a->skipping || a->options.dry_run)
+    if (a->open_messages.count != 2 || a->skips || a->skipping || a->options.dry_run ||
+        a->config->ddl != DDL_APPLY)
         return;
     struct slice raw = a->open_messages.items[1];
     const uint8_t *p = raw.p;
@@ -86,9 +104,16 @@ bool series_goes_on(struct applier *a)
         memcmp(session.data, s->session.p, session.len) != 0 || r.head.len != s->head.len ||
         memcmp(r.head.p, s->head.p, r.head.len) != 0)
         return false;
-    for (uint32_t i = 0; i < s->count; i++)
+    if (r.dated && !same_second(a, &m))
+        return false;
+    size_t bytes = s->statement.len + r.tail.len;
+    for (uint32_t i = 0; i < s->count; i++) {
+        bytes += s->items[i].tail.len;
         if (same_column(s->items[i].column, r.column))
             return false;
+    }
+    if (bytes > SERIES_BYTES)
+        return false;
     add(s, &m, &r, begin.begin.gtid);
     return true;
 }

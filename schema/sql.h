@@ -114,17 +114,24 @@ int sql_replace_names(struct slice statement, const struct sql_statement *st,
 int sql_replace_prefix(struct slice statement, uint64_t sql_mode, const struct sql_statement *st,
                        const char *from, const char *to, struct buf *out);
 /* ALTER TABLE … {CHANGE | MODIFY} [COLUMN] c [c] definition [, …], and nothing else: no other name,
- * no other place, no key, no constraint, no generated column, no comment in the text. Such a
- * statement run twice leaves what it leaves run once, and several of one table, each about another
- * column, leave what one statement with all their items leaves. */
+ * no other place, no key (SERIAL is one), no constraint, no generated column, no comment in the
+ * text. Such a statement run twice leaves what it leaves run once, and several of one table, each
+ * about another column, leave what one statement with all their items leaves, unless the table has
+ * expressions (sql_has_expressions), or one of them is `timestamp`, or some are `dated` and were
+ * not of the same second. */
 struct sql_redefinition {
     struct slice head, tail; /* up to CHANGE or MODIFY; from there to the end */
     uint32_t columns;        /* items */
     struct slice column;     /* of the last one, without quotes */
     bool timestamp; /* some item is of type TIMESTAMP: what it does with NULL depends on the time,
                        and what its default is on its place among others */
+    bool dated;     /* some item is of a type that completes a TIME with the statement's day */
 };
 bool sql_redefines(struct slice statement, uint64_t sql_mode, struct sql_redefinition *out);
+/* Does a table's definition (SHOW CREATE TABLE, without ANSI_QUOTES) hold expressions: generated
+ * columns, CHECK, DEFAULT (…), keys on expressions? A server writes their text anew at each ALTER
+ * TABLE, with conversions that the columns' types ask for at that moment. */
+bool sql_has_expressions(struct slice definition);
 /* Does the statement name any object of `database`, given its default database? True, too, when
  * that cannot be told (SQL_UNKNOWN, CALL, SELECT …), and when the names differ by case only (a
  * source with lower_case_table_names may write any). False for statements about transactions,

@@ -1,4 +1,5 @@
-/* ALTER TABLE statements that only give columns another definition, under their own names. */
+/* ALTER TABLE statements that only give columns another definition, under their own names, and
+ * whether they may be joined. */
 #include <string.h>
 
 #include "schema/sql.h"
@@ -17,7 +18,7 @@ static void step(struct reader *r)
     const uint8_t *from = r->lx.p;
     r->t = lexer_next(&r->lx);
     for (; from < r->t.p; from++)
-        r->comment |= !strchr(" \t\r\n", *from);
+        r->comment |= !*from || !strchr(" \t\r\n", *from);
     r->comment |= !r->t.closed;
 }
 
@@ -115,7 +116,7 @@ static bool take_item(struct reader *r, struct sql_redefinition *out)
     step(r);
     take(r, "COLUMN");
     struct token column = r->t;
-    if (!take_identifier(r))
+    if (token_is(&r->t, "IF") || !take_identifier(r)) /* IF EXISTS */
         return false;
     if (change) {
         bool same = r->t.kind == column.kind && r->t.len == column.len &&
@@ -123,9 +124,11 @@ static bool take_item(struct reader *r, struct sql_redefinition *out)
         if (!same || !take_identifier(r))
             return false;
     }
+    static const char *const dated[] = {"DATE", "DATETIME", "TIMESTAMP", "YEAR", NULL};
     out->column = text_of(&column);
     out->timestamp |= token_is(&r->t, "TIMESTAMP");
-    if (!take_kind(r, TOKEN_WORD) || !take_parentheses(r))
+    out->dated |= token_one_of(&r->t, dated);
+    if (token_is(&r->t, "SERIAL") || !take_kind(r, TOKEN_WORD) || !take_parentheses(r))
         return false;
     while (r->t.kind != TOKEN_END && !token_punct(&r->t, ','))
         if (!take_attribute(r))
@@ -154,4 +157,30 @@ bool sql_redefines(struct slice statement, uint64_t sql_mode, struct sql_redefin
     out->head = (struct slice){statement.p, (size_t)(tail - statement.p)};
     out->tail = (struct slice){tail, statement.len - out->head.len};
     return r.t.kind == TOKEN_END && !r.comment;
+}
+
+/* Behind DEFAULT: anything but a literal, NULL or the time. */
+static bool default_expression(struct lexer *lx)
+{
+    struct token t = lexer_next(lx);
+    static const char *const plain[] = {"NULL", "CURRENT_TIMESTAMP", "NOW", NULL};
+    if (token_punct(&t, '('))
+        return true;
+    return t.kind == TOKEN_WORD && !token_one_of(&t, plain) && lx->p < lx->end && *lx->p == '(';
+}
+
+bool sql_has_expressions(struct slice definition)
+{
+    static const char *const words[] = {"GENERATED", "CHECK", NULL};
+    struct lexer lx;
+    lexer_init(&lx, definition, 0);
+    bool opened = false; /* the last token was a parenthesis */
+    for (struct token t = lexer_next(&lx); t.kind != TOKEN_END; t = lexer_next(&lx)) {
+        bool opens = token_punct(&t, '(');
+        if (token_one_of(&t, words) || (opens && opened) ||
+            (token_is(&t, "DEFAULT") && default_expression(&lx)))
+            return true;
+        opened = opens;
+    }
+    return false;
 }
