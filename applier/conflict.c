@@ -300,7 +300,8 @@ static int write_one(struct applier *a, const struct change *c, enum net_op op,
     int rc = plan_build(&plan, &one, 0, 1, true, a->target, &a->plan_arena, err);
     uint64_t rows = 0;
     for (uint32_t i = 0; i < plan.step_count && rc == 0; i++) {
-        plan.steps[i].op = op;
+        if (!plan.steps[i].keyless) /* an update there is a delete and an insert */
+            plan.steps[i].op = op;
         rc = writer_step(a->writer, &plan.steps[i], &rows, err);
     }
     for (uint32_t i = 0; i < plan.late_count && rc == 0; i++)

@@ -123,3 +123,30 @@ def _():
         lab.destination.run("INSERT INTO t VALUES (33, 33, 33)")
         lab.program.incremental()
         lab.equal()
+
+
+@only("on-conflict-beside-keyless-rows", "changes of a table without a key are replayed as they came")
+def _():
+    with Lab(settings={"on_conflict": "overwrite"}) as lab:
+        conflict(lab)
+        lab.source.script("CREATE TABLE keyless (a INT, b INT);\n"
+                          "INSERT INTO keyless VALUES (1, 1), (1, 1), (2, 2), (3, 3);\n")
+        lab.program.incremental()
+        lab.source.script("""
+BEGIN;
+UPDATE keyless SET b = 5 WHERE a = 1 LIMIT 1;
+UPDATE keyless SET a = 7 WHERE a = 2;
+DELETE FROM keyless WHERE a = 3;
+INSERT INTO keyless VALUES (9, 9);
+UPDATE t SET id = 33 WHERE id = 3;
+UPDATE t SET v = 20 WHERE id = 2;
+DELETE FROM k;
+COMMIT;
+""")
+        lab.program.incremental()
+        expect_equal(lab.program.status()["conflicts"] > 0, True, "there was a conflict")
+        for table in ("keyless", "k"):
+            rows = "SELECT * FROM %s ORDER BY 1, 2" % table
+            expect_equal(lab.destination.query(rows, "shop"), lab.source.query(rows, "shop"), table)
+        expect_equal(lab.destination.query("SELECT id FROM t WHERE id < 40 ORDER BY id", "shop"),
+                     ((1,), (2,), (33,)), "rows of t")
