@@ -217,27 +217,19 @@ const char *objects_difference(const struct object_list *a, const struct object_
 
 /* --- InnoDB's ids -------------------------------------------------------- */
 
-static const char *dictionary(const struct snapshot_source *s)
-{
-    return !s->server.mariadb && s->server.version >= 80000 ? "INNODB_TABLES" : "INNODB_SYS_TABLES";
-}
-
 int object_engine_id(struct snapshot_source *s, const char *name, uint64_t *id, bool *known,
                      struct ds_error *err)
 {
-    BUF_AUTO struct buf database = {0}, table = {0};
-    if (sql_string(&database, s->database, strlen(s->database)) ||
-        sql_string(&table, name, strlen(name)))
+    BUF_AUTO struct buf path = {0};
+    if (sql_innodb_name(&path, &s->server, s->database, name))
         return no_memory(err);
     /* the sum over all partitions: any exchange of one changes it */
     int rc = db_scalar_u64(
         s->db, id, known, err,
-        "SELECT CAST(SUM(t.TABLE_ID) AS UNSIGNED) FROM (SELECT "
-        "CONCAT(CAST(CONVERT(CONVERT(%s USING utf8mb4) USING filename) AS BINARY), '/', "
-        "CAST(CONVERT(CONVERT(%s USING utf8mb4) USING filename) AS BINARY)) AS n) x JOIN "
+        "SELECT CAST(SUM(t.TABLE_ID) AS UNSIGNED) FROM (SELECT %s AS n) x JOIN "
         "information_schema.%s t ON CAST(t.NAME AS BINARY) = x.n OR LEFT(CAST(t.NAME AS BINARY), "
         "LENGTH(x.n) + 3) IN (CONCAT(x.n, '#P#'), CONCAT(x.n, '#p#'))",
-        buf_cstr(&database), buf_cstr(&table), dictionary(s));
+        buf_cstr(&path), sql_innodb_view(&s->server));
     if (rc == DS_ESERVER || rc == DS_EACCESS) { /* without PROCESS */
         *known = false;
         *id = 0;

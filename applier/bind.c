@@ -1,6 +1,7 @@
 #include "applier/bind.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "schema/db.h"
@@ -218,15 +219,22 @@ void bind_free(struct bind_set *b)
 
 /* --- literals ------------------------------------------------------------ */
 
+/* Seventeen digits tell every double apart; a float's nine could round beyond the largest one, and
+ * be another number than the float where they are compared. Without exponent 0 has no sign. */
+static int literal_double(struct buf *out, double d)
+{
+    return d == 0 ? buf_puts(out, signbit(d) ? "-0e0" : "0") : buf_printf(out, "%.17g", d);
+}
+
 static int literal_number(struct buf *out, const struct target_column *column,
                           const struct value *v)
 {
     uint64_t bits;
     switch (v->kind) {
-    case VALUE_FLOAT: /* nine digits tell every float apart, seventeen every double */
-        return buf_printf(out, "%.9g", (double)v->f);
+    case VALUE_FLOAT:
+        return literal_double(out, (double)v->f);
     case VALUE_DOUBLE:
-        return buf_printf(out, "%.17g", v->d);
+        return literal_double(out, v->d);
     default:
         bits = integer_bits(column, v);
         return v->kind == VALUE_INT && !goes_unsigned(column)
@@ -235,10 +243,21 @@ static int literal_number(struct buf *out, const struct target_column *column,
     }
 }
 
+/* A decimal in quotes would be compared as a double. */
+static bool plain_decimal(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((s.p[i] < '0' || s.p[i] > '9') && s.p[i] != '.' && s.p[i] != '-')
+            return false;
+    return s.len > 0;
+}
+
 static int literal_bytes(struct buf *out, const struct target_column *column, struct slice s)
 {
     struct arena scratch = {0};
     bool json = column->class == TARGET_JSON; /* which refuses binary strings */
+    if (column->class == TARGET_DECIMAL && plain_decimal(s))
+        return buf_append(out, s.p, s.len);
     int rc = padded(column, &scratch, &s);
     if (rc == 0 && json)
         rc = buf_puts(out, "CONVERT(");

@@ -116,7 +116,7 @@ static const char *rendering(const char *data_type)
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (strcasecmp(forms[i].type, data_type) == 0)
             return forms[i].format;
-    return "MD5(%s)"; /* text, blobs, geometry, JSON: too long for one CONCAT */
+    return "SHA2(%s, 256)"; /* text, blobs, geometry, JSON: too long for one CONCAT */
 }
 
 static int add_column(struct buf *sql, const char *column, const char *data_type)
@@ -148,12 +148,12 @@ static int statement(MYSQL *source, const char *database, const char *table, str
     int rc =
         buf_puts(sql, "SELECT COUNT(*), COALESCE(BIT_XOR(CAST(CONV(LEFT(h, 16), 16, 10) AS "
                       "UNSIGNED)), 0), COALESCE(CAST(SUM(CAST(CONV(SUBSTR(h, 17, 8), 16, 10) AS "
-                      "UNSIGNED)) AS UNSIGNED), 0) FROM (SELECT MD5(CONCAT_WS('|'");
+                      "UNSIGNED)) AS UNSIGNED), 0) FROM (SELECT SHA2(CONCAT_WS('|'");
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
         if (strcmp(row[0], table) == 0)
             rc = add_column(sql, row[1], row[2]);
     mysql_free_result(res);
-    rc |= buf_puts(sql, ")) AS h FROM ");
+    rc |= buf_puts(sql, "), 256) AS h FROM ");
     return rc ? no_memory(err) : 0;
 }
 

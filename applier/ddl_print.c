@@ -6,6 +6,7 @@
 
 #include "applier/ddl_internal.h"
 #include "schema/log.h"
+#include "schema/sql_collation.h"
 
 static bool is_routine(enum sql_kind kind)
 {
@@ -63,10 +64,17 @@ static int read_definition(const struct ddl_job *job, const char *database, stru
     if (!text)
         return error_set(err, DS_EACCESS,
                          "the destination does not show the definition of %s.%s; grant SELECT and "
-                         "SHOW VIEW (for routines: SHOW CREATE ROUTINE, or SELECT on mysql.proc)",
+                         "SHOW VIEW (for routines: SHOW CREATE ROUTINE, SHOW_ROUTINE on "
+                         "MySQL, or SELECT on mysql.proc)",
                          database, p->name);
     p->definition = (struct slice){(const uint8_t *)copy, len};
-    return copy ? 0 : ddl_no_memory(err);
+    if (copy && !routine && !job->c->server->mariadb) {
+        BUF_AUTO struct buf plain = {0};
+        if (sql_drop_implied_charsets(p->definition, &plain))
+            return ddl_no_memory(err);
+        p->definition = (struct slice){arena_copy(job->arena, plain.data, plain.len), plain.len};
+    }
+    return copy && p->definition.p ? 0 : ddl_no_memory(err);
 }
 
 /* Table ids of InnoDB, partitions included, as "name=id …" relative to the table. A missing PROCESS
@@ -75,22 +83,17 @@ static int read_ids(const struct ddl_job *job, const char *database, struct ddl_
                     struct ds_error *err)
 {
     const struct ddl_context *c = job->c;
-    BUF_AUTO struct buf db = {0}, name = {0}, ids = {0};
-    if (sql_string(&db, database, strlen(database)) || sql_string(&name, p->name, strlen(p->name)))
+    BUF_AUTO struct buf name = {0}, ids = {0};
+    if (sql_innodb_name(&name, c->server, database, p->name))
         return ddl_no_memory(err);
     bool found;
-    const char *view =
-        c->server->mariadb || c->server->version < 80000 ? "INNODB_SYS_TABLES" : "INNODB_TABLES";
-    /* Names are file names there; partitions have #P# or #p# and more behind them. */
     int rc = db_scalar(
         c->db, &ids, &found, err,
         "SELECT GROUP_CONCAT(CONCAT(SUBSTRING(i.n, LENGTH(f.n) + 1), '=', i.id) ORDER BY i.n "
         "SEPARATOR ' ') FROM (SELECT CAST(NAME AS BINARY) n, TABLE_ID id FROM "
-        "information_schema.%s) i JOIN (SELECT CONCAT(CAST(CONVERT(CONVERT(%s USING utf8) USING "
-        "filename) AS BINARY), '/', CAST(CONVERT(CONVERT(%s USING utf8) USING filename) AS "
-        "BINARY)) n) f ON i.n = f.n OR LEFT(i.n, LENGTH(f.n) + 3) IN (CONCAT(f.n, '#P#'), "
-        "CONCAT(f.n, '#p#'))",
-        view, buf_cstr(&db), buf_cstr(&name));
+        "information_schema.%s) i JOIN (SELECT %s n) f ON i.n = f.n OR LEFT(i.n, LENGTH(f.n) + 3) "
+        "IN (CONCAT(f.n, '#P#'), CONCAT(f.n, '#p#'))",
+        sql_innodb_view(c->server), buf_cstr(&name));
     if (rc && (err->code == DS_EACCESS || err->code == DS_ESERVER)) {
         log_debug("InnoDB table ids cannot be read, grant PROCESS to judge more DDL after a crash "
                   "errno=%u",

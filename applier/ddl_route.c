@@ -6,6 +6,7 @@
 #include "applier/ddl_internal.h"
 #include "applier/state.h"
 #include "schema/log.h"
+#include "schema/sql_collation.h"
 
 enum side { SIDE_OTHER, SIDE_MIRRORED, SIDE_UNWANTED, SIDE_UNCLEAR };
 
@@ -321,7 +322,7 @@ static int rewrite(struct ddl_job *job, const struct buf *rebuilt, struct ds_err
 {
     const struct ddl_context *c = job->c;
     struct slice sql = rebuilt->len ? (struct slice){rebuilt->data, rebuilt->len} : job->original;
-    BUF_AUTO struct buf whole = {0}, moved = {0}, prefixed = {0};
+    BUF_AUTO struct buf whole = {0}, moved = {0}, translated = {0}, prefixed = {0};
     struct slice cut = job->st.start_transaction;
     int rc = 0;
     if (cut.len && !rebuilt->len) {
@@ -334,6 +335,15 @@ static int rewrite(struct ddl_job *job, const struct buf *rebuilt, struct ds_err
         rc = sql_rename_database(sql, job->session.sql_mode, c->source_database, c->database,
                                  &moved);
         sql = (struct slice){moved.data, moved.len};
+    }
+    if (rc == 0) {
+        const struct collation_target to = {c->server->mariadb, c->server->version};
+        bool table = job->st.kind == SQL_CREATE_TABLE || job->st.kind == SQL_ALTER_TABLE ||
+                     job->st.kind == SQL_CREATE_DATABASE || job->st.kind == SQL_ALTER_DATABASE;
+        rc = sql_translate_collations(
+            sql, job->session.sql_mode, to,
+            table ? collation_of_utf8mb4(to, job->session.utf8mb4_collation) : NULL, &translated);
+        sql = (struct slice){translated.data, translated.len};
     }
     if (rc == 0 && prefixes_differ(c)) {
         rc = sql_classify(sql, job->session.sql_mode, job->arena, &job->st);

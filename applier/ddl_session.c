@@ -5,6 +5,7 @@
 
 #include "applier/ddl_internal.h"
 #include "schema/log.h"
+#include "schema/sql_collation.h"
 
 enum { UTF8MB4_GENERAL_CI = 45 };
 /* Bits of flags2, as both servers log them; the last two are MariaDB's. */
@@ -77,17 +78,28 @@ static int save(const struct ddl_context *c, struct ddl_saved *saved, bool *expl
     return rc ? ddl_no_memory(err) : 0;
 }
 
-static uint64_t mode_here(const struct ddl_context *c, uint64_t mode)
+/* Of a source that tells nothing of check constraints, which is MySQL: the upper bits mean
+ * something else at MariaDB. */
+static uint64_t mode_here(const struct ddl_context *c, const struct msg_session *s)
 {
     if (c->server->mariadb)
-        return mode;
-    return mode & MODES_OF_MYSQL & MODES_COMMON;
+        return s->check_constraint_checks < 0 ? s->sql_mode & MODES_COMMON : s->sql_mode;
+    return s->sql_mode & MODES_OF_MYSQL & MODES_COMMON;
 }
 
 /* A collation that this server may not have: MySQL's newer ones are all of utf8mb4. */
-static unsigned collation_here(unsigned id, bool substitute)
+static int put_collation(struct buf *sql, const struct ddl_context *c, const char *variable,
+                         unsigned id, bool substitute)
 {
-    return substitute && id >= 255 ? UTF8MB4_GENERAL_CI : id;
+    const struct collation_target to = {c->server->mariadb, c->server->version};
+    const char *source = collation_of_utf8mb4(to, id);
+    char name[COLLATION_NAME_SIZE];
+    if (!substitute || id < 255)
+        return buf_printf(sql, ", %s = %u", variable, id);
+    if (!source || strcmp(variable, "character_set_client") == 0)
+        return buf_printf(sql, ", %s = %u", variable, UTF8MB4_GENERAL_CI);
+    collation_translate(to, (struct slice){(const uint8_t *)source, strlen(source)}, name);
+    return buf_printf(sql, ", %s = %s", variable, name);
 }
 
 static int build(const struct ddl_job *job, bool checks, bool substitute, struct buf *sql)
@@ -102,11 +114,10 @@ static int build(const struct ddl_job *job, bool checks, bool substitute, struct
                     {"collation_connection", s->connection_collation},
                     {"collation_server", s->server_collation},
                     {"collation_database", s->database_collation}};
-    int rc = buf_printf(sql, "SET sql_mode = %lu", mode_here(c, s->sql_mode));
+    int rc = buf_printf(sql, "SET sql_mode = %lu", mode_here(c, s));
     for (size_t i = 0; i < sizeof charsets / sizeof *charsets; i++)
         if (charsets[i].id)
-            rc |= buf_printf(sql, ", %s = %u", charsets[i].name,
-                             collation_here(charsets[i].id, substitute));
+            rc |= put_collation(sql, c, charsets[i].name, charsets[i].id, substitute);
     rc |= buf_printf(sql, ", foreign_key_checks = %d, unique_checks = %d, sql_auto_is_null = %d",
                      checks && !(s->flags2 & FLAG_NO_FK_CHECKS),
                      !(s->flags2 & FLAG_NO_UNIQUE_CHECKS), !!(s->flags2 & FLAG_AUTO_IS_NULL));

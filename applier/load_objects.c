@@ -5,6 +5,7 @@
 #include "applier/load_parts.h"
 #include "schema/log.h"
 #include "schema/sql.h"
+#include "schema/sql_collation.h"
 
 #define ROW_SQL_MODE "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
 
@@ -60,6 +61,61 @@ int load_session_rows(struct load_context *c, struct ds_error *err)
     return rc ? rc : db_exec(c->db, err, "SET NAMES binary");
 }
 
+static struct collation_target here(const struct load_context *c)
+{
+    return (struct collation_target){c->server->mariadb, c->server->version};
+}
+
+static struct slice collation_here(const struct load_context *c, struct slice name,
+                                   char text[COLLATION_NAME_SIZE])
+{
+    collation_translate(here(c), name, text);
+    return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
+/* The modes that this server knows: what the others change is how statements are read that it does
+ * not take, or, for one of MySQL's, how rows are written that come ready to us. */
+static int put_modes(struct buf *sql, const struct load_context *c, struct slice modes)
+{
+    static const char *const of_mariadb[] = {"MSSQL",
+                                             "DB2",
+                                             "MAXDB",
+                                             "NO_KEY_OPTIONS",
+                                             "NO_TABLE_OPTIONS",
+                                             "NO_FIELD_OPTIONS",
+                                             "MYSQL323",
+                                             "MYSQL40",
+                                             "NO_AUTO_CREATE_USER",
+                                             "POSTGRESQL",
+                                             "ORACLE",
+                                             "EMPTY_STRING_IS_NULL",
+                                             "SIMULTANEOUS_ASSIGNMENT",
+                                             "TIME_ROUND_FRACTIONAL",
+                                             NULL};
+    static const char *const of_mysql[] = {"TIME_TRUNCATE_FRACTIONAL", NULL};
+    const char *const *unknown = c->server->mariadb            ? of_mysql
+                                 : c->server->version >= 80000 ? of_mariadb
+                                                               : NULL;
+    const uint8_t *p = modes.p, *end = modes.p + modes.len;
+    const char *comma = "";
+    int rc = buf_puts(sql, "'");
+    while (p < end && rc == 0) {
+        const uint8_t *stop = memchr(p, ',', (size_t)(end - p));
+        size_t len = (size_t)((stop ? stop : end) - p);
+        bool keep = true;
+        for (const char *const *name = unknown; name && *name && keep; name++)
+            keep = !slice_is((struct slice){p, len}, *name);
+        for (size_t i = 0; i < len; i++)
+            keep &= p[i] == '_' || (p[i] >= 'A' && p[i] <= 'Z') || (p[i] >= '0' && p[i] <= '9');
+        if (keep) {
+            rc = buf_puts(sql, comma) | buf_append(sql, p, len);
+            comma = ",";
+        }
+        p += len + 1;
+    }
+    return rc | buf_puts(sql, "'");
+}
+
 /* What a definition is run under. Names in it are told by the source; they are quoted. */
 static int session_enter(struct load_context *c, struct slice session, struct ds_error *err)
 {
@@ -74,16 +130,20 @@ static int session_enter(struct load_context *c, struct slice session, struct ds
     BUF_AUTO struct buf sql = {0};
     struct slice value;
     int rc = buf_puts(&sql, "SET SESSION character_set_connection=utf8mb4");
+    char collation[COLLATION_NAME_SIZE];
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         if (!load_session_value(session, settings[i].key, &value))
             continue;
+        if (strcmp(settings[i].key, "connection") == 0)
+            value = collation_here(c, value, collation);
         rc |= buf_printf(&sql, ", %s=", settings[i].variable);
-        rc |= sql_string(&sql, value.p, value.len);
+        rc |= strcmp(settings[i].key, "sql_mode") == 0 ? put_modes(&sql, c, value)
+                                                       : sql_string(&sql, value.p, value.len);
     }
     return rc ? load_no_memory(err) : db_exec(c->db, err, "%s", buf_cstr(&sql));
 }
 
-static uint64_t mode_bits(struct slice session)
+uint64_t load_session_mode(struct slice session)
 {
     struct slice mode;
     uint64_t bits = 0;
@@ -96,13 +156,18 @@ static uint64_t mode_bits(struct slice session)
     return bits;
 }
 
-/* The text with the destination's database in place of the source's. */
-static int rename_text(const struct load_context *c, const struct definition *d, struct buf *out)
+/* The text with the destination's database in place of the source's, and its collations. */
+static int text_here(const struct load_context *c, const struct definition *d, struct buf *out)
 {
-    if (!c->source_database || strcmp(c->source_database, c->options->database) == 0)
-        return buf_append(out, d->text.p, d->text.len);
-    return sql_rename_database(d->text, mode_bits(d->session), c->source_database,
-                               c->options->database, out);
+    BUF_AUTO struct buf renamed = {0};
+    struct slice text = d->text;
+    uint64_t mode = load_session_mode(d->session);
+    if (c->source_database && strcmp(c->source_database, c->options->database) != 0) {
+        if (sql_rename_database(text, mode, c->source_database, c->options->database, &renamed))
+            return DS_ENOMEM;
+        text = (struct slice){renamed.data, renamed.len};
+    }
+    return sql_translate_collations(text, mode, here(c), NULL, out);
 }
 
 static int definition_failed(const struct definition *d, int code, struct ds_error *err)
@@ -121,7 +186,7 @@ static int run_definition(struct load_context *c, const struct definition *d, st
 {
     BUF_AUTO struct buf text = {0};
     struct ds_error restoring = {0};
-    if (rename_text(c, d, &text))
+    if (text_here(c, d, &text))
         return load_no_memory(err);
     int rc = session_enter(c, d->session, err);
     if (rc == 0)
@@ -199,12 +264,14 @@ static int load_database(struct load_context *c, const struct definition *d, str
 {
     BUF_AUTO struct buf name = {0}, collation = {0};
     struct slice value = {0};
+    char translated[COLLATION_NAME_SIZE];
     if (!c->source_database)
         c->source_database = strndup((const char *)d->name.p, d->name.len);
     if (!c->source_database || sql_identifier(&name, c->options->database))
         return load_no_memory(err);
     int rc = db_exec(c->db, err, "CREATE DATABASE IF NOT EXISTS %s", buf_cstr(&name));
     if (rc == 0 && load_session_value(d->session, "database", &value)) {
+        value = collation_here(c, value, translated);
         if (sql_identifier_len(&collation, (const char *)value.p, value.len))
             return load_no_memory(err);
         rc = db_exec(c->db, err, "ALTER DATABASE %s DEFAULT COLLATE %s", buf_cstr(&name),
@@ -270,8 +337,10 @@ static int set_database_collation(struct load_context *c, struct slice session, 
     struct slice wanted;
     bool found;
     BUF_AUTO struct buf now = {0}, name = {0}, collation = {0};
+    char translated[COLLATION_NAME_SIZE];
     if (!load_session_value(session, "database", &wanted))
         return 0;
+    wanted = collation_here(c, wanted, translated);
     int rc = db_scalar(c->db, &now, &found, err, "SELECT @@collation_database");
     if (rc || (found && now.len == wanted.len && memcmp(now.data, wanted.p, now.len) == 0))
         return rc;

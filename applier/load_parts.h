@@ -37,6 +37,8 @@ int load_definition(struct load_context *c, const struct definition *d, bool *la
 int load_record(struct load_context *c, const struct definition *d, struct ds_error *err);
 /* Does the value of `key` stand in the session's lines? */
 bool load_session_value(struct slice session, const char *key, struct slice *value);
+/* Bits of its sql_mode that change how a statement is read. */
+uint64_t load_session_mode(struct slice session);
 
 /* datasync_snapshot: one row per table that this stream's copies have made or emptied, and one with
  * an empty table name for the copy as a whole. */

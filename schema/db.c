@@ -537,3 +537,46 @@ int sql_string(struct buf *out, const void *p, size_t len)
     out->len = (size_t)(to - out->data);
     return 0;
 }
+
+/* A name as a file name; false where letters beyond ASCII need the server's tables. */
+static bool put_file_name(struct buf *out, const char *name, int *rc)
+{
+    for (const char *p = name; *p && *rc == 0; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c >= 0x80)
+            return false;
+        bool plain =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+        *rc = plain ? buf_append(out, &c, 1) : buf_printf(out, "@%04x", (unsigned)c);
+    }
+    return true;
+}
+
+int sql_innodb_name(struct buf *out, const struct db_server *server, const char *database,
+                    const char *table)
+{
+    BUF_AUTO struct buf name = {0};
+    int rc = 0;
+    if (server->mariadb || server->version < 80000) {
+        rc = buf_puts(out, "CONCAT(CAST(CONVERT(CONVERT(");
+        rc = rc ? rc : sql_string(out, database, strlen(database));
+        rc = rc ? rc
+                : buf_puts(out, " USING utf8) USING filename) AS BINARY), '/', "
+                                "CAST(CONVERT(CONVERT(");
+        rc = rc ? rc : sql_string(out, table, strlen(table));
+        return rc ? rc : buf_puts(out, " USING utf8) USING filename) AS BINARY))");
+    }
+    bool told = put_file_name(&name, database, &rc);
+    rc = rc ? rc : buf_puts(&name, "/");
+    told = told && put_file_name(&name, table, &rc);
+    if (rc)
+        return rc;
+    if (!told)
+        return buf_puts(out, "NULL");
+    return buf_printf(out, "CAST('%s' AS BINARY)", buf_cstr(&name));
+}
+
+const char *sql_innodb_view(const struct db_server *server)
+{
+    return server->mariadb || server->version < 80000 ? "INNODB_SYS_TABLES" : "INNODB_TABLES";
+}

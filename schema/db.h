@@ -68,4 +68,11 @@ int sql_table(struct buf *out, const char *database, const char *table); /* `db`
 int sql_string(struct buf *out, const void *p,
                size_t len); /* '…' safe under every sql_mode: hex literal unless plain ASCII */
 
+/* An expression for the name that InnoDB's dictionary (the view information_schema.…) has for a
+ * table, in bytes. NULL where it cannot be told: MySQL from 8.0 on hides the character set of file
+ * names, and ours knows ASCII only. Partitions have #P# or #p# and more behind the name. */
+int sql_innodb_name(struct buf *out, const struct db_server *server, const char *database,
+                    const char *table);
+const char *sql_innodb_view(const struct db_server *server);
+
 #endif

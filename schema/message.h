@@ -179,6 +179,7 @@ struct msg_session {
     uint16_t lc_time_names;
     uint16_t auto_increment_increment, auto_increment_offset;
     uint16_t database_collation;            /* of the default database, 0 unknown */
+    uint16_t utf8mb4_collation;             /* what utf8mb4 alone means, 0 not told */
     int8_t explicit_defaults_for_timestamp; /* -1 unknown */
     int8_t check_constraint_checks;         /* -1 unknown */
     uint32_t thread_id;

@@ -32,6 +32,7 @@ static const struct session_field session_fields[] = {
     {"ao", SESSION_U16, offsetof(struct msg_session, auto_increment_offset)},
     {"xd", SESSION_FLAG, offsetof(struct msg_session, explicit_defaults_for_timestamp)},
     {"ck", SESSION_FLAG, offsetof(struct msg_session, check_constraint_checks)},
+    {"um", SESSION_U16, offsetof(struct msg_session, utf8mb4_collation)},
     {"th", SESSION_U32, offsetof(struct msg_session, thread_id)},
     {"en", SESSION_TEXT, offsetof(struct msg_session, engine)},
 };

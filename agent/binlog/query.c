@@ -124,6 +124,20 @@ static bool read_u16(struct cursor *c, uint16_t *out)
     return true;
 }
 
+/* character_set_collations: pairs of a character set, by its first collation, and a collation. */
+static bool read_collations(struct cursor *c, struct msg_session *s)
+{
+    enum { UTF8MB4 = 45 };
+    uint64_t count;
+    const uint8_t *p;
+    if (!cursor_uint(c, 1, &count) || !cursor_take(c, count * 4, &p))
+        return false;
+    for (uint64_t i = 0; i < count; i++)
+        if (le16(p + 4 * i) == UTF8MB4)
+            s->utf8mb4_collation = le16(p + 4 * i + 2);
+    return true;
+}
+
 /* One variable behind its code. *known is false for a code that ends the reading. */
 static bool status_variable(struct cursor *c, uint8_t code, const struct decoder *d,
                             struct msg_session *s, bool *known)
@@ -173,14 +187,14 @@ static bool status_variable(struct cursor *c, uint8_t code, const struct decoder
         s->explicit_defaults_for_timestamp = v != 0;
         return true;
     case STATUS_DEFAULT_UTF8MB4:
-        return cursor_take(c, 2, &p);
+        return read_u16(c, &s->utf8mb4_collation);
     case STATUS_REQUIRE_PRIMARY_KEY:
     case STATUS_TABLE_ENCRYPTION:
         return cursor_take(c, 1, &p);
     case STATUS_MARIADB_GTID_FLAGS3:
         return skip_alter_flags(c);
     case STATUS_MARIADB_COLLATIONS:
-        return cursor_uint(c, 1, &v) && cursor_take(c, v * 4, &p);
+        return read_collations(c, s);
     case STATUS_MARIADB_DUMMY:
     default:
         *known = false;

@@ -37,6 +37,8 @@ class ServerError(Exception):
 class Server:
     """One mariadbd. `name` is unique within the workspace; `data` is a data folder to start from."""
 
+    flavour = "mariadb"
+
     def __init__(self, work, name, server_id, options=(), data=None):
         self.work = work
         self.name = name
@@ -50,8 +52,7 @@ class Server:
         os.makedirs(work.path(name, "tmp"))
         shutil.copytree(data or template(work), self.datadir)
 
-    def launch(self):
-        """Start the process without waiting for it."""
+    def command_line(self):
         command = ["mariadbd", *COMMON,
                    "--datadir=" + self.datadir, "--socket=" + self.socket,
                    "--port=%d" % self.port, "--pid-file=" + self.work.path(self.name, "server.pid"),
@@ -59,8 +60,12 @@ class Server:
                    "--server-id=%d" % self.server_id, *self.options]
         if os.geteuid() == 0:
             command.append("--user=root")
+        return command
+
+    def launch(self):
+        """Start the process without waiting for it."""
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log,
+            self.process = subprocess.Popen(self.command_line(), stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, start_new_session=True)
         self.work.track("server-" + self.name, self.process.pid)
 

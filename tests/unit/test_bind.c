@@ -198,11 +198,13 @@ static void literals_keep_every_bit(void **state)
     put_float(&r, 16777215.0F);
     check_literal(&float_column, &r, "16777215");
     put_float(&r, FLT_MAX);
-    check_literal(&float_column, &r, "3.40282347e+38");
+    check_literal(&float_column, &r, "3.4028234663852886e+38");
+    put_float(&r, -0.0F);
+    check_literal(&float_column, &r, "-0e0");
     put_double(&r, 0.1);
     check_literal(&double_column, &r, "0.10000000000000001");
     put_text(&r, "-12.3400");
-    check_literal(&decimal_column, &r, "'-12.3400'");
+    check_literal(&decimal_column, &r, "-12.3400");
     put_text(&r, "0000-00-00");
     check_literal(&date_column, &r, "'0000-00-00'");
     put_bytes(&r, "a'b\\", 4);

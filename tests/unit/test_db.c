@@ -81,10 +81,29 @@ static void connecting_fails_with_a_reason(void **state)
     mysql_library_end();
 }
 
+static void innodb_names(void **state)
+{
+    (void)state;
+    static const struct db_server mysql = {.version = 90704},
+                                  mariadb = {.mariadb = true, .version = 101119};
+    BUF_AUTO struct buf out = {0};
+    assert_int_equal(sql_innodb_name(&out, &mysql, "shop", "a-b'$1"), 0);
+    assert_string_equal(buf_cstr(&out), "CAST('shop/a@002db@0027@00241' AS BINARY)");
+    buf_clear(&out);
+    assert_int_equal(sql_innodb_name(&out, &mysql, "shop", "ü"), 0);
+    assert_string_equal(buf_cstr(&out), "NULL");
+    buf_clear(&out);
+    assert_int_equal(sql_innodb_name(&out, &mariadb, "shop", "ü"), 0);
+    assert_non_null(strstr(buf_cstr(&out), "USING filename"));
+    assert_string_equal(sql_innodb_view(&mysql), "INNODB_TABLES");
+    assert_string_equal(sql_innodb_view(&mariadb), "INNODB_SYS_TABLES");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_quoted),
+        cmocka_unit_test(innodb_names),
         cmocka_unit_test(strings_are_safe_under_every_sql_mode),
         cmocka_unit_test(errors_have_classes),
         cmocka_unit_test(connecting_fails_with_a_reason),

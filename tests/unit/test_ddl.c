@@ -21,7 +21,9 @@ static bool not_hidden(void *arg, const char *table, size_t len)
     return len != 6 || memcmp(table, "hidden", 6) != 0;
 }
 
+static const struct db_server server = {.mariadb = true, .version = 101119};
 static const struct ddl_context context = {
+    .server = &server,
     .name = "default",
     .source_database = "shop",
     .database = "copy",

@@ -437,8 +437,8 @@ static void status_variables_are_bounded(void **state)
 {
     struct fixture *f = *state;
     uint8_t body[64] = {9, 0, 0, 0, 2, 0, 0, 0, 1, 5, 0, 0, 0};
-    const uint8_t status[] = {0, 0, 0, 0, 4, 1,   2,   0,   0,   0, 0,
-                              0, 0, 0, 5, 3, 'U', 'T', 'C', 250, 1};
+    const uint8_t status[] = {0, 0, 0, 0, 4,   1,   2,   0,  0,   0, 0,   0,
+                              0, 0, 5, 3, 'U', 'T', 'C', 18, 255, 0, 250, 1};
     body[11] = sizeof status;
     memcpy(body + 13, status, sizeof status);
     memcpy(body + 13 + sizeof status, "d\0SELECT", 8);
@@ -448,6 +448,7 @@ static void status_variables_are_bounded(void **state)
     assert_int_equal(s->sql_mode, 2);
     assert_int_equal(s->error_code, 5);
     assert_memory_equal(s->time_zone.p, "UTC", 3);
+    assert_int_equal(s->utf8mb4_collation, 255);
     assert_memory_equal(s->database.p, "d", 1);
     assert_memory_equal(f->ev.query.statement.p, "SELECT", 6);
     assert_int_equal(f->ev.query.statement.len, 6);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "schema/sql.h"
+#include "schema/sql_collation.h"
 
 #define ANSI    (UINT64_C(1) << 2)
 #define NOSLASH (UINT64_C(1) << 20)
@@ -494,6 +495,74 @@ static void other_names(void **state)
     arena_free(&arena);
 }
 
+static void collations(void **state)
+{
+    (void)state;
+    static const struct collation_target mariadb = {true, 101119}, old = {true, 100600},
+                                         mysql = {false, 90704}, mysql57 = {false, 50744};
+    static const struct {
+        const char *sql, *utf8mb4;
+        const struct collation_target *to;
+        const char *found;
+    } all[] = {
+        {"CREATE TABLE t (a TEXT COLLATE utf8mb4_0900_ai_ci) COLLATE=`utf8mb4_0900_as_cs`", NULL,
+         &mariadb,
+         "CREATE TABLE t (a TEXT COLLATE utf8mb4_uca1400_nopad_ai_ci) "
+         "COLLATE=utf8mb4_uca1400_nopad_as_cs"},
+        {"ALTER TABLE t COLLATE 'utf8mb4_es_trad_0900_ai_ci', COMMENT 'COLLATE utf8mb4_0900_bin'",
+         NULL, &mariadb,
+         "ALTER TABLE t COLLATE utf8mb4_uca1400_spanish2_nopad_ai_ci, COMMENT 'COLLATE "
+         "utf8mb4_0900_bin'"},
+        {"a COLLATE utf8mb4_0900_bin b COLLATE utf8mb4_ja_0900_as_cs_ks c COLLATE "
+         "utf8mb4_unicode_ci",
+         NULL, &mariadb,
+         "a COLLATE utf8mb4_nopad_bin b COLLATE utf8mb4_ja_0900_as_cs_ks c COLLATE "
+         "utf8mb4_unicode_ci"},
+        {"COLLATE utf8mb4_0900_ai_ci COLLATE utf8mb4_0900_as_cs", NULL, &old,
+         "COLLATE utf8mb4_unicode_520_nopad_ci COLLATE utf8mb4_0900_as_cs"},
+        {"COLLATE utf8mb4_uca1400_ai_ci COLLATE utf8mb4_uca1400_german2_nopad_as_cs COLLATE "
+         "utf8mb3_uca1400_ai_ci COLLATE utf8mb4_0900_ai_ci",
+         NULL, &mysql,
+         "COLLATE utf8mb4_0900_ai_ci COLLATE utf8mb4_de_pb_0900_as_cs COLLATE "
+         "utf8mb3_unicode_520_ci COLLATE utf8mb4_0900_ai_ci"},
+        {"COLLATE utf8mb4_uca1400_ai_ci", NULL, &mysql57, "COLLATE utf8mb4_uca1400_ai_ci"},
+        {"CREATE TABLE t (a CHAR(3) CHARACTER SET utf8mb4 NOT NULL, b TEXT CHARSET utf8mb4 COLLATE "
+         "utf8mb4_bin, c TEXT CHARACTER SET latin1, d INT AS (CAST(a AS CHAR(5) CHARSET utf8mb4))) "
+         "DEFAULT CHARSET=utf8mb4",
+         "utf8mb4_0900_ai_ci", &mariadb,
+         "CREATE TABLE t (a CHAR(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_ai_ci NOT "
+         "NULL, b TEXT CHARSET utf8mb4 COLLATE utf8mb4_bin, c TEXT CHARACTER SET latin1, d INT AS "
+         "(CAST(a AS CHAR(5) CHARSET utf8mb4))) DEFAULT CHARSET=utf8mb4 COLLATE "
+         "utf8mb4_uca1400_nopad_ai_ci"},
+        {"", NULL, &mariadb, ""},
+        {"COLLATE", NULL, &mariadb, "COLLATE"},
+        {"CHARSET", "utf8mb4_general_ci", &mysql, "CHARSET"},
+    };
+    BUF_AUTO struct buf b = {0};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        buf_clear(&b);
+        assert_int_equal(
+            sql_translate_collations(text(all[i].sql), 0, *all[i].to, all[i].utf8mb4, &b), 0);
+        if (strcmp(buf_cstr(&b), all[i].found) != 0)
+            fail_msg("%s\n  is       %s\n  expected %s", all[i].sql, buf_cstr(&b), all[i].found);
+    }
+    assert_string_equal(collation_of_utf8mb4(mariadb, 255), "utf8mb4_0900_ai_ci");
+    assert_null(collation_of_utf8mb4(mariadb, 0));
+    assert_string_equal(collation_of_utf8mb4(mysql, 0), "utf8mb4_general_ci");
+    assert_null(collation_of_utf8mb4(mysql, 255));
+    assert_null(collation_of_utf8mb4(mysql57, 0));
+    buf_clear(&b);
+    assert_int_equal(
+        sql_drop_implied_charsets(text("CREATE TABLE t (a TEXT CHARACTER SET utf8mb4 COLLATE "
+                                       "utf8mb4_bin COMMENT 'CHARACTER SET a COLLATE b', c TEXT "
+                                       "CHARACTER SET latin1) DEFAULT CHARSET=utf8mb4"),
+                                  &b),
+        0);
+    assert_string_equal(buf_cstr(&b),
+                        "CREATE TABLE t (a TEXT COLLATE utf8mb4_bin COMMENT 'CHARACTER SET a "
+                        "COLLATE b', c TEXT CHARACTER SET latin1) DEFAULT CHARSET=utf8mb4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +570,7 @@ int main(void)
         cmocka_unit_test(alter_table),    cmocka_unit_test(other_objects),
         cmocka_unit_test(concerns),       cmocka_unit_test(statement_format_and_odd),
         cmocka_unit_test(other_database), cmocka_unit_test(other_names),
+        cmocka_unit_test(collations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
