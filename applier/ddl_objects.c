@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "applier/ddl_internal.h"
+#include "applier/load_parts.h"
 #include "applier/state.h"
 #include "schema/log.h"
 
@@ -145,18 +146,30 @@ static int drop_triggers_of(const struct ddl_job *job, size_t i, struct ds_error
                    job->state, job->stream, table);
 }
 
-/* The trigger's statement, on another table. Its sql_mode is in the message that is kept. */
+/* What is kept with an object: the message that made it, or the copy's session lines. */
+static int stored_mode(const struct ddl_job *job, struct slice session, uint64_t *mode,
+                       struct ds_error *err)
+{
+    struct message m;
+    const uint8_t *p = session.p;
+    *mode = load_session_mode(session);
+    if (session.len == 0 || session.p[0] < 0x80) /* no array of msgpack's: text */
+        return 0;
+    int rc = message_read(&p, p + session.len, job->arena, &m, err);
+    *mode = rc == 0 && m.type == MSG_DDL ? m.ddl.session.sql_mode : 0;
+    return rc;
+}
+
+/* The trigger's statement, on another table. */
 static int retarget(const struct ddl_job *job, MYSQL_ROW row, const unsigned long *lengths,
                     const char *table, struct ds_error *err)
 {
     struct slice sql = {(const uint8_t *)row[1], lengths[1]};
-    const uint8_t *p = (const uint8_t *)row[2];
-    struct message m;
+    uint64_t mode;
     struct sql_statement st;
-    int rc = message_read(&p, p + lengths[2], job->arena, &m, err);
+    int rc = stored_mode(job, (struct slice){(const uint8_t *)row[2], lengths[2]}, &mode, err);
     if (rc)
         return rc;
-    uint64_t mode = m.type == MSG_DDL ? m.ddl.session.sql_mode : 0;
     if (sql_classify(sql, mode, job->arena, &st))
         return ddl_no_memory(err);
     if (st.kind != SQL_CREATE_TRIGGER)

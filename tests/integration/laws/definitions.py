@@ -195,6 +195,30 @@ DROP EVENT ev1;
                                                                                    text[:800]))
 
 
+@suite.case("triggers-move-with-their-tables", "a table is renamed whose trigger was there before"
+            " the copy", program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES + """
+CREATE TABLE log (id INT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(20));
+SET sql_mode = 'ANSI_QUOTES';
+CREATE TRIGGER copied AFTER INSERT ON "a" FOR EACH ROW INSERT INTO log (what) VALUES ('it''s');
+""")
+        lab.program.incremental()
+        lab.source.script("""
+CREATE TRIGGER streamed AFTER UPDATE ON a FOR EACH ROW INSERT INTO log (what) VALUES ('u');
+RENAME TABLE a TO other_name;
+INSERT INTO log (what) VALUES ('end');
+""")
+        lab.program.incremental()
+        lab.equal()
+        for name, table, statement in lab.destination.query(
+                "SELECT object, object_table, statement FROM datasync.datasync_objects WHERE kind ="
+                " 'trigger'"):
+            expect_equal(table, "other_name", "table of trigger " + name)
+            expect(b"other_name" in statement, "statement of trigger %s: %s" % (name, statement))
+
+
 @suite.case("triggers-at-the-destination-are-refused", "they would run twice", program_only=True)
 def _():
     with Lab() as lab:
