@@ -106,7 +106,14 @@ static int prepare(struct applier *a, const struct transaction *tx, struct slice
                    struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
+    BUF_AUTO struct buf nothing = {0};
     int rc = xa_store(a, tx, err);
+    if (rc == 0 &&
+        a->xa_rows == 0) { /* without any change; its XA COMMIT looks for it all the same */
+        char position[700];
+        barrier_name(tx, a->open_begin.gtid, 0, position, sizeof position);
+        rc = begin_piece(&nothing) ? out_of_memory(err) : store_piece(a, position, &nothing, err);
+    }
     if (rc == 0)
         rc = buf_puts(&sql, "UPDATE ") | sql_table(&sql, a->state_database, "datasync_xa") |
              buf_puts(&sql, " SET xid = ") | sql_string(&sql, xid.p, xid.len) |

@@ -207,6 +207,17 @@ def _():
     follow(ACCOUNTS, changes)
 
 
+@suite.case("xa-without-rows", "statements that changed nothing are prepared, then committed")
+def _():
+    def changes(lab):
+        one = prepare(lab, "'one'", "UPDATE x SET v = 1 WHERE id = 1", "INSERT IGNORE INTO x VALUES (1, 9)")
+        two = prepare(lab, "'two'", "INSERT IGNORE INTO o VALUES (1, 9)")
+        finish(one, "XA COMMIT 'one'")
+        finish(two, "XA ROLLBACK 'two'")
+        lab.source.script("UPDATE x SET v = 5;\n")
+    follow(ACCOUNTS, changes)
+
+
 @suite.case("xa-across-a-restart", "the checkpoint passes the PREPARE, then kill -9", program_only=True)
 def _():
     with Lab() as lab:
