@@ -187,8 +187,6 @@ int gather(struct applier *a, enum barrier *barrier, struct ds_error *err);
 int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_error *err);
 /* Is what the batch holds of an open transaction too large to wait for its end? */
 bool gather_large(const struct applier *a);
-/* Index of an entity's counters, made when it is new; UINT32_MAX: out of memory. */
-uint32_t gather_entity(struct applier *a, const char *name);
 /* The spool was started anew: forget everything that was read. */
 int gather_restart(struct applier *a, struct ds_error *err);
 /* Empty the batch; an open transaction's messages stay in hand. */
@@ -202,12 +200,7 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
 void transaction_place(const struct transaction *tx, char *out, size_t size);
 /* Source position after a transaction; position_free. */
 int transaction_position(const struct transaction *tx, struct position *out, struct ds_error *err);
-/* Join a source table to ours; DS_ESCHEMA when they differ. */
-int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err);
-struct source_table *source_table_find(const struct applier *a, uint32_t id);
 void gather_free(struct applier *a);
-/* Raw `table` message of a source table, to store it with changes. */
-int source_table_raw(const struct source_table *t, struct buf *out);
 
 /* commit.c */
 /* Apply the transactions from batch_done up to `end`, in as few destination transactions as
@@ -250,6 +243,20 @@ int xa_store(struct applier *a, const struct transaction *tx, struct ds_error *e
 int xa_write_stored(struct applier *a, uint32_t index, struct slice xid, enum how how,
                     struct counters *extra, struct ds_error *err);
 int xa_write_open(struct applier *a, enum how how, struct counters *extra, struct ds_error *err);
+
+/* source_table.c */
+/* Index of an entity's counters, made when it is new; UINT32_MAX: out of memory. */
+uint32_t gather_entity(struct applier *a, const char *name);
+/* A `table` message has come. */
+int source_table_define(struct applier *a, const struct message *message, struct ds_error *err);
+struct source_table *source_table_find(const struct applier *a, uint32_t id);
+/* Join it to ours; DS_ESCHEMA when they differ. */
+int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err);
+/* Its raw `table` message, to store it with changes. */
+int source_table_raw(const struct source_table *t, struct buf *out);
+/* The batch is empty: definitions that newer ones have replaced go. */
+void source_tables_forget_old(struct applier *a);
+void source_tables_free(struct source_table *first); /* and all behind it */
 
 /* series.c: called by gather.c with a DDL transaction just read */
 void series_start(struct applier *a);

@@ -18,142 +18,6 @@ static int out_of_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory while reading the stream");
 }
 
-/* --- tables that the stream defines -------------------------------------- */
-
-struct source_table *source_table_find(const struct applier *a, uint32_t id)
-{
-    struct source_table *t = a->tables[id % DEFINITION_BUCKETS];
-    while (t && t->def.id != id)
-        t = t->next;
-    return t;
-}
-
-static void source_table_free(struct source_table *t)
-{
-    while (t) {
-        struct source_table *next = t->next;
-        arena_free(&t->arena);
-        free(t);
-        t = next;
-    }
-}
-
-static int copy_slice(struct arena *arena, struct slice *s)
-{
-    if (!s->p)
-        return 0;
-    s->p = arena_copy(arena, s->p, s->len);
-    return s->p ? 0 : DS_ENOMEM;
-}
-
-uint32_t gather_entity(struct applier *a, const char *name)
-{
-    for (uint32_t i = 0; i < a->entity_count; i++)
-        if (strcmp(a->entities[i].name, name) == 0)
-            return i;
-    if (a->entity_count == a->entity_cap) {
-        uint32_t cap = a->entity_cap ? a->entity_cap * 2 : 64;
-        struct entity_counter *bigger = realloc(a->entities, cap * sizeof *bigger);
-        if (bigger)
-            a->entities = bigger;
-        struct entity_counter *pending =
-            bigger ? realloc(a->pending_entities, cap * sizeof *pending) : NULL;
-        if (!pending)
-            return UINT32_MAX;
-        memset(pending + a->entity_count, 0, (cap - a->entity_count) * sizeof *pending);
-        a->pending_entities = pending;
-        a->entity_cap = cap;
-    }
-    struct entity_counter *e = &a->entities[a->entity_count];
-    memset(e, 0, sizeof *e);
-    snprintf(e->name, sizeof e->name, "%s", name);
-    return a->entity_count++;
-}
-
-/* Changes of the batch point to the old definition, so it stays until the batch is emptied: the
- * newest of an id stands first in its bucket. The stream repeats itself: mostly nothing is new. */
-static int define_table(struct applier *a, const struct message *message, struct ds_error *err)
-{
-    const struct msg_table *m = &message->table;
-    struct source_table *t = source_table_find(a, m->id);
-    if (t && t->raw.len == message->raw.len &&
-        memcmp(t->raw.p, message->raw.p, message->raw.len) == 0)
-        return 0;
-    t = calloc(1, sizeof *t);
-    if (!t)
-        return out_of_memory(err);
-    t->def = *m;
-    t->raw = message->raw;
-    int rc = copy_slice(&t->arena, &t->raw) | copy_slice(&t->arena, &t->def.database) |
-             copy_slice(&t->arena, &t->def.name) | copy_slice(&t->arena, &t->def.entity) |
-             copy_slice(&t->arena, &t->def.role);
-    t->def.columns = arena_copy(&t->arena, m->columns, m->column_count * sizeof *m->columns);
-    t->entity = arena_alloc(&t->arena, m->entity.len + 1);
-    for (uint32_t i = 0; i < m->column_count && t->def.columns && rc == 0; i++)
-        rc = copy_slice(&t->arena, &t->def.columns[i].name);
-    if (rc || !t->def.columns || !t->entity) {
-        source_table_free(t);
-        return out_of_memory(err);
-    }
-    snprintf(t->entity, m->entity.len + 1, "%.*s", (int)m->entity.len, (const char *)m->entity.p);
-    t->entity_index = gather_entity(a, t->entity);
-    if (t->entity_index == UINT32_MAX) {
-        source_table_free(t);
-        return out_of_memory(err);
-    }
-    t->next = a->tables[m->id % DEFINITION_BUCKETS];
-    a->tables[m->id % DEFINITION_BUCKETS] = t;
-    return 0;
-}
-
-static void forget_old_definitions(struct applier *a)
-{
-    for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++)
-        for (struct source_table **at = &a->tables[i]; *at;) {
-            struct source_table *t = *at;
-            if (source_table_find(a, t->def.id) == t) {
-                at = &t->next;
-                continue;
-            }
-            *at = t->next;
-            t->next = NULL;
-            source_table_free(t);
-        }
-}
-
-int source_table_raw(const struct source_table *t, struct buf *out)
-{
-    return buf_append(out, t->raw.p, t->raw.len);
-}
-
-int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err)
-{
-    if (t->target && t->target->exists && t->target_version == t->target->version)
-        return 0;
-    t->target = target_find(a->target, (const char *)t->def.name.p, t->def.name.len);
-    int rc;
-    if (!t->target) {
-        rc = error_set(
-            err, DS_ESCHEMA,
-            "the source changes table %.*s, which the destination does not have: create it "
-            "with the source's definition, or copy the database again with --resnapshot",
-            (int)t->def.name.len, t->def.name.p);
-    } else if (t->target->versioned) {
-        rc = error_set(
-            err, DS_EUNSUPPORTED,
-            "table %s is system-versioned: its history cannot be written from outside; drop "
-            "its versioning at both sides",
-            t->target->name);
-    } else {
-        rc = target_match(t->target, &t->def, err);
-    }
-    if (rc == 0)
-        t->target_version = t->target->version;
-    else
-        t->target = NULL;
-    return rc;
-}
-
 /* --- the open transaction -------------------------------------------------- */
 
 static int remember_message(struct applier *a, struct slice raw, struct ds_error *err)
@@ -392,7 +256,7 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
         b->transaction_cap = cap;
     }
     struct slice gtid = a->open_begin.gtid;
-    if (a->open_written && gtid.len && copy_slice(&b->arena, &gtid))
+    if (a->open_written && gtid.len && !(gtid.p = arena_copy(&b->arena, gtid.p, gtid.len)))
         return out_of_memory(err);
     b->transactions[b->transaction_count++] =
         (struct transaction){.first = a->open_first,
@@ -444,7 +308,7 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
         return rc;
     switch (m->type) {
     case MSG_TABLE:
-        return define_table(a, m, err);
+        return source_table_define(a, m, err);
     case MSG_BEGIN:
         begin_transaction(a, &m->begin);
         return remember_message(a, m->raw, err);
@@ -675,8 +539,8 @@ int gather_reset(struct applier *a, struct ds_error *err)
         a->open = false;
         a->savepoint_count = 0;
     }
-    forget_old_definitions(a);
-    source_table_free(a->stored_tables);
+    source_tables_forget_old(a);
+    source_tables_free(a->stored_tables);
     a->stored_tables = NULL;
     uint8_t *copy = carry.len ? arena_copy(&a->batch.arena, carry.data, carry.len) : NULL;
     if (carry.len && !copy)
@@ -720,7 +584,7 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
         struct message m;
         rc = message_read(&p, end, &a->batch.arena, &m, err);
         if (rc == 0 && m.type == MSG_TABLE)
-            rc = define_table(a, &m, err);
+            rc = source_table_define(a, &m, err);
         else if (rc == 0 && m.type == MSG_CHANGE)
             rc = add_change(a, &m, err);
         if (rc == 0 && m.type == MSG_CHANGE)
@@ -743,8 +607,8 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
 void gather_free(struct applier *a)
 {
     for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++)
-        source_table_free(a->tables[i]);
-    source_table_free(a->stored_tables);
+        source_tables_free(a->tables[i]);
+    source_tables_free(a->stored_tables);
     free(a->open_messages.items);
     free(a->savepoints);
     free(a->batch.changes);
