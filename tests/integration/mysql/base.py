@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 from lib import mysql
 from lib.compare import Reader, compare_table, decode
 from lib.lab import Difference
-from lib.program import Datasync, ProgramError, reached
+from lib.program import Datasync, reached
 from lib.server import REPLICA, SOURCE, Server, create_accounts
 from lib.suite import Skip, Suite, expect, expect_contains, expect_equal
 from lib.workspace import Workspace
@@ -164,5 +164,5 @@ def follow(source, destination, setup, changes, settings=None, check=None, **opt
             check(lab)
 
 
-__all__ = ["Difference", "Follower", "Lab", "ProgramError", "compare", "expect", "expect_contains",
-           "expect_equal", "follow", "mysql", "suite"]
+__all__ = ["Follower", "Lab", "compare", "expect", "expect_contains", "expect_equal", "follow",
+           "mysql", "suite"]
