@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,11 @@ struct claim {
     const struct catalogue_table *entry;
 };
 struct catalogue {
-    struct arena arena; /* all that the entities point to */
+    struct arena arena; /* all that entities and groups point to */
     struct catalogue_entity *entities;
     size_t count, capacity;
+    struct catalogue_group *groups;
+    size_t group_count, group_capacity;
     struct claim *claims; /* sorted by table */
     size_t claim_count;
 };
@@ -28,28 +31,57 @@ static int no_memory(struct ds_error *err)
 
 /* --- files --------------------------------------------------------------- */
 
+/* Room for one more in an array. */
+static void *grow(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return array;
+    size_t more = *capacity ? 2 * *capacity : 64;
+    void *grown = realloc(array, more * size);
+    if (grown)
+        *capacity = more;
+    return grown;
+}
+
+static int add_entity(struct catalogue *c, const struct catalogue_entity *e, struct ds_error *err)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->entities[i].name, e->name) == 0) {
+            c->entities[i] = *e;
+            return 0;
+        }
+    struct catalogue_entity *grown = grow(c->entities, c->count, &c->capacity, sizeof *grown);
+    if (!grown)
+        return no_memory(err);
+    c->entities = grown;
+    c->entities[c->count++] = *e;
+    return 0;
+}
+
+static int add_group(struct catalogue *c, const struct catalogue_group *g, struct ds_error *err)
+{
+    for (size_t i = 0; i < c->group_count; i++)
+        if (strcmp(c->groups[i].name, g->name) == 0) {
+            c->groups[i] = *g;
+            return 0;
+        }
+    struct catalogue_group *grown =
+        grow(c->groups, c->group_count, &c->group_capacity, sizeof *grown);
+    if (!grown)
+        return no_memory(err);
+    c->groups = grown;
+    c->groups[c->group_count++] = *g;
+    return 0;
+}
+
 static int add_file(struct catalogue *c, const char *file, const char *text, size_t len,
                     struct ds_error *err)
 {
-    struct catalogue_entity e;
-    int rc = catalogue_read(&e, &c->arena, file, text, len, err);
+    struct catalogue_item item;
+    int rc = catalogue_read(&item, &c->arena, file, text, len, err);
     if (rc)
         return rc;
-    for (size_t i = 0; i < c->count; i++)
-        if (strcmp(c->entities[i].name, e.name) == 0) {
-            c->entities[i] = e;
-            return 0;
-        }
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity ? 2 * c->capacity : 64;
-        struct catalogue_entity *more = realloc(c->entities, capacity * sizeof *more);
-        if (!more)
-            return no_memory(err);
-        c->entities = more;
-        c->capacity = capacity;
-    }
-    c->entities[c->count++] = e;
-    return 0;
+    return item.is_group ? add_group(c, &item.group, err) : add_entity(c, &item.entity, err);
 }
 
 static int add_user_file(struct catalogue *c, const char *path, struct ds_error *err)
@@ -100,97 +132,24 @@ static int add_user_dir(struct catalogue *c, const char *dir, struct ds_error *e
 
 /* --- the whole ----------------------------------------------------------- */
 
-static struct catalogue_entity *find(const struct catalogue *c, const char *name)
+static struct catalogue_view view(const struct catalogue *c)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        if (strcmp(c->entities[i].name, name) == 0)
-            return &c->entities[i];
-        for (const char *const *a = c->entities[i].aliases; *a; a++)
-            if (strcmp(*a, name) == 0)
-                return &c->entities[i];
-    }
-    return NULL;
-}
-
-/* Does `name` mean another entity than `e`, by name or alias? */
-static const struct catalogue_entity *taken(const struct catalogue *c, const char *name,
-                                            const struct catalogue_entity *e)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        const struct catalogue_entity *other = &c->entities[i];
-        if (other == e)
-            continue;
-        if (strcmp(other->name, name) == 0)
-            return other;
-        for (const char *const *a = other->aliases; *a; a++)
-            if (strcmp(*a, name) == 0)
-                return other;
-    }
-    return NULL;
-}
-
-static int check_names(const struct catalogue *c, struct ds_error *err)
-{
-    for (size_t i = c->count; i-- > 0;) { /* the user's own first: they are to blame */
-        const struct catalogue_entity *e = &c->entities[i];
-        for (const char *const *a = e->aliases; *a; a++) {
-            const struct catalogue_entity *other = taken(c, *a, e);
-            if (other)
-                return error_set(err, DS_EUSAGE, "%s: alias '%s' already means entity '%s' (%s)",
-                                 e->file, *a, other->name, other->file);
-        }
-        for (size_t k = 0; k < e->reference_count; k++)
-            if (!find(c, e->references[k].entity))
-                return error_set(err, DS_EUSAGE,
-                                 "%s: column '%s' refers to entity '%s', which does not exist",
-                                 e->file, e->references[k].column, e->references[k].entity);
-    }
-    return 0;
-}
-
-enum mark { UNSEEN, OPEN, DONE };
-
-/* Depth first: an entity follows all that it refers to. */
-static int visit(const struct catalogue *c, size_t i, enum mark *marks, size_t *order, size_t *n,
-                 struct ds_error *err)
-{
-    const struct catalogue_entity *e = &c->entities[i];
-    marks[i] = OPEN;
-    for (size_t k = 0; k < e->reference_count; k++) {
-        size_t to = (size_t)(find(c, e->references[k].entity) - c->entities);
-        if (to == i || marks[to] == DONE)
-            continue;
-        if (marks[to] == OPEN)
-            return error_set(err, DS_EUSAGE,
-                             "%s: entities '%s' and '%s' refer to each other in a circle", e->file,
-                             e->name, c->entities[to].name);
-        int rc = visit(c, to, marks, order, n, err);
-        if (rc)
-            return rc;
-    }
-    marks[i] = DONE;
-    order[(*n)++] = i;
-    return 0;
+    return (struct catalogue_view){c->entities, c->count, c->groups, c->group_count};
 }
 
 static int sort_by_dependency(struct catalogue *c, struct ds_error *err)
 {
-    size_t count = c->count ? c->count : 1, n = 0;
-    enum mark *marks = calloc(count, sizeof *marks);
-    size_t *order = calloc(count, sizeof *order);
-    struct catalogue_entity *sorted = calloc(count, sizeof *sorted);
-    int rc = marks && order && sorted ? 0 : no_memory(err);
-    for (size_t i = 0; i < c->count && rc == 0; i++)
-        if (marks[i] == UNSEEN)
-            rc = visit(c, i, marks, order, &n, err);
-    for (size_t i = 0; i < n && rc == 0; i++)
-        sorted[i] = c->entities[order[i]];
+    const struct catalogue_view v = view(c);
+    size_t *order = calloc(c->count + 1, sizeof *order);
+    struct catalogue_entity *sorted = calloc(c->count + 1, sizeof *sorted);
+    int rc = order && sorted ? catalogue_order(&v, order, err) : no_memory(err);
     if (rc == 0) {
+        for (size_t i = 0; i < c->count; i++)
+            sorted[i] = c->entities[order[i]];
         struct catalogue_entity *before = c->entities;
         c->entities = sorted;
         sorted = before;
     }
-    free(marks);
     free(order);
     free(sorted);
     return rc;
@@ -238,7 +197,8 @@ int catalogue_load(struct catalogue **out, const char *user_dir, struct ds_error
                       strlen(catalogue_builtin[i].text), err);
     if (rc == 0 && user_dir && *user_dir)
         rc = add_user_dir(c, user_dir, err);
-    rc = rc ? rc : check_names(c, err);
+    const struct catalogue_view v = view(c);
+    rc = rc ? rc : catalogue_check(&v, err);
     rc = rc ? rc : sort_by_dependency(c, err);
     rc = rc ? rc : make_claims(c, err);
     if (rc) {
@@ -255,6 +215,7 @@ void catalogue_free(struct catalogue *c)
         return;
     arena_free(&c->arena);
     free(c->entities);
+    free(c->groups);
     free(c->claims);
     free(c);
 }
@@ -271,7 +232,8 @@ const struct catalogue_entity *catalogue_at(const struct catalogue *c, size_t i)
 
 const struct catalogue_entity *catalogue_find(const struct catalogue *c, const char *name)
 {
-    return find(c, name);
+    const struct catalogue_view v = view(c);
+    return catalogue_view_find(&v, name);
 }
 
 bool catalogue_lookup(const struct catalogue *c, const char *table,
@@ -283,4 +245,41 @@ bool catalogue_lookup(const struct catalogue *c, const char *table,
     *entity = found ? found->entity : NULL;
     *entry = found ? found->entry : NULL;
     return found != NULL;
+}
+
+size_t catalogue_group_count(const struct catalogue *c)
+{
+    return c->group_count;
+}
+
+const struct catalogue_group *catalogue_group_at(const struct catalogue *c, size_t i)
+{
+    return &c->groups[i];
+}
+
+const struct catalogue_group *catalogue_group_find(const struct catalogue *c, const char *name)
+{
+    for (size_t i = 0; i < c->group_count; i++)
+        if (strcmp(c->groups[i].name + (*name != '@'), name) == 0)
+            return &c->groups[i];
+    return NULL;
+}
+
+bool catalogue_group_has(const struct catalogue *c, const struct catalogue_group *group,
+                         const char *table)
+{
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    for (const char *const *pattern = group->tables; *pattern; pattern++)
+        if (fnmatch(*pattern, table, FNM_NOESCAPE) == 0)
+            return true;
+    if (!catalogue_lookup(c, table, &entity, &entry))
+        return false;
+    for (const char *const *role = group->roles; *role; role++)
+        if (strcmp(*role, entry->role) == 0)
+            return true;
+    for (const char *const *name = group->entities; *name; name++)
+        if (catalogue_find(c, *name) == entity)
+            return true;
+    return false;
 }

@@ -1,11 +1,20 @@
-/* The entity catalogue: which table belongs to which entity, and how.
+/* The entity catalogue: which table belongs to which entity, how its rows reach the entity's root,
+ * what they refer to, and which groups of tables a filter may name.
  *
- * One YAML file per entity, built in (schema/entities/, compiled into the library) or from a user's
- * folder, which adds or overrides by entity name. Errors: DS_EUSAGE with file and line. Read-only
- * after loading, shared by all threads.
+ * One YAML file per entity or group, built in (schema/entities/, compiled into the library) or from
+ * a user's folder, which adds or overrides by name. Errors: DS_EUSAGE with file and line. Read-only
+ * after loading, shared by all threads. Names compare byte by byte; tables are without the shop's
+ * prefix.
  *
- * Entities stand in dependency order: what others refer to comes first. References between
- * different entities must not form a circle. A table belongs to one entity at most.
+ * A table belongs to one entity at most. Where it has two roots (a product in a category), it
+ * belongs to one and declares the other as a reference.
+ *
+ * Entities stand in order of dependency: what others refer to comes first. Every reference between
+ * different entities counts for it, required or not: a column that may be NULL, or that a foreign
+ * key sets to NULL, is mostly filled, and then its row has to find the other one in place. Only a
+ * `deferred` reference does not count: it is filled in when both rows are there, and breaks the
+ * circles that a schema has (a website's default group, which belongs to that website). Any other
+ * circle is an error that names its path. References within an entity do not order entities.
  */
 #ifndef SCHEMA_CATALOGUE_H
 #define SCHEMA_CATALOGUE_H
@@ -16,33 +25,102 @@
 #include "buf.h"
 #include "error.h"
 
-struct catalogue_table {
-    const char *table; /* without prefix */
-    const char
-        *role; /* "root", "member", "grid", "stock" … free text for people; "root" has a meaning */
-    const char *link; /* column that holds the root's key; for the root its primary key */
-    const char
-        *through; /* table through which the root is reached, NULL: link is the root's key itself */
-    bool stock;   /* rows take the stock fast path */
+/* Part of what identifies a row: a column of its own table; or of a member table (at the default
+ * scope, store 0, where that has one); or the value of an attribute, the same way. */
+struct catalogue_part {
+    const char *column;    /* NULL: an attribute */
+    const char *table;     /* NULL: its own */
+    const char *attribute; /* code; NULL: a column */
 };
+
+/* How an import finds a row at a destination that has ids of its own. */
+enum catalogue_identity {
+    IDENTITY_NONE,     /* not said: the table can only be mirrored */
+    IDENTITY_SAME,     /* by the same primary key: codes, no numbers */
+    IDENTITY_COLUMNS,  /* by these, references among them translated first */
+    IDENTITY_REGISTRY, /* by the registry, which maps the table's key */
+};
+
+struct catalogue_table {
+    const char *table;
+    const char *role; /* "root", "member", "item", "grid" …: free text for people, and for groups;
+                         "root" has a meaning */
+    const char *key;  /* its id, which others hold; NULL: none, or of several columns */
+    const char *link; /* the root: column of the entity's key in messages. Others: column that
+                         holds that, or with `through` the key of that table */
+    const char *through; /* table before it in the list; NULL: `link` leads to the root */
+    enum catalogue_identity identity;
+    const struct catalogue_part *parts; /* with IDENTITY_COLUMNS */
+    size_t part_count;
+    bool stock; /* rows take the stock fast path */
+};
+
+/* Only rows with one of these values in this column. */
+struct catalogue_when {
+    const char *column;        /* NULL: all rows */
+    const char *const *values; /* NULL-terminated */
+};
+
 enum catalogue_form { REFERENCE_ONE, REFERENCE_LIST, REFERENCE_PATH };
 struct catalogue_reference {
     const char *table, *column;
-    const char *entity;       /* whose key it holds */
-    bool required;            /* a row without it makes no sense */
+    const char *entity;    /* whose row it names; maybe by alias, maybe the entity itself */
+    const char *to;        /* table of that entity; NULL: its root */
+    const char *by;        /* column of that table; NULL: its key */
+    const char *attribute; /* only in rows of the attribute with this code; NULL: all */
+    struct catalogue_when when;
+    bool required;            /* a row without it makes no sense: NOT NULL, or 0 is no value */
+    bool deferred;            /* does not count for the order, see above; never with `required` */
     enum catalogue_form form; /* one key, keys separated by commas, or by slashes */
+    unsigned line;            /* in the entity's file */
 };
+
+/* What a row must satisfy before it is imported. All but `required` is asked only of values that
+ * are neither NULL nor empty. Unset limits are NULL. */
+struct catalogue_rule {
+    const char *table;
+    const char *column;    /* NULL: an attribute */
+    const char *attribute; /* code; NULL: a column */
+    const char *either;    /* column that will do as well for `required`; NULL: none */
+    struct catalogue_when when;
+    bool required;                     /* neither NULL nor empty */
+    const char *pattern;               /* POSIX extended regular expression, compiles */
+    const char *min, *max, *more_than; /* decimal numbers */
+    const char *const *one_of;         /* NULL-terminated, empty: anything */
+};
+
+enum catalogue_kind {
+    KIND_DATA,
+    KIND_REFERENCE, /* set up at each side; an import maps to it and changes nothing */
+    KIND_DERIVED,   /* the shop makes it from other tables; mirrored, never imported */
+};
+
 struct catalogue_entity {
     const char *name;
+    enum catalogue_kind kind;
     const char *const *aliases; /* NULL-terminated */
-    const struct catalogue_table *tables;
+    const struct catalogue_table
+        *tables; /* the root first, each after what it is reached through */
     size_t table_count;
-    const char *const *natural_key; /* columns of the root that people know it by; NULL-terminated,
-                                       empty: none */
+    const struct catalogue_part *natural_key; /* of the root: what people know it by */
+    size_t natural_key_count;                 /* 0: none */
     const struct catalogue_reference *references;
     size_t reference_count;
+    const struct catalogue_rule *rules;
+    size_t rule_count;
     const char *file; /* it came from: "product.yaml" when built in, else a path */
 };
+
+/* Tables that filters name together. A group claims the tables that no entity does; beside them it
+ * may hold whole entities, and all tables that have certain roles. */
+struct catalogue_group {
+    const char *name;            /* with its "@" */
+    const char *const *tables;   /* names or patterns ("*" any text); all NULL-terminated */
+    const char *const *entities; /* maybe by alias */
+    const char *const *roles;
+    const char *file;
+};
+
 struct catalogue;
 /* `user_dir` may be NULL or "". */
 int catalogue_load(struct catalogue **out, const char *user_dir, struct ds_error *err);
@@ -51,9 +129,19 @@ size_t catalogue_count(const struct catalogue *c);
 const struct catalogue_entity *catalogue_at(const struct catalogue *c, size_t i);
 const struct catalogue_entity *catalogue_find(const struct catalogue *c,
                                               const char *name); /* also by alias */
-/* Entity and table entry of `table` (prefix already stripped); false: unclaimed (entity "table").
- */
+/* Entity and table entry of `table`; false: of no entity (messages say "table"). For each table
+ * definition, not for each row. */
 bool catalogue_lookup(const struct catalogue *c, const char *table,
                       const struct catalogue_entity **entity, const struct catalogue_table **entry);
+size_t catalogue_group_count(const struct catalogue *c);
+const struct catalogue_group *catalogue_group_at(const struct catalogue *c, size_t i);
+/* `name` with or without its "@"; NULL: there is none. */
+const struct catalogue_group *catalogue_group_find(const struct catalogue *c, const char *name);
+/* Is `table` in the group: by pattern, or by its entity or role? As seldom as catalogue_lookup. */
+bool catalogue_group_has(const struct catalogue *c, const struct catalogue_group *group,
+                         const char *table);
+const char *catalogue_kind_name(enum catalogue_kind kind);
+const char *catalogue_identity_name(enum catalogue_identity identity);
+const char *catalogue_form_name(enum catalogue_form form);
 
 #endif

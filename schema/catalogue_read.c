@@ -1,257 +1,397 @@
+/* One file of the catalogue: an entity with its tables and references, or a group. */
 #include "schema/catalogue_read.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
-struct reader {
-    yaml_document_t *document;
-    struct arena *arena;
-    const char *file;
-    struct ds_error *err;
-};
+#define FAIL CATALOGUE_FAIL
 
-/* What a mapping may hold: these keys, each once. */
-struct field {
-    const char *key;
-    bool required;
-    const yaml_node_t *node; /* what was found, NULL: not there */
-};
+static const char *const kinds[] = {"data", "reference", "derived", NULL};
+static const char *const forms[] = {"one", "list", "path", NULL};
+static const char *const identities[] = {"none", "same", "columns", "registry"};
 
-#define FAIL(r, node, fmt, ...)                                                                    \
-    error_set((r)->err, DS_EUSAGE, "%s:%zu: " fmt, (r)->file,                                      \
-              (node)->start_mark.line + 1 __VA_OPT__(, ) __VA_ARGS__)
-
-static int no_memory(const struct reader *r)
+const char *catalogue_kind_name(enum catalogue_kind kind)
 {
-    return error_set(r->err, DS_ENOMEM, "out of memory for %s", r->file);
+    return kinds[kind];
 }
 
-static const char *text_of(const yaml_node_t *node)
+const char *catalogue_form_name(enum catalogue_form form)
 {
-    return (const char *)node->data.scalar.value;
+    return forms[form];
 }
 
-/* Entities, tables and columns: what a server takes unquoted. */
-static bool is_name(const char *text)
+const char *catalogue_identity_name(enum catalogue_identity identity)
 {
-    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$-");
-    return n > 0 && n <= 64 && text[n] == 0;
+    return identities[identity];
 }
 
-static int read_name(const struct reader *r, const yaml_node_t *node, const char **out)
-{
-    if (node->type != YAML_SCALAR_NODE || strlen(text_of(node)) != node->data.scalar.length ||
-        !is_name(text_of(node)))
-        return FAIL(r, node, "a name is wanted here (letters, digits, '_', '-', at most 64)");
-    *out = arena_strdup(r->arena, text_of(node));
-    return *out ? 0 : no_memory(r);
-}
-
-static int read_bool(const struct reader *r, const yaml_node_t *node, bool *out)
-{
-    if (node && node->type == YAML_SCALAR_NODE && strcmp(text_of(node), "true") == 0)
-        *out = true;
-    else if (!node || (node->type == YAML_SCALAR_NODE && strcmp(text_of(node), "false") == 0))
-        *out = false;
-    else
-        return FAIL(r, node, "true or false is wanted here");
-    return 0;
-}
-
-static int read_fields(const struct reader *r, const yaml_node_t *map, struct field *fields,
-                       size_t count)
-{
-    if (map->type != YAML_MAPPING_NODE)
-        return FAIL(r, map, "a mapping with key '%s' is wanted here", fields[0].key);
-    for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
-         p++) {
-        const yaml_node_t *key = yaml_document_get_node(r->document, p->key);
-        size_t i = 0;
-        if (key->type != YAML_SCALAR_NODE)
-            return FAIL(r, key, "a key must be a word");
-        while (i < count && strcmp(fields[i].key, text_of(key)) != 0)
-            i++;
-        if (i == count)
-            return FAIL(r, key, "unknown key '%.80s'", text_of(key));
-        if (fields[i].node)
-            return FAIL(r, key, "key '%s' was given before, in line %zu", fields[i].key,
-                        fields[i].node->start_mark.line + 1);
-        fields[i].node = yaml_document_get_node(r->document, p->value);
-    }
-    for (size_t i = 0; i < count; i++)
-        if (fields[i].required && !fields[i].node)
-            return FAIL(r, map, "key '%s' is missing", fields[i].key);
-    return 0;
-}
-
-static size_t list_length(const yaml_node_t *node)
-{
-    return node && node->type == YAML_SEQUENCE_NODE
-               ? (size_t)(node->data.sequence.items.top - node->data.sequence.items.start)
-               : 0;
-}
-
-static const yaml_node_t *list_item(const struct reader *r, const yaml_node_t *node, size_t i)
-{
-    return yaml_document_get_node(r->document, node->data.sequence.items.start[i]);
-}
-
-static int read_names(const struct reader *r, const yaml_node_t *node, const char *const **out)
-{
-    size_t count = list_length(node);
-    const char **names = arena_zalloc(r->arena, (count + 1) * sizeof *names);
-    *out = names;
-    if (!names)
-        return no_memory(r);
-    if (node && node->type != YAML_SEQUENCE_NODE)
-        return FAIL(r, node, "a list of names is wanted here");
-    for (size_t i = 0; i < count; i++) {
-        int rc = read_name(r, list_item(r, node, i), &names[i]);
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
-static int read_table(const struct reader *r, const yaml_node_t *node, struct catalogue_table *out)
-{
-    struct field f[] = {{.key = "table", .required = true},
-                        {.key = "role", .required = true},
-                        {.key = "link", .required = true},
-                        {.key = "through"},
-                        {.key = "stock"}};
-    int rc = read_fields(r, node, f, sizeof f / sizeof *f);
-    rc = rc ? rc : read_name(r, f[0].node, &out->table);
-    rc = rc ? rc : read_name(r, f[1].node, &out->role);
-    rc = rc ? rc : read_name(r, f[2].node, &out->link);
-    if (rc == 0 && f[3].node)
-        rc = read_name(r, f[3].node, &out->through);
-    return rc ? rc : read_bool(r, f[4].node, &out->stock);
-}
-
-static const struct catalogue_table *find_table(const struct catalogue_entity *e, const char *name)
+const struct catalogue_table *catalogue_find_table(const struct catalogue_entity *e,
+                                                   const char *table)
 {
     for (size_t i = 0; i < e->table_count; i++)
-        if (strcmp(e->tables[i].table, name) == 0)
+        if (strcmp(e->tables[i].table, table) == 0)
             return &e->tables[i];
     return NULL;
 }
 
+/* --- what identifies a row ----------------------------------------------- */
+
+/* COLUMN, {attribute: CODE} or {table: TABLE, column: COLUMN}. */
+static int read_part(const struct catalogue_reader *r, const yaml_node_t *node,
+                     struct catalogue_part *out)
+{
+    if (node->type == YAML_SCALAR_NODE)
+        return catalogue_read_name(r, node, &out->column);
+    struct catalogue_field f[] = {{.key = "attribute"}, {.key = "table"}, {.key = "column"}};
+    int rc = catalogue_read_fields(r, node, f, sizeof f / sizeof *f);
+    rc = rc ? rc : catalogue_read_name(r, f[0].node, &out->attribute);
+    rc = rc ? rc : catalogue_read_name(r, f[1].node, &out->table);
+    rc = rc ? rc : catalogue_read_name(r, f[2].node, &out->column);
+    if (rc == 0 && (out->attribute ? out->table || out->column : !out->table || !out->column))
+        rc = FAIL(r, node, "this is a column, {attribute: CODE} or {table: TABLE, column: COLUMN}");
+    return rc;
+}
+
+static int read_parts(const struct catalogue_reader *r, const yaml_node_t *node,
+                      const struct catalogue_part **out, size_t *out_count)
+{
+    size_t count = catalogue_length(node);
+    int rc = catalogue_want_list(r, node, "columns");
+    if (rc || count == 0)
+        return rc;
+    struct catalogue_part *parts = arena_zalloc(r->arena, count * sizeof *parts);
+    if (!parts)
+        return catalogue_no_memory(r);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = read_part(r, catalogue_entry(r, node, i), &parts[i]);
+    *out = parts;
+    *out_count = count;
+    return rc;
+}
+
+/* Members named in parts exist only when all tables are read. */
+static int check_parts(const struct catalogue_reader *r, const yaml_node_t *node,
+                       const struct catalogue_entity *e, const struct catalogue_part *parts,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].table && !catalogue_find_table(e, parts[i].table))
+            return FAIL(r, catalogue_entry(r, node, i), "'%s' is no table of this entity",
+                        parts[i].table);
+    return 0;
+}
+
+/* `natural` is the entity's natural key, for roots only. Without a node: what serves. */
+static int read_identity(const struct catalogue_reader *r, const yaml_node_t *node,
+                         const struct catalogue_entity *e, struct catalogue_table *t)
+{
+    const char *word = node && node->type == YAML_SCALAR_NODE ? catalogue_text(node) : NULL;
+    bool root = e->table_count == 0;
+    bool natural = root && (word ? strcmp(word, "natural") == 0
+                                 : !node && e->kind == KIND_REFERENCE && e->natural_key_count);
+    if (natural) {
+        if (e->natural_key_count == 0)
+            return FAIL(r, node, "the entity has no 'natural_key'");
+        t->identity = IDENTITY_COLUMNS;
+        t->parts = e->natural_key;
+        t->part_count = e->natural_key_count;
+        return 0;
+    }
+    if (!node) {
+        t->identity = e->kind == KIND_DERIVED || !t->key ? IDENTITY_NONE : IDENTITY_REGISTRY;
+        return 0;
+    }
+    if (!word) {
+        t->identity = IDENTITY_COLUMNS;
+        return read_parts(r, node, &t->parts, &t->part_count);
+    }
+    bool same = strcmp(word, "same") == 0;
+    if (!same && strcmp(word, "registry") != 0)
+        return FAIL(r, node,
+                    "an identity is same, registry, a list of columns, or for a root "
+                    "natural");
+    if (!same && !t->key)
+        return FAIL(r, node, "the registry maps a 'key', which table '%s' does not have", t->table);
+    t->identity = same ? IDENTITY_SAME : IDENTITY_REGISTRY;
+    return 0;
+}
+
+/* --- tables -------------------------------------------------------------- */
+
 /* Tables stand after those that they are reached through, so the chain cannot be a circle. */
-static int check_table(const struct reader *r, const yaml_node_t *node,
+static int check_table(const struct catalogue_reader *r, const yaml_node_t *node,
                        const struct catalogue_entity *e, const struct catalogue_table *t)
 {
     bool root = strcmp(t->role, "root") == 0;
-    if (find_table(e, t->table))
+    const struct catalogue_table *through = t->through ? catalogue_find_table(e, t->through) : NULL;
+    if (catalogue_find_table(e, t->table))
         return FAIL(r, node, "table '%s' is listed twice", t->table);
     if (root != (e->table_count == 0))
         return FAIL(r, node, "the first table, and no other, must have role root");
     if (root && t->through)
         return FAIL(r, node, "the root is not reached through another table");
-    if (t->through && !find_table(e, t->through))
+    if (t->through && !through)
         return FAIL(r, node, "'through' must name a table listed before, '%s' is not", t->through);
+    if (through && !through->key)
+        return FAIL(r, node, "'%s' is reached through '%s', which needs a 'key' for that", t->table,
+                    t->through);
     return 0;
 }
 
-static int read_tables(const struct reader *r, const yaml_node_t *node, struct catalogue_entity *e)
+static int read_table(const struct catalogue_reader *r, const yaml_node_t *node,
+                      const struct catalogue_entity *e, struct catalogue_table *out)
 {
-    size_t count = list_length(node);
+    enum { TABLE, ROLE, LINK, KEY, THROUGH, IDENTITY, STOCK, FIELDS };
+    struct catalogue_field f[FIELDS] = {[TABLE] = {.key = "table", .required = true},
+                                        [ROLE] = {.key = "role", .required = true},
+                                        [LINK] = {.key = "link", .required = true},
+                                        [KEY] = {.key = "key"},
+                                        [THROUGH] = {.key = "through"},
+                                        [IDENTITY] = {.key = "identity"},
+                                        [STOCK] = {.key = "stock"}};
+    int rc = catalogue_read_fields(r, node, f, FIELDS);
+    rc = rc ? rc : catalogue_read_name(r, f[TABLE].node, &out->table);
+    rc = rc ? rc : catalogue_read_name(r, f[ROLE].node, &out->role);
+    rc = rc ? rc : catalogue_read_name(r, f[LINK].node, &out->link);
+    rc = rc ? rc : catalogue_read_name(r, f[KEY].node, &out->key);
+    rc = rc ? rc : catalogue_read_name(r, f[THROUGH].node, &out->through);
+    rc = rc ? rc : catalogue_read_bool(r, f[STOCK].node, &out->stock);
+    rc = rc ? rc : check_table(r, node, e, out);
+    if (rc == 0 && e->table_count == 0 && !out->key)
+        out->key = out->link;
+    return rc ? rc : read_identity(r, f[IDENTITY].node, e, out);
+}
+
+static const yaml_node_t *identity_of(const struct catalogue_reader *r, const yaml_node_t *table)
+{
+    for (yaml_node_pair_t *p = table->data.mapping.pairs.start; p < table->data.mapping.pairs.top;
+         p++)
+        if (strcmp(catalogue_text(yaml_document_get_node(r->document, p->key)), "identity") == 0)
+            return yaml_document_get_node(r->document, p->value);
+    return NULL;
+}
+
+static int read_tables(const struct catalogue_reader *r, const yaml_node_t *node,
+                       struct catalogue_entity *e)
+{
+    size_t count = catalogue_length(node);
     if (count == 0)
         return FAIL(r, node, "a list of tables is wanted here");
     struct catalogue_table *tables = arena_zalloc(r->arena, count * sizeof *tables);
     if (!tables)
-        return no_memory(r);
+        return catalogue_no_memory(r);
     e->tables = tables;
     for (size_t i = 0; i < count; i++) {
-        const yaml_node_t *item = list_item(r, node, i);
-        int rc = read_table(r, item, &tables[i]);
-        rc = rc ? rc : check_table(r, item, e, &tables[i]);
+        int rc = read_table(r, catalogue_entry(r, node, i), e, &tables[i]);
         if (rc)
             return rc;
         e->table_count++;
     }
-    return 0;
-}
-
-static int read_reference(const struct reader *r, const yaml_node_t *node,
-                          const struct catalogue_entity *e, struct catalogue_reference *out)
-{
-    static const char *const forms[] = {"one", "list", "path"};
-    struct field f[] = {{.key = "column", .required = true},
-                        {.key = "entity", .required = true},
-                        {.key = "table"},
-                        {.key = "required"},
-                        {.key = "form"}};
-    const char *form = forms[REFERENCE_ONE];
-    int rc = read_fields(r, node, f, sizeof f / sizeof *f);
-    rc = rc ? rc : read_name(r, f[0].node, &out->column);
-    rc = rc ? rc : read_name(r, f[1].node, &out->entity);
-    out->table = e->tables[0].table;
-    if (rc == 0 && f[2].node)
-        rc = read_name(r, f[2].node, &out->table);
-    if (rc == 0 && !find_table(e, out->table))
-        rc = FAIL(r, node, "'%s' is no table of this entity", out->table);
-    rc = rc ? rc : read_bool(r, f[3].node, &out->required);
-    if (rc == 0 && f[4].node)
-        rc = read_name(r, f[4].node, &form);
-    if (rc)
-        return rc;
-    for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (strcmp(form, forms[i]) == 0) {
-            out->form = i;
-            return 0;
-        }
-    return FAIL(r, f[4].node, "form is one of: one, list, path");
-}
-
-static int read_references(const struct reader *r, const yaml_node_t *node,
-                           struct catalogue_entity *e)
-{
-    size_t count = list_length(node);
-    if (node && node->type != YAML_SEQUENCE_NODE)
-        return FAIL(r, node, "a list of references is wanted here");
-    struct catalogue_reference *references =
-        arena_zalloc(r->arena, (count + 1) * sizeof *references);
-    if (!references)
-        return no_memory(r);
-    e->references = references;
-    e->reference_count = count;
     for (size_t i = 0; i < count; i++) {
-        int rc = read_reference(r, list_item(r, node, i), e, &references[i]);
+        const yaml_node_t *parts = identity_of(r, catalogue_entry(r, node, i));
+        int rc = catalogue_length(parts)
+                     ? check_parts(r, parts, e, tables[i].parts, tables[i].part_count)
+                     : 0;
         if (rc)
             return rc;
     }
     return 0;
 }
 
-static int read_entity(const struct reader *r, const yaml_node_t *root, struct catalogue_entity *e)
+/* --- references ---------------------------------------------------------- */
+
+enum reference_field {
+    R_COLUMN,
+    R_ENTITY,
+    R_TABLE,
+    R_TO,
+    R_BY,
+    R_ATTRIBUTE,
+    R_WHEN,
+    R_REQUIRED,
+    R_DEFERRED,
+    R_FORM,
+    R_FIELDS
+};
+
+static int read_reference(const struct catalogue_reader *r, const yaml_node_t *node,
+                          struct catalogue_reference *out, const char *const **tables)
 {
-    struct field f[] = {{.key = "name", .required = true},
-                        {.key = "tables", .required = true},
-                        {.key = "aliases"},
-                        {.key = "natural_key"},
-                        {.key = "references"}};
-    int rc = read_fields(r, root, f, sizeof f / sizeof *f);
-    rc = rc ? rc : read_name(r, f[0].node, &e->name);
-    if (rc == 0 && (strcmp(e->name, "all") == 0 || strcmp(e->name, "table") == 0))
-        rc = FAIL(r, f[0].node, "'%s' means something else and cannot be an entity", e->name);
-    rc = rc ? rc : read_tables(r, f[1].node, e);
-    rc = rc ? rc : read_names(r, f[2].node, &e->aliases);
-    rc = rc ? rc : read_names(r, f[3].node, &e->natural_key);
-    return rc ? rc : read_references(r, f[4].node, e);
+    struct catalogue_field f[R_FIELDS] = {
+        [R_COLUMN] = {.key = "column", .required = true},
+        [R_ENTITY] = {.key = "entity", .required = true},
+        [R_TABLE] = {.key = "table"},
+        [R_TO] = {.key = "to"},
+        [R_BY] = {.key = "by"},
+        [R_ATTRIBUTE] = {.key = "attribute"},
+        [R_WHEN] = {.key = "when"},
+        [R_REQUIRED] = {.key = "required"},
+        [R_DEFERRED] = {.key = "deferred"},
+        [R_FORM] = {.key = "form"},
+    };
+    unsigned form = REFERENCE_ONE;
+    int rc = catalogue_read_fields(r, node, f, R_FIELDS);
+    out->line = (unsigned)node->start_mark.line + 1;
+    rc = rc ? rc : catalogue_read_name(r, f[R_COLUMN].node, &out->column);
+    rc = rc ? rc : catalogue_read_name(r, f[R_ENTITY].node, &out->entity);
+    rc = rc ? rc : catalogue_read_names(r, f[R_TABLE].node, tables);
+    rc = rc ? rc : catalogue_read_name(r, f[R_TO].node, &out->to);
+    rc = rc ? rc : catalogue_read_name(r, f[R_BY].node, &out->by);
+    rc = rc ? rc : catalogue_read_name(r, f[R_ATTRIBUTE].node, &out->attribute);
+    rc = rc ? rc : catalogue_read_when(r, f[R_WHEN].node, &out->when);
+    rc = rc ? rc : catalogue_read_bool(r, f[R_REQUIRED].node, &out->required);
+    rc = rc ? rc : catalogue_read_bool(r, f[R_DEFERRED].node, &out->deferred);
+    rc = rc ? rc : catalogue_read_choice(r, f[R_FORM].node, forms, &form);
+    out->form = form;
+    if (rc == 0 && out->required && out->deferred)
+        rc = FAIL(r, node, "what is required cannot be deferred");
+    return rc;
 }
 
-int catalogue_read(struct catalogue_entity *out, struct arena *arena, const char *file,
+/* One entry may stand for the same column of several tables. */
+static int add_reference(const struct catalogue_reader *r, const yaml_node_t *node,
+                         struct catalogue_entity *e, struct catalogue_reference *out)
+{
+    struct catalogue_reference one = {0};
+    const char *const *tables;
+    const char *const root[] = {e->tables[0].table, NULL};
+    int rc = read_reference(r, node, &one, &tables);
+    if (rc)
+        return rc;
+    for (const char *const *t = *tables ? tables : root; *t; t++) {
+        const struct catalogue_table *found = catalogue_find_table(e, *t);
+        if (!found)
+            return FAIL(r, node, "'%s' is no table of this entity", *t);
+        out[e->reference_count] = one;
+        out[e->reference_count++].table = found->table;
+    }
+    return 0;
+}
+
+/* How many references the list holds at most. */
+static size_t count_references(const struct catalogue_reader *r, const yaml_node_t *node)
+{
+    size_t count = catalogue_length(node), total = count;
+    for (size_t i = 0; i < count; i++) {
+        const yaml_node_t *item = catalogue_entry(r, node, i);
+        if (item->type != YAML_MAPPING_NODE)
+            continue;
+        for (yaml_node_pair_t *p = item->data.mapping.pairs.start; p < item->data.mapping.pairs.top;
+             p++)
+            total += catalogue_length(yaml_document_get_node(r->document, p->value));
+    }
+    return total;
+}
+
+static int read_references(const struct catalogue_reader *r, const yaml_node_t *node,
+                           struct catalogue_entity *e)
+{
+    size_t count = catalogue_length(node);
+    int rc = catalogue_want_list(r, node, "references");
+    if (rc || count == 0)
+        return rc;
+    struct catalogue_reference *references =
+        arena_zalloc(r->arena, count_references(r, node) * sizeof *references);
+    if (!references)
+        return catalogue_no_memory(r);
+    e->references = references;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = add_reference(r, catalogue_entry(r, node, i), e, references);
+    return rc;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root,
+                       struct catalogue_entity *e)
+{
+    enum { NAME, TABLES, KIND, ALIASES, NATURAL_KEY, REFERENCES, VALIDATE, FIELDS };
+    struct catalogue_field f[FIELDS] = {[NAME] = {.key = "name", .required = true},
+                                        [TABLES] = {.key = "tables", .required = true},
+                                        [KIND] = {.key = "kind"},
+                                        [ALIASES] = {.key = "aliases"},
+                                        [NATURAL_KEY] = {.key = "natural_key"},
+                                        [REFERENCES] = {.key = "references"},
+                                        [VALIDATE] = {.key = "validate"}};
+    unsigned kind = KIND_DATA;
+    int rc = catalogue_read_fields(r, root, f, FIELDS);
+    rc = rc ? rc : catalogue_read_name(r, f[NAME].node, &e->name);
+    if (rc == 0 && (strcmp(e->name, "all") == 0 || strcmp(e->name, "table") == 0))
+        rc = FAIL(r, f[NAME].node, "'%s' means something else and cannot be an entity", e->name);
+    rc = rc ? rc : catalogue_read_choice(r, f[KIND].node, kinds, &kind);
+    e->kind = kind;
+    rc = rc ? rc : catalogue_read_names(r, f[ALIASES].node, &e->aliases);
+    rc = rc ? rc : read_parts(r, f[NATURAL_KEY].node, &e->natural_key, &e->natural_key_count);
+    rc = rc ? rc : read_tables(r, f[TABLES].node, e);
+    rc = rc ? rc : check_parts(r, f[NATURAL_KEY].node, e, e->natural_key, e->natural_key_count);
+    rc = rc ? rc : read_references(r, f[REFERENCES].node, e);
+    return rc ? rc : catalogue_read_rules(r, f[VALIDATE].node, e);
+}
+
+static int read_group(const struct catalogue_reader *r, const yaml_node_t *root,
+                      struct catalogue_group *g)
+{
+    enum { GROUP, TABLES, ENTITIES, ROLES, FIELDS };
+    struct catalogue_field f[FIELDS] = {[GROUP] = {.key = "group", .required = true},
+                                        [TABLES] = {.key = "tables"},
+                                        [ENTITIES] = {.key = "entities"},
+                                        [ROLES] = {.key = "roles"}};
+    static const char characters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$-*";
+    const char *name = NULL;
+    int rc = catalogue_read_fields(r, root, f, FIELDS);
+    rc = rc ? rc : catalogue_read_name(r, f[GROUP].node, &name);
+    if (rc == 0) {
+        char *marked = arena_alloc(r->arena, strlen(name) + 2);
+        if (!marked)
+            return catalogue_no_memory(r);
+        memcpy(marked + 1, name, strlen(name) + 1);
+        *marked = '@';
+        g->name = marked;
+    }
+    rc = rc ? rc
+            : catalogue_read_words(r, f[TABLES].node, characters,
+                                   "tables or patterns (letters, digits, '_', '-', '*')",
+                                   &g->tables);
+    rc = rc ? rc : catalogue_read_names(r, f[ENTITIES].node, &g->entities);
+    rc = rc ? rc : catalogue_read_names(r, f[ROLES].node, &g->roles);
+    if (rc == 0 && !*g->tables && !*g->entities && !*g->roles)
+        rc = FAIL(r, root, "a group holds 'tables', 'entities' or 'roles'");
+    return rc;
+}
+
+/* A group says so by its first key. */
+static bool is_group(const struct catalogue_reader *r, const yaml_node_t *root)
+{
+    if (root->type != YAML_MAPPING_NODE ||
+        root->data.mapping.pairs.start == root->data.mapping.pairs.top)
+        return false;
+    const yaml_node_t *key =
+        yaml_document_get_node(r->document, root->data.mapping.pairs.start->key);
+    return key->type == YAML_SCALAR_NODE && strcmp(catalogue_text(key), "group") == 0;
+}
+
+static int read_document(const struct catalogue_reader *r, const char *file,
+                         struct catalogue_item *out)
+{
+    const yaml_node_t *root = yaml_document_get_root_node(r->document);
+    if (!root)
+        return error_set(r->err, DS_EUSAGE, "%s:1: the file is empty", file);
+    out->is_group = is_group(r, root);
+    out->entity.file = out->group.file = file;
+    return out->is_group ? read_group(r, root, &out->group) : read_entity(r, root, &out->entity);
+}
+
+int catalogue_read(struct catalogue_item *out, struct arena *arena, const char *file,
                    const char *text, size_t len, struct ds_error *err)
 {
     yaml_parser_t parser;
     yaml_document_t document;
-    struct reader r = {.document = &document, .arena = arena, .file = file, .err = err};
+    struct catalogue_reader r = {.document = &document, .arena = arena, .file = file, .err = err};
     memset(out, 0, sizeof *out);
-    out->file = arena_strdup(arena, file);
-    if (!out->file || !yaml_parser_initialize(&parser))
-        return no_memory(&r);
+    const char *kept = arena_strdup(arena, file);
+    if (!kept || !yaml_parser_initialize(&parser))
+        return catalogue_no_memory(&r);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     int rc;
     if (!yaml_parser_load(&parser, &document)) {
@@ -260,9 +400,7 @@ int catalogue_read(struct catalogue_entity *out, struct arena *arena, const char
         rc = error_set(err, DS_EUSAGE, "%s:%zu: not valid YAML: %s", file, line + 1,
                        parser.problem ? parser.problem : "unreadable");
     } else {
-        const yaml_node_t *root = yaml_document_get_root_node(&document);
-        rc = root ? read_entity(&r, root, out)
-                  : error_set(err, DS_EUSAGE, "%s:1: the file is empty", file);
+        rc = read_document(&r, kept, out);
         yaml_document_delete(&document);
     }
     yaml_parser_delete(&parser);

@@ -223,8 +223,8 @@ const struct setting config_settings[] = {
      .type = SETTING_TEXT,
      AT(entities_dir),
      .value = "",
-     .doc = "Folder of your own entity files (*.yaml), which add to the built-in ones or replace "
-            "those of the same name."},
+     .doc = "Folder of your own entity and group files (*.yaml), one each, which add to the "
+            "built-in ones or replace those of the same name. datasync entities shows the result."},
     {.key = "stock",
      .type = SETTING_CHOICE,
      AT(stock),

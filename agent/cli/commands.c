@@ -108,7 +108,11 @@ static const struct option dump_options[] = {
     LAST,
 };
 static const struct option entities_options[] = {
-    {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "One line of JSON per entity."},
+    {"json", 0, OPTION_FLAG, NULL, FIELD(json),
+     .doc = "One line of JSON per entity and group, with all that is known of it."},
+    {"graph", 0, OPTION_FLAG, NULL, FIELD(graph),
+     .doc = "What refers to what, for Graphviz: solid lines are required, dashed ones optional, "
+            "dotted ones deferred."},
     {"plain", 0, OPTION_FLAG, NULL, FIELD(plain), .doc = "Names only."},
     LAST,
 };
@@ -222,8 +226,16 @@ const struct command cli_commands[] = {
      .options = entities_options,
      .run = command_entities,
      .summary = "The entity catalogue.",
-     .text = "Which entities there are, in order of dependency, and with NAME its tables and "
-             "references."},
+     .text =
+         "Which entities there are, what others refer to first, then the groups of tables that "
+         "filters may name (@derived, @log, @session, @quote …). With NAME, an entity's tables, "
+         "references and validation rules, or what a group holds.\n\n"
+         "Kinds of entities: data; reference, which is set up at each side, so that an import "
+         "maps to it and changes nothing; derived, which the shop makes from other tables.\n\n"
+         "Entities of your own go into the folder that entities_dir names, one YAML file each, "
+         "in the form of the built-in ones (schema/entities/ in the sources). A file whose name: "
+         "is that of a built-in entity, or whose group: is that of a built-in group, replaces "
+         "it."},
     {.name = "config",
      .arguments = "",
      .options = config_options,

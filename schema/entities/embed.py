@@ -1,4 +1,4 @@
-"""Write the entity files as a C array: embed.py OUTPUT FILE..."""
+"""Write the entity files as a C array, in the order given: embed.py OUTPUT FILE..."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ def literal(text):
 
 
 def main():
-    output, files = sys.argv[1], sorted(sys.argv[2:])
+    output, files = sys.argv[1], sys.argv[2:]
     parts = ['#include "schema/catalogue_read.h"\n\n'
              "const struct catalogue_file catalogue_builtin[] = {\n"]
     for path in files:

@@ -13,7 +13,7 @@
 #include "schema/catalogue.h"
 
 static char folder[] = "/tmp/datasync-catalogue-XXXXXX";
-static char file[200], second[200];
+static char file[200], second[200], third[200];
 
 static int setup(void **state)
 {
@@ -22,6 +22,7 @@ static int setup(void **state)
         return -1;
     snprintf(file, sizeof file, "%s/mine.yaml", folder);
     snprintf(second, sizeof second, "%s/other.yaml", folder);
+    snprintf(third, sizeof third, "%s/third.yaml", folder);
     return 0;
 }
 
@@ -30,6 +31,7 @@ static int teardown(void **state)
     (void)state;
     unlink(file);
     unlink(second);
+    unlink(third);
     return rmdir(folder);
 }
 
@@ -47,7 +49,8 @@ static void fails(const char *text, unsigned line, const char *part)
     struct ds_error err = {0};
     char where[300];
     put(file, text);
-    assert_int_equal(catalogue_load(&c, folder, &err), DS_EUSAGE);
+    if (catalogue_load(&c, folder, &err) != DS_EUSAGE)
+        fail_msg("loads:\n%s", text);
     assert_null(c);
     snprintf(where, sizeof where, line ? "%s:%u: " : "%s", file, line);
     if (!strstr(err.message, where) || !strstr(err.message, part))
@@ -81,7 +84,7 @@ static void builtin_entities_claim_their_tables(void **state)
     expect(c, "sales_flat_order_item", "order", "item", "order_id", NULL);
     expect(c, "sales_order_tax_item", "order", "item", "tax_id", "sales_order_tax");
     expect(c, "sales_flat_quote_item_option", "quote", "item", "item_id", "sales_flat_quote_item");
-    expect(c, "catalog_product_option_type_price", "product", "member", "option_type_id",
+    expect(c, "catalog_product_option_type_price", "product", "option", "option_type_id",
            "catalog_product_option_type_value");
     expect(c, "cataloginventory_stock_item", "stock", "root", "product_id", NULL);
     const struct catalogue_entity *e;
@@ -90,18 +93,26 @@ static void builtin_entities_claim_their_tables(void **state)
     assert_true(t->stock);
     assert_true(catalogue_lookup(c, "catalog_product_entity", &e, &t));
     assert_false(t->stock);
-    assert_false(catalogue_lookup(c, "core_url_rewrite", &e, &t));
+    assert_true(catalogue_lookup(c, "core_url_rewrite", &e, &t));
+    assert_int_equal(e->kind, KIND_DERIVED);
     assert_false(catalogue_lookup(c, "catalog_product_index_price", &e, &t));
     assert_null(e);
     static const char *const wanted[] = {
         "cms_block",  "cms_page", "attribute",   "attribute_set", "customer_group", "category",
         "product",    "customer", "order",       "invoice",       "shipment",       "creditmemo",
-        "newsletter", "stock",    "review",      "rating",        "catalog_rule",   "cart_rule",
+        "newsletter", "stock",    "review",      "rating",        "catalogrule",    "salesrule",
         "website",    "store",    "store_group", "tax_class",     "tax_rule",       "quote"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!catalogue_find(c, wanted[i]))
             fail_msg("no entity %s", wanted[i]);
-    assert_ptr_equal(catalogue_find(c, "productattribute"), catalogue_find(c, "attribute"));
+    static const char *const same[][2] = {{"productattribute", "attribute"},
+                                          {"product_attribute", "attribute"},
+                                          {"cart_rule", "salesrule"},
+                                          {"catalog_rule", "catalogrule"}};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        assert_non_null(catalogue_find(c, same[i][0]));
+        assert_ptr_equal(catalogue_find(c, same[i][0]), catalogue_find(c, same[i][1]));
+    }
     assert_null(catalogue_find(c, "nothing"));
     catalogue_free(c);
 }
@@ -123,11 +134,65 @@ static void what_is_referred_to_comes_first(void **state)
     for (size_t i = 0; i < catalogue_count(c); i++) {
         const struct catalogue_entity *e = catalogue_at(c, i);
         for (size_t k = 0; k < e->reference_count; k++)
-            assert_true(place(c, e->references[k].entity) <= i);
+            assert_true(e->references[k].deferred || place(c, e->references[k].entity) <= i);
     }
-    assert_true(place(c, "order") < place(c, "invoice"));
-    assert_true(place(c, "website") < place(c, "store"));
+    static const char *const chain[] = {"website",       "store",    "customer_group", "attribute",
+                                        "attribute_set", "category", "product",        "customer",
+                                        "order",         "invoice",  "shipment",       "creditmemo",
+                                        "newsletter",    "stock"};
+    for (size_t i = 1; i < sizeof chain / sizeof *chain; i++)
+        if (place(c, chain[i - 1]) >= place(c, chain[i]))
+            fail_msg("%s does not come after %s", chain[i], chain[i - 1]);
     catalogue_free(c);
+}
+
+static void groups_hold_patterns_roles_and_entities(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *group, *table;
+        bool in;
+    } cases[] = {{"@derived", "catalog_product_index_price_idx", true},
+                 {"derived", "catalog_product_index_eav_tmp", true},
+                 {"@derived", "catalog_product_flat_12", true},
+                 {"@derived", "sales_bestsellers_aggregated_daily", true},
+                 {"@derived", "sales_flat_order_grid", true},
+                 {"@derived", "cataloginventory_stock_status", true},
+                 {"@derived", "catalog_product_entity", false},
+                 {"@derived", "sales_flat_order", false},
+                 {"@log", "log_url", true},
+                 {"@log", "catalog_product_entity", false},
+                 {"@session", "core_session", true},
+                 {"@quote", "sales_flat_quote_item_option", true},
+                 {"@quote", "sales_flat_order_item", false}};
+    struct catalogue *c;
+    struct ds_error err = {0};
+    put(file, "group: derived\ntables: ['mine_*_made']\nentities: [carts]\n");
+    put(second, "name: cart\naliases: [carts]\n"
+                "tables: [{table: mine_cart, role: root, link: id}]\n");
+    assert_int_equal(catalogue_load(&c, NULL, NULL), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct catalogue_group *g = catalogue_group_find(c, cases[i].group);
+        assert_non_null(g);
+        if (catalogue_group_has(c, g, cases[i].table) != cases[i].in)
+            fail_msg("%s in %s: not %d", cases[i].table, cases[i].group, cases[i].in);
+    }
+    assert_null(catalogue_group_find(c, "@nothing"));
+    catalogue_free(c);
+    assert_int_equal(catalogue_load(&c, folder, &err), DS_EUSAGE); /* an alias of quote */
+    assert_non_null(strstr(err.message, "'cart' is an alias of entity 'quote'"));
+    put(second, "name: basket\naliases: [carts]\n"
+                "tables: [{table: mine_cart, role: root, link: id}]\n");
+    if (catalogue_load(&c, folder, &err))
+        fail_msg("%s", err.message);
+    const struct catalogue_group *g = catalogue_group_find(c, "@derived");
+    assert_string_equal(g->file, file);
+    assert_true(catalogue_group_has(c, g, "mine_new_made"));
+    assert_true(catalogue_group_has(c, g, "mine_cart"));
+    assert_false(catalogue_group_has(c, g, "log_url"));
+    assert_false(catalogue_group_has(c, g, "index_event"));
+    catalogue_free(c);
+    unlink(second);
 }
 
 static void users_files_add_and_override(void **state)
@@ -135,20 +200,51 @@ static void users_files_add_and_override(void **state)
     (void)state;
     struct catalogue *c;
     struct ds_error err = {0};
-    put(file, "name: gift\naliases: [gifts]\nnatural_key: [code]\n"
+    put(file, "name: gift\naliases: [gifts]\nnatural_key: [code, {attribute: colour}]\n"
               "references:\n  - {column: order_id, entity: orders, required: true}\n"
-              "  - {table: gift_line, column: ids, entity: product, form: list}\n"
-              "tables:\n  - {table: gift, role: root, link: id}\n"
-              "  - {table: gift_line, role: line, link: gift_id}\n"
-              "  - {table: gift_note, role: note, link: line_id, through: gift_line}\n");
+              "  - {table: [gift_line, gift_note], column: ids, entity: product, form: list}\n"
+              "  - {column: of, entity: order, to: sales_flat_order_item, by: sku, attribute: x,\n"
+              "     when: {kind: [1, b c]}}\n"
+              "tables:\n  - {table: gift, role: root, link: id, identity: natural}\n"
+              "  - {table: gift_line, role: line, link: gift_id, key: line_id}\n"
+              "  - {table: gift_note, role: note, link: line_id, through: gift_line,\n"
+              "     identity: [line_id, {table: gift_line, column: at}]}\n"
+              "  - {table: gift_code, role: code, link: gift_id, identity: same}\n"
+              "  - {table: gift_raw, role: raw, link: gift_id}\n"
+              "validate:\n  - {column: code, required: true, or: name, pattern: '^[a-z]+$'}\n"
+              "  - {attribute: colour, when: {kind: 1}, one_of: [red, blue], min: -1.5, max: 2}\n");
     put(second, "name: review\ntables: [{table: review, role: root, link: review_id}]\n");
     if (catalogue_load(&c, folder, &err))
         fail_msg("%s", err.message);
     expect(c, "gift_note", "gift", "note", "line_id", "gift_line");
     const struct catalogue_entity *gift = catalogue_find(c, "gifts");
-    assert_string_equal(gift->natural_key[0], "code");
-    assert_null(gift->natural_key[1]);
-    assert_int_equal(gift->reference_count, 2);
+    assert_int_equal(gift->kind, KIND_DATA);
+    assert_int_equal(gift->natural_key_count, 2);
+    assert_string_equal(gift->natural_key[0].column, "code");
+    assert_string_equal(gift->natural_key[1].attribute, "colour");
+    assert_int_equal(gift->tables[0].identity, IDENTITY_COLUMNS);
+    assert_ptr_equal(gift->tables[0].parts, gift->natural_key);
+    assert_string_equal(gift->tables[0].key, "id");
+    assert_int_equal(gift->tables[1].identity, IDENTITY_REGISTRY);
+    assert_int_equal(gift->tables[2].part_count, 2);
+    assert_string_equal(gift->tables[2].parts[1].table, "gift_line");
+    assert_int_equal(gift->tables[3].identity, IDENTITY_SAME);
+    assert_int_equal(gift->tables[4].identity, IDENTITY_NONE);
+    assert_int_equal(gift->rule_count, 2);
+    assert_string_equal(gift->rules[0].either, "name");
+    assert_string_equal(gift->rules[1].table, "gift");
+    assert_string_equal(gift->rules[1].one_of[1], "blue");
+    assert_null(gift->rules[1].one_of[2]);
+    assert_string_equal(gift->rules[1].min, "-1.5");
+    assert_int_equal(gift->reference_count, 4);
+    assert_string_equal(gift->references[2].table, "gift_note");
+    assert_int_equal(gift->references[2].form, REFERENCE_LIST);
+    assert_string_equal(gift->references[3].to, "sales_flat_order_item");
+    assert_string_equal(gift->references[3].by, "sku");
+    assert_string_equal(gift->references[3].attribute, "x");
+    assert_string_equal(gift->references[3].when.column, "kind");
+    assert_string_equal(gift->references[3].when.values[1], "b c");
+    assert_int_equal(gift->references[3].line, 7);
     assert_string_equal(gift->references[0].table, "gift");
     assert_true(gift->references[0].required);
     assert_int_equal(gift->references[1].form, REFERENCE_LIST);
@@ -189,13 +285,48 @@ static void errors_name_file_and_line(void **state)
           4, "'v' is not");
     fails("name: a\ntables:\n  - {table: t, role: root, link: id, stock: maybe}\n", 3,
           "true or false");
-    fails("name: a\naliases: b\n" ROOT, 2, "a list of names");
+    fails("name: a\naliases: {b: c}\n" ROOT, 2, "a list of names");
     fails("name: a\nreferences:\n  - {column: c, entity: order, form: tree}\n" ROOT, 3,
-          "form is one of");
+          "one of: one, list, path");
     fails("name: a\nreferences: [{column: c, entity: order, table: x}]\n" ROOT, 2,
           "'x' is no table");
-    fails("name: a\nreferences: [{column: c, entity: nothing}]\n" ROOT, 0, "which does not exist");
+    fails("name: a\nreferences: [{column: c, entity: nothing}]\n" ROOT, 2, "which does not exist");
+    fails("name: a\nreferences:\n  - {column: c, entity: order, to: tag}\n" ROOT, 3,
+          "'tag' is no table of entity 'order' (order.yaml)");
+    fails("name: a\nreferences:\n  - {column: c, entity: cms_block, to: cms_block_store}\n" ROOT, 3,
+          "which has no 'key'");
+    fails("name: a\nreferences:\n  - {column: c, entity: order, required: true, deferred: "
+          "true}\n" ROOT,
+          3, "cannot be deferred");
+    fails("name: a\nreferences: [{column: c, entity: order, when: {a: 1, b: 2}}]\n" ROOT, 2,
+          "one COLUMN: VALUE");
     fails("name: a\naliases: [orders]\n" ROOT, 0, "already means entity 'order'");
+    fails("name: a\nkind: odd\n" ROOT, 2, "one of: data, reference, derived");
+    fails("name: a\nnatural_key: [{column: c}]\n" ROOT, 2, "{attribute: CODE}");
+    fails("name: a\nnatural_key: [b, {table: c, column: d}]\n" ROOT, 2, "no table");
+    fails("name: a\ntables:\n  - {table: t, role: root, link: id, identity: natural}\n", 3,
+          "no 'natural_key'");
+    fails("name: a\ntables:\n  - {table: t, role: root, link: id, identity: odd}\n", 3,
+          "an identity is");
+    fails("name: a\ntables:\n  - {table: t, role: root, link: id}\n"
+          "  - {table: u, role: x, link: id, identity: registry}\n",
+          4, "maps a 'key'");
+    fails("name: a\ntables:\n  - {table: t, role: root, link: id}\n"
+          "  - {table: u, role: x, link: id, identity: [{table: v, column: c}]}\n",
+          4, "'v' is no table");
+    fails("name: a\ntables:\n  - {table: t, role: root, link: id}\n"
+          "  - {table: u, role: x, link: id}\n  - {table: v, role: x, link: c, through: u}\n",
+          5, "needs a 'key'");
+    fails("name: a\n" ROOT "validate:\n  - {column: c}\n", 4, "a rule says required");
+    fails("name: a\n" ROOT "validate: [{required: true}]\n", 3, "for a 'column' or");
+    fails("name: a\n" ROOT "validate: [{column: c, pattern: '(['}]\n", 3, "regular expression");
+    fails("name: a\n" ROOT "validate: [{column: c, min: 1x}]\n", 3, "a number");
+    fails("name: a\n" ROOT "validate: [{column: c, or: d, min: 1}]\n", 3, "goes with 'required'");
+    fails("name: a\n" ROOT "validate: [{table: u, column: c, min: 1}]\n", 3, "no table");
+    fails("group: g\n", 1, "a group holds");
+    fails("group: g\ntables: ['a.b']\n", 2, "tables or patterns");
+    fails("group: g\nname: b\n", 2, "unknown key 'name'");
+    fails("group: g\nentities: [nothing]\n", 0, "entity 'nothing' does not exist");
     fails("name: a\ntables: [{table: review, role: root, link: id}]\n", 0, "belongs to entity");
 }
 
@@ -204,11 +335,23 @@ static void circles_are_found(void **state)
     (void)state;
     struct catalogue *c;
     struct ds_error err = {0};
-    put(file, "name: a\nreferences: [{column: x, entity: b}]\n" ROOT);
-    put(second, "name: b\nreferences: [{column: x, entity: a}]\n"
+    put(file, "name: a\nreferences: [{column: x, entity: order}, {column: y, entity: b}]\n" ROOT);
+    put(second, "name: b\nreferences:\n  - {column: z, entity: c}\n"
                 "tables: [{table: t2, role: root, link: id}]\n");
+    put(third, "name: c\nreferences: [{column: n, entity: b}]\n"
+               "tables: [{table: t3, role: root, link: id}]\n");
     assert_int_equal(catalogue_load(&c, folder, &err), DS_EUSAGE);
-    assert_non_null(strstr(err.message, "in a circle"));
+    if (!strstr(err.message, "in a circle: b -> c -> b;") || !strstr(err.message, ":3 t2.z") ||
+        !strstr(err.message, ":2 t3.n") || strstr(err.message, "t1.y"))
+        fail_msg("%s", err.message);
+    put(third, "name: c\nreferences: [{column: n, entity: b, deferred: true}]\n"
+               "tables: [{table: t3, role: root, link: id}]\n");
+    if (catalogue_load(&c, folder, &err))
+        fail_msg("%s", err.message);
+    assert_true(place(c, "c") < place(c, "b"));
+    assert_true(place(c, "b") < place(c, "a"));
+    catalogue_free(c);
+    unlink(third);
     unlink(second);
     put(file, "name: a\nreferences: [{column: x, entity: a}]\n" ROOT);
     assert_int_equal(catalogue_load(&c, folder, &err), 0);
@@ -220,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builtin_entities_claim_their_tables),
         cmocka_unit_test(what_is_referred_to_comes_first),
+        cmocka_unit_test(groups_hold_patterns_roles_and_entities),
         cmocka_unit_test(users_files_add_and_override),
         cmocka_unit_test(errors_name_file_and_line),
         cmocka_unit_test(circles_are_found),

@@ -1,0 +1,161 @@
+/* What holds between the catalogue's files: names, references, order of dependency. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/catalogue_read.h"
+
+static bool answers_to(const struct catalogue_entity *e, const char *name)
+{
+    if (strcmp(e->name, name) == 0)
+        return true;
+    for (const char *const *a = e->aliases; *a; a++)
+        if (strcmp(*a, name) == 0)
+            return true;
+    return false;
+}
+
+const struct catalogue_entity *catalogue_view_find(const struct catalogue_view *v, const char *name)
+{
+    for (size_t i = 0; i < v->entity_count; i++)
+        if (answers_to(&v->entities[i], name))
+            return &v->entities[i];
+    return NULL;
+}
+
+/* --- names and references ------------------------------------------------ */
+
+/* `i`'s name and aliases mean no entity before it. The later one is to blame: a user's own. */
+static int check_names(const struct catalogue_view *v, size_t i, struct ds_error *err)
+{
+    const struct catalogue_entity *e = &v->entities[i];
+    for (size_t k = 0; k < i; k++) {
+        const struct catalogue_entity *other = &v->entities[k];
+        if (answers_to(other, e->name))
+            return error_set(err, DS_EUSAGE,
+                             "%s: '%s' is an alias of entity '%s' (%s): give that name to replace "
+                             "it, or choose another",
+                             e->file, e->name, other->name, other->file);
+        for (const char *const *a = e->aliases; *a; a++)
+            if (answers_to(other, *a))
+                return error_set(err, DS_EUSAGE, "%s: alias '%s' already means entity '%s' (%s)",
+                                 e->file, *a, other->name, other->file);
+    }
+    return 0;
+}
+
+static int check_reference(const struct catalogue_view *v, const struct catalogue_entity *e,
+                           const struct catalogue_reference *r, struct ds_error *err)
+{
+    const struct catalogue_entity *target = catalogue_view_find(v, r->entity);
+    if (!target)
+        return error_set(err, DS_EUSAGE,
+                         "%s:%u: column '%s' refers to entity '%s', which does not exist", e->file,
+                         r->line, r->column, r->entity);
+    const struct catalogue_table *to =
+        r->to ? catalogue_find_table(target, r->to) : &target->tables[0];
+    if (!to)
+        return error_set(err, DS_EUSAGE, "%s:%u: '%s' is no table of entity '%s' (%s)", e->file,
+                         r->line, r->to, target->name, target->file);
+    if (!to->key && !r->by)
+        return error_set(err, DS_EUSAGE,
+                         "%s:%u: column '%s' refers to table '%s' (%s), which has no 'key'; say "
+                         "'by' which column",
+                         e->file, r->line, r->column, to->table, target->file);
+    return 0;
+}
+
+int catalogue_check(const struct catalogue_view *v, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < v->entity_count && rc == 0; i++) {
+        const struct catalogue_entity *e = &v->entities[i];
+        rc = check_names(v, i, err);
+        for (size_t k = 0; k < e->reference_count && rc == 0; k++)
+            rc = check_reference(v, e, &e->references[k], err);
+    }
+    for (size_t i = 0; i < v->group_count && rc == 0; i++)
+        for (const char *const *name = v->groups[i].entities; *name && rc == 0; name++)
+            if (!catalogue_view_find(v, *name))
+                rc = error_set(err, DS_EUSAGE, "%s: entity '%s' does not exist", v->groups[i].file,
+                               *name);
+    return rc;
+}
+
+/* --- order --------------------------------------------------------------- */
+
+enum mark { UNSEEN, OPEN, DONE };
+
+struct walk {
+    const struct catalogue_view *view;
+    enum mark *marks;
+    const struct catalogue_reference **open; /* by which reference each of the path was reached */
+    size_t *path;                            /* entities on the way here */
+    size_t depth, done;
+    size_t *order;
+    struct ds_error *err;
+};
+
+/* "a -> b -> a", with the place of each reference. */
+static int circle(const struct walk *w, size_t back_to, const struct catalogue_reference *last)
+{
+    char text[600] = "", places[600] = "";
+    size_t from = 0;
+    while (w->path[from] != back_to)
+        from++;
+    for (size_t i = from; i < w->depth; i++) {
+        const struct catalogue_entity *e = &w->view->entities[w->path[i]];
+        const struct catalogue_reference *by = i + 1 < w->depth ? w->open[i + 1] : last;
+        size_t len = strlen(text), places_len = strlen(places);
+        snprintf(text + len, sizeof text - len, "%s -> ", e->name);
+        snprintf(places + places_len, sizeof places - places_len, "%s%s:%u %s.%s",
+                 i == from ? "" : ", ", e->file, by->line, by->table, by->column);
+    }
+    return error_set(w->err, DS_EUSAGE,
+                     "%s:%u: entities refer to each other in a circle: %s%s; let one of these "
+                     "references be 'deferred': %s",
+                     w->view->entities[w->path[w->depth - 1]].file, last->line, text,
+                     w->view->entities[back_to].name, places);
+}
+
+/* Depth first: an entity follows all that it refers to. */
+static int visit(struct walk *w, size_t i, const struct catalogue_reference *by)
+{
+    const struct catalogue_entity *e = &w->view->entities[i];
+    int rc = 0;
+    w->marks[i] = OPEN;
+    w->path[w->depth] = i;
+    w->open[w->depth++] = by;
+    for (size_t k = 0; k < e->reference_count && rc == 0; k++) {
+        const struct catalogue_reference *r = &e->references[k];
+        size_t to = (size_t)(catalogue_view_find(w->view, r->entity) - w->view->entities);
+        if (to == i || r->deferred || w->marks[to] == DONE)
+            continue;
+        rc = w->marks[to] == OPEN ? circle(w, to, r) : visit(w, to, r);
+    }
+    w->depth--;
+    w->marks[i] = DONE;
+    w->order[w->done++] = i;
+    return rc;
+}
+
+int catalogue_order(const struct catalogue_view *v, size_t *order, struct ds_error *err)
+{
+    size_t count = v->entity_count + 1;
+    struct walk w = {.view = v,
+                     .marks = calloc(count, sizeof *w.marks),
+                     .open = calloc(count, sizeof(struct catalogue_reference *)),
+                     .path = calloc(count, sizeof *w.path),
+                     .order = order,
+                     .err = err};
+    int rc = w.marks && w.open && w.path
+                 ? 0
+                 : error_set(err, DS_ENOMEM, "out of memory for the entity catalogue");
+    for (size_t i = 0; i < v->entity_count && rc == 0; i++)
+        if (w.marks[i] == UNSEEN)
+            rc = visit(&w, i, NULL);
+    free(w.marks);
+    free((void *)w.open);
+    free(w.path);
+    return rc;
+}
