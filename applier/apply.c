@@ -376,7 +376,8 @@ static int refuse_old_stream(struct applier *a, struct ds_error *err)
         return rc;
     a->await_restart = st.first_seq != st.next_seq;
     spool_state_free(&st);
-    return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err) : 0;
+    return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err)
+                                                 : 0;
 }
 
 static int pass_over(struct applier *a, struct ds_error *err)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "applier/ddl_internal.h"
+#include "applier/leftover.h"
 #include "schema/crash.h"
 #include "schema/log.h"
 
@@ -438,6 +439,17 @@ static int check_position(const struct ddl_job *job, struct ds_error *err)
     return rc ? rc : db_exec(job->c->db, err, "ROLLBACK");
 }
 
+/* The table was not there before, and is not there now; parts of it may be. */
+static int create_again(struct ddl_job *job, struct ds_error *err)
+{
+    bool ignored;
+    struct ds_error none;
+    if (leftover_drop(job->c->db, job->c->server, job->c->database, job->names[0], &ignored, &none))
+        log_debug("what the first run may have left cannot be looked for message=\"%s\"",
+                  none.message);
+    return execute(job, job->sql, err);
+}
+
 static int run_with_intent(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *err)
 {
     struct intent intent = {0};
@@ -455,7 +467,9 @@ static int run_with_intent(struct ddl_job *job, struct ddl_outcome *out, struct 
     }
     if (rc)
         return rc;
-    if (verdict == VERDICT_RUN)
+    if (verdict == VERDICT_RUN && intent.open && job->st.kind == SQL_CREATE_TABLE)
+        rc = create_again(job, err);
+    else if (verdict == VERDICT_RUN)
         rc = execute(job, job->sql, err);
     else if (verdict == VERDICT_REPEAT)
         rc = repeat(job, &intent, err);

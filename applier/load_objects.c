@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "applier/leftover.h"
 #include "applier/load_parts.h"
 #include "schema/log.h"
 #include "schema/sql.h"
@@ -182,20 +183,40 @@ static int definition_failed(const struct definition *d, int code, struct ds_err
 }
 
 /* Run the text under its session, then go back to that of rows. */
+static int run_text(struct load_context *c, const struct definition *d, const struct buf *text,
+                    struct ds_error *err)
+{
+    struct ds_error restoring = {0};
+    int rc = session_enter(c, d->session, err);
+    if (rc == 0)
+        rc = db_exec_len(c->db, (const char *)text->data, text->len, err);
+    int restored = rc == DS_ECONN ? 0 : load_session_rows(c, &restoring);
+    if (rc == 0 && restored)
+        *err = restoring;
+    return rc ? rc : restored;
+}
+
+/* Did a server that died while it created this table leave parts of it, which are gone now? */
+static bool cleared(struct load_context *c, const struct definition *d)
+{
+    BUF_AUTO struct buf name = {0};
+    struct ds_error ignored;
+    bool dropped = false;
+    if (!slice_is(d->kind, "table") || buf_append(&name, d->name.p, d->name.len))
+        return false;
+    return leftover_drop(c->db, c->server, c->options->database, buf_cstr(&name), &dropped,
+                         &ignored) == 0 &&
+           dropped;
+}
+
 static int run_definition(struct load_context *c, const struct definition *d, struct ds_error *err)
 {
     BUF_AUTO struct buf text = {0};
-    struct ds_error restoring = {0};
     if (text_here(c, d, &text))
         return load_no_memory(err);
-    int rc = session_enter(c, d->session, err);
-    if (rc == 0)
-        rc = db_exec_len(c->db, (const char *)text.data, text.len, err);
-    int restored = rc == DS_ECONN ? 0 : load_session_rows(c, &restoring);
-    if (rc == 0 && restored) {
-        *err = restoring;
-        return restored;
-    }
+    int rc = run_text(c, d, &text, err);
+    if (rc && err->server_errno == ER_TABLE_EXISTS_ERROR && cleared(c, d))
+        rc = run_text(c, d, &text, err);
     return rc ? definition_failed(d, rc, err) : 0;
 }
 
