@@ -13,6 +13,7 @@ from engines import finish, prepare
 from lib.lab import Lab
 from lib.suite import expect, expect_contains, expect_equal
 from operation import only
+from series import dies
 
 TABLES = """
 CREATE TABLE i (id INT PRIMARY KEY, v INT);
@@ -193,4 +194,14 @@ def _():
             os.unlink(os.path.join(lab.destination.datadir, "shop", "parted." + ending))
         lab.destination.run("FLUSH TABLES", database=None)
         lab.program.incremental()
+        lab.equal()
+
+
+@only("copy-is-not-loaded-twice", "killed when a copy is committed and still in the store")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        expect(dies(lab, "commit.after_commit", 1), "the crash point was not reached")
+        text = lab.program.incremental()
+        expect("snapshot loaded" not in text, "the copy was loaded again: " + text[-2000:])
         lab.equal()
