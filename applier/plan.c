@@ -481,7 +481,8 @@ static int count_rows(struct planner *p, const struct change *c, bool late, int3
         return planner_out_of_memory(p);
     struct net *n = r->net;
     uint32_t oldest = t->fk_count ? p->epoch : tp->min_epoch;
-    if (!p->exact && n && n->flags == c->flags && (late || n->epoch >= oldest)) {
+    bool folds = late || (!p->exact && n && n->flags == c->flags && n->epoch >= oldest);
+    if (n && folds) { /* late rows always: their steps know no order of time */
         n->count += by;
         return 0;
     }

@@ -211,6 +211,7 @@ static int order_late(struct planner *p, struct plan *plan)
         for (enum net_op op = NET_DELETE; op <= NET_INSERT; op++) {
             struct step s = {.target = t,
                              .op = op,
+                             .flags = CHANGE_NO_CHECK_CONSTRAINTS, /* as they are at the source */
                              .keyless = !t->row_key && !t->sequence,
                              .replace = op == NET_INSERT && t->row_key,
                              .uncounted = true};

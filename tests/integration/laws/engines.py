@@ -276,3 +276,21 @@ def _():
         finish(before, "XA COMMIT 'lost'")
         text = lab.program.incremental(expect=1)
         expect_contains(text, "6c6f7374", "message")  # 'lost'
+
+
+law("no-key-memory-other-flags", "rows that come and go under different session flags, in one batch", """
+CREATE TABLE m (id INT, v VARCHAR(10)) ENGINE = MEMORY;
+CREATE TABLE y (id INT, v VARCHAR(10), CHECK (id < 100)) ENGINE = MyISAM;
+""", """
+INSERT INTO m VALUES (6, 'c'), (6, 'c');
+SET SESSION unique_checks = 0;
+DELETE FROM m;
+SET SESSION foreign_key_checks = 0;
+INSERT INTO m VALUES (7, 'd');
+SET SESSION unique_checks = 1;
+UPDATE m SET id = 8;
+SET SESSION foreign_key_checks = 1, check_constraint_checks = 0;
+INSERT INTO y VALUES (1000, 'x'), (1000, 'x');
+SET SESSION check_constraint_checks = 1;
+DELETE FROM y LIMIT 1;
+""", native=False)
