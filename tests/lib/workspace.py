@@ -6,6 +6,7 @@ folder removed.
 """
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -29,10 +30,16 @@ if order != "keep":
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody listens on, nor will by chance: below those that the kernel gives to
+    outgoing connections, which could take it while a server is down."""
+    while True:
+        port = random.SystemRandom().randrange(15000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Workspace:
