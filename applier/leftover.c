@@ -39,7 +39,7 @@ static int drop_partition(MYSQL *db, const char *database, const char *file, str
 int leftover_drop(MYSQL *db, const struct db_server *server, const char *database,
                   const char *table, bool *dropped, struct ds_error *err)
 {
-    bool known;
+    bool known = false;
     BUF_AUTO struct buf name = {0};
     *dropped = false;
     if (!server->mariadb)

@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check(sql_replace_names(statement, &st, st.names, &replaced) == 0);
     check(sql_classify((struct slice){replaced.data, replaced.len}, mode, &arena, &again) == 0);
-    check(again.kind == st.kind);
+    /* quoted, a DELETE may look like the one by which a server empties MEMORY tables */
+    check(again.kind == st.kind || (st.kind == SQL_DML && again.kind == SQL_TRUNCATE));
     BUF_AUTO struct buf prefixed = {0};
     check(sql_classify(statement, mode, &arena, &st) == 0);
     check(sql_replace_prefix(statement, mode, &st, "t", "tt", &prefixed) == 0);
