@@ -290,3 +290,37 @@ def _():
         # the binlog has the insert before the delete: a native replica loses the row to the cascade, and so do we
         expect_equal(lab.source.query("SELECT * FROM shop.c"), ((34, 11),), "source")
         expect_equal(lab.destination.query("SELECT * FROM shop.c"), (), "destination")
+
+law("renamed-parent-still-fences", "a parent that was renamed in the stream takes its foreign keys along", SET_NULL, """
+RENAME TABLE p TO q;
+UPDATE c SET v = 2 WHERE id = 1;
+DELETE FROM q WHERE id = 1;
+INSERT INTO q VALUES (1, 'A', 5);
+UPDATE c SET p = 1 WHERE id = 1;
+UPDATE c SET v = 2 WHERE id = 2;
+DELETE FROM q WHERE id = 2;
+INSERT INTO q VALUES (2, 'B', 5);
+UPDATE c SET v = 3, p = 2 WHERE id = 3;
+UPDATE c SET p = 2 WHERE id = 2;
+""")
+
+law("renamed-referenced-column-still-fences", "the same when the column that is referred to gets another name",
+    SET_NULL, """
+ALTER TABLE p RENAME COLUMN id TO number;
+UPDATE c SET v = 2 WHERE id = 1;
+DELETE FROM p WHERE number = 1;
+INSERT INTO p VALUES (1, 'A', 5);
+UPDATE c SET p = 1 WHERE id = 1;
+""")
+
+law("swapped-parents-still-fence", "two parents swap their names, their children stay with them",
+    SET_NULL + """
+CREATE TABLE other (id INT PRIMARY KEY, v INT);
+INSERT INTO other VALUES (1, 1);
+""", """
+RENAME TABLE p TO aside, other TO p, aside TO other;
+UPDATE c SET v = 2 WHERE id = 1;
+DELETE FROM other WHERE id = 1;
+INSERT INTO other VALUES (1, 'A', 5);
+UPDATE c SET p = 1 WHERE id = 1;
+""")
