@@ -551,6 +551,8 @@ static int apply(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *
     if (rc == 0 && job->c->waiting)
         rc = check_waiting(job, out, err);
     if (rc == 0)
+        rc = ddl_check_certain(job, err);
+    if (rc == 0)
         rc = lock_statement(job, err);
     if (rc)
         return rc;

@@ -1,6 +1,7 @@
 /* Between the files of ddl: ddl.c (what to do), ddl_route.c (what concerns us, and how it reads at
  * the destination), ddl_session.c (session state), ddl_print.c (fingerprints and dry runs),
- * ddl_objects.c (datasync_objects, whole databases). Nobody else includes it.
+ * ddl_objects.c (datasync_objects, whole databases), ddl_certain.c (statements whose effect on rows
+ * is uncertain). Nobody else includes it.
  */
 #ifndef APPLIER_DDL_INTERNAL_H
 #define APPLIER_DDL_INTERNAL_H
@@ -70,6 +71,10 @@ int ddl_has_expressions(const struct ddl_job *job, bool *has, struct ds_error *e
 /* What would the statement make of these objects? *possible false: it failed on the copies. */
 int ddl_dry_run(const struct ddl_job *job, const struct ddl_print *before, bool *possible,
                 struct ddl_print **after, struct ds_error *err);
+
+/* ddl_certain.c */
+/* Would the statement give rows that are there something else than at the source? DS_EDDL. */
+int ddl_check_certain(const struct ddl_job *job, struct ds_error *err);
 
 /* ddl_objects.c: all inside the transaction that closes the statement, apart from ddl_empty. */
 int ddl_record(const struct ddl_job *job, struct ds_error *err);

@@ -132,6 +132,13 @@ bool sql_redefines(struct slice statement, uint64_t sql_mode, struct sql_redefin
  * columns, CHECK, DEFAULT (…), keys on expressions? A server writes their text anew at each ALTER
  * TABLE, with conversions that the columns' types ask for at that moment. */
 bool sql_has_expressions(struct slice definition);
+/* What an ALTER TABLE does to rows that are there, and other servers may do otherwise. */
+struct sql_uncertain {
+    bool by_order; /* it numbers rows, or picks some of equal ones, in the order of their storage */
+    bool by_chance; /* a new column's default comes from chance, the server, the session, the clock
+                       (the statement's own time does not count), or a sequence */
+};
+struct sql_uncertain sql_alter_uncertain(struct slice statement, uint64_t sql_mode);
 /* Does the statement name any object of `database`, given its default database? True, too, when
  * that cannot be told (SQL_UNKNOWN, CALL, SELECT …), and when the names differ by case only (a
  * source with lower_case_table_names may write any). False for statements about transactions,

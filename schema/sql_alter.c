@@ -1,5 +1,5 @@
-/* ALTER TABLE statements that only give columns another definition, under their own names, and
- * whether they may be joined. */
+/* ALTER TABLE statements: those that only give columns another definition, under their own names,
+ * and whether they may be joined; those whose effect on rows no two servers need agree on. */
 #include <string.h>
 
 #include "schema/sql.h"
@@ -183,4 +183,57 @@ bool sql_has_expressions(struct slice definition)
         opened = opens;
     }
     return false;
+}
+
+/* Behind DEFAULT: one value, or an expression in parentheses. */
+static bool default_by_chance(struct lexer *lx)
+{
+    static const char *const chance[] = {"BENCHMARK",    "CONNECTION_ID",  "CURRENT_ROLE",
+                                         "CURRENT_USER", "DATABASE",       "FOUND_ROWS",
+                                         "GET_LOCK",     "IS_FREE_LOCK",   "IS_USED_LOCK",
+                                         "LASTVAL",      "LAST_INSERT_ID", "LOAD_FILE",
+                                         "NEXT",         "NEXTVAL",        "PREVIOUS",
+                                         "RAND",         "RANDOM_BYTES",   "RELEASE_LOCK",
+                                         "ROW_COUNT",    "SCHEMA",         "SESSION_USER",
+                                         "SETVAL",       "SLEEP",          "SYSDATE",
+                                         "SYSTEM_USER",  "SYS_GUID",       "USER",
+                                         "UUID",         "UUID_SHORT",     "UUID_V4",
+                                         "UUID_V7",      "VERSION",        NULL};
+    int depth = 0;
+    do {
+        struct token t = lexer_next(lx);
+        depth += token_punct(&t, '(') - token_punct(&t, ')');
+        if (token_one_of(&t, chance) || t.kind == TOKEN_AT)
+            return true;
+        if (t.kind == TOKEN_END)
+            return false;
+    } while (depth > 0);
+    return false;
+}
+
+struct sql_uncertain sql_alter_uncertain(struct slice statement, uint64_t sql_mode)
+{
+    static const char *const before_name[] = {"ADD",   "COLUMN", "CHANGE", "MODIFY", "DROP",
+                                              "FIRST", "AFTER",  "EXISTS", NULL};
+    struct sql_uncertain out = {false, false};
+    struct lexer lx;
+    lexer_init(&lx, statement, sql_mode);
+    struct token before = lexer_next(&lx);
+    bool adds = false, chance = false;
+    for (struct token t = lexer_next(&lx); t.kind != TOKEN_END; t = lexer_next(&lx)) {
+        struct token next = lexer_peek(&lx);
+        bool name = token_one_of(&before, before_name) || token_punct(&before, ',') ||
+                    token_punct(&before, '(');
+        adds |= token_is(&t, "ADD");
+        if (token_is(&t, "AUTO_INCREMENT") && !name)
+            out.by_order |= !token_punct(&next, '=') && next.kind != TOKEN_NUMBER;
+        if ((token_is(&t, "SERIAL") && !name) ||
+            (token_is(&t, "IGNORE") && token_is(&next, "TABLE")))
+            out.by_order = true;
+        if (token_is(&t, "DEFAULT"))
+            chance |= default_by_chance(&lx);
+        before = t;
+    }
+    out.by_chance = adds && chance;
+    return out;
 }

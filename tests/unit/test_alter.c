@@ -1,4 +1,5 @@
-/* sql_redefines: which ALTER TABLE statements may run twice, and be joined; expressions. */
+/* sql_redefines: which ALTER TABLE statements may run twice, and be joined; expressions;
+ * sql_alter_uncertain. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,12 +192,56 @@ static void expressions(void **state)
             fail_msg("%s", all[i].definition);
 }
 
+static void uncertain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        bool by_order, by_chance;
+    } all[] = {
+        {"ALTER TABLE t ADD COLUMN id INT NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST", true, false},
+        {"alter table t add (id int auto_increment, key (id)), auto_increment = 7", true, false},
+        {"ALTER TABLE t MODIFY id INT AUTO_INCREMENT", true, false},
+        {"ALTER TABLE t CHANGE a id INT(10) AUTO_INCREMENT", true, false},
+        {"ALTER TABLE t ADD id SERIAL", true, false},
+        {"ALTER TABLE t MODIFY id BIGINT SERIAL DEFAULT VALUE", true, false},
+        {"ALTER ONLINE IGNORE TABLE t ADD UNIQUE (a)", true, false},
+        {"ALTER TABLE t AUTO_INCREMENT = 5", false, false},
+        {"ALTER TABLE t AUTO_INCREMENT 5", false, false},
+        {"ALTER TABLE t ADD serial INT, ADD auto_increment INT, DROP serial", false, false},
+        {"ALTER TABLE t ADD a INT COMMENT 'AUTO_INCREMENT', ADD `AUTO_INCREMENT` INT", false,
+         false},
+        {"ALTER TABLE t ADD u CHAR(36) DEFAULT UUID()", false, true},
+        {"ALTER TABLE t ADD u CHAR(36) DEFAULT (CONCAT('a', (uuid())))", false, true},
+        {"ALTER TABLE t ADD u DOUBLE DEFAULT /*!50000 rand() */", false, true},
+        {"ALTER TABLE t ADD u INT DEFAULT (NEXT VALUE FOR s)", false, true},
+        {"ALTER TABLE t ADD u INT DEFAULT (@@server_id)", false, true},
+        {"ALTER TABLE t ADD u VARCHAR(99) DEFAULT CURRENT_USER", false, true},
+        {"ALTER TABLE t ADD u DATETIME DEFAULT (SYSDATE())", false, true},
+        {"ALTER TABLE t ADD u DATETIME(6) DEFAULT NOW(6) ON UPDATE NOW(6)", false, false},
+        {"ALTER TABLE t ADD u DATE DEFAULT (CURRENT_DATE() + INTERVAL 1 DAY)", false, false},
+        {"ALTER TABLE t ADD u CHAR(9) DEFAULT 'uuid()', ADD INDEX uuid (uuid)", false, false},
+        {"ALTER TABLE t ADD u INT DEFAULT 5, ADD rand INT, ADD user INT", false, false},
+        {"ALTER TABLE t ALTER u SET DEFAULT (UUID())", false, false},
+        {"ALTER TABLE t ADD INDEX (a), DEFAULT CHARACTER SET utf8mb4", false, false},
+        {"ALTER TABLE t ADD a INT DEFAULT (", false, false},
+        {"ALTER", false, false},
+        {"", false, false},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct sql_uncertain u = sql_alter_uncertain(text(all[i].sql), 0);
+        if (u.by_order != all[i].by_order || u.by_chance != all[i].by_chance)
+            fail_msg("%s: order %d chance %d", all[i].sql, u.by_order, u.by_chance);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted),
         cmocka_unit_test(rejected),
         cmocka_unit_test(expressions),
+        cmocka_unit_test(uncertain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
