@@ -36,13 +36,17 @@ static void find_entity(const struct tables *t, const char *name,
     }
 }
 
-/* The history's names fit only a table of the same shape. */
+/* The history's names fit only a table of the same shape. Behind the columns that it knows may be
+ * hidden ones: MariaDB's hashes of unique keys on long values, which only row events show. */
 static bool same_shape(const struct table_map *map, const struct msg_table *known)
 {
-    if (known->column_count != map->column_count)
+    if (known->column_count > map->column_count)
         return false;
-    for (uint32_t i = 0; i < map->column_count; i++)
+    for (uint32_t i = 0; i < known->column_count; i++)
         if (known->columns[i].type && known->columns[i].type != map->columns[i].type)
+            return false;
+    for (uint32_t i = known->column_count; i < map->column_count; i++)
+        if (map->columns[i].type != MYSQL_TYPE_LONGLONG)
             return false;
     return true;
 }
@@ -55,7 +59,7 @@ static uint32_t merge_columns(const struct table_map *map, const struct msg_tabl
     memcpy(out, map->columns, map->column_count * sizeof *out);
     if (!known)
         return info;
-    for (uint32_t i = 0; i < map->column_count; i++) {
+    for (uint32_t i = 0; i < known->column_count; i++) {
         const struct msg_column *from = &known->columns[i];
         if (!(map->info & TABLE_NAMES))
             out[i].name = from->name;

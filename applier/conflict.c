@@ -24,7 +24,7 @@ static int row_key(struct arena *arena, const struct target_table *t, struct sli
 {
     const uint8_t *values[MESSAGE_MAX_COLUMNS];
     struct ds_error ignored;
-    if (!image.len || image_split(image, t->column_count, values))
+    if (!image.len || images_values(t, image, values))
         return DS_EFORMAT;
     for (uint32_t i = 0; i < t->column_count; i++)
         values[i] = *values[i] == VALUE_BYTE_ABSENT ? NULL : values[i];
@@ -40,7 +40,8 @@ static int full_after(struct arena *arena, const struct change *c, struct slice 
         *out = c->after;
         return 0;
     }
-    if (image_split(c->before, n, before) || image_split(c->after, n, after))
+    if (images_values(c->table->target, c->before, before) ||
+        images_values(c->table->target, c->after, after))
         return DS_EFORMAT;
     BUF_AUTO struct buf image = {0};
     int rc = image_write_head(&image, n);
@@ -92,12 +93,12 @@ static uint64_t image_refers(const struct applier *a, const struct target_table 
 {
     const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
     uint64_t found = 0;
-    if (!image.len || image_split(image, t->column_count, child))
+    if (!image.len || images_values(t, image, child))
         return 0;
     for (uint32_t f = 0; f < t->fk_count; f++)
         for (const struct held_row *h = a->held; h; h = h->next)
             if (h->table == t->fks[f].parent && h->image.len &&
-                image_split(h->image, h->table->column_count, parent) == 0 &&
+                images_values(h->table, h->image, parent) == 0 &&
                 refers_to(&t->fks[f], child, parent))
                 found = next_id(found, h->id, above);
     return found;

@@ -29,7 +29,8 @@ static int keeps_order(const struct ddl_job *job, const char *table, bool *yes,
                      "SELECT 1 FROM information_schema.TABLES t JOIN "
                      "information_schema.STATISTICS s USING (TABLE_SCHEMA, TABLE_NAME) WHERE "
                      "t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = %s AND t.ENGINE = 'InnoDB' "
-                     "AND s.NON_UNIQUE = 0 GROUP BY s.INDEX_NAME HAVING SUM(s.NULLABLE = 'YES' OR "
+                     "AND s.NON_UNIQUE = 0 AND s.INDEX_TYPE = 'BTREE' GROUP BY s.INDEX_NAME HAVING "
+                     "SUM(s.NULLABLE = 'YES' OR "
                      "s.SUB_PART IS NOT NULL) = 0 LIMIT 1",
                      table);
 }

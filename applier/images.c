@@ -2,10 +2,24 @@
 
 #include <string.h>
 
+int images_values(const struct target_table *t, struct slice image, const uint8_t **values)
+{
+    const uint8_t *p = image.p, *all[MESSAGE_MAX_COLUMNS];
+    uint32_t count;
+    if (!t->hidden_count)
+        return image_split(image, t->column_count, values);
+    if (array_read_head(&p, image.p + image.len, &count) || count < t->column_count ||
+        count > t->column_count + t->hidden_count || count > MESSAGE_MAX_COLUMNS ||
+        image_split(image, count, all))
+        return DS_EFORMAT;
+    memcpy(values, all, t->column_count * sizeof *values);
+    return 0;
+}
+
 static int split(const struct change *c, struct slice image, const uint8_t **values,
                  struct ds_error *err)
 {
-    if (image_split(image, c->table->target->column_count, values) == 0)
+    if (images_values(c->table->target, image, values) == 0)
         return 0;
     error_set(err, DS_EFORMAT, "a row image of the stream does not have the table's columns");
     error_at_table(err, NULL, c->table->target->name);

@@ -13,6 +13,9 @@ struct row_images {
     uint64_t changed[MESSAGE_MAX_COLUMNS / 64]; /* of an update: columns with another value */
 };
 
+/* Point values[i] at the raw value of column i: absent ones, too. What the image holds of hidden
+ * columns is left out. DS_EFORMAT: not the table's columns. */
+int images_values(const struct target_table *t, struct slice image, const uint8_t **values);
 /* Fill *out for the images that the change's operation has. What an update leaves as it was, or
  * does not send, is in `after` as it is in `before`. DS_EFORMAT: not the table's columns. */
 int images_split(const struct change *c, struct row_images *out, struct ds_error *err);

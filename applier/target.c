@@ -352,7 +352,10 @@ static bool type_fits(uint8_t source, const struct target_column *c)
 int target_match(const struct target_table *table, const struct msg_table *source,
                  struct ds_error *err)
 {
-    if (source->column_count != table->column_count) {
+    uint32_t visible = source->column_count;
+    if (visible == table->column_count + table->hidden_count)
+        visible = table->column_count; /* what is behind them is computed here anyway */
+    if (visible != table->column_count) {
         error_set(
             err, DS_ESCHEMA,
             "the source sends %u columns for this table, the destination's table has %u: make the "

@@ -70,6 +70,8 @@ struct target_table {
     const char *engine;
     bool exists, transactional, memory, sequence, versioned, view;
     uint32_t column_count;
+    uint32_t hidden_count; /* columns behind them that only row events show: MariaDB keeps a unique
+                              key on long values by a hash of them */
     struct target_column *columns;
     struct target_key *keys;
     uint32_t key_count;

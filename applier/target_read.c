@@ -210,7 +210,7 @@ static int load_keys(struct target *t, MYSQL *db, const char *filter, struct ds_
 {
     MYSQL_RES *res = db_select(
         db, err,
-        "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NON_UNIQUE FROM "
+        "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, INDEX_TYPE FROM "
         "information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()%s AND NON_UNIQUE = 0 "
         "ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
         filter);
@@ -225,6 +225,7 @@ static int load_keys(struct target *t, MYSQL *db, const char *filter, struct ds_
         struct target_key *k = x->key_count ? &x->keys[x->key_count - 1] : NULL;
         if (!k || strcmp(k->name, row[1]) != 0) {
             rc = grow_key(x, row[1], true);
+            x->hidden_count += !x->memory && strcmp(row[4], "HASH") == 0;
             k = &x->keys[x->key_count - 1];
         }
         if (rc == 0 && k->count < 64) {

@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "applier/bind.h"
+#include "applier/images.h"
 #include "schema/log.h"
 
 enum {
@@ -165,7 +166,7 @@ int change_key_text(const struct change *c, struct buf *out)
     const struct target_table *t = c->table->target;
     const uint8_t *values[MESSAGE_MAX_COLUMNS];
     struct slice image = c->op == CHANGE_INSERT ? c->after : c->before;
-    if (!t || image_split(image, t->column_count, values))
+    if (!t || images_values(t, image, values))
         return buf_puts(out, "?");
     uint32_t count = t->row_key ? t->row_key->count : t->column_count > 4 ? 4 : t->column_count;
     int rc = 0;

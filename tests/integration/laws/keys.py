@@ -237,3 +237,28 @@ INSERT INTO s VALUES (40, 1);
 DELETE FROM s WHERE id = 40;
 COMMIT;
 """, check=same)
+
+law("unique-keys-on-long-values", "MariaDB keeps them by hashes, in columns that only row events show", """
+CREATE TABLE texts (id INT PRIMARY KEY, b TEXT, v INT, c VARCHAR(3000), UNIQUE KEY (b), UNIQUE KEY (c, v));
+INSERT INTO texts VALUES (1, REPEAT('x', 5000), 1, 'a'), (2, REPEAT('y', 5000), 2, 'b'), (3, NULL, 3, NULL);
+CREATE TABLE only_hash (b BLOB NOT NULL, v INT, UNIQUE KEY (b));
+INSERT INTO only_hash VALUES ('one', 1), ('two', 2);
+CREATE TABLE short_hash (id INT PRIMARY KEY, v INT, UNIQUE KEY (v) USING HASH) ENGINE=MEMORY;
+INSERT INTO short_hash VALUES (1, 1), (2, 2);
+""", """
+UPDATE texts SET b = 't' WHERE id = 1;
+UPDATE texts SET b = REPEAT('x', 5000) WHERE id = 2;
+UPDATE texts SET b = REPEAT('Y', 5000) WHERE id = 1;
+UPDATE texts SET v = 5 - v WHERE id < 3;
+DELETE FROM texts WHERE id = 2;
+INSERT INTO texts VALUES (4, REPEAT('X', 5000), 7, 'c'), (5, NULL, 3, NULL);
+UPDATE only_hash SET b = 'three' WHERE v = 1;
+UPDATE only_hash SET b = 'one' WHERE v = 2;
+INSERT INTO only_hash VALUES ('two', 3);
+DELETE FROM only_hash WHERE v = 1;
+UPDATE short_hash SET v = v + 10;
+ALTER TABLE texts DROP KEY b, ADD COLUMN n BIGINT;
+UPDATE texts SET n = id;
+ALTER TABLE texts ADD UNIQUE KEY (n) USING HASH;
+UPDATE texts SET n = n + 1 ORDER BY n DESC;
+""")
