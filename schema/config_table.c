@@ -107,7 +107,7 @@ const struct setting config_settings[] = {
      .value = "0",
      .max = MAX32,
      .doc = "Number that the agent registers with as a replica; no other server of the topology "
-            "may have it. 0: chosen from the stream's name and this host."},
+            "may have it. 0: chosen at random at each start."},
     TLS_SETTINGS(source),
 
     {.key = "destination.host",
