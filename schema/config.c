@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <yaml.h>
@@ -244,6 +245,12 @@ static int read_file(struct loader *l)
 {
     yaml_parser_t parser;
     FILE *file = fopen(l->file, "re");
+    struct stat st;
+    if (file && fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
+        (void)fclose(file);
+        return error_set(l->err, DS_EUSAGE, "the configuration %s is a folder: name the file in it",
+                         l->file);
+    }
     if (!file)
         return error_set(l->err, DS_EUSAGE, "cannot read the configuration %s: %s", l->file,
                          strerror(errno));

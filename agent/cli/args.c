@@ -99,6 +99,16 @@ static int store_number(struct parser *p, const struct option *o, const char *va
     return 0;
 }
 
+static int add_text(struct parser *p, struct texts *list, const char *value)
+{
+    const char **more = realloc(list->items, (list->count + 1) * sizeof *more);
+    if (!more)
+        return error_set(p->err, DS_ENOMEM, "out of memory for the command line");
+    list->items = more;
+    list->items[list->count++] = value;
+    return 0;
+}
+
 static int store(struct parser *p, const struct option *o, char *value)
 {
     char *field = (char *)p->in + o->offset;
@@ -113,6 +123,8 @@ static int store(struct parser *p, const struct option *o, char *value)
     case OPTION_TEXT:
         *(const char **)field = value;
         return 0;
+    case OPTION_LIST:
+        return add_text(p, (struct texts *)field, value);
     case OPTION_NUMBER:
         return store_number(p, o, value, (uint64_t *)field);
     case OPTION_SET: {
@@ -229,6 +241,7 @@ void args_free(struct invocation *in)
         free(in->overrides[i]);
     free(in->overrides);
     free(in->arguments);
+    free(in->files.items);
     if (in->opened) {
         catalogue_free(in->catalogue);
         config_free(&in->config);

@@ -27,10 +27,17 @@ enum exit_code {
 
 struct invocation;
 
+/* Values of an option that may be repeated; they are argv's. */
+struct texts {
+    const char **items;
+    size_t count;
+};
+
 enum option_kind {
     OPTION_FLAG,    /* bool */
     OPTION_COUNT,   /* unsigned, one more each time */
     OPTION_TEXT,    /* const char * */
+    OPTION_LIST,    /* one more in struct texts */
     OPTION_NUMBER,  /* uint64_t */
     OPTION_SET,     /* KEY=VALUE for the configuration */
     OPTION_SETTING, /* a value for the configuration key `setting` */
@@ -61,7 +68,8 @@ struct invocation {
     const struct command *command; /* NULL: none given */
     const char **arguments;
     size_t argument_count;
-    char **overrides; /* "key=value" for config_load; secrets are copies, wiped in argv */
+    struct texts files; /* replay --file, and what is named without it */
+    char **overrides;   /* "key=value" for config_load; secrets are copies, wiped in argv */
     size_t override_count;
     const char *config_path;
     const char *log_format;
@@ -96,6 +104,8 @@ int cli_exit_code(int rc);
 /* Write to stdout; a reader that has gone is no error. Exit code. */
 int cli_output(const struct buf *text);
 int cli_help(const struct command *c, bool man); /* print it; exit code */
+/* DS_EUSAGE unless it is a file that can be read. */
+int cli_check_file(const char *path, struct ds_error *err);
 /* Ask on the terminal. DS_EUSAGE when there is none: --yes is to be given. */
 int cli_confirm(const struct invocation *in, const char *question, struct ds_error *err);
 

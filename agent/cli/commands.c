@@ -73,6 +73,8 @@ static const struct option incremental_options[] = {
     LAST,
 };
 static const struct option replay_options[] = {
+    {"file", 'f', OPTION_LIST, "BINLOG", FIELD(files),
+     .doc = "Read this binlog file instead of asking the server. May be repeated."},
     {"from", 0, OPTION_TEXT, "WHERE", FIELD(from), .doc = "Begin after this: " STOP_HELP "."},
     {"to", 0, OPTION_TEXT, "WHERE", FIELD(to), .doc = "End with this: " STOP_HELP "."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
@@ -164,7 +166,8 @@ const struct command cli_commands[] = {
      .options = replay_options,
      .run = command_replay,
      .summary = "Apply a range of the binlog.",
-     .text = "From the server, or from the files named, in their order."},
+     .text = "From the server, or from the files named, with or without --file. Files are read in "
+             "the order of their numbers; all of the range must be there."},
     {.name = "skip",
      .arguments = "POSITION",
      .min_arguments = 1,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/cli/cli.h"
@@ -58,6 +59,16 @@ int cli_confirm(const struct invocation *in, const char *question, struct ds_err
     fprintf(stderr, "%s [y/N] ", question);
     if (!fgets(answer, sizeof answer, stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
         return error_set(err, DS_EUSAGE, "nothing was done");
+    return 0;
+}
+
+int cli_check_file(const char *path, struct ds_error *err)
+{
+    struct stat st;
+    if (access(path, R_OK) || stat(path, &st))
+        return error_set(err, DS_EUSAGE, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return error_set(err, DS_EUSAGE, "%s is a folder: name the file in it", path);
     return 0;
 }
 

@@ -123,7 +123,8 @@ int command_dump(struct invocation *in)
 {
     struct ds_error err = {0};
     struct dump_output d = {0};
-    int rc = open_for(in, &err);
+    int rc = in->file ? cli_check_file(in->file, &err) : 0;
+    rc = rc ? rc : open_for(in, &err);
     if (rc == 0)
         rc = in->summary ? message_summary_new(&d.summary, &err)
                          : message_printer_new(&d.printer, &err);
