@@ -183,21 +183,33 @@ static int by_number(const void *x, const void *y)
     return file_position_compare(&a, &b);
 }
 
-/* Does the first file begin after `from`? Its head says what came before it. */
+/* Is everything that came before the first file, as its head says, in `known`? */
+static int check_gap_to(const struct agent *a, const char *file, const struct position *known,
+                        const char *what, struct ds_error *err)
+{
+    const struct position *at = capture_position(a->capture);
+    bool told = at->gtid.count || capture_gtid_complete(a->capture);
+    struct position begin = {.file.pos = 4};
+    char before[400], end[400];
+    snprintf(begin.file.file, sizeof begin.file.file, "%s", base_name(file));
+    bool follows = position_empty(known) ||
+                   (known->gtid.count && told ? gtid_set_subset(&at->gtid, &known->gtid)
+                                              : position_reached(&begin, known));
+    if (follows)
+        return 0;
+    return error_set(err, DS_EPURGED,
+                     "binlog %s begins after %s, %s %s; give the files before it, too", file,
+                     position_format(at->gtid.count ? at : &begin, before, sizeof before), what,
+                     position_format(known, end, sizeof end));
+}
+
+/* The range must begin in the files, and nothing may lie between the checkpoint and the first of
+ * them: the checkpoint moves past it. */
 static int check_gap(const struct agent *a, const char *file, struct ds_error *err)
 {
-    const struct gtid_set *from =
-        position_empty(&a->options.from) ? &a->replay_applied.gtid : &a->options.from.gtid;
-    const struct position *at = capture_position(a->capture);
-    if (from->count == 0 || at->gtid.count == 0 || gtid_set_subset(&at->gtid, from))
-        return 0;
-    BUF_AUTO struct buf before = {0}, start = {0};
-    if (gtid_set_print(&at->gtid, &before) || gtid_set_print(from, &start))
-        return error_set(err, DS_ENOMEM, "out of memory");
-    return error_set(err, DS_EPURGED,
-                     "binlog %s begins after %.400s, the replay is to begin after %.400s; give the "
-                     "files before it, too",
-                     file, buf_cstr(&before), buf_cstr(&start));
+    int rc = check_gap_to(a, file, &a->options.from, "the replay is to begin after", err);
+    return rc ? rc
+              : check_gap_to(a, file, &a->replay_applied, "the destination's checkpoint is", err);
 }
 
 struct reading {
@@ -216,6 +228,17 @@ static void note_rotate(struct reading *r, struct slice event)
     /* with or without a checksum: the name is checked by its beginning */
     size_t len = event.len - HEAD;
     snprintf(r->next, sizeof r->next, "%.*s", (int)(len < 500 ? len : 500), event.p + HEAD);
+}
+
+/* A source that is shut down, or crashes, names no next file: it opens the one of the next number.
+ */
+static void guess_next(struct reading *r, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (r->next[0] || !dot || !dot[1] || dot[1 + strspn(dot + 1, "0123456789")])
+        return;
+    snprintf(r->next, sizeof r->next, "%.*s.%0*llu", (int)(dot - name), name, (int)strlen(dot + 1),
+             strtoull(dot + 1, NULL, 10) + 1);
 }
 
 static int feed(struct agent *a, struct reading *r, struct ds_error *err)
@@ -261,6 +284,7 @@ static int read_file(struct agent *a, struct reading *r, struct ds_error *err)
     rc = feed(a, r, err);
     binlog_file_close(r->file);
     r->file = NULL;
+    guess_next(r, name);
     return rc;
 }
 
@@ -303,6 +327,8 @@ int replay_files(struct agent *a, struct ds_error *err)
         r.path = paths[i];
         rc = read_file(a, &r, err);
     }
+    if (rc == 0 && !r.gap_checked) /* not one transaction in them */
+        rc = check_gap(a, paths[0], err);
     if (rc == 0 && capture_in_group(a->capture) && !capture_stopped(a->capture))
         rc = error_set(err, DS_EFORMAT,
                        "the last binlog ends in the middle of a transaction; give the file that "

@@ -1,6 +1,7 @@
 """skip, incremental --limit and --dry-run, replay --dry-run, dump: what they do, and only that."""
 
 import json
+import os
 
 from lib.lab import Lab
 from lib.suite import expect, expect_contains, expect_equal
@@ -280,6 +281,57 @@ def _():
         expect_equal(fingerprint(lab.destination), before, "the destination")
         lab.program.incremental()
         lab.equal()
+
+
+def new_binlog(server):
+    server.run("FLUSH BINARY LOGS", database=None)
+    return os.path.join(server.datadir, server.query("SHOW MASTER STATUS")[0][0])
+
+
+@only("replay-of-files-with-a-gap", "files that begin after the checkpoint are refused, also without "
+      "a transaction in them or with --from as FILE:POSITION")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        applied = lab.source.gtid()
+        lab.source.run("INSERT INTO t VALUES (60, 60, 60)")
+        second = new_binlog(lab.source)
+        lab.source.run("INSERT INTO t VALUES (61, 61, 61)")
+        third = new_binlog(lab.source)  # has no transaction
+        fourth = new_binlog(lab.source)
+        lab.source.run("INSERT INTO t VALUES (62, 62, 62)")
+        for arguments in (("--file", third), ("--file", second), ("--file", fourth),
+                          ("--file", third, "--to", lab.source.gtid()),
+                          ("--file", fourth, "--from", "bin.000001:4"),
+                          ("--file", fourth, "--from", applied)):
+            code, _out, err = lab.program.command("replay", *arguments)
+            expect_equal(code, 1, "replay %s: %s" % (" ".join(arguments), err[-600:]))
+            expect_contains(err, "give the files before it", "error")
+            expect_equal(lab.program.status()["applied"]["gtid"], applied, "checkpoint")
+        first = os.path.join(lab.source.datadir, "bin.000001")
+        code, _out, err = lab.program.command("replay", fourth, "-f", second, "--file=" + third,
+                                              "-f", first)
+        expect_equal(code, 0, "replay of all files: " + err[-600:])
+        expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM t WHERE id >= 60", "shop"), 3, "rows")
+
+
+@only("replay-of-files-without-one", "one that is missing behind a shutdown of the source is noticed")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        for number in (60, 61, 62):
+            lab.source.run("INSERT INTO t VALUES (%d, %d, %d)" % ((number,) * 3))
+            lab.source.stop()
+            lab.source.start()
+        files = [os.path.join(lab.source.datadir, "bin.00000%d" % n) for n in (1, 2, 3)]
+        code, _out, err = lab.program.command("replay", files[0], files[2])
+        expect_equal(code, 1, "replay without the second: " + err[-600:])
+        expect_contains(err, "does not follow the one before it", "error")
+        code, _out, err = lab.program.command("replay", *files)
+        expect_equal(code, 0, "replay of all files: " + err[-600:])
+        expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM t WHERE id >= 60", "shop"), 3, "rows")
 
 
 @only("replay-beside-a-full-spool", "what the agent has read beyond the range is not applied")
