@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "agent/cli/cli.h"
-#include "schema/log.h"
 
 struct parser {
     struct invocation *in;
@@ -79,11 +78,9 @@ static bool set_is_secret(const char *text)
     return false;
 }
 
-static int take_secret(const struct option *o, char *value, int rc)
+static int take_secret(struct parser *p, const struct option *o, char *value, int rc)
 {
-    log_warn("a password on the command line can be read by others while the program starts and "
-             "stays in the shell's history: put it into the environment or .env.local option=--%s",
-             o->name);
+    p->in->secret_option = o->name;
     wipe(value);
     return rc;
 }
@@ -129,11 +126,11 @@ static int store(struct parser *p, const struct option *o, char *value)
         return store_number(p, o, value, (uint64_t *)field);
     case OPTION_SET: {
         int rc = add_override(p, "", value);
-        return set_is_secret(value) ? take_secret(o, value + strcspn(value, "=") + 1, rc) : rc;
+        return set_is_secret(value) ? take_secret(p, o, value + strcspn(value, "=") + 1, rc) : rc;
     }
     case OPTION_SETTING: {
         int rc = add_override(p, o->setting, value);
-        return o->secret ? take_secret(o, value, rc) : rc;
+        return o->secret ? take_secret(p, o, value, rc) : rc;
     }
     }
     return 0;

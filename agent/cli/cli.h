@@ -73,6 +73,7 @@ struct invocation {
     size_t override_count;
     const char *config_path;
     const char *log_format;
+    const char *secret_option; /* the last one that held a password, NULL none */
     unsigned verbosity;
     bool help, version;
     /* of single commands */

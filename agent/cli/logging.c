@@ -29,14 +29,29 @@ static bool field_begins(const char *p, size_t *key_len)
     return n && p[n] == '=';
 }
 
+/* Does the line end at p, or go on with " key="? */
+static bool text_ends(const char *p)
+{
+    size_t n;
+    return !*p || (*p == ' ' && field_begins(p + 1, &n));
+}
+
 /* End of the text at p: the next " key=", or the end. */
 static const char *text_end(const char *p)
 {
-    size_t n;
-    for (const char *space = strchr(p, ' '); space; space = strchr(space + 1, ' '))
-        if (field_begins(space + 1, &n))
-            return space;
-    return p + strlen(p);
+    while (!text_ends(p))
+        p++;
+    return p;
+}
+
+/* The closing quote of the value that begins with one at p, NULL: there is none. Quotes within are
+ * not escaped: what follows tells. */
+static const char *quote_end(const char *p)
+{
+    for (p++; *p; p++)
+        if (*p == '"' && text_ends(p + 1))
+            return p;
+    return NULL;
 }
 
 static int format_json(struct buf *out, const char *stamp, int level, const char *line)
@@ -55,8 +70,11 @@ static int format_json(struct buf *out, const char *stamp, int level, const char
         char name[64];
         field_begins(key, &n);
         snprintf(name, sizeof name, "%.*s", (int)(n < 63 ? n : 63), key);
-        end = text_end(key + n + 1);
-        json_text_len(&j, name, key + n + 1, (size_t)(end - key) - n - 1);
+        const char *value = key + n + 1, *quote = *value == '"' ? quote_end(value) : NULL;
+        end = quote ? quote : text_end(value);
+        value += quote != NULL;
+        json_text_len(&j, name, value, (size_t)(end - value));
+        end += quote != NULL;
     }
     json_end(&j);
     return j.failed;

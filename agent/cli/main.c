@@ -5,6 +5,7 @@
 
 #include "agent/cli/cli.h"
 #include "agent/cli/logging.h"
+#include "schema/log.h"
 
 static int dispatch(struct invocation *in)
 {
@@ -46,6 +47,11 @@ int main(int argc, char **argv)
     logging_start("text", 0);
     int rc = args_parse(&in, argc, argv, &err);
     logging_start(in.log_format, in.verbosity);
+    if (in.secret_option)
+        log_warn("a password on the command line can be read by others while the program starts "
+                 "and stays in the shell's history: put it into the environment or .env.local "
+                 "option=--%s",
+                 in.secret_option);
     int code = rc ? cli_fail(&err) : dispatch(&in);
     args_free(&in);
     mysql_library_end();

@@ -232,6 +232,13 @@ static void log_lines_have_both_forms(void **state)
     buf_clear(&out);
     assert_int_equal(logging_format(&out, true, 0, LOG_LEVEL_ERROR, "a=\"b"), 0);
     assert_non_null(strstr(buf_cstr(&out), "\"message\": \"\", \"a\": \"\\\"b\"}"));
+    buf_clear(&out);
+    text = "begins at=\"gtid=0-1-5 file=b.1:4\" why=\"no 'x' in \"y\" = z\" store=kept";
+    assert_int_equal(logging_format(&out, true, 0, LOG_LEVEL_INFO, text), 0);
+    assert_non_null(strstr(buf_cstr(&out), "\"message\": \"begins\", "
+                                           "\"at\": \"gtid=0-1-5 file=b.1:4\", "
+                                           "\"why\": \"no 'x' in \\\"y\\\" = z\", "
+                                           "\"store\": \"kept\"}"));
 }
 
 static void places_are_times_gtids_or_files(void **state)

@@ -145,6 +145,10 @@ def _():
     line, = json_lines(err)
     expect_equal(line["level"], "error", "level")
     expect_contains(line["message"], "/no/such.yaml", "message")
+    # whatever stands before the option, and passwords
+    _code, _out, err = call("run", "--db-pass", "s3cret", "-c", "/no/such.yaml", "--log-format=json")
+    warning, _error = json_lines(err)
+    expect_equal((warning["level"], warning["option"]), ("warn", "--db-pass"), "warning")
 
 
 @suite.case("state-folder", "a state folder that cannot be made is exit 2", program_only=True)
