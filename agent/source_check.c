@@ -112,27 +112,26 @@ static bool granted(struct buf *grants, const char *const *names)
     return strcasestr(buf_cstr(grants), "GRANT ALL PRIVILEGES ON *.*") != NULL;
 }
 
-static int check_privileges(const struct check *c, struct ds_error *err)
+static int check_privileges(const struct check *c, struct buf *grants, struct ds_error *err)
 {
     static const char *const replica[] = {"REPLICATION SLAVE", "REPLICATION REPLICA", NULL};
     static const char *const monitor[] = {"REPLICATION CLIENT", "BINLOG MONITOR", "SUPER", NULL};
-    BUF_AUTO struct buf grants = {0};
     MYSQL_RES *rows = db_select(c->db, err, "SHOW GRANTS");
     if (!rows)
         return err->code;
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));)
-        if (row[0] && (buf_puts(&grants, row[0]) || buf_puts(&grants, "\n"))) {
+        if (row[0] && (buf_puts(grants, row[0]) || buf_puts(grants, "\n"))) {
             mysql_free_result(rows);
             return error_set(err, DS_ENOMEM, "out of memory");
         }
     mysql_free_result(rows);
-    if (granted(&grants, replica))
+    if (granted(grants, replica))
         report(c, FINDING_OK, "privileges", "REPLICATION SLAVE is granted");
     else
         report(c, FINDING_STOP, "privileges",
                "user '%s' may not read the binlog; GRANT REPLICATION SLAVE ON *.* TO it",
                c->config->source.user);
-    if (!granted(&grants, monitor))
+    if (!granted(grants, monitor))
         report(c, FINDING_WARNING, "privileges",
                "user '%s' may not see binlog files and positions, so purged ones are found late; "
                "GRANT %s ON *.* TO it",
@@ -170,6 +169,45 @@ static int check_database(const struct check *c, struct ds_error *err)
                "system-versioned tables cannot be kept equal, their history is written by the "
                "server: %.900s; exclude them, or drop the versioning",
                buf_cstr(&list));
+    return rc;
+}
+
+/* What the account may not read of the database makes the copy stop, where there is such a thing.
+ */
+static int check_objects(const struct check *c, struct buf *grants, struct ds_error *err)
+{
+    static const char *const lock[] = {"LOCK TABLES", "ALL PRIVILEGES ON", NULL};
+    const char *name = c->config->source.database;
+    BUF_AUTO struct buf quoted = {0}, list = {0};
+    bool found;
+    if (sql_string(&quoted, name, strlen(name)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    MYSQL_RES *rows = db_select(c->db, err,
+                                "SELECT TABLE_NAME FROM information_schema.TABLES WHERE "
+                                "TABLE_SCHEMA = %s AND TABLE_TYPE = 'VIEW'",
+                                buf_cstr(&quoted));
+    if (!rows)
+        return err->code;
+    struct ds_error why = {0};
+    for (MYSQL_ROW row; why.code != DS_EACCESS && (row = mysql_fetch_row(rows));) {
+        BUF_AUTO struct buf view = {0};
+        if (row[0] && sql_table(&view, name, row[0]) == 0)
+            mysql_free_result(db_select(c->db, &why, "SHOW CREATE VIEW %s", buf_cstr(&view)));
+    }
+    mysql_free_result(rows);
+    if (why.code == DS_EACCESS)
+        report(c, FINDING_STOP, "views", "%s; GRANT SELECT, SHOW VIEW on the database",
+               why.message);
+    int rc = db_scalar(c->db, &list, &found, err,
+                       "SELECT GROUP_CONCAT(TABLE_NAME ORDER BY TABLE_NAME SEPARATOR ', ') FROM "
+                       "information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE "
+                       "TABLE' AND ENGINE IN ('MyISAM', 'Aria', 'MEMORY')",
+                       buf_cstr(&quoted));
+    if (rc == 0 && list.len && !granted(grants, lock))
+        report(c, FINDING_STOP, "LOCK TABLES",
+               "user '%s' may not lock the tables that have no transactions, for a consistent "
+               "copy: %.900s; GRANT LOCK TABLES on the database",
+               c->config->source.user, buf_cstr(&list));
     return rc;
 }
 
@@ -220,9 +258,12 @@ int source_check(const struct config *config, const struct position *position,
     check_log(&c);
     check_images(&c);
     check_retention(&c);
-    rc = check_privileges(&c, err);
+    BUF_AUTO struct buf grants = {0};
+    rc = check_privileges(&c, &grants, err);
     if (rc == 0)
         rc = check_database(&c, err);
+    if (rc == 0)
+        rc = check_objects(&c, &grants, err);
     if (rc == 0)
         rc = check_ids(&c, err);
     if (rc == 0)

@@ -19,8 +19,12 @@ struct report {
     struct buf text;
     unsigned stops, warnings;
     const char *side;
-    struct buf zone; /* the destination's SYSTEM time zone, as an offset now */
-    bool failed;     /* out of memory */
+    struct buf zone;    /* the destination's SYSTEM time zone, as an offset now */
+    struct buf account; /* there, as the server knows it */
+    bool has_role;      /* it may have more privileges than can be seen */
+    bool sets_definer;  /* it may create views and routines of other definers */
+    bool copies;        /* there is no checkpoint, and `start` asks for a snapshot */
+    bool failed;        /* out of memory */
 };
 
 static void found(void *arg, const struct finding *f)
@@ -128,26 +132,42 @@ static int check_database(struct report *r, MYSQL *db, const char *name, struct 
     return 0;
 }
 
-/* Privileges as they are granted to the account itself; those of roles cannot be seen here. */
-static int check_privileges(struct report *r, MYSQL *db, const char *database, struct ds_error *err)
+/* Is one granted to the account itself? Those of roles cannot be seen here. */
+static int has_privilege(MYSQL *db, const char *privilege, const char *schema, bool *has,
+                         struct ds_error *err)
 {
-    static const char *const needed[] = {"SELECT",     "INSERT",      "UPDATE",        "DELETE",
-                                         "CREATE",     "DROP",        "ALTER",         "INDEX",
-                                         "REFERENCES", "CREATE VIEW", "CREATE ROUTINE"};
+    uint64_t count = 0;
+    bool known;
+    int rc = db_scalar_u64(
+        db, &count, &known, err,
+        "SELECT (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = "
+        "'%s' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) + (SELECT COUNT(*) FROM "
+        "information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = '%s' AND REPLACE(GRANTEE, "
+        "'''', '') = CURRENT_USER() AND %s LIKE TABLE_SCHEMA)",
+        privilege, privilege, schema);
+    *has = count > 0;
+    return rc;
+}
+
+struct needed {
+    const char *privilege;
+    bool rows; /* else only definitions need it */
+};
+
+static int check_privileges(struct report *r, MYSQL *db, const char *database,
+                            const struct needed *needed, struct ds_error *err)
+{
     BUF_AUTO struct buf quote = {0};
     BUF_AUTO struct buf missing = {0};
+    bool stops = false;
     int rc = quoted(&quote, database, err);
-    for (size_t i = 0; rc == 0 && i < sizeof needed / sizeof *needed; i++) {
-        uint64_t has;
-        bool known;
-        rc = db_scalar_u64(
-            db, &has, &known, err,
-            "SELECT (SELECT COUNT(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE "
-            "= '%s' AND REPLACE(GRANTEE, '''', '') = CURRENT_USER()) + (SELECT COUNT(*) FROM "
-            "information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = '%s' AND "
-            "REPLACE(GRANTEE, '''', '') = CURRENT_USER() AND %s LIKE TABLE_SCHEMA)",
-            needed[i], needed[i], buf_cstr(&quote));
-        if (rc == 0 && !has && buf_printf(&missing, "%s%s", missing.len ? ", " : "", needed[i]))
+    for (; rc == 0 && needed->privilege; needed++) {
+        bool has;
+        rc = has_privilege(db, needed->privilege, buf_cstr(&quote), &has, err);
+        if (rc || has)
+            continue;
+        stops |= needed->rows || r->in->config.ddl == DDL_APPLY;
+        if (buf_printf(&missing, "%s%s", missing.len ? ", " : "", needed->privilege))
             rc = error_set(err, DS_ENOMEM, "out of memory");
     }
     if (rc)
@@ -155,12 +175,39 @@ static int check_privileges(struct report *r, MYSQL *db, const char *database, s
     char what[120];
     snprintf(what, sizeof what, "privileges on %.80s", database);
     if (missing.len)
-        report(r, FINDING_WARNING, what,
-               "not granted to this account itself: %s. GRANT ALL on it, unless a role has them",
-               buf_cstr(&missing));
+        report(r, stops && !r->has_role ? FINDING_STOP : FINDING_WARNING, what,
+               "not granted to this account itself: %s. GRANT them on it%s", buf_cstr(&missing),
+               r->has_role ? ", unless its role has them" : "");
     else
         report(r, FINDING_OK, what, "all that are needed");
     return 0;
+}
+
+static int check_all_privileges(struct report *r, MYSQL *db, struct ds_error *err)
+{
+    static const struct needed mirrored[] = {
+        {"SELECT", true},      {"INSERT", true},       {"UPDATE", true},          {"DELETE", true},
+        {"CREATE", false},     {"DROP", false},        {"ALTER", false},          {"INDEX", false},
+        {"REFERENCES", false}, {"CREATE VIEW", false}, {"CREATE ROUTINE", false}, {NULL, false}};
+    static const struct needed state[] = {
+        {"SELECT", true}, {"INSERT", true}, {"UPDATE", true}, {"DELETE", true}, {NULL, false}};
+    static const struct needed new_state[] = {{"SELECT", true}, {"INSERT", true}, {"UPDATE", true},
+                                              {"DELETE", true}, {"CREATE", true}, {NULL, false}};
+    static const char *const setters[] = {"SET USER", "SUPER", "SET_USER_ID", "SET_ANY_DEFINER"};
+    const struct config *c = &r->in->config;
+    BUF_AUTO struct buf role = {0};
+    bool known, exists;
+    /* older servers know neither the function nor roles */
+    r->has_role = db_scalar(db, &role, &known, NULL, "SELECT CURRENT_ROLE()") == 0 && known &&
+                  strcmp(buf_cstr(&role), "NONE") != 0;
+    int rc = db_scalar(db, &r->account, &known, err, "SELECT CURRENT_USER()");
+    for (size_t i = 0; rc == 0 && !r->sets_definer && i < sizeof setters / sizeof *setters; i++)
+        rc = has_privilege(db, setters[i], "''", &r->sets_definer, err);
+    rc = rc ? rc : check_privileges(r, db, c->destination.database, mirrored, err);
+    if (rc || strcmp(c->state_database, c->destination.database) == 0)
+        return rc;
+    rc = state_exists(db, c->state_database, &exists, err);
+    return rc ? rc : check_privileges(r, db, c->state_database, exists ? state : new_state, err);
 }
 
 /* What the stream has left at the destination. */
@@ -193,12 +240,13 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
             rc = error_set(err, DS_ENOMEM, "out of memory");
         rc = rc ? rc
                 : db_scalar_u64(db, &quarantined, &known, err,
-                                "SELECT COUNT(*) FROM %s WHERE name = '%s'", buf_cstr(&table),
-                                c->name);
+                                "SELECT COUNT(*) FROM %s WHERE name = '%s' AND operation <> 'skip'",
+                                buf_cstr(&table), c->name);
         if (rc == 0)
             report(r, quarantined ? FINDING_WARNING : FINDING_OK, "quarantine",
                    "%" PRIu64 " changes wait", quarantined);
     } else if (rc == 0) {
+        r->copies = strcmp(c->start, "snapshot") == 0;
         report(r, FINDING_OK, "checkpoint", "none yet: the stream will begin with '%s'", c->start);
     }
     checkpoint_free(&cp);
@@ -226,13 +274,37 @@ static int check_destination(struct report *r, struct position *position, bool *
                                      : "no TLS");
     rc = check_settings(r, db, err);
     rc = rc ? rc : check_database(r, db, c->destination.database, err);
-    rc = rc ? rc : check_privileges(r, db, c->destination.database, err);
-    if (rc == 0 && strcmp(c->state_database, c->destination.database) != 0)
-        rc = check_privileges(r, db, c->state_database, err);
+    rc = rc ? rc : check_all_privileges(r, db, err);
     return rc ? rc : check_state(r, db, position, has_position, err);
 }
 
 /* --- both, and this machine ----------------------------------------------- */
+
+/* Views and routines keep their definer, which takes a privilege at the destination. */
+static int check_definers(struct report *r, MYSQL *source, struct ds_error *err)
+{
+    BUF_AUTO struct buf schema = {0}, account = {0}, list = {0};
+    bool known;
+    if (r->sets_definer || r->has_role)
+        return 0;
+    int rc = quoted(&schema, r->in->config.source.database, err);
+    rc = rc ? rc : quoted(&account, buf_cstr(&r->account), err);
+    rc = rc ? rc
+            : db_scalar(source, &list, &known, err,
+                        "SELECT GROUP_CONCAT(w SEPARATOR ', ') FROM (SELECT CONCAT(TABLE_NAME, ' "
+                        "of ', DEFINER) AS w FROM information_schema.VIEWS WHERE TABLE_SCHEMA = "
+                        "%s AND DEFINER <> %s UNION ALL SELECT CONCAT(ROUTINE_NAME, ' of ', "
+                        "DEFINER) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = %s AND "
+                        "DEFINER <> %s) AS others",
+                        buf_cstr(&schema), buf_cstr(&account), buf_cstr(&schema),
+                        buf_cstr(&account));
+    if (rc == 0 && list.len)
+        report(r, r->copies ? FINDING_STOP : FINDING_WARNING, "definers",
+               "the destination's account %s may not create views and routines of other definers: "
+               "%.800s. GRANT SET USER ON *.* to it (MySQL: SET_USER_ID, SET_ANY_DEFINER)",
+               buf_cstr(&r->account), buf_cstr(&list));
+    return rc;
+}
 
 static int check_pair(struct report *r, const char *destination, struct ds_error *err)
 {
@@ -248,6 +320,7 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
         return rc;
     BUF_AUTO struct buf zone = {0};
     rc = system_zone(db, &zone, err);
+    rc = rc ? rc : check_definers(r, db, err);
     if (rc)
         return rc;
     bool zones = strcmp(buf_cstr(&zone), buf_cstr(&r->zone)) == 0;
@@ -316,6 +389,7 @@ int command_check(struct invocation *in)
     int code = cli_output(&r.text);
     buf_free(&r.text);
     buf_free(&r.zone);
+    buf_free(&r.account);
     uint64_t different = 0;
     if (rc == 0 && code == EXIT_DONE && in->counts)
         rc = check_counts(&in->config, &different, &err);

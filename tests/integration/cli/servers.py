@@ -367,6 +367,45 @@ def _():
         expect_contains(out, "STOP  destination triggers", "check")
 
 
+@suite.case("check-privileges", "each that is missing at either side is found beforehand",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        lab.source.script(SETUP + "CREATE VIEW v AS SELECT id FROM t;\n"
+                                  "CREATE TABLE m (a INT) ENGINE=MyISAM;")
+        account = "datasync@'127.0.0.1'"
+        revoke = "REVOKE ALL PRIVILEGES, GRANT OPTION FROM " + account
+        rows = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW"
+        at_source = "REPLICATION SLAVE, BINLOG MONITOR ON *.*"
+
+        def check(side, grants, *stops):
+            server = getattr(lab, side)
+            server.run("SET SESSION sql_log_bin=0", revoke,
+                       *("GRANT %s TO %s" % (grant, account) for grant in grants), database=None)
+            code, out, err = lab.program.command("check")
+            expect_equal(code, 1 if stops else 0, "exit of check: " + out + err[-600:])
+            expect_equal(out.count("STOP "), len(stops), "what would stop it: " + out)
+            for part in stops:
+                expect_contains(out, part, "check")
+
+        for missing in ("UPDATE", "CREATE", "CREATE VIEW"):
+            less = ", ".join(name for name in rows.split(", ") if name != missing)
+            check("destination", (less + ", CREATE ROUTINE ON shop.*", "ALL ON datasync.*",
+                                  "SET USER ON *.*"), "itself: %s. GRANT" % missing)
+        check("destination", (rows + ", CREATE ROUTINE ON shop.*", "SELECT ON datasync.*",
+                              "SET USER ON *.*"), "itself: INSERT, UPDATE, DELETE, CREATE. GRANT")
+        check("destination", ("ALL ON shop.*", "ALL ON datasync.*"),
+              "definers: the destination's account datasync@127.0.0.1 may not create views and "
+              "routines of other definers: v of root@localhost")
+        check("destination", ("ALL ON shop.*", "ALL ON datasync.*", "SET USER ON *.*"))
+        check("source", (at_source, "SELECT, LOCK TABLES ON shop.*"), "STOP  source views")
+        check("source", (at_source, "SELECT, SHOW VIEW ON shop.*"), "STOP  source LOCK TABLES")
+        check("source", (at_source, "SELECT, SHOW VIEW, LOCK TABLES ON shop.*"))
+        lab.program.incremental()  # and that is all it takes
+        lab.program.command("skip", "7-7-7", "--yes")
+        expect_contains(lab.program.command("check")[1], "quarantine: 0 changes wait", "check")
+
+
 @suite.case("check-counts", "rows and checksums of both sides; a difference is exit 1",
             program_only=True)
 def _():
