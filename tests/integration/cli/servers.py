@@ -406,6 +406,39 @@ def _():
         expect_contains(lab.program.command("check")[1], "quarantine: 0 changes wait", "check")
 
 
+@suite.case("privileges-of-the-readme", "its accounts are enough for a copy and for DDL of all kinds",
+            program_only=True)
+def _():
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "..", "..", "..", "README.md"), encoding="utf-8") as file:
+        blocks = re.findall("```sql\n(.*?)```", file.read(), re.S)
+    more = ("GRANT SET USER ON *.* TO datasync@'127.0.0.1'",
+            "GRANT SELECT ON mysql.proc TO datasync@'127.0.0.1'")
+    with Lab() as lab:
+        for side, block in zip(("source", "destination"), blocks, strict=True):
+            text = re.sub("datasync@\\S+?(?=[ ;])", "datasync@'127.0.0.1'", block)
+            statements = [part for part in text.replace("\u2026", "s3cret-Pass").split(";") if part.strip()]
+            getattr(lab, side).run("SET SESSION sql_log_bin=0", "DROP USER datasync@'127.0.0.1'",
+                                   *statements, *more[0 if side == "destination" else 1:], database=None)
+        lab.destination.run("DROP DATABASE shop", database=None)
+        lab.source.script(SETUP + "CREATE VIEW v AS SELECT id FROM t;\n"
+                          "CREATE TABLE m (a INT PRIMARY KEY) ENGINE=MyISAM;\nINSERT INTO m VALUES (1);\n"
+                          "CREATE FUNCTION f() RETURNS INT DETERMINISTIC RETURN 1;")
+        expect_equal(lab.program.command("check")[0], 0, "exit of check")
+        lab.program.incremental()
+        lab.equal()
+        lab.source.script("CREATE OR REPLACE VIEW v AS SELECT a FROM t;\nDROP FUNCTION f;\n"
+                          "CREATE PROCEDURE p() SELECT 1;\nCREATE OR REPLACE PROCEDURE p() SELECT 2;\n"
+                          "CREATE TABLE x (id INT PRIMARY KEY, FOREIGN KEY (id) REFERENCES t (id));\n"
+                          "INSERT INTO x SELECT id FROM t;\nALTER TABLE x ADD COLUMN y INT, ADD INDEX (y);\n"
+                          "RENAME TABLE x TO y;\nCREATE TABLE z SELECT * FROM y;\nTRUNCATE z;\n"
+                          "CREATE TRIGGER g BEFORE INSERT ON z FOR EACH ROW SET NEW.y = 1;\nDROP TABLE z;\n"
+                          "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1;\nDROP EVENT e;\n"
+                          "UPDATE m SET a = 2;\nDROP VIEW v;\nDROP PROCEDURE p;")
+        lab.program.incremental()
+        lab.equal()
+
+
 @suite.case("check-counts", "rows and checksums of both sides; a difference is exit 1",
             program_only=True)
 def _():
