@@ -54,8 +54,9 @@ struct applier_status {
     char **stale_tables;
     size_t stale_count;
     uint64_t snapshot_rows;
-    bool idle;   /* everything in the spool is applied */
-    bool posted; /* its checkpoint is in the spool: the agent reads what is true now */
+    uint64_t passed_over; /* transactions that `datasync skip` had named, in this run */
+    bool idle;            /* everything in the spool is applied */
+    bool posted;          /* its checkpoint is in the spool: the agent reads what is true now */
 };
 
 struct applier;

@@ -152,6 +152,7 @@ static void publish(struct applier *a, bool idle)
     st->batches = a->cp.counters.batches;
     st->conflicts = a->cp.counters.conflicts;
     st->quarantined = a->held_changes;
+    st->passed_over = a->passed_over;
     st->idle = idle;
     st->oldest_unapplied = !idle && a->batch_done < a->batch.transaction_count
                                ? a->batch.transactions[a->batch_done].timestamp

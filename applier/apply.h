@@ -129,6 +129,7 @@ struct applier {
 
     struct held_row *held; /* newest first */
     struct arena held_arena;
+    uint64_t passed_over;  /* transactions, on request, in this run */
     uint64_t held_changes; /* how many changes wait in quarantine */
     bool held_touched;     /* the open destination transaction has added to them */
     struct skip {          /* a transaction that is to be passed over */

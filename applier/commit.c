@@ -277,6 +277,7 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
                      struct ds_error *err)
 {
     struct counters extra = {0};
+    uint64_t passed_over = 0;
     int rc = 0;
     if (a->options.dry_run) {
         rc = commit_write(a, first, count, false, &extra, err);
@@ -294,10 +295,14 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
         rc = how == BY_POLICY ? conflict_transaction(a, first, &extra, err)
                               : commit_write(a, first, count, how == EXACT, &extra, err);
     for (uint32_t i = first; i < first + count && rc == 0; i++)
-        if (a->batch.transactions[i].skip)
+        if (a->batch.transactions[i].skip) {
             rc = skip_record(a, &a->batch.transactions[i], err);
+            passed_over++;
+        }
     if (rc == 0)
         rc = commit_finish(a, &a->batch.transactions[first + count - 1], &extra, err);
+    if (rc == 0)
+        a->passed_over += passed_over;
     if (rc && rc != DS_ECONN)
         commit_roll_back(a);
     return rc;

@@ -157,9 +157,10 @@ const struct command cli_commands[] = {
      .options = incremental_options,
      .run = command_incremental,
      .summary = "Catch up with the source once, then end: for cron.",
-     .text = "Does what `run` does, first copy included, up to the source's position read at the "
-             "start, then ends with exit 0, or 3 when changes wait in quarantine. Exit 4 while "
-             "another one or `run` is at work."},
+     .text =
+         "Does what `run` does, first copy included, up to the source's position read at the "
+         "start, then ends with exit 0, or 3 when changes wait in quarantine or `datasync skip` "
+         "had a transaction passed over. Exit 4 while another one or `run` is at work."},
     {.name = "replay",
      .arguments = "[BINLOG…]",
      .max_arguments = 10000,

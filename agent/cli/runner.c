@@ -330,6 +330,17 @@ static void run_loop(struct runner *r)
     logging_progress("");
 }
 
+static bool passed_over(struct runner *r)
+{
+    struct applier_status st;
+    if (!r->applier)
+        return false;
+    applier_status_get(r->applier, &st);
+    bool any = st.passed_over > 0;
+    applier_status_free(&st);
+    return any;
+}
+
 static int finish(struct runner *r)
 {
     struct stream_status s;
@@ -340,9 +351,9 @@ static int finish(struct runner *r)
     if (make_status(r, &s))
         return EXIT_FAILED;
     progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
-    int code = r->o->ends_by_itself && !r->stopping && s.quarantined ? EXIT_INCOMPLETE : EXIT_DONE;
+    bool left = s.quarantined || passed_over(r);
     stream_status_free(&s);
-    return code;
+    return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
 /* A signal that comes before its watcher stands would end the process with another code than 0. */

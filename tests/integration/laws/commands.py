@@ -45,7 +45,7 @@ def _():
         text = lab.program.incremental(expect=1)
         expect_contains(text, "gtid=" + gtid, "the error names the transaction")
         skip(lab, gtid, 0, gtid, "somebody's `row` is \"gone\"; it's fine\u00fc")
-        lab.program.incremental()
+        lab.program.incremental(expect=3)
         expect_equal(lab.destination.query("SELECT id, v FROM t ORDER BY id", "shop"),
                      ((1, 9), (3, 3)), "rows")
         entry = recorded(lab)[0]
@@ -68,13 +68,13 @@ def _():
         text = lab.program.incremental(expect=1)
         expect_contains(text, "file=" + end, "the error names the position")
         skip(lab, end, 0, end)
-        lab.program.incremental()
+        lab.program.incremental(expect=3)
         lab.destination.run("DROP TABLE n")
         lab.source.run("INSERT INTO n VALUES (8, 8)", "INSERT INTO t VALUES (8, 8, 8)")
         text = lab.program.incremental(expect=1)
         place = text.rsplit("file=", 1)[1].split()[0].rstrip('"')
         skip(lab, place, 0, place)
-        lab.program.incremental()
+        lab.program.incremental(expect=3)
         expect_equal(lab.destination.scalar("SELECT MAX(id) FROM t", "shop"), 8, "row 8")
         expect_equal([entry[1] for entry in recorded(lab)], [1, 1], "on record")
 
@@ -92,7 +92,7 @@ def _():
             gtid, end = lab.source.gtid(), master_position(lab.source)
             expect_contains(text, "gtid=%s file=%s" % (gtid, end), "the error names the position")
             skip(lab, gtid if by_gtid else end, 0)
-            lab.program.incremental()
+            lab.program.incremental(expect=3)
             expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM big", "shop"), 0, "rows of it")
 
 
@@ -110,7 +110,7 @@ def _():
         expect_contains(text, gtid, "and its position")
         expect_contains(text, "skip", "what to do")
         skip(lab, gtid, 0)
-        lab.program.incremental()
+        lab.program.incremental(expect=3)
         lab.equal()
         lab.source.run("ALTER TABLE t ADD COLUMN x INT")
         lab.program.incremental()
@@ -138,7 +138,7 @@ def _():
         skip(lab, gtid, 0)
         skip(lab, "7-7-7", 0)
         lab.source.run("UPDATE t SET v = 9 WHERE id = 1")
-        text = lab.program.incremental()
+        text = lab.program.incremental(expect=3)
         expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop"), 9, "row 1")
         entries = recorded(lab)
         expect_equal([(e[0], e[1]) for e in entries], [(wrong, 2), (gtid, 1), ("7-7-7", 0)], "on record")

@@ -107,7 +107,7 @@ def _():
         lab.program.incremental(expect=1)
         code, _out, err = lab.program.command("skip", bad, "--reason", "a test", "--yes")
         expect_equal(code, 0, "skip: " + err[-500:])
-        lab.program.incremental()
+        lab.program.incremental(expect=3)
         expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop"), 9, "row 1")
 
 

@@ -128,7 +128,7 @@ def _():
         lab.destination.run("UPDATE flat SET d = 1.25 WHERE id = 1", "UPDATE flat SET d = 0 WHERE id = 3")
         code, _out, err = lab.program.command("skip", position, "--yes", "--reason", "done by hand")
         expect_equal(code, 0, "skip: " + err)
-        lab.program.incremental()
+        lab.program.incremental(expect=3)
         lab.equal()
 
 
