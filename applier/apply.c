@@ -590,12 +590,16 @@ static int session(struct applier *a, struct ds_error *err)
     return error_set(err, DS_ESTOPPED, "asked to stop");
 }
 
-/* Wait with growing pauses, ended by a stop. */
-static void pause_before_reconnect(struct applier *a)
+/* Wait with growing pauses, ended by a stop, and not beyond `give_up`. */
+static void pause_before_reconnect(struct applier *a, time_t give_up)
 {
     unsigned ms = 250u << (a->attempts < 6 ? a->attempts : 6);
+    time_t now = time(NULL);
+    uint64_t left = give_up > now ? (uint64_t)(give_up - now) * 1000 : 0;
     if (ms > 10000)
         ms = 10000;
+    if (!a->options.retry_forever && ms > left)
+        ms = (unsigned)left;
     a->attempts++;
     for (unsigned waited = 0; waited < ms && !atomic_load(&a->stop); waited += 50) {
         struct timespec ts = {.tv_nsec = 50 * 1000000};
@@ -626,7 +630,7 @@ int applier_run(struct applier *a, struct ds_error *err)
             return rc;
         }
         bool lost = rc == DS_ECONN || rc == DS_ERETRY;
-        if (a->opened && lost)
+        if (lost && a->attempts == 0) /* it was reached, or this is the first try */
             give_up = time(NULL) + (time_t)a->config->connect_timeout;
         if (!lost || (!a->options.retry_forever && time(NULL) >= give_up)) {
             set_state(a, APPLIER_FAILED, err);
@@ -650,6 +654,6 @@ int applier_run(struct applier *a, struct ds_error *err)
                 return failed;
             }
         }
-        pause_before_reconnect(a);
+        pause_before_reconnect(a, give_up);
     }
 }

@@ -48,6 +48,31 @@ def _():
                 expect(time.monotonic() - since < 30, "%s took too long" % command[0])
 
 
+@suite.case("destination-lost", "one that goes away under way is exit 5, too, no sooner and not later",
+            program_only=True)
+def _():
+    with Lab(settings={"connect_timeout": "6s"}) as lab:
+        lab.source.script(SETUP)
+        lab.program.incremental()
+        lab.source.script("UPDATE t SET a = 'x';")
+        holder = lab.destination.connect("shop")
+        holder.cursor().execute("LOCK TABLES t WRITE")
+        lab.program.start(command="incremental")
+        waiting = ("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'datasync'"
+                   " AND state LIKE 'Waiting for table metadata lock'")
+        deadline = time.monotonic() + 60
+        while not lab.destination.scalar(waiting):
+            expect(time.monotonic() < deadline, "it does not come to the table")
+            time.sleep(0.05)
+        lab.destination.kill()
+        since = time.monotonic()
+        expect_equal(lab.program.wait_exit(60), 5, "exit")
+        expect(5 <= time.monotonic() - since, "it gave up too soon")
+        lab.destination.start()
+        lab.program.incremental()
+        lab.equal()
+
+
 @suite.case("refused", "a wrong password is exit 2 at once, and never shown", program_only=True)
 def _():
     with Lab() as lab:
