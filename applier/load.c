@@ -120,7 +120,7 @@ bool loader_stale_applied(const struct loader *l)
 
 uint64_t loader_rows(const struct loader *l)
 {
-    return l->total_rows;
+    return l->total_rows + (l->table_open && !l->stale_skip ? l->rows.rows : 0);
 }
 
 static int out_of_place(const char *what, struct ds_error *err)

@@ -120,6 +120,29 @@ def _():
         expect_contains(err, "nothing with number 7", "error")
 
 
+@suite.case("progress-within-a-table", "rows of a copy are counted as they are written",
+            program_only=True)
+def _():
+    rows = 100000
+    with Lab() as lab:
+        lab.source.run("CREATE TABLE big (id INT PRIMARY KEY, a CHAR(100))",
+                       "INSERT INTO big SELECT seq, REPEAT('x', 100) FROM seq_1_to_%d" % rows)
+        holder = lab.destination.connect().cursor()
+        holder.execute("FLUSH TABLES WITH READ LOCK")
+        lab.program.start()
+
+        def step(status):
+            """Some statements go through, then it stands still again: is it within the table?"""
+            expect(status["state"] != "streaming", "no progress was to be seen")
+            holder.execute("UNLOCK TABLES")
+            holder.execute("FLUSH TABLES WITH READ LOCK")
+            return 0 < status.get("snapshot", {}).get("rows", 0) < rows
+
+        lab.program.wait_for("within the table", step, timeout=150)
+        holder.execute("UNLOCK TABLES")
+        lab.settle()
+
+
 @suite.case("lock-and-signals", "one at a time; SIGTERM and SIGINT end with 0", program_only=True)
 def _():
     with Lab() as lab:
