@@ -96,6 +96,9 @@ static int begin_at(struct agent *a, const struct position *at, bool gtid_comple
         rc = capture_start(a->capture, at, gtid_complete, err);
     if (rc == 0 && a->fresh && a->history)
         rc = history_clear(a->history, err);
+    if (rc == 0 && a->history && a->copied.len)
+        rc = history_define(a->history, (struct slice){a->copied.data, a->copied.len}, at, err);
+    buf_free(&a->copied);
     if (rc == 0)
         log_info("stream begins at=\"%s\" store=%s", position_format(at, text, sizeof text),
                  reset ? "reset" : "kept");
@@ -107,6 +110,12 @@ static int begin_at(struct agent *a, const struct position *at, bool gtid_comple
 static bool snapshot_stop(void *arg)
 {
     return agent_stopping(arg);
+}
+
+static int snapshot_defined(void *arg, const void *message, size_t len, struct ds_error *err)
+{
+    struct agent *a = arg;
+    return buf_append(&a->copied, message, len) ? error_set(err, DS_ENOMEM, "out of memory") : 0;
 }
 
 static int snapshot_flush(void *arg, struct ds_error *err)
@@ -152,6 +161,7 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
         .first_table_id = SNAPSHOT_TABLE_IDS,
         .arg = a,
         .put = sink_put,
+        .defined = snapshot_defined,
         .flush = snapshot_flush,
         .stop_requested = snapshot_stop,
         .progress = snapshot_report,
@@ -165,6 +175,7 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
     int rc = spool_writer_reset(a->options.spool, NULL, a->source_id, err);
     if (rc == 0)
         rc = finish_refetch(a, err);
+    buf_clear(&a->copied); /* of a copy that did not end */
     if (rc == 0)
         rc = snapshot_run(&o, &at, err);
     if (rc == 0)

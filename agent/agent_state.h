@@ -23,6 +23,7 @@ struct agent {
     /* Everything below belongs to the thread in agent_run. */
     struct capture *capture;
     struct history *history; /* NULL: the source names columns */
+    struct buf copied;       /* definitions of the tables of a copy, for the history */
     struct dump dump;
     char uuid[37];                  /* of this replica */
     uint32_t server_id;             /* of this replica once chosen */

@@ -562,6 +562,25 @@ int history_loaded(struct history *h, const struct position *now, const struct p
     return history_advance(h, at, false, err);
 }
 
+int history_define(struct history *h, struct slice messages, const struct position *at,
+                   struct ds_error *err)
+{
+    const uint8_t *p = messages.p, *end = messages.p + messages.len;
+    struct arena arena = {0};
+    BUF_AUTO struct buf bytes = {0};
+    struct message m;
+    int rc = put_position(&bytes, at);
+    while (rc == 0 && p < end) {
+        rc = message_read(&p, end, &arena, &m, err);
+        if (rc == 0)
+            rc = add_entry(h, at, m.raw, false) | buf_append(&bytes, m.raw.p, m.raw.len);
+        arena_reset(&arena, 65536);
+    }
+    arena_free(&arena);
+    h->version++;
+    return rc ? no_memory(err) : append(h, &bytes, err);
+}
+
 int history_advance(struct history *h, const struct position *at, bool force, struct ds_error *err)
 {
     int rc = 0;

@@ -46,6 +46,9 @@ bool history_wants_load(struct history *h);
 int history_load(struct history *h, MYSQL *source, struct ds_error *err);
 int history_loaded(struct history *h, const struct position *now, const struct position *at,
                    struct ds_error *err);
+/* A copy as of `at` has come with these definitions: `table` messages, one behind the other. */
+int history_define(struct history *h, struct slice messages, const struct position *at,
+                   struct ds_error *err);
 /* The stream is at `at`: confirm what was read, note how far we are (at most every 10 s unless
  * `force`). */
 int history_advance(struct history *h, const struct position *at, bool force, struct ds_error *err);

@@ -169,7 +169,10 @@ static int put_table(struct snapshot *s, put_function put, const struct table_pl
     buf_clear(&s->message);
     if (message_write_table(&s->message, &m))
         return error_set(err, DS_ENOMEM, "out of memory for a message");
-    return put(s, s->message.data, s->message.len, err);
+    int rc = s->o->defined && s->begun
+                 ? s->o->defined(s->o->arg, s->message.data, s->message.len, err)
+                 : 0;
+    return rc ? rc : put(s, s->message.data, s->message.len, err);
 }
 
 /* --- one table ----------------------------------------------------------- */

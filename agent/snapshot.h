@@ -47,6 +47,9 @@ struct snapshot_options {
     void *arg; /* first argument of every callback */
     /* Take one whole message; may wait for room. Required. */
     int (*put)(void *arg, const void *message, size_t len, struct ds_error *err);
+    /* A copied table's `table` message: its definition as of the snapshot's position. May be NULL.
+     */
+    int (*defined)(void *arg, const void *message, size_t len, struct ds_error *err);
     /* Make what was put visible to the reader. May be NULL. */
     int (*flush)(void *arg, struct ds_error *err);
     /* True: give up with DS_ESTOPPED. Asked between chunks and while waiting. May be NULL. */

@@ -382,3 +382,27 @@ def _():
         code, out, _err = lab.program.command("dump")
         expect_equal((code, [json.loads(x)["type"] for x in out.splitlines() if "change" in x]),
                      (0, []), "dump when all is applied")
+
+
+@only("names-from-the-copy", "columns have their names from the first change after the copy on")
+def _():
+    with Lab() as lab:
+        lab.source.script("""
+CREATE TABLE typed (id INT UNSIGNED PRIMARY KEY, a TINYINT, b MEDIUMINT UNSIGNED, c DECIMAL(10, 3), d FLOAT, e DOUBLE, f BIT(9),
+  g YEAR, h DATE, i TIME(3), j DATETIME(6), k TIMESTAMP NULL, l CHAR(10), m VARCHAR(300), n BINARY(8), o VARBINARY(20), p TEXT,
+  q LONGBLOB, r ENUM('x', 'y'), s SET('x', 'y'), t JSON, u UUID, v INET6, w POINT, x TINYTEXT, y TIME, z DATETIME);
+INSERT INTO typed (id) VALUES (1);
+CREATE TABLE hashed (id INT PRIMARY KEY, long_one TEXT, UNIQUE KEY (long_one));
+INSERT INTO hashed VALUES (1, 'a');
+""")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.program.stop()
+        lab.source.run("UPDATE typed SET a = 1", "UPDATE hashed SET long_one = 'b'")
+        lab.program.start("--stop-at", lab.source.gtid(), command="agent")
+        expect_equal(lab.program.wait_exit(), 0, "exit code of the agent")
+        changes = [message for message in map(json.loads, lab.program.command("dump")[1].splitlines())
+                   if message["type"] == "change"]
+        expect_equal([(m["table"], sorted(m["after"])) for m in changes], [
+            ("typed", sorted(["id", *"abcdefghijklmnopqrstuvwxyz"])),
+            ("hashed", ["@3", "id", "long_one"])], "names of columns")
