@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ma_pvio.h>
 #include <mariadb_rpl.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,24 @@ static int learn(struct dump *d, struct ds_error *err)
     return rc;
 }
 
+/* As in ma_tls.h, which has declarations that are no prototypes. */
+struct library_tls {
+    void *data;
+    MARIADB_PVIO *pvio;
+    void *ssl;
+};
+
+/* NULL also where the library was built with other TLS than OpenSSL. */
+static void *openssl_of(MYSQL *db)
+{
+    const char *library = NULL;
+    const MARIADB_PVIO *pvio = db->net.pvio;
+    if (!pvio || !pvio->ctls || mariadb_get_infov(NULL, MARIADB_TLS_LIBRARY, &library) ||
+        !library || strncmp(library, "OpenSSL", sizeof "OpenSSL" - 1) != 0)
+        return NULL;
+    return ((const struct library_tls *)pvio->ctls)->ssl;
+}
+
 int dump_connect(struct dump *d, const struct config *config, uint32_t server_id,
                  struct ds_error *err)
 {
@@ -119,6 +138,7 @@ int dump_connect(struct dump *d, const struct config *config, uint32_t server_id
     uint64_t most = config->max_event + PACKET_OVERHEAD;
     if (most < d->db->net.max_packet_size)
         d->db->net.max_packet_size = (unsigned long)most;
+    d->ssl = openssl_of(d->db);
     return 0;
 }
 
@@ -126,7 +146,7 @@ void dump_close(struct dump *d)
 {
     if (d->rpl)
         mariadb_rpl_close(d->rpl);
-    d->rpl = NULL;
+    d->rpl = d->ssl = NULL;
     db_close(&d->db);
 }
 
@@ -389,13 +409,15 @@ int dump_read(struct dump *d, struct slice *event, struct ds_error *err)
     return 0;
 }
 
-/* The library reads 16 KiB ahead, which is also the longest TLS record: nothing else holds data
- * back that poll() does not see, but what follows a packet longer than that. Then this says "no"
- * too early, and nothing is lost by it. */
+/* The library reads ahead into a cache of its own, but takes the rest of a long packet from TLS
+ * directly: what follows it in the same record is then held back there, where poll() does not see
+ * it. */
 bool dump_buffered(const struct dump *d)
 {
     const MARIADB_PVIO *pvio = d->db->net.pvio;
-    return pvio && pvio->cache && pvio->cache_pos < pvio->cache + pvio->cache_size;
+    if (pvio && pvio->cache && pvio->cache_pos < pvio->cache + pvio->cache_size)
+        return true;
+    return d->ssl && SSL_pending(d->ssl) > 0;
 }
 
 bool dump_wait(const struct dump *d, int timeout_ms)

@@ -29,6 +29,7 @@ struct dump {
     uint32_t server_id;      /* ours */
     bool chosen_id;          /* not from the configuration */
     void *rpl;               /* handle of the library's replication API */
+    void *ssl;               /* OpenSSL's part of the connection, NULL without TLS */
 };
 
 struct dump_start {

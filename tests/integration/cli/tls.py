@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 from base import suite
 from lib.lab import Lab
@@ -56,4 +57,24 @@ def _():
                 got, _out, err = lab.program.command("incremental", timeout=60)
                 expect_equal(got, code, "%s %s: exit (%s)" % (side, tls, err[-400:]))
                 expect_contains(err, part, "error of %s %s" % (side, tls))
+            lab.equal()
+
+
+@suite.case("tls-long-rows", "a commit behind a long row is not held back until the next heartbeat",
+            program_only=True)
+def _():
+    with Workspace() as work:
+        make_certificates(work.home)
+        with Lab(settings={"source": {"tls": {"mode": "required"}}},
+                 source_options=["--ssl-cert=" + work.path("server.pem"),
+                                 "--ssl-key=" + work.path("server.key")]) as lab:
+            lab.source.script("CREATE TABLE t (id INT PRIMARY KEY, b LONGTEXT) ENGINE=InnoDB;")
+            lab.program.start()
+            lab.program.wait_caught_up()
+            # each row alone; a heartbeat for each of them would take twice the time
+            deadline = time.monotonic() + 60
+            for number in range(12):
+                lab.source.run("INSERT INTO t VALUES (%d, REPEAT('x', %d))" % (
+                    number, 20000 + 500 * (number % 6)))
+                lab.program.wait_caught_up(timeout=max(1, deadline - time.monotonic()))
             lab.equal()
