@@ -7,7 +7,12 @@
 #include "schema/log.h"
 #include "schema/sql_collation.h"
 
-enum { UTF8MB4_GENERAL_CI = 45 };
+enum {
+    UTF8MB3_GENERAL_CI = 33,
+    UTF8MB4_GENERAL_CI = 45,
+    UTF8MB3_UCA1400 = 2048, /* MariaDB's collations of UCA 14: 256 ids for each character set */
+    UTF8MB4_UCA1400 = 2304,
+};
 /* Bits of flags2, as both servers log them; the last two are MariaDB's. */
 enum {
     FLAG_AUTO_IS_NULL = 1 << 14,
@@ -87,16 +92,20 @@ static uint64_t mode_here(const struct ddl_context *c, const struct msg_session 
     return s->sql_mode & MODES_OF_MYSQL & MODES_COMMON;
 }
 
-/* A collation that this server may not have: MySQL's newer ones are all of utf8mb4. */
+/* A collation that this server may not have: MySQL's newer ones are all of utf8mb4. Of a client
+ * only the character set counts, and MariaDB takes no number above 255 for it. */
 static int put_collation(struct buf *sql, const struct ddl_context *c, const char *variable,
                          unsigned id, bool substitute)
 {
     const struct collation_target to = {c->server->mariadb, c->server->version};
     const char *source = collation_of_utf8mb4(to, id);
     char name[COLLATION_NAME_SIZE];
+    if (id >= 255 && strcmp(variable, "character_set_client") == 0)
+        id =
+            id >= UTF8MB3_UCA1400 && id < UTF8MB4_UCA1400 ? UTF8MB3_GENERAL_CI : UTF8MB4_GENERAL_CI;
     if (!substitute || id < 255)
         return buf_printf(sql, ", %s = %u", variable, id);
-    if (!source || strcmp(variable, "character_set_client") == 0)
+    if (!source)
         return buf_printf(sql, ", %s = %u", variable, UTF8MB4_GENERAL_CI);
     collation_translate(to, (struct slice){(const uint8_t *)source, strlen(source)}, name);
     return buf_printf(sql, ", %s = %s", variable, name);

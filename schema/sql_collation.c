@@ -12,6 +12,7 @@ enum {
     MYSQL_0900_AI_CI = 255,
     MARIADB_UCA1400_AI_CI = 2304,
     MARIADB_HAS_UCA1400 = 101001,
+    MARIADB_MEANS_UCA1400 = 110501, /* by utf8mb4 alone */
     MYSQL_HAS_0900 = 80000,
 };
 
@@ -120,12 +121,12 @@ void collation_translate(struct collation_target to, struct slice name,
 
 const char *collation_of_utf8mb4(struct collation_target to, unsigned id)
 {
-    if (to.mariadb) /* its own default is what a source of its kind means */
-        return id == MYSQL_0900_AI_CI ? "utf8mb4_0900_ai_ci" : NULL;
-    if (to.version < MYSQL_HAS_0900)
+    if (!to.mariadb && to.version < MYSQL_HAS_0900)
         return NULL;
-    if (id == 0 || id == GENERAL_CI)
-        return "utf8mb4_general_ci";
+    if (id == 0 || id == GENERAL_CI) /* NULL: that is what it means here, too */
+        return to.mariadb && to.version < MARIADB_MEANS_UCA1400 ? NULL : "utf8mb4_general_ci";
+    if (id == MYSQL_0900_AI_CI && to.mariadb)
+        return "utf8mb4_0900_ai_ci";
     return id == MARIADB_UCA1400_AI_CI ? "utf8mb4_uca1400_ai_ci" : NULL;
 }
 

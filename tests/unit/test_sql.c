@@ -498,8 +498,9 @@ static void other_names(void **state)
 static void collations(void **state)
 {
     (void)state;
-    static const struct collation_target mariadb = {true, 101119}, old = {true, 100600},
-                                         mysql = {false, 90704}, mysql57 = {false, 50744};
+    static const struct collation_target mariadb = {true, 101119}, mariadb118 = {true, 110809},
+                                         old = {true, 100600}, mysql = {false, 90704},
+                                         mysql57 = {false, 50744};
     static const struct {
         const char *sql, *utf8mb4;
         const struct collation_target *to;
@@ -548,6 +549,10 @@ static void collations(void **state)
     }
     assert_string_equal(collation_of_utf8mb4(mariadb, 255), "utf8mb4_0900_ai_ci");
     assert_null(collation_of_utf8mb4(mariadb, 0));
+    assert_string_equal(collation_of_utf8mb4(mariadb, 2304), "utf8mb4_uca1400_ai_ci");
+    assert_string_equal(collation_of_utf8mb4(mariadb118, 2304), "utf8mb4_uca1400_ai_ci");
+    assert_string_equal(collation_of_utf8mb4(mariadb118, 0), "utf8mb4_general_ci");
+    assert_string_equal(collation_of_utf8mb4(mariadb118, 45), "utf8mb4_general_ci");
     assert_string_equal(collation_of_utf8mb4(mysql, 0), "utf8mb4_general_ci");
     assert_null(collation_of_utf8mb4(mysql, 255));
     assert_null(collation_of_utf8mb4(mysql57, 0));

@@ -53,6 +53,16 @@ RENAME TABLE c TO b, a TO c, c TO a;
 
 law("ddl-forms", "DDL of many forms, rows between them", TABLES, TWICE)
 
+# Numbers of such collations are above 255, as those that MariaDB has by default from 11.5 on are.
+law("session-collation-of-uca-14", "a session's collation, where its number is no client's",
+    "CREATE TABLE t (a VARCHAR(10));", """
+SET NAMES utf8mb4 COLLATE utf8mb4_uca1400_as_ci;
+CREATE VIEW v AS SELECT CONCAT(a, 'x') AS x FROM t;
+CREATE FUNCTION f(a VARCHAR(10)) RETURNS VARCHAR(20) RETURN CONCAT(a, 'x');
+CREATE TABLE made (PRIMARY KEY (x)) AS SELECT 'ä' AS x;
+INSERT INTO made VALUES ('a');
+""")
+
 law("ddl-that-fails-at-the-source", "what failed at the source is not run", TABLES, lambda lab: [
     _fails(lab.source, sql) for sql in (
         "ALTER TABLE a ADD COLUMN v INT", "DROP TABLE missing", "CREATE TABLE a (id INT)",
