@@ -292,27 +292,28 @@ static int open_by_gtid(struct dump *d, const struct dump_start *start, const ch
     return 0;
 }
 
-static bool starts_by_gtid(const struct dump_start *start)
+/* A source that numbers only some transactions (gtid_mode not ON) does not dump by GTID, though a
+ * position may hold a set: one that it had executed, or that stood at the head of a file. */
+static bool starts_by_gtid(const struct dump *d, const struct dump_start *start)
 {
-    return start->by_gtid || start->from->gtid.count > 0 || !start->from->file.file[0];
+    if (!start->from->file.file[0])
+        return true;
+    return d->gtid_mode && (start->by_gtid || start->from->gtid.count > 0);
 }
 
 bool dump_needs_head(const struct dump *d, const struct dump_start *start)
 {
-    return !starts_by_gtid(start) && (d->gtid_mode || start->from->file.pos > UINT32_MAX);
+    return !starts_by_gtid(d, start) && (d->gtid_mode || start->from->file.pos > UINT32_MAX);
 }
 
 int dump_open(struct dump *d, const struct dump_start *start, const char *uuid,
               struct ds_error *err)
 {
-    bool by_gtid = starts_by_gtid(start);
-    if (by_gtid && !d->gtid_mode) {
-        if (start->from->gtid.count || !start->from->file.file[0])
-            return error_set(err, DS_EPOSITION,
-                             "the position is a GTID set, but gtid_mode of the source is not ON; "
-                             "turn it on, or start anew with --resnapshot");
-        by_gtid = false;
-    }
+    bool by_gtid = starts_by_gtid(d, start);
+    if (by_gtid && !d->gtid_mode)
+        return error_set(err, DS_EPOSITION,
+                         "the position is a GTID set, but gtid_mode of the source is not ON; "
+                         "turn it on, or start anew with --resnapshot");
     if (start->from->gtid.count && (start->from->gtid.flavour == GTID_MARIADB) != d->server.mariadb)
         return error_set(err, DS_EPOSITION,
                          "the position is one of %s, but the source is %s; start anew with "

@@ -19,6 +19,26 @@ def _():
            gtid=False)
 
 
+@suite.case("source-gtid-permissive", "some transactions have GTIDs: positions are files, too")
+def _():
+    turned_off = ["OFF_PERMISSIVE", "ON_PERMISSIVE", "OFF_PERMISSIVE", "OFF"]
+    for start, later in (("ON_PERMISSIVE", []), ("OFF", turned_off)):
+        with Lab("mysql", "mariadb", gtid=False, source_options=(
+                "--gtid-mode=" + start, "--enforce-gtid-consistency=ON")) as lab:
+            lab.source.script(TYPES)
+            for mode in later:
+                lab.source.run("SET GLOBAL gtid_mode = " + mode, "INSERT INTO types () VALUES ()")
+            expect(lab.source.gtid(), "no transaction has a GTID")
+            lab.program.start()
+            lab.program.wait_caught_up()
+            lab.source.script(TYPE_CHANGES)
+            lab.source.run("FLUSH BINARY LOGS", "INSERT INTO types (id) VALUES (99)")
+            lab.program.wait_caught_up()
+            lab.program.stop()
+            lab.source.script(TYPE_CHANGES.replace("id = ", "id = 1 + "))
+            lab.settle()
+
+
 @suite.case("source-partial-json-compressed", "JSON diffs inside compressed transactions")
 def _():
     follow("mysql", "mariadb", TYPES, """
