@@ -152,22 +152,38 @@ static bool state_has(const char *state, const struct gtid_member *m)
     return false;
 }
 
+/* Is `m` where a replica stands that keeps no binlog of what it replicates? All that follows is in
+ * its binlog, if it was made a source since. */
+static bool stands_at(const struct gtid_set *replicated, const struct gtid_member *m)
+{
+    for (size_t i = 0; i < replicated->count; i++) {
+        const struct gtid_member *r = &replicated->members[i];
+        if (r->domain == m->domain)
+            return r->server == m->server && r->seq == m->seq;
+    }
+    return false;
+}
+
 static int mariadb_errant(MYSQL *db, const struct gtid_set *have, struct ds_error *err)
 {
     BUF_AUTO struct buf state = {0}, list = {0}, now = {0};
+    struct gtid_set replicated = {0};
     bool found;
     int rc = db_scalar(db, &state, &found, err, "SELECT @@GLOBAL.gtid_binlog_state");
     if (rc == 0)
         rc = db_scalar(db, &now, &found, err, "SELECT @@GLOBAL.gtid_binlog_pos");
+    if (rc == 0)
+        rc = variable_set(db, &replicated, "gtid_slave_pos", err);
     for (size_t i = 0; i < have->count && rc == 0; i++) {
         const struct gtid_member *m = &have->members[i];
-        if (!state_has(buf_cstr(&state), m) &&
+        if (!state_has(buf_cstr(&state), m) && !stands_at(&replicated, m) &&
             buf_printf(&list, "%s%u-%u-%llu", list.len ? "," : "", m->domain, m->server,
                        (unsigned long long)m->seq))
             rc = error_set(err, DS_ENOMEM, "out of memory");
     }
     if (rc == 0 && list.len)
         rc = errant(err, buf_cstr(&list), now.len ? buf_cstr(&now) : "the empty position");
+    gtid_set_free(&replicated);
     return rc;
 }
 

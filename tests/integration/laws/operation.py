@@ -8,9 +8,10 @@ import time
 import pymysql
 
 from base import suite
+from lib.compare import compare
 from lib.lab import Lab
 from lib.proxy import Proxy
-from lib.server import PASSWORD
+from lib.server import PASSWORD, create_accounts, native_wait
 from lib.suite import expect, expect_contains, expect_equal
 
 TABLE = """
@@ -495,6 +496,29 @@ def _():
         lab.source.run("RESET MASTER", "INSERT INTO t VALUES (8, 8, 8)")
         text = lab.program.incremental(expect=1)
         expect_contains(text, "0-1-", "GTIDs in the message")
+
+
+@only("promoted-replica", "a replica without log_slave_updates becomes the source where we stand")
+def _():
+    with Lab(native=True) as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (7, 7, 7)")
+        native_wait(lab.native, lab.source.gtid())
+        lab.native.run("STOP SLAVE", database=None)
+        lab.native.stop()
+        lab.native.options += ["--log-bin=bin", "--binlog-format=ROW"]
+        create_accounts(lab.native.start(), "source")
+        lab.native.run("INSERT INTO t VALUES (8, 8, 8)", "UPDATE t SET v = 8 WHERE id = 1")
+        lab.program.configure({"source": {"port": lab.native.port}})
+        text = lab.program.incremental(expect=1)  # what it replicated meanwhile is in no binlog
+        expect_contains(text, "lacks transactions", "message")
+        lab.program.configure({"source": {"port": lab.source.port}})
+        lab.program.incremental()
+        lab.program.configure({"source": {"port": lab.native.port}})
+        lab.program.incremental()
+        differences = compare(lab.native, lab.destination)
+        expect(not differences, "differences: %s" % differences)
 
 
 @only("agent-and-apply-apart", "two processes joined by the spool")
