@@ -291,8 +291,11 @@ static int open_env(struct spool *s, struct ds_error *err)
     }
     if (rc == 0)
         rc = mdb_env_open(s->env, s->path, flags, 0600);
-    if (rc == ENOENT && s->options.read_only)
+    if ((rc == ENOENT || rc == EBADF) && s->options.read_only) /* no file, or an empty one */
         return error_set(err, DS_EAGAIN, "there is no spool in %s", s->path);
+    if (rc)
+        return full(s, err, spool_fail(s, err, rc, "opening"));
+    rc = spool_lengthen(s);
     if (rc)
         return full(s, err, spool_fail(s, err, rc, "opening"));
     int dead;

@@ -134,6 +134,7 @@ int spool_put_bytes(struct spool *s, MDB_txn *txn, const char *key, const void *
 int spool_put_request(struct spool *s, MDB_txn *txn, const char *text, struct ds_error *err);
 /* Was EIO a write that a full disk cut short? */
 bool spool_short_write(struct spool *s, uint64_t pending);
+int spool_lengthen(struct spool *s); /* an LMDB or system error */
 /* The newest commit; a reader that begins now may not see it yet. */
 uint64_t spool_last_txn(struct spool *s);
 uint64_t spool_now_ms(void);

@@ -88,6 +88,35 @@ bool spool_short_write(struct spool *s, uint64_t pending)
     return disk_room(s) < pending + DISK_RESERVE;
 }
 
+/* A page behind the end of the file kills who reads it. Normally nobody does (the last pages may be
+ * free ones that were never written), but of a file that was cut short anything may: as zeros they
+ * are found to be damaged. Never shortens: a writer may be at work. */
+int spool_lengthen(struct spool *s)
+{
+    MDB_envinfo info;
+    MDB_stat st;
+    struct stat file;
+    char *path = NULL;
+    int fd = -1, rc = mdb_env_info(s->env, &info);
+    if (rc == 0)
+        rc = mdb_env_stat(s->env, &st);
+    if (rc == 0)
+        rc = mdb_env_get_fd(s->env, &fd);
+    if (rc || fstat(fd, &file))
+        return rc ? rc : errno;
+    off_t size = (off_t)((info.me_last_pgno + 1) * st.ms_psize);
+    if (file.st_size >= size)
+        return 0;
+    if (asprintf(&path, "%s/data.mdb", s->path) < 0)
+        return ENOMEM;
+    fd = open(path, O_RDWR | O_CLOEXEC); /* an observer's own is for reading only */
+    rc = fd < 0 ? errno : posix_fallocate(fd, size - 1, 1);
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return rc;
+}
+
 /* A reader that was killed pins every page that was freed since: clear it each second, and at once
  * when the file is longer than it should be. */
 static int clear_dead_readers(struct spool *s, struct ds_error *err)

@@ -628,6 +628,35 @@ static void damaged_and_foreign_stores_are_refused(void **state)
                      DS_EIO);
 }
 
+/* Its missing pages must not kill who reads them. */
+static void a_store_that_was_cut_short_is_damaged(void **state)
+{
+    struct fixture *f = *state;
+    BUF_AUTO struct buf out = {0};
+    char path[sizeof f->path + 16];
+    struct stat st;
+    assert_ok(spool_writer_open(f->s, err));
+    for (uint64_t n = 1; n <= 100; n++)
+        put(f->s, n, 60000, true);
+    assert_ok(spool_flush(f->s, err));
+    spool_close(f->s);
+    f->s = NULL;
+    snprintf(path, sizeof path, "%s/data.mdb", f->path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size / 4), 0);
+    for (int read_only = 0; read_only < 2; read_only++) {
+        uint64_t seq = 0;
+        int rc =
+            spool_open(&f->s, &(struct spool_options){f->path, 64 * MiB, false, read_only}, err);
+        for (; rc == 0; seq++)
+            rc = spool_peek(f->s, &seq, &out, err);
+        assert_true(rc == DS_EIO || rc == DS_EAGAIN);
+        assert_true(seq < 100 || out.len == 0);
+        spool_close(f->s);
+        f->s = NULL;
+    }
+}
+
 /* --- two threads -------------------------------------------------------- */
 
 static void two_threads_with_a_small_store(void **state)
@@ -692,6 +721,7 @@ int main(void)
         TEST(unsynced_stores_of_another_boot_are_thrown_away),
         TEST(observers_see_and_change_nothing),
         TEST(damaged_and_foreign_stores_are_refused),
+        TEST(a_store_that_was_cut_short_is_damaged),
         TEST(two_threads_with_a_small_store),
         TEST(a_waiting_consumer_can_be_woken),
     };
