@@ -78,6 +78,7 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
         .fold_case = a->dump.fold_case,
         .max_event = c->max_event,
         .default_engine = a->dump.default_engine,
+        .whole_files = a->options.file_count > 0,
         .history = a->history,
         .sink = {.arg = a, .put = sink_put, .place = sink_place, .mark = sink_mark},
     };

@@ -359,12 +359,30 @@ static int on_format(struct capture *c, const struct event *ev, struct ds_error 
     return close_group(c, ev->header.timestamp, true, false, err);
 }
 
+/* Has everything been read that the server had written before this file? */
+static int check_follows(const struct capture *c, const struct gtid_set *before,
+                         struct ds_error *err)
+{
+    BUF_AUTO struct buf head = {0}, end = {0};
+    if (!c->options.whole_files || gtid_set_subset(before, &c->at.gtid))
+        return 0;
+    if (gtid_set_print(before, &head) || gtid_set_print(&c->at.gtid, &end))
+        return capture_no_memory(err);
+    return error_set(
+        err, DS_EPOSITION,
+        "binlog %s begins after %.300s, but what was read before it ends at %.300s: a "
+        "file is missing, or was cut short when it was copied; give all of them, whole",
+        c->file, buf_cstr(&head), buf_cstr(&end));
+}
+
 /* The state at the head of a file. MariaDB also sends artificial lists while it looks for
  * the start. */
 static int on_gtid_list(struct capture *c, const struct event *ev, struct ds_error *err)
 {
-    if (c->gtid_complete || ev->header.flags & EVENT_ARTIFICIAL || c->group.open)
+    if (ev->header.flags & EVENT_ARTIFICIAL || c->group.open)
         return 0;
+    if (c->gtid_complete)
+        return check_follows(c, ev->previous_gtids, err);
     gtid_set_free(&c->at.gtid);
     if (gtid_set_copy(&c->at.gtid, ev->previous_gtids))
         return capture_no_memory(err);

@@ -47,6 +47,7 @@ struct capture_options {
     bool fold_case;                    /* compare the database's name without case */
     uint64_t max_event;                /* bytes */
     bool no_checksums;                 /* do not verify CRC32 */
+    bool whole_files;                  /* each file goes on where the one before it ended */
     const char *default_engine;        /* the source's default_storage_engine, for CREATE TABLE that
                                           names none; NULL or "": unknown. May change between calls */
     struct history *history;           /* may be NULL */

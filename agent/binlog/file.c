@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -104,8 +105,12 @@ int binlog_file_next(struct binlog_file *f, struct slice *bytes, uint64_t *offse
     struct event_header h;
     const uint8_t *p = f->buf.data + (f->offset - f->start);
     rc = decoder_header((struct slice){p, have}, &h, err);
-    if (rc)
+    if (rc) {
+        if (err)
+            snprintf(err->position, sizeof err->position, "file=%.120s:%" PRIu64, f->path,
+                     f->offset);
         return rc;
+    }
     if (h.length > f->max_event)
         return error_set(err, DS_ELIMIT,
                          "event at %s:%" PRIu64 " has %u bytes, more than max_event (%" PRIu64
