@@ -276,6 +276,8 @@ static int start_with(struct agent *a, const struct spool_state *st, struct ds_e
     /* Is it the right server at all? What is in the store may be purged there. */
     if (rc == 0)
         rc = source_validate(a->dump.db, &a->dump.server, &at, err);
+    if (rc == 0 && same_source(a, st))
+        rc = source_same_log(a->dump.db, &a->dump.server, &at, err);
     if (rc == 0 || (rc == DS_EPURGED && keep))
         rc = keep ? begin_at(a, &st->tail, false, false, err) : begin_at(a, &at, false, true, err);
     position_free(&at);
@@ -312,7 +314,7 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
 int agent_continue_stream(struct agent *a, struct ds_error *err)
 {
     if (strcmp(a->source_id, a->dump.server.identity) == 0)
-        return 0;
+        return source_same_log(a->dump.db, &a->dump.server, capture_position(a->capture), err);
     if (a->options.range)
         return error_set(err, DS_EPOSITION,
                          "the source became another server during the replay (%s, was %s); start "

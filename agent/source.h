@@ -82,6 +82,11 @@ int source_now(MYSQL *db, const struct db_server *server, struct position *out,
  * the dump. */
 int source_validate(MYSQL *db, const struct db_server *server, const struct position *p,
                     struct ds_error *err);
+/* Is the binlog of this server the one in which `p` is a place with both, GTIDs and file? After
+ * RESET MASTER, or on a server restored from a backup, the same names may come again and mean
+ * something else. DS_EPOSITION: it is not. 0 also where nothing tells. MariaDB only. */
+int source_same_log(MYSQL *db, const struct db_server *server, const struct position *p,
+                    struct ds_error *err);
 /* No transaction may be prepared where a stream starts: its rows would be lost. Waits up to
  * `patience` seconds. DS_EUNSUPPORTED with the xids. */
 int source_check_xa(MYSQL *db, unsigned patience, struct ds_error *err);

@@ -236,35 +236,123 @@ static int mysql_validate(MYSQL *db, const struct gtid_set *have, struct ds_erro
     return rc;
 }
 
-static int file_validate(MYSQL *db, const struct file_position *p, struct ds_error *err)
+struct log_list {
+    char first[512], last[512];
+    bool present; /* the file asked about */
+    uint64_t size;
+};
+
+/* False: not allowed to ask. */
+static bool list_logs(MYSQL *db, const char *file, struct log_list *out)
 {
-    char first[512] = "";
-    uint64_t size = 0;
-    bool present = false;
+    memset(out, 0, sizeof *out);
     MYSQL_RES *rows = db_select(db, NULL, "SHOW BINARY LOGS");
     if (!rows)
-        return 0; /* not allowed to ask: the dump will tell */
+        return false;
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
-        if (!first[0])
-            snprintf(first, sizeof first, "%s", row[0]);
-        if (strcmp(row[0], p->file) != 0)
+        if (!out->first[0])
+            snprintf(out->first, sizeof out->first, "%s", row[0]);
+        snprintf(out->last, sizeof out->last, "%s", row[0]);
+        if (strcmp(row[0], file) != 0)
             continue;
-        present = true;
-        size = row[1] ? strtoull(row[1], NULL, 10) : 0;
+        out->present = true;
+        out->size = row[1] ? strtoull(row[1], NULL, 10) : 0;
     }
     mysql_free_result(rows);
+    return out->first[0];
+}
+
+static int file_validate(MYSQL *db, const struct file_position *p, struct ds_error *err)
+{
+    struct log_list logs;
+    if (!list_logs(db, p->file, &logs))
+        return 0; /* the dump will tell */
     struct file_position oldest = {.pos = 4};
-    snprintf(oldest.file, sizeof oldest.file, "%s", first);
+    snprintf(oldest.file, sizeof oldest.file, "%s", logs.first);
     char have[600];
     snprintf(have, sizeof have, "%s:%llu", p->file, (unsigned long long)p->pos);
-    if (!present && file_position_compare(p, &oldest) < 0)
-        return purged(err, have, "all files before", first);
-    if (!present || p->pos > size)
+    if (!logs.present && file_position_compare(p, &oldest) < 0)
+        return purged(err, have, "all files before", logs.first);
+    if (!logs.present || p->pos > logs.size)
         return error_set(err, DS_EPOSITION,
                          "the source has no binlog position %s; give one that SHOW BINARY LOGS "
                          "names, or copy again with --resnapshot",
                          have);
     return 0;
+}
+
+static int another_log(const struct position *p, const char *there, struct ds_error *err)
+{
+    char have[600];
+    return error_set(
+        err, DS_EPOSITION,
+        "the source's binlog is not the one that was followed: we are at %s, and there "
+        "it %s; it was reset (RESET MASTER), or restored from a backup, and may hold "
+        "other transactions under the same GTIDs; copy again with --resnapshot",
+        position_format(p, have, sizeof have), there);
+}
+
+/* Do two sets name other transactions as the last one of some domain? */
+static bool differ(const struct gtid_set *x, const struct gtid_set *y)
+{
+    for (size_t i = 0; i < x->count; i++)
+        for (size_t j = 0; j < y->count; j++)
+            if (x->members[i].domain == y->members[j].domain &&
+                (x->members[i].server != y->members[j].server ||
+                 x->members[i].seq != y->members[j].seq))
+                return true;
+    return false;
+}
+
+/* What the server's binlog has at that place. */
+static int compare_place(MYSQL *db, const struct position *p, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0}, text = {0}, what = {0};
+    struct gtid_set there = {0};
+    bool found;
+    if (p->file.pos > UINT32_MAX) /* more than the function takes */
+        return 0;
+    if (sql_string(&name, p->file.file, strlen(p->file.file)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    int rc = db_scalar(db, &text, &found, err, "SELECT BINLOG_GTID_POS(%s, %llu)", buf_cstr(&name),
+                       (unsigned long long)p->file.pos);
+    if (rc)
+        return rc == DS_ECONN ? rc : 0; /* not for us to ask */
+    if (!found)
+        return another_log(p, "has no transaction that ends so", err);
+    rc = gtid_set_parse(&there, buf_cstr(&text), err);
+    if (rc == 0 && differ(&p->gtid, &there))
+        rc = buf_printf(&what, "has %s", buf_cstr(&text))
+                 ? error_set(err, DS_ENOMEM, "out of memory")
+                 : another_log(p, buf_cstr(&what), err);
+    gtid_set_free(&there);
+    return rc;
+}
+
+/* Are they files of one series? A server whose log_bin was renamed begins another one. */
+static bool same_series(const char *x, const char *y)
+{
+    const char *a = strrchr(x, '.'), *b = strrchr(y, '.');
+    return a && b && a - x == b - y && memcmp(x, y, (size_t)(a - x)) == 0;
+}
+
+int source_same_log(MYSQL *db, const struct db_server *server, const struct position *p,
+                    struct ds_error *err)
+{
+    struct log_list logs;
+    if (!server->mariadb || p->gtid.count == 0 || !p->file.file[0] ||
+        !list_logs(db, p->file.file, &logs))
+        return 0;
+    struct file_position newest = {.pos = 4};
+    snprintf(newest.file, sizeof newest.file, "%s", logs.last);
+    if (!logs.present)
+        return same_series(p->file.file, newest.file) &&
+                       file_position_compare(&p->file, &newest) > 0
+                   ? another_log(p, "has no such file", err)
+                   : 0;
+    if (p->file.pos > logs.size)
+        return another_log(p, "ends before that", err);
+    return compare_place(db, p, err);
 }
 
 int source_validate(MYSQL *db, const struct db_server *server, const struct position *p,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 import time
 
@@ -614,3 +615,33 @@ def _():
         lab.source.run("INSERT INTO t VALUES (9, 9, 9)", "ALTER TABLE t ADD COLUMN w INT")
         lab.program.incremental()
         lab.equal()
+
+
+@only("source-reset", "a source whose binlog begins anew is not taken for the one that was followed")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (7, 7, 7)", "INSERT INTO t VALUES (8, 8, 8)")
+        lab.program.incremental()
+        applied = lab.source.gtid()
+        lab.source.run("RESET MASTER", *["INSERT INTO t VALUES (%d, 0, %d)" % (n, n) for n in range(100, 140)])
+        expect(int(lab.source.gtid().split("-")[2]) > int(applied.split("-")[2]), "the source has not overtaken")
+        expect_contains(lab.program.incremental(expect=1), "RESET MASTER", "message")
+        lab.program.incremental("--resnapshot", "--yes")
+        lab.equal()
+        lab.source.run("FLUSH BINARY LOGS", "INSERT INTO t VALUES (9, 9, 9)", "FLUSH BINARY LOGS",
+                       "PURGE BINARY LOGS TO 'bin.000002'")
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (10, 10, 10)", "FLUSH BINARY LOGS")
+        lab.program.incremental()
+        lab.equal()
+        # live: the connection breaks, and another history stands behind it
+        lab.program.start()
+        lab.program.wait_caught_up()
+        count = int(lab.source.gtid().split("-")[2])
+        lab.program.process.send_signal(signal.SIGSTOP)
+        lab.source.run("RESET MASTER", *["UPDATE t SET v = %d" % n for n in range(count + 5)])
+        lab.program.process.send_signal(signal.SIGCONT)
+        expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
+        expect_contains(lab.program.log_tail(), "RESET MASTER", "message")
