@@ -197,6 +197,11 @@ static int explain(struct writer *w, const struct step *s, const struct net *onl
 {
     if (rc == DS_ESERVER && is_data_error(err->server_errno))
         rc = err->code = DS_ECONFLICT;
+    if (err->server_errno == 1146)
+        rc = error_set_server(err, DS_ESCHEMA, 1146,
+                              "the destination's table %s is gone: create it with the source's "
+                              "definition and rows, or copy again with --resnapshot",
+                              s->target->name);
     error_at_table(err, w->database, s->target->name);
     BUF_AUTO struct buf key = {0};
     if (only && net_key_text(only, &key) == 0)

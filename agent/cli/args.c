@@ -213,7 +213,6 @@ int args_parse(struct invocation *in, int argc, char **argv, struct ds_error *er
 {
     memset(in, 0, sizeof *in);
     in->log_format = "text";
-    in->limit = UINT64_MAX;
     struct parser p = {.in = in, .argv = argv, .argc = argc, .at = 1, .err = err};
     in->arguments = calloc((size_t)argc + 1, sizeof *in->arguments);
     if (!in->arguments)

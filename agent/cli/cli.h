@@ -80,8 +80,7 @@ struct invocation {
     bool json, watch, yes, resnapshot, dry_run, mark_synced, no_lock, example, man, reference;
     bool plain, counts, summary, graph;
     const char *stop_at, *from, *to, *file, *reason, *command_name;
-    uint64_t limit;
-    const char *limit_given; /* "" when --limit was not given */
+    uint64_t limit; /* 0 none */
     /* filled by cli_open */
     struct config config;
     struct catalogue *catalogue;

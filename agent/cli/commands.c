@@ -59,7 +59,7 @@ static const struct option agent_options[] = {
 static const struct option incremental_options[] = {
     {"limit", 'l', OPTION_NUMBER, "ROWS", FIELD(limit),
      .doc = "End at the last whole transaction before so many changed rows; the next run goes on "
-            "there. A first transaction that is larger is not applied: exit 1."},
+            "there. A first transaction that is larger is not applied: exit 1. 0: no limit."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
     {"entity", 'e', OPTION_SETTING, "NAME", .setting = "entities",
      .doc = "The same as --set entities=NAME. Only all works in this version."},

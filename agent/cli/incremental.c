@@ -14,9 +14,7 @@ int command_incremental(struct invocation *in)
                                .no_lock = in->no_lock,
                                .stop_at = {.kind = STOP_AT_SOURCE_NOW}};
     int rc = cli_open(in, &err);
-    if (rc == 0 && in->limit == 0)
-        rc = error_set(&err, DS_EUSAGE, "--limit: at least 1 is wanted");
-    o.limit_rows = in->limit == UINT64_MAX ? 0 : in->limit;
+    o.limit_rows = in->limit;
     if (rc == 0 && in->resnapshot && in->dry_run)
         rc = error_set(&err, DS_EUSAGE, "--resnapshot and --dry-run do not go together");
     if (rc == 0 && in->resnapshot)

@@ -427,14 +427,17 @@ int runner_run(struct invocation *in, const struct runner_options *o)
 
 /* --- where ---------------------------------------------------------------- */
 
-/* "2026-05-31", "2026-05-31 22:00[:00]", with T for the blank, and Z for UTC. *out is set only when
- * it is one: 0-1-6 is a GTID, though strptime finds a day of the year 0 in it. */
-static bool parse_time(const char *text, uint64_t *out)
+/* 0-1-6 is a GTID, though strptime finds a day of the year 0 in it; 2026-13-01 is neither. */
+static bool looks_like_time(const char *text)
 {
     static const char digits[] = "0123456789";
-    if (strspn(text, digits) != 4 || text[4] != '-' || strspn(text + 5, digits) != 2 ||
-        text[7] != '-' || strspn(text + 8, digits) != 2)
-        return false;
+    return strspn(text, digits) == 4 && text[4] == '-' && strspn(text + 5, digits) == 2 &&
+           text[7] == '-' && strspn(text + 8, digits) == 2;
+}
+
+/* "2026-05-31", "2026-05-31 22:00[:00]", with T for the blank, and Z for UTC. */
+static bool parse_time(const char *text, uint64_t *out)
+{
     static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
                                         "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -456,9 +459,11 @@ int runner_parse_where(const char *option, const char *text, struct agent_stop_a
                        struct ds_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (parse_time(text, &out->time)) {
+    if (looks_like_time(text)) {
         out->kind = STOP_AT_TIME;
-        return 0;
+        return parse_time(text, &out->time)
+                   ? 0
+                   : error_set(err, DS_EUSAGE, "--%s: there is no time '%.200s'", option, text);
     }
     out->kind = STOP_AT_POSITION;
     if (*text && gtid_set_parse(&out->position.gtid, text, NULL) == 0)

@@ -60,7 +60,7 @@ static void options_stand_anywhere(void **state)
     assert_int_equal(parse(&in, NULL, WORDS("run", "-vv", "-c", "f", "--stop-at=0-1-5")), 0);
     assert_int_equal(in.verbosity, 2);
     assert_string_equal(in.stop_at, "0-1-5");
-    assert_true(in.limit == UINT64_MAX);
+    assert_true(in.limit == 0);
     args_free(&in);
     assert_int_equal(parse(&in, NULL, WORDS("replay", "--to", "0-1-9", "a", "--", "--b")), 0);
     assert_int_equal(in.argument_count, 2);
@@ -271,6 +271,9 @@ static void places_are_times_gtids_or_files(void **state)
     assert_int_equal(runner_parse_where("stop-at", "tomorrow", &at, &err), DS_EUSAGE);
     assert_non_null(strstr(err.message, "--stop-at: 'tomorrow' is neither"));
     assert_int_equal(runner_parse_where("stop-at", "", &at, &err), DS_EUSAGE);
+    assert_int_equal(runner_parse_where("stop-at", "2026-13-01", &at, &err), DS_EUSAGE);
+    assert_non_null(strstr(err.message, "there is no time '2026-13-01'"));
+    assert_int_equal(runner_parse_where("stop-at", "2026-05-31 25:00", &at, &err), DS_EUSAGE);
 }
 
 static struct config stream = {.name = "s\"1", .mode = MODE_MIRROR};

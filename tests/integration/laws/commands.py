@@ -166,7 +166,10 @@ def _():
         expect_equal(counts, [5, 9, 14, 20, 27, 27], "rows after each run")
         lab.equal()
         expect("--limit" not in lab.program.incremental("--limit", "8"), "nothing is left")
-        for wrong in ("0", "-1", "x", ""):
+        lab.source.run("INSERT INTO t SELECT seq, 0, NULL, 0 FROM seq_2000_to_2100")
+        lab.program.incremental("--limit", "0")  # none
+        lab.equal()
+        for wrong in ("-1", "x", ""):
             lab.program.incremental("--limit", wrong, expect=2)
 
 

@@ -29,12 +29,21 @@ def _():
         expect_contains(text, "0-1-", "position")
         status = lab.program.status()
         expect(status["applied"]["gtid"] != wanted, "the checkpoint passed the conflict")
+        expect_equal(status["conflicts"], 1, "conflicts")
         expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop") in (1, 5), True,
                      "row before the conflict")
         lab.destination.run("INSERT INTO t VALUES (2, 2, 2)")
         lab.program.incremental()
         expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 2", "shop"), 20, "row 2")
         expect_equal(lab.destination.scalar("SELECT v FROM t WHERE id = 1", "shop"), 6, "row 1")
+        lab.program.start()
+        lab.source.run("INSERT INTO k VALUES (2, 1)")
+        lab.program.wait_caught_up()
+        lab.destination.run("SET SESSION foreign_key_checks = 0", "DROP TABLE k")
+        lab.source.run("UPDATE k SET t = 2")
+        expect_equal(lab.program.wait_exit(), 1, "exit code when a table is gone")
+        for part in ("k is gone", "--resnapshot"):
+            expect_contains(lab.program.log_tail(), part, "a table that is gone")
 
 
 @only("on-conflict-overwrite", "missing rows are inserted, present ones overwritten")
