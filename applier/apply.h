@@ -87,6 +87,7 @@ struct applier {
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
     bool passing_copy;        /* the store gives a copy again that is applied already */
+    bool passing_stale;       /* … or a copy of one table that was applied earlier */
     bool opened;              /* the spool knows our checkpoint */
     bool replace_rows;        /* --resnapshot: a copy may replace what is there */
     bool await_restart;       /* the spool holds an earlier stream */

@@ -333,10 +333,18 @@ static int stale_copy_ended(struct applier *a, const struct source_table *t, str
     return a->in_snapshot ? 0 : persist(a, err);
 }
 
+static bool waits(const struct applier *a, struct slice name)
+{
+    for (const struct stale_table *s = a->stale; s; s = s->next)
+        if (!s->copied && strlen(s->name) == name.len && memcmp(s->name, name.p, name.len) == 0)
+            return true;
+    return false;
+}
+
 /* A crash between the commit of a copy's end and the trimming of the store leaves the copy, or its
  * rest, in the store: it is applied already. To load it again would take the destination back to
  * what it was, table by table, under a checkpoint that says otherwise. */
-static bool passed_over(struct applier *a, enum snapshot_kind kind)
+static bool snapshot_passed_over(struct applier *a, enum snapshot_kind kind)
 {
     bool of_stale = kind == SNAPSHOT_STALE_BEGIN || a->loader;
     if (a->cp.found && !a->in_snapshot && (kind == SNAPSHOT_BEGIN || !of_stale))
@@ -347,17 +355,42 @@ static bool passed_over(struct applier *a, enum snapshot_kind kind)
     return passed;
 }
 
+/* The same for the copy of one table that arrived earlier: rows of the table that are behind it in
+ * the store are applied, and would be missing after it. If the table needs a copy all the same, a
+ * new one is on its way. A copy that arrives is never behind the checkpoint, and waited for. */
+static int stale_copy_passed_over(struct applier *a, const struct msg_snapshot *s,
+                                  const struct source_table *t, bool *passed, struct ds_error *err)
+{
+    struct position copy = {0}, applied = {0};
+    int rc = 0;
+    if (s->kind == SNAPSHOT_STALE_BEGIN && a->cp.found && !a->in_snapshot && !a->passing_copy) {
+        rc = parse_position(s->text, &copy, err);
+        if (rc == 0)
+            rc = checkpoint_position(&a->cp, &applied, err);
+        a->passing_stale = rc == 0 && position_reached(&copy, &applied) &&
+                           !(position_reached(&applied, &copy) && t && waits(a, t->def.name));
+        position_free(&copy);
+        position_free(&applied);
+    }
+    *passed = a->passing_stale;
+    if (s->kind == SNAPSHOT_STALE_END)
+        a->passing_stale = false;
+    return rc;
+}
+
 int snapshot_message(struct applier *a, const struct message *m, struct ds_error *err)
 {
     const struct msg_snapshot *s = &m->snapshot;
     const struct source_table *t = source_table_find(a, s->table_id);
-    if (a->options.dry_run || passed_over(a, s->kind))
-        return 0;
+    bool passed = a->options.dry_run;
+    int rc = passed ? 0 : stale_copy_passed_over(a, s, t, &passed, err);
+    if (rc || passed || snapshot_passed_over(a, s->kind))
+        return rc;
     if (s->kind == SNAPSHOT_BEGIN) {
         a->in_snapshot = true;
         stale_free(a);
     }
-    int rc = a->loader ? 0 : start_loading(a, err);
+    rc = a->loader ? 0 : start_loading(a, err);
     if (rc == 0 && s->kind == SNAPSHOT_STALE_BEGIN)
         rc = parse_position(s->text, &a->stale_at, err);
     if (rc == 0)

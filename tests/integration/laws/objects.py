@@ -197,6 +197,24 @@ def _():
         lab.equal()
 
 
+@only("stale-copy-is-not-loaded-twice", "killed when rows behind the copy of a table are written, and both still in the store")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES + "CREATE TABLE m (id INT PRIMARY KEY, v INT) ENGINE = MEMORY;\n"
+                          "INSERT INTO m VALUES (1, 1), (2, 2);\n")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.destination.kill()
+        lab.destination.start()
+        lab.program.wait_log("table is copied again table=m", since=lab.program.log_text().rindex(b"snapshot loaded"))
+        lab.program.wait_caught_up()
+        lab.program.stop()
+        lab.source.run("UPDATE m SET v = 5 WHERE id = 1", "INSERT INTO m VALUES (3, 3)")
+        expect(dies(lab, "commit.after_commit", 1), "the crash point was not reached")
+        lab.program.incremental()
+        lab.equal()
+
+
 @only("copy-is-not-loaded-twice", "killed when a copy is committed and still in the store")
 def _():
     with Lab() as lab:
