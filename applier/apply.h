@@ -146,6 +146,7 @@ struct applier {
     struct stale_table *stale;
     bool stale_requested;
     bool stale_loading; /* rows of a stale copy are arriving */
+    bool unsettled;     /* some table is, since the last commit */
     struct entity_counter *entities,
         *pending_entities;     /* committed; of the open destination transaction */
     struct checkpoint pending; /* what a COMMIT of unknown outcome was to leave */
@@ -215,6 +216,9 @@ int commit_begin(struct applier *a, struct ds_error *err);
 int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
                   struct ds_error *err);
 void commit_roll_back(struct applier *a);
+/* Write a step of a table that cannot roll back, and remember it until the commit. */
+int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows,
+                      struct ds_error *err);
 /* Plan and write transactions [first, first+count) into the open destination transaction. */
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err);
@@ -288,6 +292,10 @@ int snapshot_message(struct applier *a, const struct message *m, struct ds_error
 int stale_mark_dirty(struct applier *a, struct ds_error *err);
 int stale_clean_stop(struct applier *a, struct ds_error *err);
 int stale_mark(struct applier *a, const struct target_table *t);
+/* A destination transaction was rolled back, or has committed: what it wrote of tables that cannot
+ * roll back must not be written again, or is settled. */
+void stale_rolled_back(struct applier *a);
+void stale_committed(struct applier *a);
 /* Forget copies that the checkpoint has passed. */
 void stale_passed(struct applier *a, const struct position *applied);
 /* A DDL statement that ends at `applied` has changed table `name`. */

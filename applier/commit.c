@@ -163,6 +163,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
     a->held_touched = false;
+    if (a->unsettled)
+        stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {
         a->entities[i].inserted += a->pending_entities[i].inserted;
         a->entities[i].updated += a->pending_entities[i].updated;
@@ -211,6 +213,18 @@ static int count_only(const struct applier *a, uint32_t first, uint32_t count,
     return 0;
 }
 
+int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows, struct ds_error *err)
+{
+    struct target_table *t = s->target;
+    bool before = t->unsettled;
+    if (s->keyless)
+        t->unsettled = a->unsettled = true;
+    int rc = writer_step(a->writer, s, rows, err);
+    if (rc && rc != DS_ECONN && s->count == 1 && labs(s->nets[0]->count) <= 1)
+        t->unsettled = before; /* its only row was refused */
+    return rc;
+}
+
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
@@ -239,7 +253,7 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
     if (rc == 0)
         rc = writer_ghosts(a->writer, plan.ghosts, plan.ghost_count, err);
     for (uint32_t i = 0; i < plan.late_count && rc == 0; i++) {
-        rc = writer_step(a->writer, &plan.late[i], &extra->rows_written, err);
+        rc = commit_write_late(a, &plan.late[i], &extra->rows_written, err);
         crash_point("commit.late_step");
         count_step(a, &plan.late[i]);
     }
@@ -270,6 +284,8 @@ void commit_roll_back(struct applier *a)
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
     if (a->held_touched)
         conflict_forget(a);
+    if (a->unsettled)
+        stale_rolled_back(a);
 }
 
 /* One destination transaction for transactions [first, first+count). */

@@ -306,7 +306,7 @@ static int write_one(struct applier *a, const struct change *c, enum net_op op,
         rc = writer_step(a->writer, &plan.steps[i], &rows, err);
     }
     for (uint32_t i = 0; i < plan.late_count && rc == 0; i++)
-        rc = writer_step(a->writer, &plan.late[i], &rows, err);
+        rc = commit_write_late(a, &plan.late[i], &rows, err);
     return rc;
 }
 

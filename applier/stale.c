@@ -201,6 +201,27 @@ int stale_clean_stop(struct applier *a, struct ds_error *err)
     return persist(a, err);
 }
 
+void stale_committed(struct applier *a)
+{
+    for (uint32_t i = 0; i < target_count(a->target); i++)
+        target_at(a->target, i)->unsettled = false;
+    a->unsettled = false;
+}
+
+/* If this cannot be written down, the checkpoint still says dirty: the next start marks them all.
+ */
+void stale_rolled_back(struct applier *a)
+{
+    struct ds_error err;
+    bool failed = false;
+    for (uint32_t i = 0; i < target_count(a->target); i++)
+        if (target_at(a->target, i)->unsettled)
+            failed |= stale_mark(a, target_at(a->target, i)) != 0;
+    stale_committed(a);
+    if (failed || persist(a, &err))
+        log_debug("stale tables are not written down");
+}
+
 bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx)
 {
     const struct target_table *t = c->table->target;

@@ -69,6 +69,7 @@ struct target_table {
     const char *name;
     const char *engine;
     bool exists, transactional, memory, sequence, versioned, view;
+    bool unsettled; /* rows without a key were written, which a roll-back leaves where they are */
     uint32_t column_count;
     uint32_t hidden_count; /* columns behind them that only row events show: MariaDB keeps a unique
                               key on long values by a hash of them */

@@ -4,7 +4,8 @@ import time
 
 from base import follow, law, suite
 from lib.lab import Lab
-from lib.suite import Failure, expect, expect_contains, expect_equal
+from lib.program import binary
+from lib.suite import Failure, Skip, expect, expect_contains, expect_equal
 
 MEMORY = """
 CREATE TABLE m (a INT, b VARCHAR(10)) ENGINE = MEMORY;
@@ -294,3 +295,71 @@ INSERT INTO y VALUES (1000, 'x'), (1000, 'x');
 SET SESSION check_constraint_checks = 1;
 DELETE FROM y LIMIT 1;
 """, native=False)
+
+
+@suite.case("no-key-rows-and-a-busy-table", "a batch is tried again after rows that no roll-back takes back",
+            program_only=True)
+def _():
+    with Lab(destination_options=("--lock-wait-timeout=1",)) as lab:
+        lab.source.script("CREATE TABLE i (id INT PRIMARY KEY);\nCREATE TABLE a (v INT) ENGINE = MyISAM;\n"
+                          "CREATE TABLE m (v INT) ENGINE = MEMORY;\nCREATE TABLE z (v INT) ENGINE = MyISAM;\n")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        holder = lab.destination.connect("shop")
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLES z WRITE")
+            lab.source.run("BEGIN", "INSERT INTO i VALUES (1)", "INSERT INTO a VALUES (1), (1)",
+                           "INSERT INTO m VALUES (1)", "INSERT INTO z VALUES (1)", "COMMIT")
+            lab.program.wait_log("trying the batch again")
+        holder.close()
+        lab.settle()
+        lab.source.run("INSERT INTO a VALUES (2)", "DELETE FROM m", "INSERT INTO z VALUES (2)")
+        lab.settle()
+
+
+@suite.case("no-key-rows-and-a-conflict", "a batch is halved after rows that no roll-back takes back",
+            program_only=True)
+def _():
+    with Lab(settings={"on_conflict": "quarantine"}) as lab:
+        lab.source.script("CREATE TABLE i (id INT PRIMARY KEY);\nCREATE TABLE a (v INT) ENGINE = MyISAM;\n"
+                          "CREATE TABLE z (v INT) ENGINE = MyISAM;\n")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.program.stop()
+        lab.destination.run("ALTER TABLE z MODIFY v INT NOT NULL")
+        lab.source.run("INSERT INTO a VALUES (1)", "INSERT INTO i VALUES (1)", "INSERT INTO a VALUES (2)",
+                       "INSERT INTO z VALUES (NULL)", "INSERT INTO a VALUES (3)")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.program.stop()
+        lab.destination.run("ALTER TABLE z MODIFY v INT")
+        code, _out, err = lab.program.command("quarantine", "retry", "all", "--yes")
+        expect_equal(code, 0, "quarantine retry: " + err[-600:])
+        lab.settle()
+
+
+@suite.case("no-key-rows-written-before-death", "killed between their writing and the commit: not there twice",
+            program_only=True)
+def _():
+    with open(binary(), "rb") as program:
+        if b"commit.before_commit\0" not in program.read():
+            raise Skip("the program is built without -Dcrash_points=true")
+    with Lab() as lab:
+        lab.source.script("CREATE TABLE i (id INT PRIMARY KEY);\nCREATE TABLE a (v INT) ENGINE = MyISAM;\n")
+        lab.program.incremental()
+        lab.source.run("INSERT INTO a VALUES (1)", "INSERT INTO i VALUES (1)")
+        code, _out, err = lab.program.command("incremental", env={"DATASYNC_CRASH": "commit.before_commit:1"})
+        expect_equal(code, -9, "death: " + err[-800:])
+        lab.settle()
+
+
+@suite.case("xa-name-used-again", "what was rolled back under a name does not come with its next use")
+def _():
+    def changes(lab):
+        for number in (1, 2):
+            one = prepare(lab, "'again'", "UPDATE x SET v = v + %d WHERE id = 1" % number,
+                          "INSERT INTO x VALUES (%d, 1)" % (10 * number))
+            lab.source.script("INSERT INTO o VALUES (%d, 1);\n" % (10 + number))
+            finish(one, "XA %s 'again'" % ("ROLLBACK" if number == 1 else "COMMIT"))
+        finish(prepare(lab, "'again'", "DELETE FROM x WHERE id = 20"), "XA COMMIT 'again'")
+    follow(ACCOUNTS, changes)
