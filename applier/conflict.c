@@ -317,8 +317,19 @@ static enum net_op op_of(const struct change *c)
 
 int conflict_write(struct applier *a, const struct change *c, struct ds_error *err)
 {
+    /* an update of a row without a key is two statements: both or none */
+    bool two = c->op == CHANGE_UPDATE && !c->table->target->row_key;
     arena_reset(&a->plan_arena, 8 << 20);
-    return write_one(a, c, op_of(c), err);
+    int rc = two ? db_exec(a->db, err, "SAVEPOINT datasync_change") : 0;
+    if (rc == 0)
+        rc = write_one(a, c, op_of(c), err);
+    if (!two || rc != DS_ECONFLICT)
+        return rc;
+    struct ds_error failed;
+    int back = db_exec(a->db, &failed, "ROLLBACK TO SAVEPOINT datasync_change");
+    if (back)
+        *err = failed;
+    return back ? back : rc;
 }
 
 /* The change written as if the row had been in the other state: an update of what was to be

@@ -159,3 +159,21 @@ COMMIT;
             expect_equal(lab.destination.query(rows, "shop"), lab.source.query(rows, "shop"), table)
         expect_equal(lab.destination.query("SELECT id FROM t WHERE id < 40 ORDER BY id", "shop"),
                      ((1,), (2,), (33,)), "rows of t")
+
+
+@only("keyless-update-that-does-not-fit", "the new row is refused: the old one stays, and the change waits")
+def _():
+    for policy in ("quarantine", "overwrite"):
+        with Lab(settings={"on_conflict": policy}) as lab:
+            lab.source.script("CREATE TABLE n (a INT, b INT, UNIQUE KEY (a));\n"
+                              "INSERT INTO n VALUES (1, 1), (2, 2), (NULL, 3);\n")
+            lab.program.incremental()
+            lab.destination.run("INSERT INTO n VALUES (5, 5)")
+            lab.source.run("UPDATE n SET a = 5 WHERE a = 1", "UPDATE n SET b = 9 WHERE a = 2")
+            lab.program.incremental(expect=3)
+            expect_equal(lab.destination.query("SELECT a, b FROM n ORDER BY a", "shop"),
+                         ((None, 3), (1, 1), (2, 9), (5, 5)), "rows under " + policy)
+            lab.destination.run("DELETE FROM n WHERE a = 5")
+            code, _out, err = lab.program.command("quarantine", "retry", "all", "--yes")
+            expect_equal(code, 0, "quarantine retry: " + err[-600:])
+            lab.equal()
