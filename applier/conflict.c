@@ -104,8 +104,47 @@ static uint64_t image_refers(const struct applier *a, const struct target_table 
     return found;
 }
 
+/* Does the update change a column that rows of `fk` refer to? */
+static bool leaves(const struct change *c, const struct target_fk *fk)
+{
+    struct row_images im;
+    struct ds_error ignored;
+    if (c->op != CHANGE_UPDATE)
+        return c->op == CHANGE_DELETE;
+    if (images_split(c, &im, &ignored))
+        return false;
+    for (uint32_t i = 0; i < fk->count; i++)
+        if (im.changed[fk->parent_columns[i] / 64] >> (fk->parent_columns[i] % 64) & 1)
+            return true;
+    return false;
+}
+
+/* The same for quarantined rows that refer to the row that this change takes away, or gives another
+ * key: it was possible, or its cascade did what it did, only behind theirs. */
+static uint64_t referrers_held(const struct applier *a, const struct change *c, uint64_t above)
+{
+    const struct target_table *t = c->table->target;
+    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
+    uint64_t found = 0;
+    if (c->op == CHANGE_INSERT || !t->referrer_count ||
+        image_split(c->before, t->column_count, parent))
+        return 0;
+    for (uint32_t f = 0; f < t->referrer_count; f++) {
+        const struct target_fk *fk = t->referrers[f];
+        if (!leaves(c, fk))
+            continue;
+        for (const struct held_row *h = a->held; h; h = h->next)
+            if (h->table == fk->child && h->image.len &&
+                image_split(h->image, h->table->column_count, child) == 0 &&
+                refers_to(fk, child, parent))
+                found = next_id(found, h->id, above);
+    }
+    return found;
+}
+
 /* The lowest id above `above` of a quarantined change whose rows this one touches: the row itself,
- * under its old or its new key, or a row that it refers to. 0: none. */
+ * under its old or its new key, a row that it refers to, or one that refers to what it takes away.
+ * 0: none. */
 static uint64_t touches(const struct applier *a, const struct change *c, uint64_t above)
 {
     const struct target_table *t = c->table->target;
@@ -119,9 +158,10 @@ static uint64_t touches(const struct applier *a, const struct change *c, uint64_
     if (c->op != CHANGE_DELETE && full_after(&scratch, c, &after) == 0 &&
         row_key(&scratch, t, after, &key) == 0 && (h = find_held(a, t, key)))
         found = next_id(found, h->id, above);
-    uint64_t referred = image_refers(a, t, after.len ? after : c->before, above);
+    found = next_id(found, image_refers(a, t, after.len ? after : c->before, above), above);
+    found = next_id(found, referrers_held(a, c, above), above);
     arena_free(&scratch);
-    return referred ? next_id(found, referred, above) : found;
+    return found;
 }
 
 bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind)
@@ -157,14 +197,33 @@ static int join_chains(struct applier *a, const struct change *c, uint64_t behin
     return rc;
 }
 
+/* Do two images of a row agree in what ties it to other rows? */
+static bool same_ties(const struct target_table *t, struct slice x, struct slice y)
+{
+    const uint8_t *one[MESSAGE_MAX_COLUMNS], *other[MESSAGE_MAX_COLUMNS];
+    if (image_split(x, t->column_count, one) || image_split(y, t->column_count, other))
+        return false;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        size_t n = value_length(one[i]);
+        if ((t->columns[i].in_fk || t->columns[i].in_referenced) &&
+            (value_length(other[i]) != n || memcmp(one[i], other[i], n) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* A row that turns to other rows while it waits is held with each of its images. */
 static int hold_row(struct applier *a, struct target_table *t, struct slice image, uint64_t id)
 {
     struct slice key;
     if (!image.len)
         return 0;
     int rc = row_key(&a->held_arena, t, image, &key);
-    if (rc || find_held(a, t, key))
+    if (rc)
         return rc == DS_EFORMAT ? 0 : rc;
+    for (const struct held_row *h = a->held; h; h = h->next)
+        if (h->table == t && same_slice(h->key, key) && same_ties(t, h->image, image))
+            return 0;
     struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
     uint8_t *copy = arena_copy(&a->held_arena, image.p, image.len);
     if (!h || !copy)

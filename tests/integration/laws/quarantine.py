@@ -254,3 +254,41 @@ def _():
         lab.program.incremental()
         give_back(lab)
         lab.equal()
+
+
+FAMILY = """
+CREATE TABLE p (id INT PRIMARY KEY, v INT);
+CREATE TABLE c (id INT PRIMARY KEY, p INT, u INT, v INT, UNIQUE KEY (u),
+  FOREIGN KEY (p) REFERENCES p (id) ON DELETE %s ON UPDATE %s);
+INSERT INTO p VALUES (1, 1), (2, 2);
+INSERT INTO c VALUES (1, 1, 1, 1);
+"""
+
+
+def parent_behind_child(rule, count, *changes):
+    """A child waits; what happens to its parent afterwards was possible only behind it."""
+    with Lab(settings=POLICY) as lab:
+        lab.source.script(FAMILY % (rule, rule))
+        lab.program.incremental()
+        lab.destination.run("INSERT INTO c VALUES (900, NULL, 40, 0)")
+        lab.source.run("INSERT INTO c VALUES (40, 2, 40, 1)")
+        lab.program.incremental(expect=3)
+        lab.source.run(*changes, "UPDATE p SET v = 9 WHERE id = 1")
+        lab.program.incremental(expect=3)
+        expect_equal(len(waiting(lab)), count, "what waits: %s" % held(lab))
+        expect_equal(lab.destination.scalar("SELECT v FROM p WHERE id = 1", "shop"), 9, "another parent")
+        lab.destination.run("DELETE FROM c WHERE id = 900")
+        retry(lab, "all", 0, "still_waiting=0")
+        lab.equal()
+
+
+@only("quarantine-holds-the-parent", "a parent that goes, or moves, behind its waiting child waits, too")
+def _():
+    parent_behind_child("SET NULL", 2, "DELETE FROM p WHERE id = 2")
+    parent_behind_child("CASCADE", 5, "DELETE FROM p WHERE id = 2", "INSERT INTO p VALUES (2, 5)",
+                        "INSERT INTO c VALUES (40, 2, 41, 2)", "UPDATE p SET v = 9 WHERE id = 2")
+    parent_behind_child("CASCADE", 3, "UPDATE p SET id = 3 WHERE id = 2", "UPDATE c SET v = 5 WHERE id = 40")
+    parent_behind_child("RESTRICT", 3, "DELETE FROM c WHERE id = 40", "DELETE FROM p WHERE id = 2")
+    parent_behind_child("RESTRICT", 4, "INSERT INTO p VALUES (3, 3)", "UPDATE c SET p = 3 WHERE id = 40",
+                        "DELETE FROM p WHERE id = 2", "UPDATE c SET p = 1 WHERE id = 40",
+                        "UPDATE p SET v = 1 WHERE id = 3")
