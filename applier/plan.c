@@ -142,6 +142,19 @@ static struct net *net_new(struct planner *p, const struct change *c, enum net_o
     return rc ? NULL : n;
 }
 
+/* An insert is folded away. Law 2: the highest auto-increment value is carried all the same. */
+static void leave_ghost(struct table_plan *tp, struct net *n)
+{
+    const struct target_table *t = tp->target;
+    if (t->auto_increment < 0)
+        return;
+    uint64_t value = planner_number(n->after[t->auto_increment]);
+    if (value > tp->ghost_value) {
+        tp->ghost_value = value;
+        tp->ghost = n;
+    }
+}
+
 /* --- epochs -------------------------------------------------------------- */
 
 static bool alive_now(const struct planner *p, const struct net *n)
@@ -381,20 +394,6 @@ static int plan_update(struct planner *p, const struct change *c)
     return 0;
 }
 
-/* An insert is folded away. Law 2: the highest auto-increment value is carried all the same. */
-static void fold_insert(struct table_plan *tp, struct net *n)
-{
-    const struct target_table *t = tp->target;
-    n->dead = true;
-    if (t->auto_increment < 0)
-        return;
-    uint64_t value = planner_number(n->after[t->auto_increment]);
-    if (value > tp->ghost_value) {
-        tp->ghost_value = value;
-        tp->ghost = n;
-    }
-}
-
 /* Delete of a row that has net changes in this epoch: true when they and the delete fold into
  * `*key` being deleted (or into nothing: *gone). */
 static bool delete_folds(const struct planner *p, const struct change *c, struct table_plan *tp,
@@ -409,7 +408,8 @@ static bool delete_folds(const struct planner *p, const struct change *c, struct
     if (n->op == NET_INSERT) {
         if (!now && tp->target->referrer_count)
             return false;
-        fold_insert(tp, n);
+        n->dead = true;
+        leave_ghost(tp, n);
         r->net = n->earlier;
         *gone = true;
         return true;
@@ -484,6 +484,8 @@ static int count_rows(struct planner *p, const struct change *c, bool late, int3
     bool folds = late || (!p->exact && n && n->flags == c->flags && n->epoch >= oldest);
     if (n && folds) { /* late rows always: their steps know no order of time */
         n->count += by;
+        if (by < 0 && n->count == 0)
+            leave_ghost(tp, n);
         return 0;
     }
     if (!late)
@@ -531,11 +533,15 @@ static int plan_keyless(struct planner *p, const struct change *c, bool late)
 static int late_net(struct planner *p, const struct change *c, struct slice key, enum net_op op,
                     struct net **out)
 {
+    struct table_plan *tp = planner_table(p, c->table->target);
     struct row *r = row_find(p, c->table->target, key, true);
-    if (!r)
+    if (!tp || !r)
         return planner_out_of_memory(p);
-    if (r->net)
+    if (r->net) {
         r->net->dead = true; /* the last state of a key wins */
+        if (op == NET_DELETE && r->net->op == NET_INSERT)
+            leave_ghost(tp, r->net);
+    }
     struct net *n = net_new(p, c, op, true);
     if (!n)
         return planner_out_of_memory(p);

@@ -39,6 +39,7 @@ struct step {
     bool keyless;   /* rows are found by all their columns */
     bool replace;   /* non-transactional: whatever is there gives way */
     bool uncounted; /* rows need not be there (at least once) */
+    bool ghost;     /* no change: for the table's counter only */
     struct net **nets;
     uint32_t count;
 };

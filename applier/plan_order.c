@@ -197,6 +197,43 @@ static int order_epochs(struct planner *p, struct plan *plan)
 
 /* --- the late part and ghosts --------------------------------------------- */
 
+/* Does a kept row do what the ghost of its table is for, or take its place? */
+static bool replaces_ghost(const struct net *n, const struct table_plan *tp)
+{
+    if (!tp->ghost || folded_away(n) || !n->after || n->op == NET_DELETE)
+        return false;
+    uint32_t column = (uint32_t)tp->target->auto_increment;
+    uint64_t value = planner_number(n->after[column]);
+    return n->op == NET_INSERT ? value >= tp->ghost_value
+                               : bit(n->changed, column) && value == tp->ghost_value;
+}
+
+/* The highest auto-increment value of rows that netted to nothing: such a row comes first, and goes
+ * with the others that go. */
+static int late_ghost(struct planner *p, struct plan *plan, struct table_plan *tp, uint32_t first)
+{
+    const struct target_table *t = tp->target;
+    for (uint32_t k = first; k < p->late_count; k++)
+        if (p->late[k]->table->target == t && replaces_ghost(p->late[k], tp))
+            tp->ghost = NULL;
+    if (!tp->ghost)
+        return 0;
+    struct step s = {.target = tp->target,
+                     .op = NET_INSERT,
+                     .flags = CHANGE_NO_CHECK_CONSTRAINTS,
+                     .keyless = !t->row_key,
+                     .replace = t->row_key != NULL,
+                     .uncounted = true,
+                     .ghost = true,
+                     .nets = &tp->ghost,
+                     .count = 1};
+    plan->unrepeatable |= s.keyless;
+    int rc = push_step(p, &plan->late, &plan->late_count, &plan->late_cap, &s);
+    s.op = NET_DELETE;
+    return rc || !s.keyless ? rc
+                            : push_step(p, &plan->late, &plan->late_count, &plan->late_cap, &s);
+}
+
 /* Per table: what goes, then what comes. Tables in the order in which they first changed. */
 static int order_late(struct planner *p, struct plan *plan)
 {
@@ -208,6 +245,12 @@ static int order_late(struct planner *p, struct plan *plan)
         if (tp->last_epoch == UINT32_MAX)
             continue; /* done with an earlier row of it */
         tp->last_epoch = UINT32_MAX;
+        for (uint32_t k = i; k < p->late_count; k++)
+            if (p->late[k]->table->target == t && !t->sequence && !folded_away(p->late[k]))
+                p->late[k]->op = final_op(p->late[k]);
+        int rc = tp->ghost ? late_ghost(p, plan, tp, i) : 0;
+        if (rc)
+            return rc;
         for (enum net_op op = NET_DELETE; op <= NET_INSERT; op++) {
             struct step s = {.target = t,
                              .op = op,
@@ -220,32 +263,18 @@ static int order_late(struct planner *p, struct plan *plan)
                 return planner_out_of_memory(p);
             for (uint32_t k = i; k < p->late_count; k++) {
                 struct net *n = p->late[k];
-                if (n->table->target == t && !folded_away(n) &&
-                    (t->sequence ? n->op : final_op(n)) == op) {
-                    n->op = op;
+                if (n->table->target == t && !folded_away(n) && n->op == op)
                     s.nets[s.count++] = n;
-                }
             }
             if (s.count == 0)
                 continue;
             plan->unrepeatable |= s.keyless;
-            int rc = push_step(p, &plan->late, &plan->late_count, &plan->late_cap, &s);
+            rc = push_step(p, &plan->late, &plan->late_count, &plan->late_cap, &s);
             if (rc)
                 return rc;
         }
     }
     return 0;
-}
-
-/* Does a kept row do what the ghost of its table is for, or take its place? */
-static bool replaces_ghost(const struct net *n, const struct table_plan *tp)
-{
-    if (!tp->ghost || n->dead || !n->after || n->op == NET_DELETE)
-        return false;
-    uint32_t column = (uint32_t)tp->target->auto_increment;
-    uint64_t value = planner_number(n->after[column]);
-    return n->op == NET_INSERT ? value >= tp->ghost_value
-                               : bit(n->changed, column) && value == tp->ghost_value;
 }
 
 static int collect_ghosts(struct planner *p, struct plan *plan, uint32_t tables)
@@ -259,7 +288,7 @@ static int collect_ghosts(struct planner *p, struct plan *plan, uint32_t tables)
     if (!plan->ghosts)
         return planner_out_of_memory(p);
     for (uint32_t i = 0; i < tables; i++)
-        if (p->tables[i] && p->tables[i]->ghost)
+        if (p->tables[i] && p->tables[i]->ghost && p->tables[i]->target->transactional)
             plan->ghosts[plan->ghost_count++] = p->tables[i]->ghost;
     return 0;
 }

@@ -594,12 +594,13 @@ int writer_ghosts(struct writer *w, struct net *const *ghosts, uint32_t count, s
         struct net ghost = *ghosts[i], *list = &ghost;
         const struct target_table *t = ghost.table->target;
         const uint8_t *key[64] = {NULL};
-        for (uint32_t k = 0; k < t->row_key->count; k++)
+        for (uint32_t k = 0; t->row_key && k < t->row_key->count; k++)
             key[k] = ghost.after[t->row_key->columns[k]];
-        ghost.key = key;
+        ghost.key = t->row_key ? key : ghost.after;
         struct step s = {.target = ghost.table->target,
                          .op = NET_INSERT,
                          .flags = CHANGE_NO_FK_CHECKS | CHANGE_NO_CHECK_CONSTRAINTS,
+                         .keyless = !t->row_key,
                          .nets = &list,
                          .count = 1};
         uint64_t ignored = 0;

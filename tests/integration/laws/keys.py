@@ -2,7 +2,7 @@
 
 from base import follow, law, suite
 from lib.compare import auto_increment
-from lib.suite import expect_equal
+from lib.suite import expect, expect_equal
 
 UNIQUE = """
 CREATE TABLE u (id INT PRIMARY KEY, a INT, b VARCHAR(20), UNIQUE KEY (a), UNIQUE KEY (b)) COLLATE
@@ -261,4 +261,39 @@ ALTER TABLE texts DROP KEY b, ADD COLUMN n BIGINT;
 UPDATE texts SET n = id;
 ALTER TABLE texts ADD UNIQUE KEY (n) USING HASH;
 UPDATE texts SET n = n + 1 ORDER BY n DESC;
+
+
+def counters_follow(lab):
+    for table in ("plain", "keyed", "aria", "bare", "memory", "parts"):
+        here, there = (auto_increment(server, table) for server in (lab.source, lab.destination))
+        expect(there >= here, "the counter of %s is %d, at the source %d" % (table, there, here))
+
+
+law("counters-of-every-kind-of-table", "given and taken back: without a unique key, or no transactions", """
+CREATE TABLE plain (id INT AUTO_INCREMENT, v INT, KEY (id));
+CREATE TABLE keyed (id INT AUTO_INCREMENT PRIMARY KEY, u INT, UNIQUE KEY (u)) ENGINE = MyISAM;
+CREATE TABLE aria (id INT AUTO_INCREMENT PRIMARY KEY, v INT) ENGINE = Aria TRANSACTIONAL = 1;
+CREATE TABLE bare (id INT AUTO_INCREMENT, v INT, KEY (id)) ENGINE = MyISAM;
+CREATE TABLE memory (id INT AUTO_INCREMENT PRIMARY KEY, v INT) ENGINE = MEMORY;
+CREATE TABLE parts (id INT AUTO_INCREMENT PRIMARY KEY, v INT) PARTITION BY HASH (id) PARTITIONS 2;
+""", "".join("""
+INSERT INTO {0} VALUES (1, 1), (2, 2);
+INSERT INTO {0} VALUES (50, 3);
+DELETE FROM {0} WHERE id = 50;
+INSERT INTO {0} VALUES (60, 3), (61, 4);
+DELETE FROM {0} WHERE id = 61;
+UPDATE {0} SET id = 7 WHERE id = 60;
+DELETE FROM {0} WHERE id = 1;
+INSERT INTO {0} VALUES (8, 1);
+""".format(table) for table in ("plain", "keyed", "aria", "bare", "memory", "parts")), check=counters_follow)
+
+
+law("no-key-equal-under-a-collation", "of rows that compare equal the one that was meant goes, and only one", """
+CREATE TABLE n (a VARCHAR(10), b CHAR(5), d DOUBLE);
+INSERT INTO n VALUES ('a', 'x', 1), ('A', 'x', 1), ('a ', 'x', 1), ('A', 'X', 1), ('a', 'x', 1), ('a', 'x', 1);
+""", """
+DELETE FROM n WHERE a = BINARY 'A' AND b = BINARY 'X';
+UPDATE n SET d = 2 WHERE a = BINARY 'A';
+DELETE FROM n WHERE a = BINARY 'a ';
+DELETE FROM n WHERE a = BINARY 'a' LIMIT 1;
 """)
