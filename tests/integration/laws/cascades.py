@@ -324,3 +324,28 @@ DELETE FROM other WHERE id = 1;
 INSERT INTO other VALUES (1, 'A', 5);
 UPDATE c SET p = 1 WHERE id = 1;
 """)
+
+
+law("orphans-and-set-null", "insert and delete of a parent, by either rule, frees orphans", SET_NULL, """
+SET foreign_key_checks = 0;
+INSERT INTO c VALUES (70, 7, 1), (71, 7, 1);
+SET foreign_key_checks = 1;
+INSERT INTO p VALUES (7, 'G', 0);
+DELETE FROM p WHERE id = 7;
+""")
+
+law("levels-of-moving-keys", "a grandchild gets back the key that two moves have taken and given", """
+CREATE TABLE g (id INT PRIMARY KEY, code VARCHAR(10), UNIQUE KEY (code));
+CREATE TABLE p (id INT PRIMARY KEY, code VARCHAR(10), UNIQUE KEY (code),
+  FOREIGN KEY (code) REFERENCES g (code) ON UPDATE CASCADE);
+CREATE TABLE c (id INT PRIMARY KEY, code VARCHAR(10), v INT,
+  FOREIGN KEY (code) REFERENCES p (code) ON UPDATE SET NULL);
+INSERT INTO g VALUES (1, 'A'), (2, 'C');
+INSERT INTO p VALUES (1, 'A'), (2, 'C');
+INSERT INTO c VALUES (1, 'A', 1);
+""", """
+UPDATE c SET v = 2 WHERE id = 1;
+UPDATE g SET code = 'B' WHERE id = 1;
+UPDATE g SET code = 'A' WHERE id = 2;
+UPDATE c SET code = 'A' WHERE id = 1;
+""")

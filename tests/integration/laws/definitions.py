@@ -2,7 +2,8 @@
 
 from base import follow, law, suite
 from lib.lab import Lab
-from lib.suite import expect, expect_contains, expect_equal
+from lib.program import binary
+from lib.suite import Skip, expect, expect_contains, expect_equal
 
 TABLES = """
 CREATE TABLE a (id INT PRIMARY KEY, v INT, w INT);
@@ -399,3 +400,21 @@ def _stops_at(sql, table):
 def _():
     _stops_at("ALTER TABLE heap ADD COLUMN id INT AUTO_INCREMENT PRIMARY KEY FIRST", "heap")
     _stops_at("ALTER TABLE chance ADD COLUMN u CHAR(36) DEFAULT UUID()", "chance")
+
+
+@suite.case("swap-of-alike-tables-killed", "RENAME that leaves the same definitions, killed before and after it",
+            program_only=True)
+def _():
+    with open(binary(), "rb") as program:
+        if b"ddl.after_intent\0" not in program.read():
+            raise Skip("the program is built without -Dcrash_points=true")
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        lab.program.incremental()
+        for point in ("ddl.before_intent", "ddl.after_intent", "ddl.after_statement", "ddl.before_done",
+                      "ddl.after_done"):
+            lab.source.script("RENAME TABLE a TO x, b TO a, x TO b;\nUPDATE a SET w = w + 1;\n")
+            code, _out, err = lab.program.command("incremental", env={"DATASYNC_CRASH": point + ":1"})
+            expect_equal(code, -9, point + ": " + err[-800:])
+            lab.program.incremental()
+            lab.equal()

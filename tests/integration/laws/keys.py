@@ -261,6 +261,7 @@ ALTER TABLE texts DROP KEY b, ADD COLUMN n BIGINT;
 UPDATE texts SET n = id;
 ALTER TABLE texts ADD UNIQUE KEY (n) USING HASH;
 UPDATE texts SET n = n + 1 ORDER BY n DESC;
+""")
 
 
 def counters_follow(lab):

@@ -211,11 +211,35 @@ def _():
             lab.source.run("INSERT INTO n VALUES (5, 5)")
             wanted = lab.source.gtid()
             lab.program.wait_for("reading on", lambda s: s["source"]["gtid"] == wanted)
-            expect(lab.destination.scalar("SELECT COUNT(*) FROM n", "shop") == 1,
-                   "written without the checkpoint's lock")
+            deadline = time.monotonic() + 60
+            while not lab.destination.scalar("SELECT COUNT(*) FROM information_schema.innodb_trx"
+                                             " WHERE trx_state = 'LOCK WAIT'"):
+                expect(time.monotonic() < deadline, "does not wait for the checkpoint's lock")
+                time.sleep(0.02)
+            other = lab.destination.connect("shop")
+            with other.cursor() as dirty:
+                dirty.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+                dirty.execute("SELECT COUNT(*) FROM n")
+                expect_equal(dirty.fetchone()[0], 1, "rows written without the checkpoint's lock")
+            other.close()
         holder.rollback()
         holder.close()
         lab.settle()
+
+
+@only("checkpoint-elsewhere", "another process has moved the checkpoint: stops, writes nothing")
+def _():
+    for change in ("INSERT INTO n VALUES (5, 5)", "TRUNCATE TABLE n", "ALTER TABLE n DROP COLUMN b"):
+        with Lab() as lab:
+            lab.source.script(TABLE)
+            lab.program.start()
+            lab.program.wait_caught_up()
+            lab.destination.run("UPDATE datasync_checkpoint SET gtid_set = '0-1-999999', pos = pos + 1",
+                                database="datasync")
+            lab.source.run(change)
+            expect_equal(lab.program.wait_exit(), 1, "exit code")
+            expect_contains(lab.program.log_tail(), "another datasync", "message")
+            expect_equal(lab.destination.query("SELECT a, b FROM n", "shop"), ((1, 1),), "rows")
 
 
 @only("killed-while-the-server-commits", "kill -9 in a stream of small batches, restarted at once")
@@ -363,6 +387,22 @@ def _():
         lab.program.configure({"tables": {"exclude": []}})
         text = lab.program.incremental(expect=2)
         expect_contains(text, "exclude", "message")
+
+
+@only("checkpoint-of-another-filter", "what was copied with another filter is not gone on with")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.program.incremental()
+        lab.destination.run("UPDATE datasync_checkpoint SET filter = 'f00d', filter_text = 'without n'",
+                            database="datasync")
+        lab.source.run("INSERT INTO n VALUES (5, 5)")
+        text = lab.program.incremental(expect=2)
+        for part in ("without n", "--resnapshot"):
+            expect_contains(text, part, "message")
+        expect_equal(lab.destination.query("SELECT a, b FROM n", "shop"), ((1, 1),), "rows")
+        lab.program.incremental("--resnapshot", "--yes")
+        lab.equal()
 
 
 @only("dry-run", "counts, writes nothing")
