@@ -125,6 +125,17 @@ int agent_serve_requests(struct agent *a, struct ds_error *err)
     return serve(a, &text, number, err);
 }
 
+int agent_serve(struct agent *a, struct ds_error *err)
+{
+    int rc = 0;
+    while (rc >= 0 && !agent_stopping(a)) {
+        struct timespec pause = {.tv_nsec = IDLE_MS * 1000000L};
+        rc = agent_serve_requests(a, err);
+        nanosleep(&pause, NULL);
+    }
+    return agent_stopping(a) ? error_set(err, DS_ESTOPPED, "stopped") : rc;
+}
+
 /* --- names ---------------------------------------------------------------- */
 
 static int load_names(struct agent *a, struct ds_error *err)

@@ -208,6 +208,8 @@ static bool finished(struct applier *a)
     bool done = false;
     if (a->limit_reached)
         return true;
+    if (a->copies_awaited)
+        return false;
     pthread_mutex_lock(&a->shared.mutex);
     if (a->shared.has_stop_after && a->cp.found &&
         checkpoint_position(&a->cp, &applied, &ignored) == 0)
@@ -544,6 +546,25 @@ static int turn(struct applier *a, struct ds_error *err)
     return rc;
 }
 
+/* The end is not reached while tables are stale. A range is read from what may be only files. */
+static bool needs_copies(const struct applier *a)
+{
+    return !a->options.range && !a->options.dry_run && stale_waiting(a);
+}
+
+/* Has the agent not yet done what it is to be asked? What comes of it may be nothing: a table is
+ * gone at the source, or its copy is of a later definition. */
+static bool copies_asked_for(struct applier *a)
+{
+    BUF_AUTO struct buf text = {0};
+    struct ds_error ignored;
+    uint64_t number = 0;
+    if (!needs_copies(a))
+        return false;
+    return !a->stale_requested || spool_request_get(a->options.spool, &text, &number, &ignored) ||
+           number;
+}
+
 /* An idle connection is looked at each second: a destination that has restarted has lost its MEMORY
  * tables. */
 static int check_idle_connection(struct applier *a, struct ds_error *err)
@@ -565,11 +586,13 @@ static int session(struct applier *a, struct ds_error *err)
     publish(a, false);
     set_state(a, a->cp.found ? APPLIER_CATCHING_UP : APPLIER_STARTING, NULL);
     a->attempts = 0;
+    a->copies_awaited = needs_copies(a);
     while (!atomic_load(&a->stop)) {
         if (finished(a))
             return 0;
-        bool ending = a->options.dry_run && stop_is_known(a);
+        bool ending = a->options.dry_run && stop_is_known(a), asked = copies_asked_for(a);
         rc = turn(a, err);
+        a->copies_awaited = asked || (rc == 0 && needs_copies(a));
         if (rc == DS_EAGAIN) {
             bool idle = !a->open;
             publish(a, idle);

@@ -145,8 +145,9 @@ struct applier {
     uint64_t open_skip; /* id of the skip that the open transaction is, 0 none */
     struct stale_table *stale;
     bool stale_requested;
-    bool stale_loading; /* rows of a stale copy are arriving */
-    bool unsettled;     /* some table is, since the last commit */
+    bool stale_loading;  /* rows of a stale copy are arriving */
+    bool unsettled;      /* some table is, since the last commit */
+    bool copies_awaited; /* of stale tables: the end is not reached before */
     struct entity_counter *entities,
         *pending_entities;     /* committed; of the open destination transaction */
     struct checkpoint pending; /* what a COMMIT of unknown outcome was to leave */
@@ -302,6 +303,8 @@ void stale_passed(struct applier *a, const struct position *applied);
 void stale_after_ddl(struct applier *a, const char *name, const struct position *applied);
 /* Ask the agent for copies of what is stale. */
 int stale_request(struct applier *a, struct ds_error *err);
+/* Is there a table that waits for its copy? */
+bool stale_waiting(const struct applier *a);
 int stale_print(const struct applier *a, struct buf *out);
 void stale_free(struct applier *a);
 

@@ -73,6 +73,14 @@ int stale_mark(struct applier *a, const struct target_table *t)
     return add_stale(a, t->name) ? 0 : DS_ENOMEM;
 }
 
+bool stale_waiting(const struct applier *a)
+{
+    for (const struct stale_table *s = a->stale; s; s = s->next)
+        if (!s->copied)
+            return true;
+    return false;
+}
+
 int stale_print(const struct applier *a, struct buf *out)
 {
     int rc = 0;

@@ -62,6 +62,15 @@ static void agent_thread(void *arg)
     uv_async_send(&r->ended);
 }
 
+static void serve_thread(void *arg)
+{
+    struct runner *r = arg;
+    r->agent_half.rc = agent_serve(r->agent, &r->agent_half.err);
+    mysql_thread_end();
+    r->agent_ended = true;
+    uv_async_send(&r->ended);
+}
+
 static void applier_thread(void *arg)
 {
     struct runner *r = arg;
@@ -110,6 +119,29 @@ static void finish_applier(struct runner *r)
     agent_status_free(&st);
 }
 
+static int thread_start(struct half *h, uv_thread_cb body, struct runner *r, struct ds_error *err)
+{
+    int rc = uv_thread_create(&h->thread, body, r);
+    if (rc)
+        return error_set(err, DS_EIO, "cannot start a thread: %s", uv_strerror(rc));
+    h->started = true;
+    return 0;
+}
+
+/* Tables that cannot roll back may still have to be copied again before the applier's end. */
+static void serve_applier(struct runner *r)
+{
+    if (!r->applier || r->applier_half.done || r->o->range || r->rc)
+        return;
+    r->agent_ended = false;
+    r->agent_half.done = false;
+    r->rc = thread_start(&r->agent_half, serve_thread, r, &r->err);
+    if (!r->rc)
+        return;
+    r->agent_half.done = true;
+    stop_all(r);
+}
+
 static bool finished(const struct half *h)
 {
     return !h->started || h->done;
@@ -124,6 +156,8 @@ static void half_ended(uv_async_t *async)
             stop_all(r);
         else
             finish_applier(r);
+        if (!failed && r->agent_half.rc == 0)
+            serve_applier(r);
     }
     if (r->applier_ended && !r->applier_half.done) {
         join(r, &r->applier_half);
@@ -278,15 +312,6 @@ static int halves_create(struct runner *r, struct ds_error *err)
     if (rc == 0 && o->applier)
         rc = applier_new(&r->applier, &applier, err);
     return rc;
-}
-
-static int thread_start(struct half *h, uv_thread_cb body, struct runner *r, struct ds_error *err)
-{
-    int rc = uv_thread_create(&h->thread, body, r);
-    if (rc)
-        return error_set(err, DS_EIO, "cannot start a thread: %s", uv_strerror(rc));
-    h->started = true;
-    return 0;
 }
 
 static void agent_start(struct runner *r)

@@ -350,7 +350,13 @@ def _():
         lab.source.run("INSERT INTO a VALUES (1)", "INSERT INTO i VALUES (1)")
         code, _out, err = lab.program.command("incremental", env={"DATASYNC_CRASH": "commit.before_commit:1"})
         expect_equal(code, -9, "death: " + err[-800:])
-        lab.settle()
+        lab.source.run("INSERT INTO a VALUES (2)")
+        lab.program.incremental()  # alone, as from cron
+        expect_equal(lab.program.status()["stale_tables"], [], "stale tables at its end")
+        lab.equal()
+        lab.source.run("INSERT INTO a VALUES (3)")
+        lab.program.incremental()
+        lab.equal()
 
 
 @suite.case("xa-name-used-again", "what was rolled back under a name does not come with its next use")
@@ -363,3 +369,25 @@ def _():
             finish(one, "XA %s 'again'" % ("ROLLBACK" if number == 1 else "COMMIT"))
         finish(prepare(lab, "'again'", "DELETE FROM x WHERE id = 20"), "XA COMMIT 'again'")
     follow(ACCOUNTS, changes)
+
+
+@suite.case("stale-table-changed-behind-the-end", "its copy cannot come before the place to stop at: ends all the same",
+            program_only=True)
+def _():
+    with open(binary(), "rb") as program:
+        if b"commit.before_commit\0" not in program.read():
+            raise Skip("the program is built without -Dcrash_points=true")
+    for change in ("DROP TABLE a", "ALTER TABLE a ADD COLUMN w INT"):
+        with Lab() as lab:
+            lab.source.script("CREATE TABLE i (id INT PRIMARY KEY);\nCREATE TABLE a (v INT) ENGINE = MyISAM;\n")
+            lab.program.incremental()
+            lab.source.run("INSERT INTO a VALUES (1)")
+            code, _out, err = lab.program.command("incremental", env={"DATASYNC_CRASH": "commit.before_commit:1"})
+            expect_equal(code, -9, "death: " + err[-800:])
+            there = lab.source.gtid()
+            lab.source.run(change, "INSERT INTO i VALUES (1)")
+            lab.program.start("--stop-at", there)
+            expect_equal(lab.program.wait_exit(), 0, "exit before " + change)
+            expect_equal(lab.program.status()["applied"]["gtid"], there, "applied.gtid")
+            lab.program.incremental()
+            lab.equal()
