@@ -366,6 +366,12 @@ static int dump_refused(const struct dump *d, struct ds_error *err)
                                 "the source does not know our position: %s; if it is the right "
                                 "server, copy again with --resnapshot",
                                 text);
+    if (has(text, "could not find next log"))
+        return error_set_server(err, DS_EPOSITION, number,
+                                "the source's binlog ended under our eyes, it was reset (RESET "
+                                "MASTER) or its files were taken away: %s; copy again with "
+                                "--resnapshot",
+                                text);
     if (has(text, "max_allowed_packet"))
         return error_set_server(err, DS_ELIMIT, number,
                                 "the source cannot send an event: %s; raise its max_allowed_packet",

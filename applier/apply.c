@@ -347,7 +347,7 @@ static int read_state(struct applier *a, struct ds_error *err)
 int applier_connect(struct applier *a, struct ds_error *err)
 {
     db_close(&a->db);
-    a->intents_settled = false;
+    a->ddl = (struct ddl_connection){false, false};
     int rc = db_connect(&a->db, &a->endpoint, err);
     if (rc == 0)
         rc = db_server_info(a->db, &a->server, err);

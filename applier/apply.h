@@ -19,6 +19,7 @@
 
 #include "applier/applier.h"
 #include "applier/batch.h"
+#include "applier/ddl.h"
 #include "applier/plan.h"
 #include "applier/state.h"
 #include "applier/target.h"
@@ -80,9 +81,9 @@ struct applier {
     struct db_server server;
     struct target *target;
     struct writer *writer;
-    struct loader *loader; /* snapshot in progress, see load.h */
-    struct checkpoint cp;  /* as committed */
-    bool intents_settled;  /* this connection has seen that no DDL intent is open */
+    struct loader *loader;     /* snapshot in progress, see load.h */
+    struct checkpoint cp;      /* as committed */
+    struct ddl_connection ddl; /* of this connection */
     char filter[33];
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;

@@ -58,12 +58,14 @@ static int note_changed(struct applier *a, const struct transaction *tx,
                         const struct ddl_outcome *out, struct ds_error *err)
 {
     struct position at = {0};
-    if (out->everything || out->table_count)
-        writer_forget(a->writer);
-    if (out->everything)
+    if (out->everything) {
+        writer_forget(a->writer, NULL);
         target_touch_all(a->target);
-    for (size_t i = 0; i < out->table_count; i++)
+    }
+    for (size_t i = 0; i < out->table_count && !out->definitions_stay; i++) {
+        writer_forget(a->writer, out->tables[i]);
         target_touch(a->target, out->tables[i]);
+    }
     if (!a->stale)
         return 0;
     int rc = target_refresh(a->target, a->db, err);
@@ -125,7 +127,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
                             .prefix = a->config->destination.prefix,
                             .policy = a->config->ddl,
                             .joined = transactions > 1,
-                            .settled = &a->intents_settled,
+                            .connection = &a->ddl,
                             .waiting = ddl_waiting,
                             .begin_locked = ddl_begin,
                             .commit_position = ddl_commit,

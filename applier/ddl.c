@@ -34,24 +34,22 @@ static bool moves(const struct sql_statement *st)
 /* ---- the intent ---- */
 
 /* The statement of an earlier connection of ours may still be running: judge and run nothing before
- * it has ended. Free again when this connection ends, too. */
+ * it has ended. Held until this connection ends. */
 static int lock_statement(const struct ddl_job *job, struct ds_error *err)
 {
     uint64_t got = 0;
     bool found;
+    if (job->c->connection->locked)
+        return 0;
     int rc = db_scalar_u64(job->c->db, &got, &found, err,
                            "SELECT GET_LOCK(CONCAT('datasync.ddl.', %s), %d)", job->stream,
                            LOCK_SECONDS);
-    if (rc || (found && got == 1))
+    job->c->connection->locked = rc == 0 && found && got == 1;
+    if (rc || job->c->connection->locked)
         return rc;
     return error_set(err, DS_ERETRY,
                      "an earlier connection of this stream is still running a statement at the "
                      "destination; waiting for its end");
-}
-
-static int unlock_statement(const struct ddl_job *job, struct ds_error *err)
-{
-    return db_exec(job->c->db, err, "DO RELEASE_LOCK(CONCAT('datasync.ddl.', %s))", job->stream);
 }
 
 static int close_intents(MYSQL *db, const char *state, const char *stream, const char *how,
@@ -427,7 +425,7 @@ static int finish(const struct ddl_job *job, struct ddl_outcome *out, struct ds_
         crash_point("ddl.after_done");
     if (rc == 0) {
         out->result = DDL_DONE;
-        *job->c->settled = true;
+        job->c->connection->settled = true;
     }
     return rc;
 }
@@ -454,8 +452,8 @@ static int run_with_intent(struct ddl_job *job, struct ddl_outcome *out, struct 
 {
     struct intent intent = {0};
     enum verdict verdict = VERDICT_RUN;
-    int rc = *job->c->settled ? 0 : read_intent(job, &intent, err);
-    *job->c->settled = false; /* until this one is closed */
+    int rc = job->c->connection->settled ? 0 : read_intent(job, &intent, err);
+    job->c->connection->settled = false; /* until this one is closed */
     if (rc == 0 && intent.open)
         rc = check_position(job, err);
     if (rc == 0 && intent.open)
@@ -509,6 +507,7 @@ static int run_repeatable(struct ddl_job *job, struct ddl_outcome *out, struct d
 static int tell_outcome(const struct ddl_job *job, struct ddl_outcome *out, struct ds_error *err)
 {
     out->everything = job->action == ACTION_EMPTY || job->action == ACTION_DATABASE;
+    out->definitions_stay = job->st.kind == SQL_TRUNCATE;
     if (job->action != ACTION_RUN && job->action != ACTION_REPEAT)
         return 0;
     out->tables = arena_zalloc(&out->arena, (job->name_count + 1) * sizeof *out->tables);
@@ -557,13 +556,10 @@ static int apply(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *
     if (rc)
         return rc;
     rc = job->action == ACTION_RUN ? run_with_intent(job, out, err) : run_repeatable(job, out, err);
-    if (rc == DS_ECONN)
-        return rc; /* the lock goes with the connection */
     struct ds_error ignored;
-    if (rc && db_exec(job->c->db, &ignored, "ROLLBACK"))
+    if (rc && rc != DS_ECONN && db_exec(job->c->db, &ignored, "ROLLBACK"))
         log_debug("rollback after a failed statement: %s", ignored.message);
-    int unlocked = unlock_statement(job, rc ? &ignored : err);
-    return rc ? rc : unlocked;
+    return rc;
 }
 
 static int quote_state(const struct ddl_context *c, struct arena *arena, const char **state,

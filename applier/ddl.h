@@ -30,6 +30,11 @@
 #include "schema/error.h"
 #include "schema/message.h"
 
+/* What is known of a connection; all false with every new one. */
+struct ddl_connection {
+    bool settled; /* no intent is open */
+    bool locked;  /* it holds the lock that keeps statements of a broken connection apart */
+};
 struct ddl_context {
     MYSQL *db; /* autocommit on; its own sql_mode without ANSI_QUOTES and NO_BACKSLASH_ESCAPES */
     const struct db_server *server;     /* the destination's */
@@ -43,8 +48,7 @@ struct ddl_context {
     bool (*wanted)(void *arg, const char *table, size_t len);
     bool joined; /* several statements of the source in one: DS_EUNSUPPORTED where that might leave
                     another table than one by one */
-    bool *settled; /* no intent is open. Kept here from call to call; the caller sets it to false
-                      with every new connection */
+    struct ddl_connection *connection;
     /* Is a change of this table (NULL: of any) set aside? Such a table must stay as it is for now.
      * The change's number, 0: none. */
     uint64_t (*waiting)(void *arg, const char *table);
@@ -63,8 +67,9 @@ enum ddl_result {
 };
 struct ddl_outcome {
     enum ddl_result result;
-    bool everything;     /* any table may have changed: load the whole schema again */
-    const char **tables; /* destination tables that it may have changed, made or dropped */
+    bool everything;       /* any table may have changed: load the whole schema again */
+    bool definitions_stay; /* only rows went (TRUNCATE) */
+    const char **tables;   /* destination tables that it may have changed, made or dropped */
     size_t table_count;
     struct arena arena; /* owns the names */
 };

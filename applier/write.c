@@ -22,6 +22,7 @@ struct statement {
     uint64_t hash;
     char *sql;
     MYSQL_STMT *stmt;
+    const struct target_table *target;
     uint64_t used; /* tick of the last use */
 };
 
@@ -59,21 +60,23 @@ int writer_new(struct writer **out, const char *database, struct ds_error *err)
     return 0;
 }
 
-void writer_forget(struct writer *w)
+void writer_forget(struct writer *w, const char *table)
 {
     for (int i = 0; i < STATEMENTS; i++) {
-        if (w->statements[i].stmt)
-            mysql_stmt_close(w->statements[i].stmt);
-        free(w->statements[i].sql);
+        struct statement *s = &w->statements[i];
+        if (!s->stmt || (table && strcmp(s->target->name, table) != 0))
+            continue;
+        mysql_stmt_close(s->stmt);
+        free(s->sql);
+        memset(s, 0, sizeof *s);
     }
-    memset(w->statements, 0, sizeof w->statements);
 }
 
 void writer_free(struct writer *w)
 {
     if (!w)
         return;
-    writer_forget(w);
+    writer_forget(w, NULL);
     bind_free(&w->binds);
     buf_free(&w->sql);
     free(w->columns);
@@ -99,7 +102,7 @@ int writer_restore_session(struct writer *w, struct ds_error *err)
 
 int writer_attach(struct writer *w, MYSQL *db, const struct db_server *server, struct ds_error *err)
 {
-    writer_forget(w);
+    writer_forget(w, NULL);
     w->db = db;
     w->mariadb = server->mariadb;
     bool found;
@@ -226,7 +229,8 @@ static int set_checks(struct writer *w, uint32_t flags, struct ds_error *err)
     return rc;
 }
 
-static int prepare(struct writer *w, MYSQL_STMT **out, struct ds_error *err)
+static int prepare(struct writer *w, const struct target_table *target, MYSQL_STMT **out,
+                   struct ds_error *err)
 {
     uint64_t hash = XXH3_64bits(w->sql.data, w->sql.len);
     struct statement *oldest = &w->statements[0];
@@ -259,6 +263,7 @@ static int prepare(struct writer *w, MYSQL_STMT **out, struct ds_error *err)
         return error_set(err, DS_ENOMEM, "out of memory");
     }
     oldest->stmt = stmt;
+    oldest->target = target;
     oldest->hash = hash;
     oldest->used = ++w->tick;
     *out = stmt;
@@ -508,7 +513,7 @@ static int execute(struct writer *w, const struct step *s, uint32_t rows, struct
                 "SET GLOBAL max_allowed_packet there to at least the source's value",
                 w->binds.bytes, w->max_packet);
         if (rc == 0)
-            rc = prepare(w, &stmt, err);
+            rc = prepare(w, s->target, &stmt, err);
         if (rc == 0)
             rc = bind_execute(&w->binds, stmt, "writing rows", err);
         if (rc == 0)

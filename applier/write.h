@@ -23,8 +23,8 @@ void writer_free(struct writer *w);
  * the old one. */
 int writer_attach(struct writer *w, MYSQL *db, const struct db_server *server,
                   struct ds_error *err);
-/* Forget prepared statements, after DDL. */
-void writer_forget(struct writer *w);
+/* Forget prepared statements about a table that DDL has changed; NULL: all. */
+void writer_forget(struct writer *w, const char *table);
 /* *rows grows by the number of rows written. */
 int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct ds_error *err);
 /* Insert and delete these rows, so that the auto-increment counter knows them. */

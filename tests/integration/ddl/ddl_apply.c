@@ -54,7 +54,7 @@ struct stream {
     MYSQL *db;
     const char *state, *name;
     uint64_t pos;
-    bool settled; /* as ddl.h has it */
+    struct ddl_connection connection;
 };
 
 static int begin_locked(void *arg, struct ds_error *err)
@@ -169,7 +169,7 @@ static int apply(struct stream *s, const struct db_server *server, struct ds_err
         .prefix = option("prefix", ""),
         .policy = (enum config_ddl)number("policy"),
         .wanted = wanted,
-        .settled = &s->settled,
+        .connection = &s->connection,
         .begin_locked = begin_locked,
         .commit_position = commit_position,
         .arg = s,

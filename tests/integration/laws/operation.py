@@ -681,6 +681,9 @@ def _():
         lab.program.wait_caught_up()
         count = int(lab.source.gtid().split("-")[2])
         lab.program.process.send_signal(signal.SIGSTOP)
+        for row in lab.source.query(
+                "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"):
+            lab.source.run("KILL %d" % row[0], database=None)
         lab.source.run("RESET MASTER", *["UPDATE t SET v = %d" % n for n in range(count + 5)])
         lab.program.process.send_signal(signal.SIGCONT)
         expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
