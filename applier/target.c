@@ -300,11 +300,11 @@ static void touch_children(struct target *t)
 
 int target_refresh(struct target *t, MYSQL *db, struct ds_error *err)
 {
+    if (!t->touched_count && !t->touched_all) /* asked before each change */
+        return 0;
     touch_children(t);
     if (t->touched_all)
         return target_load(t, db, err);
-    if (!t->touched_count)
-        return 0;
     for (uint32_t i = 0; i < t->touched_count; i++) {
         int rc = reload_table(t, db, t->touched[i], err);
         if (rc)
