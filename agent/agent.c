@@ -393,6 +393,7 @@ void agent_free(struct agent *a)
     dump_close(&a->dump);
     capture_free(a->capture);
     history_close(a->history);
+    parents_free(a->parents);
     buf_free(&a->copied);
     agent_status_free(&a->status);
     position_free(&a->source_at_connect);

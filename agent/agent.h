@@ -13,6 +13,7 @@
 #include "schema/catalogue.h"
 #include "schema/config.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 #include "schema/position.h"
 #include "schema/spool.h"
 
@@ -36,6 +37,7 @@ struct agent_stop_at {
 struct agent_options {
     const struct config *config;
     const struct catalogue *catalogue;
+    const struct filter *filter; /* NULL: everything travels */
     struct spool *spool;
     struct agent_stop_at stop_at;
     bool retry_forever; /* run, agent; else give up after connect_timeout */

@@ -65,14 +65,35 @@ static int open_history(struct agent *a, const struct position *at, struct ds_er
     return history_open(&a->history, buf_cstr(&path), c->source.database, at, err);
 }
 
+/* The tables that the filter leaves out and others refer to: as of the checkpoint the applier says,
+ * since then the stream. Now may be later than where the stream begins, but is all that is known
+ * when there is no checkpoint. */
+static int open_parents(struct agent *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf posted = {0};
+    if (filter_is_all(a->options.filter))
+        return 0;
+    int rc = a->parents ? 0 : parents_new(&a->parents, a->options.filter, err);
+    if (rc == 0)
+        rc = spool_posted(a->options.spool, &posted, err);
+    if (rc == 0)
+        rc = parents_parse(a->parents, buf_cstr(&posted), err);
+    if (rc == 0 && a->dump.db)
+        rc = parents_read(a->parents, a->dump.db, a->options.config->source.database, err);
+    return rc;
+}
+
 int agent_capture_open(struct agent *a, const struct position *at, struct ds_error *err)
 {
     const struct config *c = a->options.config;
     if (a->capture)
         return 0;
     int rc = open_history(a, at, err);
+    if (rc == 0)
+        rc = open_parents(a, err);
     struct capture_options o = {
         .catalogue = a->options.catalogue,
+        .filter = a->options.filter,
         .database = c->source.database,
         .prefix = c->source.prefix,
         .fold_case = a->dump.fold_case,
@@ -80,6 +101,7 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
         .default_engine = a->dump.default_engine,
         .whole_files = a->options.file_count > 0,
         .history = a->history,
+        .parents = a->parents,
         .sink = {.arg = a, .put = sink_put, .place = sink_place, .mark = sink_mark},
     };
     return rc ? rc : capture_new(&a->capture, &o, err);
@@ -153,6 +175,11 @@ static int finish_refetch(struct agent *a, struct ds_error *err)
     }
 }
 
+static bool snapshot_wants(void *arg, const char *table)
+{
+    return filter_keeps(((struct agent *)arg)->options.filter, table);
+}
+
 static int take_snapshot(struct agent *a, struct ds_error *err)
 {
     struct position at = {0};
@@ -166,7 +193,11 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
         .flush = snapshot_flush,
         .stop_requested = snapshot_stop,
         .progress = snapshot_report,
+        .wanted = snapshot_wants,
     };
+    int known = open_parents(a, err); /* a key may be dropped while the copy is made */
+    if (known)
+        return known;
     if (!a->options.snapshot_allowed)
         return error_set(err, DS_EUSAGE,
                          "there is no checkpoint at the destination, and this command takes no "

@@ -22,6 +22,7 @@ struct agent {
 
     /* Everything below belongs to the thread in agent_run. */
     struct capture *capture;
+    struct parents *parents; /* NULL: no table is left out */
     struct history *history; /* NULL: the source names columns */
     struct buf copied;       /* definitions of the tables of a copy, for the history */
     struct dump dump;

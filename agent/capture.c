@@ -517,6 +517,8 @@ int capture_new(struct capture **out, const struct capture_options *options, str
     c->options = *options;
     c->epoch = 1;
     c->tables = (struct tables){.catalogue = options->catalogue,
+                                .filter = options->filter,
+                                .parents = options->parents,
                                 .database = options->database,
                                 .prefix = options->prefix,
                                 .fold_case = options->fold_case,

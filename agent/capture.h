@@ -23,8 +23,10 @@
 
 #include "agent/binlog/binlog.h"
 #include "agent/history.h"
+#include "agent/parents.h"
 #include "schema/catalogue.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 #include "schema/position.h"
 
 struct capture_sink {
@@ -42,6 +44,7 @@ struct capture_sink {
 
 struct capture_options {
     const struct catalogue *catalogue; /* may be NULL: everything is entity `table` */
+    const struct filter *filter;       /* whose rows travel; NULL: those of all tables */
     const char *database;              /* NULL: all databases travel */
     const char *prefix;                /* of the shop's tables; may be NULL */
     bool fold_case;                    /* compare the database's name without case */
@@ -51,6 +54,7 @@ struct capture_options {
     const char *default_engine;        /* the source's default_storage_engine, for CREATE TABLE that
                                           names none; NULL or "": unknown. May change between calls */
     struct history *history;           /* may be NULL */
+    struct parents *parents;           /* of the filter; may be NULL */
     struct capture_sink sink;
 };
 

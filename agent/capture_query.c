@@ -222,6 +222,11 @@ static int emit_ddl(struct capture *c, const struct query_event *q, const struct
         if (rc)
             return rc;
     }
+    if (c->options.parents && !c->group.skip) {
+        int rc = parents_ddl(c->options.parents, q->statement, q->session.sql_mode, st, err);
+        if (rc)
+            return rc;
+    }
     c->group.flags |= BEGIN_DDL;
     buf_clear(&c->message);
     struct msg_ddl m = {.statement = q->statement, .session = q->session};

@@ -90,7 +90,8 @@ static int append_image(struct buf *out, const struct buf *image)
     return image->len ? buf_append(out, image->data, image->len) : image_write_none(out);
 }
 
-static int before_columns(struct capture *c, uint32_t count, struct ds_error *err)
+static int split_columns(struct capture *c, const struct buf *image, uint32_t count,
+                         struct ds_error *err)
 {
     if (count > c->columns_cap) {
         const uint8_t **grown = realloc(c->columns, count * sizeof *grown);
@@ -99,7 +100,7 @@ static int before_columns(struct capture *c, uint32_t count, struct ds_error *er
         c->columns = grown;
         c->columns_cap = count;
     }
-    if (image_split(buf_slice(&c->before), count, c->columns))
+    if (image_split(buf_slice(image), count, c->columns))
         return error_set(err, DS_EFORMAT, "a row image has not as many values as columns");
     return 0;
 }
@@ -114,7 +115,7 @@ static int read_row(struct capture *c, const struct rows_event *r, const uint8_t
     if (r->op != CHANGE_INSERT)
         rc = rows_image(r, false, p, NULL, &c->before, err);
     if (rc == 0 && r->op == CHANGE_UPDATE)
-        rc = before_columns(c, r->table->column_count, err);
+        rc = split_columns(c, &c->before, r->table->column_count, err);
     if (rc == 0 && r->op != CHANGE_DELETE)
         rc = rows_image(r, true, p, r->op == CHANGE_UPDATE ? c->columns : NULL, &c->after, err);
     return rc;
@@ -162,6 +163,76 @@ static int put_rows(struct capture *c, const struct rows_event *r, struct captur
     return rc;
 }
 
+/* --- rows that the filter leaves out --------------------------------------- */
+
+static bool is_key(const struct captured_table *table, uint32_t column)
+{
+    return table->keys[column / 64] >> (column % 64) & 1;
+}
+
+/* Replace the image by one that holds nothing but keys. *changes: a key has another value than
+ * before. */
+static int cut_image(struct capture *c, const struct captured_table *table, struct buf *image,
+                     bool *changes, struct ds_error *err)
+{
+    BUF_AUTO struct buf cut = {0};
+    uint32_t count = table->column_count;
+    int rc = split_columns(c, image, count, err);
+    if (rc)
+        return rc;
+    rc = image_write_head(&cut, count);
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        const uint8_t *value = c->columns[i];
+        bool key = is_key(table, i);
+        *changes |= key && *value != VALUE_BYTE_SAME && *value != VALUE_BYTE_ABSENT;
+        rc = key ? buf_append(&cut, value, value_length(value)) : value_write_absent(&cut);
+    }
+    buf_clear(image);
+    if (rc || buf_append(image, cut.data, cut.len))
+        return capture_no_memory(err);
+    return 0;
+}
+
+static int put_cascade(struct capture *c, const struct rows_event *r,
+                       const struct captured_table *table, uint32_t flags, const uint8_t **p,
+                       struct ds_error *err)
+{
+    bool changes = false, ignored = false;
+    int rc = read_row(c, r, p, err);
+    if (rc == 0)
+        rc = cut_image(c, table, &c->before, &ignored, err);
+    if (rc == 0 && r->op == CHANGE_UPDATE)
+        rc = cut_image(c, table, &c->after, &changes, err);
+    if (rc || (r->op == CHANGE_UPDATE && !changes))
+        return rc;
+    buf_clear(&c->message);
+    if (message_write_change_head(&c->message, table->id, r->op, flags | CHANGE_CASCADE, none) ||
+        append_image(&c->message, &c->before) || append_image(&c->message, &c->after))
+        return capture_no_memory(err);
+    return capture_emit(c, err);
+}
+
+/* What goes from a table that others refer to, or gets another key. */
+static int put_cascades(struct capture *c, const struct rows_event *r, struct captured_table *table,
+                        struct ds_error *err)
+{
+    const uint8_t *p = r->rows.p, *end = p + r->rows.len;
+    if (r->op == CHANGE_INSERT)
+        return 0;
+    if (!table->keys_known)
+        return error_set(
+            err, DS_ESCHEMA,
+            "the filter leaves out this table, and what foreign keys do when its rows go must be "
+            "told; for that the binlog has to name its columns: SET GLOBAL binlog_row_metadata = "
+            "FULL at the source, then copy again with --resnapshot");
+    int rc = capture_begin(c, err);
+    if (rc == 0)
+        rc = put_definition(c, table, err);
+    while (rc == 0 && p < end)
+        rc = put_cascade(c, r, table, change_flags(r, table), &p, err);
+    return rc;
+}
+
 int capture_rows(struct capture *c, struct event *ev, struct ds_error *err)
 {
     const struct rows_event *r = &ev->rows;
@@ -180,6 +251,8 @@ int capture_rows(struct capture *c, struct event *ev, struct ds_error *err)
                 c->mapped[i].used = true;
         if (table->ours && !c->group.skip)
             rc = put_rows(c, r, table, err);
+        else if (table->parent && !c->group.skip)
+            rc = put_cascades(c, r, table, err);
         if (rc)
             error_at_table(err, r->table->database, r->table->name);
     }

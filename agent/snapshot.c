@@ -62,6 +62,15 @@ static int put_raw(void *arg, const void *message, size_t len, struct ds_error *
     return s->o->put(s->o->arg, message, len, err);
 }
 
+static int put_nothing(void *arg, const void *message, size_t len, struct ds_error *err)
+{
+    (void)arg;
+    (void)message;
+    (void)len;
+    (void)err;
+    return 0;
+}
+
 static int put_aside(void *arg, const void *message, size_t len, struct ds_error *err)
 {
     struct snapshot *s = arg;
@@ -433,6 +442,19 @@ static int put_definitions(struct snapshot *s, bool after_rows, struct ds_error 
     return rc;
 }
 
+/* A table whose rows are left out: what its columns are called is to be known all the same. */
+static int define_rowless(struct snapshot *s, const struct object *x, struct ds_error *err)
+{
+    struct table_plan plan = {0};
+    int rc = table_plan_read(&plan, &s->source, x->name, s->next_id, err);
+    if (rc == 0)
+        rc = check_unaltered(s, &s->source, x, err);
+    if (rc == 0)
+        rc = put_table(s, put_nothing, &plan, false, err);
+    table_plan_free(&plan);
+    return rc;
+}
+
 static int write_all(struct snapshot *s, struct ds_error *err)
 {
     s->begun = true;
@@ -444,6 +466,8 @@ static int write_all(struct snapshot *s, struct ds_error *err)
             const struct object *x = &s->objects.items[i];
             if (has_rows(x) && (x->rows == ROWS_LOCKED) == locked)
                 rc = copy_table(s, x, err);
+            else if (!locked && s->o->wanted && x->kind == OBJECT_TABLE && x->rows == ROWS_NONE)
+                rc = define_rowless(s, x, err);
         }
     if (rc == 0)
         rc = put_definitions(s, true, err);

@@ -87,6 +87,21 @@ static uint32_t find_key_column(const struct catalogue_table *entry, const struc
     return TABLE_NO_COLUMN;
 }
 
+/* Which columns foreign keys refer to. */
+static int find_keys(const struct parent *parent, const struct msg_column *cols, uint32_t count,
+                     struct captured_table *table)
+{
+    free(table->keys);
+    table->keys = calloc((count + 63) / 64 + 1, sizeof *table->keys);
+    for (uint32_t i = 0; table->keys && i < count; i++)
+        for (size_t c = 0; cols[i].name.p && c < parent->column_count; c++)
+            if (strlen(parent->columns[c]) == cols[i].name.len &&
+                strncasecmp(parent->columns[c], (const char *)cols[i].name.p, cols[i].name.len) ==
+                    0)
+                table->keys[i / 64] |= UINT64_C(1) << (i % 64);
+    return table->keys ? 0 : DS_ENOMEM;
+}
+
 /* Fill `table` from the map: a new definition, hence a new id. */
 static int define(struct tables *t, const struct table_map *map, const struct position *at,
                   struct captured_table *table)
@@ -96,8 +111,13 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     const struct msg_table *known = NULL;
     table->map_version = map->version;
     table->column_count = map->column_count;
-    table->ours = tables_is_ours(t, text_slice(map->database));
-    if (!table->ours)
+    bool mirrored = tables_is_ours(t, text_slice(map->database));
+    table->ours = mirrored && filter_keeps(t->filter, map->name);
+    const struct parent *parent =
+        mirrored && !table->ours ? parents_find(t->parents, map->name) : NULL;
+    table->parent = parent != NULL;
+    table->parents_version = parents_version(t->parents);
+    if (!table->ours && !parent)
         return 0;
     find_entity(t, map->name, &entity, &entry);
     table->names_wanted = !(map->info & TABLE_NAMES) && t->history;
@@ -126,7 +146,10 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     table->key_column = find_key_column(entry, columns, map->column_count);
     table->sent = 0;
     buf_clear(&table->definition);
-    int rc = message_write_table(&table->definition, &message);
+    table->keys_known = message.flags & TABLE_NAMES;
+    int rc = parent ? find_keys(parent, columns, map->column_count, table) : 0;
+    if (rc == 0)
+        rc = message_write_table(&table->definition, &message);
     free(columns);
     return rc;
 }
@@ -136,7 +159,8 @@ int tables_resolve(struct tables *t, struct table_map *map, const struct positio
 {
     struct captured_table *table = map->user;
     if (table && table->map_version == map->version &&
-        !(table->names_wanted && table->history_version != history_version(t->history))) {
+        !(table->names_wanted && table->history_version != history_version(t->history)) &&
+        (table->ours || table->parents_version == parents_version(t->parents))) {
         *out = table;
         return 0;
     }
@@ -164,6 +188,7 @@ void tables_free(struct tables *t)
     while (t->head) {
         struct captured_table *next = t->head->next;
         buf_free(&t->head->definition);
+        free(t->head->keys);
         free(t->head);
         t->head = next;
     }

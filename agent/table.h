@@ -12,14 +12,20 @@
 
 #include "agent/binlog/binlog.h"
 #include "agent/history.h"
+#include "agent/parents.h"
 #include "schema/catalogue.h"
+#include "schema/filter.h"
 #include "schema/message.h"
 
 #define TABLE_NO_COLUMN UINT32_MAX
 
 struct captured_table {
     struct captured_table *next;
-    bool ours;                /* of the database that travels */
+    bool ours;       /* its rows travel */
+    bool parent;     /* they do not, but what foreign keys do when they go must be told */
+    bool keys_known; /* … and `keys` says which columns these refer to */
+    uint64_t *keys;  /* bit per column of the map */
+    uint64_t parents_version;
     bool stock;               /* its rows are stock items */
     uint32_t id;              /* in messages: one per definition */
     uint32_t column_count;    /* of the map */
@@ -33,7 +39,9 @@ struct captured_table {
 
 struct tables {
     const struct catalogue *catalogue;
-    const char *database; /* NULL: all */
+    const struct filter *filter;
+    const struct parents *parents; /* may be NULL */
+    const char *database;          /* NULL: all */
     const char *prefix;
     bool fold_case;          /* the source's names are lower case whatever the setting says */
     struct history *history; /* may be NULL */

@@ -13,6 +13,7 @@
 
 #include "schema/config.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 #include "schema/position.h"
 #include "schema/spool.h"
 
@@ -28,6 +29,7 @@ enum applier_state {
 
 struct applier_options {
     const struct config *config;
+    const struct filter *filter;
     struct spool *spool;
     bool retry_forever;
     bool dry_run;        /* plan and count, write nothing */

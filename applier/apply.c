@@ -35,7 +35,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     a->limit_left = options->limit_rows;
     pthread_mutex_init(&a->shared.mutex, NULL);
     BUF_AUTO struct buf readable = {0};
-    int rc = config_filter_fingerprint(a->config, a->filter, &readable);
+    int rc = filter_fingerprint(options->filter, a->filter, &readable);
     if (rc == 0)
         rc = writer_new(&a->writer, a->database, err);
     a->filter_text = strdup(buf_cstr(&readable));
@@ -361,6 +361,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
         rc = target_load(a->target, a->db, err);
     else if (rc == 0)
         rc = target_new(&a->target, a->db, a->database, err);
+    a->crossings_due = !filter_is_all(a->options.filter);
     if (rc == 0)
         rc = writer_attach(a->writer, a->db, &a->server, err);
     if (rc == 0)
@@ -397,6 +398,8 @@ static int open_spool(struct applier *a, struct ds_error *err)
 {
     struct position applied = {0};
     int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
+    if (rc == 0)
+        rc = crossing_post(a, err);
     if (rc == 0)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
     a->opened = rc == 0;

@@ -84,6 +84,7 @@ struct applier {
     struct loader *loader;     /* snapshot in progress, see load.h */
     struct checkpoint cp;      /* as committed */
     struct ddl_connection ddl; /* of this connection */
+    bool crossings_due;        /* crossing_settle has to look */
     char filter[33];
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
@@ -281,6 +282,16 @@ void barrier_name(const struct transaction *tx, struct slice gtid, uint32_t stat
                   size_t size);
 /* The transaction at batch_done, or what is left of the series. */
 int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err);
+
+/* crossing.c */
+/* The schema as it is now, for rows: read again where statements have changed it, and without
+ * foreign keys that cannot hold. No destination transaction may be open if anything was changed. */
+int crossing_settle(struct applier *a, struct ds_error *err);
+/* At the start: tell the agent of which tables that are left out it must decode keys. */
+int crossing_post(struct applier *a, struct ds_error *err);
+/* Before a statement about these tables (NULL: any): its foreign keys are in place again. */
+int crossing_restore(struct applier *a, const char *const *names, size_t count,
+                     struct ds_error *err);
 
 /* stale.c */
 int stale_at_start(struct applier *a, struct ds_error *err);

@@ -47,6 +47,16 @@ static int ddl_commit(void *arg, struct ds_error *err)
     return commit_finish(run->a, run->tx, &extra, err);
 }
 
+static bool ddl_keeps(void *arg, const char *table)
+{
+    return filter_keeps(((struct ddl_run *)arg)->a->options.filter, table);
+}
+
+static int ddl_restore(void *arg, const char *const *names, size_t count, struct ds_error *err)
+{
+    return crossing_restore(((struct ddl_run *)arg)->a, names, count, err);
+}
+
 static uint64_t ddl_waiting(void *arg, const char *table)
 {
     return conflict_waiting(((struct ddl_run *)arg)->a, table);
@@ -83,7 +93,7 @@ static int rows_after_ddl(struct applier *a, const struct ddl_context *c, uint32
 {
     struct counters extra = {.transactions = transactions - 1}; /* commit_write counts one */
     const struct transaction *tx = &a->batch.transactions[index];
-    int rc = target_refresh(a->target, a->db, err);
+    int rc = crossing_settle(a, err);
     for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++)
         rc = source_table_resolve(a, a->batch.changes[i].table, err);
     if (rc == 0)
@@ -128,6 +138,9 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
                             .policy = a->config->ddl,
                             .joined = transactions > 1,
                             .connection = &a->ddl,
+                            .keeps = ddl_keeps,
+                            .filtered = !filter_is_all(a->options.filter),
+                            .restore = ddl_restore,
                             .waiting = ddl_waiting,
                             .begin_locked = ddl_begin,
                             .commit_position = ddl_commit,

@@ -175,6 +175,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
 
 static void count_step(struct applier *a, const struct step *s)
 {
+    if (s->flags & CHANGE_CASCADE) /* not its rows */
+        return;
     for (uint32_t i = 0; i < s->count && !s->ghost; i++) {
         struct entity_counter *e = &a->pending_entities[s->nets[i]->table->entity_index];
         uint64_t n = s->keyless && s->nets[i]->count ? (uint64_t)labs(s->nets[i]->count) : 1;

@@ -334,7 +334,7 @@ static int execute(const struct ddl_job *job, struct slice sql, struct ds_error 
     const char *database = default_database(job);
     if (!database)
         return ddl_no_memory(err);
-    int rc = ddl_session_enter(job, database, true, &saved, err);
+    int rc = ddl_session_enter(job, database, !job->c->filtered, &saved, err);
     bool entered = rc == 0;
     if (entered)
         rc = db_exec_len(job->c->db, (const char *)sql.p, sql.len, err);
@@ -551,6 +551,9 @@ static int apply(struct ddl_job *job, struct ddl_outcome *out, struct ds_error *
         rc = check_waiting(job, out, err);
     if (rc == 0)
         rc = ddl_check_certain(job, err);
+    if (rc == 0 && job->c->restore)
+        rc =
+            job->c->restore(job->c->arg, out->everything ? NULL : job->names, job->name_count, err);
     if (rc == 0)
         rc = lock_statement(job, err);
     if (rc)

@@ -44,8 +44,11 @@ struct ddl_context {
     const char *database;               /* where they are applied */
     const char *source_prefix, *prefix; /* of table names; NULL and "" are the same */
     enum config_ddl policy;             /* TRUNCATE is a change of rows: always applied */
-    /* Is this table (name at the source) mirrored? NULL: all are. */
-    bool (*wanted)(void *arg, const char *table, size_t len);
+    /* Do rows of this table (name at the source) travel? Its structure does anyway. NULL: yes. */
+    bool (*keeps)(void *arg, const char *table);
+    bool filtered; /* rows of some tables do not: foreign keys to them cannot hold */
+    /* Put foreign keys of these tables back that were taken out for the filter; NULL: of all. */
+    int (*restore)(void *arg, const char *const *names, size_t count, struct ds_error *err);
     bool joined; /* several statements of the source in one: DS_EUNSUPPORTED where that might leave
                     another table than one by one */
     struct ddl_connection *connection;

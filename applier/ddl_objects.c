@@ -225,18 +225,6 @@ int ddl_record_followups(const struct ddl_job *job, struct ds_error *err)
 
 /* ---- the whole database ---- */
 
-static bool is_ours_to_drop(const struct ddl_context *c, const char *name)
-{
-    if (state_is_own_table(name, strlen(name)))
-        return false;
-    const char *from = c->prefix ? c->prefix : "", *to = c->source_prefix ? c->source_prefix : "";
-    if (!c->wanted || strcmp(from, to) == 0 || strncmp(name, from, strlen(from)) != 0)
-        return !c->wanted || c->wanted(c->arg, name, strlen(name));
-    char at_source[300];
-    snprintf(at_source, sizeof at_source, "%s%s", to, name + strlen(from));
-    return c->wanted(c->arg, at_source, strlen(at_source));
-}
-
 /* Each row: kind of object, name. */
 static int drop_rows(const struct ddl_job *job, MYSQL_RES *result, struct ds_error *err)
 {
@@ -244,7 +232,7 @@ static int drop_rows(const struct ddl_job *job, MYSQL_RES *result, struct ds_err
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(result));) {
         bool view = strcmp(row[0], "VIEW") == 0, routine = row[2][0] == '1';
         const char *kind = view ? "VIEW" : routine ? row[0] : "TABLE"; /* sequences are tables */
-        if (!routine && !is_ours_to_drop(job->c, row[1]))
+        if (!routine && state_is_own_table(row[1], strlen(row[1])))
             continue;
         BUF_AUTO struct buf name = {0};
         if (sql_table(&name, job->c->database, row[1]))

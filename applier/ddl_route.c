@@ -120,13 +120,24 @@ static enum side side_of(const struct ddl_job *job, size_t i, bool table)
                      strncasecmp((const char *)database.p, c->source_database, database.len) == 0;
         return folds ? SIDE_UNCLEAR : SIDE_OTHER;
     }
-    if (!table)
-        return SIDE_MIRRORED;
-    if (state_is_own_table((const char *)n->name.p, n->name.len))
-        return SIDE_UNWANTED;
-    char name[260];
-    snprintf(name, sizeof name, "%.*s", (int)n->name.len, (const char *)n->name.p);
-    return !c->wanted || c->wanted(c->arg, name, strlen(name)) ? SIDE_MIRRORED : SIDE_UNWANTED;
+    return table && state_is_own_table((const char *)n->name.p, n->name.len) ? SIDE_UNWANTED
+                                                                             : SIDE_MIRRORED;
+}
+
+/* Do rows of the i-th table that the statement names travel? */
+static bool rows_travel(const struct ddl_job *job, size_t i)
+{
+    const struct slice name = job->st.names[i].name;
+    char text[260];
+    snprintf(text, sizeof text, "%.*s", (int)name.len, (const char *)name.p);
+    return !job->c->keeps || job->c->keeps(job->c->arg, text);
+}
+
+/* Would rows that have not travelled be in a table whose rows do? (The other way round they stay
+ * where they are, and are not followed any more.) */
+static bool brings_unknown_rows(const struct ddl_job *job, size_t from, size_t to)
+{
+    return !rows_travel(job, from) && rows_travel(job, to);
 }
 
 static int unsupported(const struct ddl_job *job, struct ds_error *err, const char *why)
@@ -197,9 +208,8 @@ static int route_list(struct ddl_job *job, struct buf *rebuilt, struct ds_error 
         if (step == 1)
             continue;
         enum side to = side_of(job, i + 1, true);
-        /* A mirrored table may get a name that is not: it stays as it is from then on. */
-        if ((side == SIDE_MIRRORED) != (to == SIDE_MIRRORED) &&
-            !(side == SIDE_MIRRORED && to == SIDE_UNWANTED))
+        if ((side == SIDE_MIRRORED) != (to == SIDE_MIRRORED) ||
+            (side == SIDE_MIRRORED && brings_unknown_rows(job, i, i + 1)))
             return moves_table(job, err);
     }
     job->action = kept ? ACTION_RUN : ACTION_PASS;
@@ -224,16 +234,18 @@ static int route_table(struct ddl_job *job, struct ds_error *err)
                            "in sessions that set it themselves)");
     if (st->name_count > 1) {
         enum side second = side_of(job, 1, true);
-        bool leaves = st->alter_renames && first == SIDE_MIRRORED && second == SIDE_UNWANTED;
-        if ((first == SIDE_MIRRORED) != (second == SIDE_MIRRORED) && !leaves &&
-            !(st->kind == SQL_CREATE_TABLE_LIKE && first != SIDE_MIRRORED))
+        bool unknown = (st->alter_renames && brings_unknown_rows(job, 0, 1)) ||
+                       (st->exchange_partition && rows_travel(job, 0) != rows_travel(job, 1));
+        if (((first == SIDE_MIRRORED) != (second == SIDE_MIRRORED) &&
+             !(st->kind == SQL_CREATE_TABLE_LIKE && first != SIDE_MIRRORED)) ||
+            (first == SIDE_MIRRORED && unknown))
             return moves_table(job, err);
     }
     struct sql_redefinition ignored;
     bool harmless =
         st->kind == SQL_TRUNCATE || (job->session.error_code == 0 &&
                                      sql_redefines(job->original, job->session.sql_mode, &ignored));
-    if (first != SIDE_MIRRORED)
+    if (first != SIDE_MIRRORED || (st->kind == SQL_TRUNCATE && !rows_travel(job, 0)))
         job->action = ACTION_PASS;
     else
         job->action = harmless ? ACTION_REPEAT : ACTION_RUN;

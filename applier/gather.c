@@ -423,7 +423,7 @@ static int take_messages(struct applier *a, bool *one_more, struct ds_error *err
         const uint8_t *p = a->chunk.data + a->chunk_at, *before = p;
         int rc = message_read(&p, a->chunk.data + a->chunk.len, &a->batch.arena, &m, err);
         if (rc == 0 && m.type == MSG_CHANGE) /* if it fails the message comes again */
-            rc = target_refresh(a->target, a->db, err);
+            rc = crossing_settle(a, err);
         if (rc)
             return rc;
         a->chunk_at = (size_t)(p - a->chunk.data);

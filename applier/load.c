@@ -365,14 +365,6 @@ static int check_counts(struct loader *l, struct ds_error *err)
     return rc;
 }
 
-static bool was_copied(const struct loader *l, const char *name)
-{
-    for (const struct copied_table *t = l->copied; t; t = t->next)
-        if (strcmp(t->name, name) == 0)
-            return true;
-    return false;
-}
-
 /* A copy that may replace what is there leaves nothing that the source does not have: its next
  * CREATE TABLE of that name would fail. */
 static int drop_leftovers(struct loader *l, struct ds_error *err)
@@ -392,7 +384,11 @@ static int drop_leftovers(struct loader *l, struct ds_error *err)
     int rc = db_exec(l->context.db, err, "SET SESSION foreign_key_checks = 0");
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
         BUF_AUTO struct buf name = {0};
-        if (was_copied(l, row[0]) || state_is_own_table(row[0], strlen(row[0])))
+        bool noted = state_is_own_table(row[0], strlen(row[0]));
+        if (!noted) /* also without rows in the copy */
+            rc = load_state_has(
+                &l->context, (struct slice){(const uint8_t *)row[0], strlen(row[0])}, &noted, err);
+        if (rc || noted)
             continue;
         log_warn("dropping a table that the source does not have table=%s", row[0]);
         rc = sql_table(&name, l->options.database, row[0]) ? load_no_memory(err) : 0;

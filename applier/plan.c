@@ -189,6 +189,16 @@ static void place(struct planner *p, struct table_plan *tp, enum net_op op, uint
         tp->self_fk_epoch = p->epoch;
 }
 
+static int cannot_be_told(struct planner *p, const struct target_table *t)
+{
+    error_set(p->err, DS_EUNSUPPORTED,
+              "a row has gone, or changed its key, and with it rows of a table that the filter "
+              "leaves out, to which rows that travel refer: which ones cannot be told; copy again "
+              "with --resnapshot, or with a filter that keeps the tables in between, too");
+    error_at_table(p->err, NULL, t->name);
+    return DS_EUNSUPPORTED;
+}
+
 /* The same for a fence: nothing that its cascades can reach may be in its epoch, before or after
  * it. Deletes of one table follow each other in the source's order, so they may share an epoch even
  * if they reach each other. */
@@ -196,6 +206,8 @@ static int place_fence(struct planner *p, struct table_plan *tp, enum net_op op,
                        const struct net *previous)
 {
     struct target_table *t = tp->target;
+    if (t->cascades_unknown)
+        return cannot_be_told(p, t);
     bool only_deletes = op == NET_DELETE && tp->op_epoch[NET_INSERT] != p->epoch &&
                         tp->op_epoch[NET_UPDATE] != p->epoch;
     bool fresh = p->exact || (tp->last_epoch == p->epoch && tp->flags != flags) ||
@@ -592,12 +604,37 @@ static int plan_late(struct planner *p, const struct change *c)
     return late_net(p, c, new_key, NET_INSERT, &n);
 }
 
+/* --- rows that are left out by the filter: law 13 ------------------------ */
+
+/* Only what a foreign key of the source does when such a row goes, or changes: a fence like any
+ * other. All of the image's values are kept: the keys that it refers to by are among them. */
+static int plan_cascade(struct planner *p, const struct change *c)
+{
+    struct target_table *t = c->table->target;
+    enum net_op op = c->op == CHANGE_UPDATE ? NET_UPDATE : NET_DELETE;
+    if (c->op == CHANGE_INSERT || c->flags & CHANGE_NO_FK_CHECKS ||
+        !(op == NET_DELETE ? t->delete_fence : t->update_fence))
+        return 0;
+    struct table_plan *tp = planner_table(p, t);
+    if (!tp)
+        return planner_out_of_memory(p);
+    int rc = place_fence(p, tp, op, c->flags, NULL);
+    struct net *n = rc ? NULL : net_new(p, c, op, false);
+    if (rc == 0 && !n)
+        return planner_out_of_memory(p);
+    if (n && !(n->key = copy_values(p, p->im.before, t->column_count)))
+        return planner_out_of_memory(p);
+    return rc;
+}
+
 static int plan_change(struct planner *p, const struct change *c)
 {
     int rc = images_split(c, &p->im, p->err);
     if (rc)
         return rc;
     const struct target_table *t = c->table->target;
+    if (c->flags & CHANGE_CASCADE)
+        return plan_cascade(p, c);
     if (!t->transactional)
         return plan_late(p, c);
     if (!t->row_key)

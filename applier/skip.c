@@ -214,8 +214,8 @@ static int check_ahead(const struct applier *a, const struct gtid *gtid,
     return rc;
 }
 
-int skip_add(const struct config *config, const char *position, const char *reason,
-             struct ds_error *err)
+int skip_add(const struct config *config, const struct filter *filter, const char *position,
+             const char *reason, struct ds_error *err)
 {
     struct gtid gtid;
     struct file_position file;
@@ -236,7 +236,7 @@ int skip_add(const struct config *config, const char *position, const char *reas
         sql_string(&sql, reason, strlen(reason)))
         return out_of_memory(err);
     struct applier *a = NULL;
-    struct applier_options options = {.config = config};
+    struct applier_options options = {.config = config, .filter = filter};
     rc = applier_new(&a, &options, err);
     if (rc == 0)
         rc = applier_connect(a, err);

@@ -138,7 +138,8 @@ static int mark_after_crash(struct applier *a, bool destination_restarted)
     for (uint32_t i = 0; i < target_count(a->target); i++) {
         const struct target_table *t = target_at(a->target, i);
         if (!t->exists || t->view || t->transactional || t->sequence ||
-            state_is_own_table(t->name, strlen(t->name)))
+            state_is_own_table(t->name, strlen(t->name)) ||
+            !filter_keeps(a->options.filter, t->name))
             continue;
         if ((t->memory && destination_restarted) ||
             (!t->row_key && (a->cp.dirty || destination_restarted)))
@@ -333,6 +334,10 @@ static int end_loading(struct applier *a, struct ds_error *err)
         rc = target_load(a->target, a->db, err);
     if (rc == 0 && a->in_snapshot)
         rc = take_source_identity(a, err);
+    if (rc == 0 && a->in_snapshot && !filter_is_all(a->options.filter)) {
+        a->crossings_due = true;
+        rc = crossing_settle(a, err);
+    }
     a->in_snapshot = false;
     return rc;
 }

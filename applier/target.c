@@ -34,6 +34,8 @@ void target_free(struct target *t)
         arena_free(&t->by_index[i]->arena);
         free(t->by_index[i]);
     }
+    arena_free(&t->derived_arena);
+    free(t->derived);
     free(t->by_index);
     free(t->buckets);
     free(t->database);
@@ -174,6 +176,57 @@ static int compute_reach(struct target *t, struct target_table *x, uint8_t *seen
     return 0;
 }
 
+int target_derive(struct target *t, const struct derived_key *key)
+{
+    if (t->derived_count == t->derived_cap) {
+        uint32_t cap = t->derived_cap ? t->derived_cap * 2 : 16;
+        struct derived_key *grown = realloc(t->derived, cap * sizeof *grown);
+        if (!grown)
+            return DS_ENOMEM;
+        t->derived = grown;
+        t->derived_cap = cap;
+    }
+    struct arena *a = &t->derived_arena;
+    struct derived_key *d = &t->derived[t->derived_count];
+    const char **columns = arena_alloc(a, (key->count + 1) * sizeof *columns);
+    const char **parents = arena_alloc(a, (key->count + 1) * sizeof *parents);
+    *d = *key;
+    d->name = arena_strdup(a, key->name);
+    d->child = arena_strdup(a, key->child);
+    d->parent = arena_strdup(a, key->parent);
+    d->columns = columns;
+    d->parent_columns = parents;
+    if (!columns || !parents || !d->name || !d->child || !d->parent)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < key->count; i++)
+        if (!(columns[i] = arena_strdup(a, key->columns[i])) ||
+            !(parents[i] = arena_strdup(a, key->parent_columns[i])))
+            return DS_ENOMEM;
+    t->derived_count++;
+    return 0;
+}
+
+void target_derive_none(struct target *t)
+{
+    t->derived_count = 0;
+    arena_reset(&t->derived_arena, 0);
+}
+
+/* Every table that was read has lost its derived keys. */
+static int add_derived(struct target *t)
+{
+    for (uint32_t i = 0; i < t->derived_count; i++) {
+        const struct derived_key *d = &t->derived[i];
+        struct target_table *x = target_find(t, d->child, strlen(d->child));
+        bool there = !x;
+        for (uint32_t f = 0; x && f < x->fk_count; f++)
+            there |= x->fks[f].derived && strcmp(x->fks[f].name, d->name) == 0;
+        if (!there && target_add_derived(x, d))
+            return DS_ENOMEM;
+    }
+    return 0;
+}
+
 /* The parent may have been read again or created since the child was: find it, and its columns, by
  * name. */
 static void resolve_fk(struct target *t, struct target_fk *fk)
@@ -196,9 +249,9 @@ static void resolve_fk(struct target *t, struct target_fk *fk)
 }
 
 /* Everything that follows from several tables together: referrers, fences, reach. */
-static int link_tables(struct target *t, struct ds_error *err)
+int target_relink(struct target *t, struct ds_error *err)
 {
-    int rc = 0;
+    int rc = add_derived(t);
     for (uint32_t i = 0; i < t->count; i++) {
         struct target_table *x = t->by_index[i];
         free(x->referrers);
@@ -242,7 +295,7 @@ int target_load(struct target *t, MYSQL *db, struct ds_error *err)
     t->touched_all = true; /* until it has succeeded */
     int rc = target_read(t, db, "", err);
     if (rc == 0)
-        rc = link_tables(t, err);
+        rc = target_relink(t, err);
     if (rc)
         return rc;
     t->touched_all = false;
@@ -310,7 +363,7 @@ int target_refresh(struct target *t, MYSQL *db, struct ds_error *err)
         if (rc)
             return rc;
     }
-    int rc = link_tables(t, err);
+    int rc = target_relink(t, err);
     if (rc == 0)
         t->touched_count = 0;
     return rc;

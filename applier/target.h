@@ -63,6 +63,7 @@ struct target_fk {
     uint32_t *columns, *parent_columns; /* ordinals */
     uint32_t count;
     enum fk_rule on_delete, on_update;
+    bool derived; /* not at the destination, see target_derive */
 };
 
 struct target_table {
@@ -84,6 +85,8 @@ struct target_table {
     bool delete_fence; /* some referrer cascades or sets NULL on delete */
     bool update_fence; /* … when a referenced key changes */
     bool self_referencing;
+    bool cascades_unknown;  /* its rows are left out, and so are others that go with them and take
+                               along rows that are not */
     int32_t auto_increment; /* ordinal or -1 */
     struct target_table **
         reach; /* tables that its cascades can touch, transitively, and those that refer to these */
@@ -106,6 +109,19 @@ int target_load(struct target *t, MYSQL *db, struct ds_error *err);
 void target_touch(struct target *t, const char *name);
 void target_touch_all(struct target *t);
 int target_refresh(struct target *t, MYSQL *db, struct ds_error *err);
+/* A foreign key of the source that the destination cannot have, since rows of the parent are left
+ * out by the filter: it counts as if it were there, from the next target_load or target_refresh on.
+ * Names are copied. DS_ENOMEM. */
+struct derived_key {
+    const char *name, *child, *parent;
+    const char *const *columns, *const *parent_columns;
+    uint32_t count;
+    enum fk_rule on_delete, on_update;
+};
+int target_derive(struct target *t, const struct derived_key *key);
+/* What follows from several tables together is worked out anew. */
+int target_relink(struct target *t, struct ds_error *err);
+void target_derive_none(struct target *t);
 struct target_table *target_find(const struct target *t, const char *name, size_t len);
 uint32_t target_count(const struct target *t); /* highest index + 1 */
 struct target_table *target_at(const struct target *t, uint32_t index);

@@ -15,6 +15,9 @@ struct target {
     char touched[MAX_TOUCHED][260]; /* names, to be read again */
     uint32_t touched_count;
     bool touched_all;
+    struct arena derived_arena;
+    struct derived_key *derived;
+    uint32_t derived_count, derived_cap;
 };
 
 /* Also one that does not exist any more. */
@@ -24,6 +27,8 @@ struct target_table *target_find_any(const struct target *t, const char *name, s
 struct target_table *target_slot(struct target *t, const char *name);
 /* Ordinal of a column by its name, -1: none. */
 int target_column_ordinal(const struct target_table *x, const char *name);
+/* Give `x` this key, which the server does not tell of. DS_ENOMEM. */
+int target_add_derived(struct target_table *x, const struct derived_key *key);
 /* Read the tables that `filter` leaves: " AND …" on TABLE_NAME, or "" for all. */
 int target_read(struct target *t, MYSQL *db, const char *filter, struct ds_error *err);
 

@@ -6,6 +6,8 @@
 
 #include "applier/target_internal.h"
 
+enum { MAX_FK_COLUMNS = 64 };
+
 static bool is_one_of(const char *word, const char *const *list)
 {
     for (; *list; list++)
@@ -246,35 +248,62 @@ static enum fk_rule rule_of(const char *text)
     return strncmp(text, "SET", 3) == 0 ? FK_SET_NULL : FK_RESTRICT;
 }
 
-static int add_fk_column(struct target *t, struct target_table *x, MYSQL_ROW row)
+static struct target_fk *new_fk(struct target_table *x, const char *name, const char *parent)
 {
-    struct target_fk *fk = x->fk_count ? &x->fks[x->fk_count - 1] : NULL;
-    if (!fk || strcmp(fk->name, row[1]) != 0) {
-        struct target_fk *fks = arena_alloc(&x->arena, (x->fk_count + 1) * sizeof *fks);
-        if (!fks)
-            return DS_ENOMEM;
-        if (x->fk_count)
-            memcpy(fks, x->fks, x->fk_count * sizeof *fks);
-        x->fks = fks;
-        fk = &fks[x->fk_count++];
-        memset(fk, 0, sizeof *fk);
-        fk->name = arena_strdup(&x->arena, row[1]);
-        fk->columns = arena_zalloc(&x->arena, 64 * sizeof *fk->columns);
-        fk->parent_columns = arena_zalloc(&x->arena, 64 * sizeof *fk->parent_columns);
-        fk->parent_column_names = arena_zalloc(&x->arena, 64 * sizeof *fk->parent_column_names);
-        fk->parent_name = arena_strdup(&x->arena, strcmp(row[3], t->database) == 0 ? row[4] : "");
-        fk->child = x;
-        fk->on_delete = fk->on_update = FK_CASCADE; /* until its rules are read: the careful one */
-        if (!fk->name || !fk->columns || !fk->parent_columns || !fk->parent_column_names ||
-            !fk->parent_name)
-            return DS_ENOMEM;
-    }
-    int c = target_column_ordinal(x, row[2]);
-    if (c < 0 || fk->count == 64)
+    struct target_fk *fks = arena_alloc(&x->arena, (x->fk_count + 1) * sizeof *fks);
+    if (!fks)
+        return NULL;
+    if (x->fk_count)
+        memcpy(fks, x->fks, x->fk_count * sizeof *fks);
+    struct target_fk *fk = &fks[x->fk_count];
+    memset(fk, 0, sizeof *fk);
+    fk->name = arena_strdup(&x->arena, name);
+    fk->columns = arena_zalloc(&x->arena, MAX_FK_COLUMNS * sizeof *fk->columns);
+    fk->parent_columns = arena_zalloc(&x->arena, MAX_FK_COLUMNS * sizeof *fk->parent_columns);
+    fk->parent_column_names =
+        arena_zalloc(&x->arena, MAX_FK_COLUMNS * sizeof *fk->parent_column_names);
+    fk->parent_name = arena_strdup(&x->arena, parent);
+    fk->child = x;
+    fk->on_delete = fk->on_update = FK_CASCADE; /* until its rules are read: the careful one */
+    if (!fk->name || !fk->columns || !fk->parent_columns || !fk->parent_column_names ||
+        !fk->parent_name)
+        return NULL;
+    x->fks = fks;
+    x->fk_count++;
+    return fk;
+}
+
+static int add_fk_column(struct target_table *x, struct target_fk *fk, const char *column,
+                         const char *parent_column)
+{
+    int c = target_column_ordinal(x, column);
+    if (c < 0 || fk->count == MAX_FK_COLUMNS)
         return 0;
-    fk->parent_column_names[fk->count] = arena_strdup(&x->arena, row[5]);
+    fk->parent_column_names[fk->count] = arena_strdup(&x->arena, parent_column);
     fk->columns[fk->count] = (uint32_t)c;
     return fk->parent_column_names[fk->count++] ? 0 : DS_ENOMEM;
+}
+
+static int add_fk_row(struct target *t, struct target_table *x, MYSQL_ROW row)
+{
+    struct target_fk *fk = x->fk_count ? &x->fks[x->fk_count - 1] : NULL;
+    if (!fk || fk->derived || strcmp(fk->name, row[1]) != 0)
+        fk = new_fk(x, row[1], strcmp(row[3], t->database) == 0 ? row[4] : "");
+    return fk ? add_fk_column(x, fk, row[2], row[5]) : DS_ENOMEM;
+}
+
+int target_add_derived(struct target_table *x, const struct derived_key *key)
+{
+    struct target_fk *fk = new_fk(x, key->name, key->parent);
+    if (!fk)
+        return DS_ENOMEM;
+    fk->derived = true;
+    fk->on_delete = key->on_delete;
+    fk->on_update = key->on_update;
+    int rc = 0;
+    for (uint32_t i = 0; i < key->count && rc == 0; i++)
+        rc = add_fk_column(x, fk, key->columns[i], key->parent_columns[i]);
+    return rc;
 }
 
 /* Joined by us: the server takes ten times longer for the same. */
@@ -317,7 +346,7 @@ static int load_foreign_keys(struct target *t, MYSQL *db, const char *filter, st
         struct target_table *x = target_find(t, row[0], strlen(row[0]));
         any = true;
         if (x)
-            rc = add_fk_column(t, x, row);
+            rc = add_fk_row(t, x, row);
     }
     mysql_free_result(res);
     if (rc)

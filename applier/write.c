@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "applier/bind.h"
+#include "applier/cascade.h"
 #include "applier/images.h"
 #include "schema/log.h"
 
@@ -577,6 +578,8 @@ static int write_shape(struct writer *w, const struct step *s, struct net *const
 
 int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct ds_error *err)
 {
+    if (s->flags & CHANGE_CASCADE)
+        return cascade_write(w->db, w->database, s, rows, err);
     uint64_t changed[MESSAGE_MAX_COLUMNS / 64] = {0};
     for (uint32_t i = 0; i < s->count && s->op == NET_UPDATE; i++)
         for (uint32_t word = 0; word < (s->target->column_count + 63) / 64; word++)

@@ -289,7 +289,8 @@ int xa_apply(struct applier *a, struct ds_error *err)
     a->pending_done = index + 1;
     if (rc == 0 && !a->open_written) {
         a->xa_rows = 0;
-        rc = commit_begin(a, err);
+        rc = crossing_settle(a, err);
+        rc = rc ? rc : commit_begin(a, err);
     }
     if (rc)
         return rc;

@@ -5,15 +5,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 #include <yaml.h>
 
 #include "schema/config_table.h"
 #include "schema/position.h"
 
-#define FILE_HERE    "./datasync.yaml"
-#define FILE_SYSTEM  "/etc/datasync/datasync.yaml"
-#define MAX_SETTINGS 64
+#define FILE_HERE   "./datasync.yaml"
+#define FILE_SYSTEM "/etc/datasync/datasync.yaml"
 
 /* What is being loaded, and where each value came from. */
 struct loader {
@@ -21,8 +19,6 @@ struct loader {
     const char *file; /* as the user gave it; "" none */
     struct config_env env;
     yaml_document_t *document;
-    size_t line[MAX_SETTINGS]; /* in file, 0: not there */
-    bool set[MAX_SETTINGS];    /* by --set */
     struct ds_error *err;
 };
 
@@ -39,16 +35,16 @@ static const char *where_node(const struct loader *l, const yaml_node_t *node, c
     return out;
 }
 
-static const char *where_setting(const struct loader *l, const char *key, char *out, size_t size)
+const char *config_where(const struct config *c, const char *key, char *out, size_t size)
 {
     const struct setting *s = config_setting_find(key, strlen(key));
     size_t i = s ? setting_index(s) : 0;
-    if (s && l->set[i])
+    if (s && c->set[i])
         snprintf(out, size, "--set");
-    else if (s && l->line[i])
-        snprintf(out, size, "%s:%zu", l->file, l->line[i]);
+    else if (s && c->line[i])
+        snprintf(out, size, "%s:%u", c->path, c->line[i]);
     else
-        snprintf(out, size, "%s", *l->file ? l->file : "configuration");
+        snprintf(out, size, "%s", *c->path ? c->path : "configuration");
     return out;
 }
 
@@ -113,7 +109,7 @@ static int read_setting(struct loader *l, const struct setting *s, const yaml_no
 {
     BUF_AUTO struct buf text = {0};
     char where[700];
-    l->line[setting_index(s)] = node->start_mark.line + 1;
+    l->c->line[setting_index(s)] = (uint32_t)node->start_mark.line + 1;
     if (s->type == SETTING_LIST && node->type == YAML_SEQUENCE_NODE)
         return read_list(l, s, node);
     int rc = check_scalar(l, node, s->key);
@@ -296,7 +292,7 @@ static int set_overrides(struct loader *l, const char *const *overrides, size_t 
         int rc = setting_parse(s, l->c, "--set", overrides[i] + len + 1, l->err);
         if (rc)
             return rc;
-        l->set[setting_index(s)] = true;
+        l->c->set[setting_index(s)] = true;
     }
     return 0;
 }
@@ -330,15 +326,10 @@ static int derive(struct loader *l)
 
 /* --- checks of the whole ------------------------------------------------- */
 
-static bool everything(const struct config_list *list, const char *word)
-{
-    return list->count == 1 && strcmp(list->items[0], word) == 0;
-}
-
 static int refuse(struct loader *l, const char *key, const char *text)
 {
     char where[700];
-    return error_set(l->err, DS_EUSAGE, "%s: %s: %s", where_setting(l, key, where, sizeof where),
+    return error_set(l->err, DS_EUSAGE, "%s: %s: %s", config_where(l->c, key, where, sizeof where),
                      key, text);
 }
 
@@ -395,14 +386,6 @@ static int check_supported(struct loader *l)
     const struct config *c = l->c;
     if (c->mode != MODE_MIRROR)
         return refuse(l, "mode", "import does not work in this version; use mirror");
-    if (!everything(&c->entities, "all"))
-        return refuse(l, "entities", "only [all] works in this version");
-    if (c->stock != STOCK_INCLUDE)
-        return refuse(l, "stock", "only include works in this version");
-    if (!everything(&c->tables_include, "*"))
-        return refuse(l, "tables.include", "only [\"*\"] works in this version");
-    if (c->tables_exclude.count)
-        return refuse(l, "tables.exclude", "only [] works in this version");
     if (strcmp(c->source.prefix, c->destination.prefix) != 0)
         return refuse(l, "destination.prefix", "must be source.prefix in mirror mode");
     return 0;
@@ -459,7 +442,7 @@ static int load(struct loader *l, const char *const *overrides, size_t override_
 int config_load(struct config *out, const char *path, const char *const *overrides,
                 size_t override_count, struct ds_error *err)
 {
-    _Static_assert(MAX_SETTINGS >= 48, "room for every setting");
+    _Static_assert(CONFIG_MAX_SETTINGS >= 48, "room for every setting");
     memset(out, 0, sizeof *out);
     if (!path)
         path = access(FILE_HERE, F_OK) == 0     ? FILE_HERE
@@ -498,43 +481,4 @@ struct db_endpoint config_endpoint(const struct config *c, bool source)
         .tls_key = s->tls_key,
         .connect_timeout = c->connect_timeout,
     };
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Order of the items does not matter to what they select. */
-static int append_sorted(struct buf *out, const char *name, const struct config_list *list)
-{
-    char **items = calloc(list->count + 1, sizeof *items);
-    if (!items)
-        return DS_ENOMEM;
-    memcpy(items, list->items, list->count * sizeof *items);
-    qsort(items, list->count, sizeof *items, by_text);
-    int rc = buf_printf(out, " %s=[", name);
-    for (size_t i = 0; i < list->count && rc == 0; i++)
-        rc = buf_printf(out, "%s%s", i ? "," : "", items[i]);
-    free(items);
-    return rc ? rc : buf_puts(out, "]");
-}
-
-int config_filter_fingerprint(const struct config *c, char out[33], struct buf *readable)
-{
-    static const char *const stock[] = {"include", "exclude", "only"};
-    buf_clear(readable);
-    int rc = buf_printf(readable, "mode=%s stock=%s", c->mode == MODE_MIRROR ? "mirror" : "import",
-                        stock[c->stock]);
-    if (rc == 0)
-        rc = append_sorted(readable, "entities", &c->entities);
-    if (rc == 0)
-        rc = append_sorted(readable, "tables.include", &c->tables_include);
-    if (rc == 0)
-        rc = append_sorted(readable, "tables.exclude", &c->tables_exclude);
-    if (rc)
-        return rc;
-    XXH128_hash_t h = XXH3_128bits(readable->data, readable->len);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
-    return 0;
 }

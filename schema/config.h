@@ -16,6 +16,7 @@
 #include "db.h"
 #include "error.h"
 
+enum { CONFIG_MAX_SETTINGS = 64 };
 enum config_mode { MODE_MIRROR, MODE_IMPORT };
 enum config_stock { STOCK_INCLUDE, STOCK_EXCLUDE, STOCK_ONLY };
 enum config_ddl { DDL_APPLY, DDL_IGNORE, DDL_STOP };
@@ -56,7 +57,10 @@ struct config {
     enum config_conflict on_conflict;
     uint64_t max_event;
     uint32_t connect_timeout; /* seconds, default 30 */
-    struct arena arena;       /* owns all strings */
+    /* where each key came from, by its place in the table of settings */
+    uint32_t line[CONFIG_MAX_SETTINGS]; /* in the file, 0: not there */
+    bool set[CONFIG_MAX_SETTINGS];      /* by --set */
+    struct arena arena;                 /* owns all strings */
 };
 
 /* Load `path` (NULL: ./datasync.yaml, then /etc/datasync/datasync.yaml; none of them: defaults and
@@ -70,10 +74,8 @@ void config_free(struct config *c);
 int config_print(const struct config *c, bool comments, struct buf *out);
 /* Reference of all keys, for man page and --help: troff or plain text. */
 int config_reference(bool troff, struct buf *out);
+/* The beginning of a message about a key: "datasync.yaml:12", "--set", or the file. */
+const char *config_where(const struct config *c, const char *key, char *out, size_t size);
 /* The libraries' view of one side. role: "source" or "destination". */
 struct db_endpoint config_endpoint(const struct config *c, bool source);
-/* Fingerprint of the effective filter (entities, stock, tables, later masks and maps): 32 hex
- * digits, and its readable form. */
-int config_filter_fingerprint(const struct config *c, char out[33], struct buf *readable);
-
 #endif

@@ -218,7 +218,9 @@ const struct setting config_settings[] = {
      .type = SETTING_LIST,
      AT(entities),
      .value = "all",
-     .doc = "Entities to keep in step. Only [all] works in this version."},
+     .doc =
+         "Entities whose rows travel: names of the catalogue, `table` for all tables of none, or "
+         "all. The structure of all tables is kept in step."},
     {.key = "entities_dir",
      .type = SETTING_TEXT,
      AT(entities_dir),
@@ -230,17 +232,19 @@ const struct setting config_settings[] = {
      AT(stock),
      .value = "include",
      .choices = stocks,
-     .doc = "Stock rows: include. exclude and only do not work in this version."},
+     .doc = "Rows of stock tables: include them, exclude them, or let only them travel."},
     {.key = "tables.include",
      .type = SETTING_LIST,
      AT(tables_include),
      .value = "*",
-     .doc = "Patterns of tables. Only [\"*\"] works in this version."},
+     .doc = "Tables whose rows travel: names without prefix, with * for any text, or groups of the "
+            "catalogue such as @derived."},
     {.key = "tables.exclude",
      .type = SETTING_LIST,
      AT(tables_exclude),
      .value = "",
-     .doc = "Patterns of tables to leave out. Only [] works in this version."},
+     .doc = "Tables whose rows do not travel, the same way: what is left out of the others. A "
+            "filter is kept to: another one needs a new copy."},
     {.key = "ddl",
      .type = SETTING_CHOICE,
      AT(ddl),

@@ -261,6 +261,32 @@ int spool_consumer_open(struct spool *s, const struct position *applied, struct 
     return rc;
 }
 
+int spool_post(struct spool *s, const char *text, struct ds_error *err)
+{
+    MDB_txn *txn;
+    int rc = spool_begin(s, false, &txn, err);
+    if (rc)
+        return rc;
+    rc = spool_put_bytes(s, txn, "posted", text, strlen(text), err);
+    return finish(s, txn, rc, err);
+}
+
+int spool_posted(struct spool *s, struct buf *out, struct ds_error *err)
+{
+    MDB_txn *txn = NULL;
+    MDB_val v;
+    bool found;
+    buf_clear(out);
+    int rc = spool_begin_read(s, &txn, err);
+    if (rc)
+        return rc;
+    rc = spool_get_bytes(s, txn, "posted", &v, &found, err);
+    if (rc == 0 && found && buf_append(out, v.mv_data, v.mv_size))
+        rc = error_set(err, DS_ENOMEM, "out of memory");
+    mdb_txn_abort(txn);
+    return rc;
+}
+
 int spool_rewind(struct spool *s, struct ds_error *err)
 {
     MDB_txn *txn = NULL;

@@ -132,6 +132,12 @@ bool sql_redefines(struct slice statement, uint64_t sql_mode, struct sql_redefin
  * columns, CHECK, DEFAULT (…), keys on expressions? A server writes their text anew at each ALTER
  * TABLE, with conversions that the columns' types ask for at that moment. */
 bool sql_has_expressions(struct slice definition);
+/* Each column behind REFERENCES, with its table's name without database. 0 or DS_ENOMEM. */
+int sql_references(struct slice statement, uint64_t sql_mode,
+                   void (*found)(void *arg, struct slice table, struct slice column), void *arg);
+/* Each pair of RENAME COLUMN and CHANGE [COLUMN]. 0 or DS_ENOMEM. */
+int sql_renamed_columns(struct slice statement, uint64_t sql_mode,
+                        void (*found)(void *arg, struct slice old, struct slice new), void *arg);
 /* What an ALTER TABLE does to rows that are there, and other servers may do otherwise. */
 struct sql_uncertain {
     bool by_order; /* it numbers rows, or picks some of equal ones, in the order of their storage */

@@ -239,6 +239,7 @@ void args_free(struct invocation *in)
     free(in->arguments);
     free(in->files.items);
     if (in->opened) {
+        filter_free(in->filter);
         catalogue_free(in->catalogue);
         config_free(&in->config);
     }

@@ -6,6 +6,7 @@
 #include "agent/cli/check_counts.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/lock.h"
+#include "agent/parents.h"
 #include "agent/source.h"
 #include "applier/state.h"
 #include "schema/db.h"
@@ -229,7 +230,7 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
         *has_position = rc == 0;
         report(r, FINDING_OK, "checkpoint", "stream %s stands at %s", c->name,
                cp.gtid_set && *cp.gtid_set ? cp.gtid_set : cp.file);
-        if (rc == 0 && config_filter_fingerprint(c, filter, &readable))
+        if (rc == 0 && filter_fingerprint(r->in->filter, filter, &readable))
             rc = error_set(err, DS_ENOMEM, "out of memory");
         if (rc == 0 && strcmp(filter, cp.filter) != 0)
             report(r, FINDING_STOP, "filter",
@@ -306,6 +307,43 @@ static int check_definers(struct report *r, MYSQL *source, struct ds_error *err)
     return rc;
 }
 
+/* Rows that are left out, and others that go with them: what the binlog has to tell for that. */
+static int check_filter(struct report *r, MYSQL *source, struct ds_error *err)
+{
+    BUF_AUTO struct buf list = {0}, metadata = {0}, image = {0};
+    struct parents *parents = NULL;
+    bool known;
+    if (filter_is_all(r->in->filter))
+        return 0;
+    int rc = parents_new(&parents, r->in->filter, err);
+    rc = rc ? rc : parents_read(parents, source, r->in->config.source.database, err);
+    for (size_t i = 0; rc == 0 && parents_at(parents, i); i++)
+        if (buf_printf(&list, "%s%s", i ? ", " : "", parents_at(parents, i)->table))
+            rc = error_set(err, DS_ENOMEM, "out of memory");
+    parents_free(parents);
+    if (rc)
+        return rc;
+    /* a server without the variable sends no names */
+    bool full = db_scalar(source, &metadata, &known, NULL, "SELECT @@binlog_row_metadata") == 0 &&
+                strcmp(buf_cstr(&metadata), "FULL") == 0;
+    rc = db_scalar(source, &image, &known, err, "SELECT @@binlog_row_image");
+    full &= strcmp(buf_cstr(&image), "FULL") == 0;
+    if (rc == 0 && list.len && !full)
+        report(
+            r, FINDING_WARNING, "filter",
+            "it leaves out tables to which others refer: %.600s. Where their rows are deleted, "
+            "the stream may stop: SET GLOBAL binlog_row_metadata = FULL, binlog_row_image = FULL "
+            "at the source",
+            buf_cstr(&list));
+    else if (rc == 0)
+        report(r, FINDING_OK, "filter",
+               list.len ? "it leaves out tables to which others refer: %.900s; their foreign keys "
+                          "are taken out at the destination, and what they do is done"
+                        : "nothing refers to the tables that it leaves out%s",
+               list.len ? buf_cstr(&list) : "");
+    return rc;
+}
+
 static int check_pair(struct report *r, const char *destination, struct ds_error *err)
 {
     const struct config *c = &r->in->config;
@@ -321,6 +359,7 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     BUF_AUTO struct buf zone = {0};
     rc = system_zone(db, &zone, err);
     rc = rc ? rc : check_definers(r, db, err);
+    rc = rc ? rc : check_filter(r, db, err);
     if (rc)
         return rc;
     bool zones = strcmp(buf_cstr(&zone), buf_cstr(&r->zone)) == 0;
@@ -392,7 +431,7 @@ int command_check(struct invocation *in)
     buf_free(&r.account);
     uint64_t different = 0;
     if (rc == 0 && code == EXIT_DONE && in->counts)
-        rc = check_counts(&in->config, &different, &err);
+        rc = check_counts(&in->config, in->filter, &different, &err);
     if (rc)
         return cli_fail(&err);
     return code ? code : r.stops || different ? EXIT_FAILED : EXIT_DONE;

@@ -8,6 +8,7 @@
 #include "schema/db.h"
 
 struct listing {
+    const struct filter *filter;
     struct buf differing; /* lines for the end */
     uint64_t tables;
 };
@@ -64,6 +65,11 @@ static int print_end(const struct listing *l, uint64_t different, struct ds_erro
     return rc ? error_set(err, DS_ENOMEM, "out of memory") : print(&text, err);
 }
 
+static bool wanted(void *arg, const char *table)
+{
+    return filter_keeps(((const struct listing *)arg)->filter, table);
+}
+
 static int compare(const struct config *c, struct listing *l, uint64_t *different,
                    struct ds_error *err)
 {
@@ -81,14 +87,16 @@ static int compare(const struct config *c, struct listing *l, uint64_t *differen
                                      .destination_database = c->destination.database,
                                      .checksums = true,
                                      .arg = l,
+                                     .wanted = wanted,
                                      .result = print_table};
     return counts_compare(&o, different, err);
 }
 
-int check_counts(const struct config *c, uint64_t *different, struct ds_error *err)
+int check_counts(const struct config *c, const struct filter *filter, uint64_t *different,
+                 struct ds_error *err)
 {
     BUF_AUTO struct buf head = {0};
-    struct listing l = {0};
+    struct listing l = {.filter = filter};
     int rc =
         buf_printf(&head, "\n%-40s %12s %16s %12s %16s\n%-40s %12s %16s %12s %16s\n", "", "source",
                    "", "destination", "", "table", "rows", "checksum", "rows", "checksum");

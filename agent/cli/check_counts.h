@@ -8,8 +8,10 @@
 
 #include "schema/config.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 
 /* *different: tables that do not hold the same. Errors: of the servers, DS_EIO: of stdout. */
-int check_counts(const struct config *c, uint64_t *different, struct ds_error *err);
+int check_counts(const struct config *c, const struct filter *filter, uint64_t *different,
+                 struct ds_error *err);
 
 #endif

@@ -15,6 +15,7 @@
 #include "schema/catalogue.h"
 #include "schema/config.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 
 enum exit_code {
     EXIT_DONE = 0,
@@ -84,6 +85,7 @@ struct invocation {
     /* filled by cli_open */
     struct config config;
     struct catalogue *catalogue;
+    struct filter *filter;
     bool opened;
 };
 

@@ -24,6 +24,11 @@ const struct option cli_common_options[] = {
             ".env.local."},
     {"db-name", 0, OPTION_SETTING, "DATABASE", .setting = "source.database",
      .doc = "The same as --set source.database=DATABASE."},
+    {"entity", 'e', OPTION_SETTING, "NAME", .setting = "entities",
+     .doc = "The same as --set entities=NAME: only rows of these entities travel (NAME,NAME for "
+            "several)."},
+    {"stock", 0, OPTION_SETTING, "include|exclude|only", .setting = "stock",
+     .doc = "The same as --set stock=…: with stock rows, without, or only these."},
     {"verbose", 'v', OPTION_COUNT, NULL, FIELD(verbosity), .doc = "Say more: -v debug, -vv trace."},
     {"log-format", 0, OPTION_TEXT, "text|json", FIELD(log_format),
      .doc = "Form of the log lines on stderr."},
@@ -61,10 +66,6 @@ static const struct option incremental_options[] = {
      .doc = "End at the last whole transaction before so many changed rows; the next run goes on "
             "there. A first transaction that is larger is not applied: exit 1. 0: no limit."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
-    {"entity", 'e', OPTION_SETTING, "NAME", .setting = "entities",
-     .doc = "The same as --set entities=NAME. Only all works in this version."},
-    {"stock", 0, OPTION_SETTING, "include", .setting = "stock",
-     .doc = "The same as --set stock=include. exclude and only do not work in this version."},
     {"mark-synced", 0, OPTION_FLAG, NULL, FIELD(mark_synced),
      .doc = "Accepted for old crontabs: data and position always commit together."},
     {"no-lock", 0, OPTION_FLAG, NULL, FIELD(no_lock),

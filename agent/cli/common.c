@@ -79,7 +79,10 @@ int cli_open(struct invocation *in, struct ds_error *err)
     if (rc)
         return rc;
     rc = catalogue_load(&in->catalogue, in->config.entities_dir, err);
+    if (rc == 0)
+        rc = filter_new(&in->filter, &in->config, in->catalogue, err);
     if (rc) {
+        catalogue_free(in->catalogue);
         config_free(&in->config);
         return rc;
     }

@@ -97,7 +97,7 @@ static int drop(struct invocation *in, uint64_t id)
     uint64_t dropped = 0;
     int rc = cli_confirm(
         in, "Forget this change and all that wait behind it? They are never applied.", &err);
-    rc = rc ? rc : quarantine_drop(&in->config, id, &dropped, &err);
+    rc = rc ? rc : quarantine_drop(&in->config, in->filter, id, &dropped, &err);
     if (rc)
         return cli_fail(&err);
     log_info("dropped changes=%" PRIu64, dropped);
@@ -108,7 +108,7 @@ static int retry(struct invocation *in, uint64_t id)
 {
     struct ds_error err = {0};
     uint64_t done = 0, left = 0;
-    int rc = quarantine_retry(&in->config, id, &done, &left, &err);
+    int rc = quarantine_retry(&in->config, in->filter, id, &done, &left, &err);
     if (rc)
         return cli_fail(&err);
     log_info("retried applied=%" PRIu64 " still_waiting=%" PRIu64, done, left);

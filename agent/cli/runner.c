@@ -288,6 +288,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
     struct agent_options agent = {
         .config = &r->in->config,
         .catalogue = r->in->catalogue,
+        .filter = r->in->filter,
         .spool = r->spool,
         .stop_at = o->stop_at,
         .retry_forever = o->retry_forever,
@@ -300,6 +301,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
     };
     struct applier_options applier = {
         .config = &r->in->config,
+        .filter = r->in->filter,
         .spool = r->spool,
         .retry_forever = o->retry_forever,
         .dry_run = o->dry_run,

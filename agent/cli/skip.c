@@ -14,7 +14,7 @@ int command_skip(struct invocation *in)
     snprintf(question, sizeof question,
              "Pass over transaction %.200s? Its changes are lost at the destination.", position);
     rc = rc ? rc : cli_confirm(in, question, &err);
-    rc = rc ? rc : skip_add(&in->config, position, in->reason, &err);
+    rc = rc ? rc : skip_add(&in->config, in->filter, position, in->reason, &err);
     if (rc)
         return cli_fail(&err);
     log_info("will be passed over when the stream comes to it position=%s", position);

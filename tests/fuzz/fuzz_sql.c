@@ -11,6 +11,26 @@ static void check(bool ok)
         abort();
 }
 
+static void pair(void *arg, struct slice a, struct slice b)
+{
+    (void)arg;
+    check(a.p && b.p);
+}
+
+/* What single kinds of statement are asked, of any. */
+static void ask(struct slice statement, uint64_t mode)
+{
+    struct sql_redefinition r;
+    const uint8_t *end = statement.p + statement.len;
+    if (sql_redefines(statement, mode, &r))
+        check(r.head.p == statement.p && r.tail.p + r.tail.len == end && r.columns > 0 &&
+              r.column.p >= statement.p && r.column.p + r.column.len <= end);
+    sql_alter_uncertain(statement, mode);
+    sql_has_expressions(statement);
+    check(sql_references(statement, mode, pair, NULL) == 0);
+    check(sql_renamed_columns(statement, mode, pair, NULL) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -30,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check(st.xid.len == 0 || (st.xid.p >= statement.p && st.xid.p + st.xid.len <= end));
     sql_concerns(&st, (struct slice){NULL, 0}, "shop");
+    ask(statement, mode);
 
     check(sql_rename_database(statement, mode, "shop", "copy", &renamed) == 0);
     check(sql_classify((struct slice){renamed.data, renamed.len}, mode, &arena, &again) == 0);

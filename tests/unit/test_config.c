@@ -206,11 +206,6 @@ static void what_does_not_work_yet_is_refused(void **state)
     fails(SIDES "start: ''\n", 3, "start: must be");
     fails(SIDES "start: bin.000001:12x\n", 3, "start: must be");
     fails(SIDES "mode: import\n", 3, "import does not work in this version");
-    fails(SIDES "entities: [order]\n", 3, "only [all]");
-    fails(SIDES "entities: []\n", 3, "only [all]");
-    fails(SIDES "stock: only\n", 3, "only include");
-    fails(SIDES "tables:\n  exclude: ['log_*']\n", 4, "tables.exclude");
-    fails(SIDES "tables: {include: [a]}\n", 3, "tables.include");
     fails("source: {database: s, prefix: a_}\ndestination: {port: 1}\n", 0,
           "must be source.prefix");
 }
@@ -381,29 +376,6 @@ static void example_loads_and_holds_every_key(void **state)
     config_free(&d);
 }
 
-static void fingerprint_follows_the_filter_only(void **state)
-{
-    (void)state;
-    struct config c;
-    char one[33], two[33];
-    BUF_AUTO struct buf text = {0};
-    loads(&c, SIDES "start: 3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5\n");
-    assert_int_equal(config_filter_fingerprint(&c, one, &text), 0);
-    assert_int_equal(strlen(one), 32);
-    assert_non_null(strstr(buf_cstr(&text), "entities=[all]"));
-    c.source.port = 1;
-    assert_int_equal(config_filter_fingerprint(&c, two, &text), 0);
-    assert_string_equal(one, two);
-    char *items[] = {"b", "a"}, *sorted[] = {"a", "b"};
-    c.tables_exclude = (struct config_list){.items = items, .count = 2};
-    assert_int_equal(config_filter_fingerprint(&c, two, &text), 0);
-    assert_string_not_equal(one, two);
-    c.tables_exclude.items = sorted;
-    assert_int_equal(config_filter_fingerprint(&c, one, &text), 0);
-    assert_string_equal(one, two);
-    config_free(&c);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,7 +391,6 @@ int main(void)
         cmocka_unit_test(overrides_come_last),
         cmocka_unit_test(printed_configuration_reads_back_the_same),
         cmocka_unit_test(example_loads_and_holds_every_key),
-        cmocka_unit_test(fingerprint_follows_the_filter_only),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -51,9 +51,10 @@ def _():
                 ("source: {database: s\n", "not valid YAML"),
                 (SIDES + "start: ${NO_SUCH_VARIABLE}\n", "NO_SUCH_VARIABLE"),
                 (SIDES + "mode: import\n", "import does not work in this version"),
-                (SIDES + "entities: [order]\n", "datasync.yaml:3: entities"),
-                (SIDES + "stock: only\n", "datasync.yaml:3: stock"),
-                (SIDES + "tables: {exclude: [a]}\n", "tables.exclude"),
+                (SIDES + "entities: [gadget]\n", "datasync.yaml:3: entities: there is no entity 'gadget'"),
+                (SIDES + "entities: []\n", "datasync.yaml:3: entities: is empty"),
+                (SIDES + "stock: some\n", "datasync.yaml:3: stock"),
+                (SIDES + "tables:\n  exclude: ['@logs']\n", "datasync.yaml:4: tables.exclude: there is no group '@logs'"),
                 (SIDES + "start: yesterday\n", "datasync.yaml:3: start"),
                 ("source: {database: s}\n", "same database of the same server"),
                 ("name: a\n", "source.database is not set")):
@@ -62,7 +63,7 @@ def _():
                 expect_call(2, part, command, "-c", path)
         expect_call(2, "none.yaml: No such file", "run", "-c", work.path("none.yaml"))
         write(path, SIDES)
-        expect_call(2, "--set: entities: only [all]", "incremental", "-c", path, "--entity", "order")
+        expect_call(2, "--set: entities: there is no entity 'gadget'", "incremental", "-c", path, "--entity", "gadget")
         expect_call(2, "--set: unknown key 'prot'", "config", "-c", path, "--set", "prot=1")
         expect_call(2, "--stop-at: 'soon'", "run", "-c", path, "--stop-at", "soon")
         write(work.path(".env.local"), "A=s3cret\n", 0o644)

@@ -25,7 +25,7 @@ static const char *const keys[KEYS] = {"socket",   "pos",
                                        "client",   "connection",
                                        "server",   "zone",
                                        "time",     "rows",
-                                       "policy",   "unwanted",
+                                       "policy",   "rowless",
                                        "prefix",   "source_prefix",
                                        "defaults", "database_collation",
                                        "truncate", "user"};
@@ -79,11 +79,10 @@ static int commit_position(void *arg, struct ds_error *err)
     return rc ? rc : db_exec(s->db, err, "COMMIT");
 }
 
-static bool wanted(void *arg, const char *table, size_t len)
+static bool keeps(void *arg, const char *table)
 {
     (void)arg;
-    const char *unwanted = option("unwanted", "");
-    return strlen(unwanted) != len || memcmp(unwanted, table, len) != 0;
+    return strcmp(option("rowless", ""), table) != 0;
 }
 
 static void log_line(void *arg, enum log_level level, const char *line)
@@ -168,7 +167,7 @@ static int apply(struct stream *s, const struct db_server *server, struct ds_err
         .source_prefix = option("source_prefix", ""),
         .prefix = option("prefix", ""),
         .policy = (enum config_ddl)number("policy"),
-        .wanted = wanted,
+        .keeps = keeps,
         .connection = &s->connection,
         .begin_locked = begin_locked,
         .commit_position = commit_position,

@@ -1,0 +1,253 @@
+#include "agent/parents.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "schema/db.h"
+
+struct parents {
+    const struct filter *filter;
+    struct parent *list;
+    size_t count, cap;
+    uint64_t version;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for foreign keys");
+}
+
+int parents_new(struct parents **out, const struct filter *filter, struct ds_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return no_memory(err);
+    (*out)->filter = filter;
+    (*out)->version = 1;
+    return 0;
+}
+
+void parents_free(struct parents *p)
+{
+    for (size_t i = 0; p && i < p->count; i++) {
+        for (size_t c = 0; c < p->list[i].column_count; c++)
+            free(p->list[i].columns[c]);
+        free(p->list[i].columns);
+        free(p->list[i].table);
+    }
+    if (p)
+        free(p->list);
+    free(p);
+}
+
+static struct parent *find(const struct parents *p, const char *table)
+{
+    for (size_t i = 0; p && i < p->count; i++)
+        if (strcmp(p->list[i].table, table) == 0)
+            return &p->list[i];
+    return NULL;
+}
+
+const struct parent *parents_find(const struct parents *p, const char *table)
+{
+    return find(p, table);
+}
+
+const struct parent *parents_at(const struct parents *p, size_t i)
+{
+    return i < p->count ? &p->list[i] : NULL;
+}
+
+uint64_t parents_version(const struct parents *p)
+{
+    return p ? p->version : 0;
+}
+
+static struct parent *add_table(struct parents *p, const char *table)
+{
+    struct parent *known = find(p, table);
+    if (known)
+        return known;
+    if (p->count == p->cap) {
+        size_t cap = p->cap ? 2 * p->cap : 16;
+        struct parent *grown = realloc(p->list, cap * sizeof *grown);
+        if (!grown)
+            return NULL;
+        p->list = grown;
+        p->cap = cap;
+    }
+    struct parent *x = &p->list[p->count];
+    *x = (struct parent){.table = strdup(table)};
+    p->count += x->table != NULL;
+    return x->table ? x : NULL;
+}
+
+static int add(struct parents *p, const char *table, const char *column)
+{
+    if (filter_keeps(p->filter, table))
+        return 0;
+    struct parent *x = add_table(p, table);
+    if (!x)
+        return DS_ENOMEM;
+    for (size_t i = 0; i < x->column_count; i++)
+        if (strcasecmp(x->columns[i], column) == 0)
+            return 0;
+    char **grown = realloc(x->columns, (x->column_count + 1) * sizeof *grown);
+    if (!grown)
+        return DS_ENOMEM;
+    x->columns = grown;
+    if (!(x->columns[x->column_count] = strdup(column)))
+        return DS_ENOMEM;
+    x->column_count++;
+    p->version++;
+    return 0;
+}
+
+int parents_parse(struct parents *p, const char *text, struct ds_error *err)
+{
+    char *copy = strdup(text), *save;
+    int rc = copy ? 0 : DS_ENOMEM;
+    for (char *line = copy ? strtok_r(copy, "\n", &save) : NULL; line && rc == 0;
+         line = strtok_r(NULL, "\n", &save)) {
+        char *column = strchr(line, '\t');
+        if (!column)
+            continue;
+        *column++ = 0;
+        rc = add(p, line, column);
+    }
+    free(copy);
+    return rc ? no_memory(err) : 0;
+}
+
+/* --- the source's schema --------------------------------------------------- */
+
+enum { CHILD, PARENT, COLUMN, ON_DELETE, ON_UPDATE };
+
+/* Do rows that travel depend on rows of `table`, by keys of rows [0, n) of the result? Depth first;
+ * `depth` ends circles. */
+static bool reaches_kept(const struct parents *p, MYSQL_ROW *rows, size_t n, const char *table,
+                         unsigned depth)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(rows[i][PARENT], table) != 0 || strcmp(rows[i][CHILD], table) == 0)
+            continue;
+        if (filter_keeps(p->filter, rows[i][CHILD]) ||
+            (depth && reaches_kept(p, rows, n, rows[i][CHILD], depth - 1)))
+            return true;
+    }
+    return false;
+}
+
+static bool acts(MYSQL_ROW row)
+{
+    return strcmp(row[ON_DELETE], "CASCADE") == 0 || strncmp(row[ON_DELETE], "SET", 3) == 0 ||
+           strcmp(row[ON_UPDATE], "CASCADE") == 0 || strncmp(row[ON_UPDATE], "SET", 3) == 0;
+}
+
+static int take_keys(struct parents *p, MYSQL_RES *res)
+{
+    enum { DEEPEST = 8 }; /* more levels of rows that are left out: taken for dependent */
+    size_t n = 0;
+    MYSQL_ROW *rows = calloc((size_t)mysql_num_rows(res) + 1, sizeof *rows);
+    if (!rows)
+        return DS_ENOMEM;
+    for (MYSQL_ROW row; (row = mysql_fetch_row(res));)
+        if (acts(row))
+            rows[n++] = row;
+    int rc = 0;
+    for (size_t i = 0; i < n && rc == 0; i++)
+        if (!filter_keeps(p->filter, rows[i][PARENT]) &&
+            reaches_kept(p, rows, n, rows[i][PARENT], DEEPEST))
+            rc = add(p, rows[i][PARENT], rows[i][COLUMN]);
+    free(rows);
+    return rc;
+}
+
+int parents_read(struct parents *p, MYSQL *source, const char *database, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0};
+    if (sql_string(&name, database, strlen(database)))
+        return no_memory(err);
+    MYSQL_RES *res = db_select(
+        source, err,
+        "SELECT k.TABLE_NAME, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, "
+        "r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k JOIN "
+        "information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = "
+        "k.CONSTRAINT_SCHEMA AND r.TABLE_NAME = k.TABLE_NAME AND r.CONSTRAINT_NAME = "
+        "k.CONSTRAINT_NAME WHERE k.TABLE_SCHEMA = %s AND k.REFERENCED_TABLE_SCHEMA = %s AND "
+        "r.CONSTRAINT_SCHEMA = %s",
+        buf_cstr(&name), buf_cstr(&name), buf_cstr(&name));
+    if (!res)
+        return err->code;
+    int rc = take_keys(p, res);
+    mysql_free_result(res);
+    return rc ? no_memory(err) : 0;
+}
+
+/* --- statements ------------------------------------------------------------ */
+
+struct adding {
+    struct parents *p;
+    const char *table; /* that an ALTER TABLE is about */
+    int rc;
+};
+
+static void add_reference(void *arg, struct slice table, struct slice column)
+{
+    struct adding *a = arg;
+    char t[260], c[260];
+    snprintf(t, sizeof t, "%.*s", (int)table.len, (const char *)table.p);
+    snprintf(c, sizeof c, "%.*s", (int)column.len, (const char *)column.p);
+    a->rc = a->rc ? a->rc : add(a->p, t, c);
+}
+
+/* A table that gets another name keeps what refers to it; both names count from then on. */
+static int add_renamed(struct parents *p, const struct sql_statement *st)
+{
+    bool renames =
+        st->kind == SQL_RENAME_TABLE || (st->kind == SQL_ALTER_TABLE && st->alter_renames);
+    int rc = 0;
+    for (size_t i = 0; renames && i + 1 < st->name_count && rc == 0; i += 2) {
+        struct slice old = st->names[i].name, new = st->names[i + 1].name;
+        char from[260], to[260];
+        snprintf(from, sizeof from, "%.*s", (int)old.len, (const char *)old.p);
+        snprintf(to, sizeof to, "%.*s", (int)new.len, (const char *)new.p);
+        for (size_t c = 0; find(p, from) && c < find(p, from)->column_count && rc == 0; c++)
+            rc = add(p, to, find(p, from)->columns[c]);
+    }
+    return rc;
+}
+
+static void add_renamed_column(void *arg, struct slice old, struct slice new)
+{
+    struct adding *a = arg;
+    char name[260];
+    snprintf(name, sizeof name, "%.*s", (int)new.len, (const char *)new.p);
+    const struct parent *x = find(a->p, a->table);
+    size_t c = 0;
+    while (x && c < x->column_count &&
+           (strlen(x->columns[c]) != old.len ||
+            strncasecmp(x->columns[c], (const char *)old.p, old.len) != 0))
+        c++;
+    if (x && c < x->column_count)
+        a->rc = a->rc ? a->rc : add(a->p, a->table, name);
+}
+
+int parents_ddl(struct parents *p, struct slice statement, uint64_t sql_mode,
+                const struct sql_statement *st, struct ds_error *err)
+{
+    char name[260] = "";
+    if (st->name_count)
+        snprintf(name, sizeof name, "%.*s", (int)st->names[0].name.len,
+                 (const char *)st->names[0].name.p);
+    struct adding a = {.p = p, .table = name};
+    bool table = st->kind == SQL_CREATE_TABLE || st->kind == SQL_ALTER_TABLE;
+    int rc = add_renamed(p, st);
+    if (rc == 0 && table)
+        rc = sql_references(statement, sql_mode, add_reference, &a);
+    if (rc == 0 && st->kind == SQL_ALTER_TABLE)
+        rc = sql_renamed_columns(statement, sql_mode, add_renamed_column, &a);
+    return rc || a.rc ? no_memory(err) : 0;
+}

@@ -1,0 +1,118 @@
+#include "applier/cascade.h"
+
+#include <string.h>
+
+#include "applier/bind.h"
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory while rows are written");
+}
+
+static int put_value(struct buf *sql, const struct target_fk *fk, uint32_t i, const uint8_t *value,
+                     struct ds_error *err)
+{
+    const struct target_table *parent = fk->parent;
+    if (value)
+        return bind_literal(sql, &fk->child->columns[fk->columns[i]], value, err);
+    error_set(err, DS_ESCHEMA,
+              "the source's row image lacks column %s, which foreign key %s of table %s refers to: "
+              "set binlog_row_image=FULL there",
+              parent->columns[fk->parent_columns[i]].name, fk->name, fk->child->name);
+    error_at_table(err, NULL, parent->name);
+    return DS_ESCHEMA;
+}
+
+/* … WHERE child = the row's old values */
+static int where_refers(struct buf *sql, const struct target_fk *fk, const struct net *n,
+                        struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < fk->count && rc == 0; i++) {
+        rc = buf_puts(sql, i ? " AND " : " WHERE ") |
+             sql_identifier(sql, fk->child->columns[fk->columns[i]].name) | buf_puts(sql, " = ");
+        rc = rc ? out_of_memory(err) : put_value(sql, fk, i, n->key[fk->parent_columns[i]], err);
+    }
+    return rc;
+}
+
+/* SET the referring columns to NULL, or to the row's new values; columns that would change by
+ * themselves stay (law 11). */
+static int set_columns(struct buf *sql, const struct target_fk *fk, const struct net *n, bool null,
+                       struct ds_error *err)
+{
+    const struct target_table *child = fk->child;
+    int rc = 0;
+    for (uint32_t i = 0; i < fk->count && rc == 0; i++) {
+        rc = buf_puts(sql, i ? ", " : " SET ") |
+             sql_identifier(sql, child->columns[fk->columns[i]].name) |
+             buf_puts(sql, null ? " = NULL" : " = ");
+        rc = rc      ? out_of_memory(err)
+             : !null ? put_value(sql, fk, i, n->after[fk->parent_columns[i]], err)
+                     : 0;
+    }
+    for (uint32_t i = 0; i < child->column_count && rc == 0; i++) {
+        const struct target_column *c = &child->columns[i];
+        if (!c->on_update || c->generated || c->in_fk)
+            continue;
+        rc = buf_puts(sql, ", ") | sql_identifier(sql, c->name) | buf_puts(sql, " = ") |
+             sql_identifier(sql, c->name);
+        rc = rc ? out_of_memory(err) : 0;
+    }
+    return rc;
+}
+
+static bool changes_key(const struct target_fk *fk, const struct net *n)
+{
+    bool changes = false;
+    for (uint32_t i = 0; i < fk->count; i++) {
+        uint32_t column = fk->parent_columns[i];
+        changes |= n->changed[column / 64] >> (column % 64) & 1;
+    }
+    return changes;
+}
+
+/* A key with NULL in it is referred to by nobody. */
+static bool has_null(const struct target_fk *fk, const struct net *n)
+{
+    bool null = false;
+    for (uint32_t i = 0; i < fk->count; i++) {
+        const uint8_t *value = n->key[fk->parent_columns[i]];
+        null |= value && *value == VALUE_BYTE_NULL;
+    }
+    return null;
+}
+
+static int write_one(MYSQL *db, const char *database, const struct target_fk *fk,
+                     const struct net *n, uint64_t *rows, struct ds_error *err)
+{
+    enum fk_rule rule = n->op == NET_DELETE ? fk->on_delete : fk->on_update;
+    BUF_AUTO struct buf sql = {0};
+    if (rule == FK_RESTRICT || has_null(fk, n) || (n->op == NET_UPDATE && !changes_key(fk, n)))
+        return 0;
+    bool deletes = n->op == NET_DELETE && rule == FK_CASCADE;
+    if (buf_puts(&sql, deletes ? "DELETE FROM " : "UPDATE ") |
+        sql_table(&sql, database, fk->child->name))
+        return out_of_memory(err);
+    int rc = deletes ? 0 : set_columns(&sql, fk, n, rule == FK_SET_NULL, err);
+    if (rc == 0)
+        rc = where_refers(&sql, fk, n, err);
+    if (rc == 0)
+        rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
+    if (rc == 0)
+        *rows += mysql_affected_rows(db);
+    else
+        error_at_table(err, database, fk->child->name);
+    return rc;
+}
+
+int cascade_write(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
+                  struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < s->count; i++)
+        for (uint32_t r = 0; r < s->target->referrer_count && rc == 0; r++)
+            if (s->target->referrers[r]->derived)
+                rc = write_one(db, database, s->target->referrers[r], s->nets[i], rows, err);
+    return rc;
+}

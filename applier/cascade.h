@@ -1,0 +1,19 @@
+/* Cascades of rows that the destination does not have (law 13): the filter leaves out their table,
+ * so it has no foreign key that could act, and what that would do is written out.
+ *
+ * Called by write.c on the applier's thread.
+ */
+#ifndef APPLIER_CASCADE_H
+#define APPLIER_CASCADE_H
+
+#include <mysql.h>
+
+#include "applier/plan.h"
+
+/* For each row of the step, which are deleted or changed: delete, change or set to NULL what refers
+ * to it by a derived key. From there on the destination's own foreign keys act. *rows grows by what
+ * was written. DS_ESCHEMA: the source's image lacks a column that is referred to. */
+int cascade_write(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
+                  struct ds_error *err);
+
+#endif

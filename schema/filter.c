@@ -1,0 +1,268 @@
+#include "schema/filter.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+struct filter {
+    const struct config *config;
+    const struct catalogue *catalogue;
+    bool all;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for the filter");
+}
+
+static bool everything(const struct config_list *list, const char *word)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], word) == 0)
+            return true;
+    return false;
+}
+
+static int check_entities(const struct filter *f, struct ds_error *err)
+{
+    const struct config_list *list = &f->config->entities;
+    char where[700];
+    config_where(f->config, "entities", where, sizeof where);
+    if (!list->count)
+        return error_set(err, DS_EUSAGE, "%s: entities: is empty; [all] is everything", where);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = list->items[i];
+        if (strcmp(name, "all") == 0 || strcmp(name, "table") == 0 ||
+            catalogue_find(f->catalogue, name))
+            continue;
+        return error_set(err, DS_EUSAGE,
+                         "%s: entities: there is no entity '%s'; datasync entities --plain lists "
+                         "them, and `table` stands for all tables of none",
+                         where, name);
+    }
+    return 0;
+}
+
+static int check_patterns(const struct filter *f, const char *key, const struct config_list *list,
+                          struct ds_error *err)
+{
+    char where[700];
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i][0] == '@' && !catalogue_group_find(f->catalogue, list->items[i]))
+            return error_set(
+                err, DS_EUSAGE, "%s: %s: there is no group '%s'; datasync entities lists them",
+                config_where(f->config, key, where, sizeof where), key, list->items[i]);
+    return 0;
+}
+
+int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
+               struct ds_error *err)
+{
+    struct filter *f = calloc(1, sizeof *f);
+    if (!f)
+        return no_memory(err);
+    *f = (struct filter){.config = c, .catalogue = catalogue};
+    f->all = everything(&c->entities, "all") && c->stock == STOCK_INCLUDE &&
+             everything(&c->tables_include, "*") && c->tables_exclude.count == 0;
+    int rc = check_entities(f, err);
+    if (rc == 0)
+        rc = check_patterns(f, "tables.include", &c->tables_include, err);
+    if (rc == 0)
+        rc = check_patterns(f, "tables.exclude", &c->tables_exclude, err);
+    if (rc)
+        filter_free(f);
+    else
+        *out = f;
+    return rc;
+}
+
+void filter_free(struct filter *f)
+{
+    free(f);
+}
+
+bool filter_is_all(const struct filter *f)
+{
+    return !f || f->all;
+}
+
+/* The table that a tool for online changes of `name` works for, in `out`; `name` itself if none. */
+static const char *base_table(const char *name, char *out, size_t size)
+{
+    static const char *const endings[] = {"_gho", "_ghc", "_del", "_new", "_old"};
+    size_t len = strlen(name);
+    for (size_t i = 0; name[0] == '_' && len > 5 && i < sizeof endings / sizeof *endings; i++)
+        if (strcmp(name + len - 4, endings[i]) == 0) {
+            snprintf(out, size, "%.*s", (int)(len - 5), name + 1);
+            return out;
+        }
+    return name;
+}
+
+/* `shops`: the table has the shop's prefix, groups are about it. */
+static bool matches(const struct filter *f, const struct config_list *patterns, const char *table,
+                    bool shops)
+{
+    for (size_t i = 0; i < patterns->count; i++) {
+        const char *pattern = patterns->items[i];
+        bool match =
+            pattern[0] == '@'
+                ? shops && catalogue_group_has(f->catalogue,
+                                               catalogue_group_find(f->catalogue, pattern), table)
+                : fnmatch(pattern, table, FNM_NOESCAPE) == 0;
+        if (match)
+            return true;
+    }
+    return false;
+}
+
+static bool entity_listed(const struct filter *f, const struct catalogue_entity *entity)
+{
+    const struct config_list *list = &f->config->entities;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = list->items[i];
+        bool is = strcmp(name, "table") == 0
+                      ? !entity
+                      : entity && catalogue_find(f->catalogue, name) == entity;
+        if (is || strcmp(name, "all") == 0)
+            return true;
+    }
+    return false;
+}
+
+bool filter_keeps(const struct filter *f, const char *table)
+{
+    if (filter_is_all(f))
+        return true;
+    const char *prefix = f->config->source.prefix ? f->config->source.prefix : "";
+    size_t skip = strlen(prefix);
+    char base[300];
+    table = base_table(table, base, sizeof base);
+    const struct catalogue_entity *entity = NULL;
+    const struct catalogue_table *entry = NULL;
+    bool prefixed = strncmp(table, prefix, skip) == 0;
+    table += prefixed ? skip : 0; /* one without the prefix is none of the shop's */
+    if (!prefixed || !catalogue_lookup(f->catalogue, table, &entity, &entry))
+        entity = NULL;
+    bool stock = entity && entry->stock;
+    return entity_listed(f, entity) && matches(f, &f->config->tables_include, table, prefixed) &&
+           !matches(f, &f->config->tables_exclude, table, prefixed) &&
+           (f->config->stock == STOCK_INCLUDE || stock == (f->config->stock == STOCK_ONLY));
+}
+
+/* --- fingerprint --------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Order of the items does not matter to what they select. */
+static int append_sorted(struct buf *out, const char *name, const struct config_list *list)
+{
+    char **items = calloc(list->count + 1, sizeof *items);
+    if (!items)
+        return DS_ENOMEM;
+    memcpy(items, list->items, list->count * sizeof *items);
+    qsort(items, list->count, sizeof *items, by_text);
+    int rc = buf_printf(out, " %s=[", name);
+    for (size_t i = 0; i < list->count && rc == 0; i++)
+        rc = buf_printf(out, "%s%s", i ? "," : "", items[i]);
+    free(items);
+    return rc ? rc : buf_puts(out, "]");
+}
+
+static int append_words(struct buf *out, const char *const *words)
+{
+    int rc = 0;
+    for (; *words && rc == 0; words++)
+        rc = buf_printf(out, " %s", *words);
+    return rc;
+}
+
+static int append_tables(struct buf *out, const struct catalogue_entity *e)
+{
+    int rc = 0;
+    for (size_t i = 0; e && i < e->table_count && rc == 0; i++)
+        rc = buf_printf(out, " %s", e->tables[i].table);
+    return rc;
+}
+
+/* All tables that have one of these roles, NULL: all stock tables. */
+static int append_roles(const struct filter *f, const char *const *roles, struct buf *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < catalogue_count(f->catalogue); i++) {
+        const struct catalogue_entity *e = catalogue_at(f->catalogue, i);
+        for (size_t t = 0; t < e->table_count && rc == 0; t++) {
+            bool counts = !roles && e->tables[t].stock;
+            for (const char *const *role = roles; role && *role; role++)
+                counts |= strcmp(*role, e->tables[t].role) == 0;
+            rc = counts ? buf_printf(out, " %s", e->tables[t].table) : 0;
+        }
+    }
+    return rc;
+}
+
+static int append_groups(const struct filter *f, const struct config_list *patterns,
+                         struct buf *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < patterns->count && rc == 0; i++) {
+        if (patterns->items[i][0] != '@')
+            continue;
+        const struct catalogue_group *g = catalogue_group_find(f->catalogue, patterns->items[i]);
+        rc = buf_printf(out, "\n%s", g->name) | append_words(out, g->tables) |
+             append_roles(f, g->roles, out);
+        for (const char *const *name = g->entities; *name && rc == 0; name++)
+            rc = append_tables(out, catalogue_find(f->catalogue, *name));
+    }
+    return rc;
+}
+
+/* What the names that the filter uses stand for. */
+static int append_meaning(const struct filter *f, struct buf *out)
+{
+    const struct config *c = f->config;
+    int rc = 0;
+    for (size_t i = 0; i < c->entities.count && rc == 0; i++) {
+        const char *name = c->entities.items[i];
+        rc = buf_printf(out, "\n%s", name);
+        if (strcmp(name, "table") != 0)
+            rc = rc ? rc : append_tables(out, catalogue_find(f->catalogue, name));
+        for (size_t e = 0; strcmp(name, "table") == 0 && e < catalogue_count(f->catalogue); e++)
+            rc |= append_tables(out, catalogue_at(f->catalogue, e));
+    }
+    if (rc == 0 && c->stock != STOCK_INCLUDE)
+        rc = append_roles(f, NULL, out);
+    if (rc == 0)
+        rc = append_groups(f, &c->tables_include, out);
+    return rc ? rc : append_groups(f, &c->tables_exclude, out);
+}
+
+int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable)
+{
+    static const char *const stock[] = {"include", "exclude", "only"};
+    const struct config *c = f->config;
+    BUF_AUTO struct buf whole = {0};
+    buf_clear(readable);
+    int rc = buf_printf(readable, "mode=%s stock=%s", c->mode == MODE_MIRROR ? "mirror" : "import",
+                        stock[c->stock]);
+    if (rc == 0)
+        rc = append_sorted(readable, "entities", &c->entities);
+    if (rc == 0)
+        rc = append_sorted(readable, "tables.include", &c->tables_include);
+    if (rc == 0)
+        rc = append_sorted(readable, "tables.exclude", &c->tables_exclude);
+    if (rc == 0)
+        rc = buf_append(&whole, readable->data, readable->len);
+    if (rc == 0 && !f->all)
+        rc = append_meaning(f, &whole);
+    if (rc)
+        return rc;
+    XXH128_hash_t h = XXH3_128bits(whole.data, whole.len);
+    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* Which tables travel: `entities`, `stock` and `tables` of the configuration, resolved by the
+ * catalogue.
+ *
+ * A table is kept if its entity is listed (that of a table which no entity claims is `table`), if
+ * tables.include matches it and tables.exclude does not, and if its stock mark is what `stock`
+ * wants. Patterns are names without the shop's prefix, with `*` for any text, or `@group`. Tables
+ * that gh-ost and pt-online-schema-change make beside x (_x_gho, _x_ghc, _x_new, _x_del, _x_old)
+ * are taken for x: they are to become x, or were.
+ *
+ * Of a table that is left out no rows travel; its structure does. Read-only after filter_new,
+ * shared by all threads. Asked for each table definition, not for each row.
+ */
+#ifndef SCHEMA_FILTER_H
+#define SCHEMA_FILTER_H
+
+#include "buf.h"
+#include "catalogue.h"
+#include "config.h"
+#include "error.h"
+
+struct filter;
+/* Configuration and catalogue must outlive it. DS_EUSAGE names the key: an entity or group that is
+ * not in the catalogue. */
+int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
+               struct ds_error *err);
+void filter_free(struct filter *f);
+/* Does everything travel? Also for NULL. */
+bool filter_is_all(const struct filter *f);
+/* `table` with the shop's prefix, as the server knows it. */
+bool filter_keeps(const struct filter *f, const char *table);
+/* 32 hex digits, and a readable form. Two filters with the same digits choose the same tables, as
+ * long as the catalogue means the same by the names that they use: what these stand for counts. */
+int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable);
+
+#endif

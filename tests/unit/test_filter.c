@@ -1,0 +1,181 @@
+/* The filter: which tables travel, and when two filters are the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "schema/filter.h"
+
+struct choice {
+    const char *entities, *include, *exclude; /* by commas */
+    enum config_stock stock;
+    const char *prefix;
+};
+
+static struct catalogue *catalogue;
+
+static struct config_list list_of(char *text, char **items)
+{
+    struct config_list list = {.items = items};
+    char *save;
+    for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save))
+        items[list.count++] = item;
+    return list;
+}
+
+/* What of `tables` is kept, by blanks. */
+static void keeps(const struct choice *x, const char *tables, const char *expected)
+{
+    char entities[200], include[200], exclude[200], names[500], kept[500] = "";
+    char *items[3][20];
+    struct ds_error err;
+    snprintf(entities, sizeof entities, "%s", x->entities ? x->entities : "all");
+    snprintf(include, sizeof include, "%s", x->include ? x->include : "*");
+    snprintf(exclude, sizeof exclude, "%s", x->exclude ? x->exclude : "");
+    struct config c = {.path = "",
+                       .entities = list_of(entities, items[0]),
+                       .tables_include = list_of(include, items[1]),
+                       .tables_exclude = list_of(exclude, items[2]),
+                       .stock = x->stock,
+                       .source = {.prefix = (char *)(x->prefix ? x->prefix : "")}};
+    struct filter *f = NULL;
+    if (filter_new(&f, &c, catalogue, &err))
+        fail_msg("%s", err.message);
+    char *save;
+    snprintf(names, sizeof names, "%s", tables);
+    for (char *t = strtok_r(names, " ", &save); t; t = strtok_r(NULL, " ", &save))
+        if (filter_keeps(f, t))
+            snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s%s", *kept ? " " : "", t);
+    assert_string_equal(kept, expected);
+    filter_free(f);
+}
+
+static void tables_are_chosen(void **state)
+{
+    (void)state;
+    const char *some = "sales_flat_order sales_flat_order_item customer_entity log_url mine "
+                       "cataloginventory_stock_item";
+    keeps(&(struct choice){0}, some, some);
+    keeps(&(struct choice){.entities = "order"}, some, "sales_flat_order sales_flat_order_item");
+    keeps(&(struct choice){.entities = "orders,table"}, some,
+          "sales_flat_order sales_flat_order_item log_url mine");
+    keeps(&(struct choice){.exclude = "@log,mine"}, some,
+          "sales_flat_order sales_flat_order_item customer_entity cataloginventory_stock_item");
+    keeps(&(struct choice){.include = "sales_*,m?ne"}, some,
+          "sales_flat_order sales_flat_order_item mine");
+    keeps(&(struct choice){.include = "*", .exclude = "*_item"}, some,
+          "sales_flat_order customer_entity log_url mine");
+    keeps(&(struct choice){.include = "@log"}, some, "log_url");
+    keeps(&(struct choice){.stock = STOCK_ONLY}, some, "cataloginventory_stock_item");
+    keeps(&(struct choice){.stock = STOCK_EXCLUDE}, some,
+          "sales_flat_order sales_flat_order_item customer_entity log_url mine");
+    keeps(&(struct choice){.entities = "order", .include = "customer_*"}, some, "");
+}
+
+static void prefixes_and_online_changes(void **state)
+{
+    (void)state;
+    const struct choice no_logs = {.exclude = "@log", .prefix = "m1_"};
+    keeps(&no_logs, "m1_log_url log_url m1_log m1_sales_flat_order",
+          "log_url m1_log m1_sales_flat_order");
+    keeps(&(struct choice){.entities = "order", .prefix = "m1_"},
+          "m1_sales_flat_order sales_flat_order _m1_sales_flat_order_gho _sales_flat_order_gho",
+          "m1_sales_flat_order _m1_sales_flat_order_gho");
+    keeps(&(struct choice){.exclude = "@log"},
+          "_log_url_gho _log_url_ghc _log_url_del _log_url_new _log_url_old _log_url_xyz _old _gho "
+          "__gho",
+          "_log_url_xyz _old _gho __gho");
+}
+
+static int refuses(const char *entities, const char *exclude, struct ds_error *err)
+{
+    char a[50], b[50], *items[2][5], star[] = "*", *all[] = {star};
+    snprintf(a, sizeof a, "%s", entities);
+    snprintf(b, sizeof b, "%s", exclude);
+    struct config c = {.path = "d.yaml",
+                       .entities = list_of(a, items[0]),
+                       .tables_include = {all, 1},
+                       .tables_exclude = list_of(b, items[1])};
+    struct filter *f = NULL;
+    int rc = filter_new(&f, &c, catalogue, err);
+    filter_free(f);
+    return rc;
+}
+
+static void unknown_names_are_refused(void **state)
+{
+    (void)state;
+    struct ds_error err;
+    assert_int_equal(refuses("order,gadget", "", &err), DS_EUSAGE);
+    assert_non_null(strstr(err.message, "d.yaml: entities: there is no entity 'gadget'"));
+    assert_int_equal(refuses("", "", &err), DS_EUSAGE);
+    assert_int_equal(refuses("all", "log_*,@logs", &err), DS_EUSAGE);
+    assert_non_null(strstr(err.message, "tables.exclude: there is no group '@logs'"));
+    assert_int_equal(refuses("all", "nothing_like_it", &err), 0);
+    assert_true(filter_is_all(NULL));
+    assert_true(filter_keeps(NULL, "x"));
+}
+
+static void fingerprint(char *const *exclude, size_t count, enum config_stock stock, char out[33])
+{
+    char star[] = "*", all[] = "all", *stars[] = {star}, *alls[] = {all}, *copy[5];
+    memcpy(copy, exclude, count * sizeof *copy);
+    struct config c = {.path = "",
+                       .entities = {alls, 1},
+                       .tables_include = {stars, 1},
+                       .tables_exclude = {copy, count},
+                       .stock = stock};
+    struct filter *f = NULL;
+    BUF_AUTO struct buf text = {0};
+    assert_int_equal(filter_new(&f, &c, catalogue, NULL), 0);
+    assert_int_equal(filter_fingerprint(f, out, &text), 0);
+    assert_int_equal(strlen(out), 32);
+    assert_non_null(strstr(buf_cstr(&text), "entities=[all]"));
+    filter_free(f);
+}
+
+static void fingerprints_follow_the_choice(void **state)
+{
+    (void)state;
+    char a[] = "a", b[] = "b", log[] = "@log", derived[] = "@derived";
+    char *ab[] = {a, b}, *ba[] = {b, a}, *l[] = {log}, *d[] = {derived};
+    char one[33], two[33];
+    fingerprint(ab, 0, STOCK_INCLUDE, one);
+    fingerprint(ab, 0, STOCK_EXCLUDE, two);
+    assert_string_not_equal(one, two);
+    fingerprint(ab, 2, STOCK_INCLUDE, two);
+    assert_string_not_equal(one, two);
+    fingerprint(ba, 2, STOCK_INCLUDE, one);
+    assert_string_equal(one, two);
+    fingerprint(l, 1, STOCK_INCLUDE, one);
+    fingerprint(d, 1, STOCK_INCLUDE, two);
+    assert_string_not_equal(one, two);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return catalogue_load(&catalogue, NULL, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    catalogue_free(catalogue);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tables_are_chosen),
+        cmocka_unit_test(prefixes_and_online_changes),
+        cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(fingerprints_follow_the_choice),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
