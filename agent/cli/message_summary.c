@@ -142,16 +142,20 @@ static int define(struct message_summary *s, const struct message *m, struct ds_
 
 /* --- rows ----------------------------------------------------------------- */
 
-/* Read every value. before: the values that this image may call the same as, NULL none: such are
- * counted again, as the binlog holds them again. columns_out: where the values stand, or NULL. */
-static int read_image(struct slice image, uint32_t columns, const uint8_t *const *before,
-                      const uint8_t **columns_out, uint64_t *bytes)
+/* Read the image at *p, or nil, value by value. before: the values that it may call the same
+ * as, NULL none: such are counted again, as the binlog holds them again. columns_out: where the
+ * values stand, or NULL. */
+static int take_image(const uint8_t **p, const uint8_t *end, uint32_t columns,
+                      const uint8_t *const *before, const uint8_t **columns_out, uint64_t *bytes)
 {
-    const uint8_t *at = image.p, *end = image.p + image.len;
+    const uint8_t *at = *p;
     uint32_t n;
+    if (at < end && *at == VALUE_BYTE_NULL) {
+        *p = at + 1;
+        return 0;
+    }
     if (array_read_head(&at, end, &n) || n != columns)
         return DS_EFORMAT;
-    *bytes += image.len;
     for (uint32_t i = 0; i < n; i++) {
         struct value v;
         if (columns_out)
@@ -161,22 +165,44 @@ static int read_image(struct slice image, uint32_t columns, const uint8_t *const
         if (v.kind == VALUE_SAME && before)
             *bytes += value_length(before[i]) - 1;
     }
-    return at == end ? 0 : DS_EFORMAT;
+    *bytes += (uint64_t)(at - *p);
+    *p = at;
+    return 0;
 }
 
-static int count_change(struct message_summary *s, const struct msg_change *c, struct ds_error *err)
+static int take_number(const uint8_t **p, const uint8_t *end, uint64_t most, uint64_t *out)
+{
+    struct value v;
+    if (value_read(p, end, &v) || v.kind != VALUE_UINT || v.u > most)
+        return DS_EFORMAT;
+    *out = v.u;
+    return 0;
+}
+
+/* A change message, of which there are more than of all others: read once, from behind its type.
+ * `left`: elements. */
+static int count_change(struct message_summary *s, const uint8_t **p, const uint8_t *end,
+                        uint32_t left, struct ds_error *err)
 {
     const struct known_table *known;
-    int rc = known_tables_need(&s->known, c->table_id, &known, err);
+    uint64_t id, op, flags;
+    if (left < 6 || take_number(p, end, UINT32_MAX, &id) ||
+        take_number(p, end, CHANGE_DELETE, &op) || op == 0 ||
+        take_number(p, end, UINT32_MAX, &flags) || value_skip(p, end))
+        return error_set(err, DS_EFORMAT, "malformed change message in the stream");
+    int rc = known_tables_need(&s->known, (uint32_t)id, &known, err);
     if (rc)
         return rc;
     struct table_count *count = known->own;
     uint32_t columns = known->table.column_count;
-    if (c->before.len)
-        rc = read_image(c->before, columns, NULL, s->before, &count->bytes);
-    if (rc == 0 && c->after.len)
-        rc = read_image(c->after, columns, c->before.len ? s->before : NULL, NULL, &count->bytes);
-    count->rows[c->op]++;
+    bool has_before = *p < end && **p != VALUE_BYTE_NULL;
+    rc = take_image(p, end, columns, NULL, s->before, &count->bytes);
+    if (rc == 0)
+        rc = take_image(p, end, columns, has_before ? s->before : NULL, NULL, &count->bytes);
+    for (left -= 6; rc == 0 && left; left--)
+        rc = value_skip(p, end);
+    count->rows[op]++;
+    s->in_transaction = true;
     return rc ? known_table_bad_row(known, rc, err) : 0;
 }
 
@@ -193,13 +219,8 @@ static int count_copied(struct message_summary *s, const struct msg_snapshot *m,
         return rc;
     struct table_count *count = known->own;
     rc = array_read_head(&at, end, &n);
-    for (uint32_t i = 0; i < n && rc == 0; i++) {
-        const uint8_t *start = at;
-        rc = value_skip(&at, end);
-        if (rc == 0)
-            rc = read_image((struct slice){start, (size_t)(at - start)}, known->table.column_count,
-                            NULL, NULL, &count->bytes);
-    }
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        rc = take_image(&at, end, known->table.column_count, NULL, NULL, &count->bytes);
     count->rows[0] += n;
     return rc ? known_table_bad_row(known, rc, err) : 0;
 }
@@ -237,9 +258,6 @@ static int count_one(struct message_summary *s, const struct message *m, struct 
         return 0;
     case MSG_COMMIT:
         return count_commit(s, &m->commit, err);
-    case MSG_CHANGE:
-        s->in_transaction = true;
-        return count_change(s, &m->change, err);
     case MSG_SNAPSHOT:
         s->in_transaction = true;
         return count_copied(s, &m->snapshot, err);
@@ -249,6 +267,7 @@ static int count_one(struct message_summary *s, const struct message *m, struct 
     case MSG_TRUNCATE:
         s->truncates++;
         break;
+    case MSG_CHANGE: /* count_change */
     case MSG_SAVEPOINT:
     case MSG_XA:
     case MSG_TABLE_HINT:
@@ -265,6 +284,13 @@ int message_summary_add(struct message_summary *s, struct slice messages, struct
     int rc = 0;
     while (at < end && rc == 0) {
         struct message m;
+        const uint8_t *p = at;
+        uint32_t elements;
+        if (array_read_head(&p, end, &elements) == 0 && elements && *p == MSG_CHANGE) {
+            at = p + 1;
+            rc = count_change(s, &at, end, elements - 1, err);
+            continue;
+        }
         rc = message_read(&at, end, &s->arena, &m, err);
         rc = rc ? rc : count_one(s, &m, err);
         arena_reset(&s->arena, 1 << 20);
