@@ -59,7 +59,7 @@ int ddl_check_certain(const struct ddl_job *job, struct ds_error *err)
     if (!u.by_order && !u.by_chance)
         return 0;
     const char *table = ddl_literal(job->arena, job->names[0], strlen(job->names[0]));
-    bool rows, ordered = false;
+    bool rows = false, ordered = false;
     int rc = table ? has_rows(job, table, &rows, err) : ddl_no_memory(err);
     if (rc || !rows)
         return rc;

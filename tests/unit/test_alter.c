@@ -213,7 +213,7 @@ static void uncertain(void **state)
          false},
         {"ALTER TABLE t ADD u CHAR(36) DEFAULT UUID()", false, true},
         {"ALTER TABLE t ADD u CHAR(36) DEFAULT (CONCAT('a', (uuid())))", false, true},
-        {"ALTER TABLE t ADD u DOUBLE DEFAULT /*!50000 rand() */", false, true},
+        {"ALTER TABLE t ADD u DOUBLE DEFAULT /*!50000 random_bytes(4) */", false, true},
         {"ALTER TABLE t ADD u INT DEFAULT (NEXT VALUE FOR s)", false, true},
         {"ALTER TABLE t ADD u INT DEFAULT (@@server_id)", false, true},
         {"ALTER TABLE t ADD u VARCHAR(99) DEFAULT CURRENT_USER", false, true},
