@@ -126,8 +126,7 @@ static uint64_t referrers_held(const struct applier *a, const struct change *c, 
     const struct target_table *t = c->table->target;
     const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
     uint64_t found = 0;
-    if (c->op == CHANGE_INSERT || !t->referrer_count ||
-        image_split(c->before, t->column_count, parent))
+    if (c->op == CHANGE_INSERT || !t->referrer_count || images_values(t, c->before, parent))
         return 0;
     for (uint32_t f = 0; f < t->referrer_count; f++) {
         const struct target_fk *fk = t->referrers[f];
@@ -135,8 +134,7 @@ static uint64_t referrers_held(const struct applier *a, const struct change *c, 
             continue;
         for (const struct held_row *h = a->held; h; h = h->next)
             if (h->table == fk->child && h->image.len &&
-                image_split(h->image, h->table->column_count, child) == 0 &&
-                refers_to(fk, child, parent))
+                images_values(h->table, h->image, child) == 0 && refers_to(fk, child, parent))
                 found = next_id(found, h->id, above);
     }
     return found;
@@ -201,7 +199,7 @@ static int join_chains(struct applier *a, const struct change *c, uint64_t behin
 static bool same_ties(const struct target_table *t, struct slice x, struct slice y)
 {
     const uint8_t *one[MESSAGE_MAX_COLUMNS], *other[MESSAGE_MAX_COLUMNS];
-    if (image_split(x, t->column_count, one) || image_split(y, t->column_count, other))
+    if (images_values(t, x, one) || images_values(t, y, other))
         return false;
     for (uint32_t i = 0; i < t->column_count; i++) {
         size_t n = value_length(one[i]);

@@ -265,10 +265,13 @@ INSERT INTO c VALUES (1, 1, 1, 1);
 """
 
 
-def parent_behind_child(rule, count, *changes):
-    """A child waits; what happens to its parent afterwards was possible only behind it."""
+def parent_behind_child(rule, count, *changes, hidden=False):
+    """A child waits; what happens to its parent afterwards was possible only behind it. `hidden`: row events of both
+    tables have a column more than the tables, the hash of a unique key on long values."""
     with Lab(settings=POLICY) as lab:
         lab.source.script(FAMILY % (rule, rule))
+        for table in ("p", "c") if hidden else ():
+            lab.source.run("ALTER TABLE %s ADD COLUMN note TEXT INVISIBLE, ADD UNIQUE KEY (note)" % table)
         lab.program.incremental()
         lab.destination.run("INSERT INTO c VALUES (900, NULL, 40, 0)")
         lab.source.run("INSERT INTO c VALUES (40, 2, 40, 1)")
@@ -288,6 +291,8 @@ def _():
     parent_behind_child("CASCADE", 5, "DELETE FROM p WHERE id = 2", "INSERT INTO p VALUES (2, 5)",
                         "INSERT INTO c VALUES (40, 2, 41, 2)", "UPDATE p SET v = 9 WHERE id = 2")
     parent_behind_child("CASCADE", 3, "UPDATE p SET id = 3 WHERE id = 2", "UPDATE c SET v = 5 WHERE id = 40")
+    parent_behind_child("CASCADE", 3, "UPDATE p SET id = 3 WHERE id = 2", "UPDATE c SET v = 5 WHERE id = 40",
+                        hidden=True)
     parent_behind_child("RESTRICT", 3, "DELETE FROM c WHERE id = 40", "DELETE FROM p WHERE id = 2")
     parent_behind_child("RESTRICT", 4, "INSERT INTO p VALUES (3, 3)", "UPDATE c SET p = 3 WHERE id = 40",
                         "DELETE FROM p WHERE id = 2", "UPDATE c SET p = 1 WHERE id = 40",
