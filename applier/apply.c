@@ -273,6 +273,12 @@ static int check_filter(struct applier *a, struct ds_error *err)
 {
     if (!a->cp.found || strcmp(a->cp.filter, a->filter) == 0)
         return 0;
+    if (strcmp(a->cp.filter_text, a->filter_text) == 0)
+        return error_set(err, DS_EUSAGE,
+                         "the catalogue gives names of the filter another meaning than it had when "
+                         "stream %s was copied (\"%s\"): set it back, or copy again with "
+                         "--resnapshot",
+                         a->name, a->filter_text);
     return error_set(
         err, DS_EUSAGE,
         "the filter differs from the one that stream %s was copied with: it was \"%s\", now "

@@ -256,6 +256,8 @@ int filter_fingerprint(const struct filter *f, char out[33], struct buf *readabl
         rc = append_sorted(readable, "tables.include", &c->tables_include);
     if (rc == 0)
         rc = append_sorted(readable, "tables.exclude", &c->tables_exclude);
+    if (rc == 0 && !f->all && c->source.prefix && *c->source.prefix) /* names are without it */
+        rc = buf_printf(readable, " prefix=%s", c->source.prefix);
     if (rc == 0)
         rc = buf_append(&whole, readable->data, readable->len);
     if (rc == 0 && !f->all)
