@@ -618,6 +618,8 @@ static int plan_cascade(struct planner *p, const struct change *c)
     struct table_plan *tp = planner_table(p, t);
     if (!tp)
         return planner_out_of_memory(p);
+    if (tp->last_epoch == p->epoch && (op == NET_UPDATE || tp->op_epoch[NET_UPDATE] == p->epoch))
+        p->epoch++; /* the row's history is not known: what came before it may be its own */
     int rc = place_fence(p, tp, op, c->flags, NULL);
     struct net *n = rc ? NULL : net_new(p, c, op, false);
     if (rc == 0 && !n)

@@ -576,10 +576,23 @@ static int write_shape(struct writer *w, const struct step *s, struct net *const
     return 0;
 }
 
+/* The engine cascades under any checks of the rows it changes but those of foreign keys, which act
+ * only while they are on. */
+static int write_cascades(struct writer *w, const struct step *s, uint64_t *rows,
+                          struct ds_error *err)
+{
+    int rc = set_checks(w, s->flags, err);
+    if (rc == 0)
+        rc = cascade_write(w->db, w->database, s, rows, err);
+    if (rc == DS_ESERVER && is_data_error(err->server_errno))
+        rc = err->code = DS_ECONFLICT;
+    return rc;
+}
+
 int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct ds_error *err)
 {
     if (s->flags & CHANGE_CASCADE)
-        return cascade_write(w->db, w->database, s, rows, err);
+        return write_cascades(w, s, rows, err);
     uint64_t changed[MESSAGE_MAX_COLUMNS / 64] = {0};
     for (uint32_t i = 0; i < s->count && s->op == NET_UPDATE; i++)
         for (uint32_t word = 0; word < (s->target->column_count + 63) / 64; word++)
