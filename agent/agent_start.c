@@ -65,9 +65,36 @@ static int open_history(struct agent *a, const struct position *at, struct ds_er
     return history_open(&a->history, buf_cstr(&path), c->source.database, at, err);
 }
 
+/* What one side leaves out the other would take for never changed. */
+static int check_filter(struct agent *a, struct ds_error *err)
+{
+    char own[33];
+    BUF_AUTO struct buf readable = {0}, posted = {0};
+    int rc = spool_posted(a->options.spool, SPOOL_NOTE_FILTER, &posted, err);
+    if (rc || !posted.len)
+        return rc;
+    if (filter_fingerprint(a->options.filter, own, &readable))
+        return error_set(err, DS_ENOMEM, "out of memory for the filter");
+    if (strcmp(own, buf_cstr(&posted)) == 0)
+        return 0;
+    return error_set(err, DS_EUSAGE,
+                     "the filter (\"%s\") is not the one that the applier of this stream has: both "
+                     "must have the same; start `datasync apply` first if it was changed there",
+                     buf_cstr(&readable));
+}
+
+static int keep_parents(void *arg, struct ds_error *err)
+{
+    struct agent *a = arg;
+    BUF_AUTO struct buf known = {0};
+    if (parents_print(a->parents, &known))
+        return error_set(err, DS_ENOMEM, "out of memory for foreign keys");
+    return spool_post(a->options.spool, SPOOL_NOTE_STORED, buf_cstr(&known), err);
+}
+
 /* The tables that the filter leaves out and others refer to: as of the checkpoint the applier says,
- * since then the stream. Now may be later than where the stream begins, but is all that is known
- * when there is no checkpoint. */
+ * as of what is stored beyond it this agent's earlier runs, since then the stream. Now may be later
+ * than where the stream begins, but is all that is known when there is no checkpoint. */
 static int open_parents(struct agent *a, struct ds_error *err)
 {
     BUF_AUTO struct buf posted = {0};
@@ -75,12 +102,16 @@ static int open_parents(struct agent *a, struct ds_error *err)
         return 0;
     int rc = a->parents ? 0 : parents_new(&a->parents, a->options.filter, err);
     if (rc == 0)
-        rc = spool_posted(a->options.spool, &posted, err);
+        rc = spool_posted(a->options.spool, SPOOL_NOTE_APPLIED, &posted, err);
+    if (rc == 0)
+        rc = parents_parse(a->parents, buf_cstr(&posted), err);
+    if (rc == 0)
+        rc = spool_posted(a->options.spool, SPOOL_NOTE_STORED, &posted, err);
     if (rc == 0)
         rc = parents_parse(a->parents, buf_cstr(&posted), err);
     if (rc == 0 && a->dump.db)
         rc = parents_read(a->parents, a->dump.db, a->options.config->source.database, err);
-    return rc;
+    return rc ? rc : keep_parents(a, err);
 }
 
 int agent_capture_open(struct agent *a, const struct position *at, struct ds_error *err)
@@ -102,7 +133,11 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
         .whole_files = a->options.file_count > 0,
         .history = a->history,
         .parents = a->parents,
-        .sink = {.arg = a, .put = sink_put, .place = sink_place, .mark = sink_mark},
+        .sink = {.arg = a,
+                 .put = sink_put,
+                 .place = sink_place,
+                 .mark = sink_mark,
+                 .keep = keep_parents},
     };
     return rc ? rc : capture_new(&a->capture, &o, err);
 }
@@ -319,6 +354,8 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
 {
     struct spool_state st;
     int rc = agent_wait_applier(a, err);
+    if (rc == 0)
+        rc = check_filter(a, err);
     if (rc)
         return rc;
     rc = spool_state_get(a->options.spool, &st, err);

@@ -40,6 +40,9 @@ struct capture_sink {
     /* All messages so far end a whole transaction at `p`. gtid_set: its text, as in the commit
      * message. Both are valid during the call. May be NULL. */
     int (*mark)(void *arg, const struct position *p, struct slice gtid_set, struct ds_error *err);
+    /* More is known of `parents`, by a statement whose message follows: keep it for the next start.
+     * May be NULL. */
+    int (*keep)(void *arg, struct ds_error *err);
 };
 
 struct capture_options {

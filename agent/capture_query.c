@@ -223,7 +223,10 @@ static int emit_ddl(struct capture *c, const struct query_event *q, const struct
             return rc;
     }
     if (c->options.parents && !c->group.skip) {
+        uint64_t version = parents_version(c->options.parents);
         int rc = parents_ddl(c->options.parents, q->statement, q->session.sql_mode, st, err);
+        if (rc == 0 && c->options.sink.keep && parents_version(c->options.parents) != version)
+            rc = c->options.sink.keep(c->options.sink.arg, err);
         if (rc)
             return rc;
     }

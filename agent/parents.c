@@ -7,10 +7,17 @@
 
 #include "schema/db.h"
 
+/* A key between tables that are both left out: it matters once something depends on the child. */
+struct edge {
+    char *child, *parent, *column;
+};
+
 struct parents {
     const struct filter *filter;
     struct parent *list;
     size_t count, cap;
+    struct edge *edges;
+    size_t edge_count, edge_cap;
     uint64_t version;
 };
 
@@ -37,8 +44,15 @@ void parents_free(struct parents *p)
         free(p->list[i].columns);
         free(p->list[i].table);
     }
-    if (p)
+    for (size_t i = 0; p && i < p->edge_count; i++) {
+        free(p->edges[i].child);
+        free(p->edges[i].parent);
+        free(p->edges[i].column);
+    }
+    if (p) {
         free(p->list);
+        free(p->edges);
+    }
     free(p);
 }
 
@@ -84,10 +98,23 @@ static struct parent *add_table(struct parents *p, const char *table)
     return x->table ? x : NULL;
 }
 
+static int add(struct parents *p, const char *table, const char *column);
+
+/* Rows that travel depend on `table` now, so they do on those that it refers to. */
+static int add_ancestors(struct parents *p, const char *table)
+{
+    int rc = 0;
+    for (size_t i = 0; i < p->edge_count && rc == 0; i++)
+        if (strcmp(p->edges[i].child, table) == 0)
+            rc = add(p, p->edges[i].parent, p->edges[i].column);
+    return rc;
+}
+
 static int add(struct parents *p, const char *table, const char *column)
 {
     if (filter_keeps(p->filter, table))
         return 0;
+    bool fresh = !find(p, table);
     struct parent *x = add_table(p, table);
     if (!x)
         return DS_ENOMEM;
@@ -102,7 +129,38 @@ static int add(struct parents *p, const char *table, const char *column)
         return DS_ENOMEM;
     x->column_count++;
     p->version++;
-    return 0;
+    return fresh ? add_ancestors(p, table) : 0;
+}
+
+static int add_edge(struct parents *p, const char *child, const char *parent, const char *column)
+{
+    for (size_t i = 0; i < p->edge_count; i++)
+        if (strcmp(p->edges[i].child, child) == 0 && strcmp(p->edges[i].parent, parent) == 0 &&
+            strcasecmp(p->edges[i].column, column) == 0)
+            return 0;
+    if (p->edge_count == p->edge_cap) {
+        size_t cap = p->edge_cap ? 2 * p->edge_cap : 16;
+        struct edge *grown = realloc(p->edges, cap * sizeof *grown);
+        if (!grown)
+            return DS_ENOMEM;
+        p->edges = grown;
+        p->edge_cap = cap;
+    }
+    struct edge *e = &p->edges[p->edge_count++];
+    *e = (struct edge){strdup(child), strdup(parent), strdup(column)};
+    p->version++;
+    return e->child && e->parent && e->column ? 0 : DS_ENOMEM;
+}
+
+/* `child` refers to this column of `parent`. */
+static int refer(struct parents *p, const char *child, const char *parent, const char *column)
+{
+    if (filter_keeps(p->filter, parent))
+        return 0;
+    if (filter_keeps(p->filter, child))
+        return add(p, parent, column);
+    int rc = add_edge(p, child, parent, column);
+    return rc == 0 && find(p, child) ? add(p, parent, column) : rc;
 }
 
 int parents_parse(struct parents *p, const char *text, struct ds_error *err)
@@ -115,30 +173,31 @@ int parents_parse(struct parents *p, const char *text, struct ds_error *err)
         if (!column)
             continue;
         *column++ = 0;
-        rc = add(p, line, column);
+        char *child = strchr(column, '\t');
+        if (child)
+            *child++ = 0;
+        rc = child ? refer(p, child, line, column) : add(p, line, column);
     }
     free(copy);
     return rc ? no_memory(err) : 0;
 }
 
+int parents_print(const struct parents *p, struct buf *out)
+{
+    int rc = 0;
+    buf_clear(out);
+    for (size_t i = 0; i < p->count && rc == 0; i++)
+        for (size_t c = 0; c < p->list[i].column_count && rc == 0; c++)
+            rc = buf_printf(out, "%s\t%s\n", p->list[i].table, p->list[i].columns[c]);
+    for (size_t i = 0; i < p->edge_count && rc == 0; i++)
+        rc = buf_printf(out, "%s\t%s\t%s\n", p->edges[i].parent, p->edges[i].column,
+                        p->edges[i].child);
+    return rc;
+}
+
 /* --- the source's schema --------------------------------------------------- */
 
 enum { CHILD, PARENT, COLUMN, ON_DELETE, ON_UPDATE };
-
-/* Do rows that travel depend on rows of `table`, by keys of rows [0, n) of the result? Depth first;
- * `depth` ends circles. */
-static bool reaches_kept(const struct parents *p, MYSQL_ROW *rows, size_t n, const char *table,
-                         unsigned depth)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(rows[i][PARENT], table) != 0 || strcmp(rows[i][CHILD], table) == 0)
-            continue;
-        if (filter_keeps(p->filter, rows[i][CHILD]) ||
-            (depth && reaches_kept(p, rows, n, rows[i][CHILD], depth - 1)))
-            return true;
-    }
-    return false;
-}
 
 static bool acts(MYSQL_ROW row)
 {
@@ -148,20 +207,10 @@ static bool acts(MYSQL_ROW row)
 
 static int take_keys(struct parents *p, MYSQL_RES *res)
 {
-    enum { DEEPEST = 8 }; /* more levels of rows that are left out: taken for dependent */
-    size_t n = 0;
-    MYSQL_ROW *rows = calloc((size_t)mysql_num_rows(res) + 1, sizeof *rows);
-    if (!rows)
-        return DS_ENOMEM;
-    for (MYSQL_ROW row; (row = mysql_fetch_row(res));)
-        if (acts(row))
-            rows[n++] = row;
     int rc = 0;
-    for (size_t i = 0; i < n && rc == 0; i++)
-        if (!filter_keeps(p->filter, rows[i][PARENT]) &&
-            reaches_kept(p, rows, n, rows[i][PARENT], DEEPEST))
-            rc = add(p, rows[i][PARENT], rows[i][COLUMN]);
-    free(rows);
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
+        if (acts(row))
+            rc = refer(p, row[CHILD], row[PARENT], row[COLUMN]);
     return rc;
 }
 
@@ -200,7 +249,23 @@ static void add_reference(void *arg, struct slice table, struct slice column)
     char t[260], c[260];
     snprintf(t, sizeof t, "%.*s", (int)table.len, (const char *)table.p);
     snprintf(c, sizeof c, "%.*s", (int)column.len, (const char *)column.p);
-    a->rc = a->rc ? a->rc : add(a->p, t, c);
+    a->rc = a->rc ? a->rc : refer(a->p, a->table, t, c);
+}
+
+/* What is known of `from` goes for `to`, too. */
+static int add_name(struct parents *p, const char *from, const char *to)
+{
+    int rc = 0;
+    for (size_t c = 0; find(p, from) && c < find(p, from)->column_count && rc == 0; c++)
+        rc = add(p, to, find(p, from)->columns[c]);
+    for (size_t i = 0, n = p->edge_count; i < n && rc == 0; i++) {
+        bool child = strcmp(p->edges[i].child, from) == 0;
+        bool parent = strcmp(p->edges[i].parent, from) == 0;
+        if (child || parent)
+            rc = refer(p, child ? to : p->edges[i].child, parent ? to : p->edges[i].parent,
+                       p->edges[i].column);
+    }
+    return rc;
 }
 
 /* A table that gets another name keeps what refers to it; both names count from then on. */
@@ -214,8 +279,7 @@ static int add_renamed(struct parents *p, const struct sql_statement *st)
         char from[260], to[260];
         snprintf(from, sizeof from, "%.*s", (int)old.len, (const char *)old.p);
         snprintf(to, sizeof to, "%.*s", (int)new.len, (const char *)new.p);
-        for (size_t c = 0; find(p, from) && c < find(p, from)->column_count && rc == 0; c++)
-            rc = add(p, to, find(p, from)->columns[c]);
+        rc = add_name(p, from, to);
     }
     return rc;
 }
@@ -233,6 +297,12 @@ static void add_renamed_column(void *arg, struct slice old, struct slice new)
         c++;
     if (x && c < x->column_count)
         a->rc = a->rc ? a->rc : add(a->p, a->table, name);
+    for (size_t i = 0, n = a->p->edge_count; i < n && a->rc == 0; i++) {
+        const struct edge *e = &a->p->edges[i];
+        if (strcmp(e->parent, a->table) == 0 && strlen(e->column) == old.len &&
+            strncasecmp(e->column, (const char *)old.p, old.len) == 0)
+            a->rc = refer(a->p, e->child, e->parent, name);
+    }
 }
 
 int parents_ddl(struct parents *p, struct slice statement, uint64_t sql_mode,
@@ -244,9 +314,9 @@ int parents_ddl(struct parents *p, struct slice statement, uint64_t sql_mode,
                  (const char *)st->names[0].name.p);
     struct adding a = {.p = p, .table = name};
     bool table = st->kind == SQL_CREATE_TABLE || st->kind == SQL_ALTER_TABLE;
-    int rc = add_renamed(p, st);
-    if (rc == 0 && table)
-        rc = sql_references(statement, sql_mode, add_reference, &a);
+    int rc = table ? sql_references(statement, sql_mode, add_reference, &a) : 0;
+    if (rc == 0)
+        rc = add_renamed(p, st);
     if (rc == 0 && st->kind == SQL_ALTER_TABLE)
         rc = sql_renamed_columns(statement, sql_mode, add_renamed_column, &a);
     return rc || a.rc ? no_memory(err) : 0;

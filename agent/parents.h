@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "schema/buf.h"
 #include "schema/error.h"
 #include "schema/filter.h"
 #include "schema/sql.h"
@@ -35,8 +36,11 @@ const struct parent *parents_find(const struct parents *p, const char *table);
 const struct parent *parents_at(const struct parents *p, size_t i);
 /* Grows with each change. */
 uint64_t parents_version(const struct parents *p);
-/* Lines "table TAB column", as the applier posts them. DS_ENOMEM. */
+/* Lines "table TAB column", as the applier posts them, or "table TAB column TAB child": it matters
+ * when rows that travel depend on the child. DS_ENOMEM. */
 int parents_parse(struct parents *p, const char *text, struct ds_error *err);
+/* All that is known, as parents_parse reads it. DS_ENOMEM. */
+int parents_print(const struct parents *p, struct buf *out);
 /* From the source's schema. */
 int parents_read(struct parents *p, MYSQL *source, const char *database, struct ds_error *err);
 /* A statement of the stream about the mirrored database. DS_ENOMEM. */

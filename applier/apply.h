@@ -287,7 +287,8 @@ int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err)
 /* The schema as it is now, for rows: read again where statements have changed it, and without
  * foreign keys that cannot hold. No destination transaction may be open if anything was changed. */
 int crossing_settle(struct applier *a, struct ds_error *err);
-/* At the start: tell the agent of which tables that are left out it must decode keys. */
+/* At the start: tell the agent which filter it is, and of which tables that are left out it must
+ * decode keys. */
 int crossing_post(struct applier *a, struct ds_error *err);
 /* Before a statement about these tables (NULL: any): its foreign keys are in place again. */
 int crossing_restore(struct applier *a, const char *const *names, size_t count,

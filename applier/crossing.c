@@ -190,13 +190,13 @@ static bool reaches_kept(const struct applier *a, const struct target_table *t)
     return false;
 }
 
-/* Does what the key does change or delete rows that are left out, to which rows that travel refer?
- * Deleted ones always, changed ones if it is by these columns. */
+/* Does what the key does change or delete rows that are left out, to which rows that travel refer,
+ * or rows whose own keys do? Deleted ones always, changed ones if it is by these columns. */
 static bool passes_unseen(const struct applier *a, const struct target_fk *fk)
 {
     const struct target_table *child = fk->child;
-    if (fk->derived || fk->child == fk->parent || filter_keeps(a->options.filter, child->name) ||
-        !reaches_kept(a, child))
+    if (fk->derived || (filter_keeps(a->options.filter, child->name) ? !child->cascades_unknown
+                                                                     : !reaches_kept(a, child)))
         return false;
     bool passes = fk->on_delete == FK_CASCADE;
     for (uint32_t i = 0; i < fk->count; i++)
@@ -205,26 +205,47 @@ static bool passes_unseen(const struct applier *a, const struct target_fk *fk)
     return passes;
 }
 
-/* Note tables whose cascades pass through rows that are not here: what these take along cannot be
- * known. Then tell the agent whose keys it is to decode. */
+/* Note tables whose cascades pass, at any depth, through rows that are not here: what these take
+ * along cannot be known. */
+static void note_unknown(struct applier *a)
+{
+    uint32_t count = target_count(a->target);
+    for (uint32_t i = 0; i < count; i++)
+        target_at(a->target, i)->cascades_unknown = false;
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < count; i++) {
+            struct target_table *t = target_at(a->target, i);
+            bool unknown = false;
+            for (uint32_t r = 0; t->exists && r < t->referrer_count && !t->cascades_unknown; r++)
+                unknown |= passes_unseen(a, t->referrers[r]);
+            t->cascades_unknown |= unknown;
+            more |= unknown;
+        }
+    }
+}
+
+/* Tell the agent whose keys it is to decode. */
 static int note_parents(struct applier *a, struct ds_error *err)
 {
     BUF_AUTO struct buf text = {0};
     int rc = 0;
+    note_unknown(a);
     for (uint32_t i = 0; i < target_count(a->target) && rc == 0; i++) {
         struct target_table *t = target_at(a->target, i);
-        t->cascades_unknown = false;
-        if (!t->exists || !reaches_kept(a, t))
+        if (!t->exists || filter_keeps(a->options.filter, t->name))
             continue;
-        bool left_out = !filter_keeps(a->options.filter, t->name);
         for (uint32_t r = 0; r < t->referrer_count && rc == 0; r++) {
             const struct target_fk *fk = t->referrers[r];
-            t->cascades_unknown |= passes_unseen(a, fk);
-            for (uint32_t c = 0; left_out && c < fk->count && rc == 0; c++)
-                rc = buf_printf(&text, "%s\t%s\n", t->name, fk->parent_column_names[c]);
+            for (uint32_t c = 0; c < fk->count && rc == 0; c++)
+                rc = buf_printf(&text, "%s\t%s\t%s\n", t->name, fk->parent_column_names[c],
+                                fk->child->name);
         }
     }
-    return rc ? out_of_memory(err) : spool_post(a->options.spool, buf_cstr(&text), err);
+    if (rc)
+        return out_of_memory(err);
+    return a->options.spool ? spool_post(a->options.spool, SPOOL_NOTE_APPLIED, buf_cstr(&text), err)
+                            : 0;
 }
 
 int crossing_settle(struct applier *a, struct ds_error *err)
@@ -257,6 +278,8 @@ int crossing_settle(struct applier *a, struct ds_error *err)
 
 int crossing_post(struct applier *a, struct ds_error *err)
 {
+    if (a->options.spool && spool_post(a->options.spool, SPOOL_NOTE_FILTER, a->filter, err))
+        return err->code;
     if (filter_is_all(a->options.filter))
         return 0;
     int rc = load(a, err);
@@ -284,11 +307,12 @@ static int put_back(struct applier *a, const char *object, const char *child, co
     if (records(a, &from) || sql_string(&key, object, strlen(object)) ||
         sql_string(&table, child, strlen(child)))
         return out_of_memory(err);
-    int rc = db_scalar(a->db, &ignored, &there, err,
-                       "SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE "
-                       "CONSTRAINT_SCHEMA = DATABASE() AND TABLE_SCHEMA = DATABASE() AND "
-                       "TABLE_NAME = %s AND CONSTRAINT_NAME = %s",
-                       buf_cstr(&table), buf_cstr(&key));
+    int rc =
+        db_scalar(a->db, &ignored, &there, err,
+                  "SELECT 1 FROM information_schema.TABLE_CONSTRAINTS WHERE "
+                  "CONSTRAINT_SCHEMA = DATABASE() AND TABLE_SCHEMA = DATABASE() AND "
+                  "TABLE_NAME = %s AND CONSTRAINT_NAME = %s AND CONSTRAINT_TYPE = 'FOREIGN KEY'",
+                  buf_cstr(&table), buf_cstr(&key));
     if (rc == 0 && !there)
         rc = db_exec(a->db, err, "%s", statement);
     if (rc == 0)

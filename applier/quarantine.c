@@ -82,7 +82,9 @@ static int open_applier(const struct config *config, const struct filter *filter
 {
     struct applier_options options = {.config = config, .filter = filter};
     int rc = applier_new(out, &options, err);
-    return rc ? rc : applier_connect(*out, err);
+    if (rc == 0)
+        rc = applier_connect(*out, err);
+    return rc ? rc : crossing_post(*out, err);
 }
 
 static int retry_rows(struct applier *a, uint64_t root, uint64_t *applied, struct ds_error *err)

@@ -112,9 +112,14 @@ int spool_rewind(struct spool *s, struct ds_error *err);
  * same checkpoint as before: they are in a destination transaction that is still open (one that
  * does not fit the spool), or of a snapshot that has not ended. */
 int spool_trim(struct spool *s, uint64_t seq, const struct position *applied, struct ds_error *err);
-/* Say what the agent needs to know beside the checkpoint, before or after spool_consumer_open: a
- * text of the caller's, which stays until the next one. */
-int spool_post(struct spool *s, const char *text, struct ds_error *err);
+/* Say what the agent needs to know beside the checkpoint, before or after spool_consumer_open, or
+ * what it will when it starts again: a text of the caller's, which stays until the next one. */
+enum spool_note {
+    SPOOL_NOTE_APPLIED, /* by the applier: keys as of what it has applied */
+    SPOOL_NOTE_FILTER,  /* by the applier: the fingerprint of its filter */
+    SPOOL_NOTE_STORED,  /* by the agent: keys as of what it has stored */
+};
+int spool_post(struct spool *s, enum spool_note note, const char *text, struct ds_error *err);
 /* Ask the agent for something: text is "refetch" (start again from the applied position) or "stale
  * TABLE[,TABLE]". */
 int spool_request(struct spool *s, const char *text, struct ds_error *err);
@@ -125,8 +130,8 @@ void spool_wake(struct spool *s);
 /* The oldest unfinished request, "" and 0 when none: requests are served in order. Cheap when
  * nothing has changed. */
 int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struct ds_error *err);
-/* What the applier has posted last; empty: nothing. */
-int spool_posted(struct spool *s, struct buf *out, struct ds_error *err);
+/* What was posted last; empty: nothing. */
+int spool_posted(struct spool *s, enum spool_note note, struct buf *out, struct ds_error *err);
 int spool_request_finish(struct spool *s, uint64_t number, struct ds_error *err);
 
 /* --- observers --------------------------------------------------------- */

@@ -261,17 +261,23 @@ int spool_consumer_open(struct spool *s, const struct position *applied, struct 
     return rc;
 }
 
-int spool_post(struct spool *s, const char *text, struct ds_error *err)
+static const char *note_key(enum spool_note note)
+{
+    static const char *const keys[] = {"posted", "filter", "parents"};
+    return keys[note];
+}
+
+int spool_post(struct spool *s, enum spool_note note, const char *text, struct ds_error *err)
 {
     MDB_txn *txn;
     int rc = spool_begin(s, false, &txn, err);
     if (rc)
         return rc;
-    rc = spool_put_bytes(s, txn, "posted", text, strlen(text), err);
+    rc = spool_put_bytes(s, txn, note_key(note), text, strlen(text), err);
     return finish(s, txn, rc, err);
 }
 
-int spool_posted(struct spool *s, struct buf *out, struct ds_error *err)
+int spool_posted(struct spool *s, enum spool_note note, struct buf *out, struct ds_error *err)
 {
     MDB_txn *txn = NULL;
     MDB_val v;
@@ -280,7 +286,7 @@ int spool_posted(struct spool *s, struct buf *out, struct ds_error *err)
     int rc = spool_begin_read(s, &txn, err);
     if (rc)
         return rc;
-    rc = spool_get_bytes(s, txn, "posted", &v, &found, err);
+    rc = spool_get_bytes(s, txn, note_key(note), &v, &found, err);
     if (rc == 0 && found && buf_append(out, v.mv_data, v.mv_size))
         rc = error_set(err, DS_ENOMEM, "out of memory");
     mdb_txn_abort(txn);

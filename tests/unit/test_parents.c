@@ -121,6 +121,21 @@ static void statements_add(void **state)
     columns_are(p, "p4", "x z");
     run(p, "DROP TABLE p4");
     columns_are(p, "p4", "x z"); /* more than is needed, never less */
+    run(p, "CREATE TABLE p5 (a INT, FOREIGN KEY (a) REFERENCES p6 (id))");
+    run(p, "ALTER TABLE p6 CHANGE id no INT");
+    run(p, "RENAME TABLE p5 TO p7");
+    columns_are(p, "p6", "-"); /* nothing that travels refers to p5 or p7 */
+    BUF_AUTO struct buf known = {0};
+    struct parents *again;
+    assert_int_equal(parents_print(p, &known), 0);
+    assert_int_equal(parents_new(&again, f, NULL), 0);
+    assert_int_equal(parents_parse(again, buf_cstr(&known), NULL), 0);
+    columns_are(again, "p4", "x z");
+    columns_are(again, "p6", "-");
+    run(again, "ALTER TABLE c ADD FOREIGN KEY (b) REFERENCES p7 (id)");
+    columns_are(again, "p7", "id");
+    columns_are(again, "p6", "id no");
+    parents_free(again);
     assert_string_equal(parents_at(p, 0)->table, "p");
     assert_null(parents_at(p, 4));
     assert_null(parents_find(NULL, "p"));
