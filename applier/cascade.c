@@ -36,6 +36,14 @@ static int where_refers(struct buf *sql, const struct target_fk *fk, const struc
     return rc;
 }
 
+static bool refers_by(const struct target_fk *fk, uint32_t column)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < fk->count; i++)
+        is |= fk->columns[i] == column;
+    return is;
+}
+
 /* SET the referring columns to NULL, or to the row's new values; columns that would change by
  * themselves stay (law 11). */
 static int set_columns(struct buf *sql, const struct target_fk *fk, const struct net *n, bool null,
@@ -53,7 +61,7 @@ static int set_columns(struct buf *sql, const struct target_fk *fk, const struct
     }
     for (uint32_t i = 0; i < child->column_count && rc == 0; i++) {
         const struct target_column *c = &child->columns[i];
-        if (!c->on_update || c->generated || c->in_fk)
+        if (!c->on_update || c->generated || refers_by(fk, i))
             continue;
         rc = buf_puts(sql, ", ") | sql_identifier(sql, c->name) | buf_puts(sql, " = ") |
              sql_identifier(sql, c->name);

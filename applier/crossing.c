@@ -313,6 +313,7 @@ static int put_back(struct applier *a, const char *object, const char *child, co
                   "CONSTRAINT_SCHEMA = DATABASE() AND TABLE_SCHEMA = DATABASE() AND "
                   "TABLE_NAME = %s AND CONSTRAINT_NAME = %s AND CONSTRAINT_TYPE = 'FOREIGN KEY'",
                   buf_cstr(&table), buf_cstr(&key));
+    target_touch(a->target, child);
     if (rc == 0 && !there)
         rc = db_exec(a->db, err, "%s", statement);
     if (rc == 0)

@@ -208,11 +208,19 @@ int target_derive(struct target *t, const struct derived_key *key)
 
 void target_derive_none(struct target *t)
 {
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct target_table *x = t->by_index[i];
+        uint32_t kept = 0;
+        for (uint32_t f = 0; f < x->fk_count; f++)
+            if (!x->fks[f].derived)
+                x->fks[kept++] = x->fks[f];
+        x->fk_count = kept;
+    }
     t->derived_count = 0;
     arena_reset(&t->derived_arena, 0);
 }
 
-/* Every table that was read has lost its derived keys. */
+/* Tables that were read have lost their derived keys. */
 static int add_derived(struct target *t)
 {
     for (uint32_t i = 0; i < t->derived_count; i++) {

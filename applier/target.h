@@ -121,6 +121,7 @@ struct derived_key {
 int target_derive(struct target *t, const struct derived_key *key);
 /* What follows from several tables together is worked out anew. */
 int target_relink(struct target *t, struct ds_error *err);
+/* Forget all of them; target_relink must follow before anything looks at what refers to what. */
 void target_derive_none(struct target *t);
 struct target_table *target_find(const struct target *t, const char *name, size_t len);
 uint32_t target_count(const struct target *t); /* highest index + 1 */

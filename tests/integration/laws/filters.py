@@ -172,6 +172,26 @@ DELETE FROM p WHERE id = 1;
 UPDATE c SET v = 3;
 """)
 
+filtered("filter-key-is-gone", "a foreign key that was dropped acts no more", ("p", "q"), SET_NULL, """
+UPDATE c SET v = 2;
+ALTER TABLE c DROP FOREIGN KEY f;
+DELETE FROM p WHERE id = 1;
+UPDATE c SET v = 3;
+ALTER TABLE p RENAME q, CHANGE id number INT;
+DELETE FROM q WHERE number = 2;
+UPDATE c SET v = 4;
+""")
+
+filtered("filter-times-that-refer", "a column that changes by itself stays, even one with another key", ("p", "q"), """
+CREATE TABLE p (id INT PRIMARY KEY);
+INSERT INTO p VALUES (1);
+CREATE TABLE q (at TIMESTAMP NOT NULL DEFAULT '2020-01-01' PRIMARY KEY);
+INSERT INTO q VALUES ('2021-01-01');
+CREATE TABLE c (id INT PRIMARY KEY, p INT, at TIMESTAMP NOT NULL DEFAULT '2021-01-01' ON UPDATE CURRENT_TIMESTAMP,
+  FOREIGN KEY (p) REFERENCES p (id) ON DELETE SET NULL, FOREIGN KEY (at) REFERENCES q (at));
+INSERT INTO c (id, p) VALUES (1, 1);
+""", "DELETE FROM p;\n")
+
 @only("filter-cascade-that-cannot-be-told", "rows in between are left out, too: it stops and says what to do")
 def _():
     with Lab(settings={"tables": {"exclude": ["g", "p"]}}, source_options=FULL) as lab:
