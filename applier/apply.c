@@ -648,21 +648,6 @@ static int end_cleanly(struct applier *a)
     return 0;
 }
 
-/* What stops the stream is rolled back, and must be seen in the status all the same. */
-static void count_conflict(struct applier *a)
-{
-    struct ds_error ignored;
-    if (!a->cp.found || a->options.dry_run)
-        return;
-    commit_roll_back(a);
-    a->cp.counters.conflicts++;
-    if (db_exec(a->db, &ignored, "START TRANSACTION") ||
-        checkpoint_update(a->db, a->state_database, a->name, &a->cp, &ignored) ||
-        db_exec(a->db, &ignored, "COMMIT"))
-        log_debug("a conflict could not be counted message=\"%s\"", ignored.message);
-    publish(a, false);
-}
-
 int applier_run(struct applier *a, struct ds_error *err)
 {
     time_t give_up = time(NULL) + (time_t)a->config->connect_timeout;
@@ -676,8 +661,10 @@ int applier_run(struct applier *a, struct ds_error *err)
             set_state(a, APPLIER_STOPPED, NULL);
             return rc;
         }
-        if (rc == DS_ECONFLICT)
-            count_conflict(a);
+        if (rc == DS_ECONFLICT) {
+            conflict_count(a);
+            publish(a, false);
+        }
         bool lost = rc == DS_ECONN || rc == DS_ERETRY;
         if (lost && a->attempts == 0) /* it was reached, or this is the first try */
             give_up = time(NULL) + (time_t)a->config->connect_timeout;

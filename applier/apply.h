@@ -329,6 +329,8 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
                          struct ds_error *err);
 /* Write one change as it came, counted. */
 int conflict_write(struct applier *a, const struct change *c, struct ds_error *err);
+/* A conflict stops the stream: what it was in is rolled back, but it counts. */
+void conflict_count(struct applier *a);
 /* Is this change to wait behind a quarantined row? */
 bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind);
 /* The id of the first change of that table that waits in quarantine, NULL: of any; 0: none. */

@@ -475,6 +475,19 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
     return rc;
 }
 
+void conflict_count(struct applier *a)
+{
+    struct ds_error ignored;
+    if (!a->cp.found || a->options.dry_run)
+        return;
+    commit_roll_back(a);
+    a->cp.counters.conflicts++;
+    if (db_exec(a->db, &ignored, "START TRANSACTION") ||
+        checkpoint_update(a->db, a->state_database, a->name, &a->cp, &ignored) ||
+        db_exec(a->db, &ignored, "COMMIT"))
+        log_debug("a conflict could not be counted message=\"%s\"", ignored.message);
+}
+
 void conflict_forget(struct applier *a)
 {
     struct ds_error err;

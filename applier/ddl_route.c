@@ -133,11 +133,11 @@ static bool rows_travel(const struct ddl_job *job, size_t i)
     return !job->c->keeps || job->c->keeps(job->c->arg, text);
 }
 
-/* Would rows that have not travelled be in a table whose rows do? (The other way round they stay
- * where they are, and are not followed any more.) */
-static bool brings_unknown_rows(const struct ddl_job *job, size_t from, size_t to)
+/* A table whose rows travel becomes one whose rows do not, or the other way round: its rows are
+ * here and must not be, or only at the source. */
+static bool crosses_filter(const struct ddl_job *job, size_t from, size_t to)
 {
-    return !rows_travel(job, from) && rows_travel(job, to);
+    return rows_travel(job, from) != rows_travel(job, to);
 }
 
 static int unsupported(const struct ddl_job *job, struct ds_error *err, const char *why)
@@ -209,7 +209,7 @@ static int route_list(struct ddl_job *job, struct buf *rebuilt, struct ds_error 
             continue;
         enum side to = side_of(job, i + 1, true);
         if ((side == SIDE_MIRRORED) != (to == SIDE_MIRRORED) ||
-            (side == SIDE_MIRRORED && brings_unknown_rows(job, i, i + 1)))
+            (side == SIDE_MIRRORED && crosses_filter(job, i, i + 1)))
             return moves_table(job, err);
     }
     job->action = kept ? ACTION_RUN : ACTION_PASS;
@@ -234,8 +234,7 @@ static int route_table(struct ddl_job *job, struct ds_error *err)
                            "in sessions that set it themselves)");
     if (st->name_count > 1) {
         enum side second = side_of(job, 1, true);
-        bool unknown = (st->alter_renames && brings_unknown_rows(job, 0, 1)) ||
-                       (st->exchange_partition && rows_travel(job, 0) != rows_travel(job, 1));
+        bool unknown = (st->alter_renames || st->exchange_partition) && crosses_filter(job, 0, 1);
         if (((first == SIDE_MIRRORED) != (second == SIDE_MIRRORED) &&
              !(st->kind == SQL_CREATE_TABLE_LIKE && first != SIDE_MIRRORED)) ||
             (first == SIDE_MIRRORED && unknown))
