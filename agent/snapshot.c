@@ -28,6 +28,7 @@
 #include "agent/snapshot_spill.h"
 #include "schema/log.h"
 #include "schema/message.h"
+#include "schema/table_sum.h"
 
 enum {
     ATTEMPTS_MAX = 10,
@@ -213,16 +214,32 @@ static int check_unaltered(struct snapshot *s, struct snapshot_source *source,
     return rc == 0 && renames != s->renames ? altered("some table (RENAME TABLE)", err) : rc;
 }
 
+/* While nothing can change what was read: by the snapshot or under the lock. */
+static int checksum(struct snapshot_source *source, const char *name, struct table_sum *sum,
+                    struct ds_error *err)
+{
+    BUF_AUTO struct buf head = {0};
+    int rc = table_sum_statement(source->db, source->database, name, false, &head, err);
+    return rc ? rc : table_sum_read(source->db, &head, source->database, name, sum, err);
+}
+
 static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
-                     const struct table_plan *plan, enum snapshot_kind end, struct ds_error *err)
+                     const struct table_plan *plan, const struct object *x, enum snapshot_kind end,
+                     struct ds_error *err)
 {
     const struct row_output out = {
         .arg = s, .put = put, .chunk = on_chunk, .max_row = s->o->config->max_event};
-    char count[32];
+    char text[TABLE_SUM_TEXT_SIZE];
+    struct table_sum sum = {0};
     uint64_t rows = 0;
     int rc = table_rows_copy(plan, source, &out, &rows, err);
-    (void)snprintf(count, sizeof count, "%lu", rows);
-    return rc ? rc : put_kind(s, put, end, plan->id, count, err);
+    if (rc == 0 && x->kind == OBJECT_TABLE)
+        rc = checksum(source, plan->name, &sum, err);
+    if (rc)
+        return rc;
+    sum.rows = rows;
+    table_sum_print(&sum, x->kind == OBJECT_TABLE, source->server.mariadb, text);
+    return put_kind(s, put, end, plan->id, text, err);
 }
 
 static int copy_snapshot_table(struct snapshot *s, const struct object *x, struct ds_error *err)
@@ -238,7 +255,7 @@ static int copy_snapshot_table(struct snapshot *s, const struct object *x, struc
     if (rc == 0)
         rc = put_kind(s, put_raw, SNAPSHOT_TABLE_BEGIN, plan.id, "", err);
     if (rc == 0)
-        rc = copy_rows(s, &s->source, put_raw, &plan, SNAPSHOT_TABLE_END, err);
+        rc = copy_rows(s, &s->source, put_raw, &plan, x, SNAPSHOT_TABLE_END, err);
     if (rc == 0) /* while the metadata lock still holds */
         rc = check_unaltered(s, &s->source, x, err);
     table_plan_free(&plan);
@@ -284,7 +301,7 @@ static int read_locked(struct snapshot *s, const struct object *x, struct positi
     if (rc == 0)
         rc = put_position(s, put_aside, SNAPSHOT_STALE_BEGIN, plan.id, at, err);
     if (rc == 0)
-        rc = copy_rows(s, &s->locker, put_aside, &plan, SNAPSHOT_STALE_END, err);
+        rc = copy_rows(s, &s->locker, put_aside, &plan, x, SNAPSHOT_STALE_END, err);
     table_plan_free(&plan);
     return rc;
 }

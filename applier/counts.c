@@ -10,6 +10,7 @@
 #include "schema/arena.h"
 #include "schema/buf.h"
 #include "schema/db.h"
+#include "schema/table_sum.h"
 
 struct name_list {
     struct arena arena;
@@ -39,6 +40,14 @@ static int session_set(MYSQL *db, struct ds_error *err)
 {
     int rc = db_exec(db, err, "SET SESSION sql_mode='', time_zone='+00:00'");
     return rc ? rc : db_exec(db, err, "SET NAMES binary");
+}
+
+static int read_sum(MYSQL *db, const struct buf *head, const char *database, const char *table,
+                    struct table_sum *out, struct ds_error *err)
+{
+    static const struct buf count = {.data = (uint8_t *)TABLE_SUM_COUNT,
+                                     .len = sizeof TABLE_SUM_COUNT - 1};
+    return table_sum_read(db, head->len ? head : &count, database, table, out, err);
 }
 
 /* --- names --------------------------------------------------------------- */
@@ -96,91 +105,6 @@ static int names_read(struct name_list *list, MYSQL *db, const char *database, s
     return rc ? no_memory(err) : 0;
 }
 
-/* --- the statement ------------------------------------------------------- */
-
-/* How a value of each type becomes text that tells it from every other one. */
-static const char *rendering(const char *data_type)
-{
-    static const struct {
-        const char *type, *format; /* %s: the quoted column */
-    } forms[] = {
-        {"float", "%s + 0e0"},  {"double", "%s + 0e0"}, {"enum", "%s | 0"},
-        {"set", "%s | 0"},      {"bit", "HEX(%s)"},     {"char", "HEX(%s)"},
-        {"varchar", "HEX(%s)"}, {"binary", "HEX(%s)"},  {"varbinary", "HEX(%s)"},
-        {"tinyint", "%s"},      {"smallint", "%s"},     {"mediumint", "%s"},
-        {"int", "%s"},          {"bigint", "%s"},       {"decimal", "%s"},
-        {"year", "%s"},         {"date", "%s"},         {"time", "%s"},
-        {"datetime", "%s"},     {"timestamp", "%s"},    {"uuid", "%s"},
-        {"inet4", "%s"},        {"inet6", "%s"},
-    };
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (strcasecmp(forms[i].type, data_type) == 0)
-            return forms[i].format;
-    return "SHA2(%s, 256)"; /* text, blobs, geometry, JSON: too long for one CONCAT */
-}
-
-static int add_column(struct buf *sql, const char *column, const char *data_type)
-{
-    BUF_AUTO struct buf quoted = {0};
-    const char *format = rendering(data_type), *at = strstr(format, "%s");
-    int rc = sql_identifier(&quoted, column);
-    rc |= buf_puts(sql, ", IFNULL("); /* no rendering contains an N or the separator */
-    rc |= buf_append(sql, format, (size_t)(at - format));
-    rc |= buf_append(sql, quoted.data, quoted.len);
-    rc |= buf_puts(sql, at + 2);
-    return rc | buf_puts(sql, ", 'N')");
-}
-
-/* SELECT rows, hash, sum FROM, for the columns that the source has. */
-static int statement(MYSQL *source, const char *database, const char *table, struct buf *sql,
-                     struct ds_error *err)
-{
-    BUF_AUTO struct buf schema = {0}, name = {0};
-    if (sql_string(&schema, database, strlen(database)) || sql_string(&name, table, strlen(table)))
-        return no_memory(err);
-    MYSQL_RES *res = db_select(source, err,
-                               "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM "
-                               "information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME "
-                               "= %s ORDER BY ORDINAL_POSITION",
-                               buf_cstr(&schema), buf_cstr(&name));
-    if (!res)
-        return err->code;
-    int rc =
-        buf_puts(sql, "SELECT COUNT(*), COALESCE(BIT_XOR(CAST(CONV(LEFT(h, 16), 16, 10) AS "
-                      "UNSIGNED)), 0), COALESCE(CAST(SUM(CAST(CONV(SUBSTR(h, 17, 8), 16, 10) AS "
-                      "UNSIGNED)) AS UNSIGNED), 0) FROM (SELECT SHA2(CONCAT_WS('|'");
-    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
-        if (strcmp(row[0], table) == 0)
-            rc = add_column(sql, row[1], row[2]);
-    mysql_free_result(res);
-    rc |= buf_puts(sql, "), 256) AS h FROM ");
-    return rc ? no_memory(err) : 0;
-}
-
-static int read_sum(MYSQL *db, const struct buf *head, bool checksums, const char *database,
-                    const char *table, struct table_sum *out, struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0};
-    int rc = checksums ? buf_append(&sql, head->data, head->len)
-                       : buf_puts(&sql, "SELECT COUNT(*), 0, 0 FROM (SELECT 1 FROM ");
-    rc |= sql_table(&sql, database, table);
-    rc |= buf_puts(&sql, ") AS hashed");
-    if (rc)
-        return no_memory(err);
-    MYSQL_RES *res = db_select(db, err, "%s", buf_cstr(&sql));
-    MYSQL_ROW row = res ? mysql_fetch_row(res) : NULL;
-    if (row) {
-        out->rows = strtoull(row[0], NULL, 10);
-        out->hash = strtoull(row[1], NULL, 10);
-        out->sum = strtoull(row[2], NULL, 10);
-    } else {
-        rc = res ? error_set(err, DS_ESERVER, "no answer to a checksum of %s", table) : err->code;
-        error_at_table(err, database, table);
-    }
-    mysql_free_result(res);
-    return rc;
-}
-
 /* --- comparing ----------------------------------------------------------- */
 
 static enum counts_verdict judge(const struct table_sum *a, const struct table_sum *b)
@@ -195,13 +119,14 @@ static int compare_table(const struct counts_options *o, const char *table, bool
 {
     BUF_AUTO struct buf head = {0};
     *r = (struct counts_result){.table = table, .verdict = COUNTS_MISSING};
-    int rc = o->checksums ? statement(o->source, o->source_database, table, &head, err) : 0;
+    int rc = o->checksums
+                 ? table_sum_statement(o->source, o->source_database, table, true, &head, err)
+                 : 0;
     if (rc == 0)
-        rc = read_sum(o->source, &head, o->checksums, o->source_database, table, &r->source, err);
+        rc = read_sum(o->source, &head, o->source_database, table, &r->source, err);
     if (rc || !there)
         return rc;
-    rc = read_sum(o->destination, &head, o->checksums, o->destination_database, table,
-                  &r->destination, err);
+    rc = read_sum(o->destination, &head, o->destination_database, table, &r->destination, err);
     if (rc && err->server_errno == ER_BAD_FIELD_ERROR) {
         error_clear(err);
         r->verdict = COUNTS_DEFINITION_DIFFERS;

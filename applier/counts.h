@@ -1,13 +1,5 @@
 /* Row counts and checksums of tables, to tell whether both sides hold the same.
  *
- * The checksum is computed by the servers with one and the same statement: per row the MD5 of all
- * columns (generated and invisible ones too), over the rows BIT_XOR of its first half and the sum
- * of a part of the second, so that the order of rows does not matter and equal rows do not cancel
- * out. Each value is rendered so that different bits give different text: FLOAT and DOUBLE as
- * double (which both servers print with as many digits as tell it apart), text as the HEX of its
- * stored bytes, long values as their MD5, ENUM and SET as numbers, times in UTC. CHECKSUM TABLE is
- * not used: it depends on row format and server version.
- *
  * Each side is read as it is now: equal content means equal tables only while nothing is written,
  * or when the destination has caught up and waits. Connections belong to the caller; their
  * sql_mode, time_zone and character set are changed. One thread.
@@ -20,6 +12,7 @@
 #include <stdint.h>
 
 #include "schema/error.h"
+#include "schema/table_sum.h"
 
 enum counts_verdict {
     COUNTS_EQUAL,
@@ -28,10 +21,6 @@ enum counts_verdict {
     COUNTS_DEFINITION_DIFFERS, /* the destination lacks columns of the source */
     COUNTS_MISSING,            /* no such table at the destination */
     COUNTS_EXTRA,              /* no such table at the source; its rows are not counted */
-};
-struct table_sum {
-    uint64_t rows;
-    uint64_t hash, sum; /* 0 without checksums */
 };
 struct counts_result {
     const char *table; /* valid during the call */

@@ -14,10 +14,12 @@
 #include "applier/load_rows.h"
 #include "schema/crash.h"
 #include "schema/log.h"
+#include "schema/table_sum.h"
 
 struct copied_table { /* what the source says that it has */
     char *name;
-    uint64_t rows;
+    struct table_sum sum;
+    bool checksum; /* … and can it be compared? */
     struct copied_table *next;
 };
 struct late_view {
@@ -251,15 +253,16 @@ static int on_rows(struct loader *l, const struct msg_snapshot *m, struct ds_err
     return l->stale_skip ? 0 : row_loader_add(&l->rows, m->rows, err);
 }
 
-static int note_copied(struct loader *l, const struct msg_table *table, uint64_t rows,
-                       struct ds_error *err)
+static int note_copied(struct loader *l, const struct msg_table *table, const struct table_sum *sum,
+                       bool checksum, struct ds_error *err)
 {
     struct copied_table *t = calloc(1, sizeof *t);
     if (!t || !(t->name = strndup((const char *)table->name.p, table->name.len))) {
         free(t);
         return load_no_memory(err);
     }
-    t->rows = rows;
+    t->sum = *sum;
+    t->checksum = checksum;
     t->next = l->copied;
     l->copied = t;
     return 0;
@@ -268,7 +271,9 @@ static int note_copied(struct loader *l, const struct msg_table *table, uint64_t
 static int on_table_end(struct loader *l, const struct msg_snapshot *m,
                         const struct msg_table *table, struct ds_error *err)
 {
-    char text[32];
+    char text[TABLE_SUM_TEXT_SIZE];
+    struct table_sum sent;
+    bool checksum;
     if (!l->table_open || l->stale != (m->kind == SNAPSHOT_STALE_END))
         return out_of_place("a table ends that has not begun", err);
     l->table_open = false;
@@ -282,18 +287,20 @@ static int on_table_end(struct loader *l, const struct msg_snapshot *m,
     if (rc)
         return rc;
     (void)snprintf(text, sizeof text, "%.*s", (int)m->text.len, m->text.p);
-    uint64_t sent = strtoull(text, NULL, 10);
-    if (sent != l->rows.rows)
+    rc = table_sum_parse(text, l->server.mariadb, &sent, &checksum, err);
+    if (rc)
+        return rc;
+    if (sent.rows != l->rows.rows)
         return error_set(err, DS_ECONFLICT,
                          "the source sent %lu rows of the table, %lu were written: copy it again",
-                         sent, l->rows.rows);
+                         sent.rows, l->rows.rows);
     l->total_rows += l->rows.rows;
     l->stale_applied = l->stale;
     if (!l->copying)
         return 0;
     crash_point("load.table_end");
     rc = load_state_set(&l->context, table->name, "copied", l->rows.rows, err);
-    return rc ? rc : note_copied(l, table, sent, err);
+    return rc ? rc : note_copied(l, table, &sent, checksum, err);
 }
 
 /* --- the end ------------------------------------------------------------- */
@@ -343,22 +350,39 @@ static int create_late(struct loader *l, struct ds_error *err)
     return 0;
 }
 
-static int check_counts(struct loader *l, struct ds_error *err)
+static int check_table(struct loader *l, const struct copied_table *t, struct ds_error *err)
+{
+    static const struct buf count = {.data = (uint8_t *)TABLE_SUM_COUNT,
+                                     .len = sizeof TABLE_SUM_COUNT - 1};
+    BUF_AUTO struct buf head = {0};
+    struct table_sum there;
+    const char *database = l->options.database;
+    int rc =
+        t->checksum ? table_sum_statement(l->context.db, database, t->name, false, &head, err) : 0;
+    if (rc == 0)
+        rc = table_sum_read(l->context.db, t->checksum ? &head : &count, database, t->name, &there,
+                            err);
+    if (rc)
+        return rc;
+    if (there.rows != t->sum.rows)
+        return error_set(err, DS_ECONFLICT,
+                         "table %s has %lu rows after the copy, the source has %lu: is somebody "
+                         "else writing to the destination? Start again",
+                         t->name, there.rows, t->sum.rows);
+    if (t->checksum && (there.hash != t->sum.hash || there.sum != t->sum.sum))
+        return error_set(err, DS_ECONFLICT,
+                         "table %s has as many rows after the copy as the source (%lu), but other "
+                         "values in them: is somebody else writing to the destination? Start again",
+                         t->name, there.rows);
+    return 0;
+}
+
+static int check_tables(struct loader *l, struct ds_error *err)
 {
     int rc = 0;
-    for (struct copied_table *t = l->copied; t && rc == 0; t = t->next) {
-        BUF_AUTO struct buf name = {0};
-        uint64_t there = 0;
-        bool found;
-        if (sql_table(&name, l->options.database, t->name))
-            return load_no_memory(err);
-        rc = db_scalar_u64(l->context.db, &there, &found, err, "SELECT COUNT(*) FROM %s",
-                           buf_cstr(&name));
-        if (rc == 0 && there != t->rows)
-            rc = error_set(err, DS_ECONFLICT,
-                           "table %s has %lu rows after the copy, the source has %lu: is somebody "
-                           "else writing to the destination? Start again",
-                           t->name, there, t->rows);
+    log_info("comparing row counts and checksums of the copied tables rows=%lu", l->total_rows);
+    for (const struct copied_table *t = l->copied; t && rc == 0; t = t->next) {
+        rc = check_table(l, t, err);
         if (rc)
             error_at_table(err, l->options.database, t->name);
     }
@@ -405,7 +429,7 @@ static int on_end(struct loader *l, struct ds_error *err)
         return out_of_place("it ends in the middle", err);
     int rc = create_late(l, err);
     if (rc == 0)
-        rc = check_counts(l, err);
+        rc = check_tables(l, err);
     if (rc == 0)
         rc = drop_leftovers(l, err);
     if (rc == 0)

@@ -103,12 +103,12 @@ enum snapshot_kind {
     SNAPSHOT_TABLE_BEGIN = 3,
     SNAPSHOT_ROWS =
         4, /* rows: array of row images; low, high: first and last key, nil while unordered */
-    SNAPSHOT_TABLE_END = 5, /* text: number of rows, decimal */
+    SNAPSHOT_TABLE_END = 5, /* text: row count and checksum as table_sum_print prints them */
     SNAPSHOT_END = 6,
     SNAPSHOT_ABORT = 7, /* start again: everything since BEGIN is void; text: reason */
     SNAPSHOT_STALE_BEGIN =
         8, /* one non-transactional table copied again; text: position of the copy */
-    SNAPSHOT_STALE_END = 9,
+    SNAPSHOT_STALE_END = 9, /* text: as TABLE_END */
 };
 enum table_flag {
     TABLE_NAMES = 1,      /* column names are known */
