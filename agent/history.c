@@ -569,16 +569,18 @@ int history_define(struct history *h, struct slice messages, const struct positi
     struct arena arena = {0};
     BUF_AUTO struct buf bytes = {0};
     struct message m;
-    int rc = put_position(&bytes, at);
+    int rc = put_position(&bytes, at) ? no_memory(err) : 0;
     while (rc == 0 && p < end) {
         rc = message_read(&p, end, &arena, &m, err);
-        if (rc == 0)
-            rc = add_entry(h, at, m.raw, false) | buf_append(&bytes, m.raw.p, m.raw.len);
+        if (rc)
+            break;
+        if (add_entry(h, at, m.raw, false) || buf_append(&bytes, m.raw.p, m.raw.len))
+            rc = no_memory(err);
         arena_reset(&arena, 65536);
     }
     arena_free(&arena);
     h->version++;
-    return rc ? no_memory(err) : append(h, &bytes, err);
+    return rc ? rc : append(h, &bytes, err);
 }
 
 int history_advance(struct history *h, const struct position *at, bool force, struct ds_error *err)

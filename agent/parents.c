@@ -79,19 +79,27 @@ uint64_t parents_version(const struct parents *p)
     return p ? p->version : 0;
 }
 
+/* The list with room for one more; NULL: no memory, the list is as it was. */
+static void *with_room(void *list, size_t count, size_t *cap, size_t item)
+{
+    if (count < *cap)
+        return list;
+    size_t more = *cap ? 2 * *cap : 16;
+    void *grown = realloc(list, more * item);
+    if (grown)
+        *cap = more;
+    return grown;
+}
+
 static struct parent *add_table(struct parents *p, const char *table)
 {
     struct parent *known = find(p, table);
     if (known)
         return known;
-    if (p->count == p->cap) {
-        size_t cap = p->cap ? 2 * p->cap : 16;
-        struct parent *grown = realloc(p->list, cap * sizeof *grown);
-        if (!grown)
-            return NULL;
-        p->list = grown;
-        p->cap = cap;
-    }
+    struct parent *list = with_room(p->list, p->count, &p->cap, sizeof *list);
+    if (!list)
+        return NULL;
+    p->list = list;
     struct parent *x = &p->list[p->count];
     *x = (struct parent){.table = strdup(table)};
     p->count += x->table != NULL;
@@ -138,14 +146,10 @@ static int add_edge(struct parents *p, const char *child, const char *parent, co
         if (strcmp(p->edges[i].child, child) == 0 && strcmp(p->edges[i].parent, parent) == 0 &&
             strcasecmp(p->edges[i].column, column) == 0)
             return 0;
-    if (p->edge_count == p->edge_cap) {
-        size_t cap = p->edge_cap ? 2 * p->edge_cap : 16;
-        struct edge *grown = realloc(p->edges, cap * sizeof *grown);
-        if (!grown)
-            return DS_ENOMEM;
-        p->edges = grown;
-        p->edge_cap = cap;
-    }
+    struct edge *edges = with_room(p->edges, p->edge_count, &p->edge_cap, sizeof *edges);
+    if (!edges)
+        return DS_ENOMEM;
+    p->edges = edges;
     struct edge *e = &p->edges[p->edge_count++];
     *e = (struct edge){strdup(child), strdup(parent), strdup(column)};
     p->version++;

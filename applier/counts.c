@@ -42,14 +42,6 @@ static int session_set(MYSQL *db, struct ds_error *err)
     return rc ? rc : db_exec(db, err, "SET NAMES binary");
 }
 
-static int read_sum(MYSQL *db, const struct buf *head, const char *database, const char *table,
-                    struct table_sum *out, struct ds_error *err)
-{
-    static const struct buf count = {.data = (uint8_t *)TABLE_SUM_COUNT,
-                                     .len = sizeof TABLE_SUM_COUNT - 1};
-    return table_sum_read(db, head->len ? head : &count, database, table, out, err);
-}
-
 /* --- names --------------------------------------------------------------- */
 
 static void names_free(struct name_list *list)
@@ -118,15 +110,16 @@ static int compare_table(const struct counts_options *o, const char *table, bool
                          struct counts_result *r, struct ds_error *err)
 {
     BUF_AUTO struct buf head = {0};
+    const struct buf *use = o->checksums ? &head : NULL;
     *r = (struct counts_result){.table = table, .verdict = COUNTS_MISSING};
     int rc = o->checksums
                  ? table_sum_statement(o->source, o->source_database, table, true, &head, err)
                  : 0;
     if (rc == 0)
-        rc = read_sum(o->source, &head, o->source_database, table, &r->source, err);
+        rc = table_sum_read(o->source, use, o->source_database, table, &r->source, err);
     if (rc || !there)
         return rc;
-    rc = read_sum(o->destination, &head, o->destination_database, table, &r->destination, err);
+    rc = table_sum_read(o->destination, use, o->destination_database, table, &r->destination, err);
     if (rc && err->server_errno == ER_BAD_FIELD_ERROR) {
         error_clear(err);
         r->verdict = COUNTS_DEFINITION_DIFFERS;

@@ -352,15 +352,13 @@ static int create_late(struct loader *l, struct ds_error *err)
 
 static int check_table(struct loader *l, const struct copied_table *t, struct ds_error *err)
 {
-    static const struct buf count = {.data = (uint8_t *)TABLE_SUM_COUNT,
-                                     .len = sizeof TABLE_SUM_COUNT - 1};
     BUF_AUTO struct buf head = {0};
     struct table_sum there;
     const char *database = l->options.database;
     int rc =
         t->checksum ? table_sum_statement(l->context.db, database, t->name, false, &head, err) : 0;
     if (rc == 0)
-        rc = table_sum_read(l->context.db, t->checksum ? &head : &count, database, t->name, &there,
+        rc = table_sum_read(l->context.db, t->checksum ? &head : NULL, database, t->name, &there,
                             err);
     if (rc)
         return rc;

@@ -81,7 +81,8 @@ int table_sum_read(MYSQL *db, const struct buf *head, const char *database, cons
                    struct table_sum *out, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    int rc = buf_append(&sql, head->data, head->len);
+    int rc = head ? buf_append(&sql, head->data, head->len)
+                  : buf_puts(&sql, "SELECT COUNT(*), 0, 0 FROM (SELECT 1 FROM ");
     rc |= sql_table(&sql, database, table);
     rc |= buf_puts(&sql, ") AS hashed");
     if (rc)

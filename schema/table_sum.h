@@ -23,13 +23,12 @@ struct table_sum {
     uint64_t rows;
     uint64_t hash, sum; /* 0: rows were only counted */
 };
-/* A head for table_sum_read that only counts. */
-#define TABLE_SUM_COUNT "SELECT COUNT(*), 0, 0 FROM (SELECT 1 FROM "
 /* The head of the statement for the columns that the table has at `db`, with or without generated
  * ones. */
 int table_sum_statement(MYSQL *db, const char *database, const char *table, bool generated,
                         struct buf *head, struct ds_error *err);
-/* Run it on a table, which may be another server's. Errors of the server name the table. */
+/* Run it on a table, which may be another server's. NULL: only count the rows. Errors of the server
+ * name the table. */
 int table_sum_read(MYSQL *db, const struct buf *head, const char *database, const char *table,
                    struct table_sum *out, struct ds_error *err);
 
