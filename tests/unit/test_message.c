@@ -10,7 +10,6 @@
 #include <msgpack.h>
 
 #include "schema/message.h"
-#include "schema/table_sum.h"
 
 static struct slice text(const char *s)
 {
@@ -759,36 +758,9 @@ static void later_fields_are_passed_over(void **state)
     arena_free(&arena);
 }
 
-/* How a copied table ends: a row count, with or without a checksum. */
-static void copied_table(void **unused)
-{
-    (void)unused;
-    const struct table_sum sum = {7, UINT64_MAX, 5};
-    static const char *const bad[] = {"", "x", "7 ", "7 8", "7 8 9", "7 8 9mariadb", "7 8 mariadb"};
-    char text[TABLE_SUM_TEXT_SIZE];
-    struct table_sum found;
-    struct ds_error err = {0};
-    bool checksum;
-    table_sum_print(&sum, true, true, text);
-    assert_string_equal(text, "7 18446744073709551615 5 mariadb");
-    assert_int_equal(table_sum_parse(text, true, &found, &checksum, &err), 0);
-    assert_true(checksum && found.rows == 7 && found.hash == UINT64_MAX && found.sum == 5);
-    assert_int_equal(table_sum_parse(text, false, &found, &checksum, &err), 0);
-    assert_true(!checksum && found.rows == 7);
-    table_sum_print(&sum, false, true, text);
-    assert_string_equal(text, "7");
-    assert_int_equal(table_sum_parse(text, true, &found, &checksum, &err), 0);
-    assert_true(!checksum && found.rows == 7);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(table_sum_parse(bad[i], true, &found, &checksum, &err), DS_EFORMAT);
-        error_clear(&err);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copied_table),
         cmocka_unit_test(integers_are_written_as_msgpack_c_does),
         cmocka_unit_test(integers_in_wider_encodings_are_understood),
         cmocka_unit_test(floats_keep_their_bits),
