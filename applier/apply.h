@@ -6,6 +6,7 @@
  *   barrier.c    transactions that stand alone: DDL, TRUNCATE, XA (laws 7, 10)
  *   stale.c      tables that cannot roll back (law 9)
  *   conflict.c   what does not fit: stop, quarantine, overwrite (law 5)
+ *   held.c       rows that wait in quarantine, and what waits behind them
  *
  * Everything belongs to the applier's thread, except `shared`, which its mutex protects, and the
  * atomics.
@@ -321,6 +322,20 @@ bool stale_waiting(const struct applier *a);
 int stale_print(const struct applier *a, struct buf *out);
 void stale_free(struct applier *a);
 
+/* held.c */
+/* The lowest id above `above` of a quarantined change behind which this one has to wait; *id 0:
+ * none. before_it: the destination is as the change finds it; if it is not, and would have to be
+ * asked: DS_ECONFLICT. */
+int held_touched(struct applier *a, const struct change *c, uint64_t above, bool before_it,
+                 uint64_t *id, struct ds_error *err);
+/* The id of the first change of that table that waits in quarantine, NULL: of any; 0: none. */
+uint64_t held_first(const struct applier *a, const char *table);
+/* The rows of this change wait from now on, as part of `id`. DS_ENOMEM. */
+int held_add(struct applier *a, const struct change *c, uint64_t id);
+/* Bytes that identify the row of an image. DS_EFORMAT: it has not got them. */
+int held_row_key(struct arena *arena, const struct target_table *t, struct slice image,
+                 struct slice *out);
+
 /* conflict.c */
 int conflict_load(struct applier *a, struct ds_error *err);
 /* Transaction `index` of the batch fails even change by change: do what on_conflict says, in the
@@ -331,10 +346,6 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
 int conflict_write(struct applier *a, const struct change *c, struct ds_error *err);
 /* A conflict stops the stream: what it was in is rolled back, but it counts. */
 void conflict_count(struct applier *a);
-/* Is this change to wait behind a quarantined row? */
-bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind);
-/* The id of the first change of that table that waits in quarantine, NULL: of any; 0: none. */
-uint64_t conflict_waiting(const struct applier *a, const char *table);
 /* Store a change in quarantine, in the open destination transaction. */
 int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
                    const struct ds_error *reason, struct ds_error *err);

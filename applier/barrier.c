@@ -59,7 +59,7 @@ static int ddl_restore(void *arg, const char *const *names, size_t count, struct
 
 static uint64_t ddl_waiting(void *arg, const char *table)
 {
-    return conflict_waiting(((struct ddl_run *)arg)->a, table);
+    return held_first(((struct ddl_run *)arg)->a, table);
 }
 
 /* What the statement changed is read again when rows need it: often the next one changes it again.

@@ -195,13 +195,15 @@ static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
         for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
             struct change *c = &a->batch.changes[i];
             c->skip = !c->table->target || (a->stale && stale_skips(a, c, tx));
-            uint64_t behind;
-            if (c->skip || !a->held || !conflict_holds(a, c, &behind))
-                continue;
-            c->skip = true;
-            int rc = a->options.dry_run ? 0 : conflict_store(a, c, behind, NULL, err);
+            uint64_t behind = 0;
+            int rc = 0;
+            if (!c->skip && a->held)
+                rc = held_touched(a, c, 0, a->options.dry_run, &behind, err);
+            if (rc == 0 && behind && !a->options.dry_run)
+                rc = conflict_store(a, c, behind, NULL, err);
             if (rc)
                 return rc;
+            c->skip |= behind != 0;
         }
     }
     return 0;

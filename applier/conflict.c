@@ -18,229 +18,25 @@ static int out_of_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory while handling a conflict");
 }
 
-/* Bytes that identify the row of an image. */
-static int row_key(struct arena *arena, const struct target_table *t, struct slice image,
-                   struct slice *out)
-{
-    const uint8_t *values[MESSAGE_MAX_COLUMNS];
-    struct ds_error ignored;
-    if (!image.len || images_values(t, image, values))
-        return DS_EFORMAT;
-    for (uint32_t i = 0; i < t->column_count; i++)
-        values[i] = *values[i] == VALUE_BYTE_ABSENT ? NULL : values[i];
-    return images_key(t, values, arena, out, &ignored);
-}
-
-/* The after image with `same` values filled in, so that it can be read without its before image. */
-static int full_after(struct arena *arena, const struct change *c, struct slice *out)
-{
-    uint32_t n = c->table->target->column_count;
-    const uint8_t *before[MESSAGE_MAX_COLUMNS], *after[MESSAGE_MAX_COLUMNS];
-    if (c->op == CHANGE_INSERT) {
-        *out = c->after;
-        return 0;
-    }
-    if (images_values(c->table->target, c->before, before) ||
-        images_values(c->table->target, c->after, after))
-        return DS_EFORMAT;
-    BUF_AUTO struct buf image = {0};
-    int rc = image_write_head(&image, n);
-    for (uint32_t i = 0; i < n; i++) {
-        bool sent = *after[i] != VALUE_BYTE_SAME && *after[i] != VALUE_BYTE_ABSENT;
-        const uint8_t *v = sent ? after[i] : before[i];
-        rc |= buf_append(&image, v, value_length(v));
-    }
-    out->p = rc ? NULL : arena_copy(arena, image.data, image.len);
-    out->len = image.len;
-    return out->p ? 0 : DS_ENOMEM;
-}
-
-static bool same_slice(struct slice x, struct slice y)
-{
-    return x.len == y.len && memcmp(x.p, y.p, x.len) == 0;
-}
-
-static struct held_row *find_held(const struct applier *a, const struct target_table *t,
-                                  struct slice key)
-{
-    for (struct held_row *h = a->held; h; h = h->next)
-        if (h->table == t && same_slice(h->key, key))
-            return h;
-    return NULL;
-}
-
-/* Does the image's foreign key name the held parent row? */
-static bool refers_to(const struct target_fk *fk, const uint8_t *const *child,
-                      const uint8_t *const *parent)
-{
-    for (uint32_t i = 0; i < fk->count; i++) {
-        const uint8_t *c = child[fk->columns[i]], *p = parent[fk->parent_columns[i]];
-        size_t n = value_length(c);
-        if (*c == 0xc0 || value_length(p) != n || memcmp(c, p, n) != 0)
-            return false;
-    }
-    return fk->count > 0;
-}
-
-/* The smaller one of two ids, of those that are larger than `above`; 0: none. */
-static uint64_t next_id(uint64_t have, uint64_t id, uint64_t above)
-{
-    return id > above && (!have || id < have) ? id : have;
-}
-
-static uint64_t image_refers(const struct applier *a, const struct target_table *t,
-                             struct slice image, uint64_t above)
-{
-    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
-    uint64_t found = 0;
-    if (!image.len || images_values(t, image, child))
-        return 0;
-    for (uint32_t f = 0; f < t->fk_count; f++)
-        for (const struct held_row *h = a->held; h; h = h->next)
-            if (h->table == t->fks[f].parent && h->image.len &&
-                images_values(h->table, h->image, parent) == 0 &&
-                refers_to(&t->fks[f], child, parent))
-                found = next_id(found, h->id, above);
-    return found;
-}
-
-/* Does the update change a column that rows of `fk` refer to? */
-static bool leaves(const struct change *c, const struct target_fk *fk)
-{
-    struct row_images im;
-    struct ds_error ignored;
-    if (c->op != CHANGE_UPDATE)
-        return c->op == CHANGE_DELETE;
-    if (images_split(c, &im, &ignored))
-        return false;
-    for (uint32_t i = 0; i < fk->count; i++)
-        if (im.changed[fk->parent_columns[i] / 64] >> (fk->parent_columns[i] % 64) & 1)
-            return true;
-    return false;
-}
-
-/* The same for quarantined rows that refer to the row that this change takes away, or gives another
- * key: it was possible, or its cascade did what it did, only behind theirs. */
-static uint64_t referrers_held(const struct applier *a, const struct change *c, uint64_t above)
-{
-    const struct target_table *t = c->table->target;
-    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
-    uint64_t found = 0;
-    if (c->op == CHANGE_INSERT || !t->referrer_count || images_values(t, c->before, parent))
-        return 0;
-    for (uint32_t f = 0; f < t->referrer_count; f++) {
-        const struct target_fk *fk = t->referrers[f];
-        if (!leaves(c, fk))
-            continue;
-        for (const struct held_row *h = a->held; h; h = h->next)
-            if (h->table == fk->child && h->image.len &&
-                images_values(h->table, h->image, child) == 0 && refers_to(fk, child, parent))
-                found = next_id(found, h->id, above);
-    }
-    return found;
-}
-
-/* The lowest id above `above` of a quarantined change whose rows this one touches: the row itself,
- * under its old or its new key, a row that it refers to, or one that refers to what it takes away.
- * 0: none. */
-static uint64_t touches(const struct applier *a, const struct change *c, uint64_t above)
-{
-    const struct target_table *t = c->table->target;
-    struct arena scratch = {0};
-    struct slice key, after = {0};
-    const struct held_row *h;
-    uint64_t found = 0;
-    if (c->op != CHANGE_INSERT && row_key(&scratch, t, c->before, &key) == 0 &&
-        (h = find_held(a, t, key)))
-        found = next_id(found, h->id, above);
-    if (c->op != CHANGE_DELETE && full_after(&scratch, c, &after) == 0 &&
-        row_key(&scratch, t, after, &key) == 0 && (h = find_held(a, t, key)))
-        found = next_id(found, h->id, above);
-    found = next_id(found, image_refers(a, t, after.len ? after : c->before, above), above);
-    found = next_id(found, referrers_held(a, c, above), above);
-    arena_free(&scratch);
-    return found;
-}
-
-bool conflict_holds(struct applier *a, const struct change *c, uint64_t *behind)
-{
-    *behind = touches(a, c, 0);
-    return *behind != 0;
-}
-
-uint64_t conflict_waiting(const struct applier *a, const char *table)
-{
-    uint64_t found = 0;
-    for (const struct held_row *h = a->held; h; h = h->next)
-        if (!table || strcasecmp(h->table->name, table) == 0)
-            found = next_id(found, h->id, 0);
-    return found;
-}
-
 /* A change that touches rows of several quarantined ones makes one chain of them, behind the first:
  * they can only be applied in the order in which they came. */
 static int join_chains(struct applier *a, const struct change *c, uint64_t behind,
                        struct ds_error *err)
 {
     BUF_AUTO struct buf table = {0};
-    int rc = 0;
+    uint64_t id;
     if (sql_table(&table, a->state_database, "datasync_quarantine"))
         return out_of_memory(err);
-    for (uint64_t id = touches(a, c, behind); id && rc == 0; id = touches(a, c, behind)) {
+    int rc = held_touched(a, c, behind, true, &id, err);
+    while (id && rc == 0) {
         rc = db_exec(a->db, err, "UPDATE %s SET held_by = %lu WHERE id = %lu OR held_by = %lu",
                      buf_cstr(&table), behind, id, id);
         for (struct held_row *h = a->held; h; h = h->next)
             h->id = h->id == id ? behind : h->id;
+        if (rc == 0)
+            rc = held_touched(a, c, behind, true, &id, err);
     }
     return rc;
-}
-
-/* Do two images of a row agree in what ties it to other rows? */
-static bool same_ties(const struct target_table *t, struct slice x, struct slice y)
-{
-    const uint8_t *one[MESSAGE_MAX_COLUMNS], *other[MESSAGE_MAX_COLUMNS];
-    if (images_values(t, x, one) || images_values(t, y, other))
-        return false;
-    for (uint32_t i = 0; i < t->column_count; i++) {
-        size_t n = value_length(one[i]);
-        if ((t->columns[i].in_fk || t->columns[i].in_referenced) &&
-            (value_length(other[i]) != n || memcmp(one[i], other[i], n) != 0))
-            return false;
-    }
-    return true;
-}
-
-/* A row that turns to other rows while it waits is held with each of its images. */
-static int hold_row(struct applier *a, struct target_table *t, struct slice image, uint64_t id)
-{
-    struct slice key;
-    if (!image.len)
-        return 0;
-    int rc = row_key(&a->held_arena, t, image, &key);
-    if (rc)
-        return rc == DS_EFORMAT ? 0 : rc;
-    for (const struct held_row *h = a->held; h; h = h->next)
-        if (h->table == t && same_slice(h->key, key) && same_ties(t, h->image, image))
-            return 0;
-    struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
-    uint8_t *copy = arena_copy(&a->held_arena, image.p, image.len);
-    if (!h || !copy)
-        return DS_ENOMEM;
-    *h = (struct held_row){
-        .table = t, .key = key, .image = {copy, image.len}, .id = id, .next = a->held};
-    a->held = h;
-    return 0;
-}
-
-static int hold_change(struct applier *a, const struct change *c, uint64_t id)
-{
-    struct slice after = {0};
-    int rc = 0;
-    if (c->op != CHANGE_DELETE)
-        rc = full_after(&a->held_arena, c, &after);
-    if (rc == 0 && c->op != CHANGE_INSERT)
-        rc = hold_row(a, c->table->target, c->before, id);
-    return rc ? rc : hold_row(a, c->table->target, after, id);
 }
 
 int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
@@ -254,7 +50,7 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     BUF_AUTO struct buf sql = {0}, messages = {0}, text = {0};
     char position[700];
     uint8_t version = MESSAGE_VERSION;
-    row_key(&scratch, t, c->op == CHANGE_INSERT ? c->after : c->before, &key);
+    held_row_key(&scratch, t, c->op == CHANGE_INSERT ? c->after : c->before, &key);
     transaction_place(tx, position, sizeof position);
     int rc = buf_append(&messages, &version, 1) | source_table_raw(c->table, &messages) |
              buf_append(&messages, c->raw.p, c->raw.len) | change_key_text(c, &text);
@@ -286,7 +82,7 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
         return rc;
     a->held_changes++;
     uint64_t id = behind ? behind : mysql_insert_id(a->db);
-    return hold_change(a, c, id) ? out_of_memory(err) : 0;
+    return held_add(a, c, id) ? out_of_memory(err) : 0;
 }
 
 /* --- what waits already ----------------------------------------------------- */
@@ -305,7 +101,7 @@ static int load_one(struct applier *a, MYSQL_ROW row, const unsigned long *lengt
     int rc = gather_stored(a, messages, err);
     uint64_t id = strtoull(row[1] ? row[1] : row[0], NULL, 10);
     for (uint32_t i = before; i < a->batch.change_count && rc == 0; i++)
-        rc = hold_change(a, &a->batch.changes[i], id) ? out_of_memory(err) : 0;
+        rc = held_add(a, &a->batch.changes[i], id) ? out_of_memory(err) : 0;
     a->batch.change_count = before;
     a->held_changes++;
     if (rc == DS_ESCHEMA) {
@@ -396,7 +192,7 @@ static int write_turned(struct applier *a, const struct change *c, struct ds_err
     struct arena scratch = {0};
     struct change turned = *c;
     BUF_AUTO struct buf image = {0};
-    int rc = full_after(&scratch, c, &turned.after);
+    int rc = images_full_after(&scratch, c, &turned.after);
     if (rc == 0 && c->op == CHANGE_INSERT) { /* its own key finds the row; all columns are set */
         turned.op = CHANGE_UPDATE;
         turned.before = turned.after;
@@ -456,13 +252,15 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
     int rc = 0;
     for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
         struct change *c = &a->batch.changes[i];
-        uint64_t behind;
+        uint64_t behind = 0;
         extra->rows++;
         if ((tx->rolled_back && c->table->target->transactional) ||
             (a->stale && stale_skips(a, c, tx)))
             continue;
-        if (a->held && conflict_holds(a, c, &behind)) {
-            rc = conflict_store(a, c, behind, NULL, err);
+        if (a->held)
+            rc = held_touched(a, c, 0, true, &behind, err);
+        if (rc || behind) {
+            rc = rc ? rc : conflict_store(a, c, behind, NULL, err);
             continue;
         }
         rc = conflict_write(a, c, err);

@@ -84,3 +84,26 @@ int images_key(const struct target_table *t, const uint8_t *const *values, struc
     *out = (struct slice){bytes, (size_t)(at - bytes)};
     return 0;
 }
+
+int images_full_after(struct arena *arena, const struct change *c, struct slice *out)
+{
+    uint32_t n = c->table->target->column_count;
+    const uint8_t *before[MESSAGE_MAX_COLUMNS], *after[MESSAGE_MAX_COLUMNS];
+    if (c->op == CHANGE_INSERT) {
+        *out = c->after;
+        return 0;
+    }
+    if (images_values(c->table->target, c->before, before) ||
+        images_values(c->table->target, c->after, after))
+        return DS_EFORMAT;
+    BUF_AUTO struct buf image = {0};
+    int rc = image_write_head(&image, n);
+    for (uint32_t i = 0; i < n; i++) {
+        bool sent = *after[i] != VALUE_BYTE_SAME && *after[i] != VALUE_BYTE_ABSENT;
+        const uint8_t *v = sent ? after[i] : before[i];
+        rc |= buf_append(&image, v, value_length(v));
+    }
+    out->p = rc ? NULL : arena_copy(arena, image.data, image.len);
+    out->len = image.len;
+    return out->p ? 0 : DS_ENOMEM;
+}

@@ -23,5 +23,8 @@ int images_split(const struct change *c, struct row_images *out, struct ds_error
  * that are not generated. DS_ESCHEMA: one of them is not in the image. */
 int images_key(const struct target_table *t, const uint8_t *const *values, struct arena *arena,
                struct slice *out, struct ds_error *err);
+/* The after image with what an update leaves as it was filled in, so that it can be read without
+ * its before image: an insert's own, or in `arena`. DS_EFORMAT, DS_ENOMEM. */
+int images_full_after(struct arena *arena, const struct change *c, struct slice *out);
 
 #endif

@@ -297,3 +297,74 @@ def _():
     parent_behind_child("RESTRICT", 4, "INSERT INTO p VALUES (3, 3)", "UPDATE c SET p = 3 WHERE id = 40",
                         "DELETE FROM p WHERE id = 2", "UPDATE c SET p = 1 WHERE id = 40",
                         "UPDATE p SET v = 1 WHERE id = 3")
+
+
+LINE = """
+CREATE TABLE g (id INT PRIMARY KEY, v INT);
+CREATE TABLE p (id INT PRIMARY KEY, g INT, code VARCHAR(10) CHARACTER SET latin1 NOT NULL, up INT, UNIQUE KEY (code),
+  FOREIGN KEY (g) REFERENCES g (id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE q (id INT PRIMARY KEY, code VARCHAR(10) CHARACTER SET latin1,
+  FOREIGN KEY (code) REFERENCES p (code) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE c (id INT PRIMARY KEY, p INT, q INT, u INT, UNIQUE KEY (u),
+  FOREIGN KEY (p) REFERENCES p (id) ON DELETE SET NULL,
+  FOREIGN KEY (q) REFERENCES q (id) ON DELETE %s);
+INSERT INTO g VALUES (1, 1), (2, 2), (3, 3), (4, 4);
+INSERT INTO p VALUES (1, 1, 'One', 0), (2, 2, 'Twoä', 0), (3, 3, 'Three', 0);
+INSERT INTO q VALUES (1, 'oNE'), (2, 'tWOÄ'), (3, 'three');
+"""
+
+
+def ancestor_behind_child(child, count, *changes, rule="SET NULL", applied=()):
+    """A child waits, its parents do not; then something happens further up. `applied`: conditions on the destination
+    that changes which must not wait have made true."""
+    with Lab(settings=POLICY) as lab:
+        lab.source.script(LINE % rule)
+        lab.program.incremental()
+        lab.destination.run("INSERT INTO c VALUES (900, NULL, NULL, 40)")
+        lab.source.run(child)
+        lab.program.incremental(expect=3)
+        lab.source.run(*changes)
+        lab.program.incremental(expect=3)
+        expect_equal(len(waiting(lab)), count, "what waits: %s" % held(lab))
+        for condition in applied:
+            expect_equal(lab.destination.scalar("SELECT " + condition, "shop"), 1, condition)
+        lab.destination.run("DELETE FROM c WHERE id = 900")
+        retry(lab, "all", 0, "still_waiting=0")
+        lab.equal()
+
+
+@only("quarantine-holds-ancestors", "what a cascade would reach through rows that do not wait waits, too")
+def _():
+    by_p = "INSERT INTO c VALUES (40, 2, NULL, 40)"
+    by_q = "INSERT INTO c VALUES (40, NULL, 2, 40)"
+    gone = ("(SELECT COUNT(*) = 0 FROM p WHERE id = 1)",)
+    ancestor_behind_child(by_p, 2, "DELETE FROM g WHERE id = 2", "DELETE FROM g WHERE id = 1", applied=gone)
+    ancestor_behind_child(by_q, 2, "DELETE FROM g WHERE id = 1", "DELETE FROM g WHERE id = 2", applied=gone)
+    ancestor_behind_child(by_q, 2, "DELETE FROM g WHERE id = 2", rule="CASCADE")
+    # who is whose parent when it happens counts, not before and not afterwards
+    ancestor_behind_child(by_p, 2, "UPDATE p SET g = 4 WHERE id = 2", "DELETE FROM g WHERE id = 4")
+    ancestor_behind_child(by_p, 1, "UPDATE p SET g = 4 WHERE id = 2", "DELETE FROM g WHERE id = 2",
+                          applied=("(SELECT COUNT(*) = 3 FROM g)",))
+    ancestor_behind_child(by_q, 3, "DELETE FROM g WHERE id = 2", "INSERT INTO g VALUES (2, 5)",
+                          "UPDATE g SET v = 9 WHERE id = 1", applied=("(SELECT v = 9 FROM g WHERE id = 1)",))
+    # a key that moves reaches only who refers to the column that moves
+    ancestor_behind_child(by_p, 1, "UPDATE g SET id = 22 WHERE id = 2", "UPDATE g SET v = 9 WHERE id = 1",
+                          applied=("(SELECT g = 22 FROM p WHERE id = 2)",))
+
+
+@only("quarantine-holds-in-circles", "a row further up in a tree of rows of one table")
+def _():
+    with Lab(settings=POLICY) as lab:
+        lab.source.script("""
+CREATE TABLE t (id INT PRIMARY KEY, up INT, FOREIGN KEY (up) REFERENCES t (id) ON DELETE CASCADE);
+CREATE TABLE c (id INT PRIMARY KEY, t INT, u INT, UNIQUE KEY (u), FOREIGN KEY (t) REFERENCES t (id) ON DELETE SET NULL);
+INSERT INTO t VALUES (1, NULL), (2, 1), (3, 2), (4, 3);
+""")
+        lab.program.incremental()
+        lab.destination.run("INSERT INTO c VALUES (900, NULL, 40)")
+        lab.source.run("INSERT INTO c VALUES (40, 4, 40)", "DELETE FROM t WHERE id = 1", "INSERT INTO t VALUES (9, NULL)")
+        lab.program.incremental(expect=3)
+        expect_equal(len(waiting(lab)), 2, "what waits: %s" % held(lab))
+        lab.destination.run("DELETE FROM c WHERE id = 900")
+        retry(lab, "all", 0, "still_waiting=0")
+        lab.equal()

@@ -1,0 +1,367 @@
+/* Rows whose changes wait in quarantine, and what has to wait behind them (law 5).
+ *
+ * A change waits when it touches such a row, a row that it refers to, or one that refers to what it
+ * takes away: the source could do it only behind theirs. Who refers to whom is told by the images,
+ * as they were at the source. A cascade goes on from row to row, and those between are in no event
+ * and may be in no quarantine: the destination is asked how they hang together, in the state that
+ * the change finds (climb).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/apply.h"
+#include "applier/bind.h"
+#include "applier/images.h"
+
+int held_row_key(struct arena *arena, const struct target_table *t, struct slice image,
+                 struct slice *out)
+{
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct ds_error ignored;
+    if (!image.len || images_values(t, image, values))
+        return DS_EFORMAT;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        values[i] = *values[i] == VALUE_BYTE_ABSENT ? NULL : values[i];
+    return images_key(t, values, arena, out, &ignored);
+}
+
+static bool same_slice(struct slice x, struct slice y)
+{
+    return x.len == y.len && memcmp(x.p, y.p, x.len) == 0;
+}
+
+static struct held_row *find_held(const struct applier *a, const struct target_table *t,
+                                  struct slice key)
+{
+    for (struct held_row *h = a->held; h; h = h->next)
+        if (h->table == t && same_slice(h->key, key))
+            return h;
+    return NULL;
+}
+
+/* Does the image's foreign key name the held parent row? */
+static bool refers_to(const struct target_fk *fk, const uint8_t *const *child,
+                      const uint8_t *const *parent)
+{
+    for (uint32_t i = 0; i < fk->count; i++) {
+        const uint8_t *c = child[fk->columns[i]], *p = parent[fk->parent_columns[i]];
+        size_t n = value_length(c);
+        if (*c == 0xc0 || value_length(p) != n || memcmp(c, p, n) != 0)
+            return false;
+    }
+    return fk->count > 0;
+}
+
+/* The smaller one of two ids, of those that are larger than `above`; 0: none. */
+static uint64_t next_id(uint64_t have, uint64_t id, uint64_t above)
+{
+    return id > above && (!have || id < have) ? id : have;
+}
+
+static uint64_t image_refers(const struct applier *a, const struct target_table *t,
+                             struct slice image, uint64_t above)
+{
+    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
+    uint64_t found = 0;
+    if (!image.len || images_values(t, image, child))
+        return 0;
+    for (uint32_t f = 0; f < t->fk_count; f++)
+        for (const struct held_row *h = a->held; h; h = h->next)
+            if (h->table == t->fks[f].parent && h->image.len &&
+                images_values(h->table, h->image, parent) == 0 &&
+                refers_to(&t->fks[f], child, parent))
+                found = next_id(found, h->id, above);
+    return found;
+}
+
+/* Does the update change a column that rows of `fk` refer to? */
+static bool leaves(const struct change *c, const struct target_fk *fk)
+{
+    struct row_images im;
+    struct ds_error ignored;
+    if (c->op != CHANGE_UPDATE)
+        return c->op == CHANGE_DELETE;
+    if (images_split(c, &im, &ignored))
+        return false;
+    for (uint32_t i = 0; i < fk->count; i++)
+        if (im.changed[fk->parent_columns[i] / 64] >> (fk->parent_columns[i] % 64) & 1)
+            return true;
+    return false;
+}
+
+/* The same for quarantined rows that refer to the row that this change takes away, or gives another
+ * key: it was possible, or its cascade did what it did, only behind theirs. */
+static uint64_t referrers_held(const struct applier *a, const struct change *c, uint64_t above)
+{
+    const struct target_table *t = c->table->target;
+    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
+    uint64_t found = 0;
+    if (c->op == CHANGE_INSERT || !t->referrer_count || images_values(t, c->before, parent))
+        return 0;
+    for (uint32_t f = 0; f < t->referrer_count; f++) {
+        const struct target_fk *fk = t->referrers[f];
+        if (!leaves(c, fk))
+            continue;
+        for (const struct held_row *h = a->held; h; h = h->next)
+            if (h->table == fk->child && h->image.len &&
+                images_values(h->table, h->image, child) == 0 && refers_to(fk, child, parent))
+                found = next_id(found, h->id, above);
+    }
+    return found;
+}
+
+/* --- through rows in between --------------------------------------------- */
+
+enum {
+    PATH_MAX_KEYS = 16,
+    PATHS_MAX = 64, /* of one held row; beyond, the change waits without being looked into */
+};
+
+/* From a held row up to the row that a change takes away. */
+struct climb {
+    struct applier *a;
+    const struct target_table *top;
+    const struct change *change;
+    const uint8_t *const *gone; /* its values */
+    const uint8_t *const *held; /* the held row's */
+    const struct target_fk *path[PATH_MAX_KEYS];
+    uint32_t depth, looks;
+    bool found;
+};
+
+static bool reaches(const struct target_table *from, const struct target_table *to)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < from->reach_count; i++)
+        is |= from->reach[i] == to;
+    return is;
+}
+
+/* Can the change's cascades get to rows of `held` through rows of another table, or of its own? */
+static bool reaches_through(const struct change *c, const struct target_table *held)
+{
+    const struct target_table *t = c->table->target;
+    for (uint32_t i = 0; i < t->referrer_count; i++) {
+        const struct target_fk *fk = t->referrers[i];
+        if ((fk->on_delete != FK_RESTRICT || fk->on_update != FK_RESTRICT) && leaves(c, fk) &&
+            reaches(fk->child, held))
+            return true;
+    }
+    return false;
+}
+
+/* Once what `up` refers to is gone, or has another key: does that matter to rows that refer to its
+ * own row by `below`? */
+static bool goes_on(const struct climb *w, const struct target_fk *up)
+{
+    const struct target_fk *below = w->path[w->depth - 1];
+    bool deleted = w->change->op == CHANGE_DELETE, shared = false;
+    for (uint32_t i = 0; i < up->count; i++)
+        for (uint32_t j = 0; j < below->count; j++)
+            shared |= up->columns[i] == below->parent_columns[j];
+    if (deleted && up->on_delete == FK_CASCADE)
+        return true;
+    return shared && (up->on_update != FK_RESTRICT || (deleted && up->on_delete != FK_RESTRICT));
+}
+
+/* `column` of alias t<number> = value, by the column's own collation. */
+static int equals_value(struct buf *sql, uint32_t number, const struct target_column *column,
+                        const struct target_column *of, const uint8_t *value, struct ds_error *err)
+{
+    int rc = buf_printf(sql, " AND t%u.", number) | sql_identifier(sql, column->name) |
+             buf_puts(sql, " = ");
+    if (of->class == TARGET_TEXT && *of->charset)
+        rc |= buf_printf(sql, "_%s", of->charset);
+    return rc ? error_set(err, DS_ENOMEM, "out of memory") : bind_literal(sql, of, value, err);
+}
+
+static bool has_value(const uint8_t *const *values, const uint32_t *columns, uint32_t count)
+{
+    bool has = true;
+    for (uint32_t i = 0; i < count; i++)
+        has &= *values[columns[i]] != VALUE_BYTE_NULL && *values[columns[i]] != VALUE_BYTE_ABSENT;
+    return has;
+}
+
+/* SELECT … FROM the rows between, joined, WHERE the first is the held row's parent AND the last
+ * refers to the row that goes. */
+static int path_sql(const struct climb *w, const struct target_fk *last, struct buf *sql,
+                    struct ds_error *err)
+{
+    const struct target_fk *first = w->path[0];
+    int rc = buf_puts(sql, "SELECT 1 FROM ");
+    for (uint32_t i = 0; i < w->depth; i++) {
+        rc |= (i ? buf_puts(sql, " JOIN ") : 0) |
+              sql_table(sql, w->a->database, w->path[i]->parent->name) | buf_printf(sql, " t%u", i);
+        for (uint32_t k = 0; i && k < w->path[i]->count; k++) {
+            const struct target_fk *fk = w->path[i];
+            rc |= buf_printf(sql, " %s t%u.", k ? "AND" : "ON", i - 1) |
+                  sql_identifier(sql, fk->child->columns[fk->columns[k]].name) |
+                  buf_printf(sql, " = t%u.", i) |
+                  sql_identifier(sql, fk->parent->columns[fk->parent_columns[k]].name);
+        }
+    }
+    rc |= buf_puts(sql, " WHERE TRUE");
+    rc = rc ? error_set(err, DS_ENOMEM, "out of memory") : 0;
+    for (uint32_t k = 0; k < first->count && rc == 0; k++)
+        rc = equals_value(sql, 0, &first->parent->columns[first->parent_columns[k]],
+                          &first->child->columns[first->columns[k]], w->held[first->columns[k]],
+                          err);
+    for (uint32_t k = 0; k < last->count && rc == 0; k++)
+        rc = equals_value(sql, w->depth - 1, &last->child->columns[last->columns[k]],
+                          &last->parent->columns[last->parent_columns[k]],
+                          w->gone[last->parent_columns[k]], err);
+    return rc || !buf_puts(sql, " LIMIT 1") ? rc : error_set(err, DS_ENOMEM, "out of memory");
+}
+
+static int look(struct climb *w, const struct target_fk *last, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint64_t one;
+    if (!has_value(w->held, w->path[0]->columns, w->path[0]->count))
+        return 0;
+    if (++w->looks > PATHS_MAX || !has_value(w->gone, last->parent_columns, last->count)) {
+        w->found = true;
+        return 0;
+    }
+    int rc = path_sql(w, last, &sql, err);
+    return rc ? rc : db_scalar_u64(w->a->db, &one, &w->found, err, "%s", buf_cstr(&sql));
+}
+
+static bool on_path(const struct climb *w, const struct target_table *t)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < w->depth; i++)
+        is |= w->path[i]->parent == t;
+    return is;
+}
+
+/* All ways from rows of `t`, where the path has come to, up to the row that goes. A way in a circle
+ * has no length that is known: the change waits. */
+static int climb(struct climb *w, const struct target_table *t, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->fk_count && rc == 0 && !w->found; i++) {
+        const struct target_fk *fk = &t->fks[i];
+        if (!fk->parent || (w->depth && !goes_on(w, fk)))
+            continue;
+        if (w->depth && fk->parent == w->top && leaves(w->change, fk))
+            rc = look(w, fk, err);
+        if (rc || w->found || !fk->parent->exists || !reaches(w->top, fk->parent))
+            continue;
+        if (on_path(w, fk->parent) || w->depth == PATH_MAX_KEYS) {
+            w->found = true;
+            continue;
+        }
+        w->path[w->depth++] = fk;
+        rc = climb(w, fk->parent, err);
+        w->depth--;
+    }
+    return rc;
+}
+
+/* Held rows that the change's cascade comes to through others. *found as in held_touched. */
+static int cascades_to_held(struct applier *a, const struct change *c, uint64_t above,
+                            bool before_it, uint64_t *found, struct ds_error *err)
+{
+    const uint8_t *gone[MESSAGE_MAX_COLUMNS], *held[MESSAGE_MAX_COLUMNS];
+    const struct target_table *t = c->table->target;
+    int rc = 0;
+    if (c->op == CHANGE_INSERT || c->flags & CHANGE_NO_FK_CHECKS || !t->referrer_count ||
+        images_values(t, c->before, gone))
+        return 0;
+    for (const struct held_row *h = a->held; h && rc == 0; h = h->next) {
+        if (next_id(*found, h->id, above) == *found || !reaches_through(c, h->table) ||
+            images_values(h->table, h->image, held))
+            continue;
+        if (!before_it)
+            return error_set(err, DS_ECONFLICT,
+                             "it depends on the destination what waits behind quarantined rows");
+        struct climb w = {.a = a, .top = t, .change = c, .gone = gone, .held = held};
+        rc = climb(&w, h->table, err);
+        if (w.found)
+            *found = h->id;
+    }
+    return rc;
+}
+
+int held_touched(struct applier *a, const struct change *c, uint64_t above, bool before_it,
+                 uint64_t *id, struct ds_error *err)
+{
+    const struct target_table *t = c->table->target;
+    struct arena scratch = {0};
+    struct slice key, after = {0};
+    const struct held_row *h;
+    uint64_t found = 0;
+    if (c->op != CHANGE_INSERT && held_row_key(&scratch, t, c->before, &key) == 0 &&
+        (h = find_held(a, t, key)))
+        found = next_id(found, h->id, above);
+    if (c->op != CHANGE_DELETE && images_full_after(&scratch, c, &after) == 0 &&
+        held_row_key(&scratch, t, after, &key) == 0 && (h = find_held(a, t, key)))
+        found = next_id(found, h->id, above);
+    found = next_id(found, image_refers(a, t, after.len ? after : c->before, above), above);
+    found = next_id(found, referrers_held(a, c, above), above);
+    arena_free(&scratch);
+    int rc = cascades_to_held(a, c, above, before_it, &found, err);
+    *id = found;
+    return rc;
+}
+
+/* --- the list --------------------------------------------------------------- */
+
+uint64_t held_first(const struct applier *a, const char *table)
+{
+    uint64_t found = 0;
+    for (const struct held_row *h = a->held; h; h = h->next)
+        if (!table || strcasecmp(h->table->name, table) == 0)
+            found = next_id(found, h->id, 0);
+    return found;
+}
+
+/* Do two images of a row agree in what ties it to other rows? */
+static bool same_ties(const struct target_table *t, struct slice x, struct slice y)
+{
+    const uint8_t *one[MESSAGE_MAX_COLUMNS], *other[MESSAGE_MAX_COLUMNS];
+    if (images_values(t, x, one) || images_values(t, y, other))
+        return false;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        size_t n = value_length(one[i]);
+        if ((t->columns[i].in_fk || t->columns[i].in_referenced) &&
+            (value_length(other[i]) != n || memcmp(one[i], other[i], n) != 0))
+            return false;
+    }
+    return true;
+}
+
+/* A row that turns to other rows while it waits is held with each of its images. */
+static int hold_row(struct applier *a, struct target_table *t, struct slice image, uint64_t id)
+{
+    struct slice key;
+    if (!image.len)
+        return 0;
+    int rc = held_row_key(&a->held_arena, t, image, &key);
+    if (rc)
+        return rc == DS_EFORMAT ? 0 : rc;
+    for (const struct held_row *h = a->held; h; h = h->next)
+        if (h->table == t && same_slice(h->key, key) && same_ties(t, h->image, image))
+            return 0;
+    struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
+    uint8_t *copy = arena_copy(&a->held_arena, image.p, image.len);
+    if (!h || !copy)
+        return DS_ENOMEM;
+    *h = (struct held_row){
+        .table = t, .key = key, .image = {copy, image.len}, .id = id, .next = a->held};
+    a->held = h;
+    return 0;
+}
+
+int held_add(struct applier *a, const struct change *c, uint64_t id)
+{
+    struct slice after = {0};
+    int rc = 0;
+    if (c->op != CHANGE_DELETE)
+        rc = images_full_after(&a->held_arena, c, &after);
+    if (rc == 0 && c->op != CHANGE_INSERT)
+        rc = hold_row(a, c->table->target, c->before, id);
+    return rc ? rc : hold_row(a, c->table->target, after, id);
+}
