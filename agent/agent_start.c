@@ -241,6 +241,8 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
     a->fresh = true;
     int rc = spool_writer_reset(a->options.spool, NULL, a->source_id, err);
     if (rc == 0)
+        rc = agent_log_forget(a, err);
+    if (rc == 0)
         rc = finish_refetch(a, err);
     buf_clear(&a->copied); /* of a copy that did not end */
     if (rc == 0)
@@ -297,7 +299,9 @@ static int start_without(struct agent *a, const struct spool_state *st, struct d
     struct position at = {0};
     bool complete;
     a->fresh = true;
-    int rc = configured_start(a, &at, &complete, err);
+    int rc = agent_log_forget(a, err);
+    if (rc == 0)
+        rc = configured_start(a, &at, &complete, err);
     if (rc == 0)
         rc = source_validate(a->dump.db, &a->dump.server, &at, err);
     if (rc == 0)
@@ -363,7 +367,9 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
         return rc;
     snprintf(a->source_id, sizeof a->source_id, "%s", a->dump.server.identity);
     a->fresh = false;
-    rc = st.applied_none ? start_without(a, &st, err) : start_with(a, &st, err);
+    rc = agent_log_recall(a, err);
+    if (rc == 0)
+        rc = st.applied_none ? start_without(a, &st, err) : start_with(a, &st, err);
     spool_state_free(&st);
     if (rc < 0)
         return rc;

@@ -37,9 +37,13 @@ struct agent {
     bool stop_resolved;
     bool time_bound; /* a position stands for the stop time */
     struct position source_at_connect;
-    bool caught_up; /* source_at_connect was reached */
+    bool caught_up;     /* source_at_connect was reached */
+    char log_file[512]; /* the file of its binlog last read, "" not known, and … */
+    uint32_t log_begun; /* … when it was begun, seconds since 1970 by the source's clock */
     uint64_t last_flush_ms, last_request_ms, last_good_ms;
-    unsigned failures; /* connections in a row */
+    bool heard;              /* the source has sent an event since … */
+    uint64_t quiet_since_ms; /* … this, or was asked where it is then */
+    unsigned failures;       /* connections in a row */
 };
 
 uint64_t agent_clock_ms(void); /* monotonic */
@@ -61,6 +65,14 @@ int agent_stream(struct agent *a, struct ds_error *err);
 /* Everything so far becomes visible to the applier. */
 int agent_flush(struct agent *a, struct ds_error *err);
 int agent_serve_requests(struct agent *a, struct ds_error *err);
+/* agent_log.c: is it still the binlog that was followed? DS_EPOSITION: it is not. */
+/* The stream begins anew; begins where the store or the checkpoint say. */
+int agent_log_forget(struct agent *a, struct ds_error *err);
+int agent_log_recall(struct agent *a, struct ds_error *err);
+/* After each event that the capture has taken. */
+int agent_log_read(struct agent *a, struct slice event, struct ds_error *err);
+/* While the source sends nothing: asks it now and then. */
+int agent_log_ask(struct agent *a, struct ds_error *err);
 /* replay.c */
 int replay_files(struct agent *a, struct ds_error *err);
 /* Position the stream at the start of a range, on the connection a->dump. */

@@ -215,6 +215,8 @@ static int idle(struct agent *a, struct ds_error *err)
             rc = keep_names(a, err);
         if (rc == 0)
             rc = bound_time(a, err);
+        if (rc == 0)
+            rc = agent_log_ask(a, err);
         if (rc || capture_stopped(a->capture) || dump_wait(&a->dump, IDLE_MS))
             return rc;
         first = false;
@@ -283,6 +285,8 @@ static int read_events(struct agent *a, struct ds_error *err)
         if (rc)
             return agent_stopping(a) ? DS_ESTOPPED : rc;
         rc = capture_bytes(a->capture, event, err);
+        if (rc == 0)
+            rc = agent_log_read(a, event, err);
         if (rc == 0 && n % EVENTS_PER_LOOK == 0)
             rc = look_up(a, err);
         if (rc)
@@ -313,7 +317,7 @@ int agent_stream(struct agent *a, struct ds_error *err)
     log_info("binlog dump opened from=\"%s\"", position_format(at, text, sizeof text));
     agent_set_state(a, AGENT_STREAMING, NULL);
     uint64_t begun = agent_clock_ms(), transactions = capture_counts(a->capture).transactions;
-    a->last_flush_ms = begun;
+    a->last_flush_ms = a->quiet_since_ms = begun;
     rc = read_events(a, err);
     /* a connection that gets nowhere, again and again, is no better than none */
     if (capture_counts(a->capture).transactions > transactions ||

@@ -666,6 +666,11 @@ bool capture_gtid_complete(const struct capture *c)
     return c->gtid_complete;
 }
 
+const char *capture_file_read(const struct capture *c)
+{
+    return c->file;
+}
+
 bool capture_in_group(const struct capture *c)
 {
     return c->group.open;

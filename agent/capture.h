@@ -102,6 +102,8 @@ void capture_announce(struct capture *c);
 int capture_flush(struct capture *c, struct ds_error *err);
 /* End of the last whole group. Valid until the next call. */
 const struct position *capture_position(const struct capture *c);
+/* The binlog file being read, "" unknown. */
+const char *capture_file_read(const struct capture *c);
 /* Does the position's GTID set hold everything before it (though it may be empty)? */
 bool capture_gtid_complete(const struct capture *c);
 /* Inside a group? Then the sink may have a part of it. */

@@ -84,9 +84,15 @@ int source_validate(MYSQL *db, const struct db_server *server, const struct posi
                     struct ds_error *err);
 /* Is the binlog of this server the one in which `p` is a place with both, GTIDs and file? After
  * RESET MASTER, or on a server restored from a backup, the same names may come again and mean
- * something else. DS_EPOSITION: it is not. 0 also where nothing tells. MariaDB only. */
+ * something else. DS_EPOSITION: it is not. 0 also where nothing tells. */
 int source_same_log(MYSQL *db, const struct db_server *server, const struct position *p,
                     struct ds_error *err);
+/* The same error, for what the stream itself shows. there: "it ends before that", behind "we are at
+ * …, and there". */
+int source_another_log(const struct position *p, const char *there, struct ds_error *err);
+/* Has the server all of what was read up to `p`? Cheap enough to ask now and then. DS_EPOSITION. */
+int source_reaches(MYSQL *db, const struct db_server *server, const struct position *p,
+                   struct ds_error *err);
 /* No transaction may be prepared where a stream starts: its rows would be lost. Waits up to
  * `patience` seconds. DS_EUNSUPPORTED with the xids. */
 int source_check_xa(MYSQL *db, unsigned patience, struct ds_error *err);

@@ -281,13 +281,13 @@ static int file_validate(MYSQL *db, const struct file_position *p, struct ds_err
     return 0;
 }
 
-static int another_log(const struct position *p, const char *there, struct ds_error *err)
+int source_another_log(const struct position *p, const char *there, struct ds_error *err)
 {
     char have[600];
     return error_set(
         err, DS_EPOSITION,
         "the source's binlog is not the one that was followed: we are at %s, and there "
-        "it %s; it was reset (RESET MASTER), or restored from a backup, and may hold "
+        "%s; it was reset (RESET MASTER), or restored from a backup, and may hold "
         "other transactions under the same GTIDs; copy again with --resnapshot",
         position_format(p, have, sizeof have), there);
 }
@@ -319,40 +319,51 @@ static int compare_place(MYSQL *db, const struct position *p, struct ds_error *e
     if (rc)
         return rc == DS_ECONN ? rc : 0; /* not for us to ask */
     if (!found)
-        return another_log(p, "has no transaction that ends so", err);
+        return source_another_log(p, "it has no transaction that ends so", err);
     rc = gtid_set_parse(&there, buf_cstr(&text), err);
     if (rc == 0 && differ(&p->gtid, &there))
-        rc = buf_printf(&what, "has %s", buf_cstr(&text))
+        rc = buf_printf(&what, "it has %s", buf_cstr(&text))
                  ? error_set(err, DS_ENOMEM, "out of memory")
-                 : another_log(p, buf_cstr(&what), err);
+                 : source_another_log(p, buf_cstr(&what), err);
     gtid_set_free(&there);
     return rc;
 }
 
-/* Are they files of one series? A server whose log_bin was renamed begins another one. */
-static bool same_series(const char *x, const char *y)
+/* Does the server's binlog go so far? *present: it has the file. What it may not be asked for, is.
+ */
+static int reaches_file(MYSQL *db, const struct position *p, bool *present, struct ds_error *err)
 {
-    const char *a = strrchr(x, '.'), *b = strrchr(y, '.');
-    return a && b && a - x == b - y && memcmp(x, y, (size_t)(a - x)) == 0;
+    struct log_list logs;
+    *present = false;
+    if (!p->file.file[0] || !list_logs(db, p->file.file, &logs))
+        return 0;
+    struct file_position newest = {.pos = 4};
+    snprintf(newest.file, sizeof newest.file, "%s", logs.last);
+    *present = logs.present;
+    if (!logs.present && file_position_same_series(&p->file, &newest) &&
+        file_position_compare(&p->file, &newest) > 0)
+        return source_another_log(p, "it has no such file", err);
+    return logs.present && p->file.pos > logs.size
+               ? source_another_log(p, "it ends before that", err)
+               : 0;
 }
 
 int source_same_log(MYSQL *db, const struct db_server *server, const struct position *p,
                     struct ds_error *err)
 {
-    struct log_list logs;
-    if (!server->mariadb || p->gtid.count == 0 || !p->file.file[0] ||
-        !list_logs(db, p->file.file, &logs))
-        return 0;
-    struct file_position newest = {.pos = 4};
-    snprintf(newest.file, sizeof newest.file, "%s", logs.last);
-    if (!logs.present)
-        return same_series(p->file.file, newest.file) &&
-                       file_position_compare(&p->file, &newest) > 0
-                   ? another_log(p, "has no such file", err)
-                   : 0;
-    if (p->file.pos > logs.size)
-        return another_log(p, "ends before that", err);
-    return compare_place(db, p, err);
+    bool present = false;
+    int rc = p->gtid.count ? reaches_file(db, p, &present, err) : 0;
+    return rc == 0 && present && server->mariadb ? compare_place(db, p, err) : rc;
+}
+
+int source_reaches(MYSQL *db, const struct db_server *server, const struct position *p,
+                   struct ds_error *err)
+{
+    bool present;
+    int rc = source_validate(db, server, p, err);
+    if (rc == DS_EPURGED) /* what was read already */
+        rc = 0;
+    return rc ? rc : reaches_file(db, p, &present, err);
 }
 
 int source_validate(MYSQL *db, const struct db_server *server, const struct position *p,

@@ -61,6 +61,13 @@ static int file_compare(const char *a, const char *b)
     return sign(strcmp(na, nb));
 }
 
+bool file_position_same_series(const struct file_position *a, const struct file_position *b)
+{
+    const char *na, *nb;
+    size_t la = split_file(a->file, &na), lb = split_file(b->file, &nb);
+    return na && nb && la == lb && memcmp(a->file, b->file, la) == 0;
+}
+
 int file_position_compare(const struct file_position *a, const struct file_position *b)
 {
     int d = file_compare(a->file, b->file);

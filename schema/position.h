@@ -74,6 +74,8 @@ struct file_position {
 int file_position_parse(struct file_position *fp, const char *text,
                         struct ds_error *err); /* FILE:POS */
 int file_position_compare(const struct file_position *a, const struct file_position *b);
+/* Are they files of one binlog? A server whose log_bin was renamed begins another one. */
+bool file_position_same_series(const struct file_position *a, const struct file_position *b);
 
 /* Where a stream is: both forms, as far as known. */
 struct position {

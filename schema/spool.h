@@ -118,6 +118,7 @@ enum spool_note {
     SPOOL_NOTE_APPLIED, /* by the applier: keys as of what it has applied */
     SPOOL_NOTE_FILTER,  /* by the applier: the fingerprint of its filter */
     SPOOL_NOTE_STORED,  /* by the agent: keys as of what it has stored */
+    SPOOL_NOTE_LOG,     /* by the agent: the source's binlog file last read */
 };
 int spool_post(struct spool *s, enum spool_note note, const char *text, struct ds_error *err);
 /* Ask the agent for something: text is "refetch" (start again from the applied position) or "stale

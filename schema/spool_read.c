@@ -263,7 +263,7 @@ int spool_consumer_open(struct spool *s, const struct position *applied, struct 
 
 static const char *note_key(enum spool_note note)
 {
-    static const char *const keys[] = {"posted", "filter", "parents"};
+    static const char *const keys[] = {"posted", "filter", "parents", "log"};
     return keys[note];
 }
 

@@ -21,6 +21,7 @@ COMMON = (
 )
 SOURCE = ("--log-bin=bin", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=2")
 GTID = ("--gtid-mode=ON", "--enforce-gtid-consistency=ON")
+NO_GTID = ("--gtid-mode=OFF", "--enforce-gtid-consistency=OFF")
 DESTINATION = ("--skip-log-bin",)
 
 

@@ -334,19 +334,20 @@ static void file_positions(void **state)
     static const struct {
         const char *a, *b;
         int order;
+        bool other; /* another series */
     } cases[] = {
-        {"bin.999999:4", "bin.1000000:4", -1},
-        {"bin.000002:4", "bin.000010:4", -1},
-        {"bin.000002:100", "bin.000002:20", 1},
-        {"bin.000002:4", "bin.000002:4", 0},
-        {"bin.000009:4", "bin.10:4", -1},
-        {"bin.0000000002:4", "bin.2:4", 0},
-        {"a.000009:4", "b.000001:4", -1},
-        {"a.b.000009:4", "a.b.000010:1", -1},
-        {"bin.18446744073709551616:4", "bin.18446744073709551617:4", -1},
-        {"bin:9", "bin:10", -1},
-        {"bin.000000:4", "bin.000001:4", -1},
-        {"bin.000001:4294967296", "bin.000001:4294967295", 1},
+        {"bin.999999:4", "bin.1000000:4", -1, false},
+        {"bin.000002:4", "bin.000010:4", -1, false},
+        {"bin.000002:100", "bin.000002:20", 1, false},
+        {"bin.000002:4", "bin.000002:4", 0, false},
+        {"bin.000009:4", "bin.10:4", -1, false},
+        {"bin.0000000002:4", "bin.2:4", 0, false},
+        {"a.000009:4", "b.000001:4", -1, true},
+        {"a.b.000009:4", "a.b.000010:1", -1, false},
+        {"bin.18446744073709551616:4", "bin.18446744073709551617:4", -1, false},
+        {"bin:9", "bin:10", -1, true}, /* no number */
+        {"bin.000000:4", "bin.000001:4", -1, false},
+        {"bin.000001:4294967296", "bin.000001:4294967295", 1, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct file_position a, b;
@@ -355,6 +356,7 @@ static void file_positions(void **state)
         assert_int_equal(file_position_parse(&b, cases[i].b, &err), 0);
         assert_int_equal(file_position_compare(&a, &b), cases[i].order);
         assert_int_equal(file_position_compare(&b, &a), -cases[i].order);
+        assert_int_equal(file_position_same_series(&a, &b), !cases[i].other);
     }
     static const char *const bad[] = {
         "",       "bin.000001",     ":4",           "bin.000001:", "bin.000001:4x",

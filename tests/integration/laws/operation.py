@@ -688,3 +688,12 @@ def _():
         lab.program.process.send_signal(signal.SIGCONT)
         expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
         expect_contains(lab.program.log_tail(), "RESET MASTER", "message")
+        lab.program.incremental("--resnapshot", "--yes")
+        # live, and nothing breaks: the dump waits in a file that is gone
+        lab.program.start()
+        lab.program.wait_log("binlog dump opened")
+        lab.source.run(*["UPDATE t SET v = %d" % n for n in range(20)])
+        lab.program.wait_caught_up()
+        lab.source.run("RESET MASTER", "UPDATE t SET v = 0")
+        expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
+        expect_contains(lab.program.log_tail(), "--resnapshot", "message")

@@ -52,7 +52,7 @@ class Lab:
         self.work = Workspace(keep=bool(os.environ.get("DATASYNC_TEST_KEEP")))
         try:
             self.source = self._server("source", source, 1, (
-                (*mysql.SOURCE, *(mysql.GTID if gtid else ())) if source == "mysql" else SOURCE)
+                (*mysql.SOURCE, *(mysql.GTID if gtid else mysql.NO_GTID)) if source == "mysql" else SOURCE)
                 + tuple(source_options))
             self.destination = self._server("destination", destination, 2, (
                 mysql.DESTINATION if destination == "mysql" else

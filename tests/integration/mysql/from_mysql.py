@@ -1,6 +1,8 @@
 """MySQL as the source, MariaDB as the destination."""
 
 import os
+import signal
+import time
 
 from base import Lab, expect, expect_contains, expect_equal, follow, suite
 from workloads import CASCADES, CASCADE_CHANGES, TYPES, TYPE_CHANGES
@@ -183,6 +185,62 @@ def faults(gtid):
 
 suite.case("source-faults", "kill -9, cuts, and restarts of the source")(lambda: faults(True))
 suite.case("source-faults-without-gtid", "the same, by file and position")(lambda: faults(False))
+
+
+def reset(lab, writes):
+    """The source's binlog begins anew, in another second than before, with as many transactions in it."""
+    second = lab.source.scalar("SELECT UNIX_TIMESTAMP()")
+    while lab.source.scalar("SELECT UNIX_TIMESTAMP()") == second:
+        time.sleep(0.05)
+    modern = lab.source.scalar("SELECT VERSION()") >= "8.2"
+    lab.source.run("RESET BINARY LOGS AND GTIDS" if modern else "RESET MASTER", database=None)
+    busy(lab, writes)
+
+
+def resets(gtid):
+    table = "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200));\n"
+    with Lab("mysql", "mariadb", gtid=gtid) as lab:
+        lab.source.script(table)
+        lab.program.incremental()
+        busy(lab, 10)
+        lab.program.incremental()
+        reset(lab, 40)  # the same file again, longer, with the same numbers
+        expect_contains(lab.program.incremental(expect=1), "--resnapshot", "the log")
+        lab.program.incremental("--resnapshot", "--yes")
+        lab.equal()
+        # our file comes again, and is not the newest
+        lab.source.run("FLUSH BINARY LOGS", database=None)
+        busy(lab, 5)
+        lab.program.incremental()
+        reset(lab, 70)
+        lab.source.run("FLUSH BINARY LOGS", "FLUSH BINARY LOGS", "FLUSH BINARY LOGS", database=None)
+        busy(lab, 20)
+        expect_contains(lab.program.incremental(expect=1), "--resnapshot", "the log")
+        lab.program.incremental("--resnapshot", "--yes")
+        lab.equal()
+        # the connection breaks, and another history stands behind it
+        lab.program.start()
+        lab.program.wait_log("binlog dump opened")
+        lab.program.process.send_signal(signal.SIGSTOP)
+        expect(lab.source.cut() > 0, "no connection of ours at the source")
+        reset(lab, 150)
+        lab.program.process.send_signal(signal.SIGCONT)
+        expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
+        expect_contains(lab.program.log_tail(), "--resnapshot", "the log")
+        lab.program.incremental("--resnapshot", "--yes")
+        # nothing breaks, and the new history is shorter: nothing comes
+        lab.program.start()
+        lab.program.wait_log("binlog dump opened")
+        busy(lab, 100)
+        lab.program.wait_caught_up()
+        reset(lab, 3)
+        expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
+        expect_contains(lab.program.log_tail(), "--resnapshot", "the log")
+
+
+suite.case("source-resets", "a binlog that begins anew is not taken for the one that was followed")(
+    lambda: resets(True))
+suite.case("source-resets-without-gtid", "the same, by file and position")(lambda: resets(False))
 
 
 @suite.case("source-passwords", "caching_sha2_password, encrypted and in the clear")
