@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "applier/state.h"
 #include "schema/config.h"
 #include "schema/error.h"
 #include "schema/filter.h"
@@ -39,10 +40,6 @@ struct applier_options {
     bool range;          /* replay: what the spool holds is not of it */
 };
 
-struct applier_entity_counts {
-    char name[64];
-    uint64_t inserted, updated, deleted;
-};
 struct applier_status {
     enum applier_state state;
     struct ds_error error;
@@ -51,7 +48,7 @@ struct applier_status {
     uint64_t
         oldest_unapplied; /* commit time of the oldest transaction read and not applied, 0 none */
     uint64_t transactions, rows, rows_written, batches, conflicts, quarantined;
-    struct applier_entity_counts *entities;
+    struct entity_counts *entities;
     size_t entity_count;
     char **stale_tables;
     size_t stale_count;

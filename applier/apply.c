@@ -99,22 +99,14 @@ static void set_state(struct applier *a, enum applier_state state, const struct 
 
 static void publish_entities(struct applier *a, struct applier_status *st)
 {
-    struct applier_entity_counts *counts =
-        realloc(st->entities, (a->entity_count + 1) * sizeof *counts);
+    struct entity_counts *counts = realloc(st->entities, (a->entity_count + 1) * sizeof *counts);
     if (!counts)
         return;
     st->entities = counts;
     st->entity_count = 0;
-    for (uint32_t i = 0; i < a->entity_count; i++) {
-        const struct entity_counter *e = &a->entities[i];
-        if (!(e->inserted + e->updated + e->deleted))
-            continue;
-        struct applier_entity_counts *c = &counts[st->entity_count++];
-        snprintf(c->name, sizeof c->name, "%s", e->name);
-        c->inserted = e->inserted;
-        c->updated = e->updated;
-        c->deleted = e->deleted;
-    }
+    for (uint32_t i = 0; i < a->entity_count; i++)
+        if (entity_counts_any(&a->entities[i]))
+            counts[st->entity_count++] = a->entities[i];
 }
 
 static void publish_stale(struct applier *a, struct applier_status *st)
@@ -249,22 +241,16 @@ static int take_lock(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* Lines "name inserted updated deleted", as commit.c prints them. */
 static int load_entities(struct applier *a)
 {
+    struct entity_counts counts;
+    const char *line = a->cp.entities;
     a->entity_count = 0;
-    for (const char *line = a->cp.entities; line && *line;) {
-        char name[64], *end;
-        size_t n = strcspn(line, " \n");
-        snprintf(name, sizeof name, "%.*s", (int)n, line);
-        uint32_t i = gather_entity(a, name);
+    while ((line = entity_counts_read(line, &counts))) {
+        uint32_t i = gather_entity(a, counts.name);
         if (i == UINT32_MAX)
             return DS_ENOMEM;
-        a->entities[i].inserted = strtoull(line + n, &end, 10);
-        a->entities[i].updated = strtoull(end, &end, 10);
-        a->entities[i].deleted = strtoull(end, &end, 10);
-        line = strchr(line, '\n');
-        line = line ? line + 1 : NULL;
+        a->entities[i] = counts;
     }
     return 0;
 }

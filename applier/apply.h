@@ -42,9 +42,9 @@ struct savepoint {
 };
 enum how { NETTED, EXACT, BY_POLICY }; /* a transaction is tried in this order (law 5) */
 
-struct entity_counter {
-    char name[64];
-    uint64_t inserted, updated, deleted;
+struct entity_pending {          /* of the open destination transaction */
+    uint64_t changes;            /* row changes, of which … */
+    struct entity_counts counts; /* … these were written; `folded` is not used */
 };
 
 struct held_row { /* a row whose changes wait in quarantine */
@@ -148,13 +148,13 @@ struct applier {
     uint64_t open_skip; /* id of the skip that the open transaction is, 0 none */
     struct stale_table *stale;
     bool stale_requested;
-    bool stale_loading;  /* rows of a stale copy are arriving */
-    bool unsettled;      /* some table is, since the last commit */
-    bool copies_awaited; /* of stale tables: the end is not reached before */
-    struct entity_counter *entities,
-        *pending_entities;     /* committed; of the open destination transaction */
-    struct checkpoint pending; /* what a COMMIT of unknown outcome was to leave */
-    uint32_t pending_done;     /* … and batch_done with it */
+    bool stale_loading;                      /* rows of a stale copy are arriving */
+    bool unsettled;                          /* some table is, since the last commit */
+    bool copies_awaited;                     /* of stale tables: the end is not reached before */
+    struct entity_counts *entities;          /* committed */
+    struct entity_pending *pending_entities; /* at the same places */
+    struct checkpoint pending;               /* what a COMMIT of unknown outcome was to leave */
+    uint32_t pending_done;                   /* … and batch_done with it */
     uint32_t entity_count, entity_cap;
     uint64_t limit_left;
     uint64_t open_earlier; /* changes of the open transaction that are written in parts */
@@ -224,6 +224,8 @@ void commit_roll_back(struct applier *a);
 int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows,
                       struct ds_error *err);
 /* Plan and write transactions [first, first+count) into the open destination transaction. */
+/* A row change is part of the open destination transaction; written: as it came. */
+void commit_count(struct applier *a, const struct change *c, bool written);
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err);
 /* After a reconnect: did the COMMIT of unknown outcome arrive? Takes over what the checkpoint row

@@ -109,15 +109,40 @@ static int set_text(char **to, const void *p, size_t len)
     return 0;
 }
 
+/* A key that moves, and an update of a row without one, may be two writes. */
+static uint64_t folded(const struct entity_pending *p)
+{
+    uint64_t written = p->counts.inserted + p->counts.updated + p->counts.deleted;
+    return p->changes > written ? p->changes - written : 0;
+}
+
+static void add_pending(struct entity_counts *to, const struct entity_pending *p)
+{
+    to->inserted += p->counts.inserted;
+    to->updated += p->counts.updated;
+    to->deleted += p->counts.deleted;
+    to->folded += folded(p);
+    to->time = p->counts.time > to->time ? p->counts.time : to->time;
+}
+
+/* For -vv: what the batch was, entity by entity. */
+static void log_entity(const char *name, const struct entity_pending *p)
+{
+    uint64_t now = (uint64_t)time(NULL), then = p->counts.time;
+    log_debug("applied entity=%s inserted=%lu updated=%lu deleted=%lu folded=%lu lag=%lu", name,
+              p->counts.inserted, p->counts.updated, p->counts.deleted, folded(p),
+              then && now > then ? now - then : 0);
+}
+
 static int print_entities(const struct applier *a, char **to)
 {
     BUF_AUTO struct buf text = {0};
     int rc = 0;
     for (uint32_t i = 0; i < a->entity_count; i++) {
-        const struct entity_counter *e = &a->entities[i], *p = &a->pending_entities[i];
-        if (e->inserted + e->updated + e->deleted + p->inserted + p->updated + p->deleted)
-            rc |= buf_printf(&text, "%s %lu %lu %lu\n", e->name, e->inserted + p->inserted,
-                             e->updated + p->updated, e->deleted + p->deleted);
+        struct entity_counts sum = a->entities[i];
+        add_pending(&sum, &a->pending_entities[i]);
+        if (entity_counts_any(&sum))
+            rc |= entity_counts_print(&sum, &text);
     }
     return rc ? rc : set_text(to, text.data, text.len);
 }
@@ -166,9 +191,9 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     if (a->unsettled)
         stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {
-        a->entities[i].inserted += a->pending_entities[i].inserted;
-        a->entities[i].updated += a->pending_entities[i].updated;
-        a->entities[i].deleted += a->pending_entities[i].deleted;
+        add_pending(&a->entities[i], &a->pending_entities[i]);
+        if (a->pending_entities[i].changes)
+            log_entity(a->entities[i].name, &a->pending_entities[i]);
     }
     return 0;
 }
@@ -178,12 +203,26 @@ static void count_step(struct applier *a, const struct step *s)
     if (s->flags & CHANGE_CASCADE) /* not its rows */
         return;
     for (uint32_t i = 0; i < s->count && !s->ghost; i++) {
-        struct entity_counter *e = &a->pending_entities[s->nets[i]->table->entity_index];
+        struct entity_counts *e = &a->pending_entities[s->nets[i]->table->entity_index].counts;
         uint64_t n = s->keyless && s->nets[i]->count ? (uint64_t)labs(s->nets[i]->count) : 1;
         *(s->op == NET_INSERT   ? &e->inserted
           : s->op == NET_UPDATE ? &e->updated
                                 : &e->deleted) += n;
     }
+}
+
+void commit_count(struct applier *a, const struct change *c, bool written)
+{
+    struct entity_pending *p = &a->pending_entities[c->table->entity_index];
+    uint64_t then = a->batch.transactions[c->transaction].timestamp;
+    if (c->flags & CHANGE_CASCADE) /* not its rows */
+        return;
+    p->changes++;
+    p->counts.time = then > p->counts.time ? then : p->counts.time;
+    if (written)
+        *(c->op == CHANGE_INSERT   ? &p->counts.inserted
+          : c->op == CHANGE_UPDATE ? &p->counts.updated
+                                   : &p->counts.deleted) += 1;
 }
 
 /* Changes that are not to be written now: held in quarantine, already in a copy of their table, or,
@@ -204,6 +243,8 @@ static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
             if (rc)
                 return rc;
             c->skip |= behind != 0;
+            if (!c->skip)
+                commit_count(a, c, false);
         }
     }
     return 0;

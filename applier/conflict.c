@@ -268,6 +268,7 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
             rc = by_policy(a, c, extra, err);
         else
             extra->rows_written++;
+        commit_count(a, c, true);
     }
     extra->transactions++;
     return rc;

@@ -43,10 +43,10 @@ uint32_t gather_entity(struct applier *a, const char *name)
             return i;
     if (a->entity_count == a->entity_cap) {
         uint32_t cap = a->entity_cap ? a->entity_cap * 2 : 64;
-        struct entity_counter *bigger = realloc(a->entities, cap * sizeof *bigger);
+        struct entity_counts *bigger = realloc(a->entities, cap * sizeof *bigger);
         if (bigger)
             a->entities = bigger;
-        struct entity_counter *pending =
+        struct entity_pending *pending =
             bigger ? realloc(a->pending_entities, cap * sizeof *pending) : NULL;
         if (!pending)
             return UINT32_MAX;
@@ -54,7 +54,7 @@ uint32_t gather_entity(struct applier *a, const char *name)
         a->pending_entities = pending;
         a->entity_cap = cap;
     }
-    struct entity_counter *e = &a->entities[a->entity_count];
+    struct entity_counts *e = &a->entities[a->entity_count];
     memset(e, 0, sizeof *e);
     snprintf(e->name, sizeof e->name, "%s", name);
     return a->entity_count++;

@@ -367,3 +367,32 @@ int checkpoint_position(const struct checkpoint *cp, struct position *out, struc
     out->file.pos = cp->pos;
     return 0;
 }
+
+bool entity_counts_any(const struct entity_counts *c)
+{
+    return c->inserted + c->updated + c->deleted + c->folded > 0;
+}
+
+const char *entity_counts_read(const char *line, struct entity_counts *out)
+{
+    memset(out, 0, sizeof *out);
+    if (!line || !*line)
+        return NULL;
+    uint64_t *const numbers[] = {&out->inserted, &out->updated, &out->deleted, &out->folded,
+                                 &out->time};
+    size_t name = strcspn(line, " \n"), length = strcspn(line, "\n");
+    snprintf(out->name, sizeof out->name, "%.*s", (int)name, line);
+    const char *at = line + name;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && *at == ' '; i++) {
+        char *end;
+        *numbers[i] = strtoull(at, &end, 10);
+        at = end;
+    }
+    return line + length + (line[length] == '\n');
+}
+
+int entity_counts_print(const struct entity_counts *c, struct buf *out)
+{
+    return buf_printf(out, "%s %lu %lu %lu %lu %lu\n", c->name, c->inserted, c->updated, c->deleted,
+                      c->folded, c->time);
+}

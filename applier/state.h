@@ -32,6 +32,14 @@ struct counters { /* since the stream began, kept with the checkpoint */
     uint64_t transactions, rows, rows_written, batches, conflicts;
 };
 
+/* What has been applied of an entity since the stream began. */
+struct entity_counts {
+    char name[64];
+    uint64_t inserted, updated, deleted; /* net changes of rows */
+    uint64_t folded;                     /* changes that needed no write of their own */
+    uint64_t time; /* commit time at the source of the newest of them, seconds */
+};
+
 struct checkpoint {
     bool found;
     char *gtid_set; /* as text; "" none */
@@ -46,7 +54,7 @@ struct checkpoint {
     bool dirty;     /* a run that writes tables which cannot roll back has not ended cleanly */
     char *stale;    /* tables to be copied again: lines "TABLE" or "TABLE<TAB>POSITION", see
                        nontransactional.h */
-    char *entities; /* lines "name inserted updated deleted" */
+    char *entities; /* lines, see entity_counts_read */
     struct counters counters;
 };
 void checkpoint_free(struct checkpoint *cp);
@@ -61,5 +69,10 @@ int checkpoint_update(MYSQL *db, const char *state_database, const char *name,
 int checkpoint_delete(MYSQL *db, const char *state_database, const char *name,
                       struct ds_error *err);
 int checkpoint_position(const struct checkpoint *cp, struct position *out, struct ds_error *err);
+bool entity_counts_any(const struct entity_counts *c);
+/* A line of checkpoint.entities: "name inserted updated deleted folded time". Returns the next one,
+ * NULL: there is none to read. What a line has not got is 0. */
+const char *entity_counts_read(const char *line, struct entity_counts *out);
+int entity_counts_print(const struct entity_counts *c, struct buf *out);
 
 #endif

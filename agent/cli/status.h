@@ -26,10 +26,6 @@ enum stream_state {
     STREAM_FAILED,
 };
 
-struct stream_entity {
-    char *name;
-    uint64_t inserted, updated, deleted;
-};
 struct stream_status {
     char *name, *mode;
     enum stream_state state;
@@ -44,7 +40,7 @@ struct stream_status {
     uint64_t transactions, rows, rows_written, batches, conflicts, quarantined;
     char **stale_tables;
     size_t stale_count;
-    struct stream_entity *entities;
+    struct entity_counts *entities;
     size_t entity_count;
     /* of a snapshot, for people */
     uint64_t snapshot_rows, snapshot_estimate, snapshot_tables_done, snapshot_tables;

@@ -93,13 +93,8 @@ static int fill_applier(struct stream_status *s, const struct applier_status *a)
     int rc = s->stale_tables && s->entities ? 0 : DS_ENOMEM;
     for (size_t i = 0; i < a->stale_count && rc == 0; i++)
         rc = keep(&s->stale_tables[s->stale_count++], a->stale_tables[i]);
-    for (size_t i = 0; i < a->entity_count && rc == 0; i++) {
-        struct stream_entity *e = &s->entities[s->entity_count++];
-        e->inserted = a->entities[i].inserted;
-        e->updated = a->entities[i].updated;
-        e->deleted = a->entities[i].deleted;
-        rc = keep(&e->name, a->entities[i].name);
-    }
+    for (size_t i = 0; i < a->entity_count && rc == 0; i++)
+        s->entities[s->entity_count++] = a->entities[i];
     return rc ? rc
               : keep_position(&a->applied, &s->applied_gtid, &s->applied_file,
                               &s->applied_position);
@@ -199,32 +194,18 @@ int stream_status_merge(struct stream_status *applier, const struct stream_statu
 
 /* --- from the checkpoint -------------------------------------------------- */
 
-/* Lines "name inserted updated deleted". */
 static int parse_entities(struct stream_status *s, const char *text)
 {
-    int rc = 0;
-    while (text && *text && rc == 0) {
-        char name[64], *at;
-        size_t len = strcspn(text, " \n");
-        uint64_t n[3];
-        snprintf(name, sizeof name, "%.*s", (int)(len < 63 ? len : 63), text);
-        n[0] = strtoull(text + len, &at, 10);
-        n[1] = strtoull(at, &at, 10);
-        n[2] = strtoull(at, &at, 10);
-        if (len && (*at == '\n' || !*at)) {
-            struct stream_entity *more =
-                realloc(s->entities, (s->entity_count + 1) * sizeof *s->entities);
-            if (!more)
-                return DS_ENOMEM;
-            s->entities = more;
-            struct stream_entity *e = &more[s->entity_count++];
-            *e = (struct stream_entity){.inserted = n[0], .updated = n[1], .deleted = n[2]};
-            rc = keep(&e->name, name);
-        }
-        text += strcspn(text, "\n");
-        text += *text == '\n';
+    struct entity_counts counts;
+    while ((text = entity_counts_read(text, &counts))) {
+        struct entity_counts *more =
+            realloc(s->entities, (s->entity_count + 1) * sizeof *s->entities);
+        if (!more)
+            return DS_ENOMEM;
+        s->entities = more;
+        more[s->entity_count++] = counts;
     }
-    return rc;
+    return 0;
 }
 
 /* Lines "TABLE" (waiting for its copy) or "TABLE<TAB>POSITION" (copied). */
@@ -320,8 +301,6 @@ void stream_status_free(struct stream_status *s)
         free(texts[i]);
     for (size_t i = 0; i < s->stale_count; i++)
         free(s->stale_tables[i]);
-    for (size_t i = 0; i < s->entity_count; i++)
-        free(s->entities[i].name);
     free(s->stale_tables);
     free(s->entities);
     memset(s, 0, sizeof *s);

@@ -35,6 +35,14 @@ static void position_json(struct json *j, const char *file, uint64_t pos)
         json_null(j, "position");
 }
 
+static void lag_json(struct json *j, int64_t seconds)
+{
+    if (seconds < 0)
+        json_null(j, "lag_seconds");
+    else
+        json_int(j, "lag_seconds", seconds);
+}
+
 int stream_status_json(const struct stream_status *s, struct buf *out)
 {
     struct json j = {.out = out};
@@ -54,10 +62,7 @@ int stream_status_json(const struct stream_status *s, struct buf *out)
     position_json(&j, s->applied_file, s->applied_position);
     json_text(&j, "time", iso_time(s->applied_time, time, sizeof time));
     json_end(&j);
-    if (s->lag_seconds < 0)
-        json_null(&j, "lag_seconds");
-    else
-        json_int(&j, "lag_seconds", s->lag_seconds);
+    lag_json(&j, s->lag_seconds);
     json_bool(&j, "caught_up", s->caught_up);
     json_uint(&j, "transactions", s->transactions);
     json_uint(&j, "rows", s->rows);
@@ -75,6 +80,9 @@ int stream_status_json(const struct stream_status *s, struct buf *out)
         json_uint(&j, "inserted", s->entities[i].inserted);
         json_uint(&j, "updated", s->entities[i].updated);
         json_uint(&j, "deleted", s->entities[i].deleted);
+        json_uint(&j, "folded", s->entities[i].folded);
+        json_text(&j, "time", iso_time(s->entities[i].time, time, sizeof time));
+        lag_json(&j, s->lag_seconds); /* all entities share one position */
         json_end(&j);
     }
     json_end(&j);
@@ -97,6 +105,17 @@ static int text_position(struct buf *out, const char *head, const char *gtid, co
     if (rc == 0 && file)
         rc = buf_printf(out, "%s%s:%" PRIu64, gtid ? "  " : "", file, pos);
     return rc ? rc : buf_puts(out, "\n");
+}
+
+static int text_entity(struct buf *out, const struct entity_counts *e)
+{
+    char time[40];
+    const char *at = iso_time(e->time, time, sizeof time);
+    return buf_printf(out,
+                      "  %-24s %12" PRIu64 " inserted %12" PRIu64 " updated %12" PRIu64
+                      " deleted %12" PRIu64 " folded%s%s\n",
+                      e->name, e->inserted, e->updated, e->deleted, e->folded, at ? "  as of " : "",
+                      at ? at : "");
 }
 
 int stream_status_text(const struct stream_status *s, struct buf *out)
@@ -130,10 +149,7 @@ int stream_status_text(const struct stream_status *s, struct buf *out)
         rc = buf_printf(out, "%s%s%s", i ? ", " : "stale        ", s->stale_tables[i],
                         i + 1 == s->stale_count ? "\n" : "");
     for (size_t i = 0; i < s->entity_count && rc == 0; i++)
-        rc = buf_printf(
-            out, "  %-24s %12" PRIu64 " inserted %12" PRIu64 " updated %12" PRIu64 " deleted\n",
-            s->entities[i].name, s->entities[i].inserted, s->entities[i].updated,
-            s->entities[i].deleted);
+        rc = text_entity(out, &s->entities[i]);
     return rc;
 }
 
@@ -211,12 +227,13 @@ static int take_lists(yaml_document_t *d, const yaml_node_t *root, struct stream
         const yaml_node_t *counts = yaml_document_get_node(d, p->value);
         if (!name)
             continue;
-        struct stream_entity *e = &s->entities[s->entity_count++];
+        struct entity_counts *e = &s->entities[s->entity_count++];
         e->inserted = take_number(d, counts, "inserted");
         e->updated = take_number(d, counts, "updated");
         e->deleted = take_number(d, counts, "deleted");
-        if (!(e->name = strdup(name)))
-            return DS_ENOMEM;
+        e->folded = take_number(d, counts, "folded");
+        e->time = take_time(d, counts, "time");
+        snprintf(e->name, sizeof e->name, "%s", name);
     }
     return 0;
 }

@@ -280,7 +280,8 @@ static struct config stream = {.name = "s\"1", .mode = MODE_MIRROR};
 
 static void both_halves(struct agent_status *agent, struct applier_status *applier)
 {
-    static struct applier_entity_counts counts[] = {{"order", 1, 2, 3}, {"table", 4, 5, 6}};
+    static struct entity_counts counts[] = {{"order", 1, 2, 3, 40, 1700000000},
+                                            {"table", 4, 5, 6, 0, 0}};
     static char *stale[] = {"log_url"};
     memset(agent, 0, sizeof *agent);
     memset(applier, 0, sizeof *applier);
@@ -335,8 +336,10 @@ static void status_reads_back_what_it_prints(void **state)
         "\"2023-11-14T22:13:20Z\"}, \"lag_seconds\": 15, \"caught_up\": false, \"transactions\": "
         "11, \"rows\": 12, \"rows_written\": 13, \"batches\": 14, \"conflicts\": 15, "
         "\"quarantined\": 16, \"stale_tables\": [\"log_url\"], \"entities\": {\"order\": "
-        "{\"inserted\": 1, \"updated\": 2, \"deleted\": 3}, \"table\": {\"inserted\": 4, "
-        "\"updated\": 5, \"deleted\": 6}}}\n");
+        "{\"inserted\": 1, \"updated\": 2, \"deleted\": 3, \"folded\": 40, \"time\": "
+        "\"2023-11-14T22:13:20Z\", \"lag_seconds\": 15}, \"table\": {\"inserted\": 4, "
+        "\"updated\": 5, \"deleted\": 6, \"folded\": 0, \"time\": null, \"lag_seconds\": "
+        "15}}}\n");
     if (stream_status_parse(&back, buf_cstr(&one), one.len, &err))
         fail_msg("%s", err.message);
     assert_int_equal(stream_status_json(&back, &two), 0);
@@ -344,12 +347,37 @@ static void status_reads_back_what_it_prints(void **state)
     buf_clear(&two);
     assert_int_equal(stream_status_text(&back, &two), 0);
     assert_non_null(strstr(buf_cstr(&two), "lag          15 s"));
+    assert_non_null(strstr(buf_cstr(&two), "3 deleted           40 folded  as of 2023-11-14"));
     stream_status_free(&s);
     stream_status_free(&back);
     free_halves(&agent, &applier);
     assert_int_equal(stream_status_parse(&back, "{}", 2, &err), DS_EFORMAT);
     assert_int_equal(stream_status_parse(&back, "[", 1, &err), DS_EFORMAT);
     assert_int_equal(stream_status_parse(&back, "{\"state\": \"asleep\"}", 19, &err), DS_EFORMAT);
+}
+
+static void entity_counts_read_back(void **state)
+{
+    (void)state;
+    static const struct entity_counts counts[] = {{"order", 1, 2, 3, 4, 5},
+                                                  {"tax_rule", UINT64_MAX, 0, 0, 0, 0}};
+    struct entity_counts c;
+    BUF_AUTO struct buf text = {0};
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(entity_counts_print(&counts[i], &text), 0);
+    const char *at = buf_cstr(&text);
+    for (size_t i = 0; i < 2; i++) {
+        at = entity_counts_read(at, &c);
+        assert_non_null(at);
+        assert_memory_equal(&c, &counts[i], sizeof c);
+        assert_true(entity_counts_any(&c));
+    }
+    assert_null(entity_counts_read(at, &c));
+    assert_null(entity_counts_read(NULL, &c));
+    assert_false(entity_counts_any(&c));
+    /* written by an earlier version */
+    at = entity_counts_read("order 7 8 9\ncms_page 1 1 1\n", &c);
+    assert_true(c.deleted == 9 && c.folded == 0 && strcmp(at, "cms_page 1 1 1\n") == 0);
 }
 
 static void status_joins_the_halves(void **state)
@@ -642,6 +670,7 @@ int main(void)
         cmocka_unit_test(log_lines_have_both_forms),
         cmocka_unit_test(places_are_times_gtids_or_files),
         cmocka_unit_test(status_reads_back_what_it_prints),
+        cmocka_unit_test(entity_counts_read_back),
         cmocka_unit_test(status_joins_the_halves),
         cmocka_unit_test(two_processes_are_one_stream),
         cmocka_unit_test(progress_is_readable),

@@ -148,6 +148,36 @@ def _():
         expect_equal(running["lag_seconds"], 0, "lag when caught up")
 
 
+@only("status-per-entity", "what was written of each entity, and what was folded; kept over a restart")
+def _():
+    with Lab() as lab:
+        lab.source.script("""
+CREATE TABLE sales_flat_order (entity_id INT PRIMARY KEY, state VARCHAR(20), total INT);
+CREATE TABLE cms_page (page_id INT PRIMARY KEY, title VARCHAR(20));
+CREATE TABLE other (a INT, b INT);
+INSERT INTO other VALUES (1, 1), (1, 1), (2, 2);
+""")
+        lab.program.incremental()
+        expect_equal(lab.program.status()["entities"], {}, "after the copy")
+        lab.source.run("INSERT INTO sales_flat_order VALUES (1, 'new', 1), (2, 'new', 2), (3, 'new', 3)",
+                       *["UPDATE sales_flat_order SET state = 's%d' WHERE entity_id < 3" % n for n in range(5)],
+                       "DELETE FROM sales_flat_order WHERE entity_id = 3",
+                       "INSERT INTO cms_page VALUES (1, 'a'), (2, 'b')", "UPDATE other SET b = 3")
+        log = lab.program.incremental("-vv")
+        counts = lab.program.status()["entities"]
+        expect_equal({name: [counts[name][key] for key in ("inserted", "updated", "deleted", "folded")]
+                      for name in counts},
+                     {"order": [2, 0, 0, 12], "cms_page": [2, 0, 0, 0], "table": [3, 0, 3, 0]}, "counts")
+        expect(all(counts[name]["time"] for name in counts), "times: %s" % counts)
+        expect_contains(log, "applied entity=order inserted=2 updated=0 deleted=0 folded=12 lag=", "the log")
+        lab.source.run("UPDATE cms_page SET title = 'c' WHERE page_id = 1", "DELETE FROM cms_page WHERE page_id = 2")
+        lab.program.incremental()
+        counts = lab.program.status()["entities"]
+        expect_equal([counts["cms_page"][key] for key in ("inserted", "updated", "deleted", "folded")], [2, 1, 1, 0],
+                     "counts since the stream began")
+        expect_equal(counts["order"]["folded"], 12, "kept")
+
+
 # --- the prefix law -------------------------------------------------------------------------------
 
 @only("incremental-again-and-again", "from cron: each run takes what is new, an idle one nothing")
