@@ -182,8 +182,11 @@ def datasync(field):
             field.work.track("program-" + sync.name, process.pid)
             memory = AnonymousMemory(process.pid)
             memory.start()
-            code = process.wait(HOUR)
+            limit = threading.Timer(HOUR, process.kill)
+            limit.start()
+            code = process.wait()  # with a timeout, it would look every 50 ms only
             seconds = time.monotonic() - began
+            limit.cancel()
         peak = memory.finish()
         field.work.untrack("program-" + sync.name)
         if code != 0:
