@@ -394,6 +394,7 @@ void agent_free(struct agent *a)
     capture_free(a->capture);
     history_close(a->history);
     parents_free(a->parents);
+    roots_free(a->roots);
     buf_free(&a->copied);
     agent_status_free(&a->status);
     position_free(&a->source_at_connect);

@@ -122,6 +122,10 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
     int rc = open_history(a, at, err);
     if (rc == 0)
         rc = open_parents(a, err);
+    a->lookup = config_endpoint(c, true);
+    if (rc == 0 && !a->roots)
+        rc = roots_new(&a->roots, a->options.catalogue, c->source.prefix,
+                       a->options.file_count ? NULL : &a->lookup, err);
     struct capture_options o = {
         .catalogue = a->options.catalogue,
         .filter = a->options.filter,
@@ -133,6 +137,7 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
         .whole_files = a->options.file_count > 0,
         .history = a->history,
         .parents = a->parents,
+        .roots = a->roots,
         .sink = {.arg = a,
                  .put = sink_put,
                  .place = sink_place,

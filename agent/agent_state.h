@@ -23,8 +23,10 @@ struct agent {
     /* Everything below belongs to the thread in agent_run. */
     struct capture *capture;
     struct parents *parents; /* NULL: no table is left out */
-    struct history *history; /* NULL: the source names columns */
-    struct buf copied;       /* definitions of the tables of a copy, for the history */
+    struct roots *roots;
+    struct db_endpoint lookup; /* of the source, for roots */
+    struct history *history;   /* NULL: the source names columns */
+    struct buf copied;         /* definitions of the tables of a copy, for the history */
     struct dump dump;
     char uuid[37];                  /* of this replica */
     uint32_t server_id;             /* of this replica once chosen */

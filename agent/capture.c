@@ -517,6 +517,7 @@ int capture_new(struct capture **out, const struct capture_options *options, str
     c->options = *options;
     c->epoch = 1;
     c->tables = (struct tables){.catalogue = options->catalogue,
+                                .roots = options->roots,
                                 .filter = options->filter,
                                 .parents = options->parents,
                                 .database = options->database,
@@ -547,6 +548,8 @@ void capture_free(struct capture *c)
     buf_free(&c->message);
     buf_free(&c->begin);
     buf_free(&c->before);
+    buf_free(&c->key);
+    free(c->links);
     buf_free(&c->after);
     arena_free(&c->arena);
     free(c->mapped);

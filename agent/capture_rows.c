@@ -121,19 +121,95 @@ static int read_row(struct capture *c, const struct rows_event *r, const uint8_t
     return rc;
 }
 
+/* --- whose row it is ------------------------------------------------------- */
+
+/* The value of the row as it was, else as it is. */
+static struct slice row_value(const struct capture *c, uint32_t ordinal)
+{
+    struct slice value = image_value(&c->before, ordinal);
+    return value.len ? value : image_value(&c->after, ordinal);
+}
+
+static bool number(struct slice raw, uint64_t *out)
+{
+    struct value v;
+    const uint8_t *p = raw.p;
+    if (!raw.len || value_read(&p, raw.p + raw.len, &v))
+        return false;
+    *out = v.kind == VALUE_UINT ? v.u : (uint64_t)v.i;
+    return v.kind == VALUE_UINT || (v.kind == VALUE_INT && v.i >= 0);
+}
+
+/* What the row, as it is now, says to those that lead through it. */
+static void learn(struct capture *c, const struct captured_table *table)
+{
+    const struct buf *image = c->after.len ? &c->after : &c->before;
+    struct slice id = image_value(image, table->id_column);
+    struct slice link = image_value(image, table->link_column);
+    uint64_t from, to;
+    if (number(id.len ? id : image_value(&c->before, table->id_column), &from) &&
+        number(link.len ? link : image_value(&c->before, table->link_column), &to))
+        roots_learn(c->options.roots, table->level, from, to);
+}
+
+static int entity_key(struct capture *c, const struct captured_table *table, struct slice *out,
+                      struct ds_error *err)
+{
+    const struct level *level = table->through;
+    uint64_t id;
+    *out = none;
+    if (table->key_column != TABLE_NO_COLUMN)
+        *out = row_value(c, table->key_column);
+    if (!level)
+        return 0;
+    if (!number(row_value(c, table->link_column), &id)) { /* it leads nowhere: stands for itself */
+        level = table->level;
+        if (!level || !number(row_value(c, table->id_column), &id))
+            return 0;
+    }
+    buf_clear(&c->key);
+    if (roots_key(c->options.roots, level, id, &c->key))
+        return capture_no_memory(err);
+    *out = buf_slice(&c->key);
+    return 0;
+}
+
+/* All that the event's rows lead to is looked up at once. */
+static int look_ahead(struct capture *c, const struct rows_event *r,
+                      const struct captured_table *table, struct ds_error *err)
+{
+    const uint8_t *p = r->rows.p, *end = p + r->rows.len;
+    size_t count = 0;
+    int rc = 0;
+    while (rc == 0 && p < end) {
+        if (count == c->links_cap) {
+            size_t cap = c->links_cap ? c->links_cap * 2 : 64;
+            uint64_t *grown = realloc(c->links, cap * sizeof *grown);
+            if (!grown)
+                return capture_no_memory(err);
+            c->links = grown;
+            c->links_cap = cap;
+        }
+        rc = read_row(c, r, &p, err);
+        count += rc == 0 && number(row_value(c, table->link_column), &c->links[count]);
+    }
+    if (rc == 0)
+        roots_look_up(c->options.roots, table->through, c->links, count);
+    return rc;
+}
+
 static int put_row(struct capture *c, const struct rows_event *r,
                    const struct captured_table *table, uint32_t flags, const uint8_t **p,
                    struct ds_error *err)
 {
-    struct slice key = none;
+    struct slice key;
     int rc = read_row(c, r, p, err);
+    if (rc == 0)
+        rc = entity_key(c, table, &key, err);
     if (rc)
         return rc;
-    if (table->key_column != TABLE_NO_COLUMN) {
-        key = image_value(&c->before, table->key_column);
-        if (key.len == 0)
-            key = image_value(&c->after, table->key_column);
-    }
+    if (table->level)
+        learn(c, table);
     buf_clear(&c->message);
     if (message_write_change_head(&c->message, table->id, r->op, flags, key) ||
         append_image(&c->message, &c->before) || append_image(&c->message, &c->after))
@@ -158,6 +234,8 @@ static int put_rows(struct capture *c, const struct rows_event *r, struct captur
     int rc = capture_begin(c, err);
     if (rc == 0)
         rc = put_definition(c, table, err);
+    if (rc == 0 && table->through)
+        rc = look_ahead(c, r, table, err);
     while (rc == 0 && p < end)
         rc = put_row(c, r, table, flags, &p, err);
     return rc;

@@ -74,17 +74,32 @@ static uint32_t merge_columns(const struct table_map *map, const struct msg_tabl
     return info | known->flags;
 }
 
-static uint32_t find_key_column(const struct catalogue_table *entry, const struct msg_column *cols,
-                                uint32_t count)
+static uint32_t find_column(const char *name, const struct msg_column *cols, uint32_t count)
 {
-    if (!entry || entry->through || !entry->link)
-        return TABLE_NO_COLUMN;
-    size_t len = strlen(entry->link);
-    for (uint32_t i = 0; i < count; i++)
+    size_t len = name ? strlen(name) : 0;
+    for (uint32_t i = 0; len && i < count; i++)
         if (cols[i].name.p && cols[i].name.len == len &&
-            strncasecmp((const char *)cols[i].name.p, entry->link, len) == 0)
+            strncasecmp((const char *)cols[i].name.p, name, len) == 0)
             return i;
     return TABLE_NO_COLUMN;
+}
+
+/* Where rows of the table say whose they are, and whose those of others. */
+static void find_keys_of_entity(const struct tables *t, const struct catalogue_table *entry,
+                                const struct msg_column *cols, uint32_t count,
+                                struct captured_table *table)
+{
+    uint32_t link = find_column(entry ? entry->link : NULL, cols, count);
+    table->link_column = link;
+    table->key_column = entry && entry->through ? TABLE_NO_COLUMN : link;
+    table->id_column = find_column(entry ? entry->key : NULL, cols, count);
+    table->through = table->level = NULL;
+    if (!t->roots || !entry || link == TABLE_NO_COLUMN)
+        return;
+    if (entry->through)
+        table->through = roots_level(t->roots, entry->through);
+    if (table->id_column != TABLE_NO_COLUMN)
+        table->level = roots_level(t->roots, entry->table);
 }
 
 /* Which columns foreign keys refer to. */
@@ -143,7 +158,7 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     };
     table->id = message.id;
     table->stock = entry && entry->stock;
-    table->key_column = find_key_column(entry, columns, map->column_count);
+    find_keys_of_entity(t, entry, columns, map->column_count, table);
     table->sent = 0;
     buf_clear(&table->definition);
     table->keys_known = message.flags & TABLE_NAMES;

@@ -51,7 +51,9 @@ struct held_row { /* a row whose changes wait in quarantine */
     struct target_table *table;
     struct slice key;   /* bytes as of plan.c's rows, in the applier's quarantine arena */
     struct slice image; /* full image, for children's references */
-    uint64_t id;        /* datasync_quarantine.id of the change that began it */
+    const char *entity;
+    struct slice entity_key; /* as in its message, empty: unknown */
+    uint64_t id;             /* datasync_quarantine.id of the change that began it */
     struct held_row *next;
 };
 
@@ -334,6 +336,8 @@ int held_touched(struct applier *a, const struct change *c, uint64_t above, bool
 uint64_t held_first(const struct applier *a, const char *table);
 /* The rows of this change wait from now on, as part of `id`. DS_ENOMEM. */
 int held_add(struct applier *a, const struct change *c, uint64_t id);
+/* The key of the entity that the change is of, as in its message; empty: unknown. */
+struct slice held_entity_key(const struct change *c);
 /* Bytes that identify the row of an image. DS_EFORMAT: it has not got them. */
 int held_row_key(struct arena *arena, const struct target_table *t, struct slice image,
                  struct slice *out);

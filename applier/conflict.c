@@ -39,6 +39,26 @@ static int join_chains(struct applier *a, const struct change *c, uint64_t behin
     return rc;
 }
 
+static int entity_key_text(const struct change *c, struct buf *out)
+{
+    struct slice key = held_entity_key(c);
+    const uint8_t *p = key.p;
+    struct value v;
+    if (!key.len || value_read(&p, p + key.len, &v))
+        return 0;
+    switch (v.kind) {
+    case VALUE_INT:
+        return buf_printf(out, "%ld", v.i);
+    case VALUE_UINT:
+        return buf_printf(out, "%lu", v.u);
+    case VALUE_TEXT:
+    case VALUE_BYTES:
+        return buf_append(out, v.bytes.p, v.bytes.len);
+    default:
+        return 0;
+    }
+}
+
 int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
                    const struct ds_error *reason, struct ds_error *err)
 {
@@ -47,17 +67,19 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     const struct transaction *tx = &a->batch.transactions[c->transaction];
     struct arena scratch = {0};
     struct slice key = {0};
-    BUF_AUTO struct buf sql = {0}, messages = {0}, text = {0};
+    BUF_AUTO struct buf sql = {0}, messages = {0}, text = {0}, entity_key = {0};
     char position[700];
     uint8_t version = MESSAGE_VERSION;
     held_row_key(&scratch, t, c->op == CHANGE_INSERT ? c->after : c->before, &key);
     transaction_place(tx, position, sizeof position);
     int rc = buf_append(&messages, &version, 1) | source_table_raw(c->table, &messages) |
-             buf_append(&messages, c->raw.p, c->raw.len) | change_key_text(c, &text);
+             buf_append(&messages, c->raw.p, c->raw.len) | change_key_text(c, &text) |
+             entity_key_text(c, &entity_key);
     rc |=
         buf_puts(&sql, "INSERT INTO ") | sql_table(&sql, a->state_database, "datasync_quarantine") |
-        buf_puts(&sql, " SET entity_key = '', name = ") |
-        sql_string(&sql, a->name, strlen(a->name)) |
+        buf_puts(&sql, " SET entity_key = ") |
+        sql_string(&sql, entity_key.data, entity_key.len > 512 ? 512 : entity_key.len) |
+        buf_puts(&sql, ", name = ") | sql_string(&sql, a->name, strlen(a->name)) |
         (behind ? buf_printf(&sql, ", held_by = %lu", behind) : 0) | buf_puts(&sql, ", entity = ") |
         sql_string(&sql, c->table->entity, strlen(c->table->entity)) |
         buf_puts(&sql, ", table_name = ") | sql_string(&sql, t->name, strlen(t->name)) |

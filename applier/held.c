@@ -1,10 +1,10 @@
 /* Rows whose changes wait in quarantine, and what has to wait behind them (law 5).
  *
  * A change waits when it touches such a row, a row that it refers to, or one that refers to what it
- * takes away: the source could do it only behind theirs. Who refers to whom is told by the images,
- * as they were at the source. A cascade goes on from row to row, and those between are in no event
- * and may be in no quarantine: the destination is asked how they hang together, in the state that
- * the change finds (climb).
+ * takes away: the source could do it only behind theirs. All changes of an entity wait together.
+ * Who refers to whom is told by the images, as they were at the source. A cascade goes on from row
+ * to row, and those between are in no event and may be in no quarantine: the destination is asked
+ * how they hang together, in the state that the change finds (climb).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +25,21 @@ int held_row_key(struct arena *arena, const struct target_table *t, struct slice
     return images_key(t, values, arena, out, &ignored);
 }
 
+struct slice held_entity_key(const struct change *c)
+{
+    struct arena scratch = {0};
+    struct message m;
+    struct ds_error ignored;
+    const uint8_t *p = c->raw.p;
+    bool read = p && message_read(&p, p + c->raw.len, &scratch, &m, &ignored) == 0;
+    struct slice key = read ? m.change.entity_key : (struct slice){0}; /* inside c->raw */
+    arena_free(&scratch);
+    return key;
+}
+
 static bool same_slice(struct slice x, struct slice y)
 {
-    return x.len == y.len && memcmp(x.p, y.p, x.len) == 0;
+    return x.len == y.len && (x.len == 0 || memcmp(x.p, y.p, x.len) == 0);
 }
 
 static struct held_row *find_held(const struct applier *a, const struct target_table *t,
@@ -107,6 +119,16 @@ static uint64_t referrers_held(const struct applier *a, const struct change *c, 
                 images_values(h->table, h->image, child) == 0 && refers_to(fk, child, parent))
                 found = next_id(found, h->id, above);
     }
+    return found;
+}
+
+static uint64_t entity_held(const struct applier *a, const struct change *c, uint64_t above)
+{
+    struct slice key = held_entity_key(c);
+    uint64_t found = 0;
+    for (const struct held_row *h = a->held; h && key.len; h = h->next)
+        if (strcmp(h->entity, c->table->entity) == 0 && same_slice(h->entity_key, key))
+            found = next_id(found, h->id, above);
     return found;
 }
 
@@ -301,6 +323,7 @@ int held_touched(struct applier *a, const struct change *c, uint64_t above, bool
         found = next_id(found, h->id, above);
     found = next_id(found, image_refers(a, t, after.len ? after : c->before, above), above);
     found = next_id(found, referrers_held(a, c, above), above);
+    found = next_id(found, entity_held(a, c, above), above);
     arena_free(&scratch);
     int rc = cascades_to_held(a, c, above, before_it, &found, err);
     *id = found;
@@ -334,23 +357,32 @@ static bool same_ties(const struct target_table *t, struct slice x, struct slice
 }
 
 /* A row that turns to other rows while it waits is held with each of its images. */
-static int hold_row(struct applier *a, struct target_table *t, struct slice image, uint64_t id)
+static int hold_row(struct applier *a, const struct change *c, struct slice image, uint64_t id)
 {
-    struct slice key;
+    struct target_table *t = c->table->target;
+    struct slice key, entity = held_entity_key(c);
     if (!image.len)
         return 0;
     int rc = held_row_key(&a->held_arena, t, image, &key);
     if (rc)
         return rc == DS_EFORMAT ? 0 : rc;
     for (const struct held_row *h = a->held; h; h = h->next)
-        if (h->table == t && same_slice(h->key, key) && same_ties(t, h->image, image))
+        if (h->table == t && same_slice(h->key, key) && same_slice(h->entity_key, entity) &&
+            same_ties(t, h->image, image))
             return 0;
     struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
     uint8_t *copy = arena_copy(&a->held_arena, image.p, image.len);
-    if (!h || !copy)
+    const char *name = arena_strdup(&a->held_arena, c->table->entity);
+    const uint8_t *entity_key = arena_copy(&a->held_arena, entity.p, entity.len);
+    if (!h || !copy || !name || !entity_key)
         return DS_ENOMEM;
-    *h = (struct held_row){
-        .table = t, .key = key, .image = {copy, image.len}, .id = id, .next = a->held};
+    *h = (struct held_row){.table = t,
+                           .key = key,
+                           .image = {copy, image.len},
+                           .entity = name,
+                           .entity_key = {entity_key, entity.len},
+                           .id = id,
+                           .next = a->held};
     a->held = h;
     return 0;
 }
@@ -362,6 +394,6 @@ int held_add(struct applier *a, const struct change *c, uint64_t id)
     if (c->op != CHANGE_DELETE)
         rc = images_full_after(&a->held_arena, c, &after);
     if (rc == 0 && c->op != CHANGE_INSERT)
-        rc = hold_row(a, c->table->target, c->before, id);
-    return rc ? rc : hold_row(a, c->table->target, after, id);
+        rc = hold_row(a, c, c->before, id);
+    return rc ? rc : hold_row(a, c, after, id);
 }

@@ -36,7 +36,8 @@ static int each_row(MYSQL_RES *res, int (*each)(void *arg, const struct quaranti
                                    .created_at = row[9],
                                    .age = strtoull(row[10], NULL, 10),
                                    .messages = (const uint8_t *)row[11],
-                                   .messages_len = mysql_fetch_lengths(res)[11]};
+                                   .messages_len = mysql_fetch_lengths(res)[11],
+                                   .entity_key = row[12]};
         rc = each ? each(arg, &r) : 0;
     }
     return rc;
@@ -64,7 +65,8 @@ int quarantine_list(const struct config *config, uint64_t id,
     MYSQL_RES *res = db_select(
         db, err,
         "SELECT id, held_by, entity, table_name, row_key_text, operation, reason_code, reason, "
-        "position, created_at, TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP), %s FROM %s "
+        "position, created_at, TIMESTAMPDIFF(SECOND, created_at, CURRENT_TIMESTAMP), %s, "
+        "entity_key FROM %s "
         "WHERE name = %s AND operation <> 'skip'%s ORDER BY id",
         id ? "messages" : "''", buf_cstr(&table), buf_cstr(&name), buf_cstr(&one));
     if (!res)

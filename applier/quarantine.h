@@ -16,8 +16,9 @@
 #include "schema/filter.h"
 
 struct quarantine_row {
-    uint64_t id, held_by; /* held_by 0: the change that did not fit itself */
-    const char *entity, *table, *key, *operation, *reason, *position, *created_at;
+    uint64_t id, held_by;            /* held_by 0: the change that did not fit itself */
+    const char *entity, *entity_key; /* entity_key "": unknown */
+    const char *table, *key, *operation, *reason, *position, *created_at;
     unsigned reason_code;
     uint64_t age;            /* seconds since it was set aside */
     const uint8_t *messages; /* quarantine_show only: version byte, table message, change message */

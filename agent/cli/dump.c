@@ -91,6 +91,7 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
 {
     struct binlog_file *file = NULL;
     struct capture *capture = NULL;
+    struct roots *roots = NULL;
     uint64_t max_event = in->opened ? in->config.max_event : DEFAULT_MAX_EVENT;
     struct capture_options options = {
         .catalogue = in->catalogue,
@@ -100,6 +101,8 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
         .sink = {.arg = d, .put = put},
     };
     int rc = binlog_file_open(&file, in->file, max_event, err);
+    rc = rc ? rc : roots_new(&roots, in->catalogue, options.prefix, NULL, err);
+    options.roots = roots;
     rc = rc ? rc : capture_new(&capture, &options, err);
     rc = rc ? rc : capture_start(capture, NULL, false, err);
     rc = rc ? rc : dump_events(file, capture, base_name(in->file), err);
@@ -107,6 +110,7 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
         capture_free(capture);
     if (file)
         binlog_file_close(file);
+    roots_free(roots);
     return rc;
 }
 

@@ -25,6 +25,7 @@ static int print_json(struct listing *l, const struct quarantine_row *r)
     if (r->held_by)
         json_uint(&j, "held_by", r->held_by);
     json_text(&j, "entity", r->entity);
+    json_text(&j, "entity_key", *r->entity_key ? r->entity_key : NULL);
     json_text(&j, "table", r->table);
     json_text(&j, "key", r->key);
     json_text(&j, "operation", r->operation);
@@ -39,8 +40,9 @@ static int print_json(struct listing *l, const struct quarantine_row *r)
 
 static int print_text(struct listing *l, const struct quarantine_row *r)
 {
-    int rc = buf_printf(&l->text, "%" PRIu64 "  %s %s %s (%s)  %s\n", r->id, r->operation, r->table,
-                        r->key, r->entity, r->created_at);
+    int rc =
+        buf_printf(&l->text, "%" PRIu64 "  %s %s %s (%s%s%s)  %s\n", r->id, r->operation, r->table,
+                   r->key, r->entity, *r->entity_key ? " " : "", r->entity_key, r->created_at);
     if (rc == 0 && r->held_by)
         rc = buf_printf(&l->text, "    waits behind %" PRIu64 "\n", r->held_by);
     if (rc == 0)
