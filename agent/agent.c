@@ -183,6 +183,8 @@ static int connect_and_stream(struct agent *a, struct ds_error *err)
     if (rc == 0)
         rc = source_validate(a->dump.db, &a->dump.server, capture_position(a->capture), err);
     if (rc == 0)
+        rc = agent_log_check(a, err);
+    if (rc == 0)
         rc = look_at_source(a, err);
     if (rc == 0)
         rc = arm_stop(a, err);

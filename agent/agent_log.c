@@ -57,6 +57,17 @@ static bool is_heartbeat(uint8_t type)
     return type == EV_HEARTBEAT || type == EV_HEARTBEAT_V2;
 }
 
+static bool is_head(struct slice event)
+{
+    return event.len > EVENT_TYPE_AT && event.p[EVENT_TYPE_AT] == EV_FORMAT_DESCRIPTION;
+}
+
+static uint32_t head_time(struct slice event)
+{
+    const uint8_t *p = event.p;
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 /* The file being read was begun at `begun`. */
 static int compare(struct agent *a, const char *file, uint32_t begun, struct ds_error *err)
 {
@@ -80,15 +91,43 @@ static int compare(struct agent *a, const char *file, uint32_t begun, struct ds_
     return keep(a, file, begun, err);
 }
 
+/* When the file was begun, by its head; *begun 0: it is not there any more. */
+static int read_head(struct agent *a, const char *file, uint32_t *begun, struct ds_error *err)
+{
+    struct dump d = {0};
+    struct position head = {.file.pos = 4};
+    struct slice event;
+    *begun = 0;
+    snprintf(head.file.file, sizeof head.file.file, "%s", file);
+    int rc = dump_connect(&d, a->options.config, a->server_id, err);
+    if (rc == 0)
+        rc = dump_open(&d, &(struct dump_start){.from = &head, .non_block = true}, a->uuid, err);
+    while (rc == 0 && !*begun && (rc = dump_read(&d, &event, err)) == 0)
+        *begun = is_head(event) ? head_time(event) : 0;
+    dump_close(&d);
+    return rc == DS_ECONN || rc == DS_ERETRY || rc == DS_EACCESS ? rc : 0;
+}
+
+int agent_log_check(struct agent *a, struct ds_error *err)
+{
+    const char *at = capture_position(a->capture)->file.file;
+    char file[sizeof a->log_file];
+    uint32_t begun;
+    snprintf(file, sizeof file, "%s", a->log_file[0] ? a->log_file : at);
+    if (a->dump.server.mariadb || a->options.range || !file[0])
+        return 0; /* MariaDB is asked for the GTIDs at our place */
+    int rc = read_head(a, file, &begun, err);
+    return rc == 0 && begun ? compare(a, file, begun, err) : rc;
+}
+
 int agent_log_read(struct agent *a, struct slice event, struct ds_error *err)
 {
-    const uint8_t *p = event.p;
-    if (event.len > EVENT_TYPE_AT && !is_heartbeat(p[EVENT_TYPE_AT]))
+    if (event.len > EVENT_TYPE_AT && !is_heartbeat(event.p[EVENT_TYPE_AT]))
         a->heard = true;
-    if (event.len <= EVENT_TYPE_AT || p[EVENT_TYPE_AT] != EV_FORMAT_DESCRIPTION || a->options.range)
+    if (!is_head(event) || a->options.range)
         return 0;
     const char *file = capture_file_read(a->capture);
-    uint32_t begun = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t begun = head_time(event);
     return begun && file[0] ? compare(a, file, begun, err) : 0;
 }
 
@@ -98,9 +137,16 @@ static int ask(struct agent *a, struct ds_error *err)
     DB_AUTO MYSQL *db = NULL;
     struct db_endpoint ep = config_endpoint(a->options.config, true);
     ep.database = NULL;
+    struct db_server server;
     int rc = db_connect(&db, &ep, err);
     if (rc == 0)
-        rc = source_reaches(db, &a->dump.server, capture_position(a->capture), err);
+        rc = db_server_info(db, &server, err);
+    if (rc == 0 && strcmp(server.identity, a->source_id) != 0)
+        return 0; /* another one has the address now; the dump's connection shows what that means */
+    if (rc == 0)
+        rc = source_reaches(db, capture_position(a->capture), err);
+    if (rc == 0)
+        log_debug("a quiet source still has the binlog that was followed");
     if (rc == DS_EPOSITION || rc == 0)
         return rc;
     log_debug("the source could not be asked where it is reason=\"%s\"", err->message);

@@ -71,6 +71,8 @@ int agent_serve_requests(struct agent *a, struct ds_error *err);
 /* The stream begins anew; begins where the store or the checkpoint say. */
 int agent_log_forget(struct agent *a, struct ds_error *err);
 int agent_log_recall(struct agent *a, struct ds_error *err);
+/* Before the dump is opened: by the head of the file that was read last. Connects. */
+int agent_log_check(struct agent *a, struct ds_error *err);
 /* After each event that the capture has taken. */
 int agent_log_read(struct agent *a, struct slice event, struct ds_error *err);
 /* While the source sends nothing: asks it now and then. */

@@ -377,8 +377,9 @@ static int dump_refused(const struct dump *d, struct ds_error *err)
                                 "the source cannot send an event: %s; raise its max_allowed_packet",
                                 text);
     int code = db_error_class(number);
-    return error_set_server(err, code, number, "reading the source's binlog: %s (%u)", text,
-                            number);
+    return error_set_server(
+        err, code, number, "reading the source's binlog: %s (%u)%s", text, number,
+        number == BINLOG_FATAL ? "; if it was reset or damaged, copy again with --resnapshot" : "");
 }
 
 bool dump_is_duplicate(int rc, const struct ds_error *err)

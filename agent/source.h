@@ -90,9 +90,9 @@ int source_same_log(MYSQL *db, const struct db_server *server, const struct posi
 /* The same error, for what the stream itself shows. there: "it ends before that", behind "we are at
  * …, and there". */
 int source_another_log(const struct position *p, const char *there, struct ds_error *err);
-/* Has the server all of what was read up to `p`? Cheap enough to ask now and then. DS_EPOSITION. */
-int source_reaches(MYSQL *db, const struct db_server *server, const struct position *p,
-                   struct ds_error *err);
+/* Does the server's binlog go as far as `p`, from which it was read? Cheap enough to ask now and
+ * then; GTIDs are not asked for, MySQL shows one only after its commit. DS_EPOSITION. */
+int source_reaches(MYSQL *db, const struct position *p, struct ds_error *err);
 /* No transaction may be prepared where a stream starts: its rows would be lost. Waits up to
  * `patience` seconds. DS_EUNSUPPORTED with the xids. */
 int source_check_xa(MYSQL *db, unsigned patience, struct ds_error *err);

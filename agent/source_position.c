@@ -356,14 +356,10 @@ int source_same_log(MYSQL *db, const struct db_server *server, const struct posi
     return rc == 0 && present && server->mariadb ? compare_place(db, p, err) : rc;
 }
 
-int source_reaches(MYSQL *db, const struct db_server *server, const struct position *p,
-                   struct ds_error *err)
+int source_reaches(MYSQL *db, const struct position *p, struct ds_error *err)
 {
     bool present;
-    int rc = source_validate(db, server, p, err);
-    if (rc == DS_EPURGED) /* what was read already */
-        rc = 0;
-    return rc ? rc : reaches_file(db, p, &present, err);
+    return reaches_file(db, p, &present, err);
 }
 
 int source_validate(MYSQL *db, const struct db_server *server, const struct position *p,

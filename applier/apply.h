@@ -51,6 +51,7 @@ struct held_row { /* a row whose changes wait in quarantine */
     struct target_table *table;
     struct slice key;   /* bytes as of plan.c's rows, in the applier's quarantine arena */
     struct slice image; /* full image, for children's references */
+    bool fence;         /* the change's cascades may do something */
     const char *entity;
     struct slice entity_key; /* as in its message, empty: unknown */
     uint64_t id;             /* datasync_quarantine.id of the change that began it */
@@ -332,7 +333,10 @@ void stale_free(struct applier *a);
  * asked: DS_ECONFLICT. */
 int held_touched(struct applier *a, const struct change *c, uint64_t above, bool before_it,
                  uint64_t *id, struct ds_error *err);
-/* The id of the first change of that table that waits in quarantine, NULL: of any; 0: none. */
+/* Is there a change in quarantine whose cascades may alter rows of this table? */
+bool held_reaches(const struct applier *a, const struct target_table *t);
+/* The id of the first change in quarantine that may alter rows of that table, NULL: of any, or is
+ * of it; 0: none. */
 uint64_t held_first(const struct applier *a, const char *table);
 /* The rows of this change wait from now on, as part of `id`. DS_ENOMEM. */
 int held_add(struct applier *a, const struct change *c, uint64_t id);

@@ -233,7 +233,8 @@ static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
         const struct transaction *tx = &a->batch.transactions[t];
         for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
             struct change *c = &a->batch.changes[i];
-            c->skip = !c->table->target || (a->stale && stale_skips(a, c, tx));
+            c->skip = !c->table->target || (tx->rolled_back && c->table->target->transactional) ||
+                      (a->stale && stale_skips(a, c, tx));
             uint64_t behind = 0;
             int rc = 0;
             if (!c->skip && a->held)

@@ -237,7 +237,8 @@ static int overwrite(struct applier *a, const struct change *c, const struct ds_
     bool missing = why->server_errno == 1032, duplicate = why->server_errno == 1062;
     if (c->op == CHANGE_DELETE && missing)
         return 0;
-    if ((c->op == CHANGE_INSERT && duplicate) || (c->op == CHANGE_UPDATE && missing))
+    bool other = held_reaches(a, c->table->target); /* it may be there because others wait */
+    if (!other && ((c->op == CHANGE_INSERT && duplicate) || (c->op == CHANGE_UPDATE && missing)))
         return write_turned(a, c, err);
     *err = *why;
     return DS_ECONFLICT;

@@ -51,16 +51,57 @@ static struct held_row *find_held(const struct applier *a, const struct target_t
     return NULL;
 }
 
-/* Does the image's foreign key name the held parent row? */
-static bool refers_to(const struct target_fk *fk, const uint8_t *const *child,
-                      const uint8_t *const *parent)
+/* With its character set, so that a column's collation compares it. */
+static int value_literal(struct buf *sql, const struct target_column *column, const uint8_t *value,
+                         struct ds_error *err)
 {
-    for (uint32_t i = 0; i < fk->count; i++) {
-        const uint8_t *c = child[fk->columns[i]], *p = parent[fk->parent_columns[i]];
-        size_t n = value_length(c);
-        if (*c == 0xc0 || value_length(p) != n || memcmp(c, p, n) != 0)
+    if (column->class == TARGET_TEXT && *column->charset &&
+        buf_printf(sql, "_%s ", column->charset))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    return bind_literal(sql, column, value, err);
+}
+
+/* Are two texts with different bytes equal by the column's collation? The server alone knows. */
+static bool text_equal(const struct applier *a, const struct target_column *column,
+                       const uint8_t *x, const uint8_t *y)
+{
+    BUF_AUTO struct buf sql = {0};
+    struct ds_error ignored;
+    uint64_t equal = 1;
+    bool found;
+    if (buf_puts(&sql, "SELECT ") || value_literal(&sql, column, x, &ignored) ||
+        buf_printf(&sql, " COLLATE %s = ", column->collation) ||
+        value_literal(&sql, column, y, &ignored) ||
+        db_scalar_u64(a->db, &equal, &found, &ignored, "%s", buf_cstr(&sql)))
+        return true; /* not surely different */
+    return equal != 0;
+}
+
+static bool is_value(const uint8_t *v)
+{
+    return *v != VALUE_BYTE_NULL && *v != VALUE_BYTE_ABSENT && *v != VALUE_BYTE_SAME;
+}
+
+/* Neither is surely different from the other. NULL equals nothing. */
+static bool values_equal(const struct applier *a, const struct target_column *column,
+                         const uint8_t *x, const uint8_t *y)
+{
+    size_t n = value_length(x);
+    if (!is_value(x) || !is_value(y))
+        return false;
+    if (value_length(y) == n && memcmp(x, y, n) == 0)
+        return true;
+    return column->class == TARGET_TEXT && *column->collation && text_equal(a, column, x, y);
+}
+
+/* Does the image's foreign key name the held parent row? */
+static bool refers_to(const struct applier *a, const struct target_fk *fk,
+                      const uint8_t *const *child, const uint8_t *const *parent)
+{
+    for (uint32_t i = 0; i < fk->count; i++)
+        if (!values_equal(a, &fk->child->columns[fk->columns[i]], child[fk->columns[i]],
+                          parent[fk->parent_columns[i]]))
             return false;
-    }
     return fk->count > 0;
 }
 
@@ -81,7 +122,7 @@ static uint64_t image_refers(const struct applier *a, const struct target_table 
         for (const struct held_row *h = a->held; h; h = h->next)
             if (h->table == t->fks[f].parent && h->image.len &&
                 images_values(h->table, h->image, parent) == 0 &&
-                refers_to(&t->fks[f], child, parent))
+                refers_to(a, &t->fks[f], child, parent))
                 found = next_id(found, h->id, above);
     return found;
 }
@@ -116,9 +157,44 @@ static uint64_t referrers_held(const struct applier *a, const struct change *c, 
             continue;
         for (const struct held_row *h = a->held; h; h = h->next)
             if (h->table == fk->child && h->image.len &&
-                images_values(h->table, h->image, child) == 0 && refers_to(fk, child, parent))
+                images_values(h->table, h->image, child) == 0 && refers_to(a, fk, child, parent))
                 found = next_id(found, h->id, above);
     }
+    return found;
+}
+
+/* Would the two rows collide in a unique key, or are they not surely different in it? */
+static bool collide(const struct applier *a, const struct target_table *t, const uint8_t *const *x,
+                    const uint8_t *const *y)
+{
+    for (uint32_t i = 0; i < t->key_count; i++) {
+        const struct target_key *k = &t->keys[i];
+        bool equal = k->unique || k->primary;
+        for (uint32_t c = 0; c < k->count && equal; c++) {
+            const struct target_column *column = &t->columns[k->columns[c]];
+            const uint8_t *one = x[k->columns[c]], *other = y[k->columns[c]];
+            equal = values_equal(a, column, one, other) ||
+                    (k->has_prefix && column->class >= TARGET_TEXT && is_value(one) &&
+                     is_value(other)); /* only their heads count */
+        }
+        if (equal)
+            return true;
+    }
+    return false;
+}
+
+/* A value that a waiting change takes or gives away is to be had only behind it. */
+static uint64_t unique_held(const struct applier *a, const struct target_table *t,
+                            struct slice after, uint64_t above)
+{
+    const uint8_t *row[MESSAGE_MAX_COLUMNS], *held[MESSAGE_MAX_COLUMNS];
+    uint64_t found = 0;
+    if (!after.len || images_values(t, after, row))
+        return 0;
+    for (const struct held_row *h = a->held; h; h = h->next)
+        if (h->table == t && next_id(found, h->id, above) != found &&
+            images_values(t, h->image, held) == 0 && collide(a, t, row, held))
+            found = h->id;
     return found;
 }
 
@@ -192,17 +268,16 @@ static int equals_value(struct buf *sql, uint32_t number, const struct target_co
 {
     int rc = buf_printf(sql, " AND t%u.", number) | sql_identifier(sql, column->name) |
              buf_puts(sql, " = ");
-    if (of->class == TARGET_TEXT && *of->charset)
-        rc |= buf_printf(sql, "_%s", of->charset);
-    return rc ? error_set(err, DS_ENOMEM, "out of memory") : bind_literal(sql, of, value, err);
+    return rc ? error_set(err, DS_ENOMEM, "out of memory") : value_literal(sql, of, value, err);
 }
 
-static bool has_value(const uint8_t *const *values, const uint32_t *columns, uint32_t count)
+static bool any_is(const uint8_t *const *values, const uint32_t *columns, uint32_t count,
+                   uint8_t byte)
 {
-    bool has = true;
+    bool is = false;
     for (uint32_t i = 0; i < count; i++)
-        has &= *values[columns[i]] != VALUE_BYTE_NULL && *values[columns[i]] != VALUE_BYTE_ABSENT;
-    return has;
+        is |= *values[columns[i]] == byte;
+    return is;
 }
 
 /* SELECT … FROM the rows between, joined, WHERE the first is the held row's parent AND the last
@@ -238,16 +313,37 @@ static int path_sql(const struct climb *w, const struct target_fk *last, struct 
 
 static int look(struct climb *w, const struct target_fk *last, struct ds_error *err)
 {
+    const struct target_fk *first = w->path[0];
     BUF_AUTO struct buf sql = {0};
     uint64_t one;
-    if (!has_value(w->held, w->path[0]->columns, w->path[0]->count))
-        return 0;
-    if (++w->looks > PATHS_MAX || !has_value(w->gone, last->parent_columns, last->count)) {
+    if (any_is(w->held, first->columns, first->count, VALUE_BYTE_NULL) ||
+        any_is(w->gone, last->parent_columns, last->count, VALUE_BYTE_NULL))
+        return 0; /* refers to nothing, or nothing does */
+    if (++w->looks > PATHS_MAX ||
+        any_is(w->held, first->columns, first->count, VALUE_BYTE_ABSENT) ||
+        any_is(w->gone, last->parent_columns, last->count, VALUE_BYTE_ABSENT)) {
         w->found = true;
         return 0;
     }
     int rc = path_sql(w, last, &sql, err);
     return rc ? rc : db_scalar_u64(w->a->db, &one, &w->found, err, "%s", buf_cstr(&sql));
+}
+
+bool held_reaches(const struct applier *a, const struct target_table *t)
+{
+    bool is = false;
+    for (const struct held_row *h = a->held; h; h = h->next)
+        is |= h->fence && reaches(h->table, t);
+    return is;
+}
+
+/* May a change that waits alter rows of this table? */
+static bool unsettled(const struct applier *a, const struct target_table *t)
+{
+    bool is = held_reaches(a, t);
+    for (const struct held_row *h = a->held; h; h = h->next)
+        is |= h->table == t;
+    return is;
 }
 
 static bool on_path(const struct climb *w, const struct target_table *t)
@@ -258,8 +354,9 @@ static bool on_path(const struct climb *w, const struct target_table *t)
     return is;
 }
 
-/* All ways from rows of `t`, where the path has come to, up to the row that goes. A way in a circle
- * has no length that is known: the change waits. */
+/* All ways from rows of `t`, where the path has come to, up to the row that goes. The change waits
+ * without a look where a way goes in a circle, and so has no length that is known, and where rows
+ * on it are not as the change finds them, since others wait that alter them. */
 static int climb(struct climb *w, const struct target_table *t, struct ds_error *err)
 {
     int rc = 0;
@@ -271,7 +368,7 @@ static int climb(struct climb *w, const struct target_table *t, struct ds_error 
             rc = look(w, fk, err);
         if (rc || w->found || !fk->parent->exists || !reaches(w->top, fk->parent))
             continue;
-        if (on_path(w, fk->parent) || w->depth == PATH_MAX_KEYS) {
+        if (on_path(w, fk->parent) || w->depth == PATH_MAX_KEYS || unsettled(w->a, fk->parent)) {
             w->found = true;
             continue;
         }
@@ -282,12 +379,15 @@ static int climb(struct climb *w, const struct target_table *t, struct ds_error 
     return rc;
 }
 
-/* Held rows that the change's cascade comes to through others. *found as in held_touched. */
+/* Held rows that the change's cascade comes to through others. *found as in held_touched. A change
+ * that waits anyway waits behind all that it may come to: where it will be done, the rows between
+ * are others. */
 static int cascades_to_held(struct applier *a, const struct change *c, uint64_t above,
                             bool before_it, uint64_t *found, struct ds_error *err)
 {
     const uint8_t *gone[MESSAGE_MAX_COLUMNS], *held[MESSAGE_MAX_COLUMNS];
     const struct target_table *t = c->table->target;
+    bool waits = above || *found;
     int rc = 0;
     if (c->op == CHANGE_INSERT || c->flags & CHANGE_NO_FK_CHECKS || !t->referrer_count ||
         images_values(t, c->before, gone))
@@ -296,11 +396,12 @@ static int cascades_to_held(struct applier *a, const struct change *c, uint64_t 
         if (next_id(*found, h->id, above) == *found || !reaches_through(c, h->table) ||
             images_values(h->table, h->image, held))
             continue;
-        if (!before_it)
+        if (!waits && !before_it)
             return error_set(err, DS_ECONFLICT,
                              "it depends on the destination what waits behind quarantined rows");
-        struct climb w = {.a = a, .top = t, .change = c, .gone = gone, .held = held};
-        rc = climb(&w, h->table, err);
+        struct climb w = {
+            .a = a, .top = t, .change = c, .gone = gone, .held = held, .found = waits};
+        rc = waits ? 0 : climb(&w, h->table, err);
         if (w.found)
             *found = h->id;
     }
@@ -321,6 +422,7 @@ int held_touched(struct applier *a, const struct change *c, uint64_t above, bool
     if (c->op != CHANGE_DELETE && images_full_after(&scratch, c, &after) == 0 &&
         held_row_key(&scratch, t, after, &key) == 0 && (h = find_held(a, t, key)))
         found = next_id(found, h->id, above);
+    found = next_id(found, unique_held(a, t, after, above), above);
     found = next_id(found, image_refers(a, t, after.len ? after : c->before, above), above);
     found = next_id(found, referrers_held(a, c, above), above);
     found = next_id(found, entity_held(a, c, above), above);
@@ -334,9 +436,11 @@ int held_touched(struct applier *a, const struct change *c, uint64_t above, bool
 
 uint64_t held_first(const struct applier *a, const char *table)
 {
+    const struct target_table *t = table ? target_find(a->target, table, strlen(table)) : NULL;
     uint64_t found = 0;
     for (const struct held_row *h = a->held; h; h = h->next)
-        if (!table || strcasecmp(h->table->name, table) == 0)
+        if (!table || strcasecmp(h->table->name, table) == 0 ||
+            (t && h->fence && reaches(h->table, t)))
             found = next_id(found, h->id, 0);
     return found;
 }
@@ -349,11 +453,21 @@ static bool same_ties(const struct target_table *t, struct slice x, struct slice
         return false;
     for (uint32_t i = 0; i < t->column_count; i++) {
         size_t n = value_length(one[i]);
-        if ((t->columns[i].in_fk || t->columns[i].in_referenced) &&
+        if ((t->columns[i].in_fk || t->columns[i].in_referenced || t->columns[i].in_unique) &&
             (value_length(other[i]) != n || memcmp(one[i], other[i], n) != 0))
             return false;
     }
     return true;
+}
+
+/* Is it a change whose cascades may do something? */
+static bool is_fence(const struct change *c)
+{
+    const struct target_table *t = c->table->target;
+    bool is = false;
+    for (uint32_t i = 0; i < t->referrer_count && c->op != CHANGE_INSERT; i++)
+        is |= leaves(c, t->referrers[i]);
+    return is && !(c->flags & CHANGE_NO_FK_CHECKS);
 }
 
 /* A row that turns to other rows while it waits is held with each of its images. */
@@ -361,14 +475,15 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
 {
     struct target_table *t = c->table->target;
     struct slice key, entity = held_entity_key(c);
+    bool fence = is_fence(c);
     if (!image.len)
         return 0;
     int rc = held_row_key(&a->held_arena, t, image, &key);
     if (rc)
         return rc == DS_EFORMAT ? 0 : rc;
     for (const struct held_row *h = a->held; h; h = h->next)
-        if (h->table == t && same_slice(h->key, key) && same_slice(h->entity_key, entity) &&
-            same_ties(t, h->image, image))
+        if (h->table == t && h->fence == fence && same_slice(h->key, key) &&
+            same_slice(h->entity_key, entity) && same_ties(t, h->image, image))
             return 0;
     struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
     uint8_t *copy = arena_copy(&a->held_arena, image.p, image.len);
@@ -379,6 +494,7 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
     *h = (struct held_row){.table = t,
                            .key = key,
                            .image = {copy, image.len},
+                           .fence = fence,
                            .entity = name,
                            .entity_key = {entity_key, entity.len},
                            .id = id,

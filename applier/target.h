@@ -32,6 +32,7 @@ struct target_column {
     const char *name;
     const char *type_text; /* COLUMN_TYPE, for messages: "int(10) unsigned" */
     const char *charset;   /* "" for non-text */
+    const char *collation; /* "" for non-text */
     enum target_class class;
     uint8_t type;    /* column type number as TABLE_MAP has it */
     uint8_t width;   /* TARGET_INT: bytes of the stored integer (1, 2, 3, 4, 8), 0 for

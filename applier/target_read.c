@@ -66,7 +66,7 @@ static const struct {
 };
 
 /* COLUMN rows: name, ordinal, data type, column type, charset, octet length, nullable, extra,
- * generation expression, scale */
+ * generation expression, scale, collation */
 static int add_column(struct target_table *x, struct target_column *c, MYSQL_ROW row,
                       struct ds_error *err)
 {
@@ -74,7 +74,8 @@ static int add_column(struct target_table *x, struct target_column *c, MYSQL_ROW
     c->name = arena_strdup(&x->arena, row[1]);
     c->type_text = arena_strdup(&x->arena, row[4]);
     c->charset = arena_strdup(&x->arena, row[5] ? row[5] : "");
-    if (!c->name || !c->type_text || !c->charset)
+    c->collation = arena_strdup(&x->arena, row[11] ? row[11] : "");
+    if (!c->name || !c->type_text || !c->charset || !c->collation)
         return error_set(err, DS_ENOMEM, "out of memory");
     size_t i = 0, n = sizeof type_table / sizeof *type_table;
     while (i < n && strcasecmp(type_table[i].name, row[3]) != 0)
@@ -146,7 +147,8 @@ static int load_columns(struct target *t, MYSQL *db, const char *filter, struct 
         db, err,
         "SELECT TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, DATA_TYPE, COLUMN_TYPE, "
         "CHARACTER_SET_NAME, CHARACTER_OCTET_LENGTH, IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, "
-        "NUMERIC_SCALE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()%s "
+        "NUMERIC_SCALE, COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "
+        "DATABASE()%s "
         "ORDER BY TABLE_NAME, ORDINAL_POSITION",
         filter);
     if (!res)

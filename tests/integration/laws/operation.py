@@ -687,6 +687,25 @@ def _():
         lab.equal()
 
 
+@only("source-quiet", "a source that sends nothing is asked where it is; a domain that it forgot is no reset")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLE)
+        lab.source.run("SET SESSION gtid_domain_id = 7", "INSERT INTO t VALUES (7, 7, 7)")
+        lab.program.start("-vv")
+        lab.program.wait_caught_up()
+        lab.source.run("FLUSH BINARY LOGS", "FLUSH BINARY LOGS", "INSERT INTO t VALUES (8, 8, 8)")
+        lab.program.wait_caught_up()  # no dump reads the file that goes
+        while lab.source.query("SHOW BINARY LOGS")[0][0] != "bin.000003":
+            lab.source.run("PURGE BINARY LOGS TO 'bin.000003'", database=None)
+        lab.source.run("FLUSH BINARY LOGS DELETE_DOMAIN_ID = (7)", database=None)
+        lab.program.wait_log("a quiet source still has the binlog")
+        lab.source.run("INSERT INTO t VALUES (9, 9, 9)")
+        lab.program.wait_for("the last row", lambda _status: lab.destination.scalar(
+            "SELECT COUNT(*) FROM shop.t WHERE id = 9"))
+        lab.equal()
+
+
 @only("source-reset", "a source whose binlog begins anew is not taken for the one that was followed")
 def _():
     with Lab() as lab:
