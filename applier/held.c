@@ -163,24 +163,36 @@ static uint64_t referrers_held(const struct applier *a, const struct change *c, 
     return found;
 }
 
+/* In the key's columns that are text, about which the server is asked, or in the others. */
+static bool collide_in(const struct applier *a, const struct target_table *t,
+                       const struct target_key *k, bool text, const uint8_t *const *x,
+                       const uint8_t *const *y)
+{
+    bool equal = true;
+    for (uint32_t i = 0; i < k->count && equal; i++) {
+        const struct target_column *column = &t->columns[k->columns[i]];
+        const uint8_t *one = x[k->columns[i]], *other = y[k->columns[i]];
+        if ((column->class == TARGET_TEXT) != text)
+            continue;
+        if (k->has_prefix && column->class >= TARGET_TEXT) /* only their heads count */
+            equal = is_value(one) && is_value(other);
+        else
+            equal = values_equal(a, column, one, other);
+    }
+    return equal;
+}
+
 /* Would the two rows collide in a unique key, or are they not surely different in it? */
 static bool collide(const struct applier *a, const struct target_table *t, const uint8_t *const *x,
                     const uint8_t *const *y)
 {
-    for (uint32_t i = 0; i < t->key_count; i++) {
+    bool equal = false;
+    for (uint32_t i = 0; i < t->key_count && !equal; i++) {
         const struct target_key *k = &t->keys[i];
-        bool equal = k->unique || k->primary;
-        for (uint32_t c = 0; c < k->count && equal; c++) {
-            const struct target_column *column = &t->columns[k->columns[c]];
-            const uint8_t *one = x[k->columns[c]], *other = y[k->columns[c]];
-            equal = values_equal(a, column, one, other) ||
-                    (k->has_prefix && column->class >= TARGET_TEXT && is_value(one) &&
-                     is_value(other)); /* only their heads count */
-        }
-        if (equal)
-            return true;
+        equal = (k->unique || k->primary) && collide_in(a, t, k, false, x, y) &&
+                collide_in(a, t, k, true, x, y);
     }
-    return false;
+    return equal;
 }
 
 /* A value that a waiting change takes or gives away is to be had only behind it. */
