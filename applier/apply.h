@@ -51,7 +51,7 @@ struct held_row { /* a row whose changes wait in quarantine */
     struct target_table *table;
     struct slice key;   /* bytes as of plan.c's rows, in the applier's quarantine arena */
     struct slice image; /* full image, for children's references */
-    bool fence;         /* the change's cascades may do something */
+    bool fence, moves;  /* the change's cascades may do something; it is of a key that moves */
     const char *entity;
     struct slice entity_key; /* as in its message, empty: unknown */
     uint64_t id;             /* datasync_quarantine.id of the change that began it */

@@ -349,12 +349,30 @@ bool held_reaches(const struct applier *a, const struct target_table *t)
     return is;
 }
 
-/* May a change that waits alter rows of this table? */
+/* May the cascade that waits change rows of this table, not only take them away? */
+static bool changes_rows(const struct held_row *h, const struct target_table *t)
+{
+    if (!h->fence || !reaches(h->table, t))
+        return false;
+    bool sets_null = false;
+    for (uint32_t i = 0; i < h->table->reach_count; i++) {
+        const struct target_table *x = h->table->reach[i];
+        for (uint32_t f = 0; f < x->fk_count && (x == t || reaches(x, t)); f++) {
+            const struct target_table *parent = x->fks[f].parent;
+            sets_null |= parent && x->fks[f].on_delete == FK_SET_NULL &&
+                         (parent == h->table || reaches(h->table, parent));
+        }
+    }
+    return sets_null || h->moves;
+}
+
+/* May rows of this table refer to others than they do once what waits is done? Rows that go then
+ * only make the way shorter. */
 static bool unsettled(const struct applier *a, const struct target_table *t)
 {
-    bool is = held_reaches(a, t);
+    bool is = false;
     for (const struct held_row *h = a->held; h; h = h->next)
-        is |= h->table == t;
+        is |= h->table == t || changes_rows(h, t);
     return is;
 }
 
@@ -487,14 +505,14 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
 {
     struct target_table *t = c->table->target;
     struct slice key, entity = held_entity_key(c);
-    bool fence = is_fence(c);
+    bool fence = is_fence(c), moves = fence && c->op == CHANGE_UPDATE;
     if (!image.len)
         return 0;
     int rc = held_row_key(&a->held_arena, t, image, &key);
     if (rc)
         return rc == DS_EFORMAT ? 0 : rc;
     for (const struct held_row *h = a->held; h; h = h->next)
-        if (h->table == t && h->fence == fence && same_slice(h->key, key) &&
+        if (h->table == t && h->fence == fence && h->moves == moves && same_slice(h->key, key) &&
             same_slice(h->entity_key, entity) && same_ties(t, h->image, image))
             return 0;
     struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
@@ -507,6 +525,7 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
                            .key = key,
                            .image = {copy, image.len},
                            .fence = fence,
+                           .moves = moves,
                            .entity = name,
                            .entity_key = {entity_key, entity.len},
                            .id = id,
