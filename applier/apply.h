@@ -138,7 +138,7 @@ struct applier {
     struct arena held_arena;
     uint64_t passed_over;  /* transactions, on request, in this run */
     uint64_t held_changes; /* how many changes wait in quarantine */
-    bool held_touched;     /* the open destination transaction has added to them */
+    bool held_dirty;       /* the open destination transaction has added to them */
     struct skip {          /* a transaction that is to be passed over */
         uint64_t id;
         char *text;

@@ -187,7 +187,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     checkpoint_free(&a->cp);
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
-    a->held_touched = false;
+    a->held_dirty = false;
     if (a->unsettled)
         stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {
@@ -328,7 +328,7 @@ void commit_roll_back(struct applier *a)
 {
     struct ds_error ignored;
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
-    if (a->held_touched)
+    if (a->held_dirty)
         conflict_forget(a);
     if (a->unsettled)
         stale_rolled_back(a);

@@ -96,7 +96,7 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     arena_free(&scratch);
     if (rc)
         return out_of_memory(err);
-    a->held_touched = true;
+    a->held_dirty = true;
     rc = behind ? join_chains(a, c, behind, err) : 0;
     if (rc == 0)
         rc = db_exec_len(a->db, (const char *)sql.data, sql.len, err);
@@ -143,7 +143,7 @@ int conflict_load(struct applier *a, struct ds_error *err)
     arena_reset(&a->held_arena, 0);
     a->held = NULL;
     a->held_changes = 0;
-    a->held_touched = false;
+    a->held_dirty = false;
     if (sql_table(&table, a->state_database, "datasync_quarantine") ||
         sql_string(&name, a->name, strlen(a->name)))
         return out_of_memory(err);

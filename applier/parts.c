@@ -67,7 +67,7 @@ int parts_roll_back_to(struct applier *a, const struct savepoint *s, struct ds_e
     if (a->options.dry_run)
         return 0;
     int rc = db_exec(a->db, err, "ROLLBACK TO SAVEPOINT datasync_%lu", s->number);
-    if (rc == 0 && a->held_touched)
+    if (rc == 0 && a->held_dirty)
         conflict_forget(a);
     return rc;
 }
@@ -126,7 +126,7 @@ int parts_finish(struct applier *a, struct ds_error *err)
         rc = db_exec(a->db, err, "ROLLBACK");
         if (rc == 0)
             rc = commit_begin(a, err);
-        if (rc == 0 && a->held_touched)
+        if (rc == 0 && a->held_dirty)
             conflict_forget(a);
     }
     a->pending_done = 1;
