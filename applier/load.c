@@ -426,6 +426,7 @@ static int on_end(struct loader *l, struct ds_error *err)
     if (!l->copying || l->table_open)
         return out_of_place("it ends in the middle", err);
     int rc = create_late(l, err);
+    crash_point("load.objects");
     if (rc == 0)
         rc = check_tables(l, err);
     if (rc == 0)

@@ -339,6 +339,8 @@ static int load_view(struct load_context *c, const struct definition *d, bool *l
     if (rc == 0)
         rc = may_replace(c, d->name, buf_cstr(&table), there, err);
     if (rc == 0)
+        rc = load_state_object(c, "VIEW", d->name, err);
+    if (rc == 0)
         rc = drop(c, there, buf_cstr(&table), err);
     if (rc)
         return rc;
@@ -392,7 +394,9 @@ static int load_routine(struct load_context *c, const struct definition *d, cons
     struct ds_error restoring = {0};
     if (load_table_name(c, d->name, &name))
         return load_no_memory(err);
-    int rc = db_exec(c->db, err, "DROP %s IF EXISTS %s", kind, buf_cstr(&name));
+    int rc = load_state_object(c, kind, d->name, err);
+    if (rc == 0)
+        rc = db_exec(c->db, err, "DROP %s IF EXISTS %s", kind, buf_cstr(&name));
     if (rc == 0)
         rc = set_database_collation(c, d->session, &collation, err);
     if (rc == 0)

@@ -40,13 +40,16 @@ bool load_session_value(struct slice session, const char *key, struct slice *val
 /* Bits of its sql_mode that change how a statement is read. */
 uint64_t load_session_mode(struct slice session);
 
-/* datasync_snapshot: one row per table that this stream's copies have made or emptied, and one with
- * an empty table name for the copy as a whole. */
+/* datasync_snapshot: one row per table that this stream's copies have made or emptied, one per view
+ * and routine, and one with an empty table name for the copy as a whole. */
 int load_state_begin(struct load_context *c, struct ds_error *err);
 int load_state_set(struct load_context *c, struct slice table, const char *state, uint64_t rows,
                    struct ds_error *err);
 int load_state_has(struct load_context *c, struct slice table, bool *ours, struct ds_error *err);
-/* Drop tables that an earlier, unfinished copy made and that this one does not have. */
+/* A view or a routine is about to be made; kind: "VIEW", "FUNCTION" … as DROP takes it. */
+int load_state_object(struct load_context *c, const char *kind, struct slice name,
+                      struct ds_error *err);
+/* Drop what an earlier copy made and this one does not have. */
 int load_state_end(struct load_context *c, uint64_t rows, struct ds_error *err);
 
 #endif

@@ -1,10 +1,13 @@
 /* Which tables a copy may replace: those that are noted here. The note is committed before the
  * first change to a table, and names the database, so that another destination under the same
  * stream name is safe. States: copying, copied; old (of an earlier copy, not yet met by this one).
+ * Views and routines, which may have a table's name, are noted under a digest; `high` has kind and
+ * name, in lines.
  * Of the copy as a whole: copying; replacing, where it was allowed to replace rows of others, so
  * that it still is after a crash; done.
  */
 #include <string.h>
+#include <xxhash.h>
 
 #include "applier/load_parts.h"
 #include "schema/log.h"
@@ -94,13 +97,61 @@ int load_state_has(struct load_context *c, struct slice table, bool *ours, struc
                      buf_cstr(&where));
 }
 
-static int drop_left(struct load_context *c, const char *name, struct ds_error *err)
+int load_state_object(struct load_context *c, const char *kind, struct slice name,
+                      struct ds_error *err)
 {
-    BUF_AUTO struct buf table = {0};
-    if (sql_table(&table, c->options->database, name))
+    BUF_AUTO struct buf full = {0}, key = {0}, sql = {0};
+    int rc = buf_printf(&full, "%s\n", kind) | buf_append(&full, name.p, name.len);
+    rc |= buf_printf(&key, "#%016llx", (unsigned long long)XXH3_64bits(full.data, full.len));
+    rc = rc ? load_no_memory(err)
+            : load_state_set(c, (struct slice){key.data, key.len}, "copying", 0, err);
+    if (rc)
+        return rc;
+    rc = buf_puts(&sql, "UPDATE ") | state_table(c, &sql) | buf_puts(&sql, " SET high = ") |
+         sql_string(&sql, full.data, full.len) | of_stream(c, &sql) |
+         buf_puts(&sql, " AND table_name = ") | sql_string(&sql, key.data, key.len);
+    return run(c, &sql, rc, err);
+}
+
+static int is_view(struct load_context *c, const char *name, bool *is, struct ds_error *err)
+{
+    BUF_AUTO struct buf database = {0}, quoted = {0}, value = {0};
+    if (sql_string(&database, c->options->database, strlen(c->options->database)) ||
+        sql_string(&quoted, name, strlen(name)))
         return load_no_memory(err);
-    log_info("table of an unfinished copy is dropped, the source has it no more table=%s", name);
-    return db_exec(c->db, err, "DROP TABLE IF EXISTS %s", buf_cstr(&table));
+    return db_scalar(c->db, &value, is, err,
+                     "SELECT 1 FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %s AND "
+                     "TABLE_NAME = %s",
+                     buf_cstr(&database), buf_cstr(&quoted));
+}
+
+/* kind: NULL for a table. */
+static int drop_left(struct load_context *c, const char *kind, const char *name,
+                     struct ds_error *err)
+{
+    BUF_AUTO struct buf object = {0};
+    bool there = true;
+    if (sql_table(&object, c->options->database, name))
+        return load_no_memory(err);
+    int rc = kind && strcmp(kind, "VIEW") == 0 ? is_view(c, name, &there, err) : 0;
+    if (rc || !there) /* a table may have taken its place */
+        return rc;
+    log_info("%s of an earlier copy is dropped, the source has it no more name=%s",
+             kind ? kind : "TABLE", name);
+    return db_exec(c->db, err, "DROP %s IF EXISTS %s", kind ? kind : "TABLE", buf_cstr(&object));
+}
+
+/* full: as load_state_object has noted it. */
+static int drop_object_left(struct load_context *c, const char *full, struct ds_error *err)
+{
+    static const char *const kinds[] = {"VIEW", "FUNCTION", "PROCEDURE", "PACKAGE", "PACKAGE BODY"};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && rc == 0; i++) {
+        size_t n = strlen(kinds[i]);
+        if (strncmp(full, kinds[i], n) == 0 && full[n] == '\n')
+            rc = drop_left(c, kinds[i], full + n + 1, err);
+    }
+    return rc;
 }
 
 static int drop_all_left(struct load_context *c, struct ds_error *err)
@@ -108,14 +159,16 @@ static int drop_all_left(struct load_context *c, struct ds_error *err)
     BUF_AUTO struct buf from = {0}, where = {0};
     if (state_table(c, &from) || of_stream(c, &where))
         return load_no_memory(err);
-    MYSQL_RES *res = db_select(c->db, err, "SELECT table_name FROM %s%s AND state = 'old'",
+    MYSQL_RES *res = db_select(c->db, err, "SELECT table_name, high FROM %s%s AND state = 'old'",
                                buf_cstr(&from), buf_cstr(&where));
     if (!res)
         return err->code;
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
-        if (*row[0])
-            rc = drop_left(c, row[0], err);
+        if (row[1])
+            rc = drop_object_left(c, row[1], err);
+        else if (*row[0])
+            rc = drop_left(c, NULL, row[0], err);
     mysql_free_result(res);
     return rc ? rc
               : db_exec(c->db, err, "DELETE FROM %s%s AND state = 'old'", buf_cstr(&from),
