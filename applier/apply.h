@@ -7,6 +7,7 @@
  *   stale.c      tables that cannot roll back (law 9)
  *   conflict.c   what does not fit: stop, quarantine, overwrite (law 5)
  *   held.c       rows that wait in quarantine, and what waits behind them
+ *   chain.c      writing what waits, once it fits
  *
  * Everything belongs to the applier's thread, except `shared`, which its mutex protects, and the
  * atomics.
@@ -136,10 +137,12 @@ struct applier {
 
     struct held_row *held; /* newest first */
     struct arena held_arena;
-    uint64_t passed_over;  /* transactions, on request, in this run */
-    uint64_t held_changes; /* how many changes wait in quarantine */
-    bool held_dirty;       /* the open destination transaction has added to them */
-    struct skip {          /* a transaction that is to be passed over */
+    uint64_t passed_over;        /* transactions, on request, in this run */
+    uint64_t held_changes;       /* how many changes wait in quarantine */
+    uint64_t touched_chains[64]; /* to which the open destination transaction has added … */
+    uint32_t touched_count;      /* … so many */
+    bool held_dirty;             /* the open destination transaction has added to them */
+    struct skip {                /* a transaction that is to be passed over */
         uint64_t id;
         char *text;
         struct gtid gtid;          /* which it is, or … */
@@ -227,6 +230,8 @@ void commit_roll_back(struct applier *a);
 int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows,
                       struct ds_error *err);
 /* Plan and write transactions [first, first+count) into the open destination transaction. */
+/* Is this the error of data that does not fit the destination (law 5), or cannot be ordered? */
+bool commit_does_not_fit(int rc, const struct ds_error *err);
 /* A row change is part of the open destination transaction; written: as it came. */
 void commit_count(struct applier *a, const struct change *c, bool written);
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
@@ -345,6 +350,17 @@ struct slice held_entity_key(const struct change *c);
 /* Bytes that identify the row of an image. DS_EFORMAT: it has not got them. */
 int held_row_key(struct arena *arena, const struct target_table *t, struct slice image,
                  struct slice *out);
+
+/* chain.c */
+/* Write, in the open destination transaction, the quarantined change `root` and what waits behind
+ * it: what they come to, else, unless net_only, one by one. *count of them leave quarantine; if
+ * they do not fit nothing is done (DS_ECONFLICT, or DS_ERETRY without a server's error). */
+int chain_apply(struct applier *a, uint64_t root, bool net_only, uint64_t *count,
+                struct ds_error *err);
+/* The chain has got longer: chain_release is to try it. */
+void chain_touch(struct applier *a, uint64_t root);
+/* At the end of a destination transaction: a change that came may have made its chain fit. */
+int chain_release(struct applier *a, struct ds_error *err);
 
 /* conflict.c */
 int conflict_load(struct applier *a, struct ds_error *err);

@@ -151,6 +151,9 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
                   struct ds_error *err)
 {
     bool first = !a->cp.found;
+    int released = a->touched_count ? chain_release(a, err) : 0;
+    if (released)
+        return released;
     if (checkpoint_copy(&a->pending, &a->cp))
         return out_of_memory(err);
     struct checkpoint *cp = &a->pending;
@@ -412,7 +415,7 @@ static void place_error(const struct applier *a, uint32_t transaction, struct ds
     error_at_position(err, text);
 }
 
-static bool does_not_fit(int rc, const struct ds_error *err)
+bool commit_does_not_fit(int rc, const struct ds_error *err)
 {
     return rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno);
 }
@@ -431,15 +434,15 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
             window = end - first;
         done = window;
         int rc = try_with_retries(a, first, window, NETTED, err);
-        if (does_not_fit(rc, err) && window > 1) {
+        if (commit_does_not_fit(rc, err) && window > 1) {
             log_debug("batch of %u transactions does not fit, halving reason=\"%s\"", window,
                       err->message);
             window /= 2;
             continue;
         }
-        if (does_not_fit(rc, err)) {
+        if (commit_does_not_fit(rc, err)) {
             rc = try_with_retries(a, first, 1, EXACT, err);
-            if (does_not_fit(rc, err)) {
+            if (commit_does_not_fit(rc, err)) {
                 place_error(a, first, err);
                 rc = try_with_retries(a, first, 1, BY_POLICY, err);
             }

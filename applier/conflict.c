@@ -104,6 +104,8 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
         return rc;
     a->held_changes++;
     uint64_t id = behind ? behind : mysql_insert_id(a->db);
+    if (behind)
+        chain_touch(a, behind);
     return held_add(a, c, id) ? out_of_memory(err) : 0;
 }
 
@@ -143,6 +145,7 @@ int conflict_load(struct applier *a, struct ds_error *err)
     arena_reset(&a->held_arena, 0);
     a->held = NULL;
     a->held_changes = 0;
+    a->touched_count = 0;
     a->held_dirty = false;
     if (sql_table(&table, a->state_database, "datasync_quarantine") ||
         sql_string(&name, a->name, strlen(a->name)))

@@ -89,39 +89,6 @@ static int open_applier(const struct config *config, const struct filter *filter
     return rc ? rc : crossing_post(*out, err);
 }
 
-static int retry_rows(struct applier *a, uint64_t root, uint64_t *applied, struct ds_error *err)
-{
-    BUF_AUTO struct buf table = {0};
-    if (quarantine_table(a->state_database, &table))
-        return out_of_memory(err);
-    MYSQL_RES *res =
-        db_select(a->db, err, "SELECT messages FROM %s WHERE id = %lu OR held_by = %lu ORDER BY id",
-                  buf_cstr(&table), root, root);
-    if (!res)
-        return err->code;
-    int rc = 0;
-    uint64_t n = 0;
-    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res)); n++) {
-        size_t len = mysql_fetch_lengths(res)[0];
-        const uint8_t *bytes = arena_copy(&a->batch.arena, row[0], len);
-        if (!bytes)
-            rc = out_of_memory(err);
-        else if (len == 0 || bytes[0] != MESSAGE_VERSION)
-            rc = error_set(err, DS_EUNSUPPORTED, "quarantined change is of another message format");
-        uint32_t first = a->batch.change_count;
-        if (rc == 0)
-            rc = gather_stored(a, (struct slice){bytes + 1, len - 1}, err);
-        for (uint32_t i = first; i < a->batch.change_count && rc == 0; i++)
-            rc = conflict_write(a, &a->batch.changes[i], err);
-    }
-    mysql_free_result(res);
-    if (rc == 0)
-        rc = db_exec(a->db, err, "DELETE FROM %s WHERE id = %lu OR held_by = %lu", buf_cstr(&table),
-                     root, root);
-    *applied = n;
-    return rc;
-}
-
 /* *id becomes 0 when it is done. */
 static int retry_one(struct applier *a, uint64_t *id, uint64_t *done, uint64_t *left,
                      struct ds_error *err)
@@ -132,7 +99,7 @@ static int retry_one(struct applier *a, uint64_t *id, uint64_t *done, uint64_t *
         return out_of_memory(err);
     int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
-        rc = retry_rows(a, root, &applied, err);
+        rc = chain_apply(a, root, false, &applied, err);
     if (rc == 0)
         rc = db_exec(a->db, err, "COMMIT");
     if (rc == 0) {
@@ -142,7 +109,7 @@ static int retry_one(struct applier *a, uint64_t *id, uint64_t *done, uint64_t *
     }
     struct ds_error ignored;
     db_exec(a->db, &ignored, "ROLLBACK");
-    if (rc != DS_ECONFLICT && !(rc == DS_ERETRY && !err->server_errno))
+    if (!commit_does_not_fit(rc, err))
         return rc;
     log_warn("quarantined change still does not fit id=%lu message=\"%s\"", root, err->message);
     bool found;

@@ -29,9 +29,9 @@ struct quarantine_row {
 int quarantine_list(const struct config *config, uint64_t id,
                     int (*each)(void *arg, const struct quarantine_row *row), void *arg,
                     uint64_t *count, struct ds_error *err);
-/* Apply again the change `id` and everything that waits behind it, in order, in one transaction (id
- * 0: all of them, one transaction each). What still does not fit stays; *left counts these, *done
- * the applied ones. */
+/* Apply again the change `id` and everything that waits behind it, by what they come to, else in
+ * order, in one transaction (id 0: all of them, one transaction each). What still does not fit
+ * stays; *left counts these, *done the applied ones. */
 int quarantine_retry(const struct config *config, const struct filter *filter, uint64_t id,
                      uint64_t *done, uint64_t *left, struct ds_error *err);
 /* Forget the change `id` and what waits behind it: they are never applied. */

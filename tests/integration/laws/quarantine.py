@@ -277,7 +277,7 @@ def parent_behind_child(rule, count, *changes, hidden=False):
         lab.source.run("INSERT INTO c VALUES (40, 2, 40, 1)")
         lab.program.incremental(expect=3)
         lab.source.run(*changes, "UPDATE p SET v = 9 WHERE id = 1")
-        lab.program.incremental(expect=3)
+        lab.program.incremental(expect=3 if count else 0)
         expect_equal(len(waiting(lab)), count, "what waits: %s" % held(lab))
         expect_equal(lab.destination.scalar("SELECT v FROM p WHERE id = 1", "shop"), 9, "another parent")
         lab.destination.run("DELETE FROM c WHERE id = 900")
@@ -293,7 +293,7 @@ def _():
     parent_behind_child("CASCADE", 3, "UPDATE p SET id = 3 WHERE id = 2", "UPDATE c SET v = 5 WHERE id = 40")
     parent_behind_child("CASCADE", 3, "UPDATE p SET id = 3 WHERE id = 2", "UPDATE c SET v = 5 WHERE id = 40",
                         hidden=True)
-    parent_behind_child("RESTRICT", 3, "DELETE FROM c WHERE id = 40", "DELETE FROM p WHERE id = 2")
+    parent_behind_child("RESTRICT", 0, "DELETE FROM c WHERE id = 40", "DELETE FROM p WHERE id = 2")  # comes to nothing
     parent_behind_child("RESTRICT", 4, "INSERT INTO p VALUES (3, 3)", "UPDATE c SET p = 3 WHERE id = 40",
                         "DELETE FROM p WHERE id = 2", "UPDATE c SET p = 1 WHERE id = 40",
                         "UPDATE p SET v = 1 WHERE id = 3")
