@@ -16,6 +16,7 @@
 enum {
     EVENT_TYPE_AT = 4, /* in an event's header, behind the timestamp */
     ASK_MS = DUMP_HEARTBEAT_SECONDS * 1000,
+    ASK_PATIENCE = 2, /* seconds */
 };
 
 /* The note is "SOURCE\nFILE\nBEGUN". */
@@ -91,9 +92,11 @@ static int compare(struct agent *a, const char *file, uint32_t begun, struct ds_
     return keep(a, file, begun, err);
 }
 
-/* When the file was begun, by its head; *begun 0: it is not there any more. */
-static int read_head(struct agent *a, const char *file, uint32_t *begun, struct ds_error *err)
+/* When the file was begun, by its head; *begun 0: it is not there any more, or cannot be asked for.
+ */
+static void read_head(struct agent *a, const char *file, uint32_t *begun)
 {
+    struct ds_error why, *err = &why;
     struct dump d = {0};
     struct position head = {.file.pos = 4};
     struct slice event;
@@ -105,7 +108,9 @@ static int read_head(struct agent *a, const char *file, uint32_t *begun, struct 
     while (rc == 0 && !*begun && (rc = dump_read(&d, &event, err)) == 0)
         *begun = is_head(event) ? head_time(event) : 0;
     dump_close(&d);
-    return rc == DS_ECONN || rc == DS_ERETRY || rc == DS_EACCESS ? rc : 0;
+    if (rc < 0)
+        log_debug("the head of the last file cannot be read file=%s reason=\"%s\"", file,
+                  err->message);
 }
 
 int agent_log_check(struct agent *a, struct ds_error *err)
@@ -116,8 +121,8 @@ int agent_log_check(struct agent *a, struct ds_error *err)
     snprintf(file, sizeof file, "%s", a->log_file[0] ? a->log_file : at);
     if (a->dump.server.mariadb || a->options.range || !file[0])
         return 0; /* MariaDB is asked for the GTIDs at our place */
-    int rc = read_head(a, file, &begun, err);
-    return rc == 0 && begun ? compare(a, file, begun, err) : rc;
+    read_head(a, file, &begun);
+    return begun ? compare(a, file, begun, err) : 0;
 }
 
 int agent_log_read(struct agent *a, struct slice event, struct ds_error *err)
@@ -137,6 +142,7 @@ static int ask(struct agent *a, struct ds_error *err)
     DB_AUTO MYSQL *db = NULL;
     struct db_endpoint ep = config_endpoint(a->options.config, true);
     ep.database = NULL;
+    ep.connect_timeout = ep.read_timeout = ASK_PATIENCE;
     struct db_server server;
     int rc = db_connect(&db, &ep, err);
     if (rc == 0)

@@ -12,7 +12,10 @@
 #include "agent/snapshot.h"
 #include "schema/log.h"
 
-enum { XA_PATIENCE = 10 };             /* seconds to wait for prepared transactions to end */
+enum {
+    XA_PATIENCE = 10,   /* seconds to wait for prepared transactions to end */
+    LOOKUP_SECONDS = 2, /* that the stream waits for an answer at most */
+};
 #define SNAPSHOT_TABLE_IDS 0x20000000u /* ids of a snapshot's tables, apart from the stream's */
 
 int agent_wait_applier(struct agent *a, struct ds_error *err)
@@ -123,6 +126,7 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
     if (rc == 0)
         rc = open_parents(a, err);
     a->lookup = config_endpoint(c, true);
+    a->lookup.connect_timeout = a->lookup.read_timeout = LOOKUP_SECONDS;
     if (rc == 0 && !a->roots)
         rc = roots_new(&a->roots, a->options.catalogue, c->source.prefix,
                        a->options.file_count ? NULL : &a->lookup, err);

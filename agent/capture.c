@@ -39,12 +39,16 @@ int capture_put(struct capture *c, const struct buf *message, struct ds_error *e
 }
 
 /* Messages of a group, once each: those that were handed out before the connection was lost are
- * swallowed, but must be the same. */
+ * swallowed, but must be the same; but for keys that were looked up, which may be told better by
+ * then. */
 static int put_counted(struct capture *c, const struct buf *message, struct ds_error *err)
 {
     struct group *g = &c->group;
     g->handed_out++;
-    g->hash = XXH3_64bits_withSeed(message->data, message->len, g->hash);
+    size_t head = message == &c->message ? c->looked_up_at : 0, key = head ? c->key.len : 0;
+    g->hash = XXH3_64bits_withSeed(message->data, head, g->hash);
+    g->hash = XXH3_64bits_withSeed(message->data + head + key, message->len - head - key, g->hash);
+    c->looked_up_at = 0;
     if (c->resume_left == 0)
         return capture_put(c, message, err);
     if (--c->resume_left > 0 || g->hash == c->resume_hash)

@@ -211,8 +211,9 @@ static int put_row(struct capture *c, const struct rows_event *r,
     if (table->level)
         learn(c, table);
     buf_clear(&c->message);
-    if (message_write_change_head(&c->message, table->id, r->op, flags, key) ||
-        append_image(&c->message, &c->before) || append_image(&c->message, &c->after))
+    bool failed = message_write_change_head(&c->message, table->id, r->op, flags, key);
+    c->looked_up_at = table->through && key.len ? c->message.len - key.len : 0;
+    if (failed || append_image(&c->message, &c->before) || append_image(&c->message, &c->after))
         return capture_no_memory(err);
     c->counts.rows++;
     return capture_emit(c, err);

@@ -66,8 +66,9 @@ struct capture {
     struct buf message, begin, before, after;
     const uint8_t **columns; /* of a before image */
     uint32_t columns_cap;
-    struct buf key;  /* of the entity of a row that leads there through others */
-    uint64_t *links; /* of the rows of an event */
+    size_t looked_up_at; /* where in `message` it stands, 0: nowhere */
+    struct buf key;      /* of the entity of a row that leads there through others */
+    uint64_t *links;     /* of the rows of an event */
     size_t links_cap;
     struct arena arena; /* of one statement */
     struct capture_counts counts;

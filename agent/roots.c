@@ -13,10 +13,12 @@
 
 enum {
     SETS = 1 << 14, /* of the cache */
-    WAYS = 4,
+    WAYS = 8,
     IDS_PER_LOOKUP = 1000,
     LEVELS_MAX = 8,
-    SILENCE_SECONDS = 60, /* between two warnings, and tries, after a failure */
+    SILENCE_SECONDS = 60, /* before what failed, or was not found, is asked for again */
+    BLOCK = 256,          /* neighbours of a row are mostly wanted next */
+    BLOCKS_PER_LOOKUP = 16,
 };
 
 struct level {
@@ -24,10 +26,12 @@ struct level {
     const struct catalogue_table *entry;
     const struct level *up; /* NULL: `link` holds the root's key */
     uint32_t number;        /* from 1 */
+    time_t failed;          /* when it could not be asked for, 0 it could */
 };
 
-/* Where a row leads to: to a row of another level, `to` 0: to the root. A row that leads to itself
- * was not found. */
+#define NOT_FOUND UINT32_MAX
+/* Where a row leads to: to a row of another level, `to` 0: to the root, NOT_FOUND: it was not there
+ * at the time `there`. */
 struct place {
     uint32_t level, to; /* level 0: free */
     uint64_t id, there;
@@ -166,33 +170,9 @@ static void learn(struct roots *r, uint32_t level, uint64_t id, uint32_t to, uin
               (struct place){.level = level, .to = to, .id = id, .there = there});
 }
 
-static bool was_not_found(const struct place *p)
-{
-    return p->to == p->level && p->there == p->id;
-}
-
 void roots_learn(struct roots *r, const struct level *l, uint64_t id, uint64_t link)
 {
     learn(r, l->number, id, l->up ? l->up->number : 0, link);
-}
-
-int roots_key(struct roots *r, const struct level *l, uint64_t id, struct buf *out)
-{
-    uint32_t level = l->number;
-    for (int steps = 0; level && steps < LEVELS_MAX; steps++) {
-        const struct place *p = find(r, level, id);
-        if (!p || was_not_found(p))
-            break;
-        level = p->to;
-        id = p->there;
-    }
-    if (!level)
-        return value_write_uint(out, id);
-    BUF_AUTO struct buf text = {0};
-    return buf_printf(&text, "%s=%lu", r->levels[level - 1].entry->table, id) ||
-                   value_write_text(out, text.data, text.len)
-               ? DS_ENOMEM
-               : 0;
 }
 
 /* --- at the source -------------------------------------------------------- */
@@ -204,12 +184,43 @@ static bool is_known(const struct roots *r, uint32_t level, uint64_t id)
         const struct place *p = find(r, level, id);
         if (!p)
             return false;
-        if (was_not_found(p))
-            return true;
+        if (p->to == NOT_FOUND)
+            return (uint64_t)time(NULL) - p->there < SILENCE_SECONDS;
         level = p->to;
         id = p->there;
     }
     return true;
+}
+
+static int compare_ids(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* " WHERE key IN (…)", or whole blocks of neighbours, where they are few. ids are sorted. */
+static int where_ids(const struct level *l, const uint64_t *ids, size_t count, struct buf *sql)
+{
+    uint64_t blocks[BLOCKS_PER_LOOKUP];
+    size_t n = 0;
+    for (size_t i = 0; i < count && n <= BLOCKS_PER_LOOKUP; i++) {
+        if (n && blocks[n - 1] == ids[i] / BLOCK)
+            continue;
+        if (n < BLOCKS_PER_LOOKUP)
+            blocks[n] = ids[i] / BLOCK;
+        n++;
+    }
+    int rc = 0;
+    for (size_t i = 0; i < n && n <= BLOCKS_PER_LOOKUP; i++)
+        rc |= buf_puts(sql, i ? " OR t0." : " WHERE t0.") | sql_identifier(sql, l->entry->key) |
+              buf_printf(sql, " BETWEEN %lu AND %lu", blocks[i] * BLOCK,
+                         blocks[i] * BLOCK + (BLOCK - 1));
+    if (n <= BLOCKS_PER_LOOKUP)
+        return rc;
+    rc = buf_puts(sql, " WHERE t0.") | sql_identifier(sql, l->entry->key);
+    for (size_t i = 0; i < count; i++)
+        rc |= buf_printf(sql, "%s%lu", i ? ", " : " IN (", ids[i]);
+    return rc | buf_puts(sql, ")");
 }
 
 /* SELECT the ids, and the links of each level up to the root. */
@@ -227,30 +238,43 @@ static int lookup_sql(const struct level *l, const char *database, const uint64_
               buf_printf(sql, " t%d ON t%d.", n + 1, n + 1) |
               sql_identifier(sql, at->up->entry->key) | buf_printf(sql, " = t%d.", n) |
               sql_identifier(sql, at->entry->link);
-    rc |= buf_puts(sql, " WHERE t0.") | sql_identifier(sql, l->entry->key);
-    for (size_t i = 0; i < count; i++)
-        rc |= buf_printf(sql, "%s%lu", i ? ", " : " IN (", ids[i]);
-    return rc | buf_puts(sql, ")");
+    return rc | where_ids(l, ids, count, sql);
 }
 
-static void take_row(struct roots *r, const struct level *l, MYSQL_ROW row)
+/* Whole numbers alone are followed. */
+static bool parse_id(const char *text, uint64_t *id)
 {
-    uint64_t id = strtoull(row[0], NULL, 10);
-    for (int i = 1; l && i <= LEVELS_MAX && row[i]; i++, l = l->up) {
-        uint64_t link = strtoull(row[i], NULL, 10);
+    char *end;
+    if (!text || *text < '0' || *text > '9')
+        return false;
+    *id = strtoull(text, &end, 10);
+    return !*end;
+}
+
+static void take_row(struct roots *r, const struct level *l, MYSQL_ROW row, uint64_t now)
+{
+    uint64_t id, link;
+    if (!parse_id(row[0], &id))
+        return;
+    for (int i = 1; l && i <= LEVELS_MAX && parse_id(row[i], &link); i++, l = l->up) {
         roots_learn(r, l, id, link);
         id = link;
     }
     if (l) /* here the way ends */
-        learn(r, l->number, id, l->number, id);
+        learn(r, l->number, id, NOT_FOUND, now);
 }
 
+/* ids are sorted. */
 static int ask(struct roots *r, const struct level *l, const uint64_t *ids, size_t count,
                struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
+    uint64_t now = (uint64_t)time(NULL);
+    bool answered[IDS_PER_LOOKUP] = {false};
     if (!r->db) {
         int rc = db_connect(&r->db, r->source, err);
+        if (rc == 0) /* an ALTER TABLE may wait for somebody, and we for it */
+            rc = db_exec(r->db, err, "SET SESSION lock_wait_timeout = 1");
         if (rc)
             return rc;
     }
@@ -259,43 +283,60 @@ static int ask(struct roots *r, const struct level *l, const uint64_t *ids, size
     MYSQL_RES *rows = db_select(r->db, err, "%s", buf_cstr(&sql));
     if (!rows)
         return err->code;
-    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));)
-        take_row(r, l, row);
+    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
+        uint64_t id;
+        const uint64_t *at =
+            parse_id(row[0], &id) ? bsearch(&id, ids, count, sizeof *ids, compare_ids) : NULL;
+        if (at)
+            answered[at - ids] = true;
+        take_row(r, l, row, now);
+    }
     int rc = mysql_errno(r->db) ? db_fail(err, r->db, "looking up whose rows these are") : 0;
     mysql_free_result(rows);
     for (size_t i = 0; i < count && rc == 0; i++)
-        if (!find(r, l->number, ids[i]))
-            learn(r, l->number, ids[i], l->number, ids[i]);
+        if (!answered[i])
+            learn(r, l->number, ids[i], NOT_FOUND, now);
     return rc;
 }
 
 /* A connection that was idle for long may be gone: once more with a new one. */
-static void ask_again(struct roots *r, const struct level *l, const uint64_t *ids, size_t count)
+static void ask_again(struct roots *r, struct level *l, const uint64_t *ids, size_t count)
 {
     struct ds_error err;
+    time_t began = time(NULL);
     bool was_open = r->db != NULL;
     int rc = ask(r, l, ids, count, &err);
-    if (rc == DS_ECONN && was_open) {
+    if (rc == DS_ECONN && was_open && time(NULL) == began) {
         db_close(&r->db);
         rc = ask(r, l, ids, count, &err);
     }
     if (rc == 0)
         return;
+    bool of_table = rc == DS_ESERVER || rc == DS_ERETRY || (rc == DS_EACCESS && r->db);
+    *(of_table ? &l->failed : &r->failed) = time(NULL);
     db_close(&r->db);
-    r->failed = time(NULL);
     log_warn("the source cannot be asked whose rows these are, the nearest known ones stand for it "
              "table=%s reason=\"%s\"",
              l->name, err.message);
 }
 
-void roots_look_up(struct roots *r, const struct level *l, const uint64_t *ids, size_t count)
+static bool is_silent(time_t *failed)
 {
+    if (*failed && time(NULL) - *failed < SILENCE_SECONDS)
+        return true;
+    *failed = 0;
+    return false;
+}
+
+void roots_look_up(struct roots *r, const struct level *level, uint64_t *ids, size_t count)
+{
+    struct level *l = &r->levels[level->number - 1];
     uint64_t wanted[IDS_PER_LOOKUP];
     size_t n = 0;
-    if (!r->source || (r->failed && time(NULL) - r->failed < SILENCE_SECONDS))
+    if (!r->source || is_silent(&r->failed) || is_silent(&l->failed))
         return;
-    r->failed = 0;
-    for (size_t i = 0; i < count && !r->failed; i++) {
+    qsort(ids, count, sizeof *ids, compare_ids);
+    for (size_t i = 0; i < count && !r->failed && !l->failed; i++) {
         if ((i == 0 || ids[i] != ids[i - 1]) && !is_known(r, l->number, ids[i]))
             wanted[n++] = ids[i];
         if (n && (n == IDS_PER_LOOKUP || i + 1 == count)) {
@@ -303,4 +344,30 @@ void roots_look_up(struct roots *r, const struct level *l, const uint64_t *ids, 
             n = 0;
         }
     }
+}
+
+int roots_key(struct roots *r, const struct level *l, uint64_t id, struct buf *out)
+{
+    uint32_t level = l->number;
+    bool looked = false;
+    for (int steps = 0; level && steps < LEVELS_MAX; steps++) {
+        const struct place *p = find(r, level, id);
+        if (!p && !looked) { /* its event's other rows have put it out */
+            uint64_t one = id;
+            looked = true;
+            roots_look_up(r, &r->levels[level - 1], &one, 1);
+            p = find(r, level, id);
+        }
+        if (!p || p->to == NOT_FOUND)
+            break;
+        level = p->to;
+        id = p->there;
+    }
+    if (!level)
+        return value_write_uint(out, id);
+    BUF_AUTO struct buf text = {0};
+    return buf_printf(&text, "%s=%lu", r->levels[level - 1].entry->table, id) ||
+                   value_write_text(out, text.data, text.len)
+               ? DS_ENOMEM
+               : 0;
 }

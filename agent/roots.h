@@ -2,10 +2,10 @@
  * value belongs to the product whose option has that value.
  *
  * What rows on the way lead to is learned as they pass, and looked up at the source when they have
- * not, all that one row event needs at once. A look-up sees the source as it is now, not as it was:
- * good enough to say whose row it is, since rows on the way do not change sides. Where the root
- * cannot be told, because rows on the way are gone, the nearest one that is known stands for it, as
- * text "TABLE=ID". Ids are whole numbers.
+ * not, all that one row event needs at once, and its neighbours. A look-up sees the source as it is
+ * now, not as it was: good enough to say whose row it is, since rows on the way do not change
+ * sides. Where the root cannot be told, because rows on the way are gone, the nearest one that is
+ * known stands for it, as text "TABLE=ID". Ids on the way are whole numbers.
  *
  * Memory is bounded: what has not been used for longest is forgotten, and looked up again. One
  * owner (the capture), one thread.
@@ -38,8 +38,9 @@ const char *level_id(const struct level *l);
 const char *level_link(const struct level *l);
 /* Row `id` of the level leads on to `link`. */
 void roots_learn(struct roots *r, const struct level *l, uint64_t id, uint64_t link);
-/* Look up those of these rows that are not known. Failures are logged, not returned. */
-void roots_look_up(struct roots *r, const struct level *l, const uint64_t *ids, size_t count);
+/* Look up those of these rows that are not known; sorts them. Failures are logged, not returned,
+ * and what has failed is left alone for a while. */
+void roots_look_up(struct roots *r, const struct level *l, uint64_t *ids, size_t count);
 /* The entity's key, as a value of messages, behind `out`. DS_ENOMEM. */
 int roots_key(struct roots *r, const struct level *l, uint64_t id, struct buf *out);
 

@@ -50,9 +50,10 @@ struct entity_pending {          /* of the open destination transaction */
 
 struct held_row { /* a row whose changes wait in quarantine */
     struct target_table *table;
-    struct slice key;   /* bytes as of plan.c's rows, in the applier's quarantine arena */
-    struct slice image; /* full image, for children's references */
-    bool fence, moves;  /* the change's cascades may do something; it is of a key that moves */
+    struct slice key;      /* bytes as of plan.c's rows, in the applier's quarantine arena */
+    struct slice image;    /* full image, for children's references */
+    struct slice *weights; /* of its texts, by column, as the server gave them; NULL: none yet */
+    bool fence, moves;     /* the change's cascades may do something; it is of a key that moves */
     const char *entity;
     struct slice entity_key; /* as in its message, empty: unknown */
     uint64_t id;             /* datasync_quarantine.id of the change that began it */
@@ -232,8 +233,9 @@ int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows,
 /* Plan and write transactions [first, first+count) into the open destination transaction. */
 /* Is this the error of data that does not fit the destination (law 5), or cannot be ordered? */
 bool commit_does_not_fit(int rc, const struct ds_error *err);
-/* A row change is part of the open destination transaction; written: as it came. */
-void commit_count(struct applier *a, const struct change *c, bool written);
+/* A row change that was committed at `then` at the source (0: before) is part of the open
+ * destination transaction; written: as it came. */
+void commit_count(struct applier *a, const struct change *c, uint64_t then, bool written);
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err);
 /* After a reconnect: did the COMMIT of unknown outcome arrive? Takes over what the checkpoint row

@@ -95,6 +95,8 @@ int chain_apply(struct applier *a, uint64_t root, bool net_only, uint64_t *count
         rc = attempt(a, first, n, write_net, err);
     if (commit_does_not_fit(rc, err) && !net_only) /* says which of them it is */
         rc = attempt(a, first, n, write_each, err);
+    for (uint32_t i = first; i < first + n && rc == 0; i++)
+        commit_count(a, &a->batch.changes[i], 0, true);
     a->batch.change_count = first;
     if (rc == 0)
         rc = db_exec(a->db, err, "DELETE FROM %s WHERE id = %lu OR held_by = %lu", buf_cstr(&table),

@@ -214,10 +214,9 @@ static void count_step(struct applier *a, const struct step *s)
     }
 }
 
-void commit_count(struct applier *a, const struct change *c, bool written)
+void commit_count(struct applier *a, const struct change *c, uint64_t then, bool written)
 {
     struct entity_pending *p = &a->pending_entities[c->table->entity_index];
-    uint64_t then = a->batch.transactions[c->transaction].timestamp;
     if (c->flags & CHANGE_CASCADE) /* not its rows */
         return;
     p->changes++;
@@ -248,7 +247,7 @@ static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
                 return rc;
             c->skip |= behind != 0;
             if (!c->skip)
-                commit_count(a, c, false);
+                commit_count(a, c, tx->timestamp, false);
         }
     }
     return 0;

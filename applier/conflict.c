@@ -247,7 +247,8 @@ static int overwrite(struct applier *a, const struct change *c, const struct ds_
     return DS_ECONFLICT;
 }
 
-static int by_policy(struct applier *a, const struct change *c, struct counters *extra,
+/* *waits: it went into quarantine. */
+static int by_policy(struct applier *a, const struct change *c, struct counters *extra, bool *waits,
                      struct ds_error *err)
 {
     struct ds_error why = *err;
@@ -268,7 +269,8 @@ static int by_policy(struct applier *a, const struct change *c, struct counters 
         rc = overwrite(a, c, &why, err);
     log_warn("conflict table=%s key=\"%s\" error=%u action=%s message=\"%s\"", why.table, why.key,
              why.server_errno, rc == DS_ECONFLICT ? "quarantine" : "overwrite", why.message);
-    return rc == DS_ECONFLICT ? conflict_store(a, c, 0, &why, err) : rc;
+    *waits = rc == DS_ECONFLICT;
+    return *waits ? conflict_store(a, c, 0, &why, err) : rc;
 }
 
 int conflict_transaction(struct applier *a, uint32_t index, struct counters *extra,
@@ -279,6 +281,7 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
     for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
         struct change *c = &a->batch.changes[i];
         uint64_t behind = 0;
+        bool waits = false;
         extra->rows++;
         if ((tx->rolled_back && c->table->target->transactional) ||
             (a->stale && stale_skips(a, c, tx)))
@@ -291,10 +294,11 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
         }
         rc = conflict_write(a, c, err);
         if (rc == DS_ECONFLICT)
-            rc = by_policy(a, c, extra, err);
+            rc = by_policy(a, c, extra, &waits, err);
         else
             extra->rows_written++;
-        commit_count(a, c, true);
+        if (!waits)
+            commit_count(a, c, tx->timestamp, true);
     }
     extra->transactions++;
     return rc;

@@ -61,20 +61,32 @@ static int value_literal(struct buf *sql, const struct target_column *column, co
     return bind_literal(sql, column, value, err);
 }
 
-/* Are two texts with different bytes equal by the column's collation? The server alone knows. */
-static bool text_equal(const struct applier *a, const struct target_column *column,
-                       const uint8_t *x, const uint8_t *y)
+/* A row, and what the server has said of the weights of its texts. */
+struct weighed {
+    const uint8_t *const *values;
+    struct slice *weights; /* by column; p NULL: not asked yet */
+    struct arena *arena;
+};
+
+/* By which texts with different bytes are compared: the server alone knows. Without trailing
+ * spaces, which count in some collations only. p NULL: not to be had. */
+static struct slice weight(const struct applier *a, const struct target_column *column,
+                           const struct weighed *row, uint32_t i)
 {
-    BUF_AUTO struct buf sql = {0};
+    BUF_AUTO struct buf sql = {0}, value = {0};
     struct ds_error ignored;
-    uint64_t equal = 1;
     bool found;
-    if (buf_puts(&sql, "SELECT ") || value_literal(&sql, column, x, &ignored) ||
-        buf_printf(&sql, " COLLATE %s = ", column->collation) ||
-        value_literal(&sql, column, y, &ignored) ||
-        db_scalar_u64(a->db, &equal, &found, &ignored, "%s", buf_cstr(&sql)))
-        return true; /* not surely different */
-    return equal != 0;
+    struct slice *known = &row->weights[i];
+    if (known->p)
+        return *known;
+    if (buf_puts(&sql, "SELECT WEIGHT_STRING(RTRIM(") ||
+        value_literal(&sql, column, row->values[i], &ignored) ||
+        buf_printf(&sql, ") COLLATE %s)", column->collation) ||
+        db_scalar(a->db, &value, &found, &ignored, "%s", buf_cstr(&sql)) || !found)
+        return *known;
+    known->p = arena_copy(row->arena, value.data, value.len);
+    known->len = known->p ? value.len : 0;
+    return *known;
 }
 
 static bool is_value(const uint8_t *v)
@@ -82,27 +94,54 @@ static bool is_value(const uint8_t *v)
     return *v != VALUE_BYTE_NULL && *v != VALUE_BYTE_ABSENT && *v != VALUE_BYTE_SAME;
 }
 
-/* Neither is surely different from the other. NULL equals nothing. */
+/* Column i of x and column j of y, which are of one type and collation: is neither surely different
+ * from the other? NULL equals nothing. */
 static bool values_equal(const struct applier *a, const struct target_column *column,
-                         const uint8_t *x, const uint8_t *y)
+                         const struct weighed *x, uint32_t i, const struct weighed *y, uint32_t j)
 {
-    size_t n = value_length(x);
-    if (!is_value(x) || !is_value(y))
+    const uint8_t *one = x->values[i], *other = y->values[j];
+    size_t n = value_length(one);
+    if (!is_value(one) || !is_value(other))
         return false;
-    if (value_length(y) == n && memcmp(x, y, n) == 0)
+    if (value_length(other) == n && memcmp(one, other, n) == 0)
         return true;
-    return column->class == TARGET_TEXT && *column->collation && text_equal(a, column, x, y);
+    if (column->class != TARGET_TEXT || !*column->collation)
+        return false;
+    struct slice p = weight(a, column, x, i), q = weight(a, column, y, j);
+    return !p.p || !q.p || same_slice(p, q);
 }
 
-/* Does the image's foreign key name the held parent row? */
+/* Does the row's foreign key name the parent row? */
 static bool refers_to(const struct applier *a, const struct target_fk *fk,
-                      const uint8_t *const *child, const uint8_t *const *parent)
+                      const struct weighed *child, const struct weighed *parent)
 {
     for (uint32_t i = 0; i < fk->count; i++)
-        if (!values_equal(a, &fk->child->columns[fk->columns[i]], child[fk->columns[i]],
-                          parent[fk->parent_columns[i]]))
+        if (!values_equal(a, &fk->child->columns[fk->columns[i]], child, fk->columns[i], parent,
+                          fk->parent_columns[i]))
             return false;
     return fk->count > 0;
+}
+
+/* The image of a change: values and weights live as long as `arena`. False: it has none. */
+static bool weigh(const struct target_table *t, struct slice image, const uint8_t **values,
+                  struct arena *arena, struct weighed *out)
+{
+    if (!image.len || images_values(t, image, values))
+        return false;
+    *out = (struct weighed){values, arena_zalloc(arena, t->column_count * sizeof *out->weights),
+                            arena};
+    return out->weights != NULL;
+}
+
+static bool weigh_held(struct applier *a, struct held_row *h, const uint8_t **values,
+                       struct weighed *out)
+{
+    if (!h->image.len || images_values(h->table, h->image, values))
+        return false;
+    if (!h->weights)
+        h->weights = arena_zalloc(&a->held_arena, h->table->column_count * sizeof *h->weights);
+    *out = (struct weighed){values, h->weights, &a->held_arena};
+    return h->weights != NULL;
 }
 
 /* The smaller one of two ids, of those that are larger than `above`; 0: none. */
@@ -111,19 +150,17 @@ static uint64_t next_id(uint64_t have, uint64_t id, uint64_t above)
     return id > above && (!have || id < have) ? id : have;
 }
 
-static uint64_t image_refers(const struct applier *a, const struct target_table *t,
-                             struct slice image, uint64_t above)
+static uint64_t image_refers(struct applier *a, const struct target_table *t,
+                             const struct weighed *child, uint64_t above)
 {
-    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct weighed parent;
     uint64_t found = 0;
-    if (!image.len || images_values(t, image, child))
-        return 0;
     for (uint32_t f = 0; f < t->fk_count; f++)
-        for (const struct held_row *h = a->held; h; h = h->next)
-            if (h->table == t->fks[f].parent && h->image.len &&
-                images_values(h->table, h->image, parent) == 0 &&
-                refers_to(a, &t->fks[f], child, parent))
-                found = next_id(found, h->id, above);
+        for (struct held_row *h = a->held; h; h = h->next)
+            if (h->table == t->fks[f].parent && next_id(found, h->id, above) != found &&
+                weigh_held(a, h, values, &parent) && refers_to(a, &t->fks[f], child, &parent))
+                found = h->id;
     return found;
 }
 
@@ -144,69 +181,69 @@ static bool leaves(const struct change *c, const struct target_fk *fk)
 
 /* The same for quarantined rows that refer to the row that this change takes away, or gives another
  * key: it was possible, or its cascade did what it did, only behind theirs. */
-static uint64_t referrers_held(const struct applier *a, const struct change *c, uint64_t above)
+static uint64_t referrers_held(struct applier *a, const struct change *c,
+                               const struct weighed *parent, uint64_t above)
 {
     const struct target_table *t = c->table->target;
-    const uint8_t *child[MESSAGE_MAX_COLUMNS], *parent[MESSAGE_MAX_COLUMNS];
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct weighed child;
     uint64_t found = 0;
-    if (c->op == CHANGE_INSERT || !t->referrer_count || images_values(t, c->before, parent))
-        return 0;
     for (uint32_t f = 0; f < t->referrer_count; f++) {
         const struct target_fk *fk = t->referrers[f];
         if (!leaves(c, fk))
             continue;
-        for (const struct held_row *h = a->held; h; h = h->next)
-            if (h->table == fk->child && h->image.len &&
-                images_values(h->table, h->image, child) == 0 && refers_to(a, fk, child, parent))
-                found = next_id(found, h->id, above);
+        for (struct held_row *h = a->held; h; h = h->next)
+            if (h->table == fk->child && next_id(found, h->id, above) != found &&
+                weigh_held(a, h, values, &child) && refers_to(a, fk, &child, parent))
+                found = h->id;
     }
     return found;
 }
 
-/* In the key's columns that are text, about which the server is asked, or in the others. */
-static bool collide_in(const struct applier *a, const struct target_table *t,
-                       const struct target_key *k, bool text, const uint8_t *const *x,
-                       const uint8_t *const *y)
+/* Would the two rows collide in the key, or are they not surely different in it? About texts the
+ * server is asked, hence last. Of a key on the heads of texts the whole ones are compared. */
+static bool collide(const struct applier *a, const struct target_table *t,
+                    const struct target_key *k, const struct weighed *x, const struct weighed *y)
 {
-    bool equal = true;
-    for (uint32_t i = 0; i < k->count && equal; i++) {
-        const struct target_column *column = &t->columns[k->columns[i]];
-        const uint8_t *one = x[k->columns[i]], *other = y[k->columns[i]];
-        if ((column->class == TARGET_TEXT) != text)
-            continue;
-        if (k->has_prefix && column->class >= TARGET_TEXT) /* only their heads count */
-            equal = is_value(one) && is_value(other);
-        else
-            equal = values_equal(a, column, one, other);
-    }
+    bool equal = k->unique || k->primary;
+    for (int text = 0; text < 2; text++)
+        for (uint32_t i = 0; i < k->count && equal; i++) {
+            uint32_t column = k->columns[i];
+            if ((t->columns[column].class == TARGET_TEXT) == text)
+                equal = values_equal(a, &t->columns[column], x, column, y, column);
+        }
     return equal;
 }
 
-/* Would the two rows collide in a unique key, or are they not surely different in it? */
-static bool collide(const struct applier *a, const struct target_table *t, const uint8_t *const *x,
-                    const uint8_t *const *y)
+/* An update takes no value of a key that it leaves as it is. */
+static bool takes(const struct change *c, const struct target_key *k)
 {
-    bool equal = false;
-    for (uint32_t i = 0; i < t->key_count && !equal; i++) {
-        const struct target_key *k = &t->keys[i];
-        equal = (k->unique || k->primary) && collide_in(a, t, k, false, x, y) &&
-                collide_in(a, t, k, true, x, y);
-    }
-    return equal;
+    struct row_images im;
+    struct ds_error ignored;
+    if (c->op != CHANGE_UPDATE || images_split(c, &im, &ignored))
+        return true;
+    bool changes = false;
+    for (uint32_t i = 0; i < k->count; i++)
+        changes |= im.changed[k->columns[i] / 64] >> (k->columns[i] % 64) & 1;
+    return changes;
 }
 
 /* A value that a waiting change takes or gives away is to be had only behind it. */
-static uint64_t unique_held(const struct applier *a, const struct target_table *t,
-                            struct slice after, uint64_t above)
+static uint64_t unique_held(struct applier *a, const struct change *c, const struct weighed *after,
+                            uint64_t above)
 {
-    const uint8_t *row[MESSAGE_MAX_COLUMNS], *held[MESSAGE_MAX_COLUMNS];
+    const struct target_table *t = c->table->target;
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct weighed held;
     uint64_t found = 0;
-    if (!after.len || images_values(t, after, row))
-        return 0;
-    for (const struct held_row *h = a->held; h; h = h->next)
-        if (h->table == t && next_id(found, h->id, above) != found &&
-            images_values(t, h->image, held) == 0 && collide(a, t, row, held))
-            found = h->id;
+    for (uint32_t k = 0; k < t->key_count; k++) {
+        if (!(t->keys[k].unique || t->keys[k].primary) || !takes(c, &t->keys[k]))
+            continue;
+        for (struct held_row *h = a->held; h; h = h->next)
+            if (h->table == t && next_id(found, h->id, above) != found &&
+                weigh_held(a, h, values, &held) && collide(a, t, &t->keys[k], after, &held))
+                found = h->id;
+    }
     return found;
 }
 
@@ -438,24 +475,40 @@ static int cascades_to_held(struct applier *a, const struct change *c, uint64_t 
     return rc;
 }
 
+static uint64_t row_held(const struct applier *a, const struct target_table *t, struct slice image,
+                         uint64_t above)
+{
+    struct arena scratch = {0};
+    struct slice key;
+    const struct held_row *h = NULL;
+    if (held_row_key(&scratch, t, image, &key) == 0)
+        h = find_held(a, t, key);
+    arena_free(&scratch);
+    return h ? next_id(0, h->id, above) : 0;
+}
+
 int held_touched(struct applier *a, const struct change *c, uint64_t above, bool before_it,
                  uint64_t *id, struct ds_error *err)
 {
     const struct target_table *t = c->table->target;
+    const uint8_t *old[MESSAGE_MAX_COLUMNS], *new[MESSAGE_MAX_COLUMNS];
     struct arena scratch = {0};
-    struct slice key, after = {0};
-    const struct held_row *h;
-    uint64_t found = 0;
-    if (c->op != CHANGE_INSERT && held_row_key(&scratch, t, c->before, &key) == 0 &&
-        (h = find_held(a, t, key)))
-        found = next_id(found, h->id, above);
+    struct slice after = {0};
+    struct weighed row;
+    uint64_t found = entity_held(a, c, above);
+    if (c->op != CHANGE_INSERT)
+        found = next_id(found, row_held(a, t, c->before, above), above);
     if (c->op != CHANGE_DELETE && images_full_after(&scratch, c, &after) == 0 &&
-        held_row_key(&scratch, t, after, &key) == 0 && (h = find_held(a, t, key)))
-        found = next_id(found, h->id, above);
-    found = next_id(found, unique_held(a, t, after, above), above);
-    found = next_id(found, image_refers(a, t, after.len ? after : c->before, above), above);
-    found = next_id(found, referrers_held(a, c, above), above);
-    found = next_id(found, entity_held(a, c, above), above);
+        weigh(t, after, new, &scratch, &row)) {
+        found = next_id(found, row_held(a, t, after, above), above);
+        found = next_id(found, unique_held(a, c, &row, above), above);
+        found = next_id(found, image_refers(a, t, &row, above), above);
+    }
+    if (c->op != CHANGE_INSERT && weigh(t, c->before, old, &scratch, &row)) {
+        if (c->op == CHANGE_DELETE)
+            found = next_id(found, image_refers(a, t, &row, above), above);
+        found = next_id(found, referrers_held(a, c, &row, above), above);
+    }
     arena_free(&scratch);
     int rc = cascades_to_held(a, c, above, before_it, &found, err);
     *id = found;

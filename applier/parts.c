@@ -86,8 +86,10 @@ static int make_room(struct applier *a, struct ds_error *err)
 /* Changes up to `end`, as transaction 0. */
 static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct ds_error *err)
 {
-    a->batch.transactions[0] =
-        (struct transaction){.first = *done, .count = end - *done, .gtid = a->open_begin.gtid};
+    a->batch.transactions[0] = (struct transaction){.first = *done,
+                                                    .count = end - *done,
+                                                    .gtid = a->open_begin.gtid,
+                                                    .timestamp = a->open_begin.timestamp};
     *done = end;
     return a->batch.transactions[0].count ? write_changes(a, err) : 0;
 }
