@@ -664,9 +664,10 @@ int applier_run(struct applier *a, struct ds_error *err)
             loader_free(a->loader);
             a->loader = NULL;
         }
-        if (a->opened &&
-            (a->open_written ||
-             a->in_snapshot)) { /* what was written in parts is rolled back: read it again */
+        /* What was written in parts is rolled back, and a copy is none before its end has a
+         * checkpoint (the destination may come back without the rows of its MEMORY tables): read it
+         * again. */
+        if (a->opened && (a->open_written || a->in_snapshot || a->copy_ended)) {
             struct ds_error again = {0};
             int failed = gather_rewind(a, &again);
             if (failed &&

@@ -94,6 +94,7 @@ struct applier {
     char filter[33];
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
+    bool copy_ended;          /* … and no checkpoint says so yet */
     bool passing_copy;        /* the store gives a copy again that is applied already */
     bool passing_stale;       /* … or a copy of one table that was applied earlier */
     bool opened;              /* the spool knows our checkpoint */

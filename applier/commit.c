@@ -190,7 +190,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     checkpoint_free(&a->cp);
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
-    a->held_dirty = false;
+    a->held_dirty = a->copy_ended = false;
     if (a->unsettled)
         stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {

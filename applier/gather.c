@@ -555,7 +555,7 @@ int gather_restart(struct applier *a, struct ds_error *err)
     if (a->open_written) /* its parts come again; the next START TRANSACTION would commit these */
         commit_roll_back(a);
     a->open = a->open_written = a->open_applied = a->rest_dropped = false;
-    a->passing_copy = a->passing_stale = false;
+    a->passing_copy = a->passing_stale = a->copy_ended = false;
     a->chunk = (struct buf){0};
     a->chunk_at = 0;
     a->chunk_seq = 0;

@@ -328,6 +328,7 @@ static int end_loading(struct applier *a, struct ds_error *err)
 {
     loader_free(a->loader);
     a->loader = NULL;
+    a->copy_ended |= a->in_snapshot;
     writer_forget(a->writer, NULL);
     int rc = writer_restore_session(a->writer, err);
     if (rc == 0 && a->in_snapshot)
