@@ -57,16 +57,6 @@ const struct level *roots_level(const struct roots *r, const char *table)
     return NULL;
 }
 
-const char *level_id(const struct level *l)
-{
-    return l->entry->key;
-}
-
-const char *level_link(const struct level *l)
-{
-    return l->entry->link;
-}
-
 static const struct catalogue_table *member(const struct catalogue_entity *e, const char *name)
 {
     for (size_t i = 0; i < e->table_count; i++)

@@ -33,9 +33,6 @@ int roots_new(struct roots **out, const struct catalogue *c, const char *prefix,
 void roots_free(struct roots *r);
 /* The level that `table` (without the prefix) is, NULL: none. For each definition, not each row. */
 const struct level *roots_level(const struct roots *r, const char *table);
-/* The column of a level's rows by which others find them, and the one that leads on. */
-const char *level_id(const struct level *l);
-const char *level_link(const struct level *l);
 /* Row `id` of the level leads on to `link`. */
 void roots_learn(struct roots *r, const struct level *l, uint64_t id, uint64_t link);
 /* Look up those of these rows that are not known; sorts them. Failures are logged, not returned,

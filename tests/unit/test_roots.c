@@ -60,8 +60,6 @@ static void the_way_is_followed_as_far_as_it_is_known(void **state)
     const char *option = "catalog_product_option", *value = "catalog_product_option_type_value";
     assert_null(roots_level(roots, "catalog_product_entity"));
     assert_null(roots_level(roots, "mg_catalog_product_option"));
-    assert_string_equal(level_id(level(value)), "option_type_id");
-    assert_string_equal(level_link(level(value)), "option_id");
     assert_string_equal(key(value, 700), "catalog_product_option_type_value=700");
     roots_learn(roots, level(value), 700, 70);
     assert_string_equal(key(value, 700), "catalog_product_option=70");
