@@ -14,7 +14,6 @@
 #include "schema/log.h"
 
 enum {
-    EVENT_TYPE_AT = 4, /* in an event's header, behind the timestamp */
     ASK_MS = DUMP_HEARTBEAT_SECONDS * 1000,
     ASK_PATIENCE = 2, /* seconds */
 };
@@ -58,17 +57,6 @@ static bool is_heartbeat(uint8_t type)
     return type == EV_HEARTBEAT || type == EV_HEARTBEAT_V2;
 }
 
-static bool is_head(struct slice event)
-{
-    return event.len > EVENT_TYPE_AT && event.p[EVENT_TYPE_AT] == EV_FORMAT_DESCRIPTION;
-}
-
-static uint32_t head_time(struct slice event)
-{
-    const uint8_t *p = event.p;
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* The file being read was begun at `begun`. */
 static int compare(struct agent *a, const char *file, uint32_t begun, struct ds_error *err)
 {
@@ -100,13 +88,19 @@ static void read_head(struct agent *a, const char *file, uint32_t *begun)
     struct dump d = {0};
     struct position head = {.file.pos = 4};
     struct slice event;
+    struct event_header h;
     *begun = 0;
     snprintf(head.file.file, sizeof head.file.file, "%s", file);
     int rc = dump_connect(&d, a->options.config, a->server_id, err);
     if (rc == 0)
         rc = dump_open(&d, &(struct dump_start){.from = &head, .non_block = true}, a->uuid, err);
-    while (rc == 0 && !*begun && (rc = dump_read(&d, &event, err)) == 0)
-        *begun = is_head(event) ? head_time(event) : 0;
+    while (rc == 0 && !*begun) {
+        rc = dump_read(&d, &event, err);
+        if (rc == 0)
+            rc = decoder_header(event, &h, err);
+        if (rc == 0 && h.type == EV_FORMAT_DESCRIPTION)
+            *begun = h.timestamp;
+    }
     dump_close(&d);
     if (rc < 0)
         log_debug("the head of the last file cannot be read file=%s reason=\"%s\"", file,
@@ -127,13 +121,15 @@ int agent_log_check(struct agent *a, struct ds_error *err)
 
 int agent_log_read(struct agent *a, struct slice event, struct ds_error *err)
 {
-    if (event.len > EVENT_TYPE_AT && !is_heartbeat(event.p[EVENT_TYPE_AT]))
-        a->heard = true;
-    if (!is_head(event) || a->options.range)
-        return 0;
+    struct event_header h;
+    int rc = decoder_header(event, &h, err);
+    if (rc)
+        return rc;
+    a->heard |= !is_heartbeat(h.type);
     const char *file = capture_file_read(a->capture);
-    uint32_t begun = head_time(event);
-    return begun && file[0] ? compare(a, file, begun, err) : 0;
+    if (h.type != EV_FORMAT_DESCRIPTION || !h.timestamp || !file[0] || a->options.range)
+        return 0;
+    return compare(a, file, h.timestamp, err);
 }
 
 /* Errors of asking are none of the stream: the dump itself shows when the source is gone. */

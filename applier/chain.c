@@ -105,6 +105,7 @@ int chain_apply(struct applier *a, uint64_t root, bool net_only, uint64_t *count
     return rc;
 }
 
+/* Chains for which there is no room are tried with their next change. */
 void chain_touch(struct applier *a, uint64_t root)
 {
     for (uint32_t i = 0; i < a->touched_count; i++)
