@@ -197,6 +197,18 @@ def reset(lab, writes):
     busy(lab, writes)
 
 
+def refused(lab):
+    """The stream does not go on; a new copy does."""
+    expect_contains(lab.program.incremental(expect=1), "--resnapshot", "the log")
+    lab.program.incremental("--resnapshot", "--yes")
+    lab.equal()
+
+
+def ended(lab):
+    expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
+    expect_contains(lab.program.log_tail(), "--resnapshot", "the log")
+
+
 def resets(gtid):
     table = "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200));\n"
     with Lab("mysql", "mariadb", gtid=gtid) as lab:
@@ -205,9 +217,7 @@ def resets(gtid):
         busy(lab, 10)
         lab.program.incremental()
         reset(lab, 40)  # the same file again, longer, with the same numbers
-        expect_contains(lab.program.incremental(expect=1), "--resnapshot", "the log")
-        lab.program.incremental("--resnapshot", "--yes")
-        lab.equal()
+        refused(lab)
         # our file comes again, and is not the newest
         lab.source.run("FLUSH BINARY LOGS", database=None)
         busy(lab, 5)
@@ -215,9 +225,7 @@ def resets(gtid):
         reset(lab, 70)
         lab.source.run("FLUSH BINARY LOGS", "FLUSH BINARY LOGS", "FLUSH BINARY LOGS", database=None)
         busy(lab, 20)
-        expect_contains(lab.program.incremental(expect=1), "--resnapshot", "the log")
-        lab.program.incremental("--resnapshot", "--yes")
-        lab.equal()
+        refused(lab)
         # our file comes again, and ends behind our place; what follows our GTIDs is in later ones
         lab.source.run("FLUSH BINARY LOGS", database=None)
         busy(lab, 20)
@@ -226,9 +234,7 @@ def resets(gtid):
         lab.source.run("INSERT INTO t (v) VALUES " + ", ".join(["(REPEAT('x', 100))"] * 600), "DELETE FROM t LIMIT 50")
         for _ in range(60):
             lab.source.run("FLUSH BINARY LOGS", "UPDATE t SET v = CONCAT(LEFT(v, 99), RAND()) LIMIT 3")
-        expect_contains(lab.program.incremental(expect=1), "--resnapshot", "the log")
-        lab.program.incremental("--resnapshot", "--yes")
-        lab.equal()
+        refused(lab)
         # the connection breaks, and another history stands behind it
         lab.program.start()
         lab.program.wait_log("binlog dump opened")
@@ -236,8 +242,7 @@ def resets(gtid):
         expect(lab.source.cut() > 0, "no connection of ours at the source")
         reset(lab, 150)
         lab.program.process.send_signal(signal.SIGCONT)
-        expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
-        expect_contains(lab.program.log_tail(), "--resnapshot", "the log")
+        ended(lab)
         lab.program.incremental("--resnapshot", "--yes")
         # nothing breaks, and the new history is shorter: nothing comes
         lab.program.start()
@@ -245,8 +250,7 @@ def resets(gtid):
         busy(lab, 100)
         lab.program.wait_caught_up()
         reset(lab, 3)
-        expect_equal(lab.program.wait_exit(), 1, "exit of run; " + lab.program.log_tail())
-        expect_contains(lab.program.log_tail(), "--resnapshot", "the log")
+        ended(lab)
 
 
 suite.case("source-resets", "a binlog that begins anew is not taken for the one that was followed")(
