@@ -207,11 +207,13 @@ const struct command cli_commands[] = {
      .run = command_quarantine,
      .summary = "Changes that were set aside.",
      .text =
-         "With on_conflict: quarantine, a change that does not fit and all that depends on it "
-         "wait here. `list` shows them, `show` one with its rows, `retry` applies one and those "
-         "that wait behind it (exit 3 if they still do not fit), `drop` forgets them: the "
-         "destination's rows are then yours to put right. A DDL statement about a table with a "
-         "waiting change stops the stream until there is none."},
+         "With on_conflict: quarantine, a change that does not fit and all that depends on it, "
+         "with later changes of the same entity, wait here. A later change that makes all of "
+         "them fit, taken together, releases them by itself. `list` shows them, `show` one with "
+         "its rows, `retry` applies one and those that wait behind it (exit 3 if they still do "
+         "not fit), `drop` forgets them: the destination's rows are then yours to put right. A "
+         "DDL statement about a table with a waiting change, or which its cascades reach, stops "
+         "the stream until there is none."},
     {.name = "dump",
      .arguments = "",
      .options = dump_options,
