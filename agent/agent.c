@@ -397,6 +397,7 @@ void agent_free(struct agent *a)
     history_close(a->history);
     parents_free(a->parents);
     roots_free(a->roots);
+    masker_free(a->masker);
     buf_free(&a->copied);
     agent_status_free(&a->status);
     position_free(&a->source_at_connect);

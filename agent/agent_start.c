@@ -117,12 +117,28 @@ static int open_parents(struct agent *a, struct ds_error *err)
     return rc ? rc : keep_parents(a, err);
 }
 
+int agent_masker_open(struct agent *a, bool copies, struct ds_error *err)
+{
+    if (a->masker || !filter_mask(a->options.filter))
+        return 0;
+    int rc = masker_new(&a->masker, a->options.filter, a->options.config, err);
+    if (rc == 0)
+        rc = masker_check(a->masker, copies, err);
+    if (rc) {
+        masker_free(a->masker);
+        a->masker = NULL;
+    }
+    return rc;
+}
+
 int agent_capture_open(struct agent *a, const struct position *at, struct ds_error *err)
 {
     const struct config *c = a->options.config;
     if (a->capture)
         return 0;
     int rc = open_history(a, at, err);
+    if (rc == 0)
+        rc = agent_masker_open(a, false, err);
     if (rc == 0)
         rc = open_parents(a, err);
     a->lookup = config_endpoint(c, true);
@@ -142,6 +158,7 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
         .history = a->history,
         .parents = a->parents,
         .roots = a->roots,
+        .masker = a->masker,
         .sink = {.arg = a,
                  .put = sink_put,
                  .place = sink_place,
@@ -230,6 +247,7 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
     struct snapshot_options o = {
         .config = a->options.config,
         .catalogue = a->options.catalogue,
+        .masker = a->masker,
         .first_table_id = SNAPSHOT_TABLE_IDS,
         .arg = a,
         .put = sink_put,
@@ -377,6 +395,8 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
     snprintf(a->source_id, sizeof a->source_id, "%s", a->dump.server.identity);
     a->fresh = false;
     rc = agent_log_recall(a, err);
+    if (rc == 0)
+        rc = agent_masker_open(a, st.applied_none, err);
     if (rc == 0)
         rc = st.applied_none ? start_without(a, &st, err) : start_with(a, &st, err);
     spool_state_free(&st);

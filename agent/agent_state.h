@@ -24,6 +24,7 @@ struct agent {
     struct capture *capture;
     struct parents *parents; /* NULL: no table is left out */
     struct roots *roots;
+    struct masker *masker;     /* NULL: values travel as they are, or not opened yet */
     struct db_endpoint lookup; /* of the source, for roots */
     struct history *history;   /* NULL: the source names columns */
     struct buf copied;         /* definitions of the tables of a copy, for the history */
@@ -62,6 +63,8 @@ int agent_start_stream(struct agent *a, struct ds_error *err);
 /* The connection came back: to the same server? */
 int agent_continue_stream(struct agent *a, struct ds_error *err);
 int agent_capture_open(struct agent *a, const struct position *at, struct ds_error *err);
+/* The masks, held against the source before anything is read. */
+int agent_masker_open(struct agent *a, bool copies, struct ds_error *err);
 /* agent_stream.c: read until the stop position (0), an error, AGENT_AGAIN. */
 int agent_stream(struct agent *a, struct ds_error *err);
 /* Everything so far becomes visible to the applier. */

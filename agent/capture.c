@@ -522,6 +522,7 @@ int capture_new(struct capture **out, const struct capture_options *options, str
     c->epoch = 1;
     c->tables = (struct tables){.catalogue = options->catalogue,
                                 .roots = options->roots,
+                                .masker = options->masker,
                                 .filter = options->filter,
                                 .parents = options->parents,
                                 .database = options->database,
@@ -555,6 +556,7 @@ void capture_free(struct capture *c)
     buf_free(&c->key);
     free(c->links);
     buf_free(&c->after);
+    buf_free(&c->masked);
     arena_free(&c->arena);
     free(c->mapped);
     free(c->columns);

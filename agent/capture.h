@@ -2,7 +2,8 @@
  *
  * Fed with whole events, from a server or a file, it follows event groups (transactions), keeps the
  * source position, picks out what concerns one database and hands messages to a sink. No I/O
- * of its own (but look-ups of `roots`), one thread. Used by the agent, by replay and by `dump
+ * of its own (but look-ups of `roots` and `masker`), one thread. Used by the agent, by replay and
+ * by `dump
  * --file`.
  *
  * Position. A group counts once it has ended. The GTID set is kept by adding each group's GTID to a
@@ -24,6 +25,7 @@
 
 #include "agent/binlog/binlog.h"
 #include "agent/history.h"
+#include "agent/masker.h"
 #include "agent/parents.h"
 #include "agent/roots.h"
 #include "schema/catalogue.h"
@@ -61,6 +63,7 @@ struct capture_options {
     struct history *history;           /* may be NULL */
     struct parents *parents;           /* of the filter; may be NULL */
     struct roots *roots;               /* may be NULL: only keys that rows have are told */
+    struct masker *masker;             /* NULL: values travel as they are */
     struct capture_sink sink;
 };
 

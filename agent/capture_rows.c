@@ -121,6 +121,60 @@ static int read_row(struct capture *c, const struct rows_event *r, const uint8_t
     return rc;
 }
 
+/* --- masks --------------------------------------------------------------------- */
+
+/* What has to be asked for the row in c->before and c->after. */
+static int look_at_row(struct capture *c, const struct mask_plan *mask, bool *full,
+                       struct ds_error *err)
+{
+    bool more = false;
+    int rc = masker_look(c->options.masker, mask, buf_slice(&c->before), none, full, err);
+    if (rc == 0)
+        rc = masker_look(c->options.masker, mask, buf_slice(&c->after), buf_slice(&c->before),
+                         &more, err);
+    *full |= more;
+    return rc;
+}
+
+static int mask_image(struct capture *c, const struct mask_plan *mask, struct buf *image,
+                      struct slice before, struct ds_error *err)
+{
+    buf_clear(&c->masked);
+    int rc = masker_mask(c->options.masker, mask, buf_slice(image), before, &c->masked, err);
+    struct buf unmasked = *image;
+    *image = c->masked;
+    c->masked = unmasked;
+    return rc;
+}
+
+/* Put masked images in place of c->before and c->after. */
+static int mask_row(struct capture *c, const struct mask_plan *mask, struct ds_error *err)
+{
+    int rc = mask ? mask_image(c, mask, &c->after, buf_slice(&c->before), err) : 0;
+    return rc || !mask ? rc : mask_image(c, mask, &c->before, none, err);
+}
+
+/* Ask what masking the rows from `p` on takes, of as many as there is room for. *until: behind
+ * them. */
+static int look_at_rows(struct capture *c, const struct rows_event *r,
+                        const struct captured_table *table, const uint8_t *p, const uint8_t *end,
+                        const uint8_t **until, struct ds_error *err)
+{
+    bool full = false;
+    int rc = 0;
+    *until = end;
+    if (!table->mask)
+        return 0;
+    masker_begin(c->options.masker);
+    while (rc == 0 && p < end && !full) {
+        rc = read_row(c, r, &p, err);
+        if (rc == 0)
+            rc = look_at_row(c, table->mask, &full, err);
+    }
+    *until = p;
+    return rc ? rc : masker_ask(c->options.masker, err);
+}
+
 /* --- whose row it is ------------------------------------------------------- */
 
 /* The value of the row as it was, else as it is. */
@@ -205,6 +259,8 @@ static int put_row(struct capture *c, const struct rows_event *r,
     struct slice key;
     int rc = read_row(c, r, p, err);
     if (rc == 0)
+        rc = mask_row(c, table->mask, err);
+    if (rc == 0)
         rc = entity_key(c, table, &key, err);
     if (rc)
         return rc;
@@ -230,15 +286,18 @@ static uint32_t change_flags(const struct rows_event *r, const struct captured_t
 static int put_rows(struct capture *c, const struct rows_event *r, struct captured_table *table,
                     struct ds_error *err)
 {
-    const uint8_t *p = r->rows.p, *end = p + r->rows.len;
+    const uint8_t *p = r->rows.p, *end = p + r->rows.len, *until;
     uint32_t flags = change_flags(r, table);
     int rc = capture_begin(c, err);
     if (rc == 0)
         rc = put_definition(c, table, err);
     if (rc == 0 && table->through)
         rc = look_ahead(c, r, table, err);
-    while (rc == 0 && p < end)
-        rc = put_row(c, r, table, flags, &p, err);
+    while (rc == 0 && p < end) {
+        rc = look_at_rows(c, r, table, p, end, &until, err);
+        while (rc == 0 && p < until)
+            rc = put_row(c, r, table, flags, &p, err);
+    }
     return rc;
 }
 
@@ -279,6 +338,8 @@ static int put_cascade(struct capture *c, const struct rows_event *r,
     bool changes = false, ignored = false;
     int rc = read_row(c, r, p, err);
     if (rc == 0)
+        rc = mask_row(c, table->mask, err);
+    if (rc == 0)
         rc = cut_image(c, table, &c->before, &ignored, err);
     if (rc == 0 && r->op == CHANGE_UPDATE)
         rc = cut_image(c, table, &c->after, &changes, err);
@@ -295,7 +356,7 @@ static int put_cascade(struct capture *c, const struct rows_event *r,
 static int put_cascades(struct capture *c, const struct rows_event *r, struct captured_table *table,
                         struct ds_error *err)
 {
-    const uint8_t *p = r->rows.p, *end = p + r->rows.len;
+    const uint8_t *p = r->rows.p, *end = p + r->rows.len, *until;
     if (r->op == CHANGE_INSERT)
         return 0;
     if (!table->keys_known)
@@ -307,8 +368,11 @@ static int put_cascades(struct capture *c, const struct rows_event *r, struct ca
     int rc = capture_begin(c, err);
     if (rc == 0)
         rc = put_definition(c, table, err);
-    while (rc == 0 && p < end)
-        rc = put_cascade(c, r, table, change_flags(r, table), &p, err);
+    while (rc == 0 && p < end) {
+        rc = look_at_rows(c, r, table, p, end, &until, err);
+        while (rc == 0 && p < until)
+            rc = put_cascade(c, r, table, change_flags(r, table), &p, err);
+    }
     return rc;
 }
 
@@ -328,6 +392,8 @@ int capture_rows(struct capture *c, struct event *ev, struct ds_error *err)
         for (size_t i = 0; i < c->mapped_count; i++)
             if (c->mapped[i].table == table)
                 c->mapped[i].used = true;
+        if (table->attributes && c->options.masker)
+            masker_forget_attributes(c->options.masker);
         if (table->ours && !c->group.skip)
             rc = put_rows(c, r, table, err);
         else if (table->parent && !c->group.skip)

@@ -63,7 +63,7 @@ struct capture {
     uint64_t epoch;       /* of table definitions */
     uint64_t epoch_bytes; /* handed out since it began */
     uint64_t epoch_place; /* in the store */
-    struct buf message, begin, before, after;
+    struct buf message, begin, before, after, masked;
     const uint8_t **columns; /* of a before image */
     uint32_t columns_cap;
     size_t looked_up_at; /* where in `message` it stands, 0: nowhere */

@@ -223,22 +223,35 @@ static int checksum(struct snapshot_source *source, const char *name, struct tab
     return rc ? rc : table_sum_read(source->db, &head, source->database, name, sum, err);
 }
 
+/* Of masked rows only the number can be compared. */
 static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
                      const struct table_plan *plan, const struct object *x, enum snapshot_kind end,
                      struct ds_error *err)
 {
-    const struct row_output out = {
-        .arg = s, .put = put, .chunk = on_chunk, .max_row = s->o->config->max_event};
+    struct row_output out = {.arg = s,
+                             .put = put,
+                             .chunk = on_chunk,
+                             .max_row = s->o->config->max_event,
+                             .masker = s->o->masker};
+    struct mask_plan *mask = NULL;
     char text[TABLE_SUM_TEXT_SIZE];
     struct table_sum sum = {0};
     uint64_t rows = 0;
-    int rc = table_rows_copy(plan, source, &out, &rows, err);
-    if (rc == 0 && x->kind == OBJECT_TABLE)
+    int rc = s->o->masker && x->kind == OBJECT_TABLE
+                 ? masker_plan(s->o->masker, plan->name, plan->described, plan->column_count,
+                               TABLE_NAMES, NULL, &mask, err)
+                 : 0;
+    bool summed = x->kind == OBJECT_TABLE && !mask;
+    out.mask = mask;
+    if (rc == 0)
+        rc = table_rows_copy(plan, source, &out, &rows, err);
+    if (rc == 0 && summed)
         rc = checksum(source, plan->name, &sum, err);
+    mask_plan_free(mask);
     if (rc)
         return rc;
     sum.rows = rows;
-    table_sum_print(&sum, x->kind == OBJECT_TABLE, source->server.mariadb, text);
+    table_sum_print(&sum, summed, source->server.mariadb, text);
     return put_kind(s, put, end, plan->id, text, err);
 }
 

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/masker.h"
 #include "schema/catalogue.h"
 #include "schema/config.h"
 #include "schema/error.h"
@@ -42,6 +43,7 @@ struct snapshot_progress {
 struct snapshot_options {
     const struct config *config;       /* source, max_event, connect_timeout, state_dir */
     const struct catalogue *catalogue; /* entity and role of a table; may be NULL */
+    struct masker *masker;             /* NULL: values travel as they are */
     uint32_t first_table_id;           /* ids from here on are used in `table` messages */
 
     void *arg; /* first argument of every callback */

@@ -18,7 +18,8 @@ struct row_reader {
     const struct row_output *out;
     const MYSQL_FIELD *fields;
     MYSQL *db;
-    struct buf rows; /* an array head, then images */
+    struct buf rows;   /* an array head, then images */
+    struct buf masked; /* … as they may leave the source */
     struct buf message;
     uint32_t in_chunk;
     bool ended; /* by the server, with an error */
@@ -237,10 +238,17 @@ static int rows_flush(struct row_reader *r, struct ds_error *err)
         return 0;
     for (int i = 0; i < 4; i++)
         r->rows.data[1 + i] = (uint8_t)(r->in_chunk >> (24 - 8 * i));
-    const struct msg_snapshot m = {.kind = SNAPSHOT_ROWS,
-                                   .table_id = r->plan->id,
-                                   .rows = {r->rows.data, r->rows.len},
-                                   .row_count = r->in_chunk};
+    struct msg_snapshot m = {.kind = SNAPSHOT_ROWS,
+                             .table_id = r->plan->id,
+                             .rows = {r->rows.data, r->rows.len},
+                             .row_count = r->in_chunk};
+    if (r->out->mask) {
+        buf_clear(&r->masked);
+        int failed = masker_rows(r->out->masker, r->out->mask, m.rows, &r->masked, err);
+        if (failed)
+            return failed;
+        m.rows = (struct slice){r->masked.data, r->masked.len};
+    }
     buf_clear(&r->message);
     if (message_write_snapshot(&r->message, &m))
         return error_set(err, DS_ENOMEM, "out of memory for a chunk of rows");
@@ -369,6 +377,7 @@ int table_rows_copy(const struct table_plan *plan, struct snapshot_source *s,
     if (stmt)
         mysql_stmt_close(stmt);
     buf_free(&r.rows);
+    buf_free(&r.masked);
     buf_free(&r.message);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/masker.h"
 #include "agent/snapshot_source.h"
 #include "schema/arena.h"
 #include "schema/buf.h"
@@ -22,6 +23,8 @@ struct row_output {
     /* After every chunk, with the rows in it; non-zero ends the copy with that error. */
     int (*chunk)(void *arg, uint64_t rows, struct ds_error *err);
     uint64_t max_row; /* bytes; a longer row is DS_ELIMIT */
+    struct masker *masker;
+    const struct mask_plan *mask; /* NULL: values travel as they are */
 };
 
 enum column_read { /* how a value is written */

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "schema/shop_table.h"
+
 static struct slice text_slice(const char *text)
 {
     return (struct slice){(const uint8_t *)text, strlen(text)};
@@ -117,16 +119,39 @@ static int find_keys(const struct parent *parent, const struct msg_column *cols,
     return table->keys ? 0 : DS_ENOMEM;
 }
 
+/* What becomes of its values. Rows lead to their entity by columns that stay what they are. */
+static int plan_mask(const struct tables *t, const char *name, const struct msg_table *m,
+                     bool keys_only, struct captured_table *table, struct ds_error *err)
+{
+    mask_plan_free(table->mask);
+    table->mask = NULL;
+    if (!t->masker || (keys_only && !table->keys_known))
+        return 0;
+    int rc = masker_plan(t->masker, name, m->columns, m->column_count, m->flags,
+                         keys_only ? table->keys : NULL, &table->mask, err);
+    const uint32_t kept[] = {table->key_column, table->link_column, table->id_column};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept && rc == 0; i++)
+        if (mask_plan_masks(table->mask, kept[i]))
+            rc = error_set(err, DS_EUSAGE,
+                           "column %.*s says to which entity a row belongs, and cannot be masked: "
+                           "give it the rule keep in mask.rules",
+                           (int)m->columns[kept[i]].name.len, m->columns[kept[i]].name.p);
+    return rc;
+}
+
 /* Fill `table` from the map: a new definition, hence a new id. */
 static int define(struct tables *t, const struct table_map *map, const struct position *at,
-                  struct captured_table *table)
+                  struct captured_table *table, struct ds_error *err)
 {
     const struct catalogue_entity *entity;
     const struct catalogue_table *entry;
     const struct msg_table *known = NULL;
     table->map_version = map->version;
     table->column_count = map->column_count;
-    bool mirrored = tables_is_ours(t, text_slice(map->database));
+    bool mirrored = tables_is_ours(t, text_slice(map->database)), shops;
+    char scratch[SHOP_TABLE_SIZE];
+    table->attributes =
+        mirrored && strcmp(shop_table(t->prefix, map->name, scratch, &shops), "eav_attribute") == 0;
     table->ours = mirrored && filter_keeps(t->filter, map->name);
     const struct parent *parent =
         mirrored && !table->ours ? parents_find(t->parents, map->name) : NULL;
@@ -145,7 +170,7 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     t->missing_names += !(map->info & TABLE_NAMES) && !known;
     struct msg_column *columns = calloc(map->column_count ? map->column_count : 1, sizeof *columns);
     if (!columns)
-        return DS_ENOMEM;
+        return error_set(err, DS_ENOMEM, "out of memory for a table map");
     struct msg_table message = {
         .id = t->next_id++,
         .database = text_slice(map->database),
@@ -165,6 +190,8 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     int rc = parent ? find_keys(parent, columns, map->column_count, table) : 0;
     if (rc == 0)
         rc = message_write_table(&table->definition, &message);
+    rc = rc ? error_set(err, rc, "out of memory for a table map")
+            : plan_mask(t, map->name, &message, parent != NULL, table, err);
     free(columns);
     return rc;
 }
@@ -187,10 +214,11 @@ int tables_resolve(struct tables *t, struct table_map *map, const struct positio
         table->next = t->head;
         t->head = table;
     }
-    int rc = define(t, map, at, table);
+    int rc = define(t, map, at, table, err);
     if (rc) {
         map->user = NULL;
-        error_set(err, rc, "cannot describe table '%s.%s'", map->database, map->name);
+        table->map_version = 0; /* is made again */
+        error_at_table(err, map->database, map->name);
         return rc;
     }
     map->user = table;
@@ -204,6 +232,7 @@ void tables_free(struct tables *t)
         struct captured_table *next = t->head->next;
         buf_free(&t->head->definition);
         free(t->head->keys);
+        mask_plan_free(t->head->mask);
         free(t->head);
         t->head = next;
     }

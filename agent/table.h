@@ -12,6 +12,7 @@
 
 #include "agent/binlog/binlog.h"
 #include "agent/history.h"
+#include "agent/masker.h"
 #include "agent/parents.h"
 #include "agent/roots.h"
 #include "schema/catalogue.h"
@@ -27,6 +28,8 @@ struct captured_table {
     bool keys_known; /* … and `keys` says which columns these refer to */
     uint64_t *keys;  /* bit per column of the map */
     uint64_t parents_version;
+    bool attributes;             /* the shop's list of EAV attributes */
+    struct mask_plan *mask;      /* NULL: its values travel as they are */
     bool stock;                  /* its rows are stock items */
     uint32_t id;                 /* in messages: one per definition */
     uint32_t column_count;       /* of the map */
@@ -48,6 +51,7 @@ struct tables {
     const char *database;          /* NULL: all */
     const char *prefix;
     const struct roots *roots; /* may be NULL */
+    struct masker *masker;     /* may be NULL */
     bool fold_case;            /* the source's names are lower case whatever the setting says */
     struct history *history;   /* may be NULL */
     uint32_t next_id;          /* for the next definition */
@@ -56,7 +60,7 @@ struct tables {
 };
 
 /* The captured table of a map; made, or made anew when the map or the names that the history has
- * for it changed. `at`: where the stream is, for the history. DS_ENOMEM. */
+ * for it changed. `at`: where the stream is, for the history. DS_ENOMEM; of the masker. */
 int tables_resolve(struct tables *t, struct table_map *map, const struct position *at,
                    struct captured_table **out, struct ds_error *err);
 bool tables_is_ours(const struct tables *t, struct slice database);

@@ -110,11 +110,10 @@ static int compare_table(const struct counts_options *o, const char *table, bool
                          struct counts_result *r, struct ds_error *err)
 {
     BUF_AUTO struct buf head = {0};
-    const struct buf *use = o->checksums ? &head : NULL;
+    bool sums = o->checksums && !(o->rows_only && o->rows_only(o->arg, table));
+    const struct buf *use = sums ? &head : NULL;
     *r = (struct counts_result){.table = table, .verdict = COUNTS_MISSING};
-    int rc = o->checksums
-                 ? table_sum_statement(o->source, o->source_database, table, true, &head, err)
-                 : 0;
+    int rc = sums ? table_sum_statement(o->source, o->source_database, table, true, &head, err) : 0;
     if (rc == 0)
         rc = table_sum_read(o->source, use, o->source_database, table, &r->source, err);
     if (rc || !there)

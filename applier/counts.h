@@ -32,7 +32,8 @@ struct counts_options {
     const char *source_database, *destination_database;
     bool checksums; /* else row counts alone */
     void *arg;
-    bool (*wanted)(void *arg, const char *table); /* NULL: all tables of the source */
+    bool (*wanted)(void *arg, const char *table);    /* NULL: all tables of the source */
+    bool (*rows_only)(void *arg, const char *table); /* no checksum of this one; NULL: none */
     /* Called for each table; non-zero ends the comparison with that code. */
     int (*result)(void *arg, const struct counts_result *r, struct ds_error *err);
 };

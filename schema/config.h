@@ -16,11 +16,13 @@
 #include "db.h"
 #include "error.h"
 
-enum { CONFIG_MAX_SETTINGS = 64 };
+enum { CONFIG_MAX_SETTINGS = 96 };
 enum config_mode { MODE_MIRROR, MODE_IMPORT };
 enum config_stock { STOCK_INCLUDE, STOCK_EXCLUDE, STOCK_ONLY };
 enum config_ddl { DDL_APPLY, DDL_IGNORE, DDL_STOP };
 enum config_triggers { TRIGGERS_REFUSE, TRIGGERS_ALLOW };
+enum config_preset { MASK_PRESET_NONE, MASK_PRESET_OPENMAGE };
+enum config_unknown { MASK_UNKNOWN_STOP, MASK_UNKNOWN_NULL };
 enum config_conflict { CONFLICT_STOP, CONFLICT_QUARANTINE, CONFLICT_OVERWRITE };
 
 struct config_list {
@@ -51,6 +53,10 @@ struct config {
     struct config_list entities;
     enum config_stock stock;
     struct config_list tables_include, tables_exclude;
+    enum config_preset mask_preset;
+    struct config_list mask_rules;
+    char *mask_key, *mask_key_file;
+    enum config_unknown mask_unknown;
     char *entities_dir; /* user's own entity files, "" none */
     enum config_ddl ddl;
     enum config_triggers triggers;

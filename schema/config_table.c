@@ -7,6 +7,8 @@ static const char *const stocks[] = {"include", "exclude", "only", NULL};
 static const char *const ddls[] = {"apply", "ignore", "stop", NULL};
 static const char *const triggers[] = {"refuse", "allow", NULL};
 static const char *const conflicts[] = {"stop", "quarantine", "overwrite", NULL};
+static const char *const presets[] = {"none", "openmage", NULL};
+static const char *const unknowns[] = {"stop", "null", NULL};
 static const char *const tls_modes[] = {"preferred", "disabled",        "required",
                                         "verify_ca", "verify_identity", NULL};
 
@@ -245,6 +247,42 @@ const struct setting config_settings[] = {
      .value = "",
      .doc = "Tables whose rows do not travel, the same way: what is left out of the others. A "
             "filter is kept to: another one needs a new copy."},
+    {.key = "mask.preset",
+     .type = SETTING_CHOICE,
+     AT(mask_preset),
+     .value = "none",
+     .choices = presets,
+     .doc = "Rules for what must not leave the source as it is. openmage: everything of a shop's "
+            "own tables that says who somebody is. none: only mask.rules."},
+    {.key = "mask.rules",
+     .type = SETTING_LIST,
+     AT(mask_rules),
+     .value = "",
+     .doc =
+         "Your own rules, which win over the preset's: TABLE.COLUMN METHOD, or @TYPE.CODE METHOD "
+         "for values of an EAV attribute, with * for any text and commas between columns. "
+         "Methods: keep, null, fixed TEXT, hash, email, first_name, last_name, name, phone, "
+         "street, city, postcode, company, ip, date_shift DAYS, partial FIRST LAST, template "
+         "TEXT, attribute TYPE. With any mask every column needs a rule."},
+    {.key = "mask.key",
+     .type = SETTING_SECRET,
+     AT(mask_key),
+     .value = "",
+     .doc = "Secret of at least 16 characters that the masks are made with, best as ${NAME}. The "
+            "same key gives the same masks."},
+    {.key = "mask.key_file",
+     .type = SETTING_TEXT,
+     AT(mask_key_file),
+     .value = "",
+     .doc = "File with that secret instead, which others must not be able to read."},
+    {.key = "mask.unknown",
+     .type = SETTING_CHOICE,
+     AT(mask_unknown),
+     .value = "stop",
+     .choices = unknowns,
+     .doc =
+         "A column, table or attribute that no rule names, such as a new one: stop before it, or "
+         "null: its values do not travel."},
     {.key = "ddl",
      .type = SETTING_CHOICE,
      AT(ddl),

@@ -6,10 +6,13 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "schema/shop_table.h"
+
 struct filter {
     const struct config *config;
     const struct catalogue *catalogue;
-    bool all;
+    struct mask *mask; /* NULL: values travel as they are */
+    bool all;          /* tables are left out by the mask at most */
 };
 
 static int no_memory(struct ds_error *err)
@@ -71,6 +74,8 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
         rc = check_patterns(f, "tables.include", &c->tables_include, err);
     if (rc == 0)
         rc = check_patterns(f, "tables.exclude", &c->tables_exclude, err);
+    if (rc == 0)
+        rc = mask_new(&f->mask, c, err);
     if (rc)
         filter_free(f);
     else
@@ -80,25 +85,19 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
 
 void filter_free(struct filter *f)
 {
+    if (f)
+        mask_free(f->mask);
     free(f);
 }
 
 bool filter_is_all(const struct filter *f)
 {
-    return !f || f->all;
+    return !f || (f->all && !mask_unknown_null(f->mask));
 }
 
-/* The table that a tool for online changes of `name` works for, in `out`; `name` itself if none. */
-static const char *base_table(const char *name, char *out, size_t size)
+const struct mask *filter_mask(const struct filter *f)
 {
-    static const char *const endings[] = {"_gho", "_ghc", "_del", "_new", "_old"};
-    size_t len = strlen(name);
-    for (size_t i = 0; name[0] == '_' && len > 5 && i < sizeof endings / sizeof *endings; i++)
-        if (strcmp(name + len - 4, endings[i]) == 0) {
-            snprintf(out, size, "%.*s", (int)(len - 5), name + 1);
-            return out;
-        }
-    return name;
+    return f ? f->mask : NULL;
 }
 
 /* `shops`: the table has the shop's prefix, groups are about it. */
@@ -134,21 +133,20 @@ static bool entity_listed(const struct filter *f, const struct catalogue_entity 
 
 bool filter_keeps(const struct filter *f, const char *table)
 {
-    if (filter_is_all(f))
+    if (mask_unknown_null(filter_mask(f)) && !mask_knows_table(f->mask, table))
+        return false;
+    if (!f || f->all)
         return true;
-    const char *prefix = f->config->source.prefix ? f->config->source.prefix : "";
-    size_t skip = strlen(prefix);
-    char base[300];
-    table = base_table(table, base, sizeof base);
+    char scratch[SHOP_TABLE_SIZE];
+    bool shops;
     const struct catalogue_entity *entity = NULL;
     const struct catalogue_table *entry = NULL;
-    bool prefixed = strncmp(table, prefix, skip) == 0;
-    table += prefixed ? skip : 0; /* one without the prefix is none of the shop's */
-    if (!prefixed || !catalogue_lookup(f->catalogue, table, &entity, &entry))
+    table = shop_table(f->config->source.prefix, table, scratch, &shops);
+    if (!shops || !catalogue_lookup(f->catalogue, table, &entity, &entry))
         entity = NULL;
     bool stock = entity && entry->stock;
-    return entity_listed(f, entity) && matches(f, &f->config->tables_include, table, prefixed) &&
-           !matches(f, &f->config->tables_exclude, table, prefixed) &&
+    return entity_listed(f, entity) && matches(f, &f->config->tables_include, table, shops) &&
+           !matches(f, &f->config->tables_exclude, table, shops) &&
            (f->config->stock == STOCK_INCLUDE || stock == (f->config->stock == STOCK_ONLY));
 }
 
@@ -262,6 +260,8 @@ int filter_fingerprint(const struct filter *f, char out[33], struct buf *readabl
         rc = buf_append(&whole, readable->data, readable->len);
     if (rc == 0 && !f->all)
         rc = append_meaning(f, &whole);
+    if (rc == 0 && f->mask)
+        rc = mask_fingerprint(f->mask, &whole, readable);
     if (rc)
         return rc;
     XXH128_hash_t h = XXH3_128bits(whole.data, whole.len);

@@ -1,11 +1,11 @@
-/* Which tables travel: `entities`, `stock` and `tables` of the configuration, resolved by the
- * catalogue.
+/* What travels: `entities`, `stock` and `tables` of the configuration, resolved by the catalogue,
+ * say which tables do, `mask` what becomes of their values.
  *
  * A table is kept if its entity is listed (that of a table which no entity claims is `table`), if
  * tables.include matches it and tables.exclude does not, and if its stock mark is what `stock`
- * wants. Patterns are names without the shop's prefix, with `*` for any text, or `@group`. Tables
- * that gh-ost and pt-online-schema-change make beside x (_x_gho, _x_ghc, _x_new, _x_del, _x_old)
- * are taken for x: they are to become x, or were.
+ * wants; and if mask.unknown does not leave out what no rule names. Patterns are names without the
+ * shop's prefix, with `*` for any text, or `@group`. Tables that tools for online changes make
+ * beside x are taken for x (shop_table.h).
  *
  * Of a table that is left out no rows travel; its structure does. Read-only after filter_new,
  * shared by all threads. Asked for each table definition, not for each row.
@@ -17,6 +17,7 @@
 #include "catalogue.h"
 #include "config.h"
 #include "error.h"
+#include "mask.h"
 
 struct filter;
 /* Configuration and catalogue must outlive it. DS_EUSAGE names the key: an entity or group that is
@@ -24,7 +25,9 @@ struct filter;
 int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
                struct ds_error *err);
 void filter_free(struct filter *f);
-/* Does everything travel? Also for NULL. */
+/* NULL: values travel as they are. Also for f NULL. */
+const struct mask *filter_mask(const struct filter *f);
+/* Do all tables travel? Also for NULL. */
 bool filter_is_all(const struct filter *f);
 /* `table` with the shop's prefix, as the server knows it. */
 bool filter_keeps(const struct filter *f, const char *table);

@@ -6,6 +6,7 @@
 #include "agent/cli/check_counts.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/lock.h"
+#include "agent/masker.h"
 #include "agent/parents.h"
 #include "agent/source.h"
 #include "applier/state.h"
@@ -344,6 +345,33 @@ static int check_filter(struct report *r, MYSQL *source, struct ds_error *err)
     return rc;
 }
 
+/* Do the rules fit the source, and will the binlog tell what they need? */
+static int check_mask(struct report *r, MYSQL *source, struct ds_error *err)
+{
+    BUF_AUTO struct buf metadata = {0};
+    struct masker *masker = NULL;
+    struct ds_error why;
+    bool known;
+    int rc = masker_new(&masker, r->in->filter, &r->in->config, err);
+    if (rc || !masker)
+        return rc;
+    rc = masker_check(masker, true, &why);
+    masker_free(masker);
+    bool full = db_scalar(source, &metadata, &known, NULL, "SELECT @@binlog_row_metadata") == 0 &&
+                strcmp(buf_cstr(&metadata), "FULL") == 0;
+    if (rc == DS_EUSAGE)
+        report(r, FINDING_STOP, "mask", "%s", why.message);
+    else if (rc)
+        *err = why;
+    else
+        report(r, full ? FINDING_OK : FINDING_WARNING, "mask",
+               full ? "every column that travels has a rule"
+                    : "every column that travels has a rule, but after an ALTER TABLE the stream "
+                      "stops, as the binlog does not name columns: SET GLOBAL binlog_row_metadata "
+                      "= FULL at the source");
+    return rc == DS_EUSAGE ? 0 : rc;
+}
+
 static int check_pair(struct report *r, const char *destination, struct ds_error *err)
 {
     const struct config *c = &r->in->config;
@@ -360,6 +388,7 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     rc = system_zone(db, &zone, err);
     rc = rc ? rc : check_definers(r, db, err);
     rc = rc ? rc : check_filter(r, db, err);
+    rc = rc ? rc : check_mask(r, db, err);
     if (rc)
         return rc;
     bool zones = strcmp(buf_cstr(&zone), buf_cstr(&r->zone)) == 0;

@@ -70,6 +70,12 @@ static bool wanted(void *arg, const char *table)
     return filter_keeps(((const struct listing *)arg)->filter, table);
 }
 
+/* Masked values differ on purpose. */
+static bool rows_only(void *arg, const char *table)
+{
+    return mask_changes_table(filter_mask(((const struct listing *)arg)->filter), table);
+}
+
 static int compare(const struct config *c, struct listing *l, uint64_t *different,
                    struct ds_error *err)
 {
@@ -88,6 +94,7 @@ static int compare(const struct config *c, struct listing *l, uint64_t *differen
                                      .checksums = true,
                                      .arg = l,
                                      .wanted = wanted,
+                                     .rows_only = rows_only,
                                      .result = print_table};
     return counts_compare(&o, different, err);
 }

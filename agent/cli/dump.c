@@ -92,6 +92,7 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
     struct binlog_file *file = NULL;
     struct capture *capture = NULL;
     struct roots *roots = NULL;
+    struct masker *masker = NULL;
     uint64_t max_event = in->opened ? in->config.max_event : DEFAULT_MAX_EVENT;
     struct capture_options options = {
         .catalogue = in->catalogue,
@@ -103,6 +104,9 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
     int rc = binlog_file_open(&file, in->file, max_event, err);
     rc = rc ? rc : roots_new(&roots, in->catalogue, options.prefix, NULL, err);
     options.roots = roots;
+    if (rc == 0 && in->opened)
+        rc = masker_new(&masker, in->filter, &in->config, err);
+    options.masker = masker;
     rc = rc ? rc : capture_new(&capture, &options, err);
     rc = rc ? rc : capture_start(capture, NULL, false, err);
     rc = rc ? rc : dump_events(file, capture, base_name(in->file), err);
@@ -111,6 +115,7 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
     if (file)
         binlog_file_close(file);
     roots_free(roots);
+    masker_free(masker);
     return rc;
 }
 

@@ -1,0 +1,49 @@
+/* What masker.c and masker_source.c share; nobody else includes it. */
+#ifndef AGENT_MASKER_STATE_H
+#define AGENT_MASKER_STATE_H
+
+#include <mysql.h>
+
+#include "agent/masker.h"
+#include "agent/weights.h"
+#include "schema/arena.h"
+#include "schema/db.h"
+#include "schema/shop_table.h"
+
+struct attribute {
+    uint64_t id;
+    const char *type, *code; /* in the masker's arena */
+};
+
+struct masker {
+    const struct mask *mask;
+    const struct filter *filter;
+    const struct config *config;
+    struct db_endpoint endpoint;
+    MYSQL *db; /* NULL: not connected */
+    struct weights *weights;
+    struct attribute *attributes; /* by id */
+    size_t attribute_count;
+    bool attributes_read; /* as they are now */
+    struct arena arena;   /* of their names */
+    bool passes_unknown;  /* during masker_check: what has no rule is only reported */
+    const uint8_t **values[2];
+    uint32_t values_cap[2];
+};
+
+struct unique_part { /* a column of a unique key */
+    char key[200], column[200];
+    uint32_t prefix; /* characters, 0: all */
+};
+
+/* masker_source.c */
+int masker_connect(struct masker *m, struct ds_error *err);
+/* Caller: free. */
+int masker_unique_parts(struct masker *m, const char *table, struct unique_part **out,
+                        size_t *count, struct ds_error *err);
+/* The rule for values of attribute `id` in a table of entity type `type`. */
+int masker_attribute_rule(struct masker *m, const char *type, uint64_t id,
+                          const struct mask_column *column, const struct mask_rule **out,
+                          struct ds_error *err);
+
+#endif
