@@ -257,8 +257,13 @@ static int load_entities(struct applier *a)
 
 static int check_filter(struct applier *a, struct ds_error *err)
 {
-    if (!a->cp.found || strcmp(a->cp.filter, a->filter) == 0)
+    bool same = false;
+    a->mask_recorded = a->cp.found && strcmp(a->cp.filter, a->filter) == 0;
+    if (!a->cp.found || a->mask_recorded)
         return 0;
+    int rc = mask_record_compare(a, &same, err);
+    if (rc || same)
+        return rc;
     if (strcmp(a->cp.filter_text, a->filter_text) == 0)
         return error_set(err, DS_EUSAGE,
                          "the catalogue gives names of the filter another meaning than it had when "

@@ -92,6 +92,7 @@ struct applier {
     struct ddl_connection ddl; /* of this connection */
     bool crossings_due;        /* crossing_settle has to look */
     char filter[33];
+    bool mask_recorded;                  /* at the destination, with a checkpoint */
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
     bool copy_ended;          /* … and no checkpoint says so yet */
@@ -243,6 +244,13 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
  * says; DS_EPOSITION when it is neither the old nor the new one. */
 int commit_resolve(struct applier *a, struct ds_error *err);
 int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from);
+
+/* mask_record.c */
+/* In the open destination transaction: these are the masks of its rows. */
+int mask_record_store(struct applier *a, struct ds_error *err);
+/* The filter is not that of the checkpoint. *same: only its mask differs, and no value that came is
+ * concerned. DS_EUSAGE names one that is. */
+int mask_record_compare(struct applier *a, bool *same, struct ds_error *err);
 
 /* parts.c: a transaction that is too large to hold */
 /* Write what the batch holds of it, and empty the batch. */

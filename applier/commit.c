@@ -177,6 +177,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
         return out_of_memory(err);
     crash_point("commit.after_write");
     rc = a->skips ? skip_record_missed(a, err) : 0;
+    if (rc == 0 && !a->mask_recorded && filter_mask(a->options.filter))
+        rc = mask_record_store(a, err);
     if (rc)
         return rc;
     rc = first ? checkpoint_insert(a->db, a->state_database, a->name, cp, err)
@@ -191,6 +193,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
     a->held_dirty = a->copy_ended = false;
+    a->mask_recorded = true;
     if (a->unsettled)
         stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {

@@ -412,10 +412,11 @@ static int finish(const struct ddl_job *job, struct ddl_outcome *out, struct ds_
     if (rc == 0 && job->action == ACTION_EMPTY)
         rc = ddl_record_emptied(job, err);
     if (rc == 0 && job->action == ACTION_DATABASE)
-        rc =
-            db_exec(job->c->db, err,
-                    "DELETE FROM %s.datasync_objects WHERE name = %s AND (kind = 'database' OR %d)",
-                    job->state, job->stream, job->st.or_replace);
+        rc = db_exec(
+            job->c->db, err,
+            "DELETE FROM %s.datasync_objects WHERE name = %s AND kind <> 'mask' AND (kind = "
+            "'database' OR %d)",
+            job->state, job->stream, job->st.or_replace);
     if (rc == 0)
         rc = ddl_record_followups(job, err);
     crash_point("ddl.before_done");

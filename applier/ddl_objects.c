@@ -4,6 +4,7 @@
  *   trigger      object, object_table, statement
  *   event        object
  *   alter_event  object "NAME #N", object_table the event: to be run behind the event's, by id
+ *   mask         the masks of the rows, see mask_record.c
  *   database     the mirrored database was dropped at the source and not created again
  * Statements are as they read at the destination; `session` is the whole message.
  */
@@ -272,8 +273,9 @@ int ddl_empty(const struct ddl_job *job, struct ds_error *err)
 
 int ddl_record_emptied(const struct ddl_job *job, struct ds_error *err)
 {
-    int rc = db_exec(job->c->db, err, "DELETE FROM %s.datasync_objects WHERE name = %s", job->state,
-                     job->stream);
+    int rc = db_exec(job->c->db, err,
+                     "DELETE FROM %s.datasync_objects WHERE name = %s AND kind <> 'mask'",
+                     job->state, job->stream);
     return rc ? rc : insert_object(job, "database", "''", "''", err);
 }
 

@@ -242,6 +242,12 @@ static int append_meaning(const struct filter *f, struct buf *out)
 
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable)
 {
+    return filter_fingerprint_with(f, f->mask, out, readable);
+}
+
+int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
+                            struct buf *readable)
+{
     static const char *const stock[] = {"include", "exclude", "only"};
     const struct config *c = f->config;
     BUF_AUTO struct buf whole = {0};
@@ -260,8 +266,8 @@ int filter_fingerprint(const struct filter *f, char out[33], struct buf *readabl
         rc = buf_append(&whole, readable->data, readable->len);
     if (rc == 0 && !f->all)
         rc = append_meaning(f, &whole);
-    if (rc == 0 && f->mask)
-        rc = mask_fingerprint(f->mask, &whole, readable);
+    if (rc == 0 && mask)
+        rc = mask_fingerprint(mask, &whole, readable);
     if (rc)
         return rc;
     XXH128_hash_t h = XXH3_128bits(whole.data, whole.len);

@@ -34,5 +34,8 @@ bool filter_keeps(const struct filter *f, const char *table);
 /* 32 hex digits, and a readable form. Two filters with the same digits choose the same tables, as
  * long as the catalogue means the same by the names that they use: what these stand for counts. */
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable);
+/* The same with another mask than its own (NULL: none). */
+int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
+                            struct buf *readable);
 
 #endif

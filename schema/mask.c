@@ -24,6 +24,7 @@ struct mask {
     struct mask_rule *rules;
     size_t count, cap;
     struct buf key;
+    bool unknown_null;
     struct arena arena;
 };
 
@@ -265,6 +266,7 @@ int mask_new(struct mask **out, const struct config *c, struct ds_error *err)
     if (!m)
         return no_memory(err);
     m->config = c;
+    m->unknown_null = c->mask_unknown == MASK_UNKNOWN_NULL;
     int rc = read_rules(m, err);
     if (rc == 0)
         rc = read_key(m, err);
@@ -360,12 +362,107 @@ bool mask_changes_table(const struct mask *m, const char *table)
 
 bool mask_unknown_null(const struct mask *m)
 {
-    return m && m->config->mask_unknown == MASK_UNKNOWN_NULL;
+    return m && m->unknown_null;
 }
 
 struct slice mask_key(const struct mask *m)
 {
     return (struct slice){m->key.data, m->key.len};
+}
+
+/* --- what it was, and is ------------------------------------------------------------ */
+
+static int print_rule(const struct mask_rule *r, struct buf *out)
+{
+    int rc = buf_printf(out, "%s%s", r->attribute ? "@" : "", r->tables);
+    if (r->column)
+        rc |= buf_printf(out, "[%s=%s]", r->column, r->pattern);
+    rc |= buf_printf(out, ".%s %s", r->columns, methods[r->method]);
+    if (r->text && *r->text)
+        rc |= buf_printf(out, " %s", r->text);
+    if (r->method == MASK_DATE_SHIFT)
+        rc |= buf_printf(out, " %u", r->first);
+    if (r->method == MASK_PARTIAL)
+        rc |= buf_printf(out, " %u %u", r->first, r->last);
+    return rc | buf_puts(out, "\n");
+}
+
+int mask_print(const struct mask *m, struct buf *out)
+{
+    int rc = buf_puts(out, m->unknown_null ? "null\n" : "stop\n");
+    for (size_t i = 0; i < m->count && rc == 0; i++)
+        rc = print_rule(&m->rules[i], out);
+    return rc;
+}
+
+int mask_parse(struct mask **out, const struct mask *like, const char *text, struct ds_error *err)
+{
+    struct mask *m = calloc(1, sizeof *m);
+    if (!m)
+        return no_memory(err);
+    m->config = like->config;
+    int rc = buf_append(&m->key, like->key.data, like->key.len) ? no_memory(err) : 0;
+    size_t first = strcspn(text, "\n");
+    m->unknown_null = first == 4 && memcmp(text, "null", 4) == 0;
+    for (const char *p = text + first; *p && rc == 0;) {
+        BUF_AUTO struct buf line = {0};
+        size_t len = strcspn(++p, "\n");
+        if (buf_append(&line, p, len))
+            rc = no_memory(err);
+        else if (len)
+            rc = add_rule(m, "the recorded masks", buf_cstr(&line), err);
+        p += len;
+    }
+    if (rc)
+        mask_free(m);
+    else
+        *out = m;
+    return rc;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+/* NULL: what mask.unknown says. */
+static bool same_effect(const struct mask_rule *a, const struct mask_rule *b)
+{
+    static const struct mask_rule nothing = {.method = MASK_NULL};
+    a = a ? a : &nothing;
+    b = b ? b : &nothing;
+    return a->method == b->method && a->first == b->first && a->last == b->last &&
+           same_text(a->text, b->text) && same_text(a->column, b->column) &&
+           same_text(a->pattern, b->pattern);
+}
+
+bool mask_agrees(const struct mask *was, const struct mask *is, const char *table,
+                 struct slice column)
+{
+    size_t i = SIZE_MAX, k = SIZE_MAX;
+    if (was->unknown_null && !mask_knows_table(was, table))
+        return is->unknown_null && !mask_knows_table(is, table);
+    const struct mask_rule *a = mask_column_rule(was, table, column, &i);
+    if (!a && !was->unknown_null) /* nothing of it has come yet */
+        return true;
+    for (;;) {
+        const struct mask_rule *b = mask_column_rule(is, table, column, &k);
+        if (!same_effect(a, b) || (!b && !is->unknown_null))
+            return false;
+        if (!a || !a->column)
+            return true;
+        a = mask_column_rule(was, table, column, &i);
+        if (!a && !was->unknown_null)
+            return true;
+    }
+}
+
+bool mask_agrees_on_attribute(const struct mask *was, const struct mask *is, const char *type,
+                              const char *code)
+{
+    const struct mask_rule *a = mask_attribute_rule(was, type, code);
+    const struct mask_rule *b = mask_attribute_rule(is, type, code);
+    return (!a && !was->unknown_null) || (same_effect(a, b) && (b || is->unknown_null));
 }
 
 /* --- fingerprint -------------------------------------------------------------------- */
@@ -381,13 +478,5 @@ int mask_fingerprint(const struct mask *m, struct buf *whole, struct buf *readab
                         m->config->mask_preset == MASK_PRESET_OPENMAGE ? "openmage" : "none",
                         m->config->mask_rules.count, mask_unknown_null(m) ? "null" : "stop",
                         digest[0], digest[1], digest[2], digest[3]);
-    rc |= buf_append(whole, digest, 32);
-    rc |= buf_puts(whole, mask_unknown_null(m) ? "\nnull" : "\nstop");
-    for (size_t i = 0; i < m->count && rc == 0; i++) {
-        const struct mask_rule *r = &m->rules[i];
-        rc = buf_printf(whole, "\n%s%s[%s=%s].%s %s %s %u %u", r->attribute ? "@" : "", r->tables,
-                        r->column ? r->column : "", r->pattern ? r->pattern : "", r->columns,
-                        methods[r->method], r->text ? r->text : "", r->first, r->last);
-    }
-    return rc;
+    return rc | buf_append(whole, digest, 32) | mask_print(m, whole);
 }

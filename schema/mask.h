@@ -80,6 +80,16 @@ struct slice mask_key(const struct mask *m);
 /* What makes two masks the same, key included but not told, and a readable form; appended.
  * DS_ENOMEM. */
 int mask_fingerprint(const struct mask *m, struct buf *whole, struct buf *readable);
+/* The rules as text, and back; `like` gives key and prefix. For comparing what was with what is.
+ * DS_ENOMEM; DS_EUSAGE: not such a text. */
+int mask_print(const struct mask *m, struct buf *out);
+int mask_parse(struct mask **out, const struct mask *like, const char *text, struct ds_error *err);
+/* Are values of the column, of the attribute, that came under the one mask what they would be under
+ * the other? Also when none can have come, since there was no rule. */
+bool mask_agrees(const struct mask *was, const struct mask *is, const char *table,
+                 struct slice column);
+bool mask_agrees_on_attribute(const struct mask *was, const struct mask *is, const char *type,
+                              const char *code);
 const char *mask_method_name(enum mask_method method);
 
 #endif

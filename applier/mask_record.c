@@ -1,0 +1,118 @@
+/* The masks that the destination's rows came under.
+ *
+ * They are recorded as a row of datasync_objects (kind `mask`, object `rules`). When a stream goes
+ * on with other rules, each column of the destination is asked whether its values would be the
+ * same: then only what had no rule, of which nothing can have come, has one now.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "applier/apply.h"
+#include "schema/log.h"
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for the masks");
+}
+
+int mask_record_store(struct applier *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf rules = {0}, sql = {0};
+    int rc = mask_print(filter_mask(a->options.filter), &rules);
+    rc |= buf_puts(&sql, "REPLACE INTO ");
+    rc |= sql_table(&sql, a->state_database, "datasync_objects");
+    rc |= buf_puts(&sql,
+                   " SET kind = 'mask', object = 'rules', session = '', position = '', name = ");
+    rc |= sql_string(&sql, a->name, strlen(a->name));
+    rc |= buf_puts(&sql, ", statement = ");
+    rc |= sql_string(&sql, rules.data, rules.len);
+    return rc ? out_of_memory(err) : db_exec_len(a->db, (const char *)sql.data, sql.len, err);
+}
+
+static int read_record(struct applier *a, struct buf *rules, bool *found, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, name = {0};
+    if (sql_table(&table, a->state_database, "datasync_objects") ||
+        sql_string(&name, a->name, strlen(a->name)))
+        return out_of_memory(err);
+    return db_scalar(a->db, rules, found, err,
+                     "SELECT statement FROM %s WHERE kind = 'mask' AND name = %s", buf_cstr(&table),
+                     buf_cstr(&name));
+}
+
+static int differs(const char *what, const char *of, const char *name, struct ds_error *err)
+{
+    return error_set(err, DS_EUSAGE,
+                     "the rules of the mask differ for %s %s%s%s, of which the destination has "
+                     "values already: set them back, or copy again with --resnapshot",
+                     what, of, *of ? "." : "", name);
+}
+
+static int compare_columns(const struct applier *a, const struct mask *was, struct ds_error *err)
+{
+    const struct mask *is = filter_mask(a->options.filter);
+    for (uint32_t i = 0; i < target_count(a->target); i++) {
+        const struct target_table *t = target_at(a->target, i);
+        if (!t || !t->exists || t->view || t->sequence || !filter_keeps(a->options.filter, t->name))
+            continue;
+        for (uint32_t k = 0; k < t->column_count; k++) {
+            const char *name = t->columns[k].name;
+            if (!mask_agrees(was, is, t->name, (struct slice){(const uint8_t *)name, strlen(name)}))
+                return differs("column", t->name, name, err);
+        }
+    }
+    return 0;
+}
+
+static int compare_attributes(struct applier *a, const struct mask *was, struct ds_error *err)
+{
+    BUF_AUTO struct buf attributes = {0}, types = {0};
+    const char *prefix = a->config->source.prefix;
+    if (buf_printf(&attributes, "%seav_attribute", prefix) ||
+        buf_printf(&types, "%seav_entity_type", prefix))
+        return out_of_memory(err);
+    const struct target_table *t = target_find(a->target, buf_cstr(&attributes), attributes.len);
+    const struct target_table *u = target_find(a->target, buf_cstr(&types), types.len);
+    if (!t || !t->exists || !u || !u->exists)
+        return 0;
+    MYSQL_RES *res =
+        db_select(a->db, err,
+                  "SELECT t.entity_type_code, a.attribute_code FROM `%s` a JOIN `%s` t "
+                  "ON t.entity_type_id = a.entity_type_id",
+                  buf_cstr(&attributes), buf_cstr(&types));
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
+        if (row[0] && row[1] &&
+            !mask_agrees_on_attribute(was, filter_mask(a->options.filter), row[0], row[1]))
+            rc = differs("attribute", row[0], row[1], err);
+    mysql_free_result(res);
+    return rc;
+}
+
+int mask_record_compare(struct applier *a, bool *same, struct ds_error *err)
+{
+    BUF_AUTO struct buf rules = {0}, readable = {0};
+    const struct mask *is = filter_mask(a->options.filter);
+    struct mask *was = NULL;
+    char fingerprint[33];
+    bool found = false;
+    *same = false;
+    int rc = is ? read_record(a, &rules, &found, err) : 0;
+    if (rc || !found)
+        return rc;
+    rc = mask_parse(&was, is, buf_cstr(&rules), err);
+    if (rc == 0 && filter_fingerprint_with(a->options.filter, was, fingerprint, &readable))
+        rc = out_of_memory(err);
+    if (rc == 0 && strcmp(fingerprint, a->cp.filter) == 0) { /* nothing else differs, nor the key */
+        rc = compare_columns(a, was, err);
+        if (rc == 0)
+            rc = compare_attributes(a, was, err);
+        *same = rc == 0;
+    }
+    mask_free(was);
+    if (*same)
+        log_info("mask rules were added for what had none; everything else is masked as before");
+    return rc;
+}
