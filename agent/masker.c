@@ -207,6 +207,42 @@ static int plan_column(struct masker *m, struct mask_plan *p, const struct msg_c
     return check_fit(choices, count, p, &columns[i], &plan->column, err);
 }
 
+/* Is the whole primary key in this unique key, as it is? Then nothing else in it has to be unique.
+ */
+static bool has_primary(const struct mask_plan *p, const struct msg_column *columns,
+                        const struct unique_part *parts, size_t count, const char *key)
+{
+    bool any = false;
+    for (size_t n = 0; n < count; n++) {
+        if (strcmp(parts[n].key, "PRIMARY") != 0)
+            continue;
+        bool in = false;
+        for (size_t k = 0; k < count; k++)
+            in |= strcmp(parts[k].key, key) == 0 && !parts[k].prefix &&
+                  strcasecmp(parts[k].column, parts[n].column) == 0;
+        if (!in || mask_plan_masks(p, column_named(columns, p->count, parts[n].column)))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+static int check_part(const struct mask_plan *p, const struct msg_column *columns,
+                      const struct unique_part *part, struct ds_error *err)
+{
+    uint32_t i = column_named(columns, p->count, part->column);
+    for (uint32_t k = 0; i != NO_COLUMN && k < p->columns[i].choice_count; k++) {
+        const struct mask_rule *r = p->columns[i].choices[k].rule;
+        if (!mask_is_unique(r, &p->columns[i].column, part->prefix))
+            return error_set(err, DS_ESCHEMA,
+                             "%s: `%s` gives different values the same mask, and column %s is part "
+                             "of the unique key %s: use hash, email, keep, or a template with "
+                             "{hash:16}, that fits the column",
+                             r->where, mask_method_name(r->method), part->column, part->key);
+    }
+    return 0;
+}
+
 /* A column of a unique key in which different values may come to be the same. */
 static int check_unique(struct masker *m, const struct mask_plan *p,
                         const struct msg_column *columns, struct ds_error *err)
@@ -220,20 +256,37 @@ static int check_unique(struct masker *m, const struct mask_plan *p,
     struct unique_part *parts = NULL;
     size_t count = 0;
     int rc = masker_unique_parts(m, p->table, &parts, &count, err);
+    for (size_t n = 0; n < count && rc == 0; n++)
+        if (strcmp(parts[n].key, "PRIMARY") == 0 ||
+            !has_primary(p, columns, parts, count, parts[n].key))
+            rc = check_part(p, columns, &parts[n], err);
+    free(parts);
+    return rc;
+}
+
+/* What is computed from a masked column says what that was. The destination computes it again. */
+static int check_generated(struct masker *m, const struct mask_plan *p,
+                           const struct msg_column *columns, struct ds_error *err)
+{
+    struct generated *generated = NULL;
+    size_t count = 0;
+    int rc = masker_generated(m, p->table, &generated, &count, err);
     for (size_t n = 0; n < count && rc == 0; n++) {
-        uint32_t i = column_named(columns, p->count, parts[n].column);
-        for (uint32_t k = 0; i != NO_COLUMN && k < p->columns[i].choice_count && rc == 0; k++) {
-            const struct mask_rule *r = p->columns[i].choices[k].rule;
-            if (!mask_is_unique(r, &p->columns[i].column, parts[n].prefix))
-                rc =
-                    error_set(err, DS_ESCHEMA,
-                              "%s: `%s` gives different values the same mask, and column %s is "
-                              "part of the unique key %s: use hash, email, keep, or a template "
-                              "with {hash:16}, that fits the column",
-                              r->where, mask_method_name(r->method), parts[n].column, parts[n].key);
+        uint32_t g = column_named(columns, p->count, generated[n].column);
+        for (uint32_t i = 0; g != NO_COLUMN && i < p->count && rc == 0; i++) {
+            char name[300];
+            snprintf(name, sizeof name, "`%.*s`", (int)columns[i].name.len,
+                     (const char *)columns[i].name.p);
+            if (mask_plan_masks(p, i) && !mask_plan_masks(p, g) &&
+                strcasestr(generated[n].expression, name))
+                rc = error_set(
+                    err, DS_ESCHEMA,
+                    "column %s is computed from %s, which is masked: give it a rule other "
+                    "than keep, such as null (the destination computes it again)",
+                    generated[n].column, name);
         }
     }
-    free(parts);
+    free(generated);
     return rc;
 }
 
@@ -260,6 +313,8 @@ static int make_plan(struct masker *m, struct mask_plan *p, const struct msg_col
     }
     if (rc == 0 && masks)
         rc = check_unique(m, p, columns, err);
+    if (rc == 0 && masks)
+        rc = check_generated(m, p, columns, err);
     return rc ? rc : masks;
 }
 

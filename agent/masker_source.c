@@ -141,33 +141,65 @@ int masker_attribute_rule(struct masker *m, const char *type, uint64_t id,
 
 /* --- unique keys -------------------------------------------------------------------- */
 
-int masker_unique_parts(struct masker *m, const char *table, struct unique_part **out,
-                        size_t *count, struct ds_error *err)
+/* Run a query about one table; `sql` ends where its two names are to be asked for. */
+static MYSQL_RES *ask_about(struct masker *m, const char *table, const char *sql,
+                            struct ds_error *err)
 {
     BUF_AUTO struct buf schema = {0}, name = {0};
     const char *database = m->config->source.database;
+    if (sql_string(&schema, database, strlen(database)) ||
+        sql_string(&name, table, strlen(table))) {
+        no_memory(err);
+        return NULL;
+    }
+    if (masker_connect(m, err))
+        return NULL;
+    MYSQL_RES *res = db_select(m->db, err, "%s AND TABLE_SCHEMA = %s AND TABLE_NAME = %s", sql,
+                               buf_cstr(&schema), buf_cstr(&name));
+    if (!res)
+        db_close(&m->db);
+    return res;
+}
+
+int masker_unique_parts(struct masker *m, const char *table, struct unique_part **out,
+                        size_t *count, struct ds_error *err)
+{
     *out = NULL;
     *count = 0;
-    if (sql_string(&schema, database, strlen(database)) || sql_string(&name, table, strlen(table)))
-        return no_memory(err);
-    int rc = masker_connect(m, err);
-    if (rc)
-        return rc;
-    MYSQL_RES *res = db_select(m->db, err,
+    MYSQL_RES *res = ask_about(m, table,
                                "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM "
-                               "information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND "
-                               "TABLE_SCHEMA = %s AND TABLE_NAME = %s AND COLUMN_NAME IS NOT NULL",
-                               buf_cstr(&schema), buf_cstr(&name));
-    if (!res) {
-        db_close(&m->db);
+                               "information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND COLUMN_NAME "
+                               "IS NOT NULL",
+                               err);
+    if (!res)
         return err->code;
-    }
     *out = calloc(mysql_num_rows(res) + 1, sizeof **out);
     for (MYSQL_ROW row; *out && (row = mysql_fetch_row(res));) {
         struct unique_part *p = &(*out)[(*count)++];
         snprintf(p->key, sizeof p->key, "%s", row[0]);
         snprintf(p->column, sizeof p->column, "%s", row[1]);
         p->prefix = row[2] ? (uint32_t)strtoul(row[2], NULL, 10) : 0;
+    }
+    mysql_free_result(res);
+    return *out ? 0 : no_memory(err);
+}
+
+int masker_generated(struct masker *m, const char *table, struct generated **out, size_t *count,
+                     struct ds_error *err)
+{
+    *out = NULL;
+    *count = 0;
+    MYSQL_RES *res = ask_about(m, table,
+                               "SELECT COLUMN_NAME, GENERATION_EXPRESSION FROM "
+                               "information_schema.COLUMNS WHERE GENERATION_EXPRESSION <> ''",
+                               err);
+    if (!res)
+        return err->code;
+    *out = calloc(mysql_num_rows(res) + 1, sizeof **out);
+    for (MYSQL_ROW row; *out && (row = mysql_fetch_row(res));) {
+        struct generated *g = &(*out)[(*count)++];
+        snprintf(g->column, sizeof g->column, "%s", row[0]);
+        snprintf(g->expression, sizeof g->expression, "%s", row[1]);
     }
     mysql_free_result(res);
     return *out ? 0 : no_memory(err);

@@ -36,11 +36,17 @@ struct unique_part { /* a column of a unique key */
     uint32_t prefix; /* characters, 0: all */
 };
 
+struct generated {                      /* a generated column */
+    char column[200], expression[2000]; /* names of columns in backticks */
+};
+
 /* masker_source.c */
 int masker_connect(struct masker *m, struct ds_error *err);
 /* Caller: free. */
 int masker_unique_parts(struct masker *m, const char *table, struct unique_part **out,
                         size_t *count, struct ds_error *err);
+int masker_generated(struct masker *m, const char *table, struct generated **out, size_t *count,
+                     struct ds_error *err);
 /* The rule for values of attribute `id` in a table of entity type `type`. */
 int masker_attribute_rule(struct masker *m, const char *type, uint64_t id,
                           const struct mask_column *column, const struct mask_rule **out,

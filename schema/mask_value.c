@@ -398,6 +398,8 @@ bool mask_is_unique(const struct mask_rule *r, const struct mask_column *c, uint
     switch (r->method) {
     case MASK_KEEP:
         return true;
+    case MASK_NULL: /* NULLs are never equal */
+        return c->nullable;
     case MASK_HASH:
         return (c->kind == MASK_OF_TEXT && room >= UNIQUE_CHARS) ||
                (c->kind == MASK_OF_BYTES && room >= UNIQUE_CHARS / 2);

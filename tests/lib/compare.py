@@ -18,7 +18,8 @@ def _literal(text):
 class Reader:
     """One connection for reading a server's database without any conversion of values."""
 
-    def __init__(self, server, database):
+    def __init__(self, server, database, masked=None):
+        self.masked = masked or (lambda table, column: False)
         self.database = database
         self.connection = server.connect()
         self.cursor = self.connection.cursor()
@@ -52,11 +53,11 @@ class Reader:
         return False
 
     def columns(self, table):
-        """Every column, invisible ones too: (name, data type)."""
-        return self.rows(
+        """Every column, invisible ones too, but for those that `masked` is true of: (name, data type)."""
+        return tuple(column for column in self.rows(
             "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema=%s"
             " AND table_name=%s ORDER BY ordinal_position"
-            % (_literal(self.database), _literal(table)))
+            % (_literal(self.database), _literal(table))) if not self.masked(table, column[0]))
 
     def full_name(self, table):
         return identifier(self.database) + "." + identifier(table)
@@ -78,7 +79,10 @@ class Reader:
         return normalise(self.rows("SHOW CREATE TABLE " + self.full_name(table))[0][1])
 
     def checksum(self, table):
-        """CHECKSUM TABLE; None with generated columns, whose NULLs it counts at random."""
+        """CHECKSUM TABLE; None with generated columns, whose NULLs it counts at random, and with masked ones."""
+        if any(self.masked(table, row[0]) for row in self.rows("SELECT column_name FROM information_schema.columns WHERE "
+               "table_schema=%s AND table_name=%s" % (_literal(self.database), _literal(table)))):
+            return None
         if self.rows("SELECT 1 FROM information_schema.columns WHERE table_schema=%s AND"
                      " table_name=%s AND is_generated='ALWAYS' LIMIT 1"
                      % (_literal(self.database), _literal(table))):
@@ -161,10 +165,11 @@ def compare_table(left, right, table, left_out=()):
     return problems
 
 
-def compare(left_server, right_server, database="shop", right_database=None, ignore=(), left_out=()):
-    """Differences between two servers' databases, as lines; empty when equal."""
-    left = Reader(left_server, database)
-    right = Reader(right_server, right_database or database)
+def compare(left_server, right_server, database="shop", right_database=None, ignore=(), left_out=(), masked=None):
+    """Differences between two servers' databases, as lines; empty when equal. `masked(table, column)`: the column's
+    values are not compared."""
+    left = Reader(left_server, database, masked)
+    right = Reader(right_server, right_database or database, masked)
     try:
         if right.default_charset() is None or left.default_charset() is None:
             if left.default_charset() == right.default_charset():

@@ -27,6 +27,7 @@ class Lab:
         self.work = Workspace(keep=keep or bool(os.environ.get("DATASYNC_TEST_KEEP")))
         self.database = database
         self.engine = engine or engine_name()
+        self.masked = None  # what the settings' masks change: a function of table and column
         self.left_out = ()  # tables whose rows the settings' filter leaves out
         try:
             self._start(native, settings, source_options, destination_options, create)
@@ -68,7 +69,8 @@ class Lab:
                         **options)
 
     def differences(self, ignore=()):
-        return compare(self.source, self.destination, self.database, ignore=ignore, left_out=self.left_out)
+        return compare(self.source, self.destination, self.database, ignore=ignore, left_out=self.left_out,
+                       masked=self.masked)
 
     def equal(self, ignore=()):
         """Raise Difference unless both sides are equal."""

@@ -386,6 +386,7 @@ static void uniqueness_is_known(void **state)
     assert_false(unique("hash", column(MYSQL_TYPE_LONGLONG, 0, 0, 0), 0));
     assert_false(unique("name", c, 0));
     assert_false(unique("null", c, 0));
+    assert_true(unique("null", column(MYSQL_TYPE_VARCHAR, 96, COLUMN_NULLABLE, 33), 0));
 }
 
 static void addresses_keep_their_width(void **state)

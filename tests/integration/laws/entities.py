@@ -3,7 +3,7 @@
 import json
 
 from lib.lab import Lab
-from lib.suite import expect_contains, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 from filters import stored
 from operation import only
 from quarantine import held, retry, waiting
@@ -141,3 +141,26 @@ def _():
         lab.destination.run("DELETE FROM catalog_product_entity WHERE entity_id = 900")
         retry(lab, "all", 0, "still_waiting=0")
         lab.equal()
+
+
+@only("stock-storm", "200 000 updates of 2 000 items: a batch writes each item at most once")
+def _():
+    with Lab(settings={"batch": {"max_rows": 50000}}, source_options=("--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0")) as lab:
+        lab.source.run("CREATE TABLE cataloginventory_stock_item (item_id INT UNSIGNED PRIMARY KEY, product_id INT UNSIGNED NOT NULL, "
+                       "stock_id INT NOT NULL DEFAULT 1, qty DECIMAL(12,4), UNIQUE KEY (product_id, stock_id))",
+                       "INSERT INTO cataloginventory_stock_item SELECT seq, seq, 1, 1000 FROM seq_1_to_2000",
+                       "CREATE PROCEDURE storm(first INT, last INT) BEGIN WHILE first <= last DO UPDATE cataloginventory_stock_item "
+                       "SET qty = qty - 1 - first % 3 WHERE item_id = 1 + (first * 7919) % 2000; SET first = first + 1; END WHILE; END")
+        lab.program.incremental()
+        before = lab.program.status()
+        lab.source.run("CALL storm(1, 200000)")
+        lab.program.incremental(timeout=170)
+        lab.equal()
+        status = lab.program.status()
+        batches = status["batches"] - before["batches"]
+        written = status["rows_written"] - before["rows_written"]
+        counts = status["entities"]["stock"]
+        expect_equal(status["rows"] - before["rows"], 200000, "row changes of the source")
+        expect(batches <= 10, "%d batches" % batches)
+        expect(written <= 2000 * batches, "%d rows were written in %d batches" % (written, batches))
+        expect_equal(counts["updated"] + counts["folded"], 200000, "written and folded")
