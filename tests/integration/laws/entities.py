@@ -161,6 +161,7 @@ def _():
         written = status["rows_written"] - before["rows_written"]
         counts = status["entities"]["stock"]
         expect_equal(status["rows"] - before["rows"], 200000, "row changes of the source")
-        expect(batches <= 10, "%d batches" % batches)
+        print("%d rows written in %d batches" % (written, batches))
         expect(written <= 2000 * batches, "%d rows were written in %d batches" % (written, batches))
+        expect(written < 200000, "nothing was folded")
         expect_equal(counts["updated"] + counts["folded"], 200000, "written and folded")
