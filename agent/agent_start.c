@@ -10,6 +10,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/snapshot.h"
+#include "agent/where_check.h"
 #include "schema/log.h"
 
 enum {
@@ -247,6 +248,7 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
     struct snapshot_options o = {
         .config = a->options.config,
         .catalogue = a->options.catalogue,
+        .filter = a->options.filter,
         .masker = a->masker,
         .first_table_id = SNAPSHOT_TABLE_IDS,
         .arg = a,
@@ -395,6 +397,8 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
     snprintf(a->source_id, sizeof a->source_id, "%s", a->dump.server.identity);
     a->fresh = false;
     rc = agent_log_recall(a, err);
+    if (rc == 0)
+        rc = where_check(a->options.filter, a->options.config, a->dump.db, err);
     if (rc == 0)
         rc = agent_masker_open(a, st.applied_none, err);
     if (rc == 0)

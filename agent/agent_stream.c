@@ -74,6 +74,7 @@ static int copy_stale(struct agent *a, char *list, struct ds_error *err)
     struct snapshot_options o = {
         .config = a->options.config,
         .catalogue = a->options.catalogue,
+        .filter = a->options.filter,
         .masker = a->masker,
         .first_table_id = STALE_TABLE_IDS,
         .arg = a,

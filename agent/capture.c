@@ -560,6 +560,7 @@ void capture_free(struct capture *c)
     arena_free(&c->arena);
     free(c->mapped);
     free(c->columns);
+    free(c->columns_after);
     free(c);
 }
 

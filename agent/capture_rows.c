@@ -90,19 +90,25 @@ static int append_image(struct buf *out, const struct buf *image)
     return image->len ? buf_append(out, image->data, image->len) : image_write_none(out);
 }
 
+static int split_into(const struct buf *image, uint32_t count, const uint8_t ***columns,
+                      uint32_t *cap, struct ds_error *err)
+{
+    if (count > *cap) {
+        const uint8_t **grown = realloc(*columns, count * sizeof *grown);
+        if (!grown)
+            return capture_no_memory(err);
+        *columns = grown;
+        *cap = count;
+    }
+    if (image_split(buf_slice(image), count, *columns))
+        return error_set(err, DS_EFORMAT, "a row image has not as many values as columns");
+    return 0;
+}
+
 static int split_columns(struct capture *c, const struct buf *image, uint32_t count,
                          struct ds_error *err)
 {
-    if (count > c->columns_cap) {
-        const uint8_t **grown = realloc(c->columns, count * sizeof *grown);
-        if (!grown)
-            return capture_no_memory(err);
-        c->columns = grown;
-        c->columns_cap = count;
-    }
-    if (image_split(buf_slice(image), count, c->columns))
-        return error_set(err, DS_EFORMAT, "a row image has not as many values as columns");
-    return 0;
+    return split_into(image, count, &c->columns, &c->columns_cap, err);
 }
 
 /* Decode one row into c->before and c->after. */
@@ -118,6 +124,64 @@ static int read_row(struct capture *c, const struct rows_event *r, const uint8_t
         rc = split_columns(c, &c->before, r->table->column_count, err);
     if (rc == 0 && r->op != CHANGE_DELETE)
         rc = rows_image(r, true, p, r->op == CHANGE_UPDATE ? c->columns : NULL, &c->after, err);
+    return rc;
+}
+
+/* --- rows that a condition leaves out ------------------------------------------- */
+
+/* The row after an update, whole: it comes into the filter, and nothing of it is there yet. */
+static int complete_row(struct capture *c, uint32_t count, struct ds_error *err)
+{
+    buf_clear(&c->masked);
+    int rc = image_write_head(&c->masked, count);
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        const uint8_t *value = c->columns_after[i];
+        if (*value == VALUE_BYTE_SAME || *value == VALUE_BYTE_ABSENT)
+            value = c->columns[i];
+        if (*value == VALUE_BYTE_ABSENT)
+            return error_set(err, DS_ESCHEMA,
+                             "where: a row comes into the filter, and the binlog does not hold all "
+                             "of it: SET GLOBAL binlog_row_image = FULL at the source, then copy "
+                             "again with --resnapshot");
+        rc = buf_append(&c->masked, value, value_length(value));
+    }
+    if (rc)
+        return capture_no_memory(err);
+    struct buf partial = c->after;
+    c->after = c->masked;
+    c->masked = partial;
+    return 0;
+}
+
+/* What the change of the row in c->before and c->after is to somebody who sees only rows for which
+ * the condition is true. *op 0: nothing. */
+static int see_through(struct capture *c, const struct captured_table *table, enum change_op *op,
+                       struct ds_error *err)
+{
+    uint32_t count = table->column_count;
+    bool was = false, is = false;
+    int rc = 0;
+    if (!table->where)
+        return 0;
+    if (c->before.len) {
+        rc = split_columns(c, &c->before, count, err);
+        rc = rc ? rc : where_test(table->where, c->columns, NULL, &was, err);
+    }
+    if (rc == 0 && c->after.len) {
+        rc = split_into(&c->after, count, &c->columns_after, &c->columns_after_cap, err);
+        rc = rc ? rc
+                : where_test(table->where, c->columns_after, c->before.len ? c->columns : NULL, &is,
+                             err);
+    }
+    if (rc)
+        return rc;
+    *op = was ? (is ? CHANGE_UPDATE : CHANGE_DELETE) : is ? CHANGE_INSERT : 0;
+    if (*op == CHANGE_INSERT && c->before.len) {
+        rc = complete_row(c, count, err);
+        buf_clear(&c->before);
+    } else if (*op == CHANGE_DELETE) {
+        buf_clear(&c->after);
+    }
     return rc;
 }
 
@@ -257,9 +321,13 @@ static int put_row(struct capture *c, const struct rows_event *r,
                    struct ds_error *err)
 {
     struct slice key;
+    enum change_op op = r->op;
     int rc = read_row(c, r, p, err);
     if (rc == 0)
-        rc = mask_row(c, table->mask, err);
+        rc = see_through(c, table, &op, err);
+    if (rc || !op)
+        return rc;
+    rc = mask_row(c, table->mask, err);
     if (rc == 0)
         rc = entity_key(c, table, &key, err);
     if (rc)
@@ -267,7 +335,7 @@ static int put_row(struct capture *c, const struct rows_event *r,
     if (table->level)
         learn(c, table);
     buf_clear(&c->message);
-    bool failed = message_write_change_head(&c->message, table->id, r->op, flags, key);
+    bool failed = message_write_change_head(&c->message, table->id, op, flags, key);
     c->looked_up_at = table->through && key.len ? c->message.len - key.len : 0;
     if (failed || append_image(&c->message, &c->before) || append_image(&c->message, &c->after))
         return capture_no_memory(err);

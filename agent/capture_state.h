@@ -65,7 +65,8 @@ struct capture {
     uint64_t epoch_place; /* in the store */
     struct buf message, begin, before, after, masked;
     const uint8_t **columns; /* of a before image */
-    uint32_t columns_cap;
+    const uint8_t **columns_after;
+    uint32_t columns_cap, columns_after_cap;
     size_t looked_up_at; /* where in `message` it stands, 0: nowhere */
     struct buf key;      /* of the entity of a row that leads there through others */
     uint64_t *links;     /* of the rows of an event */

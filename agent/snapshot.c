@@ -223,7 +223,7 @@ static int checksum(struct snapshot_source *source, const char *name, struct tab
     return rc ? rc : table_sum_read(source->db, &head, source->database, name, sum, err);
 }
 
-/* Of masked rows only the number can be compared. */
+/* Of masked rows, and of a part of a table's, only the number can be compared. */
 static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
                      const struct table_plan *plan, const struct object *x, enum snapshot_kind end,
                      struct ds_error *err)
@@ -234,6 +234,7 @@ static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_fun
                              .max_row = s->o->config->max_event,
                              .masker = s->o->masker};
     struct mask_plan *mask = NULL;
+    struct where_bound *where = NULL;
     char text[TABLE_SUM_TEXT_SIZE];
     struct table_sum sum = {0};
     uint64_t rows = 0;
@@ -241,13 +242,18 @@ static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_fun
                  ? masker_plan(s->o->masker, plan->name, plan->described, plan->column_count,
                                TABLE_NAMES, NULL, &mask, err)
                  : 0;
-    bool summed = x->kind == OBJECT_TABLE && !mask;
+    const struct where *condition = filter_where(s->o->filter, plan->name);
+    if (rc == 0 && condition)
+        rc = where_bind(&where, condition, plan->described, plan->column_count, TABLE_NAMES, err);
+    bool summed = x->kind == OBJECT_TABLE && !mask && !where;
     out.mask = mask;
+    out.where = where;
     if (rc == 0)
         rc = table_rows_copy(plan, source, &out, &rows, err);
     if (rc == 0 && summed)
         rc = checksum(source, plan->name, &sum, err);
     mask_plan_free(mask);
+    where_bound_free(where);
     if (rc)
         return rc;
     sum.rows = rows;

@@ -43,6 +43,7 @@ struct snapshot_progress {
 struct snapshot_options {
     const struct config *config;       /* source, max_event, connect_timeout, state_dir */
     const struct catalogue *catalogue; /* entity and role of a table; may be NULL */
+    const struct filter *filter;       /* its conditions on rows; NULL: none */
     struct masker *masker;             /* NULL: values travel as they are */
     uint32_t first_table_id;           /* ids from here on are used in `table` messages */
 

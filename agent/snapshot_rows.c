@@ -4,6 +4,7 @@
 
 #include <mysqld_error.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -18,8 +19,9 @@ struct row_reader {
     const struct row_output *out;
     const MYSQL_FIELD *fields;
     MYSQL *db;
-    struct buf rows;   /* an array head, then images */
-    struct buf masked; /* … as they may leave the source */
+    struct buf rows;        /* an array head, then images */
+    const uint8_t **values; /* of one row */
+    struct buf masked;      /* … as they may leave the source */
     struct buf message;
     uint32_t in_chunk;
     bool ended; /* by the server, with an error */
@@ -284,6 +286,22 @@ static int row_end(struct row_reader *r, size_t start, struct ds_error *err)
     return rc;
 }
 
+/* A row that the filter leaves out is taken back. */
+static int row_wanted(struct row_reader *r, size_t start, bool *in, struct ds_error *err)
+{
+    const struct slice image = {r->rows.data + start, r->rows.len - start};
+    if (!r->values)
+        r->values = calloc(r->plan->column_count, sizeof *r->values);
+    if (!r->values)
+        return error_set(err, DS_ENOMEM, "out of memory for a row");
+    if (image_split(image, r->plan->column_count, r->values))
+        return error_set(err, DS_EFORMAT, "the source sent a malformed row");
+    int rc = where_test(r->out->where, r->values, NULL, in, err);
+    if (!*in)
+        r->rows.len = start;
+    return rc;
+}
+
 /* The snapshot cannot be read through a definition that is younger, or that is gone. */
 static bool is_altered(unsigned server_errno)
 {
@@ -319,10 +337,13 @@ static int fetch_all(struct row_reader *r, MYSQL_STMT *stmt, uint64_t *rows, str
             return error_set(err, r->failed,
                              r->failed == DS_EFORMAT ? "the source sent a malformed row"
                                                      : "out of memory for a row");
-        rc = row_end(r, start, err);
+        bool in = true;
+        rc = r->out->where ? row_wanted(r, start, &in, err) : 0;
+        if (rc == 0 && in)
+            rc = row_end(r, start, err);
         if (rc)
             return rc;
-        ++*rows;
+        *rows += in;
     }
 }
 
@@ -378,6 +399,7 @@ int table_rows_copy(const struct table_plan *plan, struct snapshot_source *s,
         mysql_stmt_close(stmt);
     buf_free(&r.rows);
     buf_free(&r.masked);
+    free(r.values);
     buf_free(&r.message);
     return rc;
 }

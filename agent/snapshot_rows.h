@@ -22,7 +22,8 @@ struct row_output {
     int (*put)(void *arg, const void *message, size_t len, struct ds_error *err);
     /* After every chunk, with the rows in it; non-zero ends the copy with that error. */
     int (*chunk)(void *arg, uint64_t rows, struct ds_error *err);
-    uint64_t max_row; /* bytes; a longer row is DS_ELIMIT */
+    uint64_t max_row;                /* bytes; a longer row is DS_ELIMIT */
+    const struct where_bound *where; /* which rows are copied, NULL: all */
     struct masker *masker;
     const struct mask_plan *mask; /* NULL: values travel as they are */
 };

@@ -119,6 +119,16 @@ static int find_keys(const struct parent *parent, const struct msg_column *cols,
     return table->keys ? 0 : DS_ENOMEM;
 }
 
+/* Which of its rows travel. */
+static int bind_condition(const struct tables *t, const char *name, const struct msg_table *m,
+                          struct captured_table *table, struct ds_error *err)
+{
+    const struct where *where = table->ours ? filter_where(t->filter, name) : NULL;
+    where_bound_free(table->where);
+    table->where = NULL;
+    return where ? where_bind(&table->where, where, m->columns, m->column_count, m->flags, err) : 0;
+}
+
 /* What becomes of its values. Rows lead to their entity by columns that stay what they are. */
 static int plan_mask(const struct tables *t, const char *name, const struct msg_table *m,
                      bool keys_only, struct captured_table *table, struct ds_error *err)
@@ -191,7 +201,9 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     if (rc == 0)
         rc = message_write_table(&table->definition, &message);
     rc = rc ? error_set(err, rc, "out of memory for a table map")
-            : plan_mask(t, map->name, &message, parent != NULL, table, err);
+            : bind_condition(t, map->name, &message, table, err);
+    if (rc == 0)
+        rc = plan_mask(t, map->name, &message, parent != NULL, table, err);
     free(columns);
     return rc;
 }
@@ -233,6 +245,7 @@ void tables_free(struct tables *t)
         buf_free(&t->head->definition);
         free(t->head->keys);
         mask_plan_free(t->head->mask);
+        where_bound_free(t->head->where);
         free(t->head);
         t->head = next;
     }

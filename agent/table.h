@@ -29,6 +29,7 @@ struct captured_table {
     uint64_t *keys;  /* bit per column of the map */
     uint64_t parents_version;
     bool attributes;             /* the shop's list of EAV attributes */
+    struct where_bound *where;   /* which of its rows travel, NULL: all */
     struct mask_plan *mask;      /* NULL: its values travel as they are */
     bool stock;                  /* its rows are stock items */
     uint32_t id;                 /* in messages: one per definition */

@@ -52,6 +52,11 @@ static bool ddl_keeps(void *arg, const char *table)
     return filter_keeps(((struct ddl_run *)arg)->a->options.filter, table);
 }
 
+static bool ddl_same(void *arg, const char *a, const char *b)
+{
+    return filter_same(((struct ddl_run *)arg)->a->options.filter, a, b);
+}
+
 static int ddl_restore(void *arg, const char *const *names, size_t count, struct ds_error *err)
 {
     return crossing_restore(((struct ddl_run *)arg)->a, names, count, err);
@@ -139,6 +144,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
                             .joined = transactions > 1,
                             .connection = &a->ddl,
                             .keeps = ddl_keeps,
+                            .same = ddl_same,
                             .filtered = !filter_is_all(a->options.filter),
                             .restore = ddl_restore,
                             .waiting = ddl_waiting,

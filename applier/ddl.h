@@ -46,6 +46,8 @@ struct ddl_context {
     enum config_ddl policy;             /* TRUNCATE is a change of rows: always applied */
     /* Do rows of this table (name at the source) travel? Its structure does anyway. NULL: yes. */
     bool (*keeps)(void *arg, const char *table);
+    /* Do rows of both travel by the same rule? NULL: as keeps says. */
+    bool (*same)(void *arg, const char *a, const char *b);
     bool filtered; /* rows of some tables do not: foreign keys to them cannot hold */
     /* Put foreign keys of these tables back that were taken out for the filter; NULL: of all. */
     int (*restore)(void *arg, const char *const *names, size_t count, struct ds_error *err);

@@ -124,12 +124,17 @@ static enum side side_of(const struct ddl_job *job, size_t i, bool table)
                                                                              : SIDE_MIRRORED;
 }
 
+static void name_of(const struct ddl_job *job, size_t i, char text[260])
+{
+    const struct slice name = job->st.names[i].name;
+    snprintf(text, 260, "%.*s", (int)name.len, (const char *)name.p);
+}
+
 /* Do rows of the i-th table that the statement names travel? */
 static bool rows_travel(const struct ddl_job *job, size_t i)
 {
-    const struct slice name = job->st.names[i].name;
     char text[260];
-    snprintf(text, sizeof text, "%.*s", (int)name.len, (const char *)name.p);
+    name_of(job, i, text);
     return !job->c->keeps || job->c->keeps(job->c->arg, text);
 }
 
@@ -137,7 +142,11 @@ static bool rows_travel(const struct ddl_job *job, size_t i)
  * here and must not be, or only at the source. */
 static bool crosses_filter(const struct ddl_job *job, size_t from, size_t to)
 {
-    return rows_travel(job, from) != rows_travel(job, to);
+    char a[260], b[260];
+    name_of(job, from, a);
+    name_of(job, to, b);
+    return rows_travel(job, from) != rows_travel(job, to) ||
+           (job->c->same && !job->c->same(job->c->arg, a, b));
 }
 
 static int unsupported(const struct ddl_job *job, struct ds_error *err, const char *why)

@@ -105,13 +105,43 @@ static int read_list(struct loader *l, const struct setting *s, const yaml_node_
     return rc;
 }
 
+static int check_duplicate(struct loader *l, const yaml_node_t *map, const yaml_node_pair_t *pair,
+                           const char *path);
+
+static int read_map(struct loader *l, const struct setting *s, const yaml_node_t *node)
+{
+    int rc = 0;
+    for (yaml_node_pair_t *p = node->data.mapping.pairs.start;
+         rc == 0 && p < node->data.mapping.pairs.top; p++) {
+        const yaml_node_t *key = yaml_document_get_node(l->document, p->key);
+        const yaml_node_t *value = yaml_document_get_node(l->document, p->value);
+        BUF_AUTO struct buf text = {0};
+        char where[700], path[300];
+        rc = check_scalar(l, key, s->key);
+        if (rc)
+            break;
+        where_node(l, value, where, sizeof where);
+        snprintf(path, sizeof path, "%s.%s", s->key, scalar_text(key));
+        rc = check_duplicate(l, node, p, path);
+        if (rc == 0)
+            rc = check_scalar(l, value, path);
+        if (rc == 0)
+            rc = config_env_expand(&l->env, where, path, scalar_text(value), &text, l->err);
+        if (rc == 0)
+            rc = setting_set_entry(s, l->c, where, scalar_text(key), buf_cstr(&text), l->err);
+    }
+    return rc;
+}
+
 static int read_setting(struct loader *l, const struct setting *s, const yaml_node_t *node)
 {
     BUF_AUTO struct buf text = {0};
     char where[700];
     l->c->line[setting_index(s)] = (uint32_t)node->start_mark.line + 1;
-    if (s->type == SETTING_LIST && node->type == YAML_SEQUENCE_NODE)
+    if ((s->type == SETTING_LIST || s->type == SETTING_LINES) && node->type == YAML_SEQUENCE_NODE)
         return read_list(l, s, node);
+    if (s->type == SETTING_MAP && node->type == YAML_MAPPING_NODE)
+        return read_map(l, s, node);
     int rc = check_scalar(l, node, s->key);
     if (rc || scalar_is_null(node)) /* `key:` with nothing behind it keeps the default */
         return rc;
@@ -277,6 +307,18 @@ static int set_defaults(struct loader *l)
     return 0;
 }
 
+/* The mapping that "KEY.NAME" is an entry of, NULL: none. */
+static const struct setting *map_of(const char *key)
+{
+    for (size_t i = 0; i < config_setting_count; i++) {
+        size_t n = strlen(config_settings[i].key);
+        if (config_settings[i].type == SETTING_MAP &&
+            strncmp(key, config_settings[i].key, n) == 0 && key[n] == '.')
+            return &config_settings[i];
+    }
+    return NULL;
+}
+
 static int set_overrides(struct loader *l, const char *const *overrides, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -286,6 +328,14 @@ static int set_overrides(struct loader *l, const char *const *overrides, size_t 
         snprintf(key, sizeof key, "%.*s", (int)(len < 199 ? len : 199), overrides[i]);
         if (!overrides[i][len])
             return error_set(l->err, DS_EUSAGE, "--set %s: write KEY=VALUE", key);
+        const struct setting *map = s ? NULL : map_of(key);
+        if (map) {
+            int rc = setting_set_entry(map, l->c, "--set", key + strlen(map->key) + 1,
+                                       overrides[i] + len + 1, l->err);
+            if (rc)
+                return rc;
+            continue;
+        }
         if (!s)
             return error_set(l->err, DS_EUSAGE,
                              "--set: unknown key '%s'; `datasync config --help` lists all", key);

@@ -25,7 +25,7 @@ enum config_preset { MASK_PRESET_NONE, MASK_PRESET_OPENMAGE };
 enum config_unknown { MASK_UNKNOWN_STOP, MASK_UNKNOWN_NULL };
 enum config_conflict { CONFLICT_STOP, CONFLICT_QUARANTINE, CONFLICT_OVERWRITE };
 
-struct config_list {
+struct config_list { /* of a mapping: key, value, key, value … */
     char **items;
     size_t count;
 };
@@ -53,6 +53,7 @@ struct config {
     struct config_list entities;
     enum config_stock stock;
     struct config_list tables_include, tables_exclude;
+    struct config_list where;
     enum config_preset mask_preset;
     struct config_list mask_rules;
     char *mask_key, *mask_key_file;

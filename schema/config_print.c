@@ -48,13 +48,14 @@ static int print_list(struct buf *out, const struct setting *s, const struct con
 {
     struct config_list list;
     memcpy(&list, (const char *)c + s->offset, sizeof list);
-    int rc = buf_puts(out, "[");
+    bool map = s->type == SETTING_MAP;
+    int rc = buf_puts(out, map ? "{" : "[");
     for (size_t i = 0; i < list.count && rc == 0; i++) {
-        rc = i ? buf_puts(out, ", ") : 0;
+        rc = i ? buf_puts(out, map && i % 2 ? ": " : ", ") : 0;
         if (rc == 0)
             rc = print_text(out, list.items[i], false);
     }
-    return rc ? rc : buf_puts(out, "]");
+    return rc ? rc : buf_puts(out, map ? "}" : "]");
 }
 
 static bool is_text(const struct setting *s)
@@ -69,12 +70,14 @@ static int print_value(struct buf *out, const struct setting *s, const struct co
     BUF_AUTO struct buf text = {0};
     if (!c) {
         const char *value = s->example ? s->example : s->value;
-        if (s->type == SETTING_LIST)
+        if (s->type == SETTING_MAP)
+            return buf_puts(out, "{}");
+        if (s->type == SETTING_LIST || s->type == SETTING_LINES)
             return *value ? buf_printf(out, strcmp(value, "*") == 0 ? "[\"%s\"]" : "[%s]", value)
                           : buf_puts(out, "[]");
         return is_text(s) ? print_text(out, value, true) : buf_puts(out, value);
     }
-    if (s->type == SETTING_LIST)
+    if (s->type == SETTING_LIST || s->type == SETTING_LINES || s->type == SETTING_MAP)
         return print_list(out, s, c);
     int rc = setting_format(s, c, &text);
     if (rc)

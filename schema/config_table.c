@@ -247,6 +247,15 @@ const struct setting config_settings[] = {
      .value = "",
      .doc = "Tables whose rows do not travel, the same way: what is left out of the others. A "
             "filter is kept to: another one needs a new copy."},
+    {.key = "where",
+     .type = SETTING_MAP,
+     AT(where),
+     .value = "",
+     .doc =
+         "Conditions on rows, by table without prefix: only rows for which one is true travel, "
+         "such as {log_customer: \"login_at >= '2024-01-01'\"}. For tables on which no other "
+         "table's rows hang. COLUMN = VALUE (<>, <, <=, >, >=), BETWEEN, IN, LIKE, IS NULL, joined "
+         "by AND, OR, NOT; texts compare byte by byte."},
     {.key = "mask.preset",
      .type = SETTING_CHOICE,
      AT(mask_preset),
@@ -255,15 +264,15 @@ const struct setting config_settings[] = {
      .doc = "Rules for what must not leave the source as it is. openmage: everything of a shop's "
             "own tables that says who somebody is. none: only mask.rules."},
     {.key = "mask.rules",
-     .type = SETTING_LIST,
+     .type = SETTING_LINES,
      AT(mask_rules),
      .value = "",
-     .doc =
-         "Your own rules, which win over the preset's: TABLE.COLUMN METHOD, or @TYPE.CODE METHOD "
-         "for values of an EAV attribute, with * for any text and commas between columns. "
-         "Methods: keep, null, fixed TEXT, hash, email, first_name, last_name, name, phone, "
-         "street, city, postcode, company, ip, date_shift DAYS, partial FIRST LAST, template "
-         "TEXT, attribute TYPE. With any mask every column needs a rule."},
+     .doc = "Your own rules, which win over the preset's, as a list or as lines: TABLE.COLUMN "
+            "METHOD, or @TYPE.CODE METHOD "
+            "for values of an EAV attribute, with * for any text and commas between columns. "
+            "Methods: keep, null, fixed TEXT, hash, email, first_name, last_name, name, phone, "
+            "street, city, postcode, company, ip, date_shift DAYS, partial FIRST LAST, template "
+            "TEXT, attribute TYPE. With any mask every column needs a rule."},
     {.key = "mask.key",
      .type = SETTING_SECRET,
      AT(mask_key),

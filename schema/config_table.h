@@ -25,6 +25,8 @@ enum setting_type {
     SETTING_BOOL,     /* bool: true, false */
     SETTING_CHOICE,   /* enum, by position in `choices` */
     SETTING_LIST,     /* struct config_list */
+    SETTING_LINES,    /* struct config_list whose items may hold blanks: a list, or lines */
+    SETTING_MAP,      /* struct config_list, any keys with one text each; --set KEY.NAME=TEXT */
 };
 
 struct setting {
@@ -49,6 +51,9 @@ int setting_parse(const struct setting *s, struct config *c, const char *where, 
 /* A list from its items. */
 int setting_set_list(const struct setting *s, struct config *c, const char *const *items,
                      size_t count, struct ds_error *err);
+/* One more entry of a mapping, or another value for one. */
+int setting_set_entry(const struct setting *s, struct config *c, const char *where, const char *key,
+                      const char *value, struct ds_error *err);
 /* The value in text form; lists as "a, b". Secrets as they are: the caller hides them. */
 int setting_format(const struct setting *s, const struct config *c, struct buf *out);
 /* "text", "size", "snapshot | current" … for the reference. */

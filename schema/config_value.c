@@ -139,6 +139,45 @@ static bool only(const char *text, const char *extra)
 }
 
 /* A list in one scalar: "order, invoice", with or without brackets. */
+static int parse_lines(const struct setting *s, struct config *c, const char *text,
+                       struct ds_error *err)
+{
+    const char *items[1024];
+    size_t count = 0;
+    char *copy = arena_strdup(&c->arena, text), *save;
+    if (!copy)
+        return error_set(err, DS_ENOMEM, "out of memory for the configuration");
+    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        line += strspn(line, " \t\r");
+        if (!*line || *line == '#')
+            continue;
+        if (count == sizeof items / sizeof *items)
+            return error_set(err, DS_EUSAGE, "%s: more than %zu items", s->key, count);
+        items[count++] = line;
+    }
+    return setting_set_list(s, c, items, count, err);
+}
+
+int setting_set_entry(const struct setting *s, struct config *c, const char *where, const char *key,
+                      const char *value, struct ds_error *err)
+{
+    struct config_list list;
+    const char *items[512] = {NULL};
+    size_t at = 0;
+    memcpy(&list, field(s, c), sizeof list);
+    if (!*key)
+        return error_set(err, DS_EUSAGE, "%s: %s: the name is empty", where, s->key);
+    for (size_t i = 0; i < list.count; i++)
+        items[i] = list.items[i];
+    while (at < list.count && strcmp(items[at], key) != 0)
+        at += 2;
+    if (at + 2 > sizeof items / sizeof *items)
+        return error_set(err, DS_EUSAGE, "%s: %s: more than %zu entries", where, s->key, at / 2);
+    items[at] = key;
+    items[at + 1] = value;
+    return setting_set_list(s, c, items, at < list.count ? list.count : at + 2, err);
+}
+
 static int parse_list(const struct setting *s, struct config *c, const char *text,
                       struct ds_error *err)
 {
@@ -223,6 +262,14 @@ int setting_parse(const struct setting *s, struct config *c, const char *where, 
         return parse_choice(s, c, where, text, err);
     case SETTING_LIST:
         return parse_list(s, c, text, err);
+    case SETTING_LINES:
+        return parse_lines(s, c, text, err);
+    case SETTING_MAP:
+        return *text ? error_set(err, DS_EUSAGE,
+                                 "%s: %s: a mapping is wanted here, such as {NAME: text}, or --set "
+                                 "%s.NAME=TEXT",
+                                 where, s->key, s->key)
+                     : setting_set_list(s, c, NULL, 0, err);
     default:
         return parse_numeric(s, c, where, text, err);
     }
@@ -275,7 +322,9 @@ int setting_format(const struct setting *s, const struct config *c, struct buf *
         memcpy(&v, p, sizeof v);
         return buf_puts(out, s->choices[v]);
     }
-    case SETTING_LIST: {
+    case SETTING_LIST:
+    case SETTING_LINES:
+    case SETTING_MAP: {
         struct config_list list;
         memcpy(&list, p, sizeof list);
         int rc = 0;
@@ -306,7 +355,10 @@ const char *setting_type_text(const struct setting *s, struct buf *scratch)
     case SETTING_BOOL:
         return "true | false";
     case SETTING_LIST:
+    case SETTING_LINES:
         return "list";
+    case SETTING_MAP:
+        return "mapping";
     case SETTING_CHOICE:
         buf_clear(scratch);
         for (size_t i = 0; s->choices[i]; i++)

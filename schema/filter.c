@@ -11,8 +11,9 @@
 struct filter {
     const struct config *config;
     const struct catalogue *catalogue;
-    struct mask *mask; /* NULL: values travel as they are */
-    bool all;          /* tables are left out by the mask at most */
+    struct where **where; /* at the places of config->where's tables */
+    struct mask *mask;    /* NULL: values travel as they are */
+    bool all;             /* tables are left out by the mask at most */
 };
 
 static int no_memory(struct ds_error *err)
@@ -60,6 +61,50 @@ static int check_patterns(const struct filter *f, const char *key, const struct 
     return 0;
 }
 
+/* Rows of other tables hang on those of a root, and of one that others are reached through. */
+static int check_alone(const struct filter *f, const char *table, const char *where,
+                       struct ds_error *err)
+{
+    const struct catalogue_entity *e;
+    const struct catalogue_table *entry;
+    if (!catalogue_lookup(f->catalogue, table, &e, &entry))
+        return 0;
+    for (size_t i = 0; i < e->table_count; i++) {
+        const struct catalogue_table *t = &e->tables[i];
+        bool hangs =
+            t != entry && (t->through ? strcmp(t->through, table) == 0 : entry == &e->tables[0]);
+        if (hangs)
+            return error_set(
+                err, DS_EUSAGE,
+                "%s: where: rows of %s hang on those of %s (entity %s), and would have "
+                "to come and go with them: this version cannot do that; leave tables "
+                "out whole",
+                where, t->table, table, e->name);
+    }
+    return 0;
+}
+
+static int read_conditions(struct filter *f, struct ds_error *err)
+{
+    const struct config_list *list = &f->config->where;
+    char where[700];
+    config_where(f->config, "where", where, sizeof where);
+    f->where = calloc(list->count / 2 + 1, sizeof *f->where);
+    if (!f->where)
+        return no_memory(err);
+    for (size_t i = 0; i < list->count; i += 2) {
+        BUF_AUTO struct buf place = {0};
+        if (buf_printf(&place, "%s: where.%s", where, list->items[i]))
+            return no_memory(err);
+        int rc = check_alone(f, list->items[i], where, err);
+        if (rc == 0)
+            rc = where_parse(&f->where[i / 2], list->items[i + 1], buf_cstr(&place), err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
 int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
                struct ds_error *err)
 {
@@ -75,6 +120,8 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
     if (rc == 0)
         rc = check_patterns(f, "tables.exclude", &c->tables_exclude, err);
     if (rc == 0)
+        rc = read_conditions(f, err);
+    if (rc == 0)
         rc = mask_new(&f->mask, c, err);
     if (rc)
         filter_free(f);
@@ -85,14 +132,43 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
 
 void filter_free(struct filter *f)
 {
-    if (f)
-        mask_free(f->mask);
+    if (!f)
+        return;
+    mask_free(f->mask);
+    for (size_t i = 0; f->where && f->where[i]; i++)
+        where_free(f->where[i]);
+    free(f->where);
     free(f);
 }
 
 bool filter_is_all(const struct filter *f)
 {
     return !f || (f->all && !mask_unknown_null(f->mask));
+}
+
+const char *filter_where_table(const struct filter *f, size_t i)
+{
+    return f && i < f->config->where.count / 2 ? f->config->where.items[2 * i] : NULL;
+}
+
+const struct where *filter_where(const struct filter *f, const char *table)
+{
+    char scratch[SHOP_TABLE_SIZE];
+    bool shops;
+    if (!filter_where_table(f, 0))
+        return NULL;
+    table = shop_table(f->config->source.prefix, table, scratch, &shops);
+    for (size_t i = 0; filter_where_table(f, i); i++)
+        if (strcmp(filter_where_table(f, i), table) == 0)
+            return f->where[i];
+    return NULL;
+}
+
+bool filter_same(const struct filter *f, const char *a, const char *b)
+{
+    const struct where *x = filter_where(f, a), *y = filter_where(f, b);
+    return filter_keeps(f, a) == filter_keeps(f, b) && !x == !y &&
+           (!x || strcmp(where_text(x), where_text(y)) == 0);
 }
 
 const struct mask *filter_mask(const struct filter *f)
@@ -240,6 +316,28 @@ static int append_meaning(const struct filter *f, struct buf *out)
     return rc ? rc : append_groups(f, &c->tables_exclude, out);
 }
 
+/* Sorted by table: each has one. */
+static int append_conditions(const struct filter *f, struct buf *out)
+{
+    const struct config_list *list = &f->config->where;
+    struct config_list texts = {.items = calloc(list->count + 1, sizeof(char *))};
+    int rc = texts.items ? 0 : DS_ENOMEM;
+    for (size_t i = 0; i < list->count && rc == 0; i += 2) {
+        BUF_AUTO struct buf text = {0};
+        rc = buf_printf(&text, "%s: %s", list->items[i], list->items[i + 1]);
+        char *copy = rc ? NULL : strdup(buf_cstr(&text));
+        if (copy)
+            texts.items[texts.count++] = copy;
+        else
+            rc = DS_ENOMEM;
+    }
+    rc = rc ? rc : append_sorted(out, "where", &texts);
+    for (size_t i = 0; i < texts.count; i++)
+        free(texts.items[i]);
+    free(texts.items);
+    return rc;
+}
+
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable)
 {
     return filter_fingerprint_with(f, f->mask, out, readable);
@@ -262,6 +360,8 @@ int filter_fingerprint_with(const struct filter *f, const struct mask *mask, cha
         rc = append_sorted(readable, "tables.exclude", &c->tables_exclude);
     if (rc == 0 && !f->all && c->source.prefix && *c->source.prefix) /* names are without it */
         rc = buf_printf(readable, " prefix=%s", c->source.prefix);
+    if (rc == 0 && c->where.count)
+        rc = append_conditions(f, readable);
     if (rc == 0)
         rc = buf_append(&whole, readable->data, readable->len);
     if (rc == 0 && !f->all)

@@ -1,5 +1,5 @@
 /* What travels: `entities`, `stock` and `tables` of the configuration, resolved by the catalogue,
- * say which tables do, `mask` what becomes of their values.
+ * say which tables do, `where` which of their rows, `mask` what becomes of their values.
  *
  * A table is kept if its entity is listed (that of a table which no entity claims is `table`), if
  * tables.include matches it and tables.exclude does not, and if its stock mark is what `stock`
@@ -18,6 +18,7 @@
 #include "config.h"
 #include "error.h"
 #include "mask.h"
+#include "where.h"
 
 struct filter;
 /* Configuration and catalogue must outlive it. DS_EUSAGE names the key: an entity or group that is
@@ -31,6 +32,12 @@ const struct mask *filter_mask(const struct filter *f);
 bool filter_is_all(const struct filter *f);
 /* `table` with the shop's prefix, as the server knows it. */
 bool filter_keeps(const struct filter *f, const char *table);
+/* Which of its rows travel; NULL: all that filter_keeps says. Also for f NULL. */
+const struct where *filter_where(const struct filter *f, const char *table);
+/* Do rows of both tables travel by the same rule, so that one may become the other? */
+bool filter_same(const struct filter *f, const char *a, const char *b);
+/* The i-th table with a condition, without prefix; NULL behind the last. */
+const char *filter_where_table(const struct filter *f, size_t i);
 /* 32 hex digits, and a readable form. Two filters with the same digits choose the same tables, as
  * long as the catalogue means the same by the names that they use: what these stand for counts. */
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable);

@@ -9,6 +9,7 @@
 #include "agent/masker.h"
 #include "agent/parents.h"
 #include "agent/source.h"
+#include "agent/where_check.h"
 #include "applier/state.h"
 #include "schema/db.h"
 
@@ -345,6 +346,19 @@ static int check_filter(struct report *r, MYSQL *source, struct ds_error *err)
     return rc;
 }
 
+static int check_conditions(struct report *r, MYSQL *source, struct ds_error *err)
+{
+    struct ds_error why;
+    int rc = where_check(r->in->filter, &r->in->config, source, &why);
+    if (rc == DS_EUSAGE)
+        report(r, FINDING_STOP, "where", "%s", why.message);
+    else if (rc)
+        *err = why;
+    else if (filter_where_table(r->in->filter, 0))
+        report(r, FINDING_OK, "where", "no rows of other tables depend on what it leaves out");
+    return rc == DS_EUSAGE ? 0 : rc;
+}
+
 /* Do the rules fit the source, and will the binlog tell what they need? */
 static int check_mask(struct report *r, MYSQL *source, struct ds_error *err)
 {
@@ -388,6 +402,7 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     rc = system_zone(db, &zone, err);
     rc = rc ? rc : check_definers(r, db, err);
     rc = rc ? rc : check_filter(r, db, err);
+    rc = rc ? rc : check_conditions(r, db, err);
     rc = rc ? rc : check_mask(r, db, err);
     if (rc)
         return rc;

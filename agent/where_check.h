@@ -1,0 +1,16 @@
+/* May rows of these tables come and go by themselves? Asked of the source at the start. */
+#ifndef AGENT_WHERE_CHECK_H
+#define AGENT_WHERE_CHECK_H
+
+#include <mysql.h>
+
+#include "schema/config.h"
+#include "schema/error.h"
+#include "schema/filter.h"
+
+/* For each table with a condition on its rows: no other table refers to it, and no foreign key sets
+ * a column that the condition names to NULL without an event. DS_EUSAGE says which one does. */
+int where_check(const struct filter *filter, const struct config *config, MYSQL *source,
+                struct ds_error *err);
+
+#endif
