@@ -50,8 +50,8 @@ void mask_column_of(const struct msg_column *c, unsigned char_max, const char *c
                     struct mask_column *out);
 /* Why the rule cannot be used for such a column; NULL: it can. */
 const char *mask_refusal(const struct mask_rule *r, const struct mask_column *c);
-/* Can it be in a unique key: different values stay different, in their first `prefix` characters (0:
- * all), or become NULL? */
+/* Can it be in a unique key: different values stay different, in their first `prefix` characters
+ * (0: all), or become NULL? */
 bool mask_is_unique(const struct mask_rule *r, const struct mask_column *c, uint32_t prefix);
 bool mask_needs_digest(const struct mask_rule *r);
 /* Append the masked value. DS_ENOMEM. */
