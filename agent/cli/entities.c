@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "agent/cli/cli.h"
-#include "agent/cli/json.h"
+#include "schema/json.h"
 
 /* --- JSON ---------------------------------------------------------------- */
 

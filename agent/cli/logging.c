@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/cli/json.h"
+#include "schema/json.h"
 #include "schema/log.h"
 
 static struct {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/json.h"
 #include "agent/cli/known_tables.h"
+#include "schema/json.h"
 
 enum { COLLATION_BINARY = 63 };
 

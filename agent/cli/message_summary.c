@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/json.h"
 #include "agent/cli/known_tables.h"
+#include "schema/json.h"
 #include "schema/message.h"
 
 /* What is counted of one table, whatever ids it has had. */

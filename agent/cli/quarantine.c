@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "agent/cli/cli.h"
-#include "agent/cli/json.h"
 #include "agent/cli/message_json.h"
 #include "applier/quarantine.h"
+#include "schema/json.h"
 #include "schema/log.h"
 
 struct listing {

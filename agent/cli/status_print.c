@@ -5,8 +5,8 @@
 #include <time.h>
 #include <yaml.h>
 
-#include "agent/cli/json.h"
 #include "agent/cli/status.h"
+#include "schema/json.h"
 
 static const char *const state_names[] = {"starting",  "snapshot",       "catching_up",
                                           "streaming", "waiting_source", "waiting_destination",

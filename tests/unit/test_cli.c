@@ -10,13 +10,13 @@
 #include <cmocka.h>
 
 #include "agent/cli/cli.h"
-#include "agent/cli/json.h"
 #include "agent/cli/logging.h"
 #include "agent/cli/message_json.h"
 #include "agent/cli/message_summary.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/runner.h"
 #include "agent/cli/status.h"
+#include "schema/json.h"
 #include "schema/log.h"
 
 enum { MAX_ARGUMENTS = 12 };

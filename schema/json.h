@@ -3,8 +3,8 @@
  * Keys are NULL inside arrays. A failure (memory) sticks in `failed`, to be checked once at the
  * end.
  */
-#ifndef CLI_JSON_H
-#define CLI_JSON_H
+#ifndef SCHEMA_JSON_H
+#define SCHEMA_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "agent/cli/json.h"
+#include "schema/json.h"
 
 #include <math.h>
 #include <stdio.h>
