@@ -28,6 +28,7 @@ enum applier_state {
     APPLIER_FAILED
 };
 
+struct hooks;
 struct applier_options {
     const struct config *config;
     const struct filter *filter;
@@ -38,6 +39,7 @@ struct applier_options {
     bool no_lock;        /* skip GET_LOCK (incremental --no-lock) */
     bool resnapshot;     /* drop checkpoint first */
     bool range;          /* replay: what the spool holds is not of it */
+    struct hooks *hooks; /* they are opened when the stream is, and told of commits; NULL: none */
 };
 
 struct applier_status {

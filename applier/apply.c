@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "applier/hooks.h"
 #include "applier/load.h"
 #include "schema/log.h"
 
@@ -38,6 +39,9 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     int rc = filter_fingerprint(options->filter, a->filter, &readable);
     if (rc == 0)
         rc = writer_new(&a->writer, a->database, err);
+    if (rc == 0 && outbox_wanted(a->config) && !options->dry_run)
+        rc = outbox_new(&a->outbox, a->config, filter_catalogue(options->filter), options->hooks,
+                        err);
     a->filter_text = strdup(buf_cstr(&readable));
     a->source_identity = strdup("");
     if (rc || !a->filter_text || !a->source_identity) {
@@ -61,6 +65,7 @@ void applier_free(struct applier *a)
     conflict_free(a);
     stale_free(a);
     skip_free(a);
+    outbox_free(a->outbox);
     checkpoint_free(&a->cp);
     checkpoint_free(&a->pending);
     applier_status_free(&a->shared.status);
@@ -421,7 +426,11 @@ static int connect_session(struct applier *a, struct ds_error *err)
     if (rc == 0 && !a->opened)
         rc = skip_load(a, err);
     if (rc == 0 && !a->opened)
+        rc = outbox_tell_left(a->config, a->db, err);
+    if (rc == 0 && !a->opened)
         rc = open_spool(a, err);
+    if (rc == 0 && a->options.hooks)
+        hooks_open(a->options.hooks);
     if (rc == 0)
         log_info("destination connected host=%s server=%s database=%s checkpoint=%s",
                  a->endpoint.host ? a->endpoint.host : a->endpoint.socket, a->server.text,

@@ -8,6 +8,7 @@
  *   conflict.c   what does not fit: stop, quarantine, overwrite (law 5)
  *   held.c       rows that wait in quarantine, and what waits behind them
  *   chain.c      writing what waits, once it fits
+ *   outbox.c     what hooks are to be told of it all
  *
  * Everything belongs to the applier's thread, except `shared`, which its mutex protects, and the
  * atomics.
@@ -22,6 +23,7 @@
 #include "applier/applier.h"
 #include "applier/batch.h"
 #include "applier/ddl.h"
+#include "applier/outbox.h"
 #include "applier/plan.h"
 #include "applier/state.h"
 #include "applier/target.h"
@@ -87,6 +89,7 @@ struct applier {
     struct db_server server;
     struct target *target;
     struct writer *writer;
+    struct outbox *outbox;     /* NULL: no hooks */
     struct loader *loader;     /* snapshot in progress, see load.h */
     struct checkpoint cp;      /* as committed */
     struct ddl_connection ddl; /* of this connection */
@@ -225,6 +228,9 @@ void gather_free(struct applier *a);
 int commit_batch(struct applier *a, uint32_t end, struct ds_error *err);
 /* START TRANSACTION and lock the checkpoint row, which must stand where we believe (law 1). */
 int commit_begin(struct applier *a, struct ds_error *err);
+/* What hooks are told of the open destination transaction; after it, tx is where the stream stands.
+ * The last thing before COMMIT. */
+int commit_tell(struct applier *a, const struct transaction *tx, struct ds_error *err);
 /* Move the checkpoint over `tx` and COMMIT. `extra`: counters to add. */
 int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
                   struct ds_error *err);

@@ -31,20 +31,35 @@ struct ddl_run {
     const struct transaction *tx;
     uint32_t transactions; /* that this is */
     bool last;             /* nothing of the group follows this statement */
+    const char *position;  /* of this statement */
+    const struct ddl_outcome *outcome;
 };
 
 static int ddl_begin(void *arg, struct ds_error *err)
 {
-    return commit_begin(((struct ddl_run *)arg)->a, err);
+    struct ddl_run *run = arg;
+    int rc = commit_begin(run->a, err);
+    if (run->a->outbox)
+        outbox_begin(run->a->outbox, &run->a->cp, run->position);
+    return rc;
 }
 
 static int ddl_commit(void *arg, struct ds_error *err)
 {
     struct ddl_run *run = arg;
+    struct applier *a = run->a;
+    const struct ddl_outcome *out = run->outcome;
     struct counters extra = {.transactions = run->transactions};
-    if (!run->last)
-        return db_exec(run->a->db, err, "COMMIT");
-    return commit_finish(run->a, run->tx, &extra, err);
+    if (a->outbox)
+        outbox_note_tables(a->outbox, out->definitions_stay ? OUTBOX_TRUNCATE : OUTBOX_DDL,
+                           out->tables, out->table_count, out->everything);
+    if (run->last)
+        return commit_finish(a, run->tx, &extra, err);
+    int rc = commit_tell(a, run->tx, err);
+    rc = rc ? rc : db_exec(a->db, err, "COMMIT");
+    if (rc == 0 && a->outbox)
+        outbox_committed(a->outbox);
+    return rc;
 }
 
 static bool ddl_keeps(void *arg, const char *table)
@@ -169,6 +184,8 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
         barrier_name(tx, gtid, seen++, position, sizeof position);
         run.last = seen == statements && tx->count == 0;
         struct ddl_outcome out;
+        run.position = position;
+        run.outcome = &out;
         rc = ddl_apply(&c, &m, position, tx->count > 0, &out, err);
         if (rc == 0) {
             open |= out.result == DDL_OPEN;

@@ -22,6 +22,7 @@ struct source_table {
     uint32_t entity_index;       /* into the applier's counters */
     struct target_table *target; /* NULL: not looked up yet */
     uint64_t target_version;     /* of the target when it was matched */
+    struct outbox_table *told;   /* what hooks are told of it; NULL: not looked up yet */
     struct arena arena;
     struct source_table *next;
 };

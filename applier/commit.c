@@ -89,6 +89,8 @@ int commit_begin(struct applier *a, struct ds_error *err)
     struct checkpoint there = {0};
     if (a->entity_count)
         memset(a->pending_entities, 0, a->entity_count * sizeof *a->pending_entities);
+    if (a->outbox)
+        outbox_begin(a->outbox, &a->cp, "");
     crash_point("commit.begin");
     int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
@@ -147,6 +149,17 @@ static int print_entities(const struct applier *a, char **to)
     return rc ? rc : set_text(to, text.data, text.len);
 }
 
+int commit_tell(struct applier *a, const struct transaction *tx, struct ds_error *err)
+{
+    const struct outbox_place place = {
+        .gtid_set = tx->gtid_set, .file = tx->file, .pos = tx->pos, .time = tx->timestamp};
+    if (!a->outbox)
+        return 0;
+    if (a->copy_ended)
+        outbox_note_tables(a->outbox, OUTBOX_SNAPSHOT, NULL, 0, true);
+    return outbox_write(a->outbox, a->db, &place, err);
+}
+
 int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
                   struct ds_error *err)
 {
@@ -179,6 +192,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     rc = a->skips ? skip_record_missed(a, err) : 0;
     if (rc == 0 && !a->mask_recorded && filter_mask(a->options.filter))
         rc = mask_record_store(a, err);
+    if (rc == 0)
+        rc = commit_tell(a, tx, err);
     if (rc)
         return rc;
     rc = first ? checkpoint_insert(a->db, a->state_database, a->name, cp, err)
@@ -189,6 +204,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     if (rc)
         return rc;
     crash_point("commit.after_commit");
+    if (a->outbox)
+        outbox_committed(a->outbox);
     checkpoint_free(&a->cp);
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
@@ -222,6 +239,8 @@ void commit_count(struct applier *a, const struct change *c, uint64_t then, bool
     struct entity_pending *p = &a->pending_entities[c->table->entity_index];
     if (c->flags & CHANGE_CASCADE) /* not its rows */
         return;
+    if (a->outbox)
+        outbox_note(a->outbox, c, held_entity_key(c));
     p->changes++;
     p->counts.time = then > p->counts.time ? then : p->counts.time;
     if (written)
@@ -311,7 +330,7 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
     extra->rows += plan.rows;
     for (uint32_t i = first; i < first + count; i++)
         extra->transactions += !a->batch.transactions[i].position_only;
-    return rc;
+    return rc || !a->outbox ? rc : outbox_flush(a->outbox, a->db, false, err);
 }
 
 /* Will writing this range touch rows that must not be written twice? Known only from the plan's

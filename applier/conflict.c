@@ -301,7 +301,7 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
             commit_count(a, c, tx->timestamp, true);
     }
     extra->transactions++;
-    return rc;
+    return rc || !a->outbox ? rc : outbox_flush(a->outbox, a->db, false, err);
 }
 
 void conflict_count(struct applier *a)

@@ -59,13 +59,16 @@ static int set_savepoint(struct applier *a, struct savepoint *s, struct ds_error
     s->number = ++a->part_savepoint;
     if (a->options.dry_run)
         return 0;
-    return db_exec(a->db, err, "SAVEPOINT datasync_%lu", s->number);
+    int rc = a->outbox ? outbox_flush(a->outbox, a->db, true, err) : 0;
+    return rc ? rc : db_exec(a->db, err, "SAVEPOINT datasync_%lu", s->number);
 }
 
 int parts_roll_back_to(struct applier *a, const struct savepoint *s, struct ds_error *err)
 {
     if (a->options.dry_run)
         return 0;
+    if (a->outbox)
+        outbox_drop(a->outbox);
     int rc = db_exec(a->db, err, "ROLLBACK TO SAVEPOINT datasync_%lu", s->number);
     if (rc == 0 && a->held_dirty)
         conflict_forget(a);

@@ -113,8 +113,19 @@ static int parse_line(struct applier *a, char *line, struct ds_error *err)
     return rc || *file == ':' ? rc : file_position_parse(&s->position.file, file, err);
 }
 
-/* Write dirty, the list and the server's start without moving the position. */
-static int persist(struct applier *a, struct ds_error *err)
+/* Where the checkpoint stands, for hooks. */
+static struct outbox_place checkpoint_place(const struct applier *a)
+{
+    const struct checkpoint *cp = &a->cp;
+    return (struct outbox_place){.gtid_set = {(const uint8_t *)cp->gtid_set, strlen(cp->gtid_set)},
+                                 .file = {(const uint8_t *)cp->file, strlen(cp->file)},
+                                 .pos = cp->pos,
+                                 .time = cp->source_time};
+}
+
+/* Write dirty, the list and the server's start without moving the position. copied: a table whose
+ * copy is now in place, NULL none. */
+static int persist_copied(struct applier *a, const char *copied, struct ds_error *err)
 {
     if (!a->cp.found)
         return 0;
@@ -129,7 +140,21 @@ static int persist(struct applier *a, struct ds_error *err)
     int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
         rc = checkpoint_update(a->db, a->state_database, a->name, &a->cp, err);
-    return rc ? rc : db_exec(a->db, err, "COMMIT");
+    if (rc == 0 && copied && a->outbox) {
+        struct outbox_place place = checkpoint_place(a);
+        outbox_begin(a->outbox, &a->cp, a->cp.stale);
+        outbox_note_tables(a->outbox, OUTBOX_COPIED, &copied, 1, false);
+        rc = outbox_write(a->outbox, a->db, &place, err);
+    }
+    rc = rc ? rc : db_exec(a->db, err, "COMMIT");
+    if (rc == 0 && copied && a->outbox)
+        outbox_committed(a->outbox);
+    return rc;
+}
+
+static int persist(struct applier *a, struct ds_error *err)
+{
+    return persist_copied(a, NULL, err);
 }
 
 /* What must be copied again, after what has happened since the checkpoint was written. */
@@ -365,7 +390,7 @@ static int stale_copy_ended(struct applier *a, const struct source_table *t, str
         return out_of_memory(err);
     s->copied = true;
     log_info("table is copied again table=%s", name);
-    return a->in_snapshot ? 0 : persist(a, err);
+    return a->in_snapshot ? 0 : persist_copied(a, name, err);
 }
 
 static bool waits(const struct applier *a, struct slice name)

@@ -457,6 +457,21 @@ static int check_start(struct loader *l)
     return refuse(l, "start", "must be snapshot, current, a GTID set, or FILE:POSITION");
 }
 
+static int check_hooks(struct loader *l)
+{
+    const struct config *c = l->c;
+    const char *url = c->hooks_url;
+    bool tls = strncasecmp(url, "https://", 8) == 0;
+    if (*url && !tls && strncasecmp(url, "http://", 7) != 0)
+        return refuse(l, "hooks.url", "must begin with http:// or https://");
+    const char *host = url + (tls ? 8 : 7);
+    if (*url && memchr(host, '@', strcspn(host, "/?#")))
+        return refuse(l, "hooks.url", "must not hold a user or password; hooks.secret signs");
+    if (c->hooks_command.count && c->hooks_command.items[0][0] != '/')
+        return refuse(l, "hooks.command", "must begin with the program's absolute path");
+    return 0;
+}
+
 static int validate(struct loader *l)
 {
     const struct config *c = l->c;
@@ -465,6 +480,8 @@ static int validate(struct loader *l)
         rc = check_supported(l);
     if (rc == 0)
         rc = check_start(l);
+    if (rc == 0)
+        rc = check_hooks(l);
     if (rc == 0 && !*c->state_database)
         rc = refuse(l, "state_database", "is empty");
     if (rc == 0 && c->state_dir[0] != '/' && c->state_dir[0] != '.')
@@ -492,7 +509,6 @@ static int load(struct loader *l, const char *const *overrides, size_t override_
 int config_load(struct config *out, const char *path, const char *const *overrides,
                 size_t override_count, struct ds_error *err)
 {
-    _Static_assert(CONFIG_MAX_SETTINGS >= 48, "room for every setting");
     memset(out, 0, sizeof *out);
     if (!path)
         path = access(FILE_HERE, F_OK) == 0     ? FILE_HERE

@@ -63,7 +63,11 @@ struct config {
     enum config_triggers triggers;
     enum config_conflict on_conflict;
     uint64_t max_event;
-    uint32_t connect_timeout; /* seconds, default 30 */
+    struct config_list hooks_command; /* program and arguments; empty: none */
+    char *hooks_url, *hooks_secret;   /* "" none */
+    struct config_list hooks_entities;
+    uint32_t hooks_timeout, hooks_max_pause; /* seconds */
+    uint32_t connect_timeout;                /* seconds, default 30 */
     /* where each key came from, by its place in the table of settings */
     uint32_t line[CONFIG_MAX_SETTINGS]; /* in the file, 0: not there */
     bool set[CONFIG_MAX_SETTINGS];      /* by --set */

@@ -321,6 +321,47 @@ const struct setting config_settings[] = {
      .max = 2 * 1024 * MIB,
      .doc = "Largest binlog event; a larger one stops with a clear error. Memory is a fixed part "
             "plus three times the largest event."},
+    {.key = "hooks.command",
+     .type = SETTING_LIST,
+     AT(hooks_command),
+     .value = "",
+     .doc =
+         "Program to run after each batch, with its arguments as a list: [/usr/local/bin/refresh, "
+         "--all]. An absolute path; there is no shell. It gets what has changed as JSON on its "
+         "standard input, and an environment of its own, without passwords."},
+    {.key = "hooks.url",
+     .type = SETTING_TEXT,
+     AT(hooks_url),
+     .value = "",
+     .doc =
+         "Address (http or https) that the same JSON is sent to, by POST. Both hooks may be set."},
+    {.key = "hooks.secret",
+     .type = SETTING_SECRET,
+     AT(hooks_secret),
+     .value = "",
+     .doc = "Signs what is sent to hooks.url, best as ${NAME}. The header X-Datasync-Signature is "
+            "sha256= and the HMAC-SHA256, in hex digits, of X-Datasync-Timestamp, a full stop, and "
+            "the body. Empty: not signed."},
+    {.key = "hooks.entities",
+     .type = SETTING_LIST,
+     AT(hooks_entities),
+     .value = "all",
+     .doc = "Entities that hooks are told of: names of the catalogue, `table` for all tables of "
+            "none, or all."},
+    {.key = "hooks.timeout",
+     .type = SETTING_SECONDS,
+     AT(hooks_timeout),
+     .value = "30s",
+     .min = 1,
+     .max = 3600,
+     .doc = "How long one attempt may take."},
+    {.key = "hooks.max_pause",
+     .type = SETTING_SECONDS,
+     AT(hooks_max_pause),
+     .value = "5m",
+     .min = 1,
+     .max = 86400,
+     .doc = "A failed attempt is made again, for ever, after pauses that grow from 1s to this."},
     {.key = "connect_timeout",
      .type = SETTING_SECONDS,
      AT(connect_timeout),
@@ -330,6 +371,8 @@ const struct setting config_settings[] = {
      .doc = "How long to try to reach a server before exit 5. `run`, `agent` and `apply` try for "
             "ever, so long at a time."},
 };
+_Static_assert(sizeof config_settings / sizeof *config_settings <= CONFIG_MAX_SETTINGS,
+               "room for every setting");
 const size_t config_setting_count = sizeof config_settings / sizeof *config_settings;
 
 const struct setting *config_setting_find(const char *key, size_t len)

@@ -171,6 +171,11 @@ bool filter_same(const struct filter *f, const char *a, const char *b)
            (!x || strcmp(where_text(x), where_text(y)) == 0);
 }
 
+const struct catalogue *filter_catalogue(const struct filter *f)
+{
+    return f ? f->catalogue : NULL;
+}
+
 const struct mask *filter_mask(const struct filter *f)
 {
     return f ? f->mask : NULL;

@@ -38,6 +38,8 @@ const struct where *filter_where(const struct filter *f, const char *table);
 bool filter_same(const struct filter *f, const char *a, const char *b);
 /* The i-th table with a condition, without prefix; NULL behind the last. */
 const char *filter_where_table(const struct filter *f, size_t i);
+/* The one that it was made with; NULL for NULL. */
+const struct catalogue *filter_catalogue(const struct filter *f);
 /* 32 hex digits, and a readable form. Two filters with the same digits choose the same tables, as
  * long as the catalogue means the same by the names that they use: what these stand for counts. */
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable);

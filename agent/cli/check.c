@@ -10,6 +10,7 @@
 #include "agent/parents.h"
 #include "agent/source.h"
 #include "agent/where_check.h"
+#include "applier/outbox.h"
 #include "applier/state.h"
 #include "schema/db.h"
 
@@ -425,6 +426,22 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     return 0;
 }
 
+static void check_hooks(struct report *r)
+{
+    const struct config *c = &r->in->config;
+    struct ds_error err;
+    if (!outbox_wanted(c))
+        return;
+    if (outbox_check(c, r->in->catalogue, &err))
+        report(r, FINDING_STOP, "hooks", "%s", err.message);
+    else if (c->hooks_command.count && access(c->hooks_command.items[0], X_OK))
+        report(r, FINDING_WARNING, "hooks.command", "%s: %s", c->hooks_command.items[0],
+               strerror(errno));
+    else
+        report(r, FINDING_OK, "hooks", "%s%s", c->hooks_command.count ? "hooks.command " : "",
+               *c->hooks_url ? "hooks.url" : "");
+}
+
 /* The nearest folder that exists is what can be looked at: check creates nothing. */
 static void check_machine(struct report *r)
 {
@@ -432,6 +449,7 @@ static void check_machine(struct report *r)
     char path[4096];
     struct statvfs vfs;
     r->side = "here";
+    check_hooks(r);
     snprintf(path, sizeof path, "%s", c->state_dir);
     for (char *slash; access(path, F_OK) && errno == ENOENT && (slash = strrchr(path, '/'));)
         slash[slash == path ? 1 : 0] = 0;

@@ -14,6 +14,8 @@
 #include "agent/cli/progress.h"
 #include "agent/cli/socket.h"
 #include "agent/cli/status.h"
+#include "applier/hooks.h"
+#include "applier/outbox.h"
 #include "schema/log.h"
 
 enum { SIGNALS = 3 };
@@ -32,6 +34,8 @@ struct runner {
     struct spool *spool;
     struct agent *agent;
     struct applier *applier;
+    struct hooks *hooks; /* NULL: none are configured */
+    bool hooks_told;     /* to end */
     struct half agent_half, applier_half;
     _Atomic bool agent_ended, applier_ended; /* by the threads, for the main one */
     uv_loop_t loop;
@@ -147,6 +151,17 @@ static bool finished(const struct half *h)
     return !h->started || h->done;
 }
 
+/* Both halves have ended. What waits for hooks is tried once more by commands that do not come back
+ * to it by themselves. */
+static void end_hooks(struct runner *r)
+{
+    if (!r->hooks_told && r->o->ends_by_itself && !r->stopping)
+        hooks_finish(r->hooks);
+    else if (!r->hooks_told)
+        hooks_stop(r->hooks);
+    r->hooks_told = true;
+}
+
 static void half_ended(uv_async_t *async)
 {
     struct runner *r = async->data;
@@ -163,8 +178,17 @@ static void half_ended(uv_async_t *async)
         join(r, &r->applier_half);
         stop_all(r);
     }
-    if (finished(&r->agent_half) && finished(&r->applier_half))
+    if (!finished(&r->agent_half) || !finished(&r->applier_half))
+        return;
+    if (r->hooks)
+        end_hooks(r);
+    if (!r->hooks || hooks_ended(r->hooks))
         uv_stop(&r->loop);
+}
+
+static void hooks_have_ended(void *arg)
+{
+    uv_async_send(&((struct runner *)arg)->ended);
 }
 
 /* --- main thread's loop --------------------------------------------------- */
@@ -180,6 +204,8 @@ static void on_signal(uv_signal_t *handle, int number)
     r->stopping = true;
     log_info("stopping signal=%d", number);
     stop_all(r);
+    if (r->hooks)
+        hooks_stop(r->hooks);
 }
 
 static int make_status(struct runner *r, struct stream_status *out)
@@ -192,6 +218,8 @@ static int make_status(struct runner *r, struct stream_status *out)
         applier_status_get(r->applier, &applier);
     int rc = stream_status_make(out, &r->in->config, r->agent ? &agent : NULL,
                                 r->applier ? &applier : NULL, now_seconds());
+    if (rc == 0 && r->hooks)
+        hooks_status_get(r->hooks, &out->hooks);
     if (r->agent)
         agent_status_free(&agent);
     if (r->applier)
@@ -310,7 +338,12 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .resnapshot = o->resnapshot,
         .range = o->range,
     };
-    int rc = o->agent ? agent_new(&r->agent, &agent, err) : 0;
+    int rc = 0;
+    if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))
+        rc = hooks_new(&r->hooks, &r->in->config, hooks_have_ended, r, err);
+    applier.hooks = r->hooks;
+    if (rc == 0 && o->agent)
+        rc = agent_new(&r->agent, &agent, err);
     if (rc == 0 && o->applier)
         rc = applier_new(&r->applier, &applier, err);
     return rc;
@@ -408,6 +441,8 @@ static int run_locked(struct runner *r)
         run_loop(r);
     }
     int code = rc ? cli_fail(&err) : finish(r);
+    hooks_free(r->hooks); /* its threads wake the loop */
+    r->hooks = NULL;
     loop_close(r);
     return code;
 }
@@ -442,6 +477,7 @@ int runner_run(struct invocation *in, const struct runner_options *o)
     if (rc == 0 && !o->no_lock)
         rc = stream_lock_take(&lock, &in->config, o->agent, o->applier, o->command, &err);
     int code = rc ? cli_fail(&err) : run_locked(&r);
+    hooks_free(r.hooks); /* where the loop was not begun */
     if (r.agent)
         agent_free(r.agent);
     if (r.applier)

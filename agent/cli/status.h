@@ -11,6 +11,7 @@
 
 #include "agent/agent.h"
 #include "applier/applier.h"
+#include "applier/hooks.h"
 #include "schema/buf.h"
 #include "schema/config.h"
 #include "schema/error.h"
@@ -42,6 +43,7 @@ struct stream_status {
     size_t stale_count;
     struct entity_counts *entities;
     size_t entity_count;
+    struct hooks_status hooks;
     /* of a snapshot, for people */
     uint64_t snapshot_rows, snapshot_estimate, snapshot_tables_done, snapshot_tables;
     bool has_agent, has_applier; /* which halves it speaks for */

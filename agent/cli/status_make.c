@@ -266,6 +266,7 @@ static int read_stopped(struct stream_status *s, const struct config *c, MYSQL *
             : db_scalar_u64(db, &s->quarantined, &found, err,
                             "SELECT COUNT(*) FROM %s WHERE name = '%s' AND operation <> 'skip'",
                             buf_cstr(&table), c->name);
+    rc = rc ? rc : hooks_status_read(c, db, &s->hooks, err);
     if (rc && err->server_errno == ER_NO_SUCH_TABLE) { /* they are being created */
         error_clear(err);
         rc = 0;

@@ -74,6 +74,12 @@ int stream_status_json(const struct stream_status *s, struct buf *out)
     for (size_t i = 0; i < s->stale_count; i++)
         json_text(&j, NULL, s->stale_tables[i]);
     json_end(&j);
+    json_object(&j, "hooks");
+    json_uint(&j, "pending", s->hooks.pending);
+    json_uint(&j, "oldest", s->hooks.oldest);
+    json_uint(&j, "attempts", s->hooks.attempts);
+    json_text(&j, "last_error", s->hooks.last_error[0] ? s->hooks.last_error : NULL);
+    json_end(&j);
     json_object(&j, "entities");
     for (size_t i = 0; i < s->entity_count; i++) {
         json_object(&j, s->entities[i].name);
@@ -118,6 +124,19 @@ static int text_entity(struct buf *out, const struct entity_counts *e)
                       at ? at : "");
 }
 
+static int text_hooks(struct buf *out, const struct hooks_status *h)
+{
+    int rc = 0;
+    if (h->pending)
+        rc = buf_printf(out,
+                        "%-12s %" PRIu64 " messages wait, the oldest for %" PRIu64
+                        " s, after %" PRIu64 " attempts\n",
+                        "hooks", h->pending, h->oldest, h->attempts);
+    if (rc == 0 && h->last_error[0])
+        rc = buf_printf(out, "%-12s %s\n", "", h->last_error);
+    return rc;
+}
+
 int stream_status_text(const struct stream_status *s, struct buf *out)
 {
     char time[40];
@@ -148,6 +167,7 @@ int stream_status_text(const struct stream_status *s, struct buf *out)
     for (size_t i = 0; i < s->stale_count && rc == 0; i++)
         rc = buf_printf(out, "%s%s%s", i ? ", " : "stale        ", s->stale_tables[i],
                         i + 1 == s->stale_count ? "\n" : "");
+    rc = rc ? rc : text_hooks(out, &s->hooks);
     for (size_t i = 0; i < s->entity_count && rc == 0; i++)
         rc = text_entity(out, &s->entities[i]);
     return rc;
@@ -263,6 +283,12 @@ static int take_all(yaml_document_t *d, struct stream_status *s, struct ds_error
     s->batches = take_number(d, root, "batches");
     s->conflicts = take_number(d, root, "conflicts");
     s->quarantined = take_number(d, root, "quarantined");
+    const yaml_node_t *hooks = member(d, root, "hooks"), *error = member(d, hooks, "last_error");
+    s->hooks.pending = take_number(d, hooks, "pending");
+    s->hooks.oldest = take_number(d, hooks, "oldest");
+    s->hooks.attempts = take_number(d, hooks, "attempts");
+    if (scalar(error) && !is_null(error))
+        snprintf(s->hooks.last_error, sizeof s->hooks.last_error, "%s", scalar(error));
     const yaml_node_t *snapshot = member(d, root, "snapshot");
     s->snapshot_rows = take_number(d, snapshot, "rows");
     s->snapshot_estimate = take_number(d, snapshot, "rows_estimate");
