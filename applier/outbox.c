@@ -360,18 +360,21 @@ void outbox_note_tables(struct outbox *o, enum outbox_kind kind, const char *con
         if (t && t->told)
             about[n->about_count++] = t;
     }
-    /* a copy may be made again of where another one was made */
-    if (kind == OUTBOX_SNAPSHOT)
-        snprintf(o->what, sizeof o->what, "snapshot %ld", (long)time(NULL));
+    if (kind == OUTBOX_SNAPSHOT) { /* another one may be of the same place, and is told again */
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(o->what, sizeof o->what, "snapshot %ld.%09ld", (long)now.tv_sec, now.tv_nsec);
+    }
 }
 
 /* --- writing ------------------------------------------------------------------ */
 
-static int make_digest(struct outbox *o, struct ds_error *err)
+int outbox_digest(struct outbox *o, const char **out, struct ds_error *err)
 {
     BUF_AUTO struct buf text = {0};
     unsigned char bytes[EVP_MAX_MD_SIZE];
     const struct checkpoint *cp = o->from;
+    *out = o->digest;
     if (o->digest[0])
         return 0;
     if (buf_printf(&text, "%s\n%s\n%s:%lu\n%lu\n%s", o->config->name, cp->found ? cp->gtid_set : "",
@@ -394,7 +397,7 @@ static int insert(struct insertion *in, struct ds_error *err)
 {
     if (!in->sql.len)
         return 0;
-    /* the same key may wait from before a new copy: what is told now is true now */
+    /* the same may wait from before, when a stream is made to begin where it began once */
     if (buf_puts(&in->sql, " ON DUPLICATE KEY UPDATE payload = VALUES(payload), attempts = 0, "
                            "next_attempt = NULL"))
         return out_of_memory(err);
@@ -409,7 +412,8 @@ static int add_row(struct insertion *in, const char *hook, uint32_t part, const 
     struct outbox *o = in->o;
     const char *name = o->config->name;
     struct buf *sql = &in->sql;
-    int rc = make_digest(o, err);
+    const char *digest;
+    int rc = outbox_digest(o, &digest, err);
     if (rc)
         return rc;
     rc = sql->len ? buf_puts(sql, ", (")
@@ -417,7 +421,7 @@ static int add_row(struct insertion *in, const char *hook, uint32_t part, const 
                         sql_table(sql, o->config->state_database, "datasync_outbox") |
                         buf_puts(sql, " (name, idempotency_key, hook, payload) VALUES (");
     rc |= sql_string(sql, name, strlen(name)) |
-          buf_printf(sql, ", '%s-%u-%s', '%s', ", o->digest, part, hook, hook) |
+          buf_printf(sql, ", '%s-%u-%s', '%s', ", digest, part, hook, hook) |
           sql_string(sql, payload->data, payload->len) | buf_puts(sql, ")");
     if (rc)
         return out_of_memory(err);

@@ -119,7 +119,9 @@ int outbox_messages(struct outbox_noted *n, const struct outbox_place *place,
                     void *arg, struct ds_error *err);
 /* What is put behind such an end. */
 int outbox_message_end(const struct outbox_place *place, struct buf *out);
-/* The messages that outbox_write would write, for tests. */
+/* For tests: the messages that outbox_write would write, and 32 hex digits that begin their
+ * idempotency keys. */
 struct outbox_noted *outbox_noted(struct outbox *o);
+int outbox_digest(struct outbox *o, const char **out, struct ds_error *err);
 
 #endif

@@ -267,6 +267,39 @@ static void test_statements(void **state)
     expect("{\"stream\": \"shop\", \"kind\": \"snapshot\", \"part\": 1, \"everything\": true, ");
 }
 
+static const char *digest(const struct checkpoint *from, const char *what, char out[33])
+{
+    struct ds_error err;
+    const char *text;
+    outbox_begin(outbox, from, what);
+    assert_int_equal(outbox_digest(outbox, &text, &err), 0);
+    assert_int_equal(strlen(text), 32);
+    return memcpy(out, text, 33);
+}
+
+static void test_idempotency_key(void **state)
+{
+    (void)state;
+    char first[33], again[33], others[5][33];
+    const struct checkpoint from = {
+        .found = true, .gtid_set = "0-1-7", .file = "bin.000002", .pos = 42, .counters.batches = 5};
+    struct checkpoint other[4] = {from, from, from, {0}};
+    prepare(all, 1);
+    digest(&from, "", first);
+    assert_string_equal(digest(&from, "", again), first);
+    other[0].gtid_set = "0-1-8";
+    other[1].pos = 43;
+    other[2].counters.batches = 6;
+    for (int i = 0; i < 4; i++)
+        digest(&other[i], "", others[i]);
+    digest(&from, "0-1-8#1", others[4]);
+    for (int i = 0; i < 5; i++) {
+        assert_string_not_equal(others[i], first);
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(others[i], others[k]);
+    }
+}
+
 /* RFC 4231, test case 7; its text has a full stop. */
 static void test_signature(void **state)
 {
@@ -318,7 +351,7 @@ int main(void)
         cmocka_unit_test(test_moved_key),       cmocka_unit_test(test_parts_by_keys),
         cmocka_unit_test(test_parts_by_bytes),  cmocka_unit_test(test_end_comes_later),
         cmocka_unit_test(test_statements),      cmocka_unit_test(test_signature),
-        cmocka_unit_test(test_one_line),
+        cmocka_unit_test(test_one_line),        cmocka_unit_test(test_idempotency_key),
     };
     return cmocka_run_group_tests_name("hooks", tests, load, unload);
 }

@@ -5,6 +5,7 @@ import hmac
 import http.server
 import json
 import os
+import shutil
 import threading
 import time
 
@@ -252,7 +253,7 @@ def _():
     crashed("hooks.delivered:1", 2)
 
 
-@only("hooks-crash-before-commit", "killed before the commit: told once, as it is made again, under the same key")
+@only("hooks-crash-before-commit", "killed before the commit: told once, as it is made again")
 def _():
     receiver = Receiver()
     with hooked(receiver) as lab:
@@ -293,6 +294,57 @@ def _():
         expect_contains(log, "answered 307: redirections are not followed", "log")
         expect_contains(log, "hook succeeds again", "log")
         lab.program.stop()
+
+
+@only("hooks-before-exit", "a command that ends by itself tries what waits, even what was to be tried later")
+def _():
+    receiver = Receiver([500] * 9)
+    with hooked(receiver) as lab:
+        lab.source.script(SHOP)
+        expect_contains(lab.program.incremental(), "wait for the next run", "log")
+        lab.destination.run("UPDATE datasync_outbox SET next_attempt = CURRENT_TIMESTAMP + INTERVAL 1 DAY", database="datasync")
+        receiver.answers.clear()
+        lab.program.incremental()
+        expect_equal(kinds(receiver.bodies()), ["snapshot"], "told")
+        expect_equal(waiting(lab), [], "what waits")
+
+
+@only("hooks-copy-again", "what waits when everything is copied anew is told, then that")
+def _():
+    receiver = Receiver([500] * 20)
+    with hooked(receiver) as lab:
+        lab.source.script(SHOP)
+        for _ in range(2):
+            lab.program.incremental("--resnapshot", "--yes")
+            lab.source.run("UPDATE cms_block SET title = CONCAT(title, 'x')")
+            lab.program.incremental()
+        receiver.answers.clear()
+        lab.program.incremental()
+        expect_equal(kinds(receiver.bodies()), ["snapshot", "changes"] * 2, "told")
+        expect_equal(waiting(lab), [], "what waits")
+
+
+@only("hooks-read-again", "a batch that is made again from the same checkpoint, as after a restore, has the same key")
+def _():
+    receiver = Receiver([500] * 50)
+    with hooked(receiver) as lab:
+        def state(*statements):
+            lab.destination.run(*statements, database="datasync")
+        lab.source.script(SHOP)
+        lab.destination.script(SHOP)
+        lab.program.configure({"start": lab.source.gtid()})
+        lab.program.incremental()
+        state("CREATE TABLE backup AS SELECT * FROM datasync_checkpoint")
+        lab.source.run("UPDATE cms_block SET title = 'x'")
+        lab.program.incremental()
+        expect_equal(len(waiting(lab)), 1, "what waits")
+        state("REPLACE INTO datasync_checkpoint SELECT * FROM backup", "DROP TABLE backup")
+        shutil.rmtree(os.path.join(lab.program.folder, "state"))
+        lab.program.incremental()
+        receiver.answers.clear()
+        lab.program.incremental()
+        expect_equal([body["entities"] for body in receiver.bodies()], [{"cms_block": {"updated": [1]}}], "told")
+        expect_equal(len(set(receiver.keys())), 1, "keys")
 
 
 @only("hooks-timeout", "a hook that hangs is ended, whatever it has started, and tried again")
@@ -367,7 +419,7 @@ def _():
         expect_equal([body.get("entities") for body in receiver.bodies()[1:]], [{"cms_block": {"updated": [1]}}], "told")
 
 
-@only("hooks-large", "a large batch is told in parts; one that is written in parts, too, with where it ends")
+@only("hooks-large", "a large batch is told in parts of 1000 keys")
 def _():
     receiver = Receiver()
     with hooked(receiver) as lab:
@@ -380,20 +432,38 @@ def _():
                      [(1, 1000), (2, 1000), (3, 500)], "parts")
         told = [key for body in parts for key in body["entities"]["product"]["inserted"]]
         expect_equal(sorted(told), list(range(1001, 3501)), "keys")
-        lab.program.configure({"batch": {"max_bytes": "64KiB"}})
-        lab.source.run("BEGIN",
-                       "INSERT INTO catalog_product_entity SELECT seq, seq FROM seq_10001_to_13000", "SAVEPOINT s",
-                       "INSERT INTO catalog_product_entity SELECT seq, seq FROM seq_20001_to_23000", "ROLLBACK TO SAVEPOINT s",
-                       "UPDATE catalog_product_entity SET sku = CONCAT('x', entity_id) WHERE entity_id = 10001",
+
+
+@only("hooks-transaction-in-parts", "told as it is written, with where it ends; not what rolls back, but what cannot")
+def _():
+    receiver = Receiver()
+    with hooked(receiver, batch={"max_bytes": "64KiB"}) as lab:
+        def rows(first, count):
+            return ("INSERT INTO catalog_product_entity SELECT seq, CONCAT(seq, REPEAT('x', 50)) FROM seq_%d_to_%d"
+                    % (first, first + count - 1))
+        lab.source.script(SHOP + "CREATE TABLE my (id INT PRIMARY KEY) ENGINE=MyISAM;\n")
+        lab.program.incremental()
+        # a roll-back to a savepoint is only in the binlog when it cannot undo everything: hence the MyISAM rows
+        lab.source.run("BEGIN", rows(10001, 3000), "SAVEPOINT s", rows(20001, 2000), "INSERT INTO my VALUES (1)",
+                       rows(23001, 2000), "ROLLBACK TO SAVEPOINT s",
+                       "UPDATE catalog_product_entity SET sku = 'x' WHERE entity_id = 10001",
                        "INSERT INTO catalog_product_entity VALUES (30000, 'last')", "COMMIT")
         lab.program.incremental()
         lab.equal()
-        parts = receiver.bodies()[4:]
-        expect(len(parts) > 1, "parts")
+        parts = receiver.bodies()[1:]
+        expect_equal([table["table"] for body in parts for table in body["tables"]], ["my"], "what cannot roll back")
+        parts = parts[1:]  # the server logs these rows by themselves, before the transaction
+        expect(len(parts) > 2, "parts")
         told = [key for body in parts for key in body["entities"].get("product", {}).get("inserted", [])]
         expect_equal(sorted(told), [*range(10001, 13001), 30000], "keys")
         expect_equal({body["gtid"] for body in parts}, {lab.source.gtid()}, "where it ends")
         expect_equal(len({body["part"] for body in parts}), len(parts), "numbers of parts")
+        before = len(receiver.bodies())
+        lab.source.run("BEGIN", rows(40001, 3000), "INSERT INTO my VALUES (2)", rows(43001, 3000), "ROLLBACK")
+        lab.program.incremental()
+        lab.equal()
+        expect_equal([(body["entities"], [table["table"] for table in body["tables"]]) for body in receiver.bodies()[before:]],
+                     [({}, ["my"])], "rolled back")
 
 
 @only("hooks-engines", "a table that cannot roll back and is copied again is told as copied")
