@@ -233,7 +233,6 @@ static int deliver(struct worker *w, struct row *r, struct ds_error *err)
                                    .payload = r->payload.data,
                                    .len = r->payload.len,
                                    .attempt = r->attempts + 1};
-    crash_point("hooks.before_delivery");
     int rc = w->deliver(w->hooks->config, &m, w->hooks->stop_fd, &why);
     crash_point("hooks.delivered");
     if (rc == DS_ESTOPPED)
@@ -264,8 +263,9 @@ static int turn(struct worker *w, uint64_t *wait, struct ds_error *err)
     pthread_mutex_unlock(&w->hooks->mutex);
     int rc = connect_worker(w, err);
     rc = rc ? rc : read_first(w, &r, err);
-    if (rc == 0) {
+    if (rc == 0 || rc == DS_EAGAIN)
         w->connect_failures = 0;
+    if (rc == 0) {
         say_row(w, &r, r.attempts);
         if (r.wait && !atomic_load(&w->hooks->finishing))
             *wait = r.wait;
@@ -471,15 +471,20 @@ int hooks_status_read(const struct config *c, MYSQL *db, struct hooks_status *ou
                       struct ds_error *err)
 {
     BUF_AUTO struct buf table = {0}, name = {0};
+    bool command = c->hooks_command.count, url = *c->hooks_url;
     memset(out, 0, sizeof *out);
+    if (!command && !url)
+        return 0;
     if (sql_table(&table, c->state_database, "datasync_outbox") ||
         sql_string(&name, c->name, strlen(c->name)))
         return out_of_memory(err);
-    MYSQL_RES *res =
-        db_select(db, err,
-                  "SELECT COUNT(*), COALESCE(GREATEST(0, TIMESTAMPDIFF(SECOND, MIN(created_at), "
-                  "CURRENT_TIMESTAMP)), 0), COALESCE(MAX(attempts), 0) FROM %s WHERE name = %s",
-                  buf_cstr(&table), buf_cstr(&name));
+    MYSQL_RES *res = db_select(
+        db, err,
+        "SELECT COUNT(*), COALESCE(GREATEST(0, TIMESTAMPDIFF(SECOND, MIN(created_at), "
+        "CURRENT_TIMESTAMP)), 0), COALESCE(MAX(attempts), 0) FROM %s WHERE name = %s AND hook IN "
+        "('%s', '%s')",
+        buf_cstr(&table), buf_cstr(&name), command ? HOOK_COMMAND : HOOK_URL,
+        url ? HOOK_URL : HOOK_COMMAND);
     if (!res)
         return err->code;
     MYSQL_ROW row = mysql_fetch_row(res);

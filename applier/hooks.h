@@ -45,7 +45,7 @@ void hooks_stop(struct hooks *h);
 /* Have all threads ended, or were none started? */
 bool hooks_ended(struct hooks *h);
 void hooks_status_get(struct hooks *h, struct hooks_status *out);
-/* The same from the table, for a stream that does not run. */
+/* The same from the table, for a stream that does not run; no last_error. */
 int hooks_status_read(const struct config *c, MYSQL *db, struct hooks_status *out,
                       struct ds_error *err);
 /* Stops and joins. NULL allowed. */

@@ -6,11 +6,13 @@ import http.server
 import json
 import os
 import shutil
+import ssl
+import subprocess
 import threading
 import time
 
 from lib.lab import Lab
-from lib.suite import Failure, expect, expect_contains, expect_equal
+from lib.suite import Failure, Skip, expect, expect_contains, expect_equal
 from operation import only
 from quarantine import retry
 
@@ -31,7 +33,7 @@ SECRET = "not-to-be-seen"
 class Receiver:
     """A web address. answers: what it says, in turn, then 200: a status, or an event to wait for before it answers."""
 
-    def __init__(self, answers=()):
+    def __init__(self, answers=(), certificate=None):
         self.answers = list(answers)
         self.got = []       # (headers, body, what was answered)
         self.changed = threading.Condition()
@@ -61,8 +63,12 @@ class Receiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = "http://127.0.0.1:%d/hook" % self.server.server_port
+        self.url = ("https" if certificate else "http") + "://127.0.0.1:%d/hook" % self.server.server_port
 
     def wait(self, count, timeout=60):
         """The first `count` requests."""
@@ -386,6 +392,67 @@ def _():
         expect_equal(waiting(lab), [], "what waits")
 
 
+@only("hooks-stop-before-exit", "SIGTERM ends a command that waits for its hooks")
+def _():
+    receiver = Receiver([threading.Event()])
+    with hooked(receiver, {"timeout": "1h"}) as lab:
+        lab.source.script(SHOP)
+        lab.program.start(command="incremental")
+        receiver.wait(1)
+        lab.program.wait_for("the copy", lambda status: status["state"] == "stopped")
+        lab.program.stop()
+        expect_equal(waiting(lab), [("url", 0)], "what waits")
+
+
+@only("hooks-lost-connection", "the destination is lost during a delivery: told again, under the same key")
+def _():
+    let_go = threading.Event()
+    receiver = Receiver([let_go])
+    with hooked(receiver) as lab:
+        lab.source.script(SHOP)
+        lab.program.start()
+        receiver.wait(1)
+        lab.program.wait_caught_up()
+        lab.destination.cut()
+        let_go.set()
+        receiver.wait(2)
+        lab.program.wait_for("all told", lambda status: status["hooks"]["pending"] == 0)
+        expect_equal((len(receiver.keys()), len(set(receiver.keys()))), (2, 1), "keys")
+        lab.source.run("UPDATE cms_block SET title = 'x'")
+        expect_equal(json.loads(receiver.wait(3)[2][1])["entities"], {"cms_block": {"updated": [1]}}, "told")
+        lab.program.stop()
+
+
+@only("hooks-one-process", "a second process of the stream, refused by its lock, tells nothing")
+def _():
+    receiver = Receiver([threading.Event()])
+    with hooked(receiver, {"timeout": "1h"}) as lab:
+        lab.source.script(SHOP)
+        lab.program.start()
+        receiver.wait(1)
+        other = lab.another("elsewhere", settings={"name": "default", "hooks": {"url": receiver.url}})
+        code, _out, err = other.command("incremental")
+        expect_equal(code, 4, "exit: " + err[-400:])
+        expect_equal(len(receiver.keys()), 1, "messages")
+        lab.program.stop()
+
+
+@only("hooks-certificate", "an address whose certificate nobody vouches for is not told")
+def _():
+    if not shutil.which("openssl"):
+        raise Skip("no openssl to make a certificate with")
+    with Lab() as lab:
+        key, certificate = lab.work.path("hook.key"), lab.work.path("hook.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out",
+                        certificate, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        receiver = Receiver(certificate=(certificate, key))
+        lab.program.configure({"hooks": {"url": receiver.url}})
+        lab.source.script(SHOP)
+        expect_contains(lab.program.incremental(), "certificate", "log")
+        expect_equal(receiver.got, [], "told")
+
+
 @only("hooks-quarantine", "what waits in quarantine is told when it is applied, by retry or by itself")
 def _():
     receiver = Receiver()
@@ -405,6 +472,15 @@ def _():
         lab.program.incremental()
         expect_equal(receiver.bodies()[-1]["entities"], {"product": {"updated": [1]}}, "told when it is applied")
         lab.equal()
+        before = len(receiver.bodies())
+        lab.destination.run("INSERT INTO catalog_product_entity VALUES (900, 'theirs')")
+        lab.source.run("INSERT INTO catalog_product_entity VALUES (60, 'theirs')")
+        lab.program.incremental(expect=3)
+        expect_equal(receiver.bodies()[before:], [], "told while it waits")
+        lab.source.run("UPDATE catalog_product_entity SET sku = 'free' WHERE entity_id = 60")
+        lab.program.incremental()
+        expect_equal([body["entities"] for body in receiver.bodies()[before:]], [{"product": {"inserted": [60]}}],
+                     "told when a later change makes it fit")
 
 
 @only("hooks-conflict-stop", "a batch that does not fit is not told of")
