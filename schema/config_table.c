@@ -327,7 +327,8 @@ const struct setting config_settings[] = {
      .value = "",
      .doc =
          "Program to run after each batch, with its arguments as a list: [/usr/local/bin/refresh, "
-         "--all]. An absolute path; there is no shell. It gets what has changed as JSON on its "
+         "--all] (one text is split at blanks and commas). An absolute path; there is no shell. It "
+         "gets what has changed as JSON on its "
          "standard input, and an environment of its own, without passwords."},
     {.key = "hooks.url",
      .type = SETTING_TEXT,
