@@ -248,9 +248,12 @@ static int look_up(struct agent *a, struct ds_error *err)
     return rc;
 }
 
+/* The end, unless the applier wants the store filled anew. */
 static int finish(struct agent *a, struct ds_error *err)
 {
     int rc = agent_flush(a, err);
+    if (rc == 0)
+        rc = agent_serve_requests(a, err);
     return rc ? rc : agent_publish(a, true, err);
 }
 

@@ -371,16 +371,17 @@ int applier_connect(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* Without a checkpoint, what an earlier stream has left in the spool is none of ours: the agent is
- * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
- * agent always starts anew. */
+/* Without a checkpoint, what an earlier stream has left in the spool is none of ours, nor does the
+ * stream go on where that one stood: the agent is asked to start anew, and everything before that is
+ * passed over. Nor is it part of a range, whose agent always starts anew. */
 static int refuse_old_stream(struct applier *a, struct ds_error *err)
 {
     struct spool_state st;
     int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)
         return rc;
-    a->await_restart = st.first_seq != st.next_seq;
+    a->await_restart =
+        st.first_seq != st.next_seq || (!a->options.range && !position_empty(&st.applied));
     spool_state_free(&st);
     return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err)
                                                  : 0;
@@ -402,12 +403,13 @@ static int open_spool(struct applier *a, struct ds_error *err)
     int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
     if (rc == 0)
         rc = crossing_post(a, err);
+    /* before the agent may go on: one that ends at once would never see the request */
+    if (rc == 0 && (!a->cp.found || a->options.range))
+        rc = refuse_old_stream(a, err);
     if (rc == 0)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
     a->opened = rc == 0;
     position_free(&applied);
-    if (rc == 0 && (!a->cp.found || a->options.range))
-        rc = refuse_old_stream(a, err);
     pthread_mutex_lock(&a->shared.mutex);
     a->shared.status.posted = rc == 0;
     pthread_mutex_unlock(&a->shared.mutex);

@@ -2,7 +2,9 @@
 
 from base import follow, suite
 from lib.compare import auto_increment
-from lib.suite import expect, expect_contains
+from lib.lab import Lab
+from lib.suite import expect, expect_contains, expect_equal
+from operation import only
 
 INDEX = """
 CREATE TABLE parent (id INT PRIMARY KEY, k INT, UNIQUE KEY (k));
@@ -185,3 +187,22 @@ INSERT INTO idx (id, p) VALUES (4, 1);
 DELETE FROM idx WHERE id = 1;
 INSERT INTO idx VALUES (1, 1, 'one');
 """)
+
+
+@only("start-again-without-a-checkpoint", "--resnapshot, or a lost checkpoint, begins where `start` says, whatever the spool has seen")
+def _():
+    with Lab() as lab:
+        lab.source.run("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+        lab.destination.run("CREATE TABLE t (id INT PRIMARY KEY)")
+        lab.program.configure({"start": lab.source.gtid()})
+        lab.source.run("INSERT INTO t VALUES (2)")
+        lab.program.incremental()
+        for again in (("--resnapshot", "--yes"), ()):
+            lab.source.run("INSERT INTO t SELECT MAX(id) + 1 FROM t")
+            lab.program.incremental()
+            if not again:
+                lab.destination.run("DROP DATABASE datasync", database=None)
+            lab.destination.run("DELETE FROM t")
+            lab.program.incremental(*again)
+            expect_equal(lab.destination.query("SELECT id FROM t ORDER BY id", "shop"),
+                         lab.source.query("SELECT id FROM t WHERE id > 1 ORDER BY id", "shop"), "rows since `start` " + " ".join(again))
