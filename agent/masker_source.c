@@ -4,13 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/masker_state.h"
 #include "agent/snapshot_rows.h"
 #include "agent/snapshot_source.h"
 #include "schema/log.h"
 
-static const struct mask_rule attribute_null = {.method = MASK_NULL, .where = "mask.unknown"};
+enum { IDLE_SECONDS = 20 };
+/* The code of an attribute that the source does not have any more. */
+static const char gone[] = "(gone)";
 
 static int no_memory(struct ds_error *err)
 {
@@ -19,7 +22,17 @@ static int no_memory(struct ds_error *err)
 
 int masker_connect(struct masker *m, struct ds_error *err)
 {
+    time_t now = time(NULL);
+    bool idle = m->db && now - m->used >= IDLE_SECONDS;
+    m->used = now;
+    if (idle && mysql_ping(m->db)) /* the server may have given it up */
+        db_close(&m->db);
     return m->db ? 0 : db_connect(&m->db, &m->endpoint, err);
+}
+
+static struct slice slice_of(const char *text)
+{
+    return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
 /* --- attributes ------------------------------------------------------------------- */
@@ -109,9 +122,9 @@ static int unknown_attribute(const char *type, uint64_t id, const struct attribu
                          a->code, type, a->code);
     return error_set(err, DS_ESCHEMA,
                      "the source has no attribute %" PRIu64 " any more, so no mask rule can say "
-                     "whether its values may leave it: put `@%s.* null` before the other rules of "
-                     "mask.rules, or set mask.unknown: null",
-                     id, type);
+                     "whether its values may leave it: put `@%s.%s null` into mask.rules, or set "
+                     "mask.unknown: null",
+                     id, type, gone);
 }
 
 int masker_attribute_rule(struct masker *m, const char *type, uint64_t id,
@@ -126,9 +139,9 @@ int masker_attribute_rule(struct masker *m, const char *type, uint64_t id,
     struct attribute *a = find(m, id);
     const struct mask_rule *r = a && strcmp(a->type, type) == 0
                                     ? mask_attribute_rule(m->mask, type, a->code)
-                                    : mask_attribute_rule(m->mask, type, "");
+                                    : mask_attribute_rule(m->mask, type, gone);
     if (!r && mask_unknown_null(m->mask))
-        r = &attribute_null;
+        r = &mask_rule_null;
     if (!r)
         return unknown_attribute(type, id, a, err);
     const char *why = mask_refusal(r, column);
@@ -205,6 +218,38 @@ int masker_generated(struct masker *m, const char *table, struct generated **out
     return *out ? 0 : no_memory(err);
 }
 
+int masker_key_needed(struct masker *m, const char *table, struct slice column, bool *needed,
+                      struct ds_error *err)
+{
+    BUF_AUTO struct buf schema = {0}, name = {0}, key = {0};
+    const char *database = m->config->source.database;
+    *needed = false;
+    if (sql_string(&schema, database, strlen(database)) ||
+        sql_string(&name, table, strlen(table)) || sql_string(&key, column.p, column.len))
+        return no_memory(err);
+    int rc = masker_connect(m, err);
+    if (rc)
+        return rc;
+    MYSQL_RES *res = db_select(m->db, err,
+                               "SELECT TABLE_NAME, COLUMN_NAME FROM "
+                               "information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = %s AND "
+                               "REFERENCED_TABLE_SCHEMA = TABLE_SCHEMA AND REFERENCED_TABLE_NAME = "
+                               "%s AND REFERENCED_COLUMN_NAME = %s",
+                               buf_cstr(&schema), buf_cstr(&name), buf_cstr(&key));
+    if (!res) {
+        db_close(&m->db);
+        return err->code;
+    }
+    for (MYSQL_ROW row; (row = mysql_fetch_row(res));) {
+        size_t next = SIZE_MAX;
+        const struct mask_rule *r = mask_column_rule(m->mask, row[0], slice_of(row[1]), &next);
+        bool nothing = r ? r->method == MASK_NULL && !r->column : mask_unknown_null(m->mask);
+        *needed |= filter_keeps(m->filter, row[0]) && !nothing;
+    }
+    mysql_free_result(res);
+    return 0;
+}
+
 /* --- all tables ------------------------------------------------------------------------ */
 
 /* One more finding; those that do not fit are counted. */
@@ -238,6 +283,56 @@ static int check_table(struct masker *m, struct snapshot_source *s, const char *
     return rc;
 }
 
+/* A key that holds between two columns must hold between their masks. */
+static int check_key(const struct masker *m, MYSQL_ROW row, struct buf *findings, size_t *count)
+{
+    const char *child = row[0], *parent = row[2];
+    const struct slice child_column = slice_of(row[1]), parent_column = slice_of(row[3]);
+    size_t i = SIZE_MAX, k = SIZE_MAX;
+    struct ds_error why;
+    if (!filter_keeps(m->filter, child))
+        return 0;
+    const struct mask_rule *a = mask_column_rule(m->mask, child, child_column, &i);
+    const struct mask_rule *b = mask_column_rule(m->mask, parent, parent_column, &k);
+    bool kept = a && b && a->method == MASK_KEEP && b->method == MASK_KEEP;
+    bool left_out = a && !a->column && a->method == MASK_NULL; /* refers to nothing */
+    bool alike = mask_alike(m->mask, child, child_column, parent, parent_column);
+    if (!a || !b || left_out || (alike && (kept || strcmp(row[5], row[6]) == 0)))
+        return 0; /* what has no rule is found elsewhere */
+    error_set(
+        &why, DS_EUSAGE,
+        "foreign key %s would not hold between the masks of column %s and of %s.%s: give both "
+        "the same rule without a condition, and the same type; or keep both",
+        row[4], row[1], parent, row[3]);
+    return add_finding(findings, count, child, &why);
+}
+
+static int check_keys(struct masker *m, struct snapshot_source *s, struct buf *findings,
+                      size_t *count, struct ds_error *err)
+{
+    BUF_AUTO struct buf schema = {0};
+    if (sql_string(&schema, s->database, strlen(s->database)))
+        return no_memory(err);
+    MYSQL_RES *res = db_select(
+        s->db, err,
+        "SELECT k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, "
+        "k.CONSTRAINT_NAME, CONCAT(c.COLUMN_TYPE, ' ', COALESCE(c.COLLATION_NAME, '')), "
+        "CONCAT(p.COLUMN_TYPE, ' ', COALESCE(p.COLLATION_NAME, '')) FROM "
+        "information_schema.KEY_COLUMN_USAGE k JOIN information_schema.COLUMNS c ON c.TABLE_SCHEMA "
+        "= k.TABLE_SCHEMA AND c.TABLE_NAME = k.TABLE_NAME AND c.COLUMN_NAME = k.COLUMN_NAME JOIN "
+        "information_schema.COLUMNS p ON p.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA AND "
+        "p.TABLE_NAME = k.REFERENCED_TABLE_NAME AND p.COLUMN_NAME = k.REFERENCED_COLUMN_NAME WHERE "
+        "k.TABLE_SCHEMA = %s AND k.REFERENCED_TABLE_SCHEMA = k.TABLE_SCHEMA",
+        buf_cstr(&schema));
+    if (!res)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
+        rc = check_key(m, row, findings, count);
+    mysql_free_result(res);
+    return rc ? no_memory(err) : 0;
+}
+
 static int check_tables(struct masker *m, struct snapshot_source *s, struct buf *findings,
                         size_t *count, struct ds_error *err)
 {
@@ -267,6 +362,8 @@ int masker_check(struct masker *m, bool copies, struct ds_error *err)
     m->passes_unknown = !copies && !mask_unknown_null(m->mask);
     if (rc == 0)
         rc = check_tables(m, &s, &findings, &count, err);
+    if (rc == 0)
+        rc = check_keys(m, &s, &findings, &count, err);
     m->passes_unknown = false;
     source_close(&s);
     if (rc || !count)

@@ -1,8 +1,9 @@
-/* What masker.c and masker_source.c share; nobody else includes it. */
+/* What masker.c, masker_plan.c and masker_source.c share; nobody else includes it. */
 #ifndef AGENT_MASKER_STATE_H
 #define AGENT_MASKER_STATE_H
 
 #include <mysql.h>
+#include <time.h>
 
 #include "agent/masker.h"
 #include "agent/weights.h"
@@ -15,12 +16,35 @@ struct attribute {
     const char *type, *code; /* in the masker's arena */
 };
 
+#define NO_COLUMN UINT32_MAX
+
+/* One rule that may be a column's. */
+struct choice {
+    const struct mask_rule *rule;
+    uint32_t condition; /* column that the rule asks for, NO_COLUMN: none */
+};
+struct column_plan {
+    struct choice *choices; /* the last one has no condition */
+    uint32_t choice_count;  /* 0: kept */
+    struct mask_column column;
+    const struct collation *collation;
+};
+struct mask_plan {
+    struct arena arena;
+    uint32_t count, attribute_id; /* column of an EAV table, else NO_COLUMN */
+    struct column_plan *columns;
+    char *table;
+};
+
+extern const struct mask_rule mask_rule_null; /* what mask.unknown: null says */
+
 struct masker {
     const struct mask *mask;
     const struct filter *filter;
     const struct config *config;
     struct db_endpoint endpoint;
-    MYSQL *db; /* NULL: not connected */
+    MYSQL *db;   /* NULL: not connected */
+    time_t used; /* the last time */
     struct weights *weights;
     struct attribute *attributes; /* by id */
     size_t attribute_count;
@@ -47,6 +71,9 @@ int masker_unique_parts(struct masker *m, const char *table, struct unique_part 
                         size_t *count, struct ds_error *err);
 int masker_generated(struct masker *m, const char *table, struct generated **out, size_t *count,
                      struct ds_error *err);
+/* Does a column that travels, and is not masked away, refer to this one? */
+int masker_key_needed(struct masker *m, const char *table, struct slice column, bool *needed,
+                      struct ds_error *err);
 /* The rule for values of attribute `id` in a table of entity type `type`. */
 int masker_attribute_rule(struct masker *m, const char *type, uint64_t id,
                           const struct mask_column *column, const struct mask_rule **out,

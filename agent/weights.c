@@ -22,7 +22,7 @@ enum { OF_BYTES = 'b', OF_WEIGHTS = 'w', OF_EMAIL = 'e' };
 
 struct slot {
     XXH128_hash_t value; /* with its collation; both 0: free */
-    bool empty;          /* the weights are */
+    bool known, empty;   /* the digest is; the weights are */
     uint8_t digest[MASK_DIGEST];
 };
 struct asked {
@@ -118,15 +118,41 @@ static int read_collations(struct weights *w, MYSQL *source, struct ds_error *er
     return ok ? 0 : no_memory(err);
 }
 
+/* Collations that do not compare blanks at the end as if they were not there. */
+static bool pads(const char *collation)
+{
+    return !strstr(collation, "nopad") && !strstr(collation, "_0900_");
+}
+
+/* What a blank weighs where blanks at the end do not count. */
+static int read_padding(MYSQL *source, struct collation *c, struct ds_error *err)
+{
+    BUF_AUTO struct buf weight = {0};
+    bool found = false;
+    c->pad_read = true;
+    if (!pads(c->name))
+        return 0;
+    int rc =
+        db_scalar(source, &weight, &found, err,
+                  "SELECT WEIGHT_STRING(CONVERT(X'20' USING %s) COLLATE %s)", c->charset, c->name);
+    if (rc == 0 && found && weight.len <= sizeof c->pad) {
+        memcpy(c->pad, weight.data, weight.len);
+        c->pad_len = weight.len;
+    }
+    return rc;
+}
+
 int weights_collation(struct weights *w, MYSQL *source, uint16_t id, const struct collation **out,
                       struct ds_error *err)
 {
     int rc = w->collations ? 0 : read_collations(w, source, err);
-    const struct collation *all = rc ? NULL : w->collations;
-    *out = NULL;
+    struct collation *all = rc ? NULL : w->collations, *found = NULL;
     for (size_t i = 0; all && i < w->collation_count; i++)
         if (id && all[i].id == id)
-            *out = &all[i];
+            found = &all[i];
+    if (found && !found->pad_read)
+        rc = read_padding(source, found, err);
+    *out = rc ? NULL : found;
     return rc;
 }
 
@@ -156,6 +182,7 @@ static int digest_of(struct weights *w, uint8_t about, struct slice bytes, struc
 {
     size_t len;
     slot->empty = bytes.len == 0;
+    slot->known = true;
     if (!EVP_MAC_init(w->mac, NULL, 0, NULL) || !EVP_MAC_update(w->mac, &about, 1) ||
         !EVP_MAC_update(w->mac, bytes.p, bytes.len) ||
         !EVP_MAC_final(w->mac, slot->digest, &len, sizeof slot->digest))
@@ -163,13 +190,17 @@ static int digest_of(struct weights *w, uint8_t about, struct slice bytes, struc
     return 0;
 }
 
+static void forget(struct weights *w)
+{
+    memset(w->slots, 0, SLOTS * sizeof *w->slots);
+    w->used = 0;
+    w->asked_count = 0;
+}
+
 void weights_begin(struct weights *w)
 {
-    if (w->used > FULL) {
-        memset(w->slots, 0, SLOTS * sizeof *w->slots);
-        w->used = 0;
-    }
-    w->asked_count = 0;
+    if (w->used > FULL || w->asked_count) /* what was wanted may never have been asked for */
+        forget(w);
     buf_clear(&w->bytes);
 }
 
@@ -203,12 +234,16 @@ int weights_note(struct weights *w, const struct collation *c, bool email, struc
     return buf_append(&w->bytes, value.p, value.len) ? no_memory(err) : 0;
 }
 
-bool weights_digest(const struct weights *w, const struct collation *c, bool email,
-                    struct slice value, uint8_t digest[MASK_DIGEST])
+int weights_digest(const struct weights *w, const struct collation *c, bool email,
+                   struct slice value, uint8_t digest[MASK_DIGEST], bool *empty,
+                   struct ds_error *err)
 {
     const struct slot *slot = find(w, hash_of(w, c, email, value));
+    if (!slot->known) /* a mask made of nothing would be the same for everybody */
+        return error_set(err, DS_EFORMAT, "a value is to be masked that was not asked for");
     memcpy(digest, slot->digest, MASK_DIGEST);
-    return !slot->empty;
+    *empty = slot->empty;
+    return 0;
 }
 
 /* --- asking --------------------------------------------------------------------- */
@@ -216,12 +251,6 @@ bool weights_digest(const struct weights *w, const struct collation *c, bool ema
 bool weights_asks(const struct weights *w)
 {
     return w->asked_count > 0;
-}
-
-/* Collations that do not compare blanks at the end as if they were not there. */
-static bool pads(const char *collation)
-{
-    return !strstr(collation, "nopad") && !strstr(collation, "_0900_");
 }
 
 static int append_hex(struct buf *sql, const uint8_t *p, size_t len)
@@ -249,6 +278,15 @@ static int append_question(struct buf *sql, const struct weights *w, const struc
                      : buf_printf(sql, "' USING %s)) COLLATE %s)", c->charset, c->name));
 }
 
+/* Blanks are not all that stands for nothing at the end: where they count as nothing, so does what
+ * weighs the same. */
+static void drop_padding(const struct collation *c, struct slice *weight)
+{
+    while (c->pad_len && weight->len >= c->pad_len &&
+           memcmp(weight->p + weight->len - c->pad_len, c->pad, c->pad_len) == 0)
+        weight->len -= c->pad_len;
+}
+
 /* One row with the answers. What is no text of its character set has none: its bytes count. */
 static int take_answers(struct weights *w, MYSQL *source, size_t first, size_t count,
                         struct ds_error *err)
@@ -265,6 +303,8 @@ static int take_answers(struct weights *w, MYSQL *source, size_t first, size_t c
         const struct asked *a = &w->asked[first + i];
         struct slice weight = {(const uint8_t *)row[i], lengths[i]};
         struct slice bytes = {w->bytes.data + a->at, a->len};
+        if (row[i] && !a->email)
+            drop_padding(a->collation, &weight);
         rc = digest_of(w,
                        !row[i]    ? OF_BYTES
                        : a->email ? OF_EMAIL
@@ -273,14 +313,6 @@ static int take_answers(struct weights *w, MYSQL *source, size_t first, size_t c
     }
     mysql_free_result(res);
     return rc;
-}
-
-/* Nothing of a round that has failed is known. */
-static void forget(struct weights *w)
-{
-    memset(w->slots, 0, SLOTS * sizeof *w->slots);
-    w->used = 0;
-    w->asked_count = 0;
 }
 
 int weights_ask(struct weights *w, MYSQL *source, struct ds_error *err)
@@ -307,6 +339,7 @@ int weights_ask(struct weights *w, MYSQL *source, struct ds_error *err)
     }
     if (rc)
         forget(w);
-    w->asked_count = 0;
+    else
+        w->asked_count = 0;
     return rc;
 }

@@ -26,6 +26,9 @@ struct collation {
     uint16_t id; /* 0: bytes, numbers, dates: by themselves */
     const char *name, *charset;
     unsigned char_max; /* bytes of a character, at most */
+    uint8_t pad[16];   /* what a blank weighs, where blanks at the end do not count */
+    size_t pad_len;
+    bool pad_read;
 };
 
 /* DS_ENOMEM. */
@@ -34,7 +37,7 @@ void weights_free(struct weights *w);
 /* A collation of the source by its id; NULL and no error: there is none. Reads all of them once. */
 int weights_collation(struct weights *w, MYSQL *source, uint16_t id, const struct collation **out,
                       struct ds_error *err);
-/* Begin a round. */
+/* Begin a round; what an earlier one noted and did not ask for is forgotten. */
 void weights_begin(struct weights *w);
 /* The value will be wanted. `c` NULL: by its bytes. *full: no more values in this round. DS_ENOMEM.
  */
@@ -43,9 +46,10 @@ int weights_note(struct weights *w, const struct collation *c, bool email, struc
 /* Is there anything to ask for? */
 bool weights_asks(const struct weights *w);
 int weights_ask(struct weights *w, MYSQL *source, struct ds_error *err);
-/* Of a value that was noted in this round. False: it has no character that counts, as an empty text
- * has none. */
-bool weights_digest(const struct weights *w, const struct collation *c, bool email,
-                    struct slice value, uint8_t digest[MASK_DIGEST]);
+/* Of a value that was noted in this round, and asked for; else an error. *empty: it has no
+ * character that counts, as an empty text has none. */
+int weights_digest(const struct weights *w, const struct collation *c, bool email,
+                   struct slice value, uint8_t digest[MASK_DIGEST], bool *empty,
+                   struct ds_error *err);
 
 #endif

@@ -267,6 +267,7 @@ static int check_filter(struct applier *a, struct ds_error *err)
     if (!a->cp.found || a->mask_recorded)
         return 0;
     int rc = mask_record_compare(a, &same, err);
+    a->mask_differs = same;
     if (rc || same)
         return rc;
     if (strcmp(a->cp.filter_text, a->filter_text) == 0)
@@ -371,17 +372,18 @@ int applier_connect(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* Without a checkpoint, what an earlier stream has left in the spool is none of ours, nor does the
- * stream go on where that one stood: the agent is asked to start anew, and everything before that is
- * passed over. Nor is it part of a range, whose agent always starts anew. */
+/* What was masked by other rules is read again. Without a checkpoint, what an earlier stream has
+ * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
+ * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
+ * agent always starts anew. */
 static int refuse_old_stream(struct applier *a, struct ds_error *err)
 {
     struct spool_state st;
     int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)
         return rc;
-    a->await_restart =
-        st.first_seq != st.next_seq || (!a->options.range && !position_empty(&st.applied));
+    a->await_restart = st.first_seq != st.next_seq ||
+                       (!a->options.range && !a->cp.found && !position_empty(&st.applied));
     spool_state_free(&st);
     return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err)
                                                  : 0;
@@ -404,7 +406,7 @@ static int open_spool(struct applier *a, struct ds_error *err)
     if (rc == 0)
         rc = crossing_post(a, err);
     /* before the agent may go on: one that ends at once would never see the request */
-    if (rc == 0 && (!a->cp.found || a->options.range))
+    if (rc == 0 && (!a->cp.found || a->options.range || a->mask_differs))
         rc = refuse_old_stream(a, err);
     if (rc == 0)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);

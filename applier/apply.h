@@ -95,6 +95,7 @@ struct applier {
     struct ddl_connection ddl; /* of this connection */
     bool crossings_due;        /* crossing_settle has to look */
     char filter[33];
+    bool mask_differs;                   /* from that of the checkpoint, in what had no rule */
     bool mask_recorded;                  /* at the destination, with a checkpoint */
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;

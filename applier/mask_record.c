@@ -45,10 +45,32 @@ static int differs(const char *what, const char *of, const char *name, struct ds
     return error_set(err, DS_EUSAGE,
                      "the rules of the mask differ for %s %s%s%s, of which the destination has "
                      "values already: set them back, or copy again with --resnapshot",
-                     what, of, *of ? "." : "", name);
+                     what, of, *name ? "." : "", name);
 }
 
-static int compare_columns(const struct applier *a, const struct mask *was, struct ds_error *err)
+/* Nothing of a column without a rule can have come, unless it had another name then. */
+static int check_unruled(struct applier *a, const struct target_table *t, const char *column,
+                         struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, name = {0};
+    uint64_t different = 0;
+    bool found;
+    if (sql_table(&table, a->database, t->name) || sql_identifier(&name, column))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(a->db, &different, &found, err,
+                           "SELECT COUNT(*) FROM (SELECT DISTINCT %s FROM %s LIMIT 2) x",
+                           buf_cstr(&name), buf_cstr(&table));
+    if (rc == 0 && different > 1)
+        rc = error_set(
+            err, DS_EUSAGE,
+            "column %s.%s had no mask rule, and has values: it had another name, or was in "
+            "another table, when they came; set the rules back, or copy again with "
+            "--resnapshot",
+            t->name, column);
+    return rc;
+}
+
+static int compare_columns(struct applier *a, const struct mask *was, struct ds_error *err)
 {
     const struct mask *is = filter_mask(a->options.filter);
     for (uint32_t i = 0; i < target_count(a->target); i++) {
@@ -57,8 +79,15 @@ static int compare_columns(const struct applier *a, const struct mask *was, stru
             continue;
         for (uint32_t k = 0; k < t->column_count; k++) {
             const char *name = t->columns[k].name;
-            if (!mask_agrees(was, is, t->name, (struct slice){(const uint8_t *)name, strlen(name)}))
+            const struct slice column = {(const uint8_t *)name, strlen(name)};
+            size_t next = SIZE_MAX;
+            if (!mask_agrees(was, is, t->name, column))
                 return differs("column", t->name, name, err);
+            int rc = !mask_unknown_null(was) && !mask_column_rule(was, t->name, column, &next)
+                         ? check_unruled(a, t, name, err)
+                         : 0;
+            if (rc)
+                return rc;
         }
     }
     return 0;
@@ -73,8 +102,11 @@ static int compare_attributes(struct applier *a, const struct mask *was, struct 
         return out_of_memory(err);
     const struct target_table *t = target_find(a->target, buf_cstr(&attributes), attributes.len);
     const struct target_table *u = target_find(a->target, buf_cstr(&types), types.len);
-    if (!t || !t->exists || !u || !u->exists)
-        return 0;
+    if (!t || !t->exists || !u || !u->exists || !filter_keeps(a->options.filter, t->name) ||
+        !filter_keeps(a->options.filter, u->name)) /* which ones there are cannot be told */
+        return mask_attributes_agree(was, filter_mask(a->options.filter))
+                   ? 0
+                   : differs("attributes", "of EAV tables", "", err);
     MYSQL_RES *res =
         db_select(a->db, err,
                   "SELECT t.entity_type_code, a.attribute_code FROM `%s` a JOIN `%s` t "

@@ -35,6 +35,18 @@ static const char *where_node(const struct loader *l, const yaml_node_t *node, c
     return out;
 }
 
+bool config_key_is_secret(const char *key, size_t len)
+{
+    const struct setting *s = config_setting_find(key, len);
+    return s && s->type == SETTING_SECRET;
+}
+
+bool config_key_is_set(const struct config *c, const char *key)
+{
+    const struct setting *s = config_setting_find(key, strlen(key));
+    return s && (c->line[setting_index(s)] || c->set[setting_index(s)]);
+}
+
 const char *config_where(const struct config *c, const char *key, char *out, size_t size)
 {
     const struct setting *s = config_setting_find(key, strlen(key));

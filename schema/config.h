@@ -85,6 +85,10 @@ void config_free(struct config *c);
 int config_print(const struct config *c, bool comments, struct buf *out);
 /* Reference of all keys, for man page and --help: troff or plain text. */
 int config_reference(bool troff, struct buf *out);
+/* Is this the key of a password or alike, never to be shown? */
+bool config_key_is_secret(const char *key, size_t len);
+/* Was it given, in the file or by --set? */
+bool config_key_is_set(const struct config *c, const char *key);
 /* The beginning of a message about a key: "datasync.yaml:12", "--set", or the file. */
 const char *config_where(const struct config *c, const char *key, char *out, size_t size);
 /* The libraries' view of one side. role: "source" or "destination". */

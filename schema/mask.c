@@ -97,6 +97,9 @@ static const char *parse_target(struct mask_rule *r, char *target)
         *open = *equals = *close = 0;
         r->column = open + 1;
         r->pattern = equals + 1;
+        for (const char *p = r->pattern; *p; p++)
+            if ((unsigned char)*p >= 0x80)
+                return "the pattern of a condition is ASCII; * stands for other letters, too";
     }
     if (!dot || dot == target || !dot[1])
         return "it does not begin with TABLE.COLUMN or @TYPE.CODE";
@@ -135,6 +138,14 @@ static const char *parse_arguments(struct mask_rule *r, char *rest)
     }
 }
 
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' && *text != '\t')
+            return true;
+    return false;
+}
+
 /* `text` is not changed, and not kept. */
 static int add_rule(struct mask *m, const char *where, const char *text, struct ds_error *err)
 {
@@ -153,7 +164,8 @@ static int add_rule(struct mask *m, const char *where, const char *text, struct 
         return no_memory(err);
     for (size_t n = strlen(rest); n && strchr(" \t\r\n", rest[n - 1]);)
         rest[--n] = 0;
-    const char *why = parse_target(r, word(&rest));
+    const char *why =
+        has_control(rest) ? "it has control characters" : parse_target(r, word(&rest));
     const char *method = word(&rest);
     for (unsigned i = 0; i < MASK_METHODS; i++)
         if (strcmp(methods[i], method) == 0)
@@ -195,7 +207,9 @@ static int read_rules(struct mask *m, struct ds_error *err)
     const struct config_list *list = &m->config->mask_rules;
     char where[700];
     config_where(m->config, "mask.rules", where, sizeof where);
-    int rc = m->config->mask_preset == MASK_PRESET_OPENMAGE
+    int rc = add_rule(m, "built in", "_*_ghc.id,last_update,hint,value keep", err);
+    if (rc == 0)
+        rc = m->config->mask_preset == MASK_PRESET_OPENMAGE
                  ? read_preset(m, "openmage.mask", mask_preset_openmage, err)
                  : 0;
     for (size_t i = 0; i < list->count && rc == 0; i++)
@@ -254,13 +268,17 @@ int mask_new(struct mask **out, const struct config *c, struct ds_error *err)
 {
     *out = NULL;
     if (c->mask_preset == MASK_PRESET_NONE && c->mask_rules.count == 0) {
-        if (!c->mask_key || (!*c->mask_key && !*c->mask_key_file))
-            return 0;
+        static const char *const keys[] = {"mask.key", "mask.key_file", "mask.unknown",
+                                           "mask.rules"};
         char where[700];
-        return error_set(err, DS_EUSAGE,
-                         "%s: there is a key for masks, but neither mask.preset nor mask.rules: "
-                         "nothing would be masked",
-                         config_where(c, "mask.key", where, sizeof where));
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            if (config_key_is_set(c, keys[i]))
+                return error_set(
+                    err, DS_EUSAGE,
+                    "%s: there is %s, but neither mask.preset nor a rule: nothing would "
+                    "be masked",
+                    config_where(c, keys[i], where, sizeof where), keys[i]);
+        return 0;
     }
     struct mask *m = calloc(1, sizeof *m);
     if (!m)
@@ -311,13 +329,20 @@ static bool listed(const char *patterns, struct slice name)
     return false;
 }
 
+/* What gh-ost notes about its work beside a table has columns of its own. */
+static bool is_change_log(const char *table)
+{
+    size_t len = strlen(table);
+    return *table == '_' && len > 5 && strcmp(table + len - 4, "_ghc") == 0;
+}
+
 static bool of_table(const struct mask *m, const struct mask_rule *r, const char *table)
 {
     char scratch[SHOP_TABLE_SIZE];
     bool shops;
-    return !r->attribute &&
-           fnmatch(r->tables, shop_table(m->config->source.prefix, table, scratch, &shops),
-                   FNM_NOESCAPE) == 0;
+    if (!is_change_log(table))
+        table = shop_table(m->config->source.prefix, table, scratch, &shops);
+    return !r->attribute && fnmatch(r->tables, table, FNM_NOESCAPE) == 0;
 }
 
 const struct mask_rule *mask_column_rule(const struct mask *m, const char *table,
@@ -436,6 +461,15 @@ static bool same_effect(const struct mask_rule *a, const struct mask_rule *b)
            same_text(a->pattern, b->pattern);
 }
 
+bool mask_alike(const struct mask *m, const char *table, struct slice column, const char *other,
+                struct slice other_column)
+{
+    size_t i = SIZE_MAX, k = SIZE_MAX;
+    const struct mask_rule *a = mask_column_rule(m, table, column, &i);
+    const struct mask_rule *b = mask_column_rule(m, other, other_column, &k);
+    return (!a || !a->column) && (!b || !b->column) && same_effect(a, b);
+}
+
 bool mask_agrees(const struct mask *was, const struct mask *is, const char *table,
                  struct slice column)
 {
@@ -454,6 +488,23 @@ bool mask_agrees(const struct mask *was, const struct mask *is, const char *tabl
         a = mask_column_rule(was, table, column, &i);
         if (!a && !was->unknown_null)
             return true;
+    }
+}
+
+bool mask_attributes_agree(const struct mask *was, const struct mask *is)
+{
+    size_t i = 0, k = 0;
+    for (;;) {
+        while (i < was->count && !was->rules[i].attribute)
+            i++;
+        while (k < is->count && !is->rules[k].attribute)
+            k++;
+        if (i == was->count || k == is->count)
+            return i == was->count && k == is->count;
+        const struct mask_rule *a = &was->rules[i++], *b = &is->rules[k++];
+        if (!same_effect(a, b) || strcmp(a->tables, b->tables) != 0 ||
+            strcmp(a->columns, b->columns) != 0)
+            return false;
     }
 }
 
@@ -478,5 +529,6 @@ int mask_fingerprint(const struct mask *m, struct buf *whole, struct buf *readab
                         m->config->mask_preset == MASK_PRESET_OPENMAGE ? "openmage" : "none",
                         m->config->mask_rules.count, mask_unknown_null(m) ? "null" : "stop",
                         digest[0], digest[1], digest[2], digest[3]);
-    return rc | buf_append(whole, digest, 32) | mask_print(m, whole);
+    return rc | buf_append(whole, digest, 32) |
+           buf_printf(whole, "\nprefix %s\n", m->config->source.prefix) | mask_print(m, whole);
 }

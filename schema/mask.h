@@ -67,6 +67,9 @@ void mask_free(struct mask *m);
  * ones up to the first without a condition count. `table` as the server knows it. */
 const struct mask_rule *mask_column_rule(const struct mask *m, const char *table,
                                          struct slice column, size_t *next);
+/* Does one rule, without a condition, decide on all values of both columns in the same way? */
+bool mask_alike(const struct mask *m, const char *table, struct slice column, const char *other,
+                struct slice other_column);
 /* NULL: there is none. */
 const struct mask_rule *mask_attribute_rule(const struct mask *m, const char *type,
                                             const char *code);
@@ -88,6 +91,8 @@ int mask_parse(struct mask **out, const struct mask *like, const char *text, str
  * the other? Also when none can have come, since there was no rule. */
 bool mask_agrees(const struct mask *was, const struct mask *is, const char *table,
                  struct slice column);
+/* Are the rules of all attributes the same? */
+bool mask_attributes_agree(const struct mask *was, const struct mask *is);
 bool mask_agrees_on_attribute(const struct mask *was, const struct mask *is, const char *type,
                               const char *code);
 const char *mask_method_name(enum mask_method method);

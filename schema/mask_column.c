@@ -1,6 +1,8 @@
 #include "schema/mask_value.h"
 
 #include <errno.h>
+#include <float.h>
+#include <math.h>
 #include <mysql.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@ static uint32_t blob_bytes(uint16_t pack)
 }
 
 static void text_column(const struct msg_column *c, uint32_t bytes, unsigned char_max,
-                        const char *charset, struct mask_column *out)
+                        const char *charset, const char *collation, struct mask_column *out)
 {
     static const char *const wide[] = {"ucs2", "utf16", "utf16le", "utf32"};
     out->kind = c->collation == 63 ? MASK_OF_BYTES : MASK_OF_TEXT;
@@ -25,6 +27,8 @@ static void text_column(const struct msg_column *c, uint32_t bytes, unsigned cha
     if (out->kind == MASK_OF_BYTES)
         return;
     out->size = char_max ? bytes / char_max : 0;
+    size_t len = strlen(collation);
+    out->no_case = len > 3 && strcasecmp(collation + len - 3, "_ci") == 0;
     out->one_byte = char_max == 1;
     out->utf8 = strncasecmp(charset, "utf8", 4) == 0;
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
@@ -32,7 +36,7 @@ static void text_column(const struct msg_column *c, uint32_t bytes, unsigned cha
 }
 
 void mask_column_of(const struct msg_column *c, unsigned char_max, const char *charset,
-                    struct mask_column *out)
+                    const char *collation, struct mask_column *out)
 {
     *out = (struct mask_column){.kind = MASK_OF_OTHER,
                                 .nullable = c->flags & COLUMN_NULLABLE,
@@ -42,7 +46,7 @@ void mask_column_of(const struct msg_column *c, unsigned char_max, const char *c
     case MYSQL_TYPE_VARCHAR:
     case MYSQL_TYPE_VAR_STRING:
     case COLUMN_TYPE_VARCHAR_COMPRESSED:
-        text_column(c, c->metadata, char_max, charset, out);
+        text_column(c, c->metadata, char_max, charset, collation, out);
         out->padded = c->type == MYSQL_TYPE_STRING;
         break;
     case MYSQL_TYPE_TINY_BLOB:
@@ -50,7 +54,7 @@ void mask_column_of(const struct msg_column *c, unsigned char_max, const char *c
     case MYSQL_TYPE_LONG_BLOB:
     case MYSQL_TYPE_BLOB:
     case COLUMN_TYPE_BLOB_COMPRESSED:
-        text_column(c, blob_bytes(c->metadata), char_max, charset, out);
+        text_column(c, blob_bytes(c->metadata), char_max, charset, collation, out);
         break;
     case MYSQL_TYPE_TINY:
         out->kind = MASK_OF_INTEGER;
@@ -92,9 +96,12 @@ void mask_column_of(const struct msg_column *c, unsigned char_max, const char *c
         break;
     case MYSQL_TYPE_DATETIME:
     case MYSQL_TYPE_DATETIME2:
+        out->kind = MASK_OF_DATETIME;
+        out->size = c->metadata;
+        break;
     case MYSQL_TYPE_TIMESTAMP:
     case MYSQL_TYPE_TIMESTAMP2:
-        out->kind = MASK_OF_DATETIME;
+        out->kind = MASK_OF_TIMESTAMP;
         out->size = c->metadata;
         break;
     case MYSQL_TYPE_TIME:
@@ -143,6 +150,19 @@ bool mask_is_datetime(const char *t, size_t len)
            digits(t + 14, 2) && t[16] == ':' && digits(t + 17, 2);
 }
 
+/* In numbers that the server takes; the 31st of February it would not, and says so. */
+static bool is_day(const char *t, size_t len)
+{
+    return mask_is_date(t, len) && strncmp(t + 5, "01", 2) >= 0 && strncmp(t + 5, "12", 2) <= 0 &&
+           strncmp(t + 8, "01", 2) >= 0 && strncmp(t + 8, "31", 2) <= 0;
+}
+
+static bool is_moment(const char *t, size_t len)
+{
+    return is_day(t, len) && mask_is_datetime(t, len) && strncmp(t + 11, "23", 2) <= 0 &&
+           strncmp(t + 14, "59", 2) <= 0 && strncmp(t + 17, "59", 2) <= 0;
+}
+
 /* ".000" as many digits as a second has. */
 static size_t put_fraction(char *out, uint32_t count)
 {
@@ -182,8 +202,11 @@ static bool decimal_text(const char *text, const struct mask_column *c, char *ou
     size_t whole = strspn(text, "0123456789");
     const char *fraction = text[whole] == '.' ? text + whole + 1 : "";
     size_t after = strspn(fraction, "0123456789");
-    if (!whole || (text[whole] && text[whole] != '.') || fraction[after] || after > c->scale ||
-        whole > (size_t)(c->precision - c->scale) + (c->precision == c->scale))
+    if (!whole || (text[whole] && text[whole] != '.') || fraction[after] || after > c->scale)
+        return false;
+    for (; whole > 1 && *text == '0'; text++)
+        whole--;
+    if (whole > (size_t)(c->precision - c->scale) && !(whole == 1 && *text == '0'))
         return false;
     int n = snprintf(out, size, "%s%.*s%s%s%.*s", minus ? "-" : "", (int)whole, text,
                      c->scale ? "." : "", fraction, (int)(c->scale - after),
@@ -214,6 +237,7 @@ const char *mask_fixed_refusal(const struct mask_rule *r, const struct mask_colu
     int64_t i;
     uint64_t u;
     char *end;
+    double number;
     size_t len = strlen(r->text);
     switch (c->kind) {
     case MASK_OF_TEXT:
@@ -227,12 +251,20 @@ const char *mask_fixed_refusal(const struct mask_rule *r, const struct mask_colu
     case MASK_OF_DECIMAL:
         return decimal_text(r->text, c, text, sizeof text) ? NULL : does_not_fit;
     case MASK_OF_REAL:
-        (void)strtod(r->text, &end);
-        return len && !*end ? NULL : does_not_fit;
+        number = strtod(r->text, &end);
+        return len && !*end && strspn(r->text, "+-.0123456789eE") == len &&
+                       fabs(number) <= (c->size == 4 ? (double)FLT_MAX : DBL_MAX)
+                   ? NULL
+                   : does_not_fit;
     case MASK_OF_DATE:
-        return len == 10 && mask_is_date(r->text, len) ? NULL : does_not_fit;
+        return len == 10 && is_day(r->text, len) ? NULL : does_not_fit;
     case MASK_OF_DATETIME:
-        return len == 19 && mask_is_datetime(r->text, len) ? NULL : does_not_fit;
+        return len == 19 && is_moment(r->text, len) ? NULL : does_not_fit;
+    case MASK_OF_TIMESTAMP:
+        return len == 19 && is_moment(r->text, len) && strcmp(r->text, "1970-01-02") > 0 &&
+                       strcmp(r->text, "2038-01-19") < 0
+                   ? NULL
+                   : does_not_fit;
     default:
         return "columns of this type take no fixed value";
     }
@@ -256,8 +288,9 @@ int mask_write_fixed(const struct mask_rule *r, const struct mask_column *c, str
                             : value_write_double(out, strtod(r->text, NULL));
     case MASK_OF_DATE:
     case MASK_OF_DATETIME:
+    case MASK_OF_TIMESTAMP:
         memcpy(text, r->text, len);
-        if (c->kind == MASK_OF_DATETIME)
+        if (c->kind != MASK_OF_DATE)
             len += put_fraction(text + len, c->size);
         return value_write_text(out, text, len);
     default:
@@ -291,6 +324,7 @@ int mask_write_nothing(const struct mask_column *c, struct buf *out)
     case MASK_OF_DATE:
         return value_write_text(out, text, 10);
     case MASK_OF_DATETIME:
+    case MASK_OF_TIMESTAMP:
         len = strlen(text);
         return value_write_text(out, text, len + put_fraction(text + len, c->size));
     case MASK_OF_TIME:

@@ -262,26 +262,27 @@ static int two(const char *p)
     return (p[0] - '0') * 10 + p[1] - '0';
 }
 
-/* Moves the date at the head of `text` in place; a zero date stays. `narrow`: a TIMESTAMP ends in
- * 2038 and begins in 1970. */
-static void shift_date(char *text, unsigned days, struct stream *s, bool narrow)
+/* Moves the date at the head of `text` in place. `narrow`: a TIMESTAMP ends in 2038 and begins in
+ * 1970. False: it is no date of the calendar, or cannot be moved. */
+static bool shift_date(char *text, unsigned days, struct stream *s, bool narrow)
 {
     int y = two(text) * 100 + two(text + 2), m = two(text + 5), d = two(text + 8);
     if (m < 1 || m > 12 || d < 1)
-        return;
+        return false;
     long by = 1 + (long)(below(s, 0xffff) % days);
-    long from = day_number(y, m, d), low = day_number(narrow ? 1970 : 1, narrow ? 2 : 1, 1);
+    long from = day_number(y, m, d), low = narrow ? day_number(1970, 1, 2) : day_number(1, 1, 1);
     long high = day_number(narrow ? 2037 : 9999, 12, 31);
     bool back = next_byte(s) & 1;
     long to = back ? from - by : from + by;
     if (to < low || to > high)
         to = back ? from + by : from - by;
     if (to < low || to > high)
-        return;
+        return false;
     day_of(to, &y, &m, &d);
     char date[40];
     snprintf(date, sizeof date, "%04d-%02d-%02d", y, m, d);
     memcpy(text, date, 10);
+    return true;
 }
 
 static int write_shifted(const struct mask_rule *r, const struct mask_column *c,
@@ -296,7 +297,10 @@ static int write_shifted(const struct mask_rule *r, const struct mask_column *c,
         return mask_write_nothing(c, out);
     if (c->kind == MASK_OF_TEXT && len != 10 && !(len == 19 && mask_is_datetime(text, len)))
         return mask_write_nothing(c, out);
-    shift_date(text, r->first, &s, c->kind == MASK_OF_DATETIME);
+    static const char zero[] = "0000-00-00"; /* says nothing */
+    if (memcmp(text, zero, 10) != 0 &&
+        !shift_date(text, r->first, &s, c->kind == MASK_OF_TIMESTAMP))
+        return mask_write_nothing(c, out);
     return c->kind == MASK_OF_TEXT ? value_write_bytes(out, text, len)
                                    : value_write_text(out, text, len);
 }
@@ -355,7 +359,7 @@ const char *mask_refusal(const struct mask_rule *r, const struct mask_column *c)
     bool text = c->kind == MASK_OF_TEXT;
     if (r->method == MASK_KEEP)
         return NULL;
-    if (text && c->wide)
+    if (text && c->wide && r->method != MASK_NULL)
         return "columns in UTF-16 or UTF-32 cannot be masked";
     if (text && !c->size && r->method != MASK_NULL)
         return "the column's character set is not known";
@@ -375,7 +379,8 @@ const char *mask_refusal(const struct mask_rule *r, const struct mask_column *c)
                    ? NULL
                    : "`ip` is for texts, and for bytes and whole numbers of at least four bytes";
     case MASK_DATE_SHIFT:
-        return text || c->kind == MASK_OF_DATE || c->kind == MASK_OF_DATETIME
+        return text || c->kind == MASK_OF_DATE || c->kind == MASK_OF_DATETIME ||
+                       c->kind == MASK_OF_TIMESTAMP
                    ? NULL
                    : "`date_shift` is for dates";
     case MASK_EMAIL:
@@ -403,8 +408,8 @@ bool mask_is_unique(const struct mask_rule *r, const struct mask_column *c, uint
     case MASK_HASH:
         return (c->kind == MASK_OF_TEXT && room >= UNIQUE_CHARS) ||
                (c->kind == MASK_OF_BYTES && room >= UNIQUE_CHARS / 2);
-    case MASK_EMAIL:
-        return c->kind == MASK_OF_TEXT && room >= 1 + UNIQUE_CHARS &&
+    case MASK_EMAIL: /* 'A@b' and 'a@b' are one */
+        return c->kind == MASK_OF_TEXT && c->no_case && room >= 1 + UNIQUE_CHARS &&
                c->size >= 1 + UNIQUE_CHARS + sizeof EMAIL_DOMAIN - 1;
     case MASK_TEMPLATE:
         return template_length(r->text, &unique) <= room && unique >= UNIQUE_CHARS;

@@ -25,7 +25,8 @@ enum mask_kind {
     MASK_OF_DECIMAL,
     MASK_OF_REAL,
     MASK_OF_DATE,
-    MASK_OF_DATETIME, /* and TIMESTAMP */
+    MASK_OF_DATETIME,
+    MASK_OF_TIMESTAMP,
     MASK_OF_TIME,
     MASK_OF_YEAR,
     MASK_OF_ENUM,
@@ -39,15 +40,16 @@ struct mask_column {
     bool padded;   /* CHAR, BINARY and alike: of fixed length */
     bool one_byte; /* every character is one byte … */
     bool utf8;     /* … or the characters are UTF-8 */
+    bool no_case;  /* a collation that does not tell case apart */
     bool wide;     /* ASCII is not what it is elsewhere: UTF-16 … */
     uint32_t size; /* texts: characters; bytes; bytes of an integer or real; digits of a second */
     uint8_t precision, scale;
 };
 
 /* From a column as messages describe it. `char_max`: bytes that a character takes at most, 0: the
- * collation is not known. `charset`: its name, may be "". */
+ * collation is not known. `charset`, `collation`: their names, may be "". */
 void mask_column_of(const struct msg_column *c, unsigned char_max, const char *charset,
-                    struct mask_column *out);
+                    const char *collation, struct mask_column *out);
 /* Why the rule cannot be used for such a column; NULL: it can. */
 const char *mask_refusal(const struct mask_rule *r, const struct mask_column *c);
 /* Can it be in a unique key: different values stay different, in their first `prefix` characters

@@ -71,11 +71,7 @@ static int add_override(struct parser *p, const char *key, const char *value)
 
 static bool set_is_secret(const char *text)
 {
-    static const char *const keys[] = {"source.password=", "destination.password="};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strncmp(text, keys[i], strlen(keys[i])) == 0)
-            return true;
-    return false;
+    return config_key_is_secret(text, strcspn(text, "="));
 }
 
 static int take_secret(struct parser *p, const struct option *o, char *value, int rc)

@@ -107,6 +107,8 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
     if (rc == 0 && in->opened)
         rc = masker_new(&masker, in->filter, &in->config, err);
     options.masker = masker;
+    if (masker) /* what does not travel needs no rule */
+        options.filter = in->filter;
     rc = rc ? rc : capture_new(&capture, &options, err);
     rc = rc ? rc : capture_start(capture, NULL, false, err);
     rc = rc ? rc : dump_events(file, capture, base_name(in->file), err);

@@ -162,7 +162,8 @@ static struct mask_column column(unsigned type, unsigned metadata, unsigned flag
                    collation == 8    ? 1
                    : collation == 63 ? 1
                                      : 3,
-                   collation == 8 ? "latin1" : "utf8", &c);
+                   collation == 8 ? "latin1" : "utf8",
+                   collation == 8 ? "latin1_swedish_ci" : "utf8_general_ci", &c);
     return c;
 }
 
@@ -273,6 +274,17 @@ static void dates_move(void **state)
     struct made x = make("date_shift 9", &stamp, text("1970-01-01 00:00:01.250"));
     assert_memory_equal(x.bytes + 1, "1970-", 5);
     assert_memory_equal(x.bytes + 11, " 00:00:01.250", 13);
+    struct mask_column moment = column(MYSQL_TYPE_DATETIME2, 0, 0, 0);
+    static const char *const far[] = {"1955-03-07 00:00:00", "1969-12-24 00:00:00",
+                                      "2050-01-02 00:00:00", "1923-06-15 00:00:00"};
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        struct made z = make("date_shift 180", &moment, text(far[i]));
+        assert_int_equal(z.len, 19);
+        assert_memory_not_equal(z.bytes + 1, far[i], 10);
+        assert_memory_equal(z.bytes + 1, far[i], 2);
+    }
+    expect_text("date_shift", moment, text("1985-00-00 00:00:00"), "1970-01-01 00:00:01");
+    expect_text("date_shift", stamp, text("2039-01-01 00:00:00.000"), "1970-01-01 00:00:01.000");
     struct mask_column varchar = column(MYSQL_TYPE_VARCHAR, 90, 0, 33);
     expect_text("date_shift", varchar, text("no date"), "");
     struct made y = make("date_shift", &varchar, text("1985-05-05 10:00:00"));

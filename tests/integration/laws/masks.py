@@ -386,3 +386,92 @@ def _():
         expect_equal(code, 0, "quarantine show")
         expect_contains(out, "e", "quarantine show")
         expect_no_leak(lab, ["chluessel", "CHLUESSEL", "Wartender"])
+
+
+@only("masks-refused-conditions", "conditions that could never hold, keys that would not, and what is computed from what is masked")
+def _():
+    with Lab(source_options=FULL) as lab:
+        lab.source.script("CREATE TABLE t (id INT PRIMARY KEY, e ENUM('a','b'), d DECIMAL(8,2), w VARCHAR(9) CHARACTER SET utf16, s VARCHAR(60), v VARCHAR(60), "
+                          "g VARCHAR(70) AS (CONCAT(s, '!')) STORED);\n"
+                          "CREATE TABLE p (code VARCHAR(60) PRIMARY KEY);\nCREATE TABLE c (id INT PRIMARY KEY, code VARCHAR(60), short VARCHAR(30), "
+                          "FOREIGN KEY (code) REFERENCES p (code));\n"
+                          "CREATE TABLE b (id INT PRIMARY KEY, mail VARCHAR(80) COLLATE utf8mb4_bin, UNIQUE KEY (mail));\n"
+                          "CREATE TABLE l (id INT PRIMARY KEY, t TEXT, UNIQUE KEY (t)) COLLATE utf8mb4_general_ci;\n")
+        for n, (rules, part) in enumerate((
+                (["t[e=a].v null"], "column e cannot be asked for"), (["t[d=7].v null"], "column d cannot be asked for"),
+                (["t[w=x].v null"], "column w cannot be asked for"), (["t[s=M\u00fcller].v null"], "is ASCII"), (["t.s hash"], "computed from `s`"),
+                (["p.code hash"], "foreign key"), (["c.code hash"], "foreign key"), (["p.code hash", "c.code template {hash}"], "foreign key"),
+                (["b.mail email"], "unique key mail"), (["t.v null\nx.y keep"], "control characters"),
+                (["p.code hash", "c.code hash", "b.mail hash", "t.s null", "t.g null", "l.t hash"], None))):
+            other = lab.another("refused-%d" % n, settings=masked("*.* keep", *rules))
+            code, _out, err = other.command("incremental")
+            expect_equal(code, 2 if part else 0, "%s: %s" % (rules, err[-600:]))
+            expect_contains(err, part or "", "message for %s" % rules)
+        for n, settings in enumerate(({"unknown": "stop"}, {"rules": []}, {"key": KEY}, {"unknown": "null", "preset": "none"})):
+            other = lab.another("nothing-%d" % n, settings={"mask": settings})
+            code, _out, err = other.command("incremental")
+            expect_equal(code, 2, "%s: %s" % (settings, err[-600:]))
+            expect_contains(err, "nothing would be masked", "message for %s" % settings)
+        other = lab.another("argv", settings=masked("*.* keep"))
+        other.start("--set", "mask.key=visible-visible-visible")
+        other.wait_caught_up()
+        with open("/proc/%d/cmdline" % other.process.pid, "rb") as line:
+            expect(b"visible-visible" not in line.read(), "the key is in the process list")
+        other.stop()
+
+
+@only("masks-asked-again", "a look-up that fails leaves no mask behind that is the same for everybody")
+def _():
+    with Lab(settings=masked(*EAV_RULES), source_options=FULL) as lab:
+        lab.source.script(EAV)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        for n in range(12):
+            # the attribute has to be looked up after the values are noted, on a connection that is gone
+            lab.source.run("INSERT INTO customer_entity (entity_id, email) VALUES (%d, 'person%d@y.z')" % (100 + n, n))
+            lab.source.run("UPDATE eav_attribute SET attribute_code = attribute_code")
+            for ident, command in lab.source.query("SELECT id, command FROM information_schema.processlist WHERE user = 'datasync'"):
+                if command == "Sleep":
+                    lab.source.run("KILL %d" % ident, database=None)
+            lab.source.run("INSERT INTO eav_attribute VALUES (%d, 1, 'lastname')" % (200 + n),
+                           "INSERT INTO customer_entity_varchar (attribute_id, entity_id, value) VALUES (5, %d, 'Erste%d'), (%d, %d, 'Zweite%d')" % (
+                               100 + n, n, 200 + n, 100 + n, n),
+                           "UPDATE customer_entity SET email = 'andere%d@y.z' WHERE entity_id = %d" % (n, 100 + n))
+        lab.program.wait_caught_up()
+        emails = [r[0] for r in table(lab.destination, "customer_entity", "entity_id", "email")]
+        values = [r[0] for r in lab.destination.query("SELECT value FROM customer_entity_varchar WHERE value_id > 3", "shop")]
+        expect_equal((len(set(emails)), len(set(values))), (13, 24), "different masks of different values")
+
+
+@only("masks-minimal-images", "an update that brings a value under another rule without telling it stops")
+def _():
+    for change in ("UPDATE t SET path = 'my_secret' WHERE id = 1", "UPDATE customer_entity_varchar SET attribute_id = 5 WHERE value_id = 2"):
+        rules = (*EAV_RULES, "t.* keep", "t[path=*secret*].v null")
+        with Lab(settings=masked(*rules), source_options=(*FULL, "--binlog-row-image=MINIMAL")) as lab:
+            lab.source.script(EAV)
+            lab.source.run("CREATE TABLE t (id INT PRIMARY KEY, path VARCHAR(60), v VARCHAR(60))", "INSERT INTO t VALUES (1, 'open', 'Verborgen')")
+            lab.program.incremental()
+            lab.source.run(change)
+            expect_contains(lab.program.incremental(expect=1), "binlog_row_image", "message of " + change)
+
+
+@only("masks-rules-and-what-came", "a renamed column is no new one, and attributes that cannot be looked up have no new rules")
+def _():
+    rules = ["t.id keep", "t.v email"]
+    with Lab(settings=masked(*rules), source_options=FULL) as lab:
+        lab.source.script("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(60)); INSERT INTO t VALUES (1, 'a@b.c'), (2, 'b@b.c')".replace("; ", ";\n"))
+        lab.program.incremental()
+        lab.program.configure({"mask": {"rules": [*rules, "t.w hash"]}})
+        lab.source.run("ALTER TABLE t ADD COLUMN w VARCHAR(60)", "INSERT INTO t VALUES (3, 'c@b.c', 'Wort')")
+        lab.program.incremental()
+        lab.source.run("ALTER TABLE t RENAME COLUMN v TO x")
+        lab.program.incremental()
+        lab.source.run("INSERT INTO t VALUES (4, 'd@b.c', 'Wort')")
+        expect_contains(lab.program.incremental(expect=1), "t.x keep", "message")
+        lab.program.configure({"mask": {"rules": ["t.id keep", "t.x hash", "t.w hash"]}})
+        expect_contains(lab.program.incremental(expect=2), "had another name", "message")
+    with Lab(settings=dict(masked(*EAV_RULES), tables={"exclude": ["eav_*"]}), source_options=FULL) as lab:
+        lab.source.script(EAV)
+        lab.program.incremental()
+        lab.program.configure({"mask": {"rules": [*EAV_RULES, "@customer.firstname keep"]}})
+        expect_contains(lab.program.incremental(expect=2), "attributes", "message")
