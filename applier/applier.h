@@ -56,6 +56,7 @@ struct applier_status {
     size_t stale_count;
     uint64_t snapshot_rows;
     uint64_t passed_over; /* transactions that `datasync skip` had named, in this run */
+    uint64_t dropped;     /* entity changes that were not valid (on_invalid: skip), in this run */
     bool idle;            /* everything in the spool is applied */
     bool posted;          /* its checkpoint is in the spool: the agent reads what is true now */
 };

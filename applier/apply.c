@@ -42,6 +42,8 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     if (rc == 0 && outbox_wanted(a->config) && !options->dry_run)
         rc = outbox_new(&a->outbox, a->config, filter_catalogue(options->filter), options->hooks,
                         err);
+    if (rc == 0)
+        rc = handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
     a->filter_text = strdup(buf_cstr(&readable));
     a->source_identity = strdup("");
     if (rc || !a->filter_text || !a->source_identity) {
@@ -59,6 +61,7 @@ void applier_free(struct applier *a)
     if (a->loader)
         loader_free(a->loader);
     writer_free(a->writer);
+    handlers_free(a->handlers);
     target_free(a->target);
     db_close(&a->db);
     gather_free(a);
@@ -150,6 +153,7 @@ static void publish(struct applier *a, bool idle)
     st->conflicts = a->cp.counters.conflicts;
     st->quarantined = a->held_changes;
     st->passed_over = a->passed_over;
+    st->dropped = a->dropped;
     st->idle = idle;
     st->oldest_unapplied = !idle && a->batch_done < a->batch.transaction_count
                                ? a->batch.transactions[a->batch_done].timestamp
@@ -349,6 +353,7 @@ static int read_state(struct applier *a, struct ds_error *err)
 
 int applier_connect(struct applier *a, struct ds_error *err)
 {
+    handlers_detach(a->handlers);
     db_close(&a->db);
     a->ddl = (struct ddl_connection){false, false};
     int rc = db_connect(&a->db, &a->endpoint, err);

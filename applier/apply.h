@@ -9,6 +9,7 @@
  *   held.c       rows that wait in quarantine, and what waits behind them
  *   chain.c      writing what waits, once it fits
  *   outbox.c     what hooks are to be told of it all
+ *   handled.c    handlers and validation in all of these (handlers.h)
  *
  * Everything belongs to the applier's thread, except `shared`, which its mutex protects, and the
  * atomics.
@@ -23,6 +24,7 @@
 #include "applier/applier.h"
 #include "applier/batch.h"
 #include "applier/ddl.h"
+#include "applier/handlers.h"
 #include "applier/outbox.h"
 #include "applier/plan.h"
 #include "applier/state.h"
@@ -142,6 +144,10 @@ struct applier {
     uint32_t xa_rows;              /* … its rows of datasync_xa */
     uint64_t batch_started_ms;
 
+    struct handlers *handlers; /* NULL: none, and no rule is asked */
+    struct handled *handled;   /* the range that they take part in, while it is written */
+    uint64_t dropped;          /* entity changes of this run (on_invalid: skip) */
+
     struct held_row *held; /* newest first */
     struct arena held_arena;
     uint64_t passed_over;        /* transactions, on request, in this run */
@@ -239,14 +245,19 @@ void commit_roll_back(struct applier *a);
 /* Write a step of a table that cannot roll back, and remember it until the commit. */
 int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows,
                       struct ds_error *err);
-/* Plan and write transactions [first, first+count) into the open destination transaction. */
 /* Is this the error of data that does not fit the destination (law 5), or cannot be ordered? */
 bool commit_does_not_fit(int rc, const struct ds_error *err);
 /* A row change that was committed at `then` at the source (0: before) is part of the open
  * destination transaction; written: as it came. */
 void commit_count(struct applier *a, const struct change *c, uint64_t then, bool written);
+/* Plan and write transactions [first, first+count) into the open destination transaction. */
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err);
+/* Its two halves: mark what is not to be written now, store what waits or has failed; write the
+ * rest. Not negative and not 0: as handled_after. */
+int commit_set_aside(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err);
+int commit_planned(struct applier *a, uint32_t first, uint32_t count, bool exact,
+                   struct counters *extra, struct ds_error *err);
 /* After a reconnect: did the COMMIT of unknown outcome arrive? Takes over what the checkpoint row
  * says; DS_EPOSITION when it is neither the old nor the new one. */
 int commit_resolve(struct applier *a, struct ds_error *err);
@@ -386,6 +397,10 @@ int conflict_load(struct applier *a, struct ds_error *err);
  * open destination transaction. */
 int conflict_transaction(struct applier *a, uint32_t index, struct counters *extra,
                          struct ds_error *err);
+/* … without handlers: all of its changes, or those of tables that can or cannot be rolled back. */
+enum conflict_part { CONFLICT_ALL, CONFLICT_TRANSACTIONAL, CONFLICT_LATE };
+int conflict_changes(struct applier *a, uint32_t index, enum conflict_part part,
+                     struct counters *extra, struct ds_error *err);
 /* Write one change as it came, counted. */
 int conflict_write(struct applier *a, const struct change *c, struct ds_error *err);
 /* A conflict stops the stream: what it was in is rolled back, but it counts. */
@@ -396,5 +411,15 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
 /* What was stored in the open transaction was rolled back: know only what is in quarantine. */
 void conflict_forget(struct applier *a);
 void conflict_free(struct applier *a);
+
+/* handled.c: the same as commit_write, conflict_transaction, and writing changes [first, first +
+ * count) of a chain, with handlers. In a chain nothing is set aside: DS_ECONFLICT. */
+typedef int chain_write(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err);
+int handled_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
+                  struct counters *extra, struct ds_error *err);
+int handled_by_policy(struct applier *a, uint32_t index, struct counters *extra,
+                      struct ds_error *err);
+int handled_chain(struct applier *a, uint32_t first, uint32_t count, chain_write *write,
+                  struct ds_error *err);
 
 #endif

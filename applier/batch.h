@@ -35,6 +35,7 @@ struct change {
     struct slice before, after; /* raw images in the batch's memory */
     struct slice raw;           /* the whole message, for quarantine */
     bool skip;                  /* held back, or already in a copy: not to be written */
+    bool replaced;              /* a handler writes it; `skip` as well */
 };
 
 struct transaction {

@@ -60,20 +60,19 @@ static int write_each(struct applier *a, uint32_t first, uint32_t count, struct 
 {
     int rc = 0;
     for (uint32_t i = first; i < first + count && rc == 0; i++)
-        rc = conflict_write(a, &a->batch.changes[i], err);
+        rc = a->batch.changes[i].skip ? 0 : conflict_write(a, &a->batch.changes[i], err);
     return rc;
 }
 
 /* One way or the other, or nothing is done. */
-static int attempt(struct applier *a, uint32_t first, uint32_t count,
-                   int (*write)(struct applier *, uint32_t, uint32_t, struct ds_error *),
+static int attempt(struct applier *a, uint32_t first, uint32_t count, chain_write *write,
                    struct ds_error *err)
 {
     struct ds_error back;
     int rc = db_exec(a->db, err, "SAVEPOINT datasync_chain");
     if (rc)
         return rc;
-    rc = write(a, first, count, err);
+    rc = a->handlers ? handled_chain(a, first, count, write, err) : write(a, first, count, err);
     if ((rc == DS_ESCHEMA || commit_does_not_fit(rc, err)) &&
         db_exec(a->db, &back, "ROLLBACK TO SAVEPOINT datasync_chain")) {
         *err = back;
@@ -96,7 +95,7 @@ int chain_apply(struct applier *a, uint64_t root, bool net_only, uint64_t *count
     if (commit_does_not_fit(rc, err) && !net_only) /* says which of them it is */
         rc = attempt(a, first, n, write_each, err);
     for (uint32_t i = first; i < first + n && rc == 0; i++)
-        commit_count(a, &a->batch.changes[i], 0, true);
+        commit_count(a, &a->batch.changes[i], 0, !a->batch.changes[i].replaced);
     a->batch.change_count = first;
     if (rc == 0)
         rc = db_exec(a->db, err, "DELETE FROM %s WHERE id = %lu OR held_by = %lu", buf_cstr(&table),

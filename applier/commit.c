@@ -249,9 +249,20 @@ void commit_count(struct applier *a, const struct change *c, uint64_t then, bool
                                    : &p->counts.deleted) += 1;
 }
 
+/* A handler has failed on the change's entity. */
+static int set_failed_aside(struct applier *a, struct change *c, struct ds_error *err)
+{
+    const struct ds_error *why;
+    bool drop;
+    if (!handled_failed(a->handled, c, &drop, &why))
+        return 0;
+    c->skip = true;
+    return drop ? 0 : conflict_store(a, c, 0, why, err);
+}
+
 /* Changes that are not to be written now: held in quarantine, already in a copy of their table, or,
  * in a dry run, of a table that an earlier statement would have made. */
-static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
+int commit_set_aside(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
 {
     for (uint32_t t = first; t < first + count; t++) {
         const struct transaction *tx = &a->batch.transactions[t];
@@ -259,15 +270,18 @@ static int set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
             struct change *c = &a->batch.changes[i];
             c->skip = !c->table->target || (tx->rolled_back && c->table->target->transactional) ||
                       (a->stale && stale_skips(a, c, tx));
+            c->replaced = false;
             uint64_t behind = 0;
             int rc = 0;
             if (!c->skip && a->held)
                 rc = held_touched(a, c, 0, a->options.dry_run, &behind, err);
             if (rc == 0 && behind && !a->options.dry_run)
                 rc = conflict_store(a, c, behind, NULL, err);
+            c->skip |= behind != 0;
+            if (rc == 0 && !c->skip && a->handled)
+                rc = set_failed_aside(a, c, err);
             if (rc)
                 return rc;
-            c->skip |= behind != 0;
             if (!c->skip)
                 commit_count(a, c, tx->timestamp, false);
         }
@@ -298,11 +312,20 @@ int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows, s
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
+    if (a->handlers && !a->options.dry_run)
+        return handled_write(a, first, count, exact, extra, err);
+    int rc = commit_set_aside(a, first, count, err);
+    if (rc && a->dry_ddl)
+        return count_only(a, first, count, extra);
+    return rc ? rc : commit_planned(a, first, count, exact, extra, err);
+}
+
+int commit_planned(struct applier *a, uint32_t first, uint32_t count, bool exact,
+                   struct counters *extra, struct ds_error *err)
+{
     struct plan plan;
     arena_reset(&a->plan_arena, 8 << 20);
-    int rc = set_aside(a, first, count, err);
-    if (rc == 0)
-        rc = plan_build(&plan, &a->batch, first, count, exact, a->target, &a->plan_arena, err);
+    int rc = plan_build(&plan, &a->batch, first, count, exact, a->target, &a->plan_arena, err);
     if (rc && a->dry_ddl) /* cannot be planned yet: counted */
         return count_only(a, first, count, extra);
     if (rc)
@@ -322,6 +345,8 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
     }
     if (rc == 0)
         rc = writer_ghosts(a->writer, plan.ghosts, plan.ghost_count, err);
+    if (rc == 0 && a->handled)
+        rc = handled_after(a->handled, err);
     for (uint32_t i = 0; i < plan.late_count && rc == 0; i++) {
         rc = commit_write_late(a, &plan.late[i], &extra->rows_written, err);
         crash_point("commit.late_step");

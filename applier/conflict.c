@@ -273,33 +273,61 @@ static int by_policy(struct applier *a, const struct change *c, struct counters 
     return *waits ? conflict_store(a, c, 0, &why, err) : rc;
 }
 
-int conflict_transaction(struct applier *a, uint32_t index, struct counters *extra,
-                         struct ds_error *err)
+/* c->skip afterwards: it was not written. */
+static int change_by_policy(struct applier *a, struct change *c, const struct transaction *tx,
+                            struct counters *extra, struct ds_error *err)
 {
-    const struct transaction *tx = &a->batch.transactions[index];
-    int rc = 0;
-    for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
-        struct change *c = &a->batch.changes[i];
-        uint64_t behind = 0;
-        bool waits = false;
-        extra->rows++;
-        if ((tx->rolled_back && c->table->target->transactional) ||
-            (a->stale && stale_skips(a, c, tx)))
-            continue;
-        if (a->held)
-            rc = held_touched(a, c, 0, true, &behind, err);
-        if (rc || behind) {
-            rc = rc ? rc : conflict_store(a, c, behind, NULL, err);
-            continue;
-        }
+    const struct ds_error *why;
+    uint64_t behind = 0;
+    bool waits = false, drop, taken = c->replaced;
+    extra->rows++;
+    c->skip =
+        (tx->rolled_back && c->table->target->transactional) || (a->stale && stale_skips(a, c, tx));
+    if (c->skip)
+        return 0;
+    int rc = a->held ? held_touched(a, c, 0, true, &behind, err) : 0;
+    c->skip = true;
+    c->replaced = taken && !behind;
+    if (rc || behind)
+        return rc ? rc : conflict_store(a, c, behind, NULL, err);
+    if (handled_failed(a->handled, c, &drop, &why))
+        return drop ? 0 : conflict_store(a, c, 0, why, err);
+    if (!taken) {
         rc = conflict_write(a, c, err);
         if (rc == DS_ECONFLICT)
             rc = by_policy(a, c, extra, &waits, err);
         else
             extra->rows_written++;
-        if (!waits)
-            commit_count(a, c, tx->timestamp, true);
+        c->skip = waits;
     }
+    if (!waits)
+        commit_count(a, c, tx->timestamp, !taken);
+    return rc;
+}
+
+int conflict_changes(struct applier *a, uint32_t index, enum conflict_part part,
+                     struct counters *extra, struct ds_error *err)
+{
+    const struct transaction *tx = &a->batch.transactions[index];
+    int rc = 0;
+    for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
+        struct change *c = &a->batch.changes[i];
+        bool late = !c->table->target->transactional;
+        if (part == CONFLICT_ALL || (part == CONFLICT_LATE) == late)
+            rc = change_by_policy(a, c, tx, extra, err);
+    }
+    return rc;
+}
+
+int conflict_transaction(struct applier *a, uint32_t index, struct counters *extra,
+                         struct ds_error *err)
+{
+    const struct transaction *tx = &a->batch.transactions[index];
+    int rc;
+    for (uint32_t i = tx->first; i < tx->first + tx->count; i++)
+        a->batch.changes[i].replaced = false;
+    rc = a->handlers ? handled_by_policy(a, index, extra, err)
+                     : conflict_changes(a, index, CONFLICT_ALL, extra, err);
     extra->transactions++;
     return rc || !a->outbox ? rc : outbox_flush(a->outbox, a->db, false, err);
 }

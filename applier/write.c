@@ -230,6 +230,11 @@ static int set_checks(struct writer *w, uint32_t flags, struct ds_error *err)
     return rc;
 }
 
+int writer_checks_on(struct writer *w, struct ds_error *err)
+{
+    return set_checks(w, 0, err);
+}
+
 static int prepare(struct writer *w, const struct target_table *target, MYSQL_STMT **out,
                    struct ds_error *err)
 {

@@ -24,6 +24,7 @@ enum config_triggers { TRIGGERS_REFUSE, TRIGGERS_ALLOW };
 enum config_preset { MASK_PRESET_NONE, MASK_PRESET_OPENMAGE };
 enum config_unknown { MASK_UNKNOWN_STOP, MASK_UNKNOWN_NULL };
 enum config_conflict { CONFLICT_STOP, CONFLICT_QUARANTINE, CONFLICT_OVERWRITE };
+enum config_invalid { INVALID_IGNORE, INVALID_ERROR, INVALID_SKIP, INVALID_QUARANTINE };
 
 struct config_list { /* of a mapping: key, value, key, value … */
     char **items;
@@ -62,6 +63,8 @@ struct config {
     enum config_ddl ddl;
     enum config_triggers triggers;
     enum config_conflict on_conflict;
+    enum config_invalid on_invalid;
+    struct config_list handlers; /* "PATH" or "PATH OPTIONS" */
     uint64_t max_event;
     struct config_list hooks_command; /* program and arguments; empty: none */
     char *hooks_url, *hooks_secret;   /* "" none */

@@ -9,6 +9,7 @@ static const char *const triggers[] = {"refuse", "allow", NULL};
 static const char *const conflicts[] = {"stop", "quarantine", "overwrite", NULL};
 static const char *const presets[] = {"none", "openmage", NULL};
 static const char *const unknowns[] = {"stop", "null", NULL};
+static const char *const invalids[] = {"ignore", "error", "skip", "quarantine", NULL};
 static const char *const tls_modes[] = {"preferred", "disabled",        "required",
                                         "verify_ca", "verify_identity", NULL};
 
@@ -313,6 +314,23 @@ const struct setting config_settings[] = {
      .choices = conflicts,
      .doc = "A change that does not fit the destination: stop; quarantine (set it and what "
             "depends on it aside); overwrite (make the destination's row fit)."},
+    {.key = "on_invalid",
+     .type = SETTING_CHOICE,
+     AT(on_invalid),
+     .value = "ignore",
+     .choices = invalids,
+     .doc = "An entity that breaks a validation rule of the catalogue, or that a handler calls "
+            "invalid. ignore: no rule is asked. error: stop. quarantine: set it aside with all "
+            "later changes, until one makes it valid. skip: drop what the batch changes of it, "
+            "for good; later changes of rows that are missing then are conflicts. Rows that are "
+            "copied are not asked."},
+    {.key = "handlers",
+     .type = SETTING_LIST,
+     AT(handlers),
+     .value = "",
+     .doc = "Files of handlers: shared objects (.so), called in this order; "
+            "relative to this file's folder. What stands behind a blank is handed to the handler "
+            "as its options."},
     {.key = "max_event",
      .type = SETTING_SIZE,
      AT(max_event),

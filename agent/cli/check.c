@@ -10,6 +10,7 @@
 #include "agent/parents.h"
 #include "agent/source.h"
 #include "agent/where_check.h"
+#include "applier/handlers.h"
 #include "applier/outbox.h"
 #include "applier/state.h"
 #include "schema/db.h"
@@ -442,6 +443,19 @@ static void check_hooks(struct report *r)
                *c->hooks_url ? "hooks.url" : "");
 }
 
+static void check_handlers(struct report *r)
+{
+    struct handlers *handlers;
+    struct ds_error err;
+    const struct config *c = &r->in->config;
+    if (handlers_new(&handlers, c, r->in->catalogue, &err))
+        report(r, FINDING_STOP, "handlers", "%s", err.message);
+    else if (handlers)
+        report(r, FINDING_OK, "handlers", "%zu files loaded%s", c->handlers.count,
+               c->on_invalid == INVALID_IGNORE ? "" : ", and the rules of the catalogue");
+    handlers_free(handlers);
+}
+
 /* The nearest folder that exists is what can be looked at: check creates nothing. */
 static void check_machine(struct report *r)
 {
@@ -483,6 +497,8 @@ int command_check(struct invocation *in)
     rc = rc ? rc : check_pair(&r, identity, &err);
     if (rc == 0)
         check_machine(&r);
+    if (rc == 0)
+        check_handlers(&r);
     position_free(&position);
     if (rc == 0 &&
         (r.failed || buf_printf(&r.text, "%u would stop it, %u warnings\n", r.stops, r.warnings)))

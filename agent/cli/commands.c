@@ -187,7 +187,8 @@ const struct command cli_commands[] = {
      .options = check_options,
      .run = command_check,
      .summary = "Find everything that would stop it, beforehand.",
-     .text = "Looks at both servers, their settings, privileges and tables, and changes nothing. "
+     .text = "Looks at both servers, their settings, privileges and tables, loads the handlers, "
+             "and changes nothing. "
              "Exit 0: nothing, or warnings only. Exit 1: something would stop it.\n\n"
              "With --counts, also whether both sides hold the same: per table the number of rows "
              "and a checksum over all columns, which does not depend on the order of the rows. "

@@ -390,13 +390,13 @@ static void run_loop(struct runner *r)
     logging_progress("");
 }
 
-static bool passed_over(struct runner *r)
+static bool left_out(struct runner *r)
 {
     struct applier_status st;
     if (!r->applier)
         return false;
     applier_status_get(r->applier, &st);
-    bool any = st.passed_over > 0;
+    bool any = st.passed_over > 0 || st.dropped > 0;
     applier_status_free(&st);
     return any;
 }
@@ -411,7 +411,7 @@ static int finish(struct runner *r)
     if (make_status(r, &s))
         return EXIT_FAILED;
     progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
-    bool left = s.quarantined || passed_over(r);
+    bool left = s.quarantined || left_out(r);
     stream_status_free(&s);
     return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : EXIT_DONE;
 }

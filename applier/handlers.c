@@ -1,0 +1,228 @@
+#include "applier/handlers.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "schema/log.h"
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for the handlers");
+}
+
+/* --- finding files ---------------------------------------------------------------- */
+
+/* Relative paths are meant from the configuration's folder. */
+static int full_path(const struct handlers *h, const char *name, size_t len, struct buf *out)
+{
+    const char *file = h->config->path ? h->config->path : "";
+    const char *slash = strrchr(file, '/');
+    int rc = 0;
+    if (name[0] != '/' && slash)
+        rc = buf_append(out, file, (size_t)(slash - file) + 1);
+    else if (name[0] != '/') /* dlopen would search for a name without a slash */
+        rc = buf_puts(out, "./");
+    return rc | buf_append(out, name, len);
+}
+
+static int refuse(const struct handlers *h, const char *path, const char *text,
+                  struct ds_error *err)
+{
+    char where[700];
+    return error_set(err, DS_EUSAGE, "%s: handlers: %s: %s",
+                     config_where(h->config, "handlers", where, sizeof where), path, text);
+}
+
+static int check_file(const struct handlers *h, const char *path, struct ds_error *err)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return refuse(h, path, strerror(errno), err);
+    if (!S_ISREG(st.st_mode))
+        return refuse(h, path, "not a file", err);
+    if (st.st_mode & S_IWOTH)
+        return refuse(h, path, "everybody may write it, and so run code here: chmod o-w", err);
+    return 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+/* --- loading ---------------------------------------------------------------------- */
+
+/* Names as the catalogue has them: a handler may use aliases. */
+static int resolve_names(struct handlers *h, struct handler *x, struct ds_error *err)
+{
+    char text[300];
+    size_t count = 0;
+    const char *const *names = x->h.entities;
+    while (names && names[count])
+        count++;
+    if (!count)
+        return refuse(h, x->path, "names no entities; \"*\" stands for all", err);
+    x->names = arena_zalloc(&h->arena, (count + 1) * sizeof *x->names);
+    if (!x->names)
+        return out_of_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        const struct catalogue_entity *e = catalogue_find(h->catalogue, names[i]);
+        if (strcmp(names[i], "*") == 0) {
+            x->names = NULL;
+            return 0;
+        }
+        if (!e && strcmp(names[i], "table") != 0) {
+            snprintf(text, sizeof text,
+                     "there is no entity '%.100s'; datasync entities --plain lists them, and "
+                     "`table` stands for all tables of none",
+                     names[i]);
+            return refuse(h, x->path, text, err);
+        }
+        x->names[i] = e ? e->name : "table";
+    }
+    return 0;
+}
+
+static int open_handler(struct handlers *h, struct handler *x, const char *options,
+                        struct ds_error *err)
+{
+    char why[600] = "";
+    if (!x->h.open)
+        return 0;
+    if (x->h.open(&handler_api, options, &x->state, why, sizeof why) == DS_HANDLER_OK)
+        return 0;
+    x->h.close = NULL; /* it is not open */
+    handler_clean_text(why);
+    return refuse(h, x->path, *why ? why : "its open() has failed without a reason", err);
+}
+
+/* "PATH" or "PATH OPTIONS" */
+static int load(struct handlers *h, const char *item, struct ds_error *err)
+{
+    BUF_AUTO struct buf path = {0};
+    size_t len = strcspn(item, " ");
+    const char *options = item + len + (item[len] ? strspn(item + len, " ") : 0);
+    struct handler *x = &h->items[h->count];
+    if (full_path(h, item, len, &path) || !(x->path = arena_strdup(&h->arena, buf_cstr(&path))))
+        return out_of_memory(err);
+    int rc = check_file(h, x->path, err);
+    if (rc)
+        return rc;
+    h->count++; /* handlers_free looks at it from here on */
+    if (ends_with(x->path, ".so"))
+        rc = handler_so_load(x, x->path, err);
+    else
+        rc = refuse(h, x->path, "a handler is a .so file", err);
+    rc = rc ? rc : resolve_names(h, x, err);
+    rc = rc ? rc : open_handler(h, x, options, err);
+    if (rc == 0 && x->h.validate && h->config->on_invalid == INVALID_IGNORE)
+        rc = refuse(h, x->path,
+                    "it validates: say what is to become of an entity that is not valid by "
+                    "on_invalid: error, skip or quarantine",
+                    err);
+    if (rc == 0)
+        log_debug("handler loaded path=%s name=%s", x->path, x->h.name);
+    return rc;
+}
+
+static int load_all(struct handlers *h, struct ds_error *err)
+{
+    const struct config_list *list = &h->config->handlers;
+    int rc = 0;
+    h->items = calloc(list->count + 1, sizeof *h->items);
+    if (!h->items)
+        return out_of_memory(err);
+    if (h->config->on_invalid != INVALID_IGNORE) {
+        struct handler *x = &h->items[h->count++];
+        x->path = "";
+        rc = validate_load(x, h->config, h->catalogue, &h->arena, err);
+        rc = rc ? rc : resolve_names(h, x, err);
+    }
+    for (size_t i = 0; i < list->count && rc == 0; i++)
+        rc = load(h, list->items[i], err);
+    return rc;
+}
+
+int handlers_new(struct handlers **out, const struct config *config,
+                 const struct catalogue *catalogue, struct ds_error *err)
+{
+    *out = NULL;
+    if (!config->handlers.count && config->on_invalid == INVALID_IGNORE)
+        return 0;
+    struct handlers *h = calloc(1, sizeof *h);
+    if (!h)
+        return out_of_memory(err);
+    h->config = config;
+    h->catalogue = catalogue;
+    int rc = load_all(h, err);
+    if (rc)
+        handlers_free(h);
+    else
+        *out = h;
+    return rc;
+}
+
+void handlers_free(struct handlers *h)
+{
+    if (!h)
+        return;
+    handlers_detach(h);
+    for (uint32_t i = 0; i < h->count; i++) {
+        struct handler *x = &h->items[i];
+        if (x->h.close)
+            x->h.close(x->state);
+        if (x->library)
+            dlclose(x->library);
+    }
+    free(h->items);
+    arena_free(&h->arena);
+    free(h);
+}
+
+void handlers_detach(struct handlers *h)
+{
+    for (int i = 0; h && i < HANDLER_STATEMENTS; i++) {
+        struct handler_statement *s = &h->statements[i];
+        if (s->stmt)
+            mysql_stmt_close(s->stmt);
+        free(s->sql);
+        *s = (struct handler_statement){0};
+    }
+}
+
+/* --- questions ---------------------------------------------------------------------- */
+
+bool handler_wants(const struct handler *x, const char *entity)
+{
+    for (size_t i = 0; x->names && x->names[i]; i++)
+        if (strcmp(x->names[i], entity) == 0)
+            return true;
+    return !x->names;
+}
+
+bool handlers_want(struct handlers *h, const char *entity)
+{
+    if (h->last && strcmp(h->last, entity) == 0)
+        return h->last_wanted;
+    bool wanted = false;
+    for (uint32_t i = 0; i < h->count && !wanted; i++)
+        wanted = handler_wants(&h->items[i], entity);
+    const struct catalogue_entity *e = catalogue_find(h->catalogue, entity);
+    h->last = e ? e->name : NULL; /* lives as long as the catalogue; `entity` may not */
+    h->last_wanted = wanted;
+    return wanted;
+}
+
+uint32_t handlers_rank(const struct handlers *h, const char *entity)
+{
+    const struct catalogue_entity *e = catalogue_find(h->catalogue, entity);
+    uint32_t i = 0;
+    while (i < catalogue_count(h->catalogue) && catalogue_at(h->catalogue, i) != e)
+        i++;
+    return i; /* tables of none come last */
+}

@@ -1,0 +1,203 @@
+"""Validation: the rules of the catalogue, asked of entities at the ends of batches (on_invalid)."""
+
+from lib.lab import Lab
+from lib.suite import expect, expect_contains, expect_equal
+from operation import only
+from quarantine import held, retry, waiting
+
+FULL = ("--binlog-row-metadata=FULL",)
+SHOP = """
+CREATE TABLE eav_entity_type (entity_type_id INT UNSIGNED PRIMARY KEY, entity_type_code VARCHAR(50));
+CREATE TABLE eav_attribute (attribute_id INT UNSIGNED PRIMARY KEY, entity_type_id INT UNSIGNED,
+  attribute_code VARCHAR(255), backend_type VARCHAR(8), backend_table VARCHAR(255));
+CREATE TABLE catalog_product_entity (entity_id INT UNSIGNED PRIMARY KEY, type_id VARCHAR(32), sku VARCHAR(64));
+CREATE TABLE catalog_product_entity_varchar (value_id INT PRIMARY KEY AUTO_INCREMENT, attribute_id INT UNSIGNED,
+  store_id SMALLINT UNSIGNED, entity_id INT UNSIGNED, value VARCHAR(255), UNIQUE KEY (entity_id, attribute_id, store_id),
+  FOREIGN KEY (entity_id) REFERENCES catalog_product_entity (entity_id) ON DELETE CASCADE);
+CREATE TABLE catalog_product_entity_decimal (value_id INT PRIMARY KEY AUTO_INCREMENT, attribute_id INT UNSIGNED,
+  store_id SMALLINT UNSIGNED, entity_id INT UNSIGNED, value DECIMAL(12,4), UNIQUE KEY (entity_id, attribute_id, store_id),
+  FOREIGN KEY (entity_id) REFERENCES catalog_product_entity (entity_id) ON DELETE CASCADE);
+CREATE TABLE catalog_product_entity_tier_price (value_id INT PRIMARY KEY AUTO_INCREMENT, entity_id INT UNSIGNED,
+  qty DECIMAL(12,4), value DECIMAL(12,4));
+CREATE TABLE cataloginventory_stock_item (item_id INT UNSIGNED PRIMARY KEY, product_id INT UNSIGNED, qty DECIMAL(12,4),
+  is_in_stock SMALLINT UNSIGNED, backorders SMALLINT UNSIGNED,
+  FOREIGN KEY (product_id) REFERENCES catalog_product_entity (entity_id) ON DELETE CASCADE);
+CREATE TABLE plain (id INT PRIMARY KEY, v INT);
+INSERT INTO eav_entity_type VALUES (4, 'catalog_product');
+INSERT INTO eav_attribute VALUES (71, 4, 'name', 'varchar', NULL), (75, 4, 'price', 'decimal', NULL);
+INSERT INTO catalog_product_entity VALUES (1, 'simple', 'one'), (2, 'grouped', 'two');
+INSERT INTO catalog_product_entity_varchar VALUES (1, 71, 0, 1, 'One'), (2, 71, 0, 2, 'Two');
+INSERT INTO catalog_product_entity_decimal VALUES (1, 75, 0, 1, 5);
+"""
+PRODUCT = """BEGIN;
+INSERT INTO catalog_product_entity VALUES ({0}, '{1}', {2});
+INSERT INTO catalog_product_entity_varchar (attribute_id, store_id, entity_id, value) VALUES (71, 0, {0}, {3});
+INSERT INTO catalog_product_entity_decimal (attribute_id, store_id, entity_id, value) SELECT 75, 0, {0}, {4} FROM DUAL
+  WHERE {4} IS NOT NULL;
+COMMIT;
+"""
+BUSY = "UPDATE plain SET v = v + 1"
+
+
+def shop(settings, **options):
+    return Lab(settings=settings, source_options=FULL, **options)
+
+
+def do(lab, *scripts):
+    """At the source; statements end with a semicolon."""
+    lab.source.run(*[sql.strip() for sql in ";".join(scripts).split(";") if sql.strip()])
+
+
+def begin(lab):
+    lab.source.script(SHOP + "INSERT INTO plain VALUES (1, 0);")
+    lab.program.incremental()
+
+
+def product(number, kind="simple", sku="'s'", name="'n'", price="1"):
+    return PRODUCT.format(number, kind, sku, name, price)
+
+
+WRONG = (  # what is done, and what is said of it
+    ("UPDATE catalog_product_entity SET sku = '' WHERE entity_id = 1", "column sku of catalog_product_entity is empty"),
+    ("UPDATE catalog_product_entity_varchar SET value = NULL WHERE entity_id = 1", "attribute name"),
+    ("DELETE FROM catalog_product_entity_varchar WHERE entity_id = 1", "is taken away"),
+    ("UPDATE catalog_product_entity_decimal SET value = -0.0001 WHERE entity_id = 1", "is less than 0"),
+    ("INSERT INTO catalog_product_entity_tier_price VALUES (1, 1, 0, 5)", "is not more than 0"),
+    ("INSERT INTO catalog_product_entity VALUES (9, 'simple', 'nine')", "attribute name of catalog_product_entity is missing"),
+    (product(9, price="NULL"), "attribute price of catalog_product_entity is missing"),
+    ("INSERT INTO cataloginventory_stock_item VALUES (1, 1, -5, 2, 0)", "none of the values"),
+)
+RIGHT = (
+    product(11), product(12, "grouped", price="NULL"),  # the rule about the price is not for grouped ones
+    "UPDATE catalog_product_entity_decimal SET value = 0 WHERE entity_id = 1",
+    # the value of a shop of its own may be empty; what goes and comes again is there
+    "INSERT INTO catalog_product_entity_varchar (attribute_id, store_id, entity_id, value) VALUES (71, 3, 1, '')",
+    "BEGIN; DELETE FROM catalog_product_entity_varchar WHERE entity_id = 2; "
+    "INSERT INTO catalog_product_entity_varchar (attribute_id, store_id, entity_id, value) VALUES (71, 0, 2, 'T'); COMMIT",
+    "UPDATE catalog_product_entity SET sku = '' WHERE entity_id = 11; UPDATE catalog_product_entity SET sku = 'x' WHERE entity_id = 11",
+    "INSERT INTO cataloginventory_stock_item VALUES (1, 1, -5.5, 1, 2)",
+    "DELETE FROM catalog_product_entity WHERE entity_id = 12",
+)
+
+
+@only("validation-ignored", "without on_invalid no rule is asked")
+def _():
+    with shop({}) as lab:
+        begin(lab)
+        for sql, _part in WRONG:
+            do(lab, sql.replace("VALUES (9,", "VALUES (8,") if sql[:5] != "BEGIN" else sql)
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("validation-error", "on_invalid: error stops, and names entity, key, rule and position; valid ones pass")
+def _():
+    for sql, part in WRONG:
+        with shop({"on_invalid": "error"}) as lab:
+            begin(lab)
+            for good in RIGHT[:-1]:
+                do(lab, good)
+            lab.program.incremental()
+            lab.equal()
+            do(lab, RIGHT[-1], BUSY, sql.replace("INSERT INTO cataloginventory_stock_item VALUES (1", "INSERT INTO cataloginventory_stock_item VALUES (2"),
+               BUSY)
+            text = lab.program.incremental(expect=1)
+            for wanted in (part, "handler validation", "gtid=0-1-", "on_invalid"):
+                expect_contains(text, wanted, sql)
+            expect("product 1" in text or "product 9" in text or "stock 1" in text, "no entity: " + text)
+            expect_equal(lab.destination.scalar("SELECT v FROM plain", "shop"), 1, "what came before is applied")
+            expect_equal(lab.program.status()["conflicts"], 1, "conflicts")
+
+
+@only("validation-quarantine", "what is invalid waits, with what comes later; the rest goes on; a repair releases it")
+def _():
+    with shop({"on_invalid": "quarantine"}) as lab:
+        begin(lab)
+        do(lab, product(9, sku="''"), BUSY, "INSERT INTO cataloginventory_stock_item VALUES (9, 9, 1, 1, 0)",
+           "UPDATE catalog_product_entity_varchar SET value = 'later' WHERE entity_id = 9",
+           "INSERT INTO cataloginventory_stock_item VALUES (1, 1, 1, 1, 0)", BUSY)
+        text = lab.program.incremental(expect=3)
+        expect_contains(text, "column sku of catalog_product_entity is empty", "log")
+        rows = waiting(lab)
+        expect_equal([(row["operation"], row["entity"], row.get("entity_key")) for row in rows],
+                     [("insert", "product", "9")] * 3 + [("insert", "stock", "9"), ("update", "product", "9")],
+                     "what waits: %s" % held(lab))
+        expect_contains(rows[0]["reason"], "column sku", "reason")
+        expect_equal({row.get("held_by") for row in rows[1:]}, {rows[0]["id"]}, "one chain")
+        status = lab.program.status()
+        expect_equal((status["quarantined"], status["conflicts"]), (5, 1), "status")
+        expect_equal(lab.destination.scalar("SELECT v FROM plain", "shop"), 2, "the rest")
+        expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM cataloginventory_stock_item", "shop"), 1, "the rest")
+        retry(lab, "all", 3, "column sku")
+        lab.source.run("UPDATE catalog_product_entity_varchar SET value = 'still' WHERE entity_id = 9")
+        lab.program.incremental(expect=3)  # a change that does not repair it releases nothing
+        expect_equal(len(waiting(lab)), 6, "what waits")
+        lab.source.run("UPDATE catalog_product_entity SET sku = 'nine' WHERE entity_id = 9")
+        lab.program.incremental()
+        expect_equal(waiting(lab), [], "after the repair")
+        lab.equal()
+
+
+@only("validation-same-whenever", "invalid, then repaired: in one batch, in two, killed between: the same")
+def _():
+    for between in (None, "stop", "kill"):
+        with shop({"on_invalid": "quarantine"}) as lab:
+            begin(lab)
+            lab.program.start()
+            lab.program.wait_caught_up()
+            if between is None:
+                lab.program.stop()
+            do(lab, product(9, sku="''"))
+            if between:
+                lab.program.wait_for("set aside", lambda status: status["quarantined"] == 3)
+                (lab.program.kill if between == "kill" else lab.program.stop)()
+            lab.source.run("UPDATE catalog_product_entity SET sku = 'nine' WHERE entity_id = 9", BUSY)
+            lab.settle()
+            expect_equal(waiting(lab), [], "what waits")
+            # gone again before it was ever valid
+            lab.source.run("INSERT INTO catalog_product_entity VALUES (10, 'simple', '')")
+            lab.program.wait_caught_up()
+            lab.source.run("DELETE FROM catalog_product_entity WHERE entity_id = 10")
+            lab.settle()
+            expect_equal(waiting(lab), [], "what waits")
+
+
+@only("validation-skip", "on_invalid: skip drops what the batch changes of the entity, says so, and exits 3")
+def _():
+    with shop({"on_invalid": "skip"}) as lab:
+        begin(lab)
+        do(lab, "UPDATE catalog_product_entity SET sku = '' WHERE entity_id = 1", product(9, sku="''"), BUSY)
+        text = lab.program.incremental(expect=3)
+        for part in ("action=skip", "product 1", "product 9", "gtid=0-1-"):
+            expect_contains(text, part, "log")
+        expect_equal(waiting(lab), [], "what waits")
+        expect_equal(lab.program.status()["conflicts"], 2, "conflicts")
+        expect_equal(lab.destination.query("SELECT entity_id, sku FROM catalog_product_entity ORDER BY entity_id", "shop"),
+                     ((1, "one"), (2, "two")), "rows")
+        expect_equal(lab.destination.scalar("SELECT v FROM plain", "shop"), 1, "the rest")
+        lab.source.run("UPDATE catalog_product_entity SET sku = 'uno' WHERE entity_id = 1")
+        lab.program.incremental()
+        expect_equal(lab.destination.scalar("SELECT sku FROM catalog_product_entity WHERE entity_id = 1", "shop"), "uno", "row 1")
+        lab.source.run("UPDATE catalog_product_entity SET sku = 'nine' WHERE entity_id = 9")
+        expect_contains(lab.program.incremental(expect=1), "catalog_product_entity", "a row that was dropped")
+
+
+@only("validation-with-conflicts", "an invalid entity in a transaction of which other rows do not fit")
+def _():
+    with shop({"on_invalid": "quarantine", "on_conflict": "quarantine"}) as lab:
+        begin(lab)
+        lab.source.run("INSERT INTO plain VALUES (5, 5)")
+        lab.program.incremental()
+        lab.destination.run("DELETE FROM plain WHERE id = 5")
+        do(lab, "BEGIN; UPDATE catalog_product_entity SET sku = '' WHERE entity_id = 1; UPDATE plain SET v = 6 WHERE id = 5;"
+           "UPDATE catalog_product_entity SET sku = 'zwei' WHERE entity_id = 2; COMMIT", BUSY + " WHERE id = 1")
+        lab.program.incremental(expect=3)
+        expect_equal([(row["table"], row["key"]) for row in waiting(lab)],
+                     [("catalog_product_entity", "entity_id=1"), ("plain", "id=5")], "what waits: %s" % held(lab))
+        expect_equal(lab.program.status()["conflicts"], 2, "conflicts")
+        expect_equal(lab.destination.scalar("SELECT sku FROM catalog_product_entity WHERE entity_id = 2", "shop"), "zwei", "row 2")
+        lab.destination.run("INSERT INTO plain VALUES (5, 5)")
+        lab.source.run("UPDATE catalog_product_entity SET sku = 'eins' WHERE entity_id = 1")
+        lab.program.incremental(expect=3)
+        retry(lab, "all", 0)
+        lab.equal()
