@@ -2,7 +2,7 @@
  *
  * This header is all that a handler in C includes. A handler is a shared object that exports one
  * function, `ds_handler_v1`, and is named in datasync.yaml under `handlers:`. The same model stands
- * behind the validation rules of the entity catalogue.
+ * behind the validation rules of the entity catalogue and behind Lua files (handler_lua.c).
  *
  * When. The applier writes a range of whole source transactions in one destination transaction (a
  * transaction that is larger than a batch comes in parts). For each range, inside that transaction:

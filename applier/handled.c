@@ -328,7 +328,8 @@ static int go_back(struct handled *h, struct counters *extra, struct ds_error *e
     a->held_dirty = h->held_dirty;
     a->touched_count = h->touched_count;
     *extra = h->extra;
-    memcpy(a->pending_entities, h->pending, h->pending_count * sizeof *h->pending);
+    if (h->pending)
+        memcpy(a->pending_entities, h->pending, h->pending_count * sizeof *h->pending);
     return rc;
 }
 

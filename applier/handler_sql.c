@@ -157,6 +157,7 @@ static int prepare(struct ds_call *call, const char *sql, MYSQL_STMT **out)
 
 static void bind_value(MYSQL_BIND *b, struct ds_value *v, unsigned long *length)
 {
+    const void *bytes = v->text ? v->text : "";
     switch (v->kind) {
     case DS_NULL:
         b->buffer_type = MYSQL_TYPE_NULL;
@@ -175,7 +176,7 @@ static void bind_value(MYSQL_BIND *b, struct ds_value *v, unsigned long *length)
     case DS_BYTES:
         *length = v->length;
         b->buffer_type = v->kind == DS_TEXT ? MYSQL_TYPE_STRING : MYSQL_TYPE_BLOB;
-        b->buffer = (void *)(uintptr_t)(v->text ? v->text : "");
+        memcpy(&b->buffer, &bytes, sizeof bytes); /* the library only reads it */
         b->buffer_length = v->length;
         b->length = length;
         return;

@@ -116,8 +116,10 @@ static int load(struct handlers *h, const char *item, struct ds_error *err)
     h->count++; /* handlers_free looks at it from here on */
     if (ends_with(x->path, ".so"))
         rc = handler_so_load(x, x->path, err);
+    else if (ends_with(x->path, ".lua"))
+        rc = handler_lua_load(x, x->path, options, h->config, &h->arena, err);
     else
-        rc = refuse(h, x->path, "a handler is a .so file", err);
+        rc = refuse(h, x->path, "a handler is a .so or a .lua file", err);
     rc = rc ? rc : resolve_names(h, x, err);
     rc = rc ? rc : open_handler(h, x, options, err);
     if (rc == 0 && x->h.validate && h->config->on_invalid == INVALID_IGNORE)

@@ -1,9 +1,9 @@
 /* Handlers, loaded, and the calls to them (ds_handler.h is the contract that they see).
  *
- *   handlers.c      which there are: validation, shared objects
+ *   handlers.c      which there are: validation, shared objects, Lua files
  *   handler_api.c   what they may ask of a change
  *   handler_sql.c   their statements
- *   handler_so.c    a shared object
+ *   handler_so.c    a shared object; handler_lua.c, handler_lua_box.c: a Lua file
  *   validate.c      the rules of the entity catalogue, as a handler; decimal.c: their numbers
  *   handled.c       a range of transactions that handlers take part in
  *   entity_change.c what they see
@@ -50,8 +50,8 @@ struct handlers {
     struct arena arena;
 };
 
-/* *out NULL: none are configured, and no rule is asked. Runs open() of shared objects. DS_EUSAGE
- * names the file and what is wrong with it. */
+/* *out NULL: none are configured, and no rule is asked. Runs Lua files and open() of shared
+ * objects. DS_EUSAGE names the file and what is wrong with it. */
 int handlers_new(struct handlers **out, const struct config *config,
                  const struct catalogue *catalogue, struct ds_error *err);
 void handlers_free(struct handlers *h);
@@ -95,6 +95,8 @@ const char *handler_statement_refused(const char *sql);
 
 /* Loaders: fill *out, whose names and options are the caller's. */
 int handler_so_load(struct handler *out, const char *path, struct ds_error *err);
+int handler_lua_load(struct handler *out, const char *path, const char *options,
+                     const struct config *config, struct arena *arena, struct ds_error *err);
 /* The rules of the catalogue. */
 int validate_load(struct handler *out, const struct config *config,
                   const struct catalogue *catalogue, struct arena *arena, struct ds_error *err);

@@ -65,6 +65,8 @@ struct config {
     enum config_conflict on_conflict;
     enum config_invalid on_invalid;
     struct config_list handlers; /* "PATH" or "PATH OPTIONS" */
+    struct config_list lua_allow;
+    uint64_t lua_memory, lua_instructions;
     uint64_t max_event;
     struct config_list hooks_command; /* program and arguments; empty: none */
     char *hooks_url, *hooks_secret;   /* "" none */

@@ -306,6 +306,8 @@ static void refused(const char *item, enum config_invalid on_invalid, const char
     char copy[300], prefix[] = "", where[] = "/etc/datasync/x.yaml";
     char *items[] = {copy};
     struct config config = {.on_invalid = on_invalid, .path = where, .handlers = {items, 1}};
+    config.lua_memory = 1 << 20;
+    config.lua_instructions = 1000;
     config.destination.prefix = prefix;
     snprintf(copy, sizeof copy, "%s", item);
     assert_int_equal(catalogue_load(&catalogue, NULL, &err), 0);
@@ -324,7 +326,7 @@ static void wrong_files_are_refused(void **state)
             "/etc/datasync/none.so: No such file"); /* beside the configuration */
     refused("/tmp", INVALID_IGNORE, "not a file");
     put_file(path, "name: product\n");
-    refused(path, INVALID_IGNORE, "a handler is a .so");
+    refused(path, INVALID_IGNORE, ".so or a .lua");
     snprintf(library, sizeof library, "%s/x.so", folder);
     put_file(library, "no library\n");
     refused(library, INVALID_IGNORE, "cannot be loaded");
