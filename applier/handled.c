@@ -280,18 +280,30 @@ static int call_batch(struct handled *h, enum hook hook, struct ds_error *err)
     return 0;
 }
 
+/* The session is the applier's again. */
+static int finish_calls(struct handled *h, int rc, struct ds_error *err)
+{
+    struct ds_error failed;
+    if (rc == DS_ECONN || writer_end_foreign(h->a->writer, &failed) == 0)
+        return rc;
+    *err = failed;
+    return failed.code;
+}
+
 static int before(struct handled *h, struct ds_error *err)
 {
     int rc = call_batch(h, BATCH_BEFORE, err);
     rc = rc ? rc : call_each(h, VALIDATE, err);
     rc = rc ? rc : call_each(h, BEFORE_APPLY, err);
-    return rc ? rc : call_each(h, REPLACE, err);
+    rc = rc ? rc : call_each(h, REPLACE, err);
+    return finish_calls(h, rc, err);
 }
 
 int handled_after(struct handled *h, struct ds_error *err)
 {
     int rc = call_each(h, AFTER_APPLY, err);
-    return rc ? rc : call_batch(h, BATCH_AFTER, err);
+    rc = rc ? rc : call_batch(h, BATCH_AFTER, err);
+    return finish_calls(h, rc, err);
 }
 
 /* --- a range ----------------------------------------------------------------------- */

@@ -95,25 +95,6 @@ static bool transaction_is_open(struct ds_call *call)
     return false;
 }
 
-/* A column that cannot take a value is only warned about in the applier's sql_mode. */
-static int check_warnings(struct ds_call *call)
-{
-    struct ds_error *err = &call->statement;
-    if (mysql_warning_count(call->a->db) == 0)
-        return 0;
-    MYSQL_RES *res = db_select(call->a->db, err, "SHOW WARNINGS");
-    if (!res)
-        return server_failed(call);
-    int rc = 0;
-    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
-        if (row[0] && strcmp(row[0], "Note") != 0) {
-            error_set(err, DS_ECONFLICT, "%s (%s)", row[2], row[1]);
-            rc = failed(call);
-        }
-    mysql_free_result(res);
-    return rc;
-}
-
 /* --- preparing and running --------------------------------------------------------- */
 
 static int prepare(struct ds_call *call, const char *sql, MYSQL_STMT **out)
@@ -211,7 +192,7 @@ static int execute(struct ds_call *call, const char *sql, const struct ds_value 
         copies[i] = params[i];
         bind_value(&binds[i], &copies[i], &lengths[i]);
     }
-    if (writer_checks_on(call->a->writer, &call->statement))
+    if (writer_begin_foreign(call->a->writer, &call->statement))
         return server_failed(call);
     if ((count && mysql_stmt_bind_param(*out, binds)) || mysql_stmt_execute(*out)) {
         db_fail_stmt(&call->statement, *out, "running it");
@@ -237,7 +218,7 @@ int handler_exec(struct ds_call *call, const char *sql, const struct ds_value *p
         *affected = has_result ? 0 : rows;
     if (!transaction_is_open(call))
         return failed(call);
-    return check_warnings(call);
+    return 0;
 }
 
 /* --- results ---------------------------------------------------------------------- */

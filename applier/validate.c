@@ -178,14 +178,14 @@ static bool same_value(struct ds_value x, struct ds_value y)
            (x.length == 0 || memcmp(x.text, y.text, x.length) == 0);
 }
 
-/* Does `when` hold for a row of the rule's table? */
-static bool applies(const struct check *k, const struct ds_row *row)
+/* Does `when` hold for a row of the rule's table, as it will be, or as it was? */
+static bool applies(const struct check *k, const struct ds_row *row, bool after)
 {
     char room[64];
     struct ds_value v;
     if (!k->rule->when.column)
         return true;
-    if (!value_of(k, row, k->rule->when.column, true, &v) || v.kind == DS_NULL)
+    if (!value_of(k, row, k->rule->when.column, after, &v) || v.kind == DS_NULL)
         return false;
     as_text(&v, room, sizeof room);
     return one_of(&v, k->rule->when.values);
@@ -194,7 +194,7 @@ static bool applies(const struct check *k, const struct ds_row *row)
 static int check_row(const struct check *k, const struct ds_row *row, const char *column)
 {
     struct ds_value v, other = {.kind = DS_NULL};
-    if (!applies(k, row))
+    if (!applies(k, row, true))
         return 0;
     if (!value_of(k, row, column, true, &v)) /* not in the image: as it was */
         return 0;
@@ -292,7 +292,7 @@ static int is_about(const struct check *k, struct ds_value id, bool *is)
     char sql[300], room[64];
     struct ds_result *found;
     const struct ds_row *row = row_by_key(k, id);
-    *is = row ? api->row_operation(row) != DS_DELETE && applies(k, row) : true;
+    *is = row ? api->row_operation(row) != DS_DELETE && applies(k, row, true) : true;
     if (row || !k->rule->when.column)
         return 0;
     snprintf(sql, sizeof sql, "SELECT `%.64s` FROM `%s` WHERE `%.64s` = ?", k->rule->when.column,
@@ -333,6 +333,39 @@ static bool has_value(const struct check *k, struct ds_value id)
     return false;
 }
 
+/* … or does the destination hold one? */
+static int has_stored(const struct check *k, struct ds_value id, bool *has)
+{
+    char sql[300];
+    struct ds_result *found;
+    const struct ds_value params[] = {id, {.kind = DS_UINT, .u = k->c->attribute.id}};
+    snprintf(
+        sql, sizeof sql,
+        "SELECT 1 FROM `%s` WHERE entity_id = ? AND attribute_id = ? AND `value` <> '' LIMIT 1",
+        k->c->attribute.table);
+    *has = has_value(k, id);
+    int rc = *has ? 0 : ask(k, sql, params, 2, &found);
+    *has = *has || (rc == 0 && api->result_rows(found) > 0);
+    return rc;
+}
+
+/* A row that is new needs its value with it; one that the rule is about from now on may have it. */
+static int check_presence(const struct check *k, const struct ds_row *row)
+{
+    struct ds_value id;
+    bool has = true;
+    int rc = 0;
+    if (!k->rule->required || strcmp(api->row_table(row), k->c->table) != 0 ||
+        api->row_operation(row) == DS_DELETE || !applies(k, row, true) ||
+        !value_of(k, row, k->c->key, true, &id))
+        return 0;
+    if (api->row_operation(row) == DS_INSERT)
+        has = has_value(k, id);
+    else if (!applies(k, row, false))
+        rc = has_stored(k, id, &has);
+    return rc || has ? rc : invalid(k, "is missing", "");
+}
+
 static int check_value_row(const struct check *k, const struct ds_row *row)
 {
     struct ds_value id, v = {.kind = DS_NULL};
@@ -360,12 +393,8 @@ static int check_attribute(const struct check *k)
         return check_column(k, k->rule->attribute);
     for (size_t i = 0; i < api->change_rows(k->change) && rc == 0; i++) {
         const struct ds_row *row = api->change_row(k->change, i);
-        struct ds_value id;
         rc = check_value_row(k, row);
-        if (rc == 0 && k->rule->required && strcmp(api->row_table(row), k->c->table) == 0 &&
-            api->row_operation(row) == DS_INSERT && applies(k, row) &&
-            value_of(k, row, k->c->key, true, &id) && !has_value(k, id))
-            rc = invalid(k, "is missing", "");
+        rc = rc ? rc : check_presence(k, row);
     }
     return rc;
 }

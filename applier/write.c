@@ -33,6 +33,7 @@ struct writer {
     bool mariadb;
     uint64_t max_packet; /* bytes the server accepts in one statement */
     uint32_t checks_off; /* enum change_flag bits of checks that are off in the session now */
+    bool strict;         /* a handler's statements have set it */
     struct statement statements[STATEMENTS];
     uint64_t tick;
     struct bind_set binds;
@@ -90,6 +91,7 @@ void writer_free(struct writer *w)
 int writer_restore_session(struct writer *w, struct ds_error *err)
 {
     w->checks_off = 0;
+    w->strict = false;
     int rc = db_exec(w->db, err, "SET NAMES binary");
     if (rc == 0)
         rc = db_exec(w->db, err,
@@ -230,9 +232,25 @@ static int set_checks(struct writer *w, uint32_t flags, struct ds_error *err)
     return rc;
 }
 
-int writer_checks_on(struct writer *w, struct ds_error *err)
+static int set_strict(struct writer *w, bool strict, struct ds_error *err)
 {
-    return set_checks(w, 0, err);
+    if (w->strict == strict)
+        return 0;
+    int rc = db_exec(w->db, err, "SET SESSION sql_mode = '" ROW_SQL_MODE "%s'",
+                     strict ? ",STRICT_ALL_TABLES" : "");
+    w->strict = rc == 0 ? strict : w->strict;
+    return rc;
+}
+
+int writer_begin_foreign(struct writer *w, struct ds_error *err)
+{
+    int rc = set_checks(w, 0, err);
+    return rc ? rc : set_strict(w, true, err);
+}
+
+int writer_end_foreign(struct writer *w, struct ds_error *err)
+{
+    return set_strict(w, false, err);
 }
 
 static int prepare(struct writer *w, const struct target_table *target, MYSQL_STMT **out,

@@ -32,8 +32,10 @@ int writer_ghosts(struct writer *w, struct net *const *ghosts, uint32_t count,
                   struct ds_error *err);
 /* Session back to what rows need, after something else (DDL, snapshot) has used the connection. */
 int writer_restore_session(struct writer *w, struct ds_error *err);
-/* Foreign keys and check constraints are checked again, whatever the last step has left. */
-int writer_checks_on(struct writer *w, struct ds_error *err);
+/* Before statements of handlers: foreign keys and check constraints are checked, whatever the last
+ * step has left, and a value that does not fit is an error. Back, before anything else is run. */
+int writer_begin_foreign(struct writer *w, struct ds_error *err);
+int writer_end_foreign(struct writer *w, struct ds_error *err);
 /* "id=5 store=1" for messages; the values of the key columns, shortened. */
 int net_key_text(const struct net *n, struct buf *out);
 /* The same for the images of a change: its key before it (after it, for an insert). */

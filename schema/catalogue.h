@@ -75,8 +75,8 @@ struct catalogue_reference {
     unsigned line;            /* in the entity's file */
 };
 
-/* What a row must satisfy before it is imported. All but `required` is asked only of values that
- * are neither NULL nor empty. Unset limits are NULL. */
+/* What a row must satisfy where on_invalid asks (applier/validate.c). All but `required` is asked
+ * only of values that are neither NULL nor empty. Unset limits are NULL. */
 struct catalogue_rule {
     const char *table;
     const char *column;    /* NULL: an attribute */

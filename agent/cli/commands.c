@@ -209,7 +209,8 @@ const struct command cli_commands[] = {
      .summary = "Changes that were set aside.",
      .text =
          "With on_conflict: quarantine, a change that does not fit and all that depends on it, "
-         "with later changes of the same entity, wait here. A later change that makes all of "
+         "with later changes of the same entity, wait here; with on_invalid: quarantine, an entity "
+         "that breaks a validation rule. A later change that makes all of "
          "them fit, taken together, releases them by itself. `list` shows them, `show` one with "
          "its rows, `retry` applies one and those that wait behind it (exit 3 if they still do "
          "not fit), `drop` forgets them: the destination's rows are then yours to put right. A "

@@ -112,9 +112,9 @@ def broken(hook, body, part, **settings):
         begin(lab, "%s = function(c) if c and c.key == 2 then %s end end" % (hook, body), "'product'")
         do(lab, "UPDATE catalog_product_entity SET sku = 'uno' WHERE entity_id = 1", BUSY,
            "UPDATE catalog_product_entity SET sku = 'due' WHERE entity_id = 2", BUSY,
-           "UPDATE catalog_product_entity SET type_id = 'virtual' WHERE entity_id = 2",
+           "UPDATE catalog_product_entity SET type_id = 'bundle' WHERE entity_id = 2",
            "UPDATE catalog_product_entity SET sku = 'uno!' WHERE entity_id = 1")
-        if settings.get("on_conflict") != "quarantine":
+        if settings.get("on_conflict", "stop") == "stop":
             text = lab.program.incremental(expect=1)
             for wanted in (part, "product 2", "mine.lua", "gtid=0-1-"):
                 expect_contains(text, wanted, hook)
@@ -146,6 +146,41 @@ def _():
     broken("after_apply", "db.query('SELECT nothing')", "nothing")
     broken("after_apply", "db.exec('INSERT INTO ops.notes (id, note) VALUES (?, 1)', 'x')", "notes", on_conflict="quarantine")
     broken("before_apply", "return ('x'):rep(1 << 30)", "lua.memory")
+    broken("after_apply", "error('whatever')", "whatever", on_conflict="overwrite")
+
+
+@only("handler-batch-errors", "batch_before and batch_after are about all that the handler sees of one transaction")
+def _():
+    for hook in ("batch_before", "batch_after"):
+        with lab_of(on_conflict="quarantine") as lab:
+            begin(lab, "after_apply = function(c) note(c.key) end,\n%s = function() if #db.query("
+                  "'SELECT 1 FROM ops.notes WHERE note = 1') == %d then error('not with one') end end" % (hook, hook == "batch_after"),
+                  "'product'")
+            do(lab, "UPDATE catalog_product_entity SET sku = 'due' WHERE entity_id = 2", BUSY,
+               "UPDATE catalog_product_entity SET sku = 'uno' WHERE entity_id = 1")
+            text = lab.program.incremental(expect=3)
+            expect_contains(text, "not with one", hook)
+            expect_equal(lab.destination.scalar("SELECT v FROM plain", "shop"), 1, "the rest")
+            expect_equal((sorted(row["key"] for row in waiting(lab)), notes(lab)),
+                         ((["entity_id=1"], ["2"]) if hook == "batch_after" else (["entity_id=1", "entity_id=2"], [])), hook)
+
+
+@only("handler-lost-connection", "cut while a handler asks: done again, once, and no conflict")
+def _():
+    with lab_of() as lab:
+        begin(lab, "before_apply = function(c) note('asked') pcall(db.query, 'SELECT SLEEP(?)', "
+              "#db.query('SELECT 1 FROM ops.notes WHERE note = ?', 'quick') == 0 and 30 or 0) end", "'table'")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.run(BUSY)
+        while not lab.destination.scalar("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"):
+            expect(lab.program.running(), lab.program.log_tail())
+        lab.destination.run("INSERT INTO ops.notes (note) VALUES ('quick')")
+        lab.destination.cut()
+        lab.program.wait_caught_up()
+        lab.program.stop()
+        lab.equal()
+        expect_equal((sorted(notes(lab)), lab.program.status()["conflicts"]), (["asked", "quick"], 0), "once")
 
 
 @only("handler-cannot-end-the-transaction", "COMMIT and its kin are refused, and nothing is committed")
@@ -164,11 +199,12 @@ def _():
               "local rows = db.query('SELECT CAST(18446744073709551615 AS UNSIGNED) a, 1.50 b, 0.5e0 c, NULL d, ? e, DATE(\"2026-05-31\") f, -1 g', 'x')\n"
               "local r = rows[1] note(r.a, r.b, r.c, tostring(r.d), r.e, r.f, r.g)\n"
               "note(#db.query('SELECT note FROM ops.notes WHERE 0'), db.query('SELECT REPEAT(\"x\", 600) AS r')[1].r:len())\n"
-              "note(db.exec('UPDATE ops.notes SET note = note'))\nend", "'table'")
+              "note(db.exec('UPDATE ops.notes SET note = note'))\n"
+              "note(tostring(pcall(db.exec, 'INSERT INTO ops.notes (id, note) VALUES (?, 1)', 'x')))\nend", "'table'")
         lab.source.run(BUSY)
         lab.program.incremental()
         lab.equal()
-        expect_equal(notes(lab), ["one", "false true", "18446744073709551615 1.50 0.5 nil x 2026-05-31 -1", "0 600", "4"], "notes")
+        expect_equal(notes(lab), ["one", "false true", "18446744073709551615 1.50 0.5 nil x 2026-05-31 -1", "0 600", "4", "false"], "notes")
 
 
 @only("handler-deadlock", "a lock that somebody holds: tried again, no conflict")
@@ -243,6 +279,38 @@ def _():
         expect_contains(out, "1 files loaded", "check")
         lab.program.configure({"lua": {"allow": ["os", "debug"]}})
         expect_contains(lab.program.incremental(expect=2), "'debug'", "lua.allow")
+
+
+WRONG_OBJECTS = (  # what stands behind the header, and what is said of it
+    ("int nothing;", "does not export ds_handler_v1"),
+    ("const struct ds_handler *ds_handler_v1(void) { return 0; }", "gives NULL"),
+    ("static const struct ds_handler h = {.size = sizeof h, .abi = 2, .name = \"x\"};", "built for version 2"),
+    ("static const struct ds_handler h = {.size = 8, .abi = 1, .name = \"x\"};", "too short"),
+    ("static const struct ds_handler h = {.size = sizeof h, .abi = 1};", "has no name"),
+    ("static const struct ds_handler h = {.size = sizeof h, .abi = 1, .name = \"x\"};", "names no entities"),
+)
+
+
+@only("handler-objects", "shared objects that are none of ours, or of another version, are refused; an older one works")
+def _():
+    with lab_of() as lab:
+        lab.source.script(SHOP)
+        path = os.path.join(lab.program.folder, "x.so")
+
+        def compiled(text):
+            if "return" not in text and "static" in text:
+                text += " const struct ds_handler *ds_handler_v1(void) { return &h; }"
+            subprocess.run(["cc", "-shared", "-fPIC", "-I" + os.path.join(TOP, "applier"), "-xc", "-", "-o", path], check=True,
+                           input=("#include <ds_handler.h>\n" + text + "\n").encode())
+            os.chmod(path, 0o755)
+        lab.program.configure({"handlers": ["x.so"]})
+        for text, part in WRONG_OBJECTS:
+            compiled(text)
+            expect_contains(lab.program.incremental(expect=2), part, text)
+        compiled("static const char *const e[] = {\"*\", 0};\n"
+                 "static const struct ds_handler h = {.size = offsetof(struct ds_handler, open), .abi = 1, .name = \"x\", .entities = e};")
+        lab.program.incremental()
+        lab.equal()
 
 
 def audited(lab):

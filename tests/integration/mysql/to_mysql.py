@@ -1,5 +1,7 @@
 """MySQL as the destination, MariaDB or MySQL as the source."""
 
+import os
+
 from base import Lab, expect, expect_contains, expect_equal, follow, suite
 from workloads import (CASCADES, CASCADE_CHANGES, ENGINES, ENGINE_CHANGES, NEGATIVE_ZERO, SHAPES,
                        SHAPE_CHANGES, TYPES, TYPE_CHANGES)
@@ -210,3 +212,29 @@ def _():
         lab.destination.run("DELETE FROM t WHERE id = 2")
         code, out, err = lab.program.command("check", "--counts")
         expect_equal(code, 1, "exit of check --counts: " + out + err)
+
+
+@both("handlers", "a handler asks, writes and fails at MySQL")
+def _(source):
+    with Lab(source, "mysql", settings={"on_conflict": "quarantine"}) as lab:
+        lab.source.script("CREATE TABLE plain (id INT PRIMARY KEY, v DECIMAL(10,2));\nINSERT INTO plain VALUES (1, 1);\n")
+        lab.program.incremental()
+        lab.destination.run("CREATE TABLE datasync.notes (id INT AUTO_INCREMENT PRIMARY KEY, note VARCHAR(200))")
+        with open(os.path.join(lab.program.folder, "mine.lua"), "w", encoding="utf-8") as out:
+            out.write("""return {entities = {"table"}, after_apply = function(change)
+  for _, row in ipairs(change.rows) do
+    local there = db.query("SELECT v, CAST(18446744073709551615 AS UNSIGNED) AS big, NULL AS n, 1.5e0 AS f FROM plain WHERE id = ?", row.after.id)[1]
+    db.exec("INSERT INTO datasync.notes (note) VALUES (?)", table.concat({there.v, there.big, tostring(there.n), there.f}, " "))
+    assert(not pcall(db.exec, "COMMIT") and not pcall(db.exec, "INSERT INTO datasync.notes (id) VALUES (?)", "x"))
+    if row.after.v == "13.00" then error("unlucky") end
+  end
+end}
+""")
+        lab.program.configure({"handlers": ["mine.lua"]})
+        lab.source.run("UPDATE plain SET v = 2.5", "INSERT INTO plain VALUES (2, 3)")
+        lab.program.incremental()
+        lab.equal()
+        lab.source.run("INSERT INTO plain VALUES (3, 13)")
+        expect_contains(lab.program.incremental(expect=3), "unlucky", "log")
+        expect_equal(sorted(row[0] for row in lab.destination.query("SELECT note FROM datasync.notes")),
+                     ["2.50 18446744073709551615 nil 1.5", "3.00 18446744073709551615 nil 1.5"], "notes")
