@@ -149,6 +149,18 @@ def _():
     broken("after_apply", "error('whatever')", "whatever", on_conflict="overwrite")
 
 
+@only("handler-and-ddl", "columns come and go under a handler's statements")
+def _():
+    with lab_of() as lab:
+        begin(lab, "after_apply = function(c) local row = db.query('SELECT * FROM plain WHERE id = ?', c.rows[1].after.id)[1]\n"
+              "local names = {} for name in pairs(row) do names[#names + 1] = name end table.sort(names)\n"
+              "note(table.concat(names, ','), tostring(c.rows[1].after.w)) end", "'table'")
+        do(lab, BUSY, "ALTER TABLE plain ADD COLUMN w INT DEFAULT 5", BUSY, "ALTER TABLE plain DROP COLUMN w, ADD COLUMN x INT DEFAULT 7 FIRST", BUSY)
+        lab.program.incremental()
+        lab.equal()
+        expect_equal(notes(lab), ["id,v nil", "id,v,w 5", "id,v,x nil"], "notes")
+
+
 @only("handler-batch-errors", "batch_before and batch_after are about all that the handler sees of one transaction")
 def _():
     for hook in ("batch_before", "batch_after"):
