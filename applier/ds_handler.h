@@ -139,7 +139,10 @@ struct ds_api {
     const char *(*position)(const struct ds_call *call); /* source position after the range, ""
                                      for changes that leave quarantine */
     uint64_t (*commit_time)(const struct ds_call *call); /* at the source, seconds, 0 unknown */
-    void *(*alloc)(struct ds_call *call, size_t size);   /* zeroed; NULL: out of memory */
+    /* The range is a part of a transaction that is larger than a batch: what the change has not got
+     * may have come in an earlier part, or may come in a later one. */
+    bool (*partial)(const struct ds_call *call);
+    void *(*alloc)(struct ds_call *call, size_t size); /* zeroed; NULL: out of memory */
     /* Why the hook returns INVALID or ERROR. Gives DS_HANDLER_ERROR, so that it can be returned. */
     int (*reason)(struct ds_call *call, const char *format, ...)
         __attribute__((format(printf, 2, 3)));

@@ -102,6 +102,11 @@ static uint64_t commit_time(const struct ds_call *call)
     return call->commit_time;
 }
 
+static bool partial(const struct ds_call *call)
+{
+    return call->partial;
+}
+
 static void *alloc(struct ds_call *call, size_t size)
 {
     return arena_zalloc(call->arena, size ? size : 1);
@@ -156,6 +161,7 @@ const struct ds_api handler_api = {
     .why = why,
     .position = position,
     .commit_time = commit_time,
+    .partial = partial,
     .alloc = alloc,
     .reason = reason,
     .log = log_text,

@@ -12,7 +12,7 @@
  * is bytes. validate gives nothing or true, else false and a reason, or the reason alone; replace
  * gives true if it has taken over. Beside the library there are `options`, log.error, .warn, .info
  * and .debug, db.query(sql, …), a list of rows by column name, db.exec(sql, …), how many rows it
- * matched, db.position() and db.commit_time(). What fails raises an error.
+ * matched, db.position(), db.commit_time() and db.partial(). What fails raises an error.
  *
  * Each file has a state of its own. Everything that can raise runs in protected mode.
  */
@@ -175,6 +175,12 @@ static int db_commit_time(lua_State *L)
     return 1;
 }
 
+static int db_partial(lua_State *L)
+{
+    lua_pushboolean(L, api->partial(running(L)));
+    return 1;
+}
+
 /* All arguments, as print has them. */
 static int log_arguments(lua_State *L, enum ds_log_level level)
 {
@@ -216,11 +222,9 @@ static int log_debug_level(lua_State *L)
 
 static void set_functions(lua_State *L, struct lua_handler *h)
 {
-    static const luaL_Reg db[] = {{"query", db_query},
-                                  {"exec", db_run},
-                                  {"position", db_position},
-                                  {"commit_time", db_commit_time},
-                                  {NULL, NULL}};
+    static const luaL_Reg db[] = {{"query", db_query},       {"exec", db_run},
+                                  {"position", db_position}, {"commit_time", db_commit_time},
+                                  {"partial", db_partial},   {NULL, NULL}};
     static const luaL_Reg log[] = {{"error", log_error_level},
                                    {"warn", log_warn_level},
                                    {"info", log_info_level},

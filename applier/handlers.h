@@ -70,6 +70,7 @@ struct ds_call {
     struct arena *arena;  /* until the hook returns */
     char position[700];   /* after the range */
     uint64_t commit_time; /* … */
+    bool partial;         /* of a transaction that is written in parts */
     bool has_reason;
     char reason[800];
     struct ds_error statement; /* of the newest statement that has failed */

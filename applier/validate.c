@@ -2,7 +2,8 @@
  *
  * A rule is asked of rows that the range inserts or updates, as they will be. A rule about an
  * attribute is asked of the value rows that the range writes; that a required one is there, where a
- * row is new or loses the value. What the change does not hold is asked of the destination: which
+ * row is new or loses the value. That is not asked in parts of a large transaction, where the value
+ * may come in another part. What the change does not hold is asked of the destination: which
  * number an attribute has there, and the row that `when` is about.
  */
 #include <regex.h>
@@ -355,9 +356,9 @@ static int check_presence(const struct check *k, const struct ds_row *row)
     struct ds_value id;
     bool has = true;
     int rc = 0;
-    if (!k->rule->required || strcmp(api->row_table(row), k->c->table) != 0 ||
-        api->row_operation(row) == DS_DELETE || !applies(k, row, true) ||
-        !value_of(k, row, k->c->key, true, &id))
+    if (!k->rule->required || api->partial(k->call) ||
+        strcmp(api->row_table(row), k->c->table) != 0 || api->row_operation(row) == DS_DELETE ||
+        !applies(k, row, true) || !value_of(k, row, k->c->key, true, &id))
         return 0;
     if (api->row_operation(row) == DS_INSERT)
         has = has_value(k, id);
@@ -374,7 +375,7 @@ static int check_value_row(const struct check *k, const struct ds_row *row)
         return 0;
     if (after)
         value_of(k, row, "value", true, &v);
-    if (!after && !(k->rule->required && everywhere))
+    if (!after && (!(k->rule->required && everywhere) || api->partial(k->call)))
         return 0;
     int rc = is_about(k, id, &about);
     if (rc || !about)

@@ -203,3 +203,17 @@ def _():
         lab.program.incremental(expect=3)
         retry(lab, "all", 0)
         lab.equal()
+
+
+@only("validation-in-parts", "a transaction larger than a batch: values may come in another part than their row")
+def _():
+    with shop({"on_invalid": "error", "batch": {"max_bytes": "64KiB"}}) as lab:
+        begin(lab)
+        load = ("BEGIN; INSERT INTO catalog_product_entity SELECT seq, 'simple', REPEAT('s', 60) FROM seq_1001_to_3000;"
+                "INSERT INTO catalog_product_entity_varchar (attribute_id, store_id, entity_id, value) SELECT 71, 0, seq, 'n' FROM seq_1001_to_3000;"
+                "INSERT INTO catalog_product_entity_decimal (attribute_id, store_id, entity_id, value) SELECT 75, 0, seq, %s FROM seq_1001_to_3000; COMMIT")
+        do(lab, load % "1")
+        lab.program.incremental()
+        lab.equal()
+        do(lab, "DELETE FROM catalog_product_entity WHERE entity_id > 1000", load % "IF(seq = 2500, -1, 1)")
+        expect_contains(lab.program.incremental(expect=1), "product 2500", "a value that is wrong by itself")
