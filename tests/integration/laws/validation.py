@@ -1,5 +1,8 @@
 """Validation: the rules of the catalogue, asked of entities at the ends of batches (on_invalid)."""
 
+import json
+import os
+
 from lib.lab import Lab
 from lib.suite import expect, expect_contains, expect_equal
 from operation import only
@@ -217,3 +220,23 @@ def _():
         lab.equal()
         do(lab, "DELETE FROM catalog_product_entity WHERE entity_id > 1000", load % "IF(seq = 2500, -1, 1)")
         expect_contains(lab.program.incremental(expect=1), "product 2500", "a value that is wrong by itself")
+
+
+@only("validation-and-hooks", "hooks are not told of what is set aside, before it is released")
+def _():
+    with shop({"on_invalid": "quarantine"}) as lab:
+        begin(lab)
+        told = lab.work.path("told")
+        script = lab.work.path("hook")
+        with open(script, "w", encoding="utf-8") as out:
+            out.write("#!/bin/sh\ncat >>%s\necho >>%s\n" % (told, told))
+        os.chmod(script, 0o755)
+        lab.program.configure({"hooks": {"command": [script]}})
+        do(lab, "UPDATE catalog_product_entity SET sku = '' WHERE entity_id = 1", "UPDATE catalog_product_entity SET sku = 'due' WHERE entity_id = 2")
+        lab.program.incremental(expect=3)
+        do(lab, "UPDATE catalog_product_entity SET sku = 'uno' WHERE entity_id = 1")
+        lab.program.incremental()
+        lab.equal()
+        with open(told, encoding="utf-8") as text:
+            keys = [json.loads(line)["entities"]["product"]["updated"] for line in text if line.strip() and "entities" in line]
+        expect_equal(keys, [[2], [1]], "what hooks were told")
