@@ -42,8 +42,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     if (rc == 0 && outbox_wanted(a->config) && !options->dry_run)
         rc = outbox_new(&a->outbox, a->config, filter_catalogue(options->filter), options->hooks,
                         err);
-    if (rc == 0)
-        rc = handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
+    rc = rc ? rc : handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
     a->filter_text = strdup(buf_cstr(&readable));
     a->source_identity = strdup("");
     if (rc || !a->filter_text || !a->source_identity) {
@@ -357,14 +356,10 @@ int applier_connect(struct applier *a, struct ds_error *err)
     db_close(&a->db);
     a->ddl = (struct ddl_connection){false, false};
     int rc = db_connect(&a->db, &a->endpoint, err);
-    if (rc == 0)
-        rc = db_server_info(a->db, &a->server, err);
-    if (rc == 0)
-        rc = take_lock(a, err);
-    if (rc == 0)
-        rc = state_ensure(a->db, a->state_database, err);
-    if (rc == 0)
-        rc = use_database(a, err);
+    rc = rc ? rc : db_server_info(a->db, &a->server, err);
+    rc = rc ? rc : take_lock(a, err);
+    rc = rc ? rc : state_ensure(a->db, a->state_database, err);
+    rc = rc ? rc : use_database(a, err);
     if (rc == 0 && a->target)
         rc = target_load(a->target, a->db, err);
     else if (rc == 0)
