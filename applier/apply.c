@@ -678,10 +678,8 @@ int applier_run(struct applier *a, struct ds_error *err)
         }
         log_warn("destination lost, trying again message=\"%s\"", err->message);
         set_state(a, APPLIER_WAITING_DESTINATION, err);
-        if (a->loader) {
-            loader_free(a->loader);
-            a->loader = NULL;
-        }
+        loader_free(a->loader);
+        a->loader = NULL;
         /* What was written in parts is rolled back, and a copy is none before its end has a
          * checkpoint (the destination may come back without the rows of its MEMORY tables): read it
          * again. */

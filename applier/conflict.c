@@ -216,7 +216,6 @@ static int write_turned(struct applier *a, const struct change *c, struct ds_err
 {
     struct arena scratch = {0};
     struct change turned = *c;
-    BUF_AUTO struct buf image = {0};
     int rc = images_full_after(&scratch, c, &turned.after);
     if (rc == 0 && c->op == CHANGE_INSERT) { /* its own key finds the row; all columns are set */
         turned.op = CHANGE_UPDATE;

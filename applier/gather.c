@@ -170,7 +170,7 @@ static int parse_place(struct slice gtid_set, struct slice file, uint64_t pos, s
                        struct ds_error *err)
 {
     memset(out, 0, sizeof *out);
-    char *text = strndup((const char *)gtid_set.p, gtid_set.len);
+    char *text = strndup(gtid_set.len ? (const char *)gtid_set.p : "", gtid_set.len);
     if (!text)
         return out_of_memory(err);
     int rc = gtid_set_parse(&out->gtid, text, err);
@@ -346,12 +346,13 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
     return error_set(err, DS_EFORMAT, "unknown message type %d in the stream", (int)m->type);
 }
 
-/* A snapshot, or a transaction that is larger than the spool, can only go on if what is written
- * already makes room. If it fails later the agent has to fetch it again. */
+/* A copy, or a transaction that is larger than the spool, can only go on if what is written already
+ * makes room. If it fails later the agent has to fetch it again. */
 static int make_room(struct applier *a, struct ds_error *err)
 {
     struct spool_state st;
-    if (!a->chunk_seq || !(a->in_snapshot || a->open_written))
+    bool copy = a->in_snapshot || a->loader || a->passing_copy || a->passing_stale;
+    if (!a->chunk_seq || !(copy || a->open_written))
         return 0;
     int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)

@@ -256,16 +256,35 @@ void stale_rolled_back(struct applier *a)
         log_debug("stale tables are not written down");
 }
 
+/* Is the transaction in the copy, by its own GTID? It is written while it arrives, and where it
+ * ends is not known yet. *known false: nothing tells. */
+static bool begun_before(const struct stale_table *s, const struct transaction *tx, bool *known)
+{
+    char text[GTID_TEXT_SIZE + 1];
+    struct gtid gtid;
+    snprintf(text, sizeof text, "%.*s", (int)tx->gtid.len, (const char *)tx->gtid.p);
+    *known = tx->gtid.len && s->position.gtid.count && gtid_parse(&gtid, text, NULL) == 0;
+    return *known && gtid_set_contains(&s->position.gtid, &gtid);
+}
+
 bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx)
 {
     const struct target_table *t = c->table->target;
     if (t->transactional)
         return false;
-    const struct stale_table *s = find_stale(a, t->name);
+    struct stale_table *s = find_stale(a, t->name);
     if (!s)
         return false;
     if (!s->copied)
         return true;
+    if (!tx->gtid_set.len && !tx->file.len) {
+        bool known, before = begun_before(s, tx, &known);
+        if (!known) { /* the next copy is surely later */
+            s->copied = false;
+            a->stale_requested = false;
+        }
+        return !known || before;
+    }
     struct position at = {0};
     struct ds_error ignored;
     bool skips =
@@ -410,7 +429,8 @@ static bool snapshot_passed_over(struct applier *a, enum snapshot_kind kind)
     if (a->cp.found && !a->in_snapshot && (kind == SNAPSHOT_BEGIN || !of_stale))
         a->passing_copy = true;
     bool passed = a->passing_copy;
-    if (kind == SNAPSHOT_END || kind == SNAPSHOT_ABORT)
+    /* with the rest of a whole copy it begins again; a table's alone has ended */
+    if (kind == SNAPSHOT_END || kind == SNAPSHOT_ABORT || kind == SNAPSHOT_STALE_END)
         a->passing_copy = false;
     return passed;
 }
@@ -460,6 +480,8 @@ int snapshot_message(struct applier *a, const struct message *m, struct ds_error
     if (rc) {
         loader_free(a->loader);
         a->loader = NULL;
+        a->stale_requested =
+            false; /* the rest of this copy is passed over, another one has to come */
         return rc;
     }
     pthread_mutex_lock(&a->shared.mutex);

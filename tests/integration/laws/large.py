@@ -1,5 +1,7 @@
 """Law 12: transactions that are larger than a batch, written in parts."""
 
+import time
+
 from base import law
 from lib.lab import Lab
 from lib.suite import expect_contains, expect_equal
@@ -116,3 +118,40 @@ def _():
         expect_contains(out + err, "rows=3000", "counts")
         expect_equal(lab.destination.query("SELECT * FROM datasync.datasync_checkpoint"), before, "checkpoint")
         expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM t", "shop"), 3, "rows")
+
+
+@only("large-copies-again", "a table larger than the spool is copied again, also when the destination is lost meanwhile; so is one into which "
+      "a transaction larger than the spool comes")
+def _():
+    with Lab(settings={"spool": {"max_size": "1MiB"}}) as lab:
+        def room(server):
+            server.run("SET GLOBAL max_heap_table_size = 64 * 1024 * 1024", database=None)
+
+        def fill(first, last):
+            with lab.source.connect("shop", autocommit=True) as connection, connection.cursor() as cursor:
+                cursor.execute("INSERT INTO m SELECT seq, REPEAT('y', 50) FROM seq_%d_to_%d" % (first, last))
+
+        def lose():
+            lab.destination.kill()
+            lab.destination.start()
+            room(lab.destination)
+        room(lab.source)
+        room(lab.destination)
+        lab.source.script("CREATE TABLE m (a INT, b VARCHAR(60)) ENGINE=MEMORY;\nCREATE TABLE t (id INT PRIMARY KEY);\n")
+        fill(1, 40000)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.equal()
+        lab.program.stop()
+        lose()
+        lab.program.start()
+        deadline = time.monotonic() + 60
+        while lab.destination.scalar("SELECT COUNT(*) FROM m", "shop") < 2000 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        lab.destination.cut()
+        lab.settle()
+        lab.program.stop()
+        lose()
+        fill(50001, 90000)
+        lab.source.run("INSERT INTO t VALUES (1)")
+        lab.settle()
