@@ -398,7 +398,7 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
     a->fresh = false;
     rc = agent_log_recall(a, err);
     if (rc == 0)
-        rc = where_check(a->options.filter, a->options.config, a->dump.db, err);
+        rc = where_check(a->options.filter, a->options.config, a->dump.db, st.applied_none, err);
     if (rc == 0)
         rc = agent_masker_open(a, st.applied_none, err);
     if (rc == 0)

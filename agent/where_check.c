@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "schema/db.h"
+#include "schema/log.h"
 
 static int no_memory(struct ds_error *err)
 {
@@ -54,8 +55,40 @@ static int check_own_keys(const struct where *w, MYSQL *source, const char *sche
     return rc;
 }
 
+/* Letters that compare as they are written. *there: the table is. */
+static int check_columns(const struct where *w, MYSQL *source, const char *schema,
+                         const char *table, const char *name, bool *there, struct ds_error *err)
+{
+    MYSQL_RES *res =
+        db_select(source, err,
+                  "SELECT COLUMN_NAME, COALESCE(CHARACTER_SET_NAME, ''), COLUMN_TYPE, "
+                  "COALESCE(GENERATION_EXPRESSION, '') FROM information_schema.COLUMNS "
+                  "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+                  schema, table);
+    if (!res)
+        return err->code;
+    int rc = 0;
+    *there = mysql_num_rows(res) > 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        if (!where_names(w, row[0]))
+            continue;
+        if (!where_compares(row[1], row[2]))
+            rc = error_set(
+                err, DS_EUSAGE,
+                "where.%s: column %s is %s%s%s, and conditions compare UTF-8: use another "
+                "column",
+                name, row[0], row[2], *row[1] ? " in " : "", row[1]);
+        else if (*row[3])
+            rc = error_set(err, DS_EUSAGE,
+                           "where.%s: column %s is generated: use the columns that it is made from",
+                           name, row[0]);
+    }
+    mysql_free_result(res);
+    return rc;
+}
+
 int where_check(const struct filter *filter, const struct config *config, MYSQL *source,
-                struct ds_error *err)
+                bool copies, struct ds_error *err)
 {
     BUF_AUTO struct buf schema = {0};
     const char *name;
@@ -67,10 +100,21 @@ int where_check(const struct filter *filter, const struct config *config, MYSQL 
         if (buf_printf(&table, "%s%s", config->source.prefix, name) ||
             sql_string(&quoted, table.data, table.len))
             return no_memory(err);
-        rc = check_referrers(source, buf_cstr(&schema), buf_cstr(&quoted), name, err);
+        bool there = false;
+        const struct where *w = filter_where(filter, buf_cstr(&table));
+        rc = check_columns(w, source, buf_cstr(&schema), buf_cstr(&quoted), name, &there, err);
+        if (rc == 0 && !there && copies)
+            rc = error_set(
+                err, DS_EUSAGE,
+                "where.%s: there is no table %s; names are as the server has them, without "
+                "the shop's prefix",
+                name, buf_cstr(&table));
+        else if (rc == 0 && !there)
+            log_warn("a condition is for a table that is not there table=%s", buf_cstr(&table));
         if (rc == 0)
-            rc = check_own_keys(filter_where(filter, buf_cstr(&table)), source, buf_cstr(&schema),
-                                buf_cstr(&quoted), name, err);
+            rc = check_referrers(source, buf_cstr(&schema), buf_cstr(&quoted), name, err);
+        if (rc == 0)
+            rc = check_own_keys(w, source, buf_cstr(&schema), buf_cstr(&quoted), name, err);
     }
     return rc;
 }

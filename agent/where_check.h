@@ -8,9 +8,10 @@
 #include "schema/error.h"
 #include "schema/filter.h"
 
-/* For each table with a condition on its rows: no other table refers to it, and no foreign key sets
- * a column that the condition names to NULL without an event. DS_EUSAGE says which one does. */
+/* For each table with a condition on its rows: it is there (`copies`; else a warning), no other
+ * table refers to it, its columns can be compared, and no foreign key sets a column that the
+ * condition names to NULL without an event. DS_EUSAGE says what is wrong. */
 int where_check(const struct filter *filter, const struct config *config, MYSQL *source,
-                struct ds_error *err);
+                bool copies, struct ds_error *err);
 
 #endif

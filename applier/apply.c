@@ -364,6 +364,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
         rc = target_load(a->target, a->db, err);
     else if (rc == 0)
         rc = target_new(&a->target, a->db, a->database, err);
+    a->conditions_due = filter_where_table(a->options.filter, 0) != NULL;
     a->crossings_due = !filter_is_all(a->options.filter);
     if (rc == 0)
         rc = writer_attach(a->writer, a->db, &a->server, err);

@@ -95,6 +95,7 @@ struct applier {
     struct loader *loader;     /* snapshot in progress, see load.h */
     struct checkpoint cp;      /* as committed */
     struct ddl_connection ddl; /* of this connection */
+    bool conditions_due;       /* condition_check has to look */
     bool crossings_due;        /* crossing_settle has to look */
     char filter[33];
     bool mask_differs;                   /* from that of the checkpoint, in what had no rule */
@@ -262,6 +263,9 @@ int commit_planned(struct applier *a, uint32_t first, uint32_t count, bool exact
  * says; DS_EPOSITION when it is neither the old nor the new one. */
 int commit_resolve(struct applier *a, struct ds_error *err);
 int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from);
+
+/* condition.c: DS_EUNSUPPORTED when the schema is such that a condition cannot be kept. */
+int condition_check(struct applier *a, struct ds_error *err);
 
 /* mask_record.c */
 /* In the open destination transaction: these are the masks of its rows. */

@@ -88,6 +88,7 @@ static int note_changed(struct applier *a, const struct transaction *tx,
                         const struct ddl_outcome *out, struct ds_error *err)
 {
     struct position at = {0};
+    a->conditions_due = filter_where_table(a->options.filter, 0) != NULL;
     handlers_detach(a->handlers); /* their statements were prepared for the tables as they were */
     if (out->everything) {
         writer_forget(a->writer, NULL);

@@ -251,6 +251,8 @@ static int note_parents(struct applier *a, struct ds_error *err)
 int crossing_settle(struct applier *a, struct ds_error *err)
 {
     int rc = target_refresh(a->target, a->db, err);
+    if (rc == 0 && a->conditions_due)
+        rc = condition_check(a, err);
     if (rc || !a->crossings_due || a->options.dry_run)
         return rc;
     for (uint32_t i = 0; i < target_count(a->target) && rc == 0; i++) {

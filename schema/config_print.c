@@ -34,7 +34,11 @@ static int print_text(struct buf *out, const char *text, bool keep)
         unsigned char ch = (unsigned char)*p;
         if (ch == '"' || ch == '\\')
             rc = buf_printf(out, "\\%c", ch);
-        else if (ch < 0x20 || ch == 0x7f)
+        else if (strncmp(p, "\xc2\x85", 2) == 0 || strncmp(p, "\xe2\x80\xa8", 3) == 0 ||
+                 strncmp(p, "\xe2\x80\xa9", 3) == 0) { /* line breaks to YAML */
+            rc = buf_puts(out, ch == 0xc2 ? "\\N" : p[2] == '\xa8' ? "\\L" : "\\P");
+            p += ch == 0xc2 ? 1 : 2;
+        } else if (ch < 0x20 || ch == 0x7f)
             rc = buf_printf(out, "\\x%02X", ch);
         else if (!keep && ch == '$' && p[1] == '{')
             rc = buf_puts(out, "$$");

@@ -96,6 +96,11 @@ static int read_conditions(struct filter *f, struct ds_error *err)
         BUF_AUTO struct buf place = {0};
         if (buf_printf(&place, "%s: where.%s", where, list->items[i]))
             return no_memory(err);
+        if (strpbrk(list->items[i], "*?@"))
+            return error_set(err, DS_EUSAGE,
+                             "%s: where: '%s' is a pattern; a condition is for one table, by its "
+                             "name without prefix",
+                             where, list->items[i]);
         int rc = check_alone(f, list->items[i], where, err);
         if (rc == 0)
             rc = where_parse(&f->where[i / 2], list->items[i + 1], buf_cstr(&place), err);
@@ -158,7 +163,7 @@ const struct where *filter_where(const struct filter *f, const char *table)
     if (!filter_where_table(f, 0))
         return NULL;
     table = shop_table(f->config->source.prefix, table, scratch, &shops);
-    for (size_t i = 0; filter_where_table(f, i); i++)
+    for (size_t i = 0; shops && filter_where_table(f, i); i++)
         if (strcmp(filter_where_table(f, i), table) == 0)
             return f->where[i];
     return NULL;

@@ -340,6 +340,19 @@ const char *where_text(const struct where *w)
     return w->text;
 }
 
+bool where_compares(const char *charset, const char *type)
+{
+    static const char *const charsets[] = {"", "utf8", "utf8mb3", "utf8mb4", "ascii", "binary"};
+    static const char *const types[] = {"uuid", "inet4", "inet6"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strncasecmp(type, types[i], strlen(types[i])) == 0)
+            return false;
+    for (size_t i = 0; i < sizeof charsets / sizeof *charsets; i++)
+        if (strcasecmp(charset, charsets[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool node_names(const struct node *n, const char *column)
 {
     for (; n; n = n->left) {
@@ -371,9 +384,10 @@ static int bind_column(struct where_bound *b, const struct node *n,
         return error_set(err, DS_ESCHEMA, "where: there is no column %s, in \"%.300s\"", n->column,
                          b->where->text);
     *c = (struct bound_column){i, where_kind_of(&columns[i])};
-    const char *why = n->op == OP_NULL                            ? NULL
-                      : n->op == OP_LIKE && c->kind != WHERE_TEXT ? "LIKE is for texts"
-                                                                  : NULL;
+    const char *why = n->op == OP_NULL ? NULL
+                      : n->op == OP_LIKE && c->kind != WHERE_TEXT && c->kind != WHERE_BYTES
+                          ? "LIKE is for texts"
+                          : NULL;
     for (uint32_t v = 0; v < n->value_count && !why; v++)
         why = where_refusal(c->kind, &n->values[v]);
     return why ? error_set(err, DS_ESCHEMA, "where: column %s: %s, in \"%.300s\"", n->column, why,
@@ -471,7 +485,7 @@ static enum truth test_value(const struct node *n, enum where_kind kind, const s
              where_compare(kind, v, &n->values[1]) <= 0;
         break;
     case OP_LIKE:
-        in = where_like(v->bytes, n->values[0].text);
+        in = where_like(kind, v->bytes, n->values[0].text);
         break;
     default:
         for (uint32_t i = 0; i < n->value_count && !in; i++)

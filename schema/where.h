@@ -36,6 +36,9 @@ int where_parse(struct where **out, const char *text, const char *place, struct 
 void where_free(struct where *w);
 /* As it was written. */
 const char *where_text(const struct where *w);
+/* Can values of such columns be compared byte by byte with what a condition says? `charset` "" for
+ * what is no text, `type` as COLUMN_TYPE has it. */
+bool where_compares(const char *charset, const char *type);
 /* Does it ask for this column? */
 bool where_names(const struct where *w, const char *column);
 /* For a table with these columns. `w` must outlive it. */

@@ -42,7 +42,7 @@ enum where_kind where_kind_of(const struct msg_column *c)
     case MYSQL_TYPE_BLOB:
     case COLUMN_TYPE_VARCHAR_COMPRESSED:
     case COLUMN_TYPE_BLOB_COMPRESSED:
-        return WHERE_TEXT;
+        return c->collation == 63 ? WHERE_BYTES : WHERE_TEXT;
     default:
         return WHERE_NOTHING;
     }
@@ -58,6 +58,7 @@ bool where_has(enum where_kind kind, const struct value *v)
         return v->kind == VALUE_FLOAT || v->kind == VALUE_DOUBLE;
     case WHERE_DATE:
     case WHERE_TEXT:
+    case WHERE_BYTES:
         return bytes;
     case WHERE_NOTHING:
         break;
@@ -207,17 +208,18 @@ static int compare_texts(struct slice a, struct slice b)
     return order ? by_order(order) : a.len < b.len ? -1 : a.len > b.len;
 }
 
-static size_t character(struct slice t, size_t at)
+static size_t character(struct slice t, size_t at, bool bytes)
 {
     size_t n = 1;
-    while (at + n < t.len && (t.p[at + n] & 0xc0) == 0x80)
+    while (!bytes && at + n < t.len && (t.p[at + n] & 0xc0) == 0x80)
         n++;
     return n;
 }
 
 /* With going back to the last %, which is enough: an earlier one need not take more. */
-bool where_like(struct slice text, struct slice pattern)
+bool where_like(enum where_kind kind, struct slice text, struct slice pattern)
 {
+    bool bytes = kind == WHERE_BYTES;
     size_t t = 0, p = 0, star = SIZE_MAX, resume = 0;
     while (t < text.len) {
         bool escaped = p + 1 < pattern.len && pattern.p[p] == '\\';
@@ -225,13 +227,13 @@ bool where_like(struct slice text, struct slice pattern)
             star = ++p;
             resume = t;
         } else if (p < pattern.len && pattern.p[p] == '_') {
-            t += character(text, t);
+            t += character(text, t, bytes);
             p++;
         } else if (p < pattern.len && pattern.p[p + escaped] == text.p[t]) {
             t++;
             p += 1 + escaped;
         } else if (star != SIZE_MAX) {
-            resume += character(text, resume);
+            resume += character(text, resume, bytes);
             t = resume;
             p = star;
         } else {
@@ -263,6 +265,7 @@ const char *where_refusal(enum where_kind kind, const struct where_value *w)
                    ? NULL
                    : "it is compared with a date, '2024-01-31' or '2024-01-31 12:00:00'";
     case WHERE_TEXT:
+    case WHERE_BYTES:
         return w->quoted ? NULL : "it is compared with a 'text'";
     case WHERE_NOTHING:
         break;

@@ -5,10 +5,11 @@
 #include "schema/message.h"
 
 enum where_kind {
-    WHERE_EXACT,   /* whole numbers and DECIMAL */
-    WHERE_REAL,    /* FLOAT and DOUBLE */
-    WHERE_DATE,    /* … and DATETIME, TIMESTAMP */
-    WHERE_TEXT,    /* texts and bytes */
+    WHERE_EXACT, /* whole numbers and DECIMAL */
+    WHERE_REAL,  /* FLOAT and DOUBLE */
+    WHERE_DATE,  /* … and DATETIME, TIMESTAMP */
+    WHERE_TEXT,  /* characters are UTF-8 */
+    WHERE_BYTES,
     WHERE_NOTHING, /* only IS NULL */
 };
 struct where_value { /* as it was written */
@@ -24,6 +25,6 @@ bool where_is_number(struct slice text);
 const char *where_refusal(enum where_kind kind, const struct where_value *w);
 /* <0, 0, >0: the row's value is less, equal, more. */
 int where_compare(enum where_kind kind, const struct value *v, const struct where_value *w);
-bool where_like(struct slice text, struct slice pattern);
+bool where_like(enum where_kind kind, struct slice text, struct slice pattern);
 
 #endif

@@ -351,7 +351,7 @@ static int check_filter(struct report *r, MYSQL *source, struct ds_error *err)
 static int check_conditions(struct report *r, MYSQL *source, struct ds_error *err)
 {
     struct ds_error why;
-    int rc = where_check(r->in->filter, &r->in->config, source, &why);
+    int rc = where_check(r->in->filter, &r->in->config, source, r->copies, &why);
     if (rc == DS_EUSAGE)
         report(r, FINDING_STOP, "where", "%s", why.message);
     else if (rc)

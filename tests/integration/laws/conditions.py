@@ -52,11 +52,13 @@ def _():
 def _():
     with Lab(source_options=FULL) as lab:
         lab.source.script(TABLE + "CREATE TABLE p (id INT PRIMARY KEY);\nCREATE TABLE c (id INT PRIMARY KEY, p INT, v INT, FOREIGN KEY (p) "
-                          "REFERENCES p (id) ON DELETE SET NULL);\n")
+                          "REFERENCES p (id) ON DELETE SET NULL);\nCREATE TABLE odd (id INT PRIMARY KEY, l VARCHAR(9) CHARACTER SET latin1, u UUID, "
+                          "g INT AS (id + 1) VIRTUAL);\n")
         for n, (where, part) in enumerate((
                 ({"t": "a >"}, "a number or a 'text'"), ({"t": "b = 1"}, "no column b"), ({"t": "a = 'x'"}, "compared with a number"),
                 ({"p": "id > 1"}, "rows of c refer"), ({"c": "p = 1"}, "sets column p to NULL"), ({"sales_flat_order": "entity_id > 5"}, "hang on"),
-                ({"catalog_product_option": "option_id > 5"}, "hang on"), ({"t": ["x"]}, "one value is wanted"), ("t", "a mapping is wanted"))):
+                ({"catalog_product_option": "option_id > 5"}, "hang on"), ({"tt": "a = 1"}, "no table tt"), ({"t*": "a = 1"}, "is a pattern"),
+                ({"odd": "l = 'x'"}, "in latin1"), ({"odd": "u = 'x'"}, "is uuid"), ({"odd": "g = 1"}, "is generated"), ({"t": ["x"]}, "one value is wanted"), ("t", "a mapping is wanted"))):
             other = lab.another("refused-%d" % n, settings={"where": where})
             code, _out, err = other.command("incremental")
             expect(code == 2 or (code == 1 and n in (1, 2)), "%s: exit %d: %s" % (where, code, err[-500:]))
@@ -73,9 +75,9 @@ def _():
 def _():
     with Lab(settings={"where": {"t": "a = 1", "t2": "a = 1"}}, source_options=FULL) as lab:
         lab.source.script(TABLE)
-        lab.source.run("INSERT INTO t (id, a) VALUES (1, 1), (2, 2)")
+        lab.source.run("INSERT INTO t (id, a) VALUES (1, 1), (2, 2)", "CREATE TABLE t2 (id INT)")
         lab.program.incremental()
-        lab.source.run("RENAME TABLE t TO t2", "UPDATE t2 SET a = 3 - a")
+        lab.source.run("DROP TABLE t2", "RENAME TABLE t TO t2", "UPDATE t2 SET a = 3 - a")
         lab.program.incremental()
         same(lab, "a = 1", "t2")
         lab.source.run("RENAME TABLE t2 TO t3")
@@ -121,3 +123,23 @@ def _():
         here = lab.source.query("SELECT id, a, s, NULL, at, u FROM t WHERE a BETWEEN 3 AND 7 AND s LIKE BINARY 'k%' ORDER BY id", "shop")
         expect_equal(lab.destination.query("SELECT * FROM t ORDER BY id", "shop"), here, "rows")
         expect(len(here) > 3, "too few rows to say anything")
+
+
+@only("where-and-ddl", "DDL that makes a condition one that cannot be kept stops before rows are lost by it")
+def _():
+    for ddl, rows, part in (
+            ("CREATE TABLE c (id INT PRIMARY KEY, t INT, FOREIGN KEY (t) REFERENCES t (id) ON DELETE CASCADE)",
+             ("INSERT INTO c VALUES (1, 1)", "UPDATE t SET a = 0 WHERE id = 1"), "hang on it"),
+            ("ALTER TABLE t ADD CONSTRAINT n FOREIGN KEY (a) REFERENCES other (id) ON DELETE SET NULL", ("DELETE FROM other",), "set to NULL"),
+            ("ALTER TABLE t MODIFY s VARCHAR(20) CHARACTER SET latin1", ("UPDATE t SET s = 'y'",), "column s")):
+        with Lab(settings={"where": {"t": "a = 1 AND s <> 'x'"}}, source_options=FULL) as lab:
+            lab.source.script(TABLE)
+            lab.source.run("INSERT INTO other VALUES (1, 1)", "INSERT INTO t (id, a, s) VALUES (1, 1, 'a'), (2, 1, 'x')")
+            lab.program.start()
+            lab.program.wait_caught_up()
+            lab.source.run(ddl, *rows)
+            expect_equal(lab.program.wait_exit(), 1, "exit code")
+            expect_contains(lab.program.log_text().decode(), part, "message")
+            expect_equal(lab.destination.query("SELECT id FROM t", "shop"), ((1,),), "rows")
+            lab.program.command("incremental")
+            expect_equal(lab.destination.query("SELECT id FROM t", "shop"), ((1,),), "rows after another start")
