@@ -292,7 +292,7 @@ static bool known(struct slice key)
            v.kind != VALUE_ABSENT && !(v.kind == VALUE_TEXT && memchr(v.bytes.p, '=', v.bytes.len));
 }
 
-/* The key that an update of a root row gives it; len 0: it stays what it was. */
+/* The key of the entity that an update brings the row to; len 0: it stays what it was. */
 static struct slice moved_key(struct outbox_table *t, const struct change *c)
 {
     const struct target_table *target = c->table->target;
@@ -333,8 +333,9 @@ void outbox_note(struct outbox *o, const struct change *c, struct slice key)
         t->changes++;
         return;
     }
-    struct slice moved = t->root && c->op == CHANGE_UPDATE ? moved_key(t, c) : (struct slice){0};
-    if (moved.len && known(moved) && !equal(moved, key)) {
+    bool may_move = c->op == CHANGE_UPDATE && t->entry && !t->entry->through;
+    struct slice moved = may_move ? moved_key(t, c) : (struct slice){0};
+    if (moved.len && known(moved) && !equal(moved, key)) { /* of a member: to another root */
         note_key(o, t, key, CHANGE_DELETE);
         note_key(o, t, moved, CHANGE_INSERT);
     } else {

@@ -75,7 +75,7 @@ def _():
 def _():
     with Lab(settings={"where": {"t": "a = 1", "t2": "a = 1"}}, source_options=FULL) as lab:
         lab.source.script(TABLE)
-        lab.source.run("INSERT INTO t (id, a) VALUES (1, 1), (2, 2)", "CREATE TABLE t2 (id INT)")
+        lab.source.run("INSERT INTO t (id, a) VALUES (1, 1), (2, 2)", "CREATE TABLE t2 (id INT, a INT)")
         lab.program.incremental()
         lab.source.run("DROP TABLE t2", "RENAME TABLE t TO t2", "UPDATE t2 SET a = 3 - a")
         lab.program.incremental()

@@ -601,3 +601,15 @@ def _():
             expect_equal(code, 2, "exit code with %s: %s" % (hooks, err[-400:]))
             expect_contains(err, part, "message")
             expect("me:secret" not in err, "no secret in the message")
+
+
+@only("hooks-members-that-move", "a row that comes to another entity is told of both")
+def _():
+    receiver = Receiver()
+    with hooked(receiver) as lab:
+        lab.source.script(SHOP)
+        lab.source.run("INSERT INTO catalog_product_option VALUES (1, 1, 0)")
+        lab.program.incremental()
+        lab.source.run("UPDATE catalog_product_option SET product_id = 3")
+        lab.program.incremental()
+        expect_equal(receiver.bodies()[-1]["entities"], {"product": {"changed": [1, 3]}}, "entities")
