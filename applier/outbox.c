@@ -422,7 +422,8 @@ static int add_row(struct insertion *in, const char *hook, uint32_t part, const 
                         sql_table(sql, o->config->state_database, "datasync_outbox") |
                         buf_puts(sql, " (name, idempotency_key, hook, payload) VALUES (");
     rc |= sql_string(sql, name, strlen(name)) |
-          buf_printf(sql, ", '%s-%u-%s', '%s', ", digest, part, hook, hook) |
+          buf_printf(sql, ", '%s-%016lx-%u-%s', '%s', ", digest,
+                     (unsigned long)XXH3_64bits(payload->data, payload->len), part, hook, hook) |
           sql_string(sql, payload->data, payload->len) | buf_puts(sql, ")");
     if (rc)
         return out_of_memory(err);

@@ -21,7 +21,8 @@
  * leaves out. A key that is no text or number is {"base64": …}.
  *
  * The idempotency key comes from the stream's name, the checkpoint that the transaction starts
- * from, the part and the hook: a batch that is made again gets the same ones.
+ * from, the message, the part and the hook: a batch that is made again gets the same ones, one that
+ * has become another (a destination that was restored, say) has others.
  *
  * Belongs to the applier's thread. Nothing is done, and none of this exists, without hooks.
  */
