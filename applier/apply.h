@@ -142,6 +142,7 @@ struct applier {
     struct counters part_counters; /* of the transaction that is written in parts */
     enum how part_how;             /* … and how */
     uint64_t part_savepoint;       /* … its newest savepoint at the destination */
+    bool xa_in_parts;              /* a stored transaction is written in groups */
     uint32_t xa_rows;              /* … its rows of datasync_xa */
     uint64_t batch_started_ms;
 

@@ -315,7 +315,7 @@ static int start(struct handled *h, const struct counters *extra, struct ds_erro
     if (!h->strict) {
         transaction_place(last, h->call.position, sizeof h->call.position);
         h->call.commit_time = last->timestamp;
-        h->call.partial = a->open_written;
+        h->call.partial = a->open_written || a->xa_in_parts;
     }
     h->extra = *extra;
     h->held_dirty = a->held_dirty;

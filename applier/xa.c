@@ -233,10 +233,12 @@ int xa_write_stored(struct applier *a, uint32_t index, struct slice xid, enum ho
         rc = none_stored(xid, err);
     while (rc == 0 && r.more) {
         rc = read_group(a, &r, &group, err);
+        a->xa_in_parts |= r.more;
         if (rc == 0)
             rc = write_group(a, index, (struct slice){group.data, group.len}, how, extra, err);
     }
     buf_free(&r.next);
+    a->xa_in_parts = false;
     extra->transactions = 1;
     return rc ? rc : forget(a, xid, err);
 }

@@ -240,3 +240,15 @@ def _():
         with open(told, encoding="utf-8") as text:
             keys = [json.loads(line)["entities"]["product"]["updated"] for line in text if line.strip() and "entities" in line]
         expect_equal(keys, [[2], [1]], "what hooks were told")
+
+
+@only("validation-xa-in-groups", "an XA transaction that is stored in several groups is not asked for what comes in another one")
+def _():
+    with shop({"on_invalid": "error", "batch": {"max_bytes": "64KiB"}}) as lab:
+        begin(lab)
+        do(lab, "XA START 'a'", "INSERT INTO catalog_product_entity SELECT seq, 'simple', REPEAT('s', 60) FROM seq_1001_to_4000",
+           "INSERT INTO catalog_product_entity_varchar (attribute_id, store_id, entity_id, value) SELECT 71, 0, seq, REPEAT('n', 100) FROM "
+           "seq_1001_to_4000", "INSERT INTO catalog_product_entity_decimal (attribute_id, store_id, entity_id, value) SELECT 75, 0, seq, 1 FROM "
+           "seq_1001_to_4000", "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'")
+        lab.program.incremental()
+        lab.equal()
