@@ -341,7 +341,8 @@ int crossing_restore(struct applier *a, const char *const *names, size_t count,
 
 /* stale.c */
 int stale_at_start(struct applier *a, struct ds_error *err);
-/* Drop changes of [first, first+count) that a copy has or will have. */
+/* Is the change of a table that cannot roll back, and in a copy that came or will come? Also says
+ * so, and asks for a copy, where it cannot be followed. */
 bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx);
 /* Remember which source fills the spool, for the next checkpoint. */
 int take_source_identity(struct applier *a, struct ds_error *err);

@@ -269,7 +269,7 @@ int commit_set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
         for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
             struct change *c = &a->batch.changes[i];
             c->skip = !c->table->target || (tx->rolled_back && c->table->target->transactional) ||
-                      (a->stale && stale_skips(a, c, tx));
+                      stale_skips(a, c, tx);
             c->replaced = false;
             uint64_t behind = 0;
             int rc = 0;

@@ -280,8 +280,7 @@ static int change_by_policy(struct applier *a, struct change *c, const struct tr
     uint64_t behind = 0;
     bool waits = false, drop, taken = c->replaced;
     extra->rows++;
-    c->skip =
-        (tx->rolled_back && c->table->target->transactional) || (a->stale && stale_skips(a, c, tx));
+    c->skip = (tx->rolled_back && c->table->target->transactional) || stale_skips(a, c, tx);
     if (c->skip)
         return 0;
     int rc = a->held ? held_touched(a, c, 0, true, &behind, err) : 0;

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "applier/images.h"
 #include "applier/load.h"
 #include "schema/log.h"
 
@@ -267,11 +268,9 @@ static bool begun_before(const struct stale_table *s, const struct transaction *
     return *known && gtid_set_contains(&s->position.gtid, &gtid);
 }
 
-bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx)
+static bool skips(struct applier *a, const struct change *c, const struct transaction *tx)
 {
     const struct target_table *t = c->table->target;
-    if (t->transactional)
-        return false;
     struct stale_table *s = find_stale(a, t->name);
     if (!s)
         return false;
@@ -291,6 +290,45 @@ bool stale_skips(struct applier *a, const struct change *c, const struct transac
         transaction_position(tx, &at, &ignored) == 0 && position_reached(&at, &s->position);
     position_free(&at);
     return skips;
+}
+
+/* An update that gives a row another key and does not hold all of it (binlog_row_image): such rows
+ * are written by their new key, whatever is there, and what is missing stands under the old one. */
+static bool cannot_follow(const struct change *c)
+{
+    const struct target_table *t = c->table->target;
+    struct arena arena = {0};
+    struct slice full = {0};
+    bool partial = false, moves = false;
+    if (c->op != CHANGE_UPDATE || !t->row_key || t->sequence)
+        return false;
+    const uint8_t **before = arena_zalloc(&arena, (t->column_count + 1) * sizeof *before);
+    const uint8_t **after = arena_zalloc(&arena, (t->column_count + 1) * sizeof *after);
+    if (before && after && images_full_after(&arena, c, &full) == 0 &&
+        images_values(t, c->before, before) == 0 && images_values(t, full, after) == 0) {
+        for (uint32_t i = 0; i < t->column_count; i++)
+            partial |= *after[i] == VALUE_BYTE_ABSENT && !t->columns[i].generated;
+        for (uint32_t i = 0; i < t->row_key->count; i++) {
+            const uint8_t *x = before[t->row_key->columns[i]], *y = after[t->row_key->columns[i]];
+            size_t n = value_length(x);
+            moves |= n != value_length(y) || memcmp(x, y, n) != 0;
+        }
+    }
+    arena_free(&arena);
+    return partial && moves;
+}
+
+bool stale_skips(struct applier *a, const struct change *c, const struct transaction *tx)
+{
+    const struct target_table *t = c->table->target;
+    if (t->transactional)
+        return false;
+    if (!a->options.dry_run && cannot_follow(c)) {
+        log_info("a partial row image moves a key, the table is copied again table=%s", t->name);
+        if (stale_mark(a, t) == 0)
+            return true;
+    }
+    return a->stale && skips(a, c, tx);
 }
 
 void stale_passed(struct applier *a, const struct position *applied)

@@ -432,3 +432,24 @@ CREATE TABLE c (id INT PRIMARY KEY, p INT, CONSTRAINT cp FOREIGN KEY (p) REFEREN
 INSERT INTO p VALUES (1);
 INSERT INTO c VALUES (1, 1);
 """, {"tables": {"exclude": ["p"]}}, ("p",), ("--binlog-row-metadata=FULL",))
+
+
+@suite.case("engines-partial-images-move-keys", "rows of MyISAM and MEMORY tables that get another key, told in part", program_only=True)
+def _():
+    for image in ("MINIMAL", "NOBLOB"):
+        for engine in ("MyISAM", "MEMORY"):
+            with Lab() as lab:
+                blob = "" if engine == "MEMORY" else ", t TEXT"
+                lab.source.run("CREATE TABLE m (id INT PRIMARY KEY, v INT, w VARCHAR(20)%s, UNIQUE KEY (w)) ENGINE=%s" % (blob, engine))
+                lab.program.incremental()
+                with lab.source.connect("shop", autocommit=True) as connection, connection.cursor() as cursor:
+                    for sql in ("SET SESSION binlog_row_image=" + image, "INSERT INTO m (id, v, w) VALUES (1, 1, 'b'), (5, 1, 'd'), (7, 2, 'x')",
+                                "UPDATE m SET id = 11, w = 'a' WHERE id = 1", "UPDATE m SET id = 13, w = 'b' WHERE id = 7",
+                                "UPDATE m SET v = 9 WHERE id = 13", "DELETE FROM m WHERE id = 5"):
+                        cursor.execute(sql)
+                    lab.program.incremental()
+                    lab.equal()
+                    cursor.execute("UPDATE m SET id = id + 100")
+                    lab.program.start()
+                    cursor.execute("UPDATE m SET id = id + 1000, w = CONCAT(w, '2')")
+                    lab.settle()
