@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "applier/apply.h"
 #include "applier/handlers.h"
@@ -29,12 +30,23 @@ struct ds_result {
 
 /* --- what may be run -------------------------------------------------------------- */
 
+/* A function may be called by its name in backticks, too. */
+static bool quoted_one_of(const struct token *t, const char *const *names)
+{
+    for (; t->kind == TOKEN_QUOTED && t->len > 2 && *names; names++)
+        if (strlen(*names) == t->len - 2 &&
+            strncasecmp((const char *)t->p + 1, *names, t->len - 2) == 0)
+            return true;
+    return false;
+}
+
 const char *handler_statement_refused(const char *sql)
 {
     static const char *const begins[] = {"SELECT", "WITH",   "VALUES",  "SHOW", "INSERT",
                                          "UPDATE", "DELETE", "REPLACE", NULL};
-    static const char *const never[] = {"GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "OUTFILE",
-                                        "DUMPFILE", "LOAD_FILE",    "DELAYED",           NULL};
+    static const char *const functions[] = {"GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS",
+                                            "LOAD_FILE", NULL};
+    static const char *const never[] = {"OUTFILE", "DUMPFILE", "DELAYED", NULL};
     struct lexer lx;
     bool first = true;
     lexer_init(&lx, (struct slice){(const uint8_t *)sql, strlen(sql)}, 0);
@@ -43,7 +55,7 @@ const char *handler_statement_refused(const char *sql)
             return "handlers run SELECT, WITH, VALUES, SHOW, INSERT, UPDATE, DELETE and REPLACE "
                    "only: the transaction is the applier's";
         first &= token_punct(&t, '(');
-        if (token_one_of(&t, never))
+        if (token_one_of(&t, never) || token_one_of(&t, functions) || quoted_one_of(&t, functions))
             return "it uses a user lock, a file, or INSERT DELAYED";
         bool quoted = t.kind == TOKEN_QUOTED && t.len > 2;
         if (token_identifier(&t) &&
