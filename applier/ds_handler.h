@@ -122,9 +122,11 @@ struct ds_api {
 
     /* --- the destination, inside the open transaction: one statement each, parameters as `?`.
      * SELECT, WITH, VALUES and SHOW; INSERT, UPDATE, DELETE and REPLACE. Statements that begin
-     * otherwise, user locks and datasync's own tables are refused. The sql_mode is strict: a value
-     * that a column cannot take is an error. 0 or DS_HANDLER_ERROR; `why` then says what happened.
-     * A failed statement has changed nothing, and the hook may go on. --- */
+     * otherwise, user locks and datasync's own tables are refused. query() takes those that give
+     * rows, which INSERT … RETURNING and its kin do; others it refuses before they run. The
+     * sql_mode is strict: a value that a column cannot take is an error. 0 or DS_HANDLER_ERROR;
+     * `why` then says what happened. A failed statement has changed nothing, and the hook may go
+     * on. --- */
     int (*query)(struct ds_call *call, const char *sql, const struct ds_value *params,
                  size_t param_count, struct ds_result **out);
     size_t (*result_rows)(const struct ds_result *result);

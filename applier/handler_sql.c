@@ -67,6 +67,18 @@ const char *handler_statement_refused(const char *sql)
     return strstr(sql, "/*!") || strstr(sql, "/*M!") ? "it has an executable comment" : NULL;
 }
 
+/* Of SHOW and … RETURNING the server may tell the columns only when it has run them. */
+static bool tells_columns_late(const char *sql)
+{
+    struct lexer lx;
+    lexer_init(&lx, (struct slice){(const uint8_t *)sql, strlen(sql)}, 0);
+    struct token t = lexer_next(&lx);
+    bool late = token_is(&t, "SHOW");
+    for (; t.kind != TOKEN_END && !late; t = lexer_next(&lx))
+        late = token_is(&t, "RETURNING");
+    return late;
+}
+
 /* --- errors ----------------------------------------------------------------------- */
 
 static int failed(struct ds_call *call)
@@ -176,8 +188,9 @@ static void bind_value(MYSQL_BIND *b, struct ds_value *v, unsigned long *length)
     }
 }
 
+/* `rows`: it is to give some. */
 static int execute(struct ds_call *call, const char *sql, const struct ds_value *params,
-                   size_t count, MYSQL_STMT **out)
+                   size_t count, bool rows, MYSQL_STMT **out)
 {
     error_clear(&call->statement);
     if (!call->a || !call->a->db)
@@ -189,6 +202,8 @@ static int execute(struct ds_call *call, const char *sql, const struct ds_value 
     int rc = prepare(call, sql, out);
     if (rc)
         return rc;
+    if (rows && mysql_stmt_field_count(*out) == 0 && !tells_columns_late(sql))
+        return refuse(call, "it gives no rows: use exec");
     char text[120];
     unsigned long wanted = mysql_stmt_param_count(*out);
     if (count != wanted || count > PARAMETERS_MAX) {
@@ -217,7 +232,7 @@ int handler_exec(struct ds_call *call, const char *sql, const struct ds_value *p
                  size_t param_count, uint64_t *affected)
 {
     MYSQL_STMT *stmt;
-    int rc = execute(call, sql, params, param_count, &stmt);
+    int rc = execute(call, sql, params, param_count, false, &stmt);
     if (rc)
         return rc;
     uint64_t rows = mysql_stmt_affected_rows(stmt);
@@ -376,7 +391,7 @@ int handler_query(struct ds_call *call, const char *sql, const struct ds_value *
     struct column_room *rooms;
     MYSQL_BIND *binds;
     *out = NULL;
-    int rc = execute(call, sql, params, param_count, &stmt);
+    int rc = execute(call, sql, params, param_count, true, &stmt);
     if (rc)
         return rc;
     struct ds_result *r = arena_zalloc(call->arena, sizeof *r);

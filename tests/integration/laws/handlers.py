@@ -303,6 +303,22 @@ WRONG_OBJECTS = (  # what stands behind the header, and what is said of it
 )
 
 
+@only("handler-query-writes-nothing", "query refuses what gives no rows before it runs; RETURNING gives some")
+def _():
+    with lab_of() as lab:
+        begin(lab, """after_apply = function(c)
+  for _, sql in ipairs{"INSERT INTO ops.notes (note) VALUES ('ghost')", "UPDATE ops.notes SET note = 'ghost'", "DELETE FROM ops.notes"} do
+    local ok, why = pcall(db.query, sql)
+    assert(not ok and tostring(why):find('use exec'), why)
+  end
+  note('returned', db.query("INSERT INTO ops.notes (note) VALUES ('x') RETURNING note AS n")[1].n)
+  note('shown', #db.query("SHOW TABLES FROM ops"), #db.query("SHOW WARNINGS"), #db.query("SHOW CREATE TABLE ops.notes"))
+end""", "'table'")
+        lab.source.run(BUSY)
+        lab.program.incremental()
+        expect_equal(notes(lab), ["x", "returned x", "shown 1 0 1"], "notes")
+
+
 @only("handler-objects", "shared objects that are none of ours, or of another version, are refused; an older one works")
 def _():
     with lab_of() as lab:
