@@ -4,13 +4,22 @@
 #include <string.h>
 
 #include "applier/handlers.h"
+#include "schema/json.h"
 #include "schema/log.h"
 
 void handler_clean_text(char *text)
 {
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
+    size_t left = strlen(text);
+    for (uint8_t *p = (uint8_t *)text; left;) {
+        size_t n = utf8_character(p, left);
+        if (n == 0)
+            *p = '?';
+        else if (*p < ' ' || *p == 0x7f)
             *p = ' ';
+        n = n ? n : 1;
+        p += n;
+        left -= n;
+    }
 }
 
 static const char *change_entity(const struct ds_change *change)

@@ -96,7 +96,8 @@ static int open_handler(struct handlers *h, struct handler *x, const char *optio
         return 0;
     if (x->h.open(&handler_api, options, &x->state, why, sizeof why) == DS_HANDLER_OK)
         return 0;
-    x->h.close = NULL; /* it is not open */
+    x->h.close = NULL;          /* it is not open */
+    why[sizeof why - 1] = '\0'; /* whatever it has filled in */
     handler_clean_text(why);
     return refuse(h, x->path, *why ? why : "its open() has failed without a reason", err);
 }

@@ -79,7 +79,7 @@ struct ds_call {
 
 /* handler_api.c */
 extern const struct ds_api handler_api;
-/* `…` and control characters: a text of a handler as a message can hold it. */
+/* No control characters, and UTF-8: a text of a handler as a message can hold it. */
 void handler_clean_text(char *text);
 
 /* handler_sql.c: behind query, exec and what they give */

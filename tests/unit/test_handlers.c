@@ -338,6 +338,14 @@ static void wrong_files_are_refused(void **state)
     unlink(library);
 }
 
+static void texts_of_handlers_are_cleaned(void **state)
+{
+    (void)state;
+    char text[] = "a\nb\x7f \xc3\xa4\xff \xe2\x82";
+    handler_clean_text(text);
+    assert_string_equal(text, "a b  \xc3\xa4? ??");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +358,7 @@ int main(void)
         cmocka_unit_test(values_have_their_types),
         cmocka_unit_test(rules_are_asked),
         cmocka_unit_test(wrong_files_are_refused),
+        cmocka_unit_test(texts_of_handlers_are_cleaned),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -300,6 +300,11 @@ WRONG_OBJECTS = (  # what stands behind the header, and what is said of it
     ("static const struct ds_handler h = {.size = 8, .abi = 1, .name = \"x\"};", "too short"),
     ("static const struct ds_handler h = {.size = sizeof h, .abi = 1};", "has no name"),
     ("static const struct ds_handler h = {.size = sizeof h, .abi = 1, .name = \"x\"};", "names no entities"),
+    ("static int o(const struct ds_api *a, const char *t, void **s, char *why, size_t n)"
+     "{ for (size_t i = 0; i < n; i++) why[i] = i % 2 ? 'x' : '\\xff'; return a && t && s ? DS_HANDLER_ERROR : 0; }"
+     "static const char *const e[] = {\"*\", 0};"
+     "static const struct ds_handler h = {.size = sizeof h, .abi = 1, .name = \"x\", .entities = e, .open = o};"
+     "const struct ds_handler *ds_handler_v1(void) { return &h; }", "?x?x?x"),
 )
 
 
