@@ -7,7 +7,7 @@
 
 enum {
     STEP = 1000,          /* instructions between two looks */
-    BYTES_PER_COUNT = 64, /* of memory that is asked for */
+    BYTES_PER_COUNT = 64, /* of memory that is asked for, and of text that is gone through */
     RANGE_MAX = 1000000,  /* elements that table.move and alike take */
 };
 #define STEPS_MAX 1e12 /* that a pattern may take at the worst */
@@ -46,19 +46,26 @@ static void *allocate(void *arg, void *p, size_t old, size_t wanted)
     return new;
 }
 
+static void count(lua_State *L, lua_Debug *debug);
+
 /* Raised again at each instruction from then on: a pcall that catches it cannot go on. */
-static void count(lua_State *L, lua_Debug *debug)
+static void charge(lua_State *L, uint64_t instructions)
 {
-    (void)debug;
     struct lua_box *box = box_of(L);
     if (!box->timed)
         return;
-    box->used += box->exceeded ? 0 : STEP;
+    box->used += box->exceeded ? 0 : instructions;
     box->exceeded |= box->used > box->used_max;
     if (!box->exceeded)
         return;
     lua_sethook(L, count, LUA_MASKCOUNT, 1);
     luaL_error(L, "it takes more than lua.instructions allows");
+}
+
+static void count(lua_State *L, lua_Debug *debug)
+{
+    (void)debug;
+    charge(L, STEP);
 }
 
 void lua_box_start(struct lua_box *box)
@@ -119,6 +126,7 @@ static int load_text(lua_State *L)
     bool has_env = !lua_isnone(L, 4);
     const char *name = luaL_optstring(L, 2, "=(load)");
     const char *text = luaL_checklstring(L, 1, &len);
+    charge(L, len);
     if (luaL_loadbufferx(L, text, len, name, "t") != LUA_OK) {
         lua_pushnil(L);
         lua_insert(L, -2);
@@ -168,6 +176,7 @@ static int checked_move(lua_State *L)
     luaL_checkinteger(L, 4);
     if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= RANGE_MAX)
         return luaL_error(L, "more elements than handlers may move at once");
+    charge(L, to >= from ? (lua_Unsigned)to - (lua_Unsigned)from : 0);
     return call_original(L);
 }
 
@@ -182,6 +191,50 @@ static int checked_length(lua_State *L)
     return call_original(L);
 }
 
+/* Those that go through the whole table. */
+static int charged_length(lua_State *L)
+{
+    if (lua_istable(L, 1))
+        charge(L, lua_rawlen(L, 1));
+    return checked_length(L);
+}
+
+/* insert and remove move the elements behind a place in the middle. */
+static int charged_place(lua_State *L)
+{
+    bool in_middle = lua_gettop(L) > (lua_toboolean(L, lua_upvalueindex(2)) ? 2 : 1);
+    return in_middle ? charged_length(L) : checked_length(L);
+}
+
+static int charged_unpack(lua_State *L)
+{
+    lua_Integer from = luaL_optinteger(L, 2, 1), to = luaL_optinteger(L, 3, from);
+    if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from < RANGE_MAX)
+        charge(L, (lua_Unsigned)to - (lua_Unsigned)from);
+    return charged_length(L);
+}
+
+/* Goes through its text once. */
+static int charged_text(lua_State *L)
+{
+    if (lua_type(L, 1) == LUA_TSTRING)
+        charge(L, lua_rawlen(L, 1) / BYTES_PER_COUNT);
+    return call_original(L);
+}
+
+/* Nothing, however often, would be put together for ever. */
+static int checked_rep(lua_State *L)
+{
+    size_t len, separator;
+    luaL_checklstring(L, 1, &len);
+    luaL_checkinteger(L, 2);
+    luaL_optlstring(L, 3, "", &separator);
+    if (len + separator > 0)
+        return call_original(L);
+    lua_pushliteral(L, "");
+    return 1;
+}
+
 static int repetitions(const char *pattern, size_t len)
 {
     int count = 0;
@@ -189,7 +242,7 @@ static int repetitions(const char *pattern, size_t len)
         if (pattern[i] == '%')
             i++; /* what stands behind it is itself */
         else
-            count += pattern[i] == '*' || pattern[i] == '+' || pattern[i] == '-';
+            count += pattern[i] != '\0' && strchr("*+-?", pattern[i]) != NULL;
     }
     return count;
 }
@@ -205,6 +258,7 @@ static int checked_pattern(lua_State *L)
     for (int i = 0; i < count && steps <= STEPS_MAX; i++)
         steps *= (double)len;
     bool plain = lua_toboolean(L, lua_upvalueindex(2)) && lua_toboolean(L, 4);
+    charge(L, len / BYTES_PER_COUNT);
     if (!plain && steps > STEPS_MAX)
         return luaL_error(L,
                           "a pattern with %d repetitions on a text of %I bytes may take too long",
@@ -216,7 +270,7 @@ static void wrap(lua_State *L, const char *library, const char *name, lua_CFunct
 {
     lua_getglobal(L, library);
     lua_getfield(L, -1, name);
-    lua_pushboolean(L, strcmp(name, "find") == 0);
+    lua_pushboolean(L, strcmp(name, "find") == 0 || strcmp(name, "insert") == 0);
     lua_pushcclosure(L, with, 2);
     lua_setfield(L, -2, name);
     lua_pop(L, 1);
@@ -278,9 +332,15 @@ void lua_box_open(lua_State *L, const struct config_list *allow)
     without(L, LUA_MATHLIBNAME, "random"); /* called again, it would say something else */
     without(L, LUA_MATHLIBNAME, "randomseed");
     wrap(L, LUA_TABLIBNAME, "move", checked_move);
-    static const char *const lengths[] = {"insert", "remove", "concat", "sort", "unpack"};
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-        wrap(L, LUA_TABLIBNAME, lengths[i], checked_length);
+    wrap(L, LUA_TABLIBNAME, "insert", charged_place);
+    wrap(L, LUA_TABLIBNAME, "remove", charged_place);
+    wrap(L, LUA_TABLIBNAME, "concat", charged_length);
+    wrap(L, LUA_TABLIBNAME, "sort", charged_length);
+    wrap(L, LUA_TABLIBNAME, "unpack", charged_unpack);
+    wrap(L, LUA_UTF8LIBNAME, "len", charged_text);
+    wrap(L, LUA_UTF8LIBNAME, "offset", charged_text);
+    wrap(L, LUA_GNAME, "tonumber", charged_text);
+    wrap(L, LUA_STRLIBNAME, "rep", checked_rep);
     static const char *const patterns[] = {"find", "match", "gmatch", "gsub"};
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
         wrap(L, LUA_STRLIBNAME, patterns[i], checked_pattern);

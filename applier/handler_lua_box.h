@@ -6,8 +6,10 @@
  * cannot see is not there, or is bounded before it runs: finalizers (__gc), message handlers
  * (xpcall calls them afterwards), coroutines, and functions of the library that loop in C over
  * ranges that a script names. Memory that is asked for counts as instructions, so that long strings
- * cannot be made for ever. Matching a pattern does not count; how long it may take is bounded by
- * refusing long texts with many repetitions in the pattern. For handler_lua.c only.
+ * cannot be made for ever, and so does the length of a text or table that a function goes through.
+ * Matching a pattern does not count; how long it may take is bounded by refusing long texts with
+ * many repetitions in the pattern. Comparisons of long texts, and next on a large table that has
+ * been emptied, are not bounded. For handler_lua.c only.
  */
 #ifndef APPLIER_HANDLER_LUA_BOX_H
 #define APPLIER_HANDLER_LUA_BOX_H

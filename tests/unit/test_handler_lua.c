@@ -200,6 +200,24 @@ static void endless_loops_end(void **state)
     fails("table.concat(setmetatable({}, {__len = function() return 2^53 end}))", "__len");
     fails("local s = ('a'):rep(100000) s:find('(.-)(.-)(.-)(.-)b')", "repetitions");
     fails("local s = ('a'):rep(100000) s:gsub('.-.-.-.-b', '', 1)", "repetitions");
+    fails("local s = ('a'):rep(40) s:find(('a?'):rep(40) .. 'b')", "repetitions");
+    passes("assert(string.rep('', math.maxinteger) == '' and ('').rep('', 1 << 60, '') == '')\n"
+           "assert(('ab'):rep(2, '-') == 'ab-ab' and ('x'):rep(-1, '-') == '')\n"
+           "assert(('colour'):match('^colou?r$') and utf8.len('\\u{e4}b') == 2 and tonumber('ff', "
+           "16) == 255)\n"
+           "local t = {1, 2} table.insert(t, 1, 0) assert(table.remove(t, 1) == 0 and #t == 2)");
+    /* these would take minutes below the limit of what Lua itself runs */
+    fails("local s = ('x'):rep(4000000) while true do utf8.len(s) end", limit);
+    fails("local s = ('x'):rep(4000000) while true do utf8.offset(s, #s) end", limit);
+    fails("local s = (' '):rep(4000000) while true do tonumber(s) end", limit);
+    fails("local s = ('x'):rep(4000000) while true do s:find('y', 1, true) end", limit);
+    fails("local s = '--' .. ('x'):rep(2000000) while true do load(s) end", limit);
+    fails("local t = {} for i = 1, 50000 do t[i] = i end\n"
+          "while true do table.insert(t, 1, 0) table.remove(t, 1) end",
+          limit);
+    fails("local t = {} for i = 1, 50000 do t[i] = i end while true do table.sort(t) end", limit);
+    fails("local t = {} while true do table.move(t, 1, 900000, 2, {}) end", limit);
+    fails("local t = {} while true do local a = table.unpack(t, 1, 900000) end", "");
 }
 
 static void memory_is_bounded(void **state)
