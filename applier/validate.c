@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "applier/handlers.h"
 
@@ -334,19 +335,33 @@ static bool has_value(const struct check *k, struct ds_value id)
     return false;
 }
 
+/* A stored value row: one that is not empty, at the scope of all stores? Tables without stores have
+ * that scope only. */
+static bool is_stored_value(const struct ds_result *found, size_t row)
+{
+    bool has = false, everywhere = true;
+    for (size_t i = 0; i < api->result_columns(found); i++) {
+        struct ds_value v = api->result_value(found, row, i);
+        if (strcasecmp(api->result_column(found, i), "value") == 0)
+            has = !is_empty(&v);
+        else if (strcasecmp(api->result_column(found, i), "store_id") == 0)
+            everywhere = v.u == 0;
+    }
+    return has && everywhere;
+}
+
 /* … or does the destination hold one? */
 static int has_stored(const struct check *k, struct ds_value id, bool *has)
 {
     char sql[300];
     struct ds_result *found;
     const struct ds_value params[] = {id, {.kind = DS_UINT, .u = k->c->attribute.id}};
-    snprintf(
-        sql, sizeof sql,
-        "SELECT 1 FROM `%s` WHERE entity_id = ? AND attribute_id = ? AND `value` <> '' LIMIT 1",
-        k->c->attribute.table);
+    snprintf(sql, sizeof sql, "SELECT * FROM `%s` WHERE entity_id = ? AND attribute_id = ?",
+             k->c->attribute.table);
     *has = has_value(k, id);
     int rc = *has ? 0 : ask(k, sql, params, 2, &found);
-    *has = *has || (rc == 0 && api->result_rows(found) > 0);
+    for (size_t i = 0; !*has && rc == 0 && i < api->result_rows(found); i++)
+        *has = is_stored_value(found, i);
     return rc;
 }
 
@@ -367,21 +382,45 @@ static int check_presence(const struct check *k, const struct ds_row *row)
     return rc || has ? rc : invalid(k, "is missing", "");
 }
 
+/* Does the row stop to be the value that a rule requires: by its end, or by a move to a store or an
+ * attribute? One that moves to another entity is that entity's change. */
+static bool takes_away(const struct check *k, const struct ds_row *row, struct ds_value *id)
+{
+    bool everywhere;
+    struct ds_value now;
+    if (!k->rule->required || api->partial(k->call) || api->row_operation(row) == DS_INSERT ||
+        !is_value_row(k, row, false, &everywhere) || !everywhere ||
+        !value_of(k, row, "entity_id", false, id))
+        return false;
+    if (api->row_operation(row) == DS_DELETE)
+        return true;
+    return value_of(k, row, "entity_id", true, &now) && same_value(now, *id) &&
+           !(is_value_row(k, row, true, &everywhere) && everywhere);
+}
+
+static int check_taken(const struct check *k, const struct ds_row *row)
+{
+    struct ds_value id;
+    bool about;
+    if (!takes_away(k, row, &id))
+        return 0;
+    int rc = is_about(k, id, &about);
+    return rc || !about || has_value(k, id) ? rc : invalid(k, "is taken away", "");
+}
+
 static int check_value_row(const struct check *k, const struct ds_row *row)
 {
     struct ds_value id, v = {.kind = DS_NULL};
-    bool after = api->row_operation(row) != DS_DELETE, everywhere, about;
-    if (!is_value_row(k, row, after, &everywhere) || !value_of(k, row, "entity_id", after, &id))
+    bool everywhere, about;
+    if (api->row_operation(row) == DS_DELETE || !is_value_row(k, row, true, &everywhere) ||
+        !value_of(k, row, "entity_id", true, &id))
         return 0;
-    if (after)
-        value_of(k, row, "value", true, &v);
-    if (!after && (!(k->rule->required && everywhere) || api->partial(k->call)))
-        return 0;
+    value_of(k, row, "value", true, &v);
     int rc = is_about(k, id, &about);
     if (rc || !about)
         return rc;
     if (k->rule->required && everywhere && is_empty(&v) && !has_value(k, id))
-        return invalid(k, after ? "is empty" : "is taken away", "");
+        return invalid(k, "is empty", "");
     return check_value(k, v);
 }
 
@@ -395,6 +434,7 @@ static int check_attribute(const struct check *k)
     for (size_t i = 0; i < api->change_rows(k->change) && rc == 0; i++) {
         const struct ds_row *row = api->change_row(k->change, i);
         rc = check_value_row(k, row);
+        rc = rc ? rc : check_taken(k, row);
         rc = rc ? rc : check_presence(k, row);
     }
     return rc;

@@ -70,11 +70,15 @@ WRONG = (  # what is done, and what is said of it
     (product(9, price="NULL"), "attribute price of catalog_product_entity is missing"),
     ("UPDATE catalog_product_entity SET type_id = 'virtual' WHERE entity_id = 2", "attribute price of catalog_product_entity is missing"),
     ("INSERT INTO cataloginventory_stock_item VALUES (1, 1, -5, 2, 0)", "none of the values"),
+    ("UPDATE catalog_product_entity_varchar SET store_id = 4 WHERE value_id = 1", "attribute name of catalog_product_entity is taken away"),
+    ("UPDATE catalog_product_entity_varchar SET attribute_id = 99 WHERE value_id = 1", "attribute name of catalog_product_entity is taken away"),
 )
 RIGHT = (
     product(11), product(12, "grouped", price="NULL"),  # the rule about the price is not for grouped ones
     "UPDATE catalog_product_entity_decimal SET value = 0 WHERE entity_id = 1",
     "UPDATE catalog_product_entity SET type_id = 'grouped' WHERE entity_id = 1", "UPDATE catalog_product_entity SET type_id = 'virtual' WHERE entity_id = 1",
+    # blanks are a value, too; only nothing is empty
+    "UPDATE catalog_product_entity_varchar SET value = '  ' WHERE entity_id = 12", "UPDATE catalog_product_entity SET sku = ' ' WHERE entity_id = 12",
     # the value of a shop of its own may be empty; what goes and comes again is there
     "INSERT INTO catalog_product_entity_varchar (attribute_id, store_id, entity_id, value) VALUES (71, 3, 1, '')",
     "BEGIN; DELETE FROM catalog_product_entity_varchar WHERE entity_id = 2; "
@@ -112,6 +116,21 @@ def _():
             expect("product 1" in text or "product 2" in text or "product 9" in text or "stock 1" in text, "no entity: " + text)
             expect_equal(lab.destination.scalar("SELECT v FROM plain", "shop"), 1, "what came before is applied")
             expect_equal(lab.program.status()["conflicts"], 1, "conflicts")
+
+
+@only("validation-stored", "what the destination holds already: a price of 0 is there, one of another store only is none")
+def _():
+    become = "UPDATE catalog_product_entity SET type_id = '%s' WHERE entity_id = 1"
+    for change, code in (("SET value = 0", 0), ("SET store_id = 3", 1), ("SET value = NULL", 1)):
+        with shop({"on_invalid": "error"}) as lab:
+            begin(lab)
+            for sql in (become % "grouped", "UPDATE catalog_product_entity_decimal %s WHERE entity_id = 1" % change):
+                do(lab, sql)
+                lab.program.incremental()
+            do(lab, become % "virtual")
+            text = lab.program.incremental(expect=code)
+            if code:
+                expect_contains(text, "attribute price of catalog_product_entity is missing", change)
 
 
 @only("validation-quarantine", "what is invalid waits, with what comes later; the rest goes on; a repair releases it")
