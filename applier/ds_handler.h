@@ -30,12 +30,16 @@
  * rolled back and done again in smaller ones, a connection breaks, the process is killed. What they
  * write by exec() is part of the destination transaction: it is rolled back with it, and is there
  * exactly once when the rows are. So a handler must be deterministic, must have no effects outside
- * the database, and must not depend on what it remembers from earlier calls.
+ * the database, and must not depend on what it remembers from earlier calls. Nor may it write to
+ * tables that cannot roll back (MyISAM, MEMORY, Aria, sequences), by itself or by stored functions:
+ * that is not noticed, and what it writes there stays, and is written again.
  *
  * Errors. A hook that fails (DS_HANDLER_ERROR) makes a conflict of that entity: `on_conflict` stops
  * the stream, or sets the entity's changes of the range aside, with all later ones behind them.
- * DS_HANDLER_INVALID from validate goes as `on_invalid` says. Deadlocks and lost connections in a
- * handler's statements are none of its errors: the range is tried again whatever the hook returns.
+ * DS_HANDLER_INVALID from validate goes as `on_invalid` says. Under `skip`, rows of other entities
+ * that refer to a new entity that is dropped do not fit: that needs `on_conflict: quarantine`.
+ * Deadlocks and lost connections in a handler's statements are none of its errors: the range is
+ * tried again whatever the hook returns.
  *
  * Memory and threads. All calls come from one thread, one after the other. Pointers that the
  * functions of struct ds_api give are valid until the hook returns; strings are NUL-terminated

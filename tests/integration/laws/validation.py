@@ -206,6 +206,17 @@ def _():
         expect_contains(lab.program.incremental(expect=1), "catalog_product_entity", "a row that was dropped")
 
 
+@only("validation-skip-children", "rows that refer to a new entity that is dropped are a conflict: on_conflict decides")
+def _():
+    for policy, code, waits in (("stop", 1, []), ("quarantine", 3, ["cataloginventory_stock_item"])):
+        with shop({"on_invalid": "skip", "on_conflict": policy}) as lab:
+            begin(lab)
+            do(lab, "BEGIN; INSERT INTO catalog_product_entity VALUES (9, 'simple', '');"
+               "INSERT INTO cataloginventory_stock_item VALUES (9, 9, 1, 1, 0); COMMIT")
+            expect_contains(lab.program.incremental(expect=code), "foreign key", policy)
+            expect_equal([row["table"] for row in waiting(lab)], waits, "what waits")
+
+
 @only("validation-with-conflicts", "an invalid entity in a transaction of which other rows do not fit")
 def _():
     with shop({"on_invalid": "quarantine", "on_conflict": "quarantine"}) as lab:
