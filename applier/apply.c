@@ -373,52 +373,6 @@ int applier_connect(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* What was masked by other rules is read again. Without a checkpoint, what an earlier stream has
- * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
- * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
- * agent always starts anew. */
-static int refuse_old_stream(struct applier *a, struct ds_error *err)
-{
-    struct spool_state st;
-    int rc = spool_state_get(a->options.spool, &st, err);
-    if (rc)
-        return rc;
-    a->await_restart = st.first_seq != st.next_seq ||
-                       (!a->options.range && !a->cp.found && !position_empty(&st.applied));
-    spool_state_free(&st);
-    return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err)
-                                                 : 0;
-}
-
-static int pass_over(struct applier *a, struct ds_error *err)
-{
-    BUF_AUTO struct buf ignored = {0};
-    uint64_t seq;
-    bool at_end;
-    int rc = spool_read(a->options.spool, &ignored, &seq, &at_end, err);
-    return rc ? rc : spool_trim(a->options.spool, seq, NULL, err);
-}
-
-/* Tell the agent where we are. Once: the spool stays open over lost connections. */
-static int open_spool(struct applier *a, struct ds_error *err)
-{
-    struct position applied = {0};
-    int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
-    if (rc == 0)
-        rc = crossing_post(a, err);
-    /* before the agent may go on: one that ends at once would never see the request */
-    if (rc == 0 && (!a->cp.found || a->options.range || a->mask_differs))
-        rc = refuse_old_stream(a, err);
-    if (rc == 0)
-        rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
-    a->opened = rc == 0;
-    position_free(&applied);
-    pthread_mutex_lock(&a->shared.mutex);
-    a->shared.status.posted = rc == 0;
-    pthread_mutex_unlock(&a->shared.mutex);
-    return rc;
-}
-
 static int connect_session(struct applier *a, struct ds_error *err)
 {
     int rc = applier_connect(a, err);
@@ -433,7 +387,7 @@ static int connect_session(struct applier *a, struct ds_error *err)
     if (rc == 0 && !a->opened)
         rc = outbox_tell_left(a->config, a->db, err);
     if (rc == 0 && !a->opened)
-        rc = open_spool(a, err);
+        rc = consumer_open(a, err);
     if (rc == 0 && a->options.hooks)
         hooks_open(a->options.hooks);
     if (rc == 0)
@@ -538,7 +492,7 @@ static int turn(struct applier *a, struct ds_error *err)
         a->barrier = BARRIER_NONE;
         rc = stale_request(a, err);
         if (rc == 0)
-            rc = a->await_restart ? pass_over(a, err) : gather(a, &a->barrier, err);
+            rc = a->await_restart ? consumer_pass_over(a, err) : gather(a, &a->barrier, err);
         if (rc == 0 && a->await_restart)
             return 0;
         if (rc == DS_EPOSITION) { /* the agent has started the spool anew */

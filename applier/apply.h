@@ -195,6 +195,12 @@ struct applier {
 /* Connect, take the lock, read checkpoint and schema; without a spool. */
 int applier_connect(struct applier *a, struct ds_error *err);
 
+/* consumer.c */
+/* Tell the agent where we are, and begin to read. */
+int consumer_open(struct applier *a, struct ds_error *err);
+/* One chunk of what is not ours. DS_EPOSITION: the agent has begun anew. */
+int consumer_pass_over(struct applier *a, struct ds_error *err);
+
 /* skip.c */
 int skip_load(struct applier *a, struct ds_error *err);
 /* Is the transaction with this GTID to be passed over? The request's id, else 0. */

@@ -1,0 +1,64 @@
+/* Where reading the spool begins: whether what is there is of this stream. */
+#include "applier/apply.h"
+
+/* What was masked by other rules is read again. Without a checkpoint, what an earlier stream has
+ * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
+ * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
+ * agent always starts anew. */
+static int refuse_old_stream(struct applier *a, uint64_t *generation, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    a->await_restart = st.first_seq != st.next_seq ||
+                       (!a->options.range && !a->cp.found && !position_empty(&st.applied));
+    *generation = st.generation;
+    spool_state_free(&st);
+    return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err)
+                                                 : 0;
+}
+
+int consumer_pass_over(struct applier *a, struct ds_error *err)
+{
+    BUF_AUTO struct buf ignored = {0};
+    uint64_t seq;
+    bool at_end;
+    int rc = spool_read(a->options.spool, &ignored, &seq, &at_end, err);
+    return rc ? rc : spool_trim(a->options.spool, seq, NULL, err);
+}
+
+/* The agent may have begun anew between the decision and our opening: then what is there is new. */
+static int restarted_already(struct applier *a, uint64_t generation, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    a->await_restart = st.generation == generation;
+    spool_state_free(&st);
+    return 0;
+}
+
+/* Tell the agent where we are. Once: the spool stays open over lost connections. */
+int consumer_open(struct applier *a, struct ds_error *err)
+{
+    struct position applied = {0};
+    uint64_t generation = 0;
+    int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
+    if (rc == 0)
+        rc = crossing_post(a, err);
+    /* before the agent may go on: one that ends at once would never see the request */
+    if (rc == 0 && (!a->cp.found || a->options.range || a->mask_differs))
+        rc = refuse_old_stream(a, &generation, err);
+    if (rc == 0)
+        rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
+    if (rc == 0 && a->await_restart)
+        rc = restarted_already(a, generation, err);
+    a->opened = rc == 0;
+    position_free(&applied);
+    pthread_mutex_lock(&a->shared.mutex);
+    a->shared.status.posted = rc == 0;
+    pthread_mutex_unlock(&a->shared.mutex);
+    return rc;
+}
