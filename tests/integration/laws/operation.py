@@ -729,9 +729,11 @@ def _():
         lab.program.start()
         lab.program.wait_caught_up()
         count = int(lab.source.gtid().split("-")[2])
+        dumps = ()
+        while not dumps:  # what is applied already is caught up before the dump is asked for
+            dumps = lab.source.query("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'")
         lab.program.process.send_signal(signal.SIGSTOP)
-        for row in lab.source.query(
-                "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'"):
+        for row in dumps:
             lab.source.run("KILL %d" % row[0], database=None)
         lab.source.run("RESET MASTER", *["UPDATE t SET v = %d" % n for n in range(count + 5)])
         lab.program.process.send_signal(signal.SIGCONT)
