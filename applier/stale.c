@@ -323,12 +323,12 @@ bool stale_skips(struct applier *a, const struct change *c, const struct transac
     const struct target_table *t = c->table->target;
     if (t->transactional)
         return false;
-    if (!a->options.dry_run && cannot_follow(c)) {
-        log_info("a partial row image moves a key, the table is copied again table=%s", t->name);
-        if (stale_mark(a, t) == 0)
-            return true;
-    }
-    return a->stale && skips(a, c, tx);
+    if (a->stale && skips(a, c, tx)) /* also while a copy is asked for: once is enough */
+        return true;
+    if (a->options.dry_run || !cannot_follow(c))
+        return false;
+    log_info("a partial row image moves a key, the table is copied again table=%s", t->name);
+    return stale_mark(a, t) == 0;
 }
 
 void stale_passed(struct applier *a, const struct position *applied)
