@@ -164,20 +164,20 @@ class AnonymousMemory(threading.Thread):
         return self.peak_kib / 1024
 
 
-def program(field, server, name):
+def program(field, server, name, path=None):
     """datasync between the field's source and `server`, beginning where the base ends."""
     return Datasync(field.work, field.source, server, name=name, settings={"start": field.workload.start},
-                    database=field.workload.database)
+                    database=field.workload.database, path=path)
 
 
-def datasync(field):
-    """(seconds, peak of RssAnon in MiB, what its status counted) of `datasync incremental`."""
+def datasync(field, path):
+    """(seconds, peak of RssAnon in MiB, what its status counted) of `datasync incremental`, the program at `path`."""
     server = field.destination()
     try:
-        sync = program(field, server, "%s-%d" % (field.name, field.count))
+        sync = program(field, server, "%s-%d" % (field.name, field.count), path)
         with open(sync.log, "ab") as log:
             began = time.monotonic()
-            process = subprocess.Popen([binary(), "incremental", "--config", sync.config], stdout=log, stderr=log,
+            process = subprocess.Popen([sync.path, "incremental", "--config", sync.config], stdout=log, stderr=log,
                                        stdin=subprocess.DEVNULL, env=environment(), start_new_session=True)
             field.work.track("program-" + sync.name, process.pid)
             memory = AnonymousMemory(process.pid)

@@ -69,11 +69,12 @@ class Datasync:
     engine = "datasync"
 
     def __init__(self, work, source, destination, name="default", settings=None,
-                 source_port=None, database="shop", destination_database=None):
+                 source_port=None, database="shop", destination_database=None, path=None):
         self.work = work
         self.source = source
         self.destination = destination
         self.name = name
+        self.path = path or binary()
         self.process = None
         self.starts = 0
         self.log_start = 0   # where in the log the newest start begins
@@ -110,7 +111,7 @@ class Datasync:
             log.write(b"--- start %d\n" % self.starts)
             log.flush()
             self.process = subprocess.Popen(
-                [binary(), command, "--config", self.config, *arguments],
+                [self.path, command, "--config", self.config, *arguments],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment(env),
                 start_new_session=True)
         self.work.track("program-" + self.name, self.process.pid)
@@ -169,7 +170,7 @@ class Datasync:
 
     def command(self, *arguments, timeout=120, env=None, config=True, stdin=b""):
         """(exit code, stdout, stderr) of one command."""
-        line = [binary(), *arguments]
+        line = [self.path, *arguments]
         if config:
             line[2:2] = ["--config", self.config]
         try:
