@@ -119,6 +119,11 @@ static int publish_stop(struct agent *a, const struct position *stop, struct ds_
     return rc ? error_set(err, rc, "out of memory for the status") : 0;
 }
 
+int agent_move_stop(struct agent *a, const struct position *stop, struct ds_error *err)
+{
+    return publish_stop(a, stop, err);
+}
+
 /* Where the source is now: for the status, and for STOP_AT_SOURCE_NOW. */
 static int look_at_source(struct agent *a, struct ds_error *err)
 {
@@ -258,6 +263,8 @@ static int run_connections(struct agent *a, struct ds_error *err)
         if (rc == DS_ESTOPPED && !agent_stopping(a))
             rc = refill_on_request(a, err);
         bool again = rc == AGENT_AGAIN || (rc < 0 && refill_after(a, err));
+        if (a->refill)
+            enter_forget(a);
         bool retry = rc < 0 && !again && worth_retrying(a, rc, err);
         disconnect(a);
         if (agent_stopping(a))
@@ -282,7 +289,8 @@ static int waiting_for_room(void *arg)
     if (agent_stopping(a))
         return 1;
     /* the applier may want other messages than those that there is no room for */
-    if (spool_request_get(a->options.spool, &text, &number, NULL) == 0 &&
+    if (spool_request_next(a->options.spool, a->entering.pending ? a->entering.request : 0, &text,
+                           &number, NULL) == 0 &&
         strcmp(buf_cstr(&text), "refetch") == 0)
         return 1;
     return 0;
@@ -316,6 +324,23 @@ int agent_run(struct agent *a, struct ds_error *err)
         *err = local;
     mysql_thread_end();
     return rc;
+}
+
+/* What has come into the filter belongs behind the end: read on to there. */
+int agent_serve(struct agent *a, struct ds_error *err)
+{
+    bool follows = a->options.stop_at.kind == STOP_AT_SOURCE_NOW;
+    int rc = 0;
+    while (rc >= 0 && !agent_stopping(a)) {
+        struct timespec pause = {.tv_nsec = STEP_MS * 1000000L};
+        rc = agent_serve_requests(a, err);
+        if (rc == 0 && follows && a->entering.pending)
+            rc = agent_move_stop(a, &a->entering.at, err);
+        if (rc == 0 && follows && a->entering.pending)
+            rc = run_connections(a, err);
+        nanosleep(&pause, NULL);
+    }
+    return agent_stopping(a) ? error_set(err, DS_ESTOPPED, "stopped") : rc;
 }
 
 /* --- from outside --------------------------------------------------------- */
@@ -393,6 +418,7 @@ void agent_free(struct agent *a)
     if (!a)
         return;
     dump_close(&a->dump);
+    enter_forget(a);
     capture_free(a->capture);
     history_close(a->history);
     parents_free(a->parents);

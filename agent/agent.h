@@ -70,8 +70,8 @@ int agent_new(struct agent **out, const struct agent_options *options, struct ds
 int agent_run(
     struct agent *a,
     struct ds_error *err); /* blocks; 0: reached its stop position; DS_ESTOPPED after agent_stop */
-/* After agent_run has come to its stop position: copy the tables that the applier still asks for,
- * until agent_stop (DS_ESTOPPED). The same thread rules. */
+/* After agent_run has come to its stop position: copy the tables and entities that the applier
+ * still asks for, until agent_stop (DS_ESTOPPED). The same thread rules. */
 int agent_serve(struct agent *a, struct ds_error *err);
 void agent_stop(struct agent *a); /* any thread, also a signal watcher */
 void agent_status_get(struct agent *a,

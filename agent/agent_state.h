@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/capture.h"
 #include "agent/history.h"
+#include "agent/snapshot_spill.h"
 #include "agent/source.h"
 
 enum { AGENT_AGAIN = 1 }; /* start over at once: the store is to be filled again */
@@ -29,6 +30,13 @@ struct agent {
     struct history *history;   /* NULL: the source names columns */
     struct buf copied;         /* definitions of the tables of a copy, for the history */
     struct dump dump;
+    struct {
+        bool pending;       /* a copy is put aside, until the stream is … */
+        struct position at; /* … here */
+        uint64_t request;
+        struct spill spill;
+        uint64_t again_ms; /* not to be tried before */
+    } entering;
     char uuid[37];                  /* of this replica */
     uint32_t server_id;             /* of this replica once chosen */
     char source_id[80];             /* of the source that fills the spool */
@@ -80,6 +88,14 @@ int agent_log_check(struct agent *a, struct ds_error *err);
 int agent_log_read(struct agent *a, struct slice event, struct ds_error *err);
 /* While the source sends nothing: asks it now and then. */
 int agent_log_ask(struct agent *a, struct ds_error *err);
+/* agent_enter.c */
+/* Copy what the request asks for, and put it aside. 0 without `pending`: not now. */
+int enter_read(struct agent *a, char *request, uint64_t number, struct ds_error *err);
+/* Hand it out, if the stream is where it belongs. */
+int enter_put(struct agent *a, struct ds_error *err);
+void enter_forget(struct agent *a);
+/* agent.c: the end is here, instead. */
+int agent_move_stop(struct agent *a, const struct position *stop, struct ds_error *err);
 /* replay.c */
 int replay_files(struct agent *a, struct ds_error *err);
 /* Position the stream at the start of a range, on the connection a->dump. */

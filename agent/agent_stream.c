@@ -97,7 +97,7 @@ static int copy_stale(struct agent *a, char *list, struct ds_error *err)
 
 static int serve(struct agent *a, struct buf *text, uint64_t number, struct ds_error *err)
 {
-    static const char stale[] = "stale ";
+    static const char stale[] = "stale ", enter[] = "enter ";
     char *request = (char *)buf_cstr(text);
     if (strcmp(request, "refetch") == 0) {
         log_info("filling the store again from the applied position");
@@ -105,6 +105,13 @@ static int serve(struct agent *a, struct buf *text, uint64_t number, struct ds_e
         a->refill_request = number;
         a->positioned = false;
         return AGENT_AGAIN;
+    }
+    if (strncmp(request, enter, sizeof enter - 1) == 0) {
+        if (a->options.range) /* what was asked for is not lost: the applier has it noted */
+            return spool_request_finish(a->options.spool, number, err);
+        return capture_in_group(a->capture) || a->entering.pending
+                   ? 0
+                   : enter_read(a, request + sizeof enter - 1, number, err);
     }
     if (strncmp(request, stale, sizeof stale - 1) != 0) {
         log_warn("unknown request of the applier passed over request=\"%.80s\"", request);
@@ -121,21 +128,12 @@ int agent_serve_requests(struct agent *a, struct ds_error *err)
     BUF_AUTO struct buf text = {0};
     uint64_t number = 0;
     a->last_request_ms = agent_clock_ms();
-    int rc = spool_request_get(a->options.spool, &text, &number, err);
+    uint64_t after = a->entering.pending ? a->entering.request : 0;
+    int rc = spool_request_next(a->options.spool, after, &text, &number, err);
     if (rc || number == 0 || text.len == 0)
         return rc;
-    return serve(a, &text, number, err);
-}
-
-int agent_serve(struct agent *a, struct ds_error *err)
-{
-    int rc = 0;
-    while (rc >= 0 && !agent_stopping(a)) {
-        struct timespec pause = {.tv_nsec = IDLE_MS * 1000000L};
-        rc = agent_serve_requests(a, err);
-        nanosleep(&pause, NULL);
-    }
-    return agent_stopping(a) ? error_set(err, DS_ESTOPPED, "stopped") : rc;
+    rc = serve(a, &text, number, err);
+    return rc ? rc : enter_put(a, err);
 }
 
 /* --- names ---------------------------------------------------------------- */
@@ -248,12 +246,19 @@ static int look_up(struct agent *a, struct ds_error *err)
     return rc;
 }
 
-/* The end, unless the applier wants the store filled anew. */
+/* The end, unless the applier wants the store filled anew, or what has come into the filter belongs
+ * behind it. */
 static int finish(struct agent *a, struct ds_error *err)
 {
     int rc = agent_flush(a, err);
     if (rc == 0)
+        rc = enter_put(a, err);
+    if (rc == 0)
         rc = agent_serve_requests(a, err);
+    if (rc == 0 && a->entering.pending && a->options.stop_at.kind == STOP_AT_SOURCE_NOW) {
+        rc = agent_move_stop(a, &a->entering.at, err);
+        return rc ? rc : AGENT_AGAIN;
+    }
     return rc ? rc : agent_publish(a, true, err);
 }
 
@@ -292,6 +297,8 @@ static int read_events(struct agent *a, struct ds_error *err)
         rc = capture_bytes(a->capture, event, err);
         if (rc == 0)
             rc = agent_log_read(a, event, err);
+        if (rc == 0 && a->entering.pending)
+            rc = enter_put(a, err);
         if (rc == 0 && n % EVENTS_PER_LOOK == 0)
             rc = look_up(a, err);
         if (rc)

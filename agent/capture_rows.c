@@ -129,8 +129,9 @@ static int read_row(struct capture *c, const struct rows_event *r, const uint8_t
 
 /* --- rows that a condition leaves out ------------------------------------------- */
 
-/* The row after an update, whole: it comes into the filter, and nothing of it is there yet. */
-static int complete_row(struct capture *c, uint32_t count, struct ds_error *err)
+/* The row after an update, whole: it comes into the filter, and nothing of it is there yet. `part`:
+ * what there is of it will do. */
+static int complete_row(struct capture *c, uint32_t count, bool part, struct ds_error *err)
 {
     buf_clear(&c->masked);
     int rc = image_write_head(&c->masked, count);
@@ -138,7 +139,7 @@ static int complete_row(struct capture *c, uint32_t count, struct ds_error *err)
         const uint8_t *value = c->columns_after[i];
         if (*value == VALUE_BYTE_SAME || *value == VALUE_BYTE_ABSENT)
             value = c->columns[i];
-        if (*value == VALUE_BYTE_ABSENT)
+        if (*value == VALUE_BYTE_ABSENT && !part)
             return error_set(err, DS_ESCHEMA,
                              "where: a row comes into the filter, and the binlog does not hold all "
                              "of it: SET GLOBAL binlog_row_image = FULL at the source, then copy "
@@ -156,7 +157,7 @@ static int complete_row(struct capture *c, uint32_t count, struct ds_error *err)
 /* What the change of the row in c->before and c->after is to somebody who sees only rows for which
  * the condition is true. *op 0: nothing. */
 static int see_through(struct capture *c, const struct captured_table *table, enum change_op *op,
-                       struct ds_error *err)
+                       uint32_t *flags, struct ds_error *err)
 {
     uint32_t count = table->column_count;
     bool was = false, is = false;
@@ -177,8 +178,9 @@ static int see_through(struct capture *c, const struct captured_table *table, en
         return rc;
     *op = was ? (is ? CHANGE_UPDATE : CHANGE_DELETE) : is ? CHANGE_INSERT : 0;
     if (*op == CHANGE_INSERT && c->before.len) {
-        rc = complete_row(c, count, err);
+        rc = complete_row(c, count, table->root, err);
         buf_clear(&c->before);
+        *flags |= table->root ? CHANGE_ENTERS : 0;
     } else if (*op == CHANGE_DELETE) {
         buf_clear(&c->after);
     }
@@ -324,7 +326,7 @@ static int put_row(struct capture *c, const struct rows_event *r,
     enum change_op op = r->op;
     int rc = read_row(c, r, p, err);
     if (rc == 0)
-        rc = see_through(c, table, &op, err);
+        rc = see_through(c, table, &op, &flags, err);
     if (rc || !op)
         return rc;
     rc = mask_row(c, table->mask, err);
@@ -349,24 +351,6 @@ static uint32_t change_flags(const struct rows_event *r, const struct captured_t
            (r->flags & ROWS_NO_UNIQUE_CHECKS ? CHANGE_NO_UNIQUE_CHECKS : 0u) |
            (r->flags & ROWS_NO_CHECK_CONSTRAINTS ? CHANGE_NO_CHECK_CONSTRAINTS : 0u) |
            (table->stock ? CHANGE_STOCK : 0u);
-}
-
-static int put_rows(struct capture *c, const struct rows_event *r, struct captured_table *table,
-                    struct ds_error *err)
-{
-    const uint8_t *p = r->rows.p, *end = p + r->rows.len, *until;
-    uint32_t flags = change_flags(r, table);
-    int rc = capture_begin(c, err);
-    if (rc == 0)
-        rc = put_definition(c, table, err);
-    if (rc == 0 && table->through)
-        rc = look_ahead(c, r, table, err);
-    while (rc == 0 && p < end) {
-        rc = look_at_rows(c, r, table, p, end, &until, err);
-        while (rc == 0 && p < until)
-            rc = put_row(c, r, table, flags, &p, err);
-    }
-    return rc;
 }
 
 /* --- rows that the filter leaves out --------------------------------------- */
@@ -420,6 +404,18 @@ static int put_cascade(struct capture *c, const struct rows_event *r,
     return capture_emit(c, err);
 }
 
+static int check_keys_known(const struct captured_table *table, struct ds_error *err)
+{
+    if (!table->keys_known)
+        return error_set(
+            err, DS_ESCHEMA,
+            "the filter leaves out rows of this table, and what foreign keys do when they go must "
+            "be told; for that the binlog has to name its columns: SET GLOBAL binlog_row_metadata "
+            "= "
+            "FULL at the source, then copy again with --resnapshot");
+    return 0;
+}
+
 /* What goes from a table that others refer to, or gets another key. */
 static int put_cascades(struct capture *c, const struct rows_event *r, struct captured_table *table,
                         struct ds_error *err)
@@ -427,19 +423,41 @@ static int put_cascades(struct capture *c, const struct rows_event *r, struct ca
     const uint8_t *p = r->rows.p, *end = p + r->rows.len, *until;
     if (r->op == CHANGE_INSERT)
         return 0;
-    if (!table->keys_known)
-        return error_set(
-            err, DS_ESCHEMA,
-            "the filter leaves out this table, and what foreign keys do when its rows go must be "
-            "told; for that the binlog has to name its columns: SET GLOBAL binlog_row_metadata = "
-            "FULL at the source, then copy again with --resnapshot");
-    int rc = capture_begin(c, err);
+    int rc = check_keys_known(table, err);
+    if (rc == 0)
+        rc = capture_begin(c, err);
     if (rc == 0)
         rc = put_definition(c, table, err);
     while (rc == 0 && p < end) {
         rc = look_at_rows(c, r, table, p, end, &until, err);
         while (rc == 0 && p < until)
             rc = put_cascade(c, r, table, change_flags(r, table), &p, err);
+    }
+    return rc;
+}
+
+/* --- rows that travel ------------------------------------------------------- */
+
+static int put_rows(struct capture *c, const struct rows_event *r, struct captured_table *table,
+                    struct ds_error *err)
+{
+    const uint8_t *p = r->rows.p, *end = p + r->rows.len, *until;
+    uint32_t flags = change_flags(r, table);
+    bool cascades = table->parent && r->op != CHANGE_INSERT; /* also those that do not travel */
+    int rc = cascades ? check_keys_known(table, err) : 0;
+    if (rc == 0)
+        rc = capture_begin(c, err);
+    if (rc == 0)
+        rc = put_definition(c, table, err);
+    if (rc == 0 && table->through)
+        rc = look_ahead(c, r, table, err);
+    while (rc == 0 && p < end) {
+        rc = look_at_rows(c, r, table, p, end, &until, err);
+        while (rc == 0 && p < until) {
+            const uint8_t *same = p;
+            rc = cascades ? put_cascade(c, r, table, flags, &same, err) : 0;
+            rc = rc ? rc : put_row(c, r, table, flags, &p, err);
+        }
     }
     return rc;
 }

@@ -118,9 +118,16 @@ static int add_ancestors(struct parents *p, const char *table)
     return rc;
 }
 
+/* Do all of its rows travel? */
+static bool travels(const struct parents *p, const char *table)
+{
+    struct filter_level level;
+    return filter_keeps(p->filter, table) && !filter_level(p->filter, table, &level);
+}
+
 static int add(struct parents *p, const char *table, const char *column)
 {
-    if (filter_keeps(p->filter, table))
+    if (travels(p, table))
         return 0;
     bool fresh = !find(p, table);
     struct parent *x = add_table(p, table);
@@ -159,10 +166,10 @@ static int add_edge(struct parents *p, const char *child, const char *parent, co
 /* `child` refers to this column of `parent`. */
 static int refer(struct parents *p, const char *child, const char *parent, const char *column)
 {
-    if (filter_keeps(p->filter, parent))
+    if (travels(p, parent))
         return 0;
     if (filter_keeps(p->filter, child))
-        return add(p, parent, column);
+        return filter_crosses(p->filter, child, parent) ? add(p, parent, column) : 0;
     int rc = add_edge(p, child, parent, column);
     return rc == 0 && find(p, child) ? add(p, parent, column) : rc;
 }

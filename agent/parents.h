@@ -1,4 +1,5 @@
-/* Which columns of tables that the filter leaves out other tables refer to.
+/* Which columns of tables that the filter leaves out, or of which it leaves rows out (roots of
+ * entities with a condition), other tables refer to.
  *
  * Foreign keys act inside the storage engine (law 3). When a row goes whose table is left out, the
  * applier has to know, for what it took along may be in tables that travel: of such tables the keys
@@ -30,7 +31,7 @@ struct parents;
 /* The filter must outlive it. DS_ENOMEM. */
 int parents_new(struct parents **out, const struct filter *filter, struct ds_error *err);
 void parents_free(struct parents *p);
-/* NULL: nothing refers to it, or its rows travel. Also for p NULL. */
+/* NULL: nothing refers to it, or all its rows travel. Also for p NULL. */
 const struct parent *parents_find(const struct parents *p, const char *table);
 /* The i-th one, NULL behind the last. */
 const struct parent *parents_at(const struct parents *p, size_t i);

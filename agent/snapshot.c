@@ -22,12 +22,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/snapshot_objects.h"
-#include "agent/snapshot_rows.h"
-#include "agent/snapshot_source.h"
-#include "agent/snapshot_spill.h"
+#include "agent/snapshot_internal.h"
 #include "schema/log.h"
-#include "schema/message.h"
 #include "schema/table_sum.h"
 
 enum {
@@ -36,20 +32,6 @@ enum {
     BACKOFF_MAX_MS = 30000,
     LOCK_WAIT_SECONDS = 5, /* of a table's read lock: it queues writers behind it */
     LOCK_TRIES_MAX = 20,
-};
-
-struct snapshot {
-    const struct snapshot_options *o;
-    struct snapshot_source source; /* the consistent snapshot */
-    struct snapshot_source locker; /* tables under a read lock */
-    struct object_list objects;
-    struct snapshot_progress progress;
-    struct position at;
-    struct spill spill;
-    struct buf message;
-    uint64_t renames; /* counter of RENAME TABLE, where InnoDB's ids cannot be seen */
-    uint32_t next_id;
-    bool begun; /* SNAPSHOT_BEGIN was written */
 };
 
 /* --- messages ------------------------------------------------------------ */
@@ -79,8 +61,6 @@ static int put_aside(void *arg, const void *message, size_t len, struct ds_error
         return error_set(err, DS_ESTOPPED, "asked to stop during the snapshot");
     return spill_put(&s->spill, message, len, err);
 }
-
-typedef int (*put_function)(void *arg, const void *message, size_t len, struct ds_error *err);
 
 static int put_message(struct snapshot *s, put_function put, const struct msg_snapshot *m,
                        struct ds_error *err)
@@ -154,8 +134,8 @@ static int on_chunk(void *arg, uint64_t rows, struct ds_error *err)
     return 0;
 }
 
-static int put_table(struct snapshot *s, put_function put, const struct table_plan *plan,
-                     bool sequence, struct ds_error *err)
+int snapshot_put_table(struct snapshot *s, put_function put, const struct table_plan *plan,
+                       bool sequence, struct ds_error *err)
 {
     const struct catalogue_entity *entity = NULL;
     const struct catalogue_table *entry = NULL;
@@ -192,9 +172,8 @@ static int altered(const char *name, struct ds_error *err)
     return error_set(err, DS_ERETRY, "%s was altered while the snapshot was taken", name);
 }
 
-/* Is the table still what it was at the snapshot's position? DS_ERETRY: no. */
-static int check_unaltered(struct snapshot *s, struct snapshot_source *source,
-                           const struct object *x, struct ds_error *err)
+int snapshot_check_unaltered(struct snapshot *s, struct snapshot_source *source,
+                             const struct object *x, struct ds_error *err)
 {
     BUF_AUTO struct buf now = {0};
     int rc = object_table_text(source, x->kind, x->name, &now, err);
@@ -223,10 +202,9 @@ static int checksum(struct snapshot_source *source, const char *name, struct tab
     return rc ? rc : table_sum_read(source->db, &head, source->database, name, sum, err);
 }
 
-/* Of masked rows, and of a part of a table's, only the number can be compared. */
-static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
-                     const struct table_plan *plan, const struct object *x, enum snapshot_kind end,
-                     struct ds_error *err)
+int snapshot_put_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
+                      const struct table_plan *plan, bool table, uint64_t *rows, bool *whole,
+                      struct ds_error *err)
 {
     struct row_output out = {.arg = s,
                              .put = put,
@@ -235,29 +213,41 @@ static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_fun
                              .masker = s->o->masker};
     struct mask_plan *mask = NULL;
     struct where_bound *where = NULL;
-    char text[TABLE_SUM_TEXT_SIZE];
-    struct table_sum sum = {0};
-    uint64_t rows = 0;
-    int rc = s->o->masker && x->kind == OBJECT_TABLE
-                 ? masker_plan(s->o->masker, plan->name, plan->described, plan->column_count,
-                               TABLE_NAMES, NULL, &mask, err)
-                 : 0;
+    struct filter_level level;
+    int rc = s->o->masker && table ? masker_plan(s->o->masker, plan->name, plan->described,
+                                                 plan->column_count, TABLE_NAMES, NULL, &mask, err)
+                                   : 0;
     const struct where *condition = filter_where(s->o->filter, plan->name);
     if (rc == 0 && condition)
         rc = where_bind(&where, condition, plan->described, plan->column_count, TABLE_NAMES, err);
-    bool summed = x->kind == OBJECT_TABLE && !mask && !where;
     out.mask = mask;
     out.where = where;
+    bool part = table && filter_level(s->o->filter, plan->name, &level);
     if (rc == 0)
-        rc = table_rows_copy(plan, source, &out, &rows, err);
-    if (rc == 0 && summed)
-        rc = checksum(source, plan->name, &sum, err);
+        rc = part ? snapshot_members_rows(s, source, plan, &level, &out, rows, err)
+                  : table_rows_copy(plan, source, &out, rows, err);
+    *whole = table && !mask && !where && !part;
     mask_plan_free(mask);
     where_bound_free(where);
+    return rc;
+}
+
+/* Of masked rows, and of a part of a table's, only the number can be compared. */
+static int copy_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
+                     const struct table_plan *plan, const struct object *x, enum snapshot_kind end,
+                     struct ds_error *err)
+{
+    char text[TABLE_SUM_TEXT_SIZE];
+    struct table_sum sum = {0};
+    uint64_t rows = 0;
+    bool whole;
+    int rc = snapshot_put_rows(s, source, put, plan, x->kind == OBJECT_TABLE, &rows, &whole, err);
+    if (rc == 0 && whole)
+        rc = checksum(source, plan->name, &sum, err);
     if (rc)
         return rc;
     sum.rows = rows;
-    table_sum_print(&sum, summed, source->server.mariadb, text);
+    table_sum_print(&sum, whole, source->server.mariadb, text);
     return put_kind(s, put, end, plan->id, text, err);
 }
 
@@ -268,15 +258,15 @@ static int copy_snapshot_table(struct snapshot *s, const struct object *x, struc
     if (rc == 0)
         rc = table_plan_read(&plan, &s->source, x->name, s->next_id++, err);
     if (rc == 0) /* columns of a later definition must not be told */
-        rc = check_unaltered(s, &s->source, x, err);
+        rc = snapshot_check_unaltered(s, &s->source, x, err);
     if (rc == 0)
-        rc = put_table(s, put_raw, &plan, x->kind == OBJECT_SEQUENCE, err);
+        rc = snapshot_put_table(s, put_raw, &plan, x->kind == OBJECT_SEQUENCE, err);
     if (rc == 0)
         rc = put_kind(s, put_raw, SNAPSHOT_TABLE_BEGIN, plan.id, "", err);
     if (rc == 0)
         rc = copy_rows(s, &s->source, put_raw, &plan, x, SNAPSHOT_TABLE_END, err);
     if (rc == 0) /* while the metadata lock still holds */
-        rc = check_unaltered(s, &s->source, x, err);
+        rc = snapshot_check_unaltered(s, &s->source, x, err);
     table_plan_free(&plan);
     return rc ? rc : db_exec(s->source.db, err, "ROLLBACK TO SAVEPOINT datasync_table");
 }
@@ -312,11 +302,11 @@ static int read_locked(struct snapshot *s, const struct object *x, struct positi
     struct table_plan plan = {0};
     int rc = source_position(&s->locker, at, err);
     if (rc == 0 && x->text.len)
-        rc = check_unaltered(s, &s->locker, x, err);
+        rc = snapshot_check_unaltered(s, &s->locker, x, err);
     if (rc == 0)
         rc = table_plan_read(&plan, &s->locker, x->name, s->next_id++, err);
     if (rc == 0)
-        rc = put_table(s, put_aside, &plan, x->kind == OBJECT_SEQUENCE, err);
+        rc = snapshot_put_table(s, put_aside, &plan, x->kind == OBJECT_SEQUENCE, err);
     if (rc == 0)
         rc = put_position(s, put_aside, SNAPSHOT_STALE_BEGIN, plan.id, at, err);
     if (rc == 0)
@@ -484,27 +474,51 @@ static int define_rowless(struct snapshot *s, const struct object *x, struct ds_
     struct table_plan plan = {0};
     int rc = table_plan_read(&plan, &s->source, x->name, s->next_id, err);
     if (rc == 0)
-        rc = check_unaltered(s, &s->source, x, err);
+        rc = snapshot_check_unaltered(s, &s->source, x, err);
     if (rc == 0)
-        rc = put_table(s, put_nothing, &plan, false, err);
+        rc = snapshot_put_table(s, put_nothing, &plan, false, err);
     table_plan_free(&plan);
+    return rc;
+}
+
+/* Tables of the consistent snapshot; *more: there are some of later steps. */
+static int copy_step(struct snapshot *s, unsigned step, bool *more, struct ds_error *err)
+{
+    int rc = 0;
+    *more = false;
+    for (size_t i = 0; i < s->objects.count && rc == 0; i++) {
+        const struct object *x = &s->objects.items[i];
+        unsigned its = snapshot_step(s->o->filter, x->name);
+        bool rowless = step == 0 && s->o->wanted && x->kind == OBJECT_TABLE && x->rows == ROWS_NONE;
+        if (rowless)
+            rc = define_rowless(s, x, err);
+        else if (has_rows(x) && x->rows != ROWS_LOCKED && its == step)
+            rc = copy_table(s, x, err);
+        *more |= has_rows(x) && its > step;
+    }
+    return rc;
+}
+
+static int copy_locked(struct snapshot *s, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->objects.count && rc == 0; i++)
+        if (has_rows(&s->objects.items[i]) && s->objects.items[i].rows == ROWS_LOCKED)
+            rc = copy_table(s, &s->objects.items[i], err);
     return rc;
 }
 
 static int write_all(struct snapshot *s, struct ds_error *err)
 {
     s->begun = true;
+    bool more = true;
     int rc = put_position(s, put_raw, SNAPSHOT_BEGIN, 0, &s->at, err);
     if (rc == 0)
         rc = put_definitions(s, false, err);
-    for (int locked = 0; locked < 2; locked++)
-        for (size_t i = 0; i < s->objects.count && rc == 0; i++) {
-            const struct object *x = &s->objects.items[i];
-            if (has_rows(x) && (x->rows == ROWS_LOCKED) == locked)
-                rc = copy_table(s, x, err);
-            else if (!locked && s->o->wanted && x->kind == OBJECT_TABLE && x->rows == ROWS_NONE)
-                rc = define_rowless(s, x, err);
-        }
+    for (unsigned step = 0; more && rc == 0; step++)
+        rc = copy_step(s, step, &more, err);
+    if (rc == 0)
+        rc = copy_locked(s, err);
     if (rc == 0)
         rc = put_definitions(s, true, err);
     if (rc == 0)
@@ -522,8 +536,9 @@ static void count_work(struct snapshot *s)
     report(s);
 }
 
-static void snapshot_clean(struct snapshot *s)
+void snapshot_clean(struct snapshot *s)
 {
+    snapshot_picked_free(s);
     source_close(&s->source);
     source_close(&s->locker);
     objects_free(&s->objects);

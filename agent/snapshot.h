@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "agent/masker.h"
+#include "agent/roots.h"
 #include "schema/catalogue.h"
 #include "schema/config.h"
 #include "schema/error.h"
@@ -45,6 +46,7 @@ struct snapshot_options {
     const struct catalogue *catalogue; /* entity and role of a table; may be NULL */
     const struct filter *filter;       /* its conditions on rows; NULL: none */
     struct masker *masker;             /* NULL: values travel as they are */
+    struct roots *roots;               /* for snapshot_copy_entities; may be NULL */
     uint32_t first_table_id;           /* ids from here on are used in `table` messages */
 
     void *arg; /* first argument of every callback */
@@ -73,5 +75,15 @@ int snapshot_run(const struct snapshot_options *o, struct position *at, struct d
  * exists is passed over with a log line: the stream drops it. Errors as above. */
 int snapshot_copy_stale(const struct snapshot_options *o, const char *const *tables, size_t count,
                         struct ds_error *err);
+
+/* Copy entities of which the filter leaves some out: `ids` are keys of rows of `table`, the root.
+ * Per table of the entity a `table` message, then changes, flagged CHANGE_COPIED: of the root a
+ * delete for each of the keys, then inserts of the rows that are there and in the filter. *at is
+ * the position as of which they are (caller: position_free): `not_before` or later. DS_ERETRY: that
+ * was not to be had, or a table was altered: forget what was put, and try again. Errors as above.
+ */
+int snapshot_copy_entities(const struct snapshot_options *o, const char *table, const uint64_t *ids,
+                           size_t count, const struct position *not_before, struct position *at,
+                           struct ds_error *err);
 
 #endif

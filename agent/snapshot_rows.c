@@ -286,6 +286,15 @@ static int row_end(struct row_reader *r, size_t start, struct ds_error *err)
     return rc;
 }
 
+static int tell_key(const struct row_reader *r, struct ds_error *err)
+{
+    const uint8_t *raw = r->values[r->out->key_column];
+    struct value v;
+    if (value_read(&raw, raw + value_length(raw), &v) || v.kind != VALUE_UINT)
+        return 0; /* nothing can lead to it */
+    return r->out->key(r->out->key_arg, v.u, err);
+}
+
 /* A row that the filter leaves out is taken back. */
 static int row_wanted(struct row_reader *r, size_t start, bool *in, struct ds_error *err)
 {
@@ -296,10 +305,10 @@ static int row_wanted(struct row_reader *r, size_t start, bool *in, struct ds_er
         return error_set(err, DS_ENOMEM, "out of memory for a row");
     if (image_split(image, r->plan->column_count, r->values))
         return error_set(err, DS_EFORMAT, "the source sent a malformed row");
-    int rc = where_test(r->out->where, r->values, NULL, in, err);
+    int rc = r->out->where ? where_test(r->out->where, r->values, NULL, in, err) : 0;
     if (!*in)
         r->rows.len = start;
-    return rc;
+    return rc || !*in || !r->out->key ? rc : tell_key(r, err);
 }
 
 /* The snapshot cannot be read through a definition that is younger, or that is gone. */
@@ -338,7 +347,7 @@ static int fetch_all(struct row_reader *r, MYSQL_STMT *stmt, uint64_t *rows, str
                              r->failed == DS_EFORMAT ? "the source sent a malformed row"
                                                      : "out of memory for a row");
         bool in = true;
-        rc = r->out->where ? row_wanted(r, start, &in, err) : 0;
+        rc = r->out->where || r->out->key ? row_wanted(r, start, &in, err) : 0;
         if (rc == 0 && in)
             rc = row_end(r, start, err);
         if (rc)
@@ -348,7 +357,7 @@ static int fetch_all(struct row_reader *r, MYSQL_STMT *stmt, uint64_t *rows, str
 }
 
 static int select_text(const struct table_plan *plan, const struct snapshot_source *s,
-                       struct buf *sql)
+                       const char *pick, struct buf *sql)
 {
     int rc = buf_puts(sql, "SELECT ");
     for (uint32_t i = 0; i < plan->column_count; i++) {
@@ -356,7 +365,7 @@ static int select_text(const struct table_plan *plan, const struct snapshot_sour
         rc |= buf_puts(sql, plan->columns[i].selection);
     }
     rc |= buf_puts(sql, " FROM ");
-    return rc | sql_table(sql, s->database, plan->name);
+    return rc | sql_table(sql, s->database, plan->name) | (pick ? buf_puts(sql, pick) : 0);
 }
 
 static int copy_with(struct row_reader *r, MYSQL_STMT *stmt, const struct buf *sql, uint64_t *rows,
@@ -388,7 +397,7 @@ int table_rows_copy(const struct table_plan *plan, struct snapshot_source *s,
     struct row_reader r = {.plan = plan, .out = out, .db = s->db};
     *rows = 0;
     MYSQL_STMT *stmt = mysql_stmt_init(s->db);
-    int rc = stmt && !select_text(plan, s, &sql) && !rows_open(&r)
+    int rc = stmt && !select_text(plan, s, out->pick, &sql) && !rows_open(&r)
                  ? copy_with(&r, stmt, &sql, rows, err)
                  : error_set(err, DS_ENOMEM, "out of memory for reading rows");
     /* Closing the statement reads its result to the end, which may be hours away: give up the

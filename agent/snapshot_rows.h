@@ -24,6 +24,12 @@ struct row_output {
     int (*chunk)(void *arg, uint64_t rows, struct ds_error *err);
     uint64_t max_row;                /* bytes; a longer row is DS_ELIMIT */
     const struct where_bound *where; /* which rows are copied, NULL: all */
+    const char *pick;                /* " WHERE …" at the source, NULL: all */
+    /* Called with the value of column `key_column` of each row that is copied, a whole number; may
+     * be NULL. */
+    int (*key)(void *arg, uint64_t value, struct ds_error *err);
+    void *key_arg;
+    uint32_t key_column;
     struct masker *masker;
     const struct mask_plan *mask; /* NULL: values travel as they are */
 };

@@ -163,9 +163,11 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     table->attributes =
         mirrored && strcmp(shop_table(t->prefix, map->name, scratch, &shops), "eav_attribute") == 0;
     table->ours = mirrored && filter_keeps(t->filter, map->name);
-    const struct parent *parent =
-        mirrored && !table->ours ? parents_find(t->parents, map->name) : NULL;
+    const struct parent *parent = mirrored ? parents_find(t->parents, map->name) : NULL;
+    struct filter_level level;
     table->parent = parent != NULL;
+    table->root = table->ours && filter_level(t->filter, map->name, &level) && !level.shadow &&
+                  level.entry == &level.entity->tables[0] && level.entity->table_count > 1;
     table->parents_version = parents_version(t->parents);
     if (!table->ours && !parent)
         return 0;
@@ -203,7 +205,7 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     rc = rc ? error_set(err, rc, "out of memory for a table map")
             : bind_condition(t, map->name, &message, table, err);
     if (rc == 0)
-        rc = plan_mask(t, map->name, &message, parent != NULL, table, err);
+        rc = plan_mask(t, map->name, &message, !table->ours, table, err);
     free(columns);
     return rc;
 }
@@ -214,7 +216,7 @@ int tables_resolve(struct tables *t, struct table_map *map, const struct positio
     struct captured_table *table = map->user;
     if (table && table->map_version == map->version &&
         !(table->names_wanted && table->history_version != history_version(t->history)) &&
-        (table->ours || table->parents_version == parents_version(t->parents))) {
+        (table->parents_version == parents_version(t->parents) || (table->ours && !table->where))) {
         *out = table;
         return 0;
     }

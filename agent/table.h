@@ -24,7 +24,8 @@
 struct captured_table {
     struct captured_table *next;
     bool ours;       /* its rows travel */
-    bool parent;     /* they do not, but what foreign keys do when they go must be told */
+    bool parent;     /* not all of them do, and what foreign keys do when they go must be told */
+    bool root;       /* `where` decides about its entity: what comes in has to be copied */
     bool keys_known; /* … and `keys` says which columns these refer to */
     uint64_t *keys;  /* bit per column of the map */
     uint64_t parents_version;

@@ -39,6 +39,7 @@ struct applier_options {
     bool no_lock;        /* skip GET_LOCK (incremental --no-lock) */
     bool resnapshot;     /* drop checkpoint first */
     bool range;          /* replay: what the spool holds is not of it */
+    bool follows;        /* the end is where the source is: copies that it takes are waited for */
     struct hooks *hooks; /* they are opened when the stream is, and told of commits; NULL: none */
 };
 
@@ -57,6 +58,7 @@ struct applier_status {
     uint64_t snapshot_rows;
     uint64_t passed_over; /* transactions that `datasync skip` had named, in this run */
     uint64_t dropped;     /* entity changes that were not valid (on_invalid: skip), in this run */
+    uint64_t entering;    /* entities that have come into the filter and wait for their copy */
     bool idle;            /* everything in the spool is applied */
     bool posted;          /* its checkpoint is in the spool: the agent reads what is true now */
 };

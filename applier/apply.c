@@ -65,6 +65,7 @@ void applier_free(struct applier *a)
     db_close(&a->db);
     gather_free(a);
     conflict_free(a);
+    members_free(a);
     stale_free(a);
     skip_free(a);
     outbox_free(a->outbox);
@@ -153,6 +154,7 @@ static void publish(struct applier *a, bool idle)
     st->quarantined = a->held_changes;
     st->passed_over = a->passed_over;
     st->dropped = a->dropped;
+    st->entering = members_waiting(a);
     st->idle = idle;
     st->oldest_unapplied = !idle && a->batch_done < a->batch.transaction_count
                                ? a->batch.transactions[a->batch_done].timestamp
@@ -382,6 +384,8 @@ static int connect_session(struct applier *a, struct ds_error *err)
         rc = stale_at_start(a, err);
     if (rc == 0)
         rc = conflict_load(a, err);
+    if (rc == 0)
+        rc = members_open(a, err);
     if (rc == 0 && !a->opened)
         rc = skip_load(a, err);
     if (rc == 0 && !a->opened)
@@ -492,6 +496,8 @@ static int turn(struct applier *a, struct ds_error *err)
         a->barrier = BARRIER_NONE;
         rc = stale_request(a, err);
         if (rc == 0)
+            rc = members_request(a, err);
+        if (rc == 0)
             rc = a->await_restart ? consumer_pass_over(a, err) : gather(a, &a->barrier, err);
         if (rc == 0 && a->await_restart)
             return 0;
@@ -514,10 +520,12 @@ static int turn(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* The end is not reached while tables are stale. A range is read from what may be only files. */
+/* The end is not reached while tables are stale, nor, if it is the source's own, while an entity
+ * that has come into the filter waits. A range is read from what may be only files. */
 static bool needs_copies(const struct applier *a)
 {
-    return !a->options.range && !a->options.dry_run && stale_waiting(a);
+    return !a->options.range && !a->options.dry_run &&
+           (stale_waiting(a) || (a->options.follows && members_waiting(a)));
 }
 
 /* Has the agent not yet done what it is to be asked? What comes of it may be nothing: a table is
@@ -529,8 +537,8 @@ static bool copies_asked_for(struct applier *a)
     uint64_t number = 0;
     if (!needs_copies(a))
         return false;
-    return !a->stale_requested || spool_request_get(a->options.spool, &text, &number, &ignored) ||
-           number;
+    return (a->options.follows && members_waiting(a)) || !a->stale_requested ||
+           spool_request_get(a->options.spool, &text, &number, &ignored) || number;
 }
 
 /* An idle connection is looked at each second: a destination that has restarted has lost its MEMORY

@@ -9,6 +9,7 @@
  *   held.c       rows that wait in quarantine, and what waits behind them
  *   chain.c      writing what waits, once it fits
  *   outbox.c     what hooks are to be told of it all
+ *   members.c    entities of which the filter leaves some out
  *   handled.c    handlers and validation in all of these (handlers.h)
  *
  * Everything belongs to the applier's thread, except `shared`, which its mutex protects, and the
@@ -146,6 +147,7 @@ struct applier {
     uint32_t xa_rows;              /* … its rows of datasync_xa */
     uint64_t batch_started_ms;
 
+    struct members *members;   /* NULL: no entity travels in part */
     struct handlers *handlers; /* NULL: none, and no rule is asked */
     struct handled *handled;   /* the range that they take part in, while it is written */
     uint64_t dropped;          /* entity changes of this run (on_invalid: skip) */
@@ -274,6 +276,24 @@ int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from);
 /* condition.c: DS_EUNSUPPORTED when the schema is such that a condition cannot be kept. */
 int condition_check(struct applier *a, struct ds_error *err);
 
+/* members.c */
+/* With each connection: what is noted. */
+int members_open(struct applier *a, struct ds_error *err);
+void members_free(struct applier *a);
+/* Which changes of transactions [first, first + count) are of entities that are not here: marked
+ * left_out. Changes that lead from one entity to another become what they are from here. In the
+ * open destination transaction, before anything of the range is written. */
+int members_sort_out(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err);
+/* The destination transaction was rolled back, maybe to a savepoint; or has committed. */
+void members_rolled_back(struct applier *a);
+void members_committed(struct applier *a);
+/* Ask the agent for copies of what has come in. */
+int members_request(struct applier *a, struct ds_error *err);
+/* The agent may have forgotten what it was asked for. */
+void members_ask_again(struct applier *a);
+/* Entities that wait for their copy. */
+size_t members_waiting(const struct applier *a);
+
 /* mask_record.c */
 /* In the open destination transaction: these are the masks of its rows. */
 int mask_record_store(struct applier *a, struct ds_error *err);
@@ -341,6 +361,10 @@ int crossing_settle(struct applier *a, struct ds_error *err);
 /* At the start: tell the agent which filter it is, and of which tables that are left out it must
  * decode keys. */
 int crossing_post(struct applier *a, struct ds_error *err);
+/* Is there a foreign key at the destination that deletes the child's row with the parent's?
+ * *follows: one by which it follows when the parent's key changes. */
+bool crossing_takes_along(const struct target_table *child, const char *column, const char *parent,
+                          bool *follows);
 /* Before a statement about these tables (NULL: any): its foreign keys are in place again. */
 int crossing_restore(struct applier *a, const char *const *names, size_t count,
                      struct ds_error *err);

@@ -22,7 +22,9 @@ struct source_table {
     uint32_t entity_index;       /* into the applier's counters */
     struct target_table *target; /* NULL: not looked up yet */
     uint64_t target_version;     /* of the target when it was matched */
-    struct outbox_table *told;   /* what hooks are told of it; NULL: not looked up yet */
+    struct level *level;         /* of members.c; NULL: none, or not looked up yet: */
+    bool level_known, level_shadow;
+    struct outbox_table *told; /* what hooks are told of it; NULL: not looked up yet */
     struct arena arena;
     struct source_table *next;
 };
@@ -36,6 +38,7 @@ struct change {
     struct slice raw;           /* the whole message, for quarantine */
     bool skip;                  /* held back, or already in a copy: not to be written */
     bool replaced;              /* a handler writes it; `skip` as well */
+    bool left_out;              /* its entity is not here (members.c) */
 };
 
 struct transaction {

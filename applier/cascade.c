@@ -120,7 +120,53 @@ int cascade_write(MYSQL *db, const char *database, const struct step *s, uint64_
     int rc = 0;
     for (uint32_t i = 0; i < s->count; i++)
         for (uint32_t r = 0; r < s->target->referrer_count && rc == 0; r++)
-            if (s->target->referrers[r]->derived)
+            if (s->target->referrers[r]->derived && !s->target->referrers[r]->linked)
                 rc = write_one(db, database, s->target->referrers[r], s->nets[i], rows, err);
+    return rc;
+}
+
+/* The value of the column that is led to, by which rows of the parent are found, too. */
+static const uint8_t *linked_value(const struct target_fk *fk, const struct net *n)
+{
+    const struct target_key *key = fk->parent->row_key;
+    for (uint32_t k = 0; key && k < key->count; k++)
+        if (key->columns[k] == fk->parent_columns[0])
+            return n->key[k];
+    return NULL;
+}
+
+static int delete_linked(MYSQL *db, const char *database, const struct target_fk *fk,
+                         const struct step *s, uint64_t *rows, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = 0;
+    if (buf_puts(&sql, "DELETE FROM ") | sql_table(&sql, database, fk->child->name) |
+        buf_puts(&sql, " WHERE ") | sql_identifier(&sql, fk->child->columns[fk->columns[0]].name) |
+        buf_puts(&sql, " IN ("))
+        return out_of_memory(err);
+    for (uint32_t i = 0; i < s->count && rc == 0; i++) {
+        rc = i ? buf_puts(&sql, ", ") : 0;
+        rc = rc ? out_of_memory(err) : put_value(&sql, fk, 0, linked_value(fk, s->nets[i]), err);
+    }
+    if (rc == 0 && buf_puts(&sql, ")"))
+        rc = out_of_memory(err);
+    if (rc == 0)
+        rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
+    if (rc == 0)
+        *rows += mysql_affected_rows(db);
+    else
+        error_at_table(err, database, fk->child->name);
+    return rc;
+}
+
+int cascade_links(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
+                  struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t r = 0; r < s->target->referrer_count && rc == 0; r++) {
+        const struct target_fk *fk = s->target->referrers[r];
+        if (fk->linked && (s->op == NET_DELETE || fk->on_update == FK_CASCADE))
+            rc = delete_linked(db, database, fk, s, rows, err);
+    }
     return rc;
 }

@@ -15,5 +15,9 @@
  * was written. DS_ESCHEMA: the source's image lacks a column that is referred to. */
 int cascade_write(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
                   struct ds_error *err);
+/* Before rows of the step are deleted, or change their keys: those that belong to them, and that no
+ * foreign key takes along (struct target_fk, linked). */
+int cascade_links(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
+                  struct ds_error *err);
 
 #endif

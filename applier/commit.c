@@ -211,6 +211,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     memset(&a->pending, 0, sizeof a->pending);
     a->held_dirty = a->copy_ended = false;
     a->mask_recorded = true;
+    members_committed(a);
     if (a->unsettled)
         stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {
@@ -268,8 +269,8 @@ int commit_set_aside(struct applier *a, uint32_t first, uint32_t count, struct d
         const struct transaction *tx = &a->batch.transactions[t];
         for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
             struct change *c = &a->batch.changes[i];
-            c->skip = !c->table->target || (tx->rolled_back && c->table->target->transactional) ||
-                      stale_skips(a, c, tx);
+            c->skip = !c->table->target || c->left_out ||
+                      (tx->rolled_back && c->table->target->transactional) || stale_skips(a, c, tx);
             c->replaced = false;
             uint64_t behind = 0;
             int rc = 0;
@@ -312,9 +313,12 @@ int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows, s
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
+    int rc = members_sort_out(a, first, count, err);
+    if (rc)
+        return rc;
     if (a->handlers && !a->options.dry_run)
         return handled_write(a, first, count, exact, extra, err);
-    int rc = commit_set_aside(a, first, count, err);
+    rc = commit_set_aside(a, first, count, err);
     if (rc && a->dry_ddl)
         return count_only(a, first, count, extra);
     return rc ? rc : commit_planned(a, first, count, exact, extra, err);
@@ -379,6 +383,7 @@ void commit_roll_back(struct applier *a)
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
     if (a->held_dirty)
         conflict_forget(a);
+    members_rolled_back(a);
     if (a->unsettled)
         stale_rolled_back(a);
 }

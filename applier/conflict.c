@@ -280,7 +280,8 @@ static int change_by_policy(struct applier *a, struct change *c, const struct tr
     uint64_t behind = 0;
     bool waits = false, drop, taken = c->replaced;
     extra->rows++;
-    c->skip = (tx->rolled_back && c->table->target->transactional) || stale_skips(a, c, tx);
+    c->skip = c->left_out || (tx->rolled_back && c->table->target->transactional) ||
+              stale_skips(a, c, tx);
     if (c->skip)
         return 0;
     int rc = a->held ? held_touched(a, c, 0, true, &behind, err) : 0;
@@ -321,7 +322,9 @@ int conflict_transaction(struct applier *a, uint32_t index, struct counters *ext
                          struct ds_error *err)
 {
     const struct transaction *tx = &a->batch.transactions[index];
-    int rc;
+    int rc = members_sort_out(a, index, 1, err);
+    if (rc)
+        return rc;
     for (uint32_t i = tx->first; i < tx->first + tx->count; i++)
         a->batch.changes[i].replaced = false;
     rc = a->handlers ? handled_by_policy(a, index, extra, err)

@@ -1,11 +1,14 @@
-/* Foreign keys from tables whose rows travel to tables whose rows do not (law 13).
+/* Foreign keys from tables whose rows travel to tables of which rows do not (law 13).
  *
- * They cannot hold at the destination: the parents are not there. So they are recorded in
+ * They cannot hold at the destination: parents are not there. So they are recorded in
  * datasync_objects (kind `foreign_key`), dropped, and given to the schema as derived keys: the
  * planner sees them, and cascade.c does what they would. A statement about either table finds them
- * in place again, since it may change, move or drop them: crossing_restore before it,
- * crossing_settle before the next rows. Each step may be repeated after a crash: a record comes
- * before its key is dropped, and goes after it is back.
+ * in place again, and they are taken out before the next rows. Each step may be repeated after a
+ * crash: a record comes before its key is dropped, and goes after it is back.
+ *
+ * Parents are tables that the filter leaves out, and those of entities of which it leaves some out;
+ * within such an entity keys hold, since its rows come and go together. Where no key takes its rows
+ * along when the root goes, one is derived that does (`linked`).
  *
  * A row of datasync_objects: object is the key's name, object_table the child, statement the ALTER
  * TABLE that makes it, session an array of values: parent, rules on delete and update, then column
@@ -92,7 +95,54 @@ static int derive(struct applier *a, MYSQL_ROW row, size_t len, struct arena *ar
     return target_derive(a->target, &key) ? out_of_memory(err) : 0;
 }
 
-/* The derived keys of the schema are those that are recorded. */
+bool crossing_takes_along(const struct target_table *child, const char *column, const char *parent,
+                          bool *follows)
+{
+    bool takes = false;
+    *follows = false;
+    for (uint32_t f = 0; f < child->fk_count; f++) {
+        const struct target_fk *fk = &child->fks[f];
+        bool is = !fk->derived && fk->count == 1 && strcmp(fk->parent_name, parent) == 0 &&
+                  strcasecmp(child->columns[fk->columns[0]].name, column) == 0;
+        takes |= is && fk->on_delete == FK_CASCADE;
+        *follows |= is && fk->on_update == FK_CASCADE;
+    }
+    return takes;
+}
+
+/* Rows that belong to a root, which no key takes along when it goes. */
+static int link_members(struct applier *a, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < target_count(a->target) && rc == 0; i++) {
+        const struct target_table *t = target_at(a->target, i);
+        BUF_AUTO struct buf parent = {0}, name = {0};
+        struct filter_level level;
+        if (!t->exists || !filter_level(a->options.filter, t->name, &level) ||
+            level.entry == &level.entity->tables[0])
+            continue;
+        const struct catalogue_table *up = filter_level_parent(&level);
+        const char *key = filter_level_key(up);
+        if (buf_printf(&parent, "%s%s", a->config->source.prefix, up->table) ||
+            buf_printf(&name, "link of %s", t->name))
+            return out_of_memory(err);
+        struct derived_key link = {.name = buf_cstr(&name),
+                                   .child = t->name,
+                                   .parent = buf_cstr(&parent),
+                                   .columns = &level.entry->link,
+                                   .parent_columns = &key,
+                                   .count = 1,
+                                   .on_delete = FK_CASCADE,
+                                   .linked = true};
+        bool follows, takes = crossing_takes_along(t, level.entry->link, link.parent, &follows);
+        link.on_update = follows ? FK_RESTRICT : FK_CASCADE;
+        if (!takes && target_derive(a->target, &link))
+            rc = out_of_memory(err);
+    }
+    return rc;
+}
+
+/* The derived keys of the schema are those that are recorded, and links. */
 static int load(struct applier *a, struct ds_error *err)
 {
     BUF_AUTO struct buf from = {0};
@@ -109,7 +159,7 @@ static int load(struct applier *a, struct ds_error *err)
         rc = derive(a, row, mysql_fetch_lengths(res)[2], &arena, err);
     mysql_free_result(res);
     arena_free(&arena);
-    return rc;
+    return rc ? rc : link_members(a, err);
 }
 
 /* --- taking keys out ----------------------------------------------------- */
@@ -177,8 +227,8 @@ static int take_out(struct applier *a, const struct target_fk *fk, struct ds_err
 
 static bool crosses(const struct applier *a, const struct target_fk *fk)
 {
-    return !fk->derived && *fk->parent_name && filter_keeps(a->options.filter, fk->child->name) &&
-           !filter_keeps(a->options.filter, fk->parent_name);
+    return !fk->derived && *fk->parent_name &&
+           filter_crosses(a->options.filter, fk->child->name, fk->parent_name);
 }
 
 /* Does a cascade from `t` reach rows that travel? */
@@ -190,13 +240,28 @@ static bool reaches_kept(const struct applier *a, const struct target_table *t)
     return false;
 }
 
+/* Does something have to be done beside the table's own foreign keys when its rows go? */
+static bool has_derived(const struct target_table *t)
+{
+    bool has = false;
+    for (uint32_t r = 0; r < t->referrer_count; r++)
+        has |= t->referrers[r]->derived && (t->referrers[r]->on_delete != FK_RESTRICT ||
+                                            t->referrers[r]->on_update != FK_RESTRICT);
+    return has;
+}
+
 /* Does what the key does change or delete rows that are left out, to which rows that travel refer,
  * or rows whose own keys do? Deleted ones always, changed ones if it is by these columns. */
 static bool passes_unseen(const struct applier *a, const struct target_fk *fk)
 {
     const struct target_table *child = fk->child;
-    if (fk->derived || (filter_keeps(a->options.filter, child->name) ? !child->cascades_unknown
-                                                                     : !reaches_kept(a, child)))
+    struct filter_level level;
+    bool kept = filter_keeps(a->options.filter, child->name);
+    bool part = kept && filter_level(a->options.filter, child->name, &level);
+    if (part          ? !child->cascades_unknown && !has_derived(child)
+        : fk->derived ? true
+        : kept        ? !child->cascades_unknown
+                      : !reaches_kept(a, child))
         return false;
     bool passes = fk->on_delete == FK_CASCADE;
     for (uint32_t i = 0; i < fk->count; i++)
@@ -233,10 +298,13 @@ static int note_parents(struct applier *a, struct ds_error *err)
     note_unknown(a);
     for (uint32_t i = 0; i < target_count(a->target) && rc == 0; i++) {
         struct target_table *t = target_at(a->target, i);
-        if (!t->exists || filter_keeps(a->options.filter, t->name))
-            continue;
-        for (uint32_t r = 0; r < t->referrer_count && rc == 0; r++) {
+        struct filter_level level;
+        bool whole = filter_keeps(a->options.filter, t->name) &&
+                     !filter_level(a->options.filter, t->name, &level);
+        for (uint32_t r = 0; t->exists && !whole && r < t->referrer_count && rc == 0; r++) {
             const struct target_fk *fk = t->referrers[r];
+            if (fk->linked)
+                continue;
             for (uint32_t c = 0; c < fk->count && rc == 0; c++)
                 rc = buf_printf(&text, "%s\t%s\t%s\n", t->name, fk->parent_column_names[c],
                                 fk->child->name);

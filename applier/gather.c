@@ -196,9 +196,12 @@ static int already_applied(struct applier *a, const struct msg_commit *m, bool *
     int rc = parse_place(m->gtid_set, m->file, m->pos, &at, err);
     if (rc == 0)
         rc = checkpoint_position(&a->cp, &applied, err);
+    /* a copy of entities does not move the position: it may be still to come when that is applied,
+     * and changes nothing when it comes twice */
+    bool copied = a->open_begin.flags & BEGIN_COPIED;
     if (rc == 0 && !position_empty(&applied))
-        *yes = position_reached(&at, &applied);
-    if (rc == 0 && !*yes)
+        *yes = position_reached(&at, &applied) && !(copied && position_reached(&applied, &at));
+    if (rc == 0 && !*yes && !copied)
         a->skipping = false;
     position_free(&at);
     position_free(&applied);
@@ -357,13 +360,8 @@ static int make_room(struct applier *a, struct ds_error *err)
     int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)
         return rc;
-    if (st.writer_waits || st.bytes > a->config->spool_max_size / 2) {
-        struct position applied = {0};
-        rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
-        if (rc == 0)
-            rc = spool_trim(a->options.spool, a->chunk_seq, a->cp.found ? &applied : NULL, err);
-        position_free(&applied);
-    }
+    if (st.writer_waits || st.bytes > a->config->spool_max_size / 2)
+        rc = spool_trim(a->options.spool, a->chunk_seq, NULL, err);
     spool_state_free(&st);
     return rc;
 }
@@ -561,6 +559,7 @@ int gather_restart(struct applier *a, struct ds_error *err)
     a->chunk_at = 0;
     a->chunk_seq = 0;
     a->skipping = true;
+    members_ask_again(a);
     return gather_reset(a, err);
 }
 

@@ -422,7 +422,8 @@ int handled_by_policy(struct applier *a, uint32_t index, struct counters *extra,
     for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
         struct change *c = &a->batch.changes[i];
         c->replaced = false;
-        c->skip = (tx->rolled_back && c->table->target->transactional) || stale_skips(a, c, tx);
+        c->skip = c->left_out || (tx->rolled_back && c->table->target->transactional) ||
+                  stale_skips(a, c, tx);
     }
     int rc = aside ? start(&h, extra, err) : out_of_memory(err);
     for (uint32_t round = 0; rc == 0;) {

@@ -72,6 +72,7 @@ int parts_roll_back_to(struct applier *a, const struct savepoint *s, struct ds_e
     int rc = db_exec(a->db, err, "ROLLBACK TO SAVEPOINT datasync_%lu", s->number);
     if (rc == 0 && a->held_dirty)
         conflict_forget(a);
+    members_rolled_back(a);
     return rc;
 }
 
@@ -133,6 +134,7 @@ int parts_finish(struct applier *a, struct ds_error *err)
             rc = commit_begin(a, err);
         if (rc == 0 && a->held_dirty)
             conflict_forget(a);
+        members_rolled_back(a);
     }
     a->pending_done = 1;
     if (rc == 0)

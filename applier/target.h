@@ -65,6 +65,8 @@ struct target_fk {
     uint32_t count;
     enum fk_rule on_delete, on_update;
     bool derived; /* not at the destination, see target_derive */
+    bool linked; /* … and deletes when a row of the parent goes, or changes its key with on_update
+                    FK_CASCADE; the others act when the stream says so */
 };
 
 struct target_table {
@@ -111,13 +113,15 @@ void target_touch(struct target *t, const char *name);
 void target_touch_all(struct target *t);
 int target_refresh(struct target *t, MYSQL *db, struct ds_error *err);
 /* A foreign key of the source that the destination cannot have, since rows of the parent are left
- * out by the filter: it counts as if it were there, from the next target_load or target_refresh on.
+ * out by the filter, or one by which rows of an entity belong together without the source having
+ * it: it counts as if it were there, from the next target_load or target_refresh on.
  * Names are copied. DS_ENOMEM. */
 struct derived_key {
     const char *name, *child, *parent;
     const char *const *columns, *const *parent_columns;
     uint32_t count;
     enum fk_rule on_delete, on_update;
+    bool linked; /* as in struct target_fk */
 };
 int target_derive(struct target *t, const struct derived_key *key);
 /* What follows from several tables together is worked out anew. */
@@ -125,6 +129,8 @@ int target_relink(struct target *t, struct ds_error *err);
 /* Forget all of them; target_relink must follow before anything looks at what refers to what. */
 void target_derive_none(struct target *t);
 struct target_table *target_find(const struct target *t, const char *name, size_t len);
+/* Ordinal of a column by its name, -1: none. */
+int target_column_ordinal(const struct target_table *x, const char *name);
 uint32_t target_count(const struct target *t); /* highest index + 1 */
 struct target_table *target_at(const struct target *t, uint32_t index);
 /* Does the source's table fit ours in number and types of columns? DS_ESCHEMA with the difference

@@ -25,8 +25,6 @@ struct target_table *target_find_any(const struct target *t, const char *name, s
 /* The struct of `name`, emptied to be read again, or a new one; NULL: out of memory. The name lives
  * in the arena. */
 struct target_table *target_slot(struct target *t, const char *name);
-/* Ordinal of a column by its name, -1: none. */
-int target_column_ordinal(const struct target_table *x, const char *name);
 /* Give `x` this key, which the server does not tell of. DS_ENOMEM. */
 int target_add_derived(struct target_table *x, const struct derived_key *key);
 /* Read the tables that `filter` leaves: " AND …" on TABLE_NAME, or "" for all. */

@@ -621,6 +621,8 @@ int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct d
         for (uint32_t word = 0; word < (s->target->column_count + 63) / 64; word++)
             changed[word] |= s->nets[i]->changed[word];
     int rc = set_checks(w, s->flags, err);
+    if (rc == 0 && s->op != NET_INSERT && s->target->delete_fence)
+        rc = cascade_links(w->db, w->database, s, rows, err);
     for (uint32_t i = 0, end; i < s->count && rc == 0; i = end) {
         for (end = i + 1; end < s->count && same_shape(s, changed, s->nets[i], s->nets[end]);)
             end++;

@@ -254,8 +254,10 @@ const struct setting config_settings[] = {
      .value = "",
      .doc =
          "Conditions on rows, by table without prefix: only rows for which one is true travel, "
-         "such as {log_customer: \"login_at >= '2024-01-01'\"}. For tables on which no other "
-         "table's rows hang. COLUMN = VALUE (<>, <, <=, >, >=), BETWEEN, IN, LIKE, IS NULL, joined "
+         "such as {sales_flat_order: \"created_at >= '2024-01-01'\"}. On the root of an entity "
+         "it holds for all of the entity's rows: what comes into it is copied, what leaves it is "
+         "deleted. Not for other tables that foreign keys refer to. COLUMN = VALUE (<>, <, <=, >, "
+         ">=), BETWEEN, IN, LIKE, IS NULL, joined "
          "by AND, OR, NOT; texts compare byte by byte."},
     {.key = "mask.preset",
      .type = SETTING_CHOICE,

@@ -14,6 +14,7 @@ struct filter {
     struct where **where; /* at the places of config->where's tables */
     struct mask *mask;    /* NULL: values travel as they are */
     bool all;             /* tables are left out by the mask at most */
+    bool levels;          /* a condition is on the root of an entity */
 };
 
 static int no_memory(struct ds_error *err)
@@ -61,26 +62,21 @@ static int check_patterns(const struct filter *f, const char *key, const struct 
     return 0;
 }
 
-/* Rows of other tables hang on those of a root, and of one that others are reached through. */
-static int check_alone(const struct filter *f, const char *table, const char *where,
-                       struct ds_error *err)
+/* A condition on a root holds for its entity; on a table in between it would tear one apart. */
+static int check_alone(struct filter *f, const char *table, const char *where, struct ds_error *err)
 {
     const struct catalogue_entity *e;
     const struct catalogue_table *entry;
     if (!catalogue_lookup(f->catalogue, table, &e, &entry))
         return 0;
-    for (size_t i = 0; i < e->table_count; i++) {
-        const struct catalogue_table *t = &e->tables[i];
-        bool hangs =
-            t != entry && (t->through ? strcmp(t->through, table) == 0 : entry == &e->tables[0]);
-        if (hangs)
-            return error_set(
-                err, DS_EUSAGE,
-                "%s: where: rows of %s hang on those of %s (entity %s), and would have "
-                "to come and go with them: this version cannot do that; leave tables "
-                "out whole",
-                where, t->table, table, e->name);
-    }
+    f->levels |= entry == &e->tables[0];
+    for (size_t i = 0; i < e->table_count; i++)
+        if (e->tables[i].through && strcmp(e->tables[i].through, table) == 0)
+            return error_set(err, DS_EUSAGE,
+                             "%s: where: rows of %s hang on those of %s, and both belong to the "
+                             "entity %s, which travels as a whole: put the condition on its root, "
+                             "%s",
+                             where, e->tables[i].table, table, e->name, e->tables[0].table);
     return 0;
 }
 
@@ -110,6 +106,25 @@ static int read_conditions(struct filter *f, struct ds_error *err)
     return 0;
 }
 
+/* Of a root that is left out nobody could tell which of the entity's rows travel. */
+static int check_kept(const struct filter *f, struct ds_error *err)
+{
+    const char *name;
+    char where[700];
+    for (size_t i = 0; (name = filter_where_table(f, i)); i++) {
+        BUF_AUTO struct buf table = {0};
+        struct filter_level level;
+        if (buf_printf(&table, "%s%s", f->config->source.prefix, name))
+            return no_memory(err);
+        if (filter_level(f, buf_cstr(&table), &level) && !filter_keeps(f, buf_cstr(&table)))
+            return error_set(err, DS_EUSAGE,
+                             "%s: where: there is a condition for %s, and the table is left out "
+                             "by entities, stock, tables or mask.unknown: take one of them away",
+                             config_where(f->config, "where", where, sizeof where), name);
+    }
+    return 0;
+}
+
 int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
                struct ds_error *err)
 {
@@ -128,6 +143,8 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
         rc = read_conditions(f, err);
     if (rc == 0)
         rc = mask_new(&f->mask, c, err);
+    if (rc == 0)
+        rc = check_kept(f, err);
     if (rc)
         filter_free(f);
     else
@@ -148,12 +165,20 @@ void filter_free(struct filter *f)
 
 bool filter_is_all(const struct filter *f)
 {
-    return !f || (f->all && !mask_unknown_null(f->mask));
+    return !f || (f->all && !f->levels && !mask_unknown_null(f->mask));
 }
 
 const char *filter_where_table(const struct filter *f, size_t i)
 {
     return f && i < f->config->where.count / 2 ? f->config->where.items[2 * i] : NULL;
+}
+
+static const struct where *condition_of(const struct filter *f, const char *table)
+{
+    for (size_t i = 0; filter_where_table(f, i); i++)
+        if (strcmp(filter_where_table(f, i), table) == 0)
+            return f->where[i];
+    return NULL;
 }
 
 const struct where *filter_where(const struct filter *f, const char *table)
@@ -163,17 +188,65 @@ const struct where *filter_where(const struct filter *f, const char *table)
     if (!filter_where_table(f, 0))
         return NULL;
     table = shop_table(f->config->source.prefix, table, scratch, &shops);
-    for (size_t i = 0; shops && filter_where_table(f, i); i++)
-        if (strcmp(filter_where_table(f, i), table) == 0)
-            return f->where[i];
-    return NULL;
+    return shops ? condition_of(f, table) : NULL;
+}
+
+bool filter_has_levels(const struct filter *f)
+{
+    return f && f->levels;
+}
+
+bool filter_level(const struct filter *f, const char *table, struct filter_level *out)
+{
+    char scratch[SHOP_TABLE_SIZE];
+    bool shops;
+    if (!filter_has_levels(f))
+        return false;
+    const char *name = shop_table(f->config->source.prefix, table, scratch, &shops);
+    if (!shops || !catalogue_lookup(f->catalogue, name, &out->entity, &out->entry) ||
+        !condition_of(f, out->entity->tables[0].table))
+        return false;
+    size_t prefix = strlen(f->config->source.prefix ? f->config->source.prefix : "");
+    out->shadow = strlen(table) < prefix || strcmp(table + prefix, name) != 0;
+    return true;
+}
+
+const struct catalogue_table *filter_level_parent(const struct filter_level *l)
+{
+    const struct catalogue_entity *e = l->entity;
+    for (size_t i = 0; l->entry->through && i < e->table_count; i++)
+        if (strcmp(e->tables[i].table, l->entry->through) == 0)
+            return &e->tables[i];
+    return &e->tables[0];
+}
+
+const char *filter_level_key(const struct catalogue_table *parent)
+{
+    return parent->key ? parent->key : parent->link;
+}
+
+bool filter_crosses(const struct filter *f, const char *child, const char *parent)
+{
+    struct filter_level x = {0}, y = {0};
+    if (!filter_keeps(f, child))
+        return false;
+    if (!filter_keeps(f, parent))
+        return true;
+    return filter_level(f, parent, &y) && !(filter_level(f, child, &x) && x.entity == y.entity);
+}
+
+static bool same_level(const struct filter *f, const char *a, const char *b)
+{
+    struct filter_level x = {0}, y = {0};
+    bool one = filter_level(f, a, &x), other = filter_level(f, b, &y);
+    return one == other && (!one || x.entry == y.entry);
 }
 
 bool filter_same(const struct filter *f, const char *a, const char *b)
 {
     const struct where *x = filter_where(f, a), *y = filter_where(f, b);
     return filter_keeps(f, a) == filter_keeps(f, b) && !x == !y &&
-           (!x || strcmp(where_text(x), where_text(y)) == 0);
+           (!x || strcmp(where_text(x), where_text(y)) == 0) && same_level(f, a, b);
 }
 
 const struct catalogue *filter_catalogue(const struct filter *f)
@@ -348,6 +421,22 @@ static int append_conditions(const struct filter *f, struct buf *out)
     return rc;
 }
 
+/* How rows of the entities lead to the root that has a condition. */
+static int append_levels(const struct filter *f, struct buf *out)
+{
+    int rc = 0;
+    for (size_t i = 0; f->levels && i < catalogue_count(f->catalogue); i++) {
+        const struct catalogue_entity *e = catalogue_at(f->catalogue, i);
+        bool counts = e->table_count && condition_of(f, e->tables[0].table);
+        for (size_t t = 0; counts && t < e->table_count && rc == 0; t++) {
+            const struct catalogue_table *x = &e->tables[t];
+            rc = buf_printf(out, "\n%s %s %s", x->table, x->link ? x->link : "",
+                            x->through ? x->through : "");
+        }
+    }
+    return rc;
+}
+
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable)
 {
     return filter_fingerprint_with(f, f->mask, out, readable);
@@ -376,6 +465,8 @@ int filter_fingerprint_with(const struct filter *f, const struct mask *mask, cha
         rc = buf_append(&whole, readable->data, readable->len);
     if (rc == 0 && !f->all)
         rc = append_meaning(f, &whole);
+    if (rc == 0)
+        rc = append_levels(f, &whole);
     if (rc == 0 && mask)
         rc = mask_fingerprint(mask, &whole, readable);
     if (rc)

@@ -28,12 +28,27 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
 void filter_free(struct filter *f);
 /* NULL: values travel as they are. Also for f NULL. */
 const struct mask *filter_mask(const struct filter *f);
-/* Do all tables travel? Also for NULL. */
+/* Do all tables travel, and no entity in part? Also for NULL. */
 bool filter_is_all(const struct filter *f);
 /* `table` with the shop's prefix, as the server knows it. */
 bool filter_keeps(const struct filter *f, const char *table);
 /* Which of its rows travel; NULL: all that filter_keeps says. Also for f NULL. */
 const struct where *filter_where(const struct filter *f, const char *table);
+/* A table of an entity whose root has a condition: rows of the others travel while the row of the
+ * root does that they lead to. */
+struct filter_level {
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry; /* entity->tables[0]: the root itself */
+    bool shadow; /* made beside it by a tool for online changes: becomes it later */
+};
+bool filter_level(const struct filter *f, const char *table, struct filter_level *out);
+/* The entry that its link leads to, the root's for the root; and its column that is led to. */
+const struct catalogue_table *filter_level_parent(const struct filter_level *l);
+const char *filter_level_key(const struct catalogue_table *parent);
+/* Rows of `child` travel, and not all of `parent` that they may refer to. */
+bool filter_crosses(const struct filter *f, const char *child, const char *parent);
+/* Is there such an entity? Also for f NULL. */
+bool filter_has_levels(const struct filter *f);
 /* Do rows of both tables travel by the same rule, so that one may become the other? */
 bool filter_same(const struct filter *f, const char *a, const char *b);
 /* The i-th table with a condition, without prefix; NULL behind the last. */

@@ -79,6 +79,10 @@ enum change_flag {
     CHANGE_STOCK = 8, /* a stock item row */
     CHANGE_CASCADE =
         16, /* of a filtered table: only its cascades are to happen; images hold keys only */
+    CHANGE_ENTERS = 32, /* insert: of a root whose entity comes into the filter, and is to be copied
+                           from the source; the image need not be whole */
+    CHANGE_COPIED = 64, /* of that copy: deletes of roots, whether they are there or not, of which
+                           images hold the key only; then inserts */
 };
 enum begin_flag {
     BEGIN_DDL = 1,              /* the group holds DDL */
@@ -87,6 +91,7 @@ enum begin_flag {
     BEGIN_XA_PREPARE = 8,       /* may end in XA PREPARE (or, from MySQL, in a one-phase commit) */
     BEGIN_XA_COMPLETE = 16,
     BEGIN_SNAPSHOT = 32,
+    BEGIN_COPIED = 64, /* entities that have come into the filter, as of where the stream is */
 };
 enum commit_flag {
     COMMIT_ROLLBACK = 1, /* the group ended in ROLLBACK: only non-transactional rows count */

@@ -627,6 +627,12 @@ int spool_request(struct spool *s, const char *text, struct ds_error *err)
 
 int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struct ds_error *err)
 {
+    return spool_request_next(s, 0, text, number, err);
+}
+
+int spool_request_next(struct spool *s, uint64_t after, struct buf *text, uint64_t *number,
+                       struct ds_error *err)
+{
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
     buf_clear(text);
@@ -637,7 +643,7 @@ int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struc
     int rc = spool_begin_read(s, &txn, err);
     if (rc)
         return rc;
-    struct request_key first = request_key(0);
+    struct request_key first = request_key(after ? after + 1 : 0);
     MDB_val k = {sizeof first, &first}, v;
     rc = mdb_cursor_open(txn, s->state, &cursor);
     if (rc == 0)
@@ -650,7 +656,8 @@ int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struc
             rc = ENOMEM;
     } else if (rc == 0 || rc == MDB_NOTFOUND) {
         rc = 0;
-        atomic_store(&s->quiet_txn, mdb_txn_id(txn)); /* not `last`: what was seen */
+        if (!after)
+            atomic_store(&s->quiet_txn, mdb_txn_id(txn)); /* not `last`: what was seen */
     }
     if (cursor)
         mdb_cursor_close(cursor);

@@ -108,9 +108,9 @@ int spool_wait(struct spool *s, int timeout_ms);
  * trimmed that are not applied, "refetch" is requested, and nothing is read until the agent has
  * reset the store (the same at spool_consumer_open). */
 int spool_rewind(struct spool *s, struct ds_error *err);
-/* All chunks up to and with seq are applied; `applied` is the new checkpoint. NULL, or the
- * same checkpoint as before: they are in a destination transaction that is still open (one that
- * does not fit the spool), or of a snapshot that has not ended. */
+/* All chunks up to and with seq are applied; `applied` is the new checkpoint. NULL: they are
+ * in a destination transaction that is still open (one that does not fit the spool), or of a
+ * snapshot that has not ended. */
 int spool_trim(struct spool *s, uint64_t seq, const struct position *applied, struct ds_error *err);
 /* Say what the agent needs to know beside the checkpoint, before or after spool_consumer_open, or
  * what it will when it starts again: a text of the caller's, which stays until the next one. */
@@ -121,8 +121,8 @@ enum spool_note {
     SPOOL_NOTE_LOG,     /* by the agent: the source's binlog file last read */
 };
 int spool_post(struct spool *s, enum spool_note note, const char *text, struct ds_error *err);
-/* Ask the agent for something: text is "refetch" (start again from the applied position) or "stale
- * TABLE[,TABLE]". */
+/* Ask the agent for something: text is "refetch" (start again from the applied position), "stale
+ * TABLE[,TABLE]" or "enter TABLE KEY[,KEY]". */
 int spool_request(struct spool *s, const char *text, struct ds_error *err);
 /* Wake a consumer blocked in spool_wait (stop). Any thread. */
 void spool_wake(struct spool *s);
@@ -131,6 +131,9 @@ void spool_wake(struct spool *s);
 /* The oldest unfinished request, "" and 0 when none: requests are served in order. Cheap when
  * nothing has changed. */
 int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struct ds_error *err);
+/* The same, of those behind request `after`. */
+int spool_request_next(struct spool *s, uint64_t after, struct buf *text, uint64_t *number,
+                       struct ds_error *err);
 /* What was posted last; empty: nothing. */
 int spool_posted(struct spool *s, enum spool_note note, struct buf *out, struct ds_error *err);
 int spool_request_finish(struct spool *s, uint64_t number, struct ds_error *err);

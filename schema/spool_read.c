@@ -339,26 +339,12 @@ static int delete_chunks(struct spool *s, MDB_txn *txn, uint64_t last, uint64_t 
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Chunks that go while the checkpoint stays are not applied yet. */
-static int checkpoint_moved(struct spool *s, MDB_txn *txn, bool *moved, struct ds_error *err)
-{
-    const struct spool_consumer *c = &s->c;
-    MDB_val before;
-    bool found;
-    int rc = spool_get_bytes(s, txn, "applied", &before, &found, err);
-    bool same =
-        before.mv_size == c->trim_applied.len &&
-        (!before.mv_size || memcmp(before.mv_data, c->trim_applied.data, c->trim_applied.len) == 0);
-    *moved = rc == 0 && !c->trim_open && !same;
-    return rc;
-}
-
 static int trim_once(struct spool *s, struct ds_error *err)
 {
     struct spool_consumer *c = &s->c;
     struct head_record head;
     MDB_txn *txn;
-    bool any = false, moved = false;
+    bool any = false;
     int rc = spool_begin(s, false, &txn, err);
     if (rc)
         return rc;
@@ -367,12 +353,10 @@ static int trim_once(struct spool *s, struct ds_error *err)
         rc = delete_chunks(s, txn, c->trim_seq, &head.gone_bytes, &any);
         rc = rc ? spool_fail(s, err, rc, "trimming") : 0;
     }
-    if (rc == 0)
-        rc = checkpoint_moved(s, txn, &moved, err);
-    head.torn = moved ? 0 : head.torn || any;
+    head.torn = c->trim_open ? head.torn || any : 0;
     if (rc == 0)
         rc = spool_put_bytes(s, txn, "head", &head, sizeof head, err);
-    if (rc == 0 && moved) {
+    if (rc == 0 && !c->trim_open) {
         const void *text = c->trim_applied.len ? (const void *)c->trim_applied.data : "";
         rc = spool_put_bytes(s, txn, "applied", text, c->trim_applied.len, err);
         if (rc == 0 && any)

@@ -225,7 +225,9 @@ static void print_change_flags(struct json *j, uint32_t flags)
                  {CHANGE_NO_UNIQUE_CHECKS, "no_unique_checks"},
                  {CHANGE_NO_CHECK_CONSTRAINTS, "no_check_constraints"},
                  {CHANGE_STOCK, "stock"},
-                 {CHANGE_CASCADE, "cascade"}};
+                 {CHANGE_CASCADE, "cascade"},
+                 {CHANGE_ENTERS, "enters"},
+                 {CHANGE_COPIED, "copied"}};
     if (!flags)
         return;
     json_array(j, "flags");

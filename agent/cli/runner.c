@@ -337,6 +337,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .no_lock = o->no_lock,
         .resnapshot = o->resnapshot,
         .range = o->range,
+        .follows = o->stop_at.kind == STOP_AT_SOURCE_NOW,
     };
     int rc = 0;
     if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))
@@ -396,7 +397,11 @@ static bool left_out(struct runner *r)
     if (!r->applier)
         return false;
     applier_status_get(r->applier, &st);
-    bool any = st.passed_over > 0 || st.dropped > 0;
+    bool any = st.passed_over > 0 || st.dropped > 0 || st.entering > 0;
+    if (st.entering > 0)
+        log_warn("entities have come into the filter, and their rows have to be copied from the "
+                 "source as it is later: the next run does that entities=%lu",
+                 st.entering);
     applier_status_free(&st);
     return any;
 }

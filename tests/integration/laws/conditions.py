@@ -56,8 +56,8 @@ def _():
                           "g INT AS (id + 1) VIRTUAL);\n")
         for n, (where, part) in enumerate((
                 ({"t": "a >"}, "a number or a 'text'"), ({"t": "b = 1"}, "no column b"), ({"t": "a = 'x'"}, "compared with a number"),
-                ({"p": "id > 1"}, "rows of c refer"), ({"c": "p = 1"}, "sets column p to NULL"), ({"sales_flat_order": "entity_id > 5"}, "hang on"),
-                ({"catalog_product_option": "option_id > 5"}, "hang on"), ({"tt": "a = 1"}, "no table tt"), ({"t*": "a = 1"}, "is a pattern"),
+                ({"p": "id > 1"}, "rows of c refer"), ({"c": "p = 1"}, "sets column p to NULL"), ({"sales_flat_order": "entity_id > 5"}, "no table sales_flat_order"),
+                ({"catalog_product_option": "option_id > 5"}, "put the condition on its root"), ({"tt": "a = 1"}, "no table tt"), ({"t*": "a = 1"}, "is a pattern"),
                 ({"odd": "l = 'x'"}, "in latin1"), ({"odd": "u = 'x'"}, "is uuid"), ({"odd": "g = 1"}, "is generated"), ({"t": ["x"]}, "one value is wanted"), ("t", "a mapping is wanted"))):
             other = lab.another("refused-%d" % n, settings={"where": where})
             code, _out, err = other.command("incremental")

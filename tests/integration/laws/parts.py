@@ -1,0 +1,310 @@
+"""Law 13: a condition on the root of an entity holds for the whole of it: what comes in is copied, what leaves goes, with all rows."""
+
+import random
+
+import pymysql
+
+from lib.lab import Lab
+from lib.suite import expect_contains, expect_equal
+from operation import only
+
+FULL = ("--binlog-row-metadata=FULL",)
+# tables of the catalogue's entities, with the columns and keys that matter here
+SHOP = """
+CREATE TABLE customer_entity (entity_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, email VARCHAR(60));
+CREATE TABLE sales_flat_order (entity_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, status VARCHAR(20), store INT, customer_id INT UNSIGNED,
+    updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, UNIQUE KEY (store, status, entity_id),
+    FOREIGN KEY (customer_id) REFERENCES customer_entity (entity_id) ON DELETE SET NULL ON UPDATE CASCADE);
+CREATE TABLE sales_flat_order_item (item_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, order_id INT UNSIGNED NOT NULL, sku VARCHAR(20), qty INT,
+    FOREIGN KEY (order_id) REFERENCES sales_flat_order (entity_id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE sales_order_tax (tax_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, order_id INT UNSIGNED NOT NULL, code VARCHAR(20),
+    FOREIGN KEY (order_id) REFERENCES sales_flat_order (entity_id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE sales_order_tax_item (tax_item_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, tax_id INT UNSIGNED NOT NULL, item_id INT UNSIGNED, pc INT,
+    FOREIGN KEY (tax_id) REFERENCES sales_order_tax (tax_id) ON DELETE CASCADE,
+    FOREIGN KEY (item_id) REFERENCES sales_flat_order_item (item_id) ON DELETE SET NULL);
+CREATE TABLE downloadable_link_purchased (purchased_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, order_id INT UNSIGNED, title VARCHAR(20),
+    FOREIGN KEY (order_id) REFERENCES sales_flat_order (entity_id) ON DELETE SET NULL ON UPDATE CASCADE);
+CREATE TABLE downloadable_link_purchased_item (item_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, purchased_id INT UNSIGNED NOT NULL, url VARCHAR(20),
+    FOREIGN KEY (purchased_id) REFERENCES downloadable_link_purchased (purchased_id) ON DELETE CASCADE);
+CREATE TABLE sales_flat_order_status_history (entity_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, parent_id INT UNSIGNED NOT NULL, comment TEXT);
+CREATE TABLE sales_flat_invoice (entity_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, order_id INT UNSIGNED NOT NULL, total DECIMAL(8,2),
+    FOREIGN KEY (order_id) REFERENCES sales_flat_order (entity_id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE sales_flat_invoice_item (entity_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, parent_id INT UNSIGNED NOT NULL, qty INT,
+    FOREIGN KEY (parent_id) REFERENCES sales_flat_invoice (entity_id) ON DELETE CASCADE);
+CREATE TABLE plain (id INT PRIMARY KEY, v INT);
+"""
+ORDERS = "SELECT entity_id FROM sales_flat_order WHERE %s"
+MEMBERS = {"sales_flat_order_item": "order_id", "sales_order_tax": "order_id", "downloadable_link_purchased": "order_id",
+           "sales_flat_order_status_history": "parent_id"}
+DEEP = {"sales_order_tax_item": ("tax_id", "sales_order_tax", "tax_id"),
+        "downloadable_link_purchased_item": ("purchased_id", "downloadable_link_purchased", "purchased_id")}
+WHOLE = ("customer_entity", "sales_flat_invoice", "sales_flat_invoice_item", "plain")
+
+
+def same(lab, condition):
+    """By SQL at the source: orders for which the condition is true, what leads to them, and everything else."""
+    orders = ORDERS % condition
+    picks = {"sales_flat_order": condition}
+    picks.update({table: "%s IN (%s)" % (link, orders) for table, link in MEMBERS.items()})
+    picks.update({table: "%s IN (SELECT %s FROM %s WHERE %s)" % (link, key, through, picks[through])
+                  for table, (link, through, key) in DEEP.items()})
+    picks.update({table: "1" for table in WHOLE})
+    for table, pick in picks.items():
+        here = lab.source.query("SELECT * FROM %s WHERE %s ORDER BY 1" % (table, pick), "shop")
+        there = lab.destination.query("SELECT * FROM %s ORDER BY 1" % table, "shop")
+        expect_equal(there, here, "rows of %s" % table)
+
+
+def order(number, status="new", store=1, customer="NULL"):
+    """Statements that write an order with rows in every table of it."""
+    return ("INSERT INTO sales_flat_order (entity_id, status, store, customer_id) VALUES (%d, '%s', %d, %s)" % (number, status, store, customer),
+            "INSERT INTO sales_flat_order_item VALUES (%d, %d, 'a', 1), (%d, %d, 'b', 2)" % (number * 10, number, number * 10 + 1, number),
+            "INSERT INTO sales_order_tax VALUES (%d, %d, 'vat')" % (number * 10, number),
+            "INSERT INTO sales_order_tax_item VALUES (%d, %d, %d, 19)" % (number * 10, number * 10, number * 10),
+            "INSERT INTO downloadable_link_purchased VALUES (%d, %d, 'x')" % (number * 10, number),
+            "INSERT INTO downloadable_link_purchased_item VALUES (%d, %d, 'u')" % (number * 10, number * 10),
+            "INSERT INTO sales_flat_order_status_history VALUES (%d, %d, 'c')" % (number * 10, number),
+            "INSERT INTO sales_flat_invoice VALUES (%d, %d, 5)" % (number * 10, number),
+            "INSERT INTO sales_flat_invoice_item VALUES (%d, %d, 1)" % (number * 10, number * 10))
+
+
+HELD = """ALTER TABLE sales_flat_order_status_history
+    ADD FOREIGN KEY (parent_id) REFERENCES sales_flat_order (entity_id) ON DELETE CASCADE ON UPDATE CASCADE;"""
+
+
+def lab_of(condition, more="", **settings):
+    lab = Lab(settings={"where": {"sales_flat_order": condition}, **settings}, source_options=FULL)
+    lab.source.script(SHOP + more)
+    lab.source.run("INSERT INTO customer_entity VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+    return lab
+
+
+@only("entity-comes-and-goes", "an order that comes into the condition is copied with all its rows, one that leaves it goes with them; what refers to it stays")
+def _():
+    condition = "status = 'paid' OR store = 7"
+    with lab_of(condition) as lab:
+        for number in range(1, 6):
+            lab.source.run(*order(number, "paid" if number % 2 else "new", customer=number % 3 + 1))
+        lab.program.incremental()
+        same(lab, condition)
+        for statements in (
+                ("UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 2",),
+                ("UPDATE sales_flat_order SET status = 'new' WHERE entity_id = 3", "UPDATE sales_flat_order_item SET qty = 5"),
+                order(6, "paid") + order(7, "new") + ("UPDATE plain SET v = 1",),
+                ("UPDATE sales_order_tax_item SET pc = 7", "UPDATE downloadable_link_purchased_item SET url = 'v'"),
+                ("DELETE FROM sales_flat_order WHERE entity_id IN (1, 4)",),       # one that is in, one that is not: invoices go with both
+                ("UPDATE sales_flat_order SET status = 'paid'", "UPDATE sales_flat_order_item SET qty = qty + 1"),
+                ("UPDATE sales_flat_order SET status = 'new'", "UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 5"),
+                ("UPDATE sales_flat_order SET store = 7 WHERE entity_id = 6", "UPDATE sales_flat_order SET store = 1 WHERE entity_id = 6"),
+                ("DELETE FROM customer_entity WHERE entity_id = 3",),
+                ("UPDATE sales_flat_order SET entity_id = 50 WHERE entity_id = 5",),
+                ("BEGIN", "UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 2", "UPDATE sales_flat_order_item SET sku = 'z' WHERE order_id = 2",
+                 "DELETE FROM sales_flat_order WHERE entity_id = 2", "COMMIT")):
+            with lab.source.connect("shop", autocommit=True) as connection, connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+            lab.program.incremental()
+            same(lab, condition)
+        expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_objects WHERE kind = 'entering'"), 0, "nothing waits")
+
+
+def gone_unchecked(number):
+    """Statements that delete an order and, unlike foreign keys, one by one what belongs to it: nobody finds that under a later order of the number."""
+    tables = (("sales_order_tax_item", "tax_id IN (SELECT tax_id FROM sales_order_tax WHERE order_id = %d)"), ("sales_order_tax", "order_id = %d"),
+              ("downloadable_link_purchased_item", "purchased_id IN (SELECT purchased_id FROM downloadable_link_purchased WHERE order_id = %d)"),
+              ("downloadable_link_purchased", "order_id = %d"), ("sales_flat_order_item", "order_id = %d"),
+              ("sales_flat_order_status_history", "parent_id = %d"), ("sales_flat_invoice", "order_id = %d"))
+    return ("SET foreign_key_checks = 0", "DELETE FROM sales_flat_order WHERE entity_id = %d" % number,
+            *("DELETE FROM %s WHERE %s" % (table, pick % number) for table, pick in tables), "SET foreign_key_checks = 1")
+
+
+def random_statements(rng, steps):
+    """Groups of statements about some dozen orders; those that a key forbids are ignored, as the shop's errors are."""
+    fresh = 1000
+    for _ in range(steps):
+        fresh += 1
+        one, other, store = rng.randrange(1, 31), rng.randrange(1, 31), rng.randrange(8)
+        status = rng.choice(("new", "paid", "paid", "held"))
+        yield rng.choice((
+            order(one, status, store, rng.choice(("NULL", "1", "2", "3"))),
+            order(one, status, store) + ("UPDATE sales_flat_order SET status = 'new' WHERE entity_id = %d" % one,),
+            ("UPDATE sales_flat_order SET status = '%s' WHERE entity_id = %d" % (status, one),),
+            ("UPDATE sales_flat_order SET status = '%s' WHERE entity_id %% 5 = %d" % (status, one % 5),),
+            ("UPDATE sales_flat_order SET store = %d WHERE entity_id IN (%d, %d)" % (store, one, other),),
+            ("UPDATE sales_flat_order SET entity_id = %d WHERE entity_id = %d" % (other, one),),
+            ("UPDATE sales_flat_order_item SET qty = qty + 1, sku = 's%d' WHERE order_id = %d" % (store, one),),
+            ("UPDATE sales_flat_order_status_history SET parent_id = %d WHERE parent_id = %d" % (other, one),),
+            ("UPDATE sales_order_tax_item SET pc = pc + 1 WHERE tax_id %% 7 = %d" % (one % 7),),
+            ("UPDATE downloadable_link_purchased_item SET url = 'u%d' WHERE purchased_id > %d" % (store, one * 10),),
+            ("INSERT INTO sales_flat_order_item VALUES (%d, %d, 'n', 3)" % (fresh, one),),
+            ("INSERT INTO sales_order_tax VALUES (%d, %d, 'n')" % (fresh, one), "INSERT INTO sales_order_tax_item VALUES (%d, %d, NULL, 1)" % (fresh, fresh)),
+            ("INSERT INTO sales_flat_order_status_history VALUES (%d, %d, 'n')" % (fresh, one),),
+            ("INSERT INTO sales_flat_invoice VALUES (%d, %d, 1)" % (fresh, one), "INSERT INTO sales_flat_invoice_item VALUES (%d, %d, 1)" % (fresh, fresh)),
+            ("DELETE FROM sales_order_tax WHERE order_id = %d" % one,),
+            ("DELETE FROM sales_flat_order_item WHERE item_id = %d" % (one * 10),),
+            ("DELETE FROM sales_flat_order_status_history WHERE parent_id = %d" % one,),
+            ("DELETE FROM sales_flat_order WHERE entity_id = %d" % one,),
+            ("DELETE FROM sales_flat_invoice WHERE order_id = %d" % one,),
+            ("DELETE FROM customer_entity WHERE entity_id = %d" % (one % 4),),
+            ("REPLACE INTO customer_entity VALUES (%d, 'c')" % (one % 4),),
+            ("REPLACE INTO sales_flat_order (entity_id, status, store) VALUES (%d, '%s', %d)" % (one, status, store),),
+            gone_unchecked(one),
+            ("SET foreign_key_checks = 0",) + order(one, status, store)[::-1] + ("SET foreign_key_checks = 1",),
+            ("UPDATE plain SET v = v + 1",)))
+
+
+def write(lab, rng, steps, kill_every=None):
+    with lab.source.connect("shop", autocommit=True) as connection, connection.cursor() as cursor:
+        for step, group in enumerate(random_statements(rng, steps)):
+            if rng.random() < 0.15:
+                cursor.execute(rng.choice(("BEGIN", "COMMIT", "ROLLBACK")))
+            for statement in group:
+                try:
+                    cursor.execute(statement)
+                except pymysql.err.MySQLError as error:
+                    if error.args[0] not in (1062, 1451, 1452, 1761):
+                        raise
+            if kill_every and step % kill_every == kill_every - 1:
+                cursor.execute("COMMIT")
+                lab.program.kill()
+                lab.program.start()
+        cursor.execute("COMMIT")
+
+
+@only("entity-random", "random changes of orders and of what refers to them: the condition holds for whole orders, at every end of a run")
+def _():
+    condition = "status = 'paid' AND store BETWEEN 2 AND 6"
+    for seed in (1, 2, 3):
+        rng = random.Random(seed)
+        with lab_of(condition, HELD, batch={"max_rows": rng.choice((1, 20, 5000))}) as lab:
+            for number in range(1, 21):
+                lab.source.run(*order(number, rng.choice(("new", "paid")), rng.randrange(8), customer=number % 3 + 1))
+            for _ in range(4):
+                lab.program.incremental()
+                same(lab, condition)
+                write(lab, rng, 30)
+            lab.program.incremental()
+            same(lab, condition)
+
+
+@only("entity-random-killed", "the same while the program runs, and is killed")
+def _():
+    condition = "status = 'paid' AND store BETWEEN 2 AND 6"
+    rng = random.Random(20261128)
+    with lab_of(condition, HELD, batch={"max_rows": 30}) as lab:
+        for number in range(1, 21):
+            lab.source.run(*order(number, rng.choice(("new", "paid")), rng.randrange(8), customer=number % 3 + 1))
+        lab.program.start()
+        write(lab, rng, 200, 50)
+        lab.program.stop()
+        lab.program.incremental()
+        same(lab, condition)
+
+
+@only("entity-condition-refused", "entities that cannot come and go as a whole: exit 2 before anything is copied, and why; check says the same")
+def _():
+    for change, part in (
+            ("ALTER TABLE sales_order_tax ENGINE = MyISAM", "not of the engine InnoDB"),
+            ("ALTER TABLE sales_flat_order_status_history MODIFY parent_id VARCHAR(9)", "its column parent_id holds no whole numbers"),
+            ("ALTER TABLE sales_order_tax_item DROP FOREIGN KEY sales_order_tax_item_ibfk_1", "no foreign key deletes them"),
+            ("CREATE TABLE loyalty (id INT PRIMARY KEY, item INT UNSIGNED, FOREIGN KEY (item) REFERENCES sales_flat_order_item (item_id) ON DELETE CASCADE)",
+             "rows of loyalty refer to them"),
+            ("ALTER TABLE sales_flat_order_grid DROP PRIMARY KEY, ADD PRIMARY KEY (entity_id, store)", None),
+            ("SET GLOBAL binlog_row_image = MINIMAL", "binlog_row_image = FULL")):
+        with lab_of("status = 'paid'", "CREATE TABLE sales_flat_order_grid (entity_id INT UNSIGNED PRIMARY KEY, store INT NOT NULL, "
+                    "FOREIGN KEY (entity_id) REFERENCES sales_flat_order (entity_id) ON DELETE CASCADE);") as lab:
+            if "MyISAM" in change:
+                lab.source.run("ALTER TABLE sales_order_tax_item DROP FOREIGN KEY sales_order_tax_item_ibfk_1",
+                               "ALTER TABLE sales_order_tax DROP FOREIGN KEY sales_order_tax_ibfk_1")
+            lab.source.run(change)
+            if part is None:
+                lab.program.incremental()
+                continue
+            expect_contains(lab.program.incremental(expect=2), part, "message for %s" % change)
+            code, out, _err = lab.program.command("check")
+            expect_equal(code, 1, "check")
+            expect_contains(out, part, "check for %s" % change)
+            expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'shop'"), 0, "nothing is copied")
+
+
+@only("entity-condition-lost", "DDL after which entities cannot come and go as a whole stops before the next rows")
+def _():
+    for change in ("CREATE TABLE loyalty (id INT PRIMARY KEY, item INT UNSIGNED, FOREIGN KEY (item) REFERENCES sales_flat_order_item (item_id) ON DELETE CASCADE)",
+                   "ALTER TABLE sales_order_tax_item DROP FOREIGN KEY sales_order_tax_item_ibfk_1"):
+        with lab_of("status = 'paid'") as lab:
+            lab.program.start()
+            lab.program.wait_caught_up()
+            lab.source.run(change, *order(1, "paid"))
+            expect_equal(lab.program.wait_exit(), 1, "exit code")
+            expect_contains(lab.program.log_text().decode(), "the condition on rows of this table cannot be kept", "message")
+            expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM sales_flat_order", "shop"), 0, "orders")
+
+
+@only("entity-enters-in-other-ways", "copies larger than a batch, through XA, masks and handlers, while tables are altered; both halves apart; what is dropped")
+def _():
+    condition = "status = 'paid'"
+    settings = {"batch": {"max_bytes": "64KiB"}, "mask": {"key": "only for this case here", "rules": ["*.* keep", "sales_flat_order_item.sku fixed x"]}}
+    with lab_of(condition, **settings) as lab:
+        lab.source.run(*order(1, "new"), *order(2, "new"), *order(3, "paid"))
+        lab.source.run(*("INSERT INTO sales_flat_order_item SELECT seq + 1000, 1, 'secret', 7 FROM seq_1_to_3000",))
+        lab.program.incremental()
+        lab.source.run("UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 1",
+                       "ALTER TABLE sales_flat_order_item ADD COLUMN extra INT DEFAULT 5, DROP COLUMN qty", "UPDATE sales_flat_order_item SET extra = item_id")
+        lab.program.incremental()
+        expect_equal(lab.destination.query("SELECT COUNT(*), SUM(extra), MIN(sku), MAX(sku) FROM sales_flat_order_item", "shop"),
+                     lab.source.query("SELECT COUNT(*), SUM(extra), 'x', 'x' FROM sales_flat_order_item WHERE order_id IN (1, 3)", "shop"), "items")
+        lab.source.run("XA START 'x'", "UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 2",
+                       "UPDATE sales_flat_order SET status = 'new' WHERE entity_id = 1", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'")
+        lab.program.incremental()
+        expect_equal(lab.destination.query("SELECT entity_id FROM sales_flat_order ORDER BY 1", "shop"), ((2,), (3,)), "orders")
+        expect_equal(lab.destination.query("SELECT DISTINCT order_id FROM sales_flat_order_item ORDER BY 1", "shop"), ((2,), (3,)), "orders of items")
+
+
+PRODUCTS = """
+CREATE TABLE catalog_product_entity (entity_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, sku VARCHAR(20), type_id VARCHAR(20));
+CREATE TABLE catalog_product_option (option_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, product_id INT UNSIGNED NOT NULL, v INT,
+    FOREIGN KEY (product_id) REFERENCES catalog_product_entity (entity_id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE catalog_product_option_type_value (option_type_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, option_id INT UNSIGNED NOT NULL, v INT,
+    FOREIGN KEY (option_id) REFERENCES catalog_product_option (option_id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE catalog_product_option_type_title (option_type_title_id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, option_type_id INT UNSIGNED NOT NULL, v INT,
+    FOREIGN KEY (option_type_id) REFERENCES catalog_product_option_type_value (option_type_id) ON DELETE CASCADE ON UPDATE CASCADE);
+"""
+CHAIN = (("catalog_product_option", "option_id", "product_id", "catalog_product_entity", "entity_id"),
+         ("catalog_product_option_type_value", "option_type_id", "option_id", "catalog_product_option", "option_id"),
+         ("catalog_product_option_type_title", "option_type_title_id", "option_type_id", "catalog_product_option_type_value", "option_type_id"))
+
+
+def product_statement(rng):
+    table, key, link, _parent, _up = rng.choice(CHAIN)
+    one, other = rng.randrange(1, 25), rng.randrange(1, 25)
+    return rng.choice((
+        "INSERT INTO catalog_product_entity VALUES (%d, 's', '%s')" % (one, rng.choice(("simple", "bundle"))),
+        "UPDATE catalog_product_entity SET type_id = '%s' WHERE entity_id IN (%d, %d)" % (rng.choice(("simple", "bundle")), one, other),
+        "UPDATE catalog_product_entity SET entity_id = %d WHERE entity_id = %d" % (other, one),
+        "DELETE FROM catalog_product_entity WHERE entity_id = %d" % one,
+        "INSERT INTO %s VALUES (%d, %d, 1)" % (table, one, other), "INSERT INTO %s VALUES (%d, %d, 2)" % (table, one, other),
+        "UPDATE %s SET v = v + 1 WHERE %s > %d" % (table, key, one), "UPDATE %s SET %s = %d WHERE %s = %d" % (table, link, other, key, one),
+        "UPDATE %s SET %s = %d WHERE %s = %d" % (table, key, other, key, one), "DELETE FROM %s WHERE %s = %d" % (table, key, one)))
+
+
+@only("entity-chains", "random changes of rows that lead to their root through others, which move, too")
+def _():
+    for seed in (1, 2):
+        rng = random.Random(seed)
+        settings = {"where": {"catalog_product_entity": "type_id = 'simple'"}, "batch": {"max_rows": rng.choice((3, 5000))}}
+        with Lab(settings=settings, source_options=FULL) as lab:
+            lab.source.script(PRODUCTS)
+            for _ in range(6):
+                with lab.source.connect("shop", autocommit=True) as connection, connection.cursor() as cursor:
+                    for _ in range(100):
+                        try:
+                            cursor.execute(product_statement(rng))
+                        except pymysql.err.MySQLError as error:
+                            if error.args[0] not in (1062, 1451, 1452, 1761):
+                                raise
+                lab.program.incremental()
+                pick = "type_id = 'simple'"
+                for table, key, link, parent, up in (("catalog_product_entity", "entity_id", None, None, None), *CHAIN):
+                    pick = "%s IN (SELECT %s FROM %s WHERE %s)" % (link, up, parent, pick) if link else pick
+                    here = lab.source.query("SELECT * FROM %s WHERE %s ORDER BY 1" % (table, pick), "shop")
+                    expect_equal(lab.destination.query("SELECT * FROM %s ORDER BY 1" % table, "shop"), here, "rows of %s, seed %d" % (table, seed))
