@@ -565,10 +565,14 @@ static int session(struct applier *a, struct ds_error *err)
     a->copies_awaited = needs_copies(a);
     while (!atomic_load(&a->stop)) {
         if (finished(a))
-            return 0;
+            return chain_release_rest(a, err);
         bool ending = a->options.dry_run && stop_is_known(a), asked = copies_asked_for(a);
         rc = turn(a, err);
         a->copies_awaited = asked || (rc == 0 && needs_copies(a));
+        if (rc == DS_EAGAIN && a->touched_count) {
+            rc = chain_release_rest(a, err);
+            rc = rc ? rc : DS_EAGAIN;
+        }
         if (rc == DS_EAGAIN) {
             bool idle = !a->open;
             publish(a, idle);

@@ -130,6 +130,8 @@ struct applier {
     bool open;         /* inside a transaction */
     bool open_written; /* parts of it are written, in the destination transaction that is open */
     bool open_applied; /* the checkpoint has it already: passed over */
+    bool open_intent;  /* its statements are run (barrier_begin_open), and its rows close the intent
+                        */
     bool rest_dropped; /* messages before the first begin were passed over */
     bool spool_full;   /* the agent waits for room: write what is there */
     bool open_position_only; /* the last commit message had no begin */
@@ -154,12 +156,13 @@ struct applier {
 
     struct held_row *held; /* newest first */
     struct arena held_arena;
-    uint64_t passed_over;        /* transactions, on request, in this run */
-    uint64_t held_changes;       /* how many changes wait in quarantine */
-    uint64_t touched_chains[64]; /* to which the open destination transaction has added … */
-    uint32_t touched_count;      /* … so many */
-    bool held_dirty;             /* the open destination transaction has added to them */
-    struct skip {                /* a transaction that is to be passed over */
+    uint64_t passed_over;     /* transactions, on request, in this run */
+    uint64_t held_changes;    /* how many changes wait in quarantine */
+    uint64_t *touched_chains; /* that have got longer and are to be tried */
+    uint32_t touched_count, touched_cap;
+    uint64_t long_chains_at; /* not before, but at the end of what there is */
+    bool held_dirty;         /* the open destination transaction has added to them */
+    struct skip {            /* a transaction that is to be passed over */
         uint64_t id;
         char *text;
         struct gtid gtid;          /* which it is, or … */
@@ -170,6 +173,7 @@ struct applier {
     } * skips;
     uint64_t open_skip; /* id of the skip that the open transaction is, 0 none */
     struct stale_table *stale;
+    bool stale_known; /* else the checkpoint's list stays as it is */
     bool stale_requested;
     bool stale_loading;                      /* rows of a stale copy are arriving */
     bool unsettled;                          /* some table is, since the last commit */
@@ -251,6 +255,8 @@ int commit_tell(struct applier *a, const struct transaction *tx, struct ds_error
 /* Move the checkpoint over `tx` and COMMIT. `extra`: counters to add. */
 int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
                   struct ds_error *err);
+/* For commit_finish: where the checkpoint is already. Valid until then. */
+struct transaction commit_here(const struct applier *a);
 void commit_roll_back(struct applier *a);
 /* Write a step of a table that cannot roll back, and remember it until the commit. */
 int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows,
@@ -353,6 +359,11 @@ void barrier_name(const struct transaction *tx, struct slice gtid, uint32_t stat
                   size_t size);
 /* The transaction at batch_done, or what is left of the series. */
 int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err);
+/* The open transaction is DDL with more rows than a batch holds (CREATE TABLE … SELECT): run its
+ * statements; its rows are written in parts like those of any other. Last, in the destination
+ * transaction that holds them: close the intent. */
+int barrier_begin_open(struct applier *a, struct ds_error *err);
+int barrier_finish_open(struct applier *a, struct ds_error *err);
 
 /* crossing.c */
 /* The schema as it is now, for rows: read again where statements have changed it, and without
@@ -420,12 +431,15 @@ int held_row_key(struct arena *arena, const struct target_table *t, struct slice
 /* Write, in the open destination transaction, the quarantined change `root` and what waits behind
  * it: what they come to, else, unless net_only, one by one. *count of them leave quarantine; if
  * they do not fit nothing is done (DS_ECONFLICT, or DS_ERETRY without a server's error). */
-int chain_apply(struct applier *a, uint64_t root, bool net_only, uint64_t *count,
-                struct ds_error *err);
-/* The chain has got longer: chain_release is to try it. */
-void chain_touch(struct applier *a, uint64_t root);
-/* At the end of a destination transaction: a change that came may have made its chain fit. */
-int chain_release(struct applier *a, struct ds_error *err);
+int chain_apply(struct applier *a, uint64_t root, bool net_only, struct counters *extra,
+                uint64_t *count, struct ds_error *err);
+/* The chain has got longer: it is to be tried. DS_ENOMEM. */
+int chain_touch(struct applier *a, uint64_t root);
+/* At the end of a destination transaction: a change that came may have made its chain fit. Long
+ * chains only now and then, unless `all`; those that are left are tried later. */
+int chain_release(struct applier *a, bool all, struct counters *extra, struct ds_error *err);
+/* Nothing more to read: try those, in a destination transaction that does not move the position. */
+int chain_release_rest(struct applier *a, struct ds_error *err);
 
 /* conflict.c */
 int conflict_load(struct applier *a, struct ds_error *err);
@@ -450,12 +464,13 @@ void conflict_free(struct applier *a);
 
 /* handled.c: the same as commit_write, conflict_transaction, and writing changes [first, first +
  * count) of a chain, with handlers. In a chain nothing is set aside: DS_ECONFLICT. */
-typedef int chain_write(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err);
+typedef int chain_write(struct applier *a, uint32_t first, uint32_t count, uint64_t *rows,
+                        struct ds_error *err);
 int handled_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                   struct counters *extra, struct ds_error *err);
 int handled_by_policy(struct applier *a, uint32_t index, struct counters *extra,
                       struct ds_error *err);
 int handled_chain(struct applier *a, uint32_t first, uint32_t count, chain_write *write,
-                  struct ds_error *err);
+                  uint64_t *rows, struct ds_error *err);
 
 #endif

@@ -143,31 +143,36 @@ static int read_message(struct applier *a, struct slice raw, struct message *m,
     return message_read(&p, raw.p + raw.len, &a->batch.arena, m, err);
 }
 
+static struct ddl_context context(struct applier *a, struct ddl_run *run)
+{
+    return (struct ddl_context){.db = a->db,
+                                .server = &a->server,
+                                .name = a->name,
+                                .state_database = a->state_database,
+                                .source_database = a->config->source.database,
+                                .database = a->database,
+                                .source_prefix = a->config->source.prefix,
+                                .prefix = a->config->destination.prefix,
+                                .policy = a->config->ddl,
+                                .joined = run->transactions > 1,
+                                .connection = &a->ddl,
+                                .keeps = ddl_keeps,
+                                .same = ddl_same,
+                                .filtered = !filter_is_all(a->options.filter),
+                                .restore = ddl_restore,
+                                .waiting = ddl_waiting,
+                                .begin_locked = ddl_begin,
+                                .commit_position = ddl_commit,
+                                .arg = run};
+}
+
 /* The statements of transaction `index`, or several transactions in one statement, up to it. */
 static int apply_ddl(struct applier *a, uint32_t index, const struct message_list *messages,
                      struct slice gtid, uint32_t transactions, struct ds_error *err)
 {
     const struct transaction *tx = &a->batch.transactions[index];
     struct ddl_run run = {.a = a, .tx = tx, .transactions = transactions};
-    struct ddl_context c = {.db = a->db,
-                            .server = &a->server,
-                            .name = a->name,
-                            .state_database = a->state_database,
-                            .source_database = a->config->source.database,
-                            .database = a->database,
-                            .source_prefix = a->config->source.prefix,
-                            .prefix = a->config->destination.prefix,
-                            .policy = a->config->ddl,
-                            .joined = transactions > 1,
-                            .connection = &a->ddl,
-                            .keeps = ddl_keeps,
-                            .same = ddl_same,
-                            .filtered = !filter_is_all(a->options.filter),
-                            .restore = ddl_restore,
-                            .waiting = ddl_waiting,
-                            .begin_locked = ddl_begin,
-                            .commit_position = ddl_commit,
-                            .arg = &run};
+    const struct ddl_context c = context(a, &run);
     uint32_t statements = 0, seen = 0;
     int rc = 0;
     bool open = false, done = false;
@@ -199,6 +204,53 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
     if (rc == 0 && !done)
         rc = rows_after_ddl(a, &c, index, open, transactions, err);
     return rc;
+}
+
+/* --- CREATE TABLE … SELECT that is larger than a batch -------------------------------- */
+
+int barrier_begin_open(struct applier *a, struct ds_error *err)
+{
+    struct slice gtid = a->open_begin.gtid;
+    const struct transaction open = {.gtid = gtid, .timestamp = a->open_begin.timestamp};
+    struct ddl_run run = {.a = a, .tx = &open, .transactions = 1};
+    const struct ddl_context c = context(a, &run);
+    uint32_t seen = 0;
+    int rc = 0;
+    a->dry_ddl |= a->options.dry_run;
+    if (!gtid.len && !a->options.dry_run)
+        return error_set(err, DS_ELIMIT,
+                         "a table is made with rows of more than batch.max_bytes (now %lu), and "
+                         "the source has no GTIDs, by which it could be written in parts: raise "
+                         "batch.max_bytes",
+                         a->config->batch_max_bytes);
+    for (uint32_t i = 0; i < a->open_messages.count && rc == 0 && !a->options.dry_run; i++) {
+        struct message m;
+        rc = read_message(a, a->open_messages.items[i], &m, err);
+        if (rc || !is_statement(&m))
+            continue;
+        char position[700];
+        struct ddl_outcome out;
+        barrier_name(&open, gtid, seen++, position, sizeof position);
+        run.position = position;
+        run.outcome = &out;
+        rc = ddl_apply(&c, &m, position, true, &out, err);
+        a->open_intent |= rc == 0 && out.result == DDL_OPEN;
+        if (rc == 0)
+            rc = note_changed(a, &open, &out, err);
+        ddl_outcome_free(&out);
+    }
+    if (rc == 0 && !a->options.dry_run)
+        rc = crossing_settle(a, err);
+    if (rc == 0)
+        a->open_barrier = BARRIER_NONE; /* rows, from here on */
+    return rc;
+}
+
+int barrier_finish_open(struct applier *a, struct ds_error *err)
+{
+    struct ddl_run run = {.a = a, .transactions = 1};
+    const struct ddl_context c = context(a, &run);
+    return a->open_intent ? ddl_finish(&c, err) : 0;
 }
 
 /* A refusal that may be due to the statements being joined. */

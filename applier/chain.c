@@ -1,13 +1,15 @@
 /* A chain: a quarantined change and all that waits behind it (law 5). */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "applier/apply.h"
 #include "schema/log.h"
 
-enum { /* of a chain that is tried by itself */
-       RELEASE_CHANGES = 1000,
-       RELEASE_BYTES = 16 << 20,
+enum {
+    SHORT_CHANGES = 1000,     /* of a chain that is tried whenever it gets longer */
+    RELEASE_BYTES = 16 << 20, /* of a chain that is tried by itself at all */
+    PAUSE_FACTOR = 20,        /* a longer one is left alone so many times as long as it took */
 };
 
 static int out_of_memory(struct ds_error *err)
@@ -16,17 +18,22 @@ static int out_of_memory(struct ds_error *err)
 }
 
 /* Behind the changes of the batch, in the order in which they came. */
-static int load(struct applier *a, const char *table, uint64_t root, struct ds_error *err)
+static int load(struct applier *a, const char *table, uint64_t root, uint64_t *newest,
+                struct ds_error *err)
 {
-    MYSQL_RES *res =
-        db_select(a->db, err, "SELECT messages FROM %s WHERE id = %lu OR held_by = %lu ORDER BY id",
-                  table, root, root);
+    MYSQL_RES *res = db_select(a->db, err,
+                               "SELECT messages, source_time FROM %s WHERE id = %lu OR held_by = "
+                               "%lu ORDER BY id",
+                               table, root, root);
+    *newest = 0;
     if (!res)
         return err->code;
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
         size_t len = mysql_fetch_lengths(res)[0];
         const uint8_t *bytes = arena_copy(&a->batch.arena, row[0], len);
+        uint64_t then = row[1] ? strtoull(row[1], NULL, 10) : 0;
+        *newest = then > *newest ? then : *newest;
         if (!bytes)
             rc = out_of_memory(err);
         else if (len == 0 || bytes[0] != MESSAGE_VERSION)
@@ -39,12 +46,12 @@ static int load(struct applier *a, const char *table, uint64_t root, struct ds_e
 }
 
 /* What the changes come to. */
-static int write_net(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
+static int write_net(struct applier *a, uint32_t first, uint32_t count, uint64_t *rows,
+                     struct ds_error *err)
 {
     struct transaction tx = {.first = first, .count = count};
     struct batch chain = a->batch;
     struct plan plan;
-    uint64_t rows = 0;
     chain.transactions = &tx;
     chain.transaction_count = 1;
     arena_reset(&a->plan_arena, 8 << 20);
@@ -52,27 +59,34 @@ static int write_net(struct applier *a, uint32_t first, uint32_t count, struct d
     if (rc == 0 && plan.late_count)
         rc = error_set(err, DS_ECONFLICT, "its table cannot be rolled back");
     for (uint32_t i = 0; i < plan.step_count && rc == 0; i++)
-        rc = writer_step(a->writer, &plan.steps[i], &rows, err);
+        rc = writer_step(a->writer, &plan.steps[i], rows, err);
     return rc ? rc : writer_ghosts(a->writer, plan.ghosts, plan.ghost_count, err);
 }
 
-static int write_each(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
+static int write_each(struct applier *a, uint32_t first, uint32_t count, uint64_t *rows,
+                      struct ds_error *err)
 {
     int rc = 0;
-    for (uint32_t i = first; i < first + count && rc == 0; i++)
-        rc = a->batch.changes[i].skip ? 0 : conflict_write(a, &a->batch.changes[i], err);
+    for (uint32_t i = first; i < first + count && rc == 0; i++) {
+        if (a->batch.changes[i].skip)
+            continue;
+        rc = conflict_write(a, &a->batch.changes[i], err);
+        *rows += rc == 0;
+    }
     return rc;
 }
 
 /* One way or the other, or nothing is done. */
 static int attempt(struct applier *a, uint32_t first, uint32_t count, chain_write *write,
-                   struct ds_error *err)
+                   uint64_t *rows, struct ds_error *err)
 {
     struct ds_error back;
+    *rows = 0;
     int rc = db_exec(a->db, err, "SAVEPOINT datasync_chain");
     if (rc)
         return rc;
-    rc = a->handlers ? handled_chain(a, first, count, write, err) : write(a, first, count, err);
+    rc = a->handlers ? handled_chain(a, first, count, write, rows, err)
+                     : write(a, first, count, rows, err);
     if ((rc == DS_ESCHEMA || commit_does_not_fit(rc, err)) &&
         db_exec(a->db, &back, "ROLLBACK TO SAVEPOINT datasync_chain")) {
         *err = back;
@@ -81,22 +95,24 @@ static int attempt(struct applier *a, uint32_t first, uint32_t count, chain_writ
     return rc;
 }
 
-int chain_apply(struct applier *a, uint64_t root, bool net_only, uint64_t *count,
-                struct ds_error *err)
+int chain_apply(struct applier *a, uint64_t root, bool net_only, struct counters *extra,
+                uint64_t *count, struct ds_error *err)
 {
     BUF_AUTO struct buf table = {0};
+    uint64_t rows = 0, newest;
     uint32_t first = a->batch.change_count;
     if (sql_table(&table, a->state_database, "datasync_quarantine"))
         return out_of_memory(err);
-    int rc = load(a, buf_cstr(&table), root, err);
+    int rc = load(a, buf_cstr(&table), root, &newest, err);
     uint32_t n = a->batch.change_count - first;
     if (rc == 0)
-        rc = attempt(a, first, n, write_net, err);
+        rc = attempt(a, first, n, write_net, &rows, err);
     if (commit_does_not_fit(rc, err) && !net_only) /* says which of them it is */
-        rc = attempt(a, first, n, write_each, err);
+        rc = attempt(a, first, n, write_each, &rows, err);
     for (uint32_t i = first; i < first + n && rc == 0; i++)
-        commit_count(a, &a->batch.changes[i], 0, !a->batch.changes[i].replaced);
+        commit_count(a, &a->batch.changes[i], newest, !a->batch.changes[i].replaced);
     a->batch.change_count = first;
+    extra->rows_written += rc == 0 ? rows : 0;
     if (rc == 0)
         rc = db_exec(a->db, err, "DELETE FROM %s WHERE id = %lu OR held_by = %lu", buf_cstr(&table),
                      root, root);
@@ -104,60 +120,117 @@ int chain_apply(struct applier *a, uint64_t root, bool net_only, uint64_t *count
     return rc;
 }
 
-/* Chains for which there is no room are tried with their next change. */
-void chain_touch(struct applier *a, uint64_t root)
+int chain_touch(struct applier *a, uint64_t root)
 {
-    for (uint32_t i = 0; i < a->touched_count; i++)
-        if (a->touched_chains[i] == root)
-            return;
-    if (a->touched_count < sizeof a->touched_chains / sizeof *a->touched_chains)
-        a->touched_chains[a->touched_count++] = root;
+    if (a->touched_count && a->touched_chains[a->touched_count - 1] == root)
+        return 0;
+    if (a->touched_count == a->touched_cap) {
+        uint32_t cap = a->touched_cap ? a->touched_cap * 2 : 64;
+        uint64_t *grown = realloc(a->touched_chains, cap * sizeof *grown);
+        if (!grown)
+            return DS_ENOMEM;
+        a->touched_chains = grown;
+        a->touched_cap = cap;
+    }
+    a->touched_chains[a->touched_count++] = root;
+    return 0;
 }
 
-/* Short enough to be tried with every batch that adds to it? */
-static int is_short(struct applier *a, uint64_t root, bool *is, struct ds_error *err)
+/* How long it is; 0: too large to be tried by itself, or not there any more. */
+static int length_of(struct applier *a, uint64_t root, uint64_t *length, struct ds_error *err)
 {
     BUF_AUTO struct buf table = {0};
     bool found;
-    uint64_t fits = 0;
+    *length = 0;
     if (sql_table(&table, a->state_database, "datasync_quarantine"))
         return out_of_memory(err);
-    int rc = db_scalar_u64(a->db, &fits, &found, err,
-                           "SELECT COUNT(*) BETWEEN 1 AND %d AND SUM(LENGTH(messages)) <= %d FROM "
-                           "%s WHERE id = %lu OR held_by = %lu",
-                           RELEASE_CHANGES, RELEASE_BYTES, buf_cstr(&table), root, root);
-    *is = rc == 0 && found && fits;
+    return db_scalar_u64(a->db, length, &found, err,
+                         "SELECT IF(SUM(LENGTH(messages)) <= %d, COUNT(*), 0) FROM %s WHERE id = "
+                         "%lu OR held_by = %lu",
+                         RELEASE_BYTES, buf_cstr(&table), root, root);
+}
+
+static int try_chain(struct applier *a, uint64_t root, struct counters *extra, bool *released,
+                     struct ds_error *err)
+{
+    struct ds_error why;
+    uint64_t count = 0;
+    int rc = chain_apply(a, root, true, extra, &count, &why);
+    if (rc == 0) {
+        log_info("quarantined changes fit again, with those that came later id=%lu changes=%lu",
+                 root, count);
+        *released = true;
+    } else if (commit_does_not_fit(rc, &why) || rc == DS_ESCHEMA) {
+        log_debug("quarantined changes still do not fit id=%lu reason=\"%s\"", root, why.message);
+        rc = 0;
+    } else {
+        *err = why;
+    }
     return rc;
 }
 
-int chain_release(struct applier *a, struct ds_error *err)
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* To try a long chain each time that it gets longer would take ever more of the time. */
+static int try_long(struct applier *a, uint64_t root, struct counters *extra, bool *released,
+                    struct ds_error *err)
+{
+    uint64_t began = now_ms();
+    int rc = try_chain(a, root, extra, released, err);
+    a->long_chains_at = now_ms() + (now_ms() - began) * PAUSE_FACTOR;
+    return rc;
+}
+
+static int by_id(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return (a > b) - (a < b);
+}
+
+int chain_release(struct applier *a, bool all, struct counters *extra, struct ds_error *err)
 {
     bool released = false;
+    uint32_t count = a->touched_count, left = 0;
     int rc = 0;
-    for (uint32_t i = 0; i < a->touched_count && rc == 0; i++) {
-        struct ds_error why;
-        uint64_t count = 0;
-        bool try;
-        rc = is_short(a, a->touched_chains[i], &try, err);
-        if (rc || !try)
+    if (count)
+        qsort(a->touched_chains, count, sizeof *a->touched_chains, by_id);
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        uint64_t root = a->touched_chains[i], length;
+        if (i + 1 < count && a->touched_chains[i + 1] == root)
             continue;
-        rc = chain_apply(a, a->touched_chains[i], true, &count, &why);
-        if (rc == 0) {
-            log_info("quarantined changes fit again, with those that came later id=%lu changes=%lu",
-                     a->touched_chains[i], count);
-            released = true;
-        } else if (commit_does_not_fit(rc, &why) || rc == DS_ESCHEMA) {
-            log_debug("quarantined changes still do not fit id=%lu reason=\"%s\"",
-                      a->touched_chains[i], why.message);
-            rc = 0;
-        } else {
-            *err = why;
-        }
+        rc = length_of(a, root, &length, err);
+        if (rc || !length)
+            continue;
+        if (length <= SHORT_CHANGES)
+            rc = try_chain(a, root, extra, &released, err);
+        else if (all || now_ms() >= a->long_chains_at)
+            rc = try_long(a, root, extra, &released, err);
+        else
+            a->touched_chains[left++] = root; /* later */
     }
-    a->touched_count = 0;
+    a->touched_count = left;
     if (rc == 0 && released) {
         rc = conflict_load(a, err);
         a->held_dirty = true;
     }
+    return rc;
+}
+
+int chain_release_rest(struct applier *a, struct ds_error *err)
+{
+    struct counters extra = {0};
+    if (!a->touched_count || a->open_written || a->options.dry_run || !a->cp.found)
+        return 0;
+    struct transaction here = commit_here(a);
+    int rc = commit_begin(a, err);
+    rc = rc ? rc : chain_release(a, true, &extra, err);
+    rc = rc ? rc : commit_finish(a, &here, &extra, err);
+    if (rc && rc != DS_ECONN)
+        commit_roll_back(a);
     return rc;
 }

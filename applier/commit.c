@@ -160,11 +160,22 @@ int commit_tell(struct applier *a, const struct transaction *tx, struct ds_error
     return outbox_write(a->outbox, a->db, &place, err);
 }
 
-int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *extra,
+struct transaction commit_here(const struct applier *a)
+{
+    const struct checkpoint *cp = &a->cp;
+    return (struct transaction){
+        .gtid_set = {(const uint8_t *)cp->gtid_set, cp->found ? strlen(cp->gtid_set) : 0},
+        .file = {(const uint8_t *)cp->file, cp->found ? strlen(cp->file) : 0},
+        .pos = cp->pos,
+        .timestamp = cp->source_time};
+}
+
+int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *more,
                   struct ds_error *err)
 {
     bool first = !a->cp.found;
-    int released = a->touched_count ? chain_release(a, err) : 0;
+    struct counters sum = *more, *extra = &sum;
+    int released = a->touched_count ? chain_release(a, false, extra, err) : 0;
     if (released)
         return released;
     if (checkpoint_copy(&a->pending, &a->cp))
@@ -184,8 +195,9 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
              set_text(&cp->file, tx->file.p, tx->file.len) |
              set_text(&cp->filter_text, a->filter_text, strlen(a->filter_text)) |
              set_text(&cp->source_identity, a->source_identity, strlen(a->source_identity)) |
-             print_entities(a, &cp->entities) | stale_print(a, &stale) |
-             set_text(&cp->stale, stale.data, stale.len);
+             print_entities(a, &cp->entities) | stale_print(a, &stale);
+    if (rc == 0 && a->stale_known)
+        rc = set_text(&cp->stale, stale.data, stale.len);
     if (rc)
         return out_of_memory(err);
     crash_point("commit.after_write");

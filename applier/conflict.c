@@ -104,8 +104,8 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
         return rc;
     a->held_changes++;
     uint64_t id = behind ? behind : mysql_insert_id(a->db);
-    if (behind)
-        chain_touch(a, behind);
+    if (behind && chain_touch(a, behind))
+        return out_of_memory(err);
     return held_add(a, c, id) ? out_of_memory(err) : 0;
 }
 
@@ -145,7 +145,6 @@ int conflict_load(struct applier *a, struct ds_error *err)
     arena_reset(&a->held_arena, 0);
     a->held = NULL;
     a->held_changes = 0;
-    a->touched_count = 0;
     a->held_dirty = false;
     if (sql_table(&table, a->state_database, "datasync_quarantine") ||
         sql_string(&name, a->name, strlen(a->name)))
@@ -356,5 +355,6 @@ void conflict_forget(struct applier *a)
 void conflict_free(struct applier *a)
 {
     arena_free(&a->held_arena);
+    free(a->touched_chains);
     a->held = NULL;
 }

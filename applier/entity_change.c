@@ -8,6 +8,7 @@
 #include "applier/images.h"
 
 struct builder {
+    const struct batch *batch;
     struct arena *arena;
     const struct entity_choice *choice;
     struct entity_changes *out;
@@ -139,6 +140,7 @@ static int add_row(struct builder *b, struct ds_change *e, const struct change *
     name[role->len] = 0;
     r->table = c->table;
     r->role = name;
+    r->last = (uint32_t)(c - b->batch->changes);
     e->rows[e->row_count++] = r;
     *out = r;
     return 0;
@@ -190,6 +192,7 @@ static int follow(struct builder *b, struct ds_change *e, const struct change *c
         if (c->op != CHANGE_INSERT && !(r->before = copy_image(b, c, b->im.before)))
             return out_of_memory(b);
     }
+    r->last = (uint32_t)(c - b->batch->changes);
     if (!same_slice(key, new_key)) {
         leave_bucket(b, e, r);
         r->key = new_key;
@@ -299,6 +302,7 @@ int entity_changes_build(struct entity_changes *out, const struct batch *batch, 
     if (!b)
         return error_set(err, DS_ENOMEM, "out of memory for the changes of an entity");
     b->arena = arena;
+    b->batch = batch;
     b->choice = choice;
     b->out = out;
     b->err = err;
@@ -320,6 +324,9 @@ int entity_changes_build(struct entity_changes *out, const struct batch *batch, 
                 return rc;
         }
     }
+    int rc = entity_rows_gone(out, batch, first, count, arena, err);
+    if (rc)
+        return rc;
     drop_nothing(out);
     if (out->count)
         qsort(out->items, out->count, sizeof(struct ds_change *), compare);

@@ -15,6 +15,7 @@ struct ds_row {
     const char *role;
     const uint8_t **before, **after; /* by column, NULL: not in the image; NULL: no row */
     struct slice key;                /* as it is now */
+    uint32_t last;                   /* its last change: place in the batch */
     struct ds_row *next;             /* in its bucket */
 };
 
@@ -44,10 +45,15 @@ struct entity_choice {
 
 /* The entity changes of transactions [first, first + count), in order. Left out are changes that
  * are not to be written (`skip`, unless a handler writes them), cascades of filtered tables, and
- * entities of which nothing is left. DS_ENOMEM, DS_EFORMAT, DS_ESCHEMA. */
+ * entities of which nothing is left; rows that a deletion has taken along by foreign
+ * key are gone. DS_ENOMEM, DS_EFORMAT, DS_ESCHEMA. */
 int entity_changes_build(struct entity_changes *out, const struct batch *batch, uint32_t first,
                          uint32_t count, const struct entity_choice *choice, struct arena *arena,
                          struct ds_error *err);
+/* entity_gone.c, of that: rows that a deletion of the range has taken along by foreign key, from
+ * row to row as far as these are in the set, have no image after it. */
+int entity_rows_gone(struct entity_changes *set, const struct batch *batch, uint32_t first,
+                     uint32_t count, struct arena *arena, struct ds_error *err);
 /* Is the change one of that entity change, by entity and key? */
 bool entity_change_has(const struct ds_change *e, const struct change *c);
 /* "product 7", "table core_flag". */

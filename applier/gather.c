@@ -328,6 +328,10 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
         return add_change(a, m, err);
     case MSG_TRUNCATE:
     case MSG_DDL:
+        if (a->open_written)
+            return error_set(err, DS_EUNSUPPORTED,
+                             "a statement comes behind rows of a transaction that is written in "
+                             "parts: raise batch.max_bytes above its size");
         a->open_barrier = BARRIER_DDL;
         return 0;
     case MSG_XA:
@@ -553,7 +557,7 @@ int gather_restart(struct applier *a, struct ds_error *err)
 {
     if (a->open_written) /* its parts come again; the next START TRANSACTION would commit these */
         commit_roll_back(a);
-    a->open = a->open_written = a->open_applied = a->rest_dropped = false;
+    a->open = a->open_written = a->open_applied = a->open_intent = a->rest_dropped = false;
     a->passing_copy = a->passing_stale = a->copy_ended = false;
     a->chunk = (struct buf){0};
     a->chunk_at = 0;

@@ -448,7 +448,7 @@ int handled_by_policy(struct applier *a, uint32_t index, struct counters *extra,
 /* --- what leaves quarantine ------------------------------------------------------- */
 
 int handled_chain(struct applier *a, uint32_t first, uint32_t count, chain_write *write,
-                  struct ds_error *err)
+                  uint64_t *rows, struct ds_error *err)
 {
     struct transaction tx = {.first = first, .count = count};
     struct batch chain = a->batch;
@@ -459,7 +459,7 @@ int handled_chain(struct applier *a, uint32_t first, uint32_t count, chain_write
         a->batch.changes[i].skip = a->batch.changes[i].replaced = false;
     int rc = group(&h, err);
     rc = rc ? rc : before(&h, err);
-    rc = rc ? rc : write(a, first, count, err);
+    rc = rc ? rc : write(a, first, count, rows, err);
     rc = rc ? rc : handled_after(&h, err);
     end(&h, rc, &(struct counters){0});
     return rc;

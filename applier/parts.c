@@ -41,7 +41,7 @@ int parts_failed(struct applier *a, int rc, struct ds_error *err)
     if (rc == DS_ECONN)
         return rc;
     commit_roll_back(a);
-    a->open_written = false;
+    a->open_written = a->open_intent = false;
     if (rc != DS_ERETRY && (rc != DS_ECONFLICT || a->part_how == BY_POLICY)) {
         const struct transaction open = {.gtid = a->open_begin.gtid};
         char text[sizeof err->position];
@@ -101,7 +101,9 @@ static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct d
 int parts_write(struct applier *a, struct ds_error *err)
 {
     uint32_t done = 0;
-    int rc = gather_resolve(a, NULL, err);
+    int rc = a->open_barrier == BARRIER_DDL ? barrier_begin_open(a, err) : 0;
+    if (rc == 0)
+        rc = gather_resolve(a, NULL, err);
     if (rc == 0)
         rc = make_room(a, err);
     if (rc == 0 && !a->open_written)
@@ -142,6 +144,8 @@ int parts_finish(struct applier *a, struct ds_error *err)
     if (rc == 0 && a->open_begin.flags & BEGIN_XA_PREPARE && !a->options.dry_run)
         rc = xa_write_open(a, a->part_how, &a->part_counters, err); /* committed in one phase */
     if (rc == 0 && !a->options.dry_run)
+        rc = barrier_finish_open(a, err);
+    if (rc == 0 && !a->options.dry_run)
         rc = commit_finish(a, tx, &a->part_counters, err);
     if (rc)
         return parts_failed(a, rc, err);
@@ -158,5 +162,5 @@ int parts_finish(struct applier *a, struct ds_error *err)
 void parts_end(struct applier *a)
 {
     a->part_how = NETTED;
-    a->open_written = false;
+    a->open_written = a->open_intent = false;
 }

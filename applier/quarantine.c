@@ -89,18 +89,6 @@ static int open_applier(const struct config *config, const struct filter *filter
     return rc ? rc : crossing_post(*out, err);
 }
 
-/* Hooks are told by the process that follows the stream. */
-static int tell(struct applier *a, struct ds_error *err)
-{
-    const struct checkpoint *cp = &a->cp;
-    const struct outbox_place place = {
-        .gtid_set = {(const uint8_t *)cp->gtid_set, cp->found ? strlen(cp->gtid_set) : 0},
-        .file = {(const uint8_t *)cp->file, cp->found ? strlen(cp->file) : 0},
-        .pos = cp->pos,
-        .time = cp->source_time};
-    return outbox_write(a->outbox, a->db, &place, err);
-}
-
 /* *id becomes 0 when it is done. */
 static int retry_one(struct applier *a, uint64_t *id, uint64_t *done, uint64_t *left,
                      struct ds_error *err)
@@ -111,15 +99,15 @@ static int retry_one(struct applier *a, uint64_t *id, uint64_t *done, uint64_t *
         return out_of_memory(err);
     char what[48];
     snprintf(what, sizeof what, "quarantine %lu", root);
-    if (a->outbox)
+    struct counters extra = {0};
+    struct transaction here = commit_here(a);
+    int rc = commit_begin(a, err);
+    if (rc == 0 && a->outbox) /* hooks are told by the process that follows the stream */
         outbox_begin(a->outbox, &a->cp, what);
-    int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
-        rc = chain_apply(a, root, false, &applied, err);
-    if (rc == 0 && a->outbox)
-        rc = tell(a, err);
+        rc = chain_apply(a, root, false, &extra, &applied, err);
     if (rc == 0)
-        rc = db_exec(a->db, err, "COMMIT");
+        rc = commit_finish(a, &here, &extra, err);
     if (rc == 0) {
         *done += applied;
         *id = 0;

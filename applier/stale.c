@@ -190,6 +190,7 @@ int stale_at_start(struct applier *a, struct ds_error *err)
 {
     uint64_t started = 0;
     stale_free(a);
+    a->stale_known = true;
     BUF_AUTO struct buf text = {0};
     if (a->cp.stale && buf_puts(&text, a->cp.stale))
         return out_of_memory(err);

@@ -440,10 +440,23 @@ static int check_attribute(const struct check *k)
     return rc;
 }
 
+/* Of an entity whose root goes nothing is asked: what is left of it is to go, too. */
+static bool is_gone(const struct ds_change *change)
+{
+    bool gone = false;
+    for (size_t i = 0; i < api->change_rows(change); i++) {
+        const struct ds_row *row = api->change_row(change, i);
+        gone |= strcmp(api->row_role(row), "root") == 0 && api->row_operation(row) == DS_DELETE;
+    }
+    return gone;
+}
+
 static int validate(void *state, struct ds_call *call, const struct ds_change *change)
 {
     const struct validation *v = state;
     int rc = 0;
+    if (is_gone(change))
+        return DS_HANDLER_OK;
     for (struct compiled *c = v->rules; c && rc == 0; c = c->next) {
         const struct check k = {v, call, change, c, c->rule};
         if (strcmp(c->entity, api->change_entity(change)) == 0)
