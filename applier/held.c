@@ -1,10 +1,11 @@
 /* Rows whose changes wait in quarantine, and what has to wait behind them (law 5).
  *
  * A change waits when it touches such a row, a row that it refers to, or one that refers to what it
- * takes away: the source could do it only behind theirs. All changes of an entity wait together.
- * Who refers to whom is told by the images, as they were at the source. A cascade goes on from row
- * to row, and those between are in no event and may be in no quarantine: the destination is asked
- * how they hang together, in the state that the change finds (climb).
+ * takes away: the source could do it only behind theirs. All changes of an entity wait together,
+ * and behind them what refers to its root. Who refers to whom is told by the images, as they were
+ * at the source. A cascade goes on from row to row, and those between are in no event and may be in
+ * no quarantine: the destination is asked how they hang together, in the state that the change
+ * finds (climb).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +258,68 @@ static uint64_t entity_held(const struct applier *a, const struct change *c, uin
     return found;
 }
 
+/* Is the key's parent the root of an entity of which a row waits? By the name of the entity. */
+static bool leads_to_root(const struct applier *a, const struct target_fk *fk, const char *entity)
+{
+    const struct catalogue_entity *e = catalogue_find(filter_catalogue(a->options.filter), entity);
+    const char *prefix = a->config->source.prefix ? a->config->source.prefix : "";
+    size_t n = strlen(prefix);
+    return e && e->table_count && fk->count == 1 && strncmp(fk->parent_name, prefix, n) == 0 &&
+           strcmp(fk->parent_name + n, e->tables[0].table) == 0 &&
+           strcasecmp(fk->parent_column_names[0], e->tables[0].link) == 0;
+}
+
+/* The column in which rows of the table name the root of their entity, if there is one. */
+static bool link_of(const struct applier *a, const struct target_table *t,
+                    const struct catalogue_entity **entity, uint32_t *i)
+{
+    const struct catalogue_table *entry;
+    const char *prefix = a->config->source.prefix ? a->config->source.prefix : "";
+    size_t n = strlen(prefix);
+    if (strncmp(t->name, prefix, n) != 0 ||
+        !catalogue_lookup(filter_catalogue(a->options.filter), t->name + n, entity, &entry) ||
+        entry->through || !entry->link)
+        return false;
+    int column = target_column_ordinal(t, entry->link);
+    *i = (uint32_t)column;
+    return column >= 0;
+}
+
+/* A row of an entity, as its image says, waits behind what waits of it: the key that came with the
+ * change is that of the entity which it leaves. */
+static uint64_t own_root_held(const struct applier *a, const struct target_table *t,
+                              const struct weighed *row, uint64_t above)
+{
+    const struct catalogue_entity *entity;
+    uint64_t found = 0;
+    uint32_t i;
+    if (!link_of(a, t, &entity, &i) || !is_value(row->values[i]))
+        return 0;
+    const struct slice key = {row->values[i], value_length(row->values[i])};
+    for (const struct held_row *h = a->held; h; h = h->next)
+        if (same_slice(h->entity_key, key) && strcmp(h->entity, entity->name) == 0)
+            found = next_id(found, h->id, above);
+    return found;
+}
+
+/* A row that refers to the root of an entity waits behind what waits of that entity. */
+static uint64_t root_referred(const struct applier *a, const struct target_table *t,
+                              const struct weighed *row, uint64_t above)
+{
+    uint64_t found = own_root_held(a, t, row, above);
+    for (uint32_t f = 0; f < t->fk_count; f++) {
+        const uint8_t *value = t->fks[f].count == 1 ? row->values[t->fks[f].columns[0]] : NULL;
+        if (!value || !is_value(value))
+            continue;
+        const struct slice key = {value, value_length(value)};
+        for (const struct held_row *h = a->held; h; h = h->next)
+            if (same_slice(h->entity_key, key) && next_id(found, h->id, above) != found &&
+                leads_to_root(a, &t->fks[f], h->entity))
+                found = h->id;
+    }
+    return found;
+}
+
 /* --- through rows in between --------------------------------------------- */
 
 enum {
@@ -503,10 +566,12 @@ int held_touched(struct applier *a, const struct change *c, uint64_t above, bool
         found = next_id(found, row_held(a, t, after, above), above);
         found = next_id(found, unique_held(a, c, &row, above), above);
         found = next_id(found, image_refers(a, t, &row, above), above);
+        found = next_id(found, root_referred(a, t, &row, above), above);
     }
     if (c->op != CHANGE_INSERT && weigh(t, c->before, old, &scratch, &row)) {
         if (c->op == CHANGE_DELETE)
             found = next_id(found, image_refers(a, t, &row, above), above);
+        found = next_id(found, root_referred(a, t, &row, above), above);
         found = next_id(found, referrers_held(a, c, &row, above), above);
     }
     arena_free(&scratch);

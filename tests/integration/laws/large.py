@@ -155,3 +155,19 @@ def _():
         fill(50001, 90000)
         lab.source.run("INSERT INTO t VALUES (1)")
         lab.settle()
+
+
+@only("large-create-select", "CREATE TABLE … SELECT with more rows than a batch holds: its statement, then its rows in parts, killed anywhere")
+def _():
+    for settings in ({"batch": {"max_bytes": "64KiB"}}, {"spool": {"max_size": "1MiB"}}):
+        with Lab(settings=settings) as lab:
+            lab.source.script("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(200));\nINSERT INTO t SELECT seq, REPEAT('x', 100) FROM seq_1_to_20000;\n")
+            lab.program.incremental()
+            for n, point in enumerate((None, "ddl.after_intent:1", "ddl.after_statement:1", "commit.step:1", "commit.step:3", "commit.after_write:1",
+                                       "commit.before_commit:1", "commit.after_commit:1")):
+                lab.source.run("CREATE TABLE c%d (PRIMARY KEY (id)) AS SELECT * FROM t" % n, "UPDATE c%d SET v = 'y' WHERE id < 5" % n)
+                if point:
+                    code, _out, err = lab.program.command("incremental", env={"DATASYNC_CRASH": point})
+                    expect_equal(code, -9, point + ": " + err[-800:])
+                lab.program.incremental()
+                lab.equal()

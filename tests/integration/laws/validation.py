@@ -51,8 +51,8 @@ def do(lab, *scripts):
     lab.source.run(*[sql.strip() for sql in ";".join(scripts).split(";") if sql.strip()])
 
 
-def begin(lab):
-    lab.source.script(SHOP + "INSERT INTO plain VALUES (1, 0);")
+def begin(lab, more=""):
+    lab.source.script(SHOP + more + "INSERT INTO plain VALUES (1, 0);")
     lab.program.incremental()
 
 
@@ -281,4 +281,75 @@ def _():
            "seq_1001_to_4000", "INSERT INTO catalog_product_entity_decimal (attribute_id, store_id, entity_id, value) SELECT 75, 0, seq, 1 FROM "
            "seq_1001_to_4000", "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'")
         lab.program.incremental()
+        lab.equal()
+
+
+LINKS = ("CREATE TABLE downloadable_link (link_id INT UNSIGNED PRIMARY KEY, product_id INT UNSIGNED NOT NULL, link_file VARCHAR(20), "
+         "link_url VARCHAR(20), FOREIGN KEY (product_id) REFERENCES catalog_product_entity (entity_id) ON DELETE CASCADE);\n")
+
+
+@only("validation-of-what-is-gone", "rows that a later deletion of their parent takes along are not asked: no policy keeps the deletion away")
+def _():
+    for policy in ("error", "skip", "quarantine"):
+        with shop({"on_invalid": policy}) as lab:
+            begin(lab, LINKS)
+            do(lab, "INSERT INTO downloadable_link VALUES (1, 2, NULL, NULL)", "INSERT INTO cataloginventory_stock_item VALUES (1, 2, 1, 7, 0)",
+               "DELETE FROM catalog_product_entity WHERE entity_id = 2", BUSY)
+            lab.program.incremental()
+            lab.equal()
+    for wrong in ("INSERT INTO downloadable_link VALUES (1, 1, NULL, NULL)", "INSERT INTO cataloginventory_stock_item VALUES (1, 1, 1, 7, 0)",
+                  "UPDATE catalog_product_entity_varchar SET value = '' WHERE entity_id = 1"):
+        with shop({"on_invalid": "quarantine"}) as lab:
+            begin(lab, LINKS)
+            do(lab, wrong)
+            lab.program.incremental(expect=3)
+            do(lab, "DELETE FROM catalog_product_entity WHERE entity_id = 1")
+            lab.program.incremental()
+            expect_equal(waiting(lab), [], "what waits after " + wrong)
+            lab.equal()
+
+
+@only("validation-releases-many", "any number of chains, and chains of any length, are released by the change that makes them fit")
+def _():
+    with shop({"on_invalid": "quarantine"}) as lab:
+        begin(lab)
+        do(lab, "BEGIN; INSERT INTO catalog_product_entity SELECT seq, 'grouped', '' FROM seq_1001_to_1300; INSERT INTO catalog_product_entity_varchar "
+           "(attribute_id, store_id, entity_id, value) SELECT 71, 0, seq, 'n' FROM seq_1001_to_1300; COMMIT")
+        lab.program.incremental(expect=3)
+        do(lab, "UPDATE catalog_product_entity SET sku = CONCAT('s', entity_id) WHERE entity_id > 1000")
+        lab.program.incremental()
+        expect_equal(waiting(lab), [], "what waits")
+        lab.equal()
+        do(lab, "INSERT INTO cataloginventory_stock_item VALUES (1, 1, 1, 1, 0)", "UPDATE catalog_product_entity SET sku = '' WHERE entity_id = 1")
+        lab.source.run(*["UPDATE cataloginventory_stock_item SET qty = %d WHERE item_id = 1" % n for n in range(2, 1200)])
+        lab.program.incremental(expect=3)
+        before = lab.program.status()
+        do(lab, "UPDATE catalog_product_entity SET sku = 'uno' WHERE entity_id = 1")
+        lab.program.incremental()
+        expect_equal(waiting(lab), [], "what waits")
+        after = lab.program.status()
+        expect(after["rows_written"] >= before["rows_written"] + 2, "rows_written follows: %s, %s" % (before["rows_written"], after["rows_written"]))
+        expect(after["entities"]["stock"]["updated"] > before["entities"].get("stock", {"updated": 0})["updated"], "stock counts")
+        lab.equal()
+
+
+@only("validation-holds-what-refers", "behind any row of an entity that waits, what refers to its root waits, and rows that move into it; retry counts")
+def _():
+    with shop({"on_invalid": "quarantine"}) as lab:
+        lab.source.script("CREATE TABLE catalog_product_option (option_id INT UNSIGNED PRIMARY KEY, product_id INT UNSIGNED, v INT);\n"
+                          "INSERT INTO catalog_product_option VALUES (20, 2, 1);\n")
+        begin(lab)
+        do(lab, "INSERT INTO cataloginventory_stock_item VALUES (1, 1, 1, 1, 0)")
+        lab.program.incremental()
+        do(lab, "INSERT INTO catalog_product_entity_tier_price VALUES (1, 1, 0, 5)", "UPDATE cataloginventory_stock_item SET qty = 5 WHERE item_id = 1",
+           "UPDATE catalog_product_option SET product_id = 1 WHERE option_id = 20")
+        lab.program.incremental(expect=3)
+        expect_equal([table for _operation, table, _key in held(lab)], ["catalog_product_entity_tier_price", "cataloginventory_stock_item",
+                                                                        "catalog_product_option"], "what waits")
+        lab.program.configure({"on_invalid": "ignore"})
+        before = lab.program.status()
+        retry(lab, "all", 0)
+        after = lab.program.status()
+        expect_equal(after["rows_written"], before["rows_written"] + 3, "rows_written")
+        expect_equal(after["entities"]["stock"]["updated"], before["entities"]["stock"]["updated"] + 1, "stock")
         lab.equal()
