@@ -97,6 +97,25 @@ static int copy(struct agent *a, const char *table, const uint64_t *ids, size_t 
     return rc;
 }
 
+/* What can be read later is left for then. Of a table that is gone nothing is to come: the stream
+ * drops it. */
+static int not_read(struct agent *a, const char *table, int rc, uint64_t number,
+                    struct ds_error *err)
+{
+    if (rc == DS_ESCHEMA) {
+        log_info("entities do not come into the filter table=%s reason=\"%s\"", table,
+                 err->message);
+        return spool_request_finish(a->options.spool, number, err);
+    }
+    if (rc != DS_ERETRY && rc != DS_EUNSUPPORTED)
+        return rc;
+    a->entering.again_ms = agent_clock_ms() + AGAIN_MS;
+    log_warn("entities that come into the filter cannot be copied now, it is tried again table=%s "
+             "reason=\"%s\"",
+             table, err->message);
+    return 0;
+}
+
 int enter_read(struct agent *a, char *request, uint64_t number, struct ds_error *err)
 {
     char text[300];
@@ -111,14 +130,7 @@ int enter_read(struct agent *a, char *request, uint64_t number, struct ds_error 
     free(ids);
     if (rc) {
         enter_forget(a);
-        bool later = rc == DS_ERETRY || rc == DS_EUNSUPPORTED;
-        if (later)
-            a->entering.again_ms = agent_clock_ms() + AGAIN_MS;
-        if (later)
-            log_warn("entities that come into the filter cannot be copied now, it is tried again "
-                     "table=%s reason=\"%s\"",
-                     table, err->message);
-        return later ? 0 : rc;
+        return not_read(a, table, rc, number, err);
     }
     a->entering.pending = true;
     a->entering.request = number;

@@ -364,7 +364,7 @@ static int read_definitions(struct snapshot *s, const struct catalogue_entity *e
         } else if (rc == DS_ERETRY && i > 0) { /* it is not there */
             rc = 0;
         } else if (rc == DS_ERETRY) {
-            rc = error_set(err, DS_EUNSUPPORTED, "table %s is gone at the source", name);
+            rc = error_set(err, DS_ESCHEMA, "table %s is gone at the source", name);
         }
     }
     return rc;

@@ -386,6 +386,8 @@ static int connect_session(struct applier *a, struct ds_error *err)
         rc = conflict_load(a, err);
     if (rc == 0)
         rc = members_open(a, err);
+    if (rc == 0)
+        rc = members_after_ddl(a, err);
     if (rc == 0 && !a->opened)
         rc = skip_load(a, err);
     if (rc == 0 && !a->opened)

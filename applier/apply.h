@@ -295,6 +295,9 @@ void members_rolled_back(struct applier *a);
 void members_committed(struct applier *a);
 /* Ask the agent for copies of what has come in. */
 int members_request(struct applier *a, struct ds_error *err);
+/* Behind a statement, outside of a destination transaction: what waits for a copy and was of a
+ * table that is gone does so no more. */
+int members_after_ddl(struct applier *a, struct ds_error *err);
 /* The agent may have forgotten what it was asked for. */
 void members_ask_again(struct applier *a);
 /* Entities that wait for their copy. */

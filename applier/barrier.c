@@ -98,9 +98,10 @@ static int note_changed(struct applier *a, const struct transaction *tx,
         writer_forget(a->writer, out->tables[i]);
         target_touch(a->target, out->tables[i]);
     }
-    if (!a->stale)
-        return 0;
-    int rc = target_refresh(a->target, a->db, err);
+    int rc = members_after_ddl(a, err);
+    if (rc || !a->stale)
+        return rc;
+    rc = target_refresh(a->target, a->db, err);
     if (rc == 0)
         rc = transaction_position(tx, &at, err);
     for (size_t i = 0; i < out->table_count && rc == 0; i++)

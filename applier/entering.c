@@ -246,10 +246,11 @@ int entering_record(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* A root's table that has been dropped is nobody's any more. */
-static int forget_dropped(struct applier *a, struct ds_error *err)
+int members_after_ddl(struct applier *a, struct ds_error *err)
 {
     struct members *m = a->members;
+    if (!m || !m->waiting)
+        return 0;
     int rc = target_refresh(a->target, a->db, err);
     for (size_t i = 0; i < m->entering.cap && rc == 0; i++) {
         const struct row_slot s = m->entering.slots[i];
@@ -299,7 +300,6 @@ int members_request(struct applier *a, struct ds_error *err)
     int rc = spool_request_get(a->options.spool, &text, &under_way, err);
     if (rc || under_way) /* meanwhile more may come together */
         return rc;
-    rc = forget_dropped(a, err);
     for (size_t i = 0; i < m->level_count && rc == 0; i++) {
         while (!m->levels[i]->parent && rc == 0)
             rc = ask(a, m->levels[i], err);

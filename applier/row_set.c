@@ -29,15 +29,26 @@ enum row_state row_set_state(const struct row_set *t, uint32_t table, uint64_t i
     return s ? s->state : ROW_UNKNOWN;
 }
 
+static bool stays(const struct row_set *t, const struct row_slot *s)
+{
+    return s->table && !(t->forgets && s->state == ROW_ABSENT);
+}
+
+/* To twice the room, unless enough of it can be forgotten. */
 static int grow(struct row_set *t)
 {
-    struct row_set more = {.cap = t->cap ? t->cap * 2 : 256, .forgets = t->forgets};
+    struct row_set more = {.cap = t->cap ? t->cap : 256, .forgets = t->forgets};
+    size_t kept = 0;
+    for (size_t i = 0; i < t->cap; i++)
+        kept += stays(t, &t->slots[i]);
+    if (t->cap && kept > t->cap / 4)
+        more.cap *= 2;
     more.slots = calloc(more.cap, sizeof *more.slots);
     if (!more.slots)
         return DS_ENOMEM;
     for (size_t i = 0; i < t->cap; i++) {
         const struct row_slot *s = &t->slots[i];
-        if (!s->table || (t->forgets && s->state == ROW_ABSENT))
+        if (!stays(t, s))
             continue;
         more.slots[place_of(&more, s->table - 1, s->id)] = *s;
         more.used++;

@@ -39,6 +39,7 @@ struct stream_status {
     int64_t lag_seconds;   /* -1 unknown */
     bool caught_up;
     uint64_t transactions, rows, rows_written, batches, conflicts, quarantined;
+    uint64_t entering; /* entities that have come into the filter and wait for their copy */
     char **stale_tables;
     size_t stale_count;
     struct entity_counts *entities;

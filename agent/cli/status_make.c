@@ -87,6 +87,7 @@ static int fill_applier(struct stream_status *s, const struct applier_status *a)
     s->batches = a->batches;
     s->conflicts = a->conflicts;
     s->quarantined = a->quarantined;
+    s->entering = a->entering;
     s->snapshot_rows = a->snapshot_rows;
     s->stale_tables = calloc(a->stale_count + 1, sizeof *s->stale_tables);
     s->entities = calloc(a->entity_count + 1, sizeof *s->entities);
@@ -145,6 +146,7 @@ int stream_status_make(struct stream_status *out, const struct config *c,
     if (agent && applier) {
         out->caught_up =
             agent->state == AGENT_STREAMING && agent->at_end && applier->idle &&
+            !applier->entering &&
             (position_empty(&agent->read) || position_reached(&agent->read, &applier->applied));
         out->lag_seconds = lag(out, applier->oldest_unapplied, agent->source_time, now);
     } else if (agent) {
@@ -152,7 +154,7 @@ int stream_status_make(struct stream_status *out, const struct config *c,
         out->rows = agent->rows;
         out->caught_up = agent->state == AGENT_STREAMING && agent->at_end;
     } else if (applier) {
-        out->caught_up = applier->state == APPLIER_STREAMING && applier->idle;
+        out->caught_up = applier->state == APPLIER_STREAMING && applier->idle && !applier->entering;
         out->lag_seconds = lag(out, applier->oldest_unapplied, 0, now);
     }
     if (rc)
@@ -259,13 +261,18 @@ static int read_stopped(struct stream_status *s, const struct config *c, MYSQL *
     if (rc == 0 && cp.found && fill_checkpoint(s, &cp))
         rc = error_set(err, DS_ENOMEM, "out of memory for the status");
     checkpoint_free(&cp);
-    BUF_AUTO struct buf table = {0};
-    if (rc == 0 && sql_table(&table, c->state_database, "datasync_quarantine"))
+    BUF_AUTO struct buf table = {0}, objects = {0};
+    if (rc == 0 && (sql_table(&table, c->state_database, "datasync_quarantine") ||
+                    sql_table(&objects, c->state_database, "datasync_objects")))
         rc = error_set(err, DS_ENOMEM, "out of memory for the status");
     rc = rc ? rc
             : db_scalar_u64(db, &s->quarantined, &found, err,
                             "SELECT COUNT(*) FROM %s WHERE name = '%s' AND operation <> 'skip'",
                             buf_cstr(&table), c->name);
+    rc = rc ? rc
+            : db_scalar_u64(db, &s->entering, &found, err,
+                            "SELECT COUNT(*) FROM %s WHERE name = '%s' AND kind = 'entering'",
+                            buf_cstr(&objects), c->name);
     rc = rc ? rc : hooks_status_read(c, db, &s->hooks, err);
     if (rc && err->server_errno == ER_NO_SUCH_TABLE) { /* they are being created */
         error_clear(err);

@@ -70,6 +70,7 @@ int stream_status_json(const struct stream_status *s, struct buf *out)
     json_uint(&j, "batches", s->batches);
     json_uint(&j, "conflicts", s->conflicts);
     json_uint(&j, "quarantined", s->quarantined);
+    json_uint(&j, "entering", s->entering);
     json_array(&j, "stale_tables");
     for (size_t i = 0; i < s->stale_count; i++)
         json_text(&j, NULL, s->stale_tables[i]);
@@ -164,6 +165,9 @@ int stream_status_text(const struct stream_status *s, struct buf *out)
                          " in quarantine\n",
                          "so far", s->transactions, s->rows, s->rows_written, s->batches,
                          "conflicts", s->conflicts, s->quarantined);
+    if (rc == 0 && s->entering)
+        rc = buf_printf(out, "%-12s %" PRIu64 " entities wait for their copy\n", "entering",
+                        s->entering);
     for (size_t i = 0; i < s->stale_count && rc == 0; i++)
         rc = buf_printf(out, "%s%s%s", i ? ", " : "stale        ", s->stale_tables[i],
                         i + 1 == s->stale_count ? "\n" : "");
@@ -283,6 +287,7 @@ static int take_all(yaml_document_t *d, struct stream_status *s, struct ds_error
     s->batches = take_number(d, root, "batches");
     s->conflicts = take_number(d, root, "conflicts");
     s->quarantined = take_number(d, root, "quarantined");
+    s->entering = take_number(d, root, "entering");
     const yaml_node_t *hooks = member(d, root, "hooks"), *error = member(d, hooks, "last_error");
     s->hooks.pending = take_number(d, hooks, "pending");
     s->hooks.oldest = take_number(d, hooks, "oldest");

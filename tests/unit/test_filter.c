@@ -169,6 +169,65 @@ static int teardown(void **state)
     return 0;
 }
 
+/* A configuration with conditions: table, condition, table, … */
+static void with_conditions(char **items, size_t count, const char *prefix, char **excluded,
+                            struct config *c)
+{
+    static char all[] = "all", every[] = "*";
+    static char *entities[] = {all}, *include[] = {every};
+    *c = (struct config){.path = "",
+                         .entities = {.items = entities, .count = 1},
+                         .tables_include = {.items = include, .count = 1},
+                         .tables_exclude = {.items = excluded, .count = excluded ? 1 : 0},
+                         .where = {.items = items, .count = count},
+                         .source = {.prefix = (char *)prefix}};
+}
+
+static void entities_in_part(void **state)
+{
+    (void)state;
+    struct ds_error err;
+    struct config c;
+    struct filter *f = NULL;
+    struct filter_level l;
+    char *items[] = {"sales_flat_order", "entity_id > 5", "log_url", "url_id > 1"};
+    with_conditions(items, 4, "mg_", NULL, &c);
+    if (filter_new(&f, &c, catalogue, &err))
+        fail_msg("%s", err.message);
+    assert_true(filter_has_levels(f));
+    assert_false(filter_is_all(f));
+    assert_true(filter_level(f, "mg_sales_flat_order", &l));
+    assert_ptr_equal(l.entry, &l.entity->tables[0]);
+    assert_false(l.shadow);
+    assert_true(filter_level(f, "mg_sales_order_tax_item", &l));
+    assert_string_equal(filter_level_parent(&l)->table, "sales_order_tax");
+    assert_string_equal(filter_level_key(filter_level_parent(&l)), "tax_id");
+    assert_true(filter_level(f, "mg_sales_order_tax", &l));
+    assert_string_equal(filter_level_key(filter_level_parent(&l)), "entity_id");
+    assert_true(filter_level(f, "_mg_sales_flat_order_gho", &l));
+    assert_true(l.shadow);
+    assert_false(filter_level(f, "sales_flat_order", &l)); /* not the shop's */
+    assert_false(filter_level(f, "mg_log_url", &l));
+    assert_false(filter_level(f, "mg_sales_flat_invoice", &l));
+    /* foreign keys that cannot hold */
+    assert_true(filter_crosses(f, "mg_sales_flat_invoice", "mg_sales_flat_order"));
+    assert_false(filter_crosses(f, "mg_sales_flat_order_item", "mg_sales_flat_order"));
+    assert_false(filter_crosses(f, "mg_sales_flat_order", "mg_customer_entity"));
+    /* renames */
+    assert_true(filter_same(f, "_mg_sales_flat_order_gho", "mg_sales_flat_order"));
+    assert_false(filter_same(f, "mg_sales_flat_order_item", "mg_sales_order_tax"));
+    assert_false(filter_same(f, "mg_sales_flat_order_item", "mg_mine"));
+    filter_free(f);
+    /* in between, and of a root that is left out */
+    char *between[] = {"sales_order_tax", "tax_id > 5"}, *out[] = {"sales_flat_order"};
+    with_conditions(between, 2, "", NULL, &c);
+    assert_int_equal(filter_new(&f, &c, catalogue, &err), DS_EUSAGE);
+    assert_non_null(strstr(err.message, "sales_flat_order"));
+    with_conditions(items, 2, "", out, &c);
+    assert_int_equal(filter_new(&f, &c, catalogue, &err), DS_EUSAGE);
+    assert_non_null(strstr(err.message, "left out"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +235,7 @@ int main(void)
         cmocka_unit_test(prefixes_and_online_changes),
         cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(fingerprints_follow_the_choice),
+        cmocka_unit_test(entities_in_part),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -434,6 +434,12 @@ static void requests_are_served_in_order(void **state)
         assert_ok(spool_request_get(f->s, &text, &first, err));
         assert_string_equal(buf_cstr(&text), "stale a,b");
     }
+    assert_ok(spool_request_next(f->s, first, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "refetch");
+    assert_ok(spool_request_next(f->s, number, &text, &number, err));
+    assert_int_equal(number, 0);
+    assert_ok(spool_request_get(f->s, &text, &number, err)); /* still there */
+    assert_int_equal(number, first);
     assert_ok(spool_request_finish(f->s, first, err));
     assert_ok(spool_request_get(f->s, &text, &number, err));
     assert_string_equal(buf_cstr(&text), "refetch");
