@@ -295,6 +295,8 @@ void members_rolled_back(struct applier *a);
 void members_committed(struct applier *a);
 /* Ask the agent for copies of what has come in. */
 int members_request(struct applier *a, struct ds_error *err);
+/* What leads to rows of a table that is about to be emptied goes first. */
+int members_before_truncate(struct applier *a, const struct msg_truncate *m, struct ds_error *err);
 /* Behind a statement, outside of a destination transaction: what waits for a copy and was of a
  * table that is gone does so no more. */
 int members_after_ddl(struct applier *a, struct ds_error *err);

@@ -194,7 +194,9 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
         struct ddl_outcome out;
         run.position = position;
         run.outcome = &out;
-        rc = ddl_apply(&c, &m, position, tx->count > 0, &out, err);
+        if (m.type == MSG_TRUNCATE)
+            rc = members_before_truncate(a, &m.truncate, err);
+        rc = rc ? rc : ddl_apply(&c, &m, position, tx->count > 0, &out, err);
         if (rc == 0) {
             open |= out.result == DDL_OPEN;
             done = run.last && out.result == DDL_DONE;

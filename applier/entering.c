@@ -4,6 +4,7 @@
  * statement its key, object a hash of both. It is written, and deleted, in the destination
  * transaction that moves the checkpoint over what made it so.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -243,6 +244,41 @@ int entering_record(struct applier *a, struct ds_error *err)
         rc = record_some(a, ROW_ABSENT, &from, err);
     for (size_t from = 0; from < a->members->changed.cap && rc == 0;)
         rc = record_some(a, ROW_PRESENT, &from, err);
+    return rc;
+}
+
+static int empty(struct applier *a, const char *table, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0};
+    struct target_table *t = target_find(a->target, table, strlen(table));
+    if (!t)
+        return 0;
+    if (sql_table(&name, a->database, table))
+        return no_memory(err);
+    return db_exec(a->db, err, "DELETE FROM %s", buf_cstr(&name));
+}
+
+/* Before, so that it happens again if the statement does: a crash in between loses nothing that
+ * would stay. What leads on to these rows goes by foreign key. */
+int members_before_truncate(struct applier *a, const struct msg_truncate *m, struct ds_error *err)
+{
+    struct filter_level of;
+    char table[260];
+    snprintf(table, sizeof table, "%.*s", (int)m->table.len, (const char *)m->table.p);
+    bool ours = strlen(a->config->source.database) == m->database.len &&
+                memcmp(a->config->source.database, m->database.p, m->database.len) == 0;
+    if (!a->members || !ours || !filter_level(a->options.filter, table, &of) || of.shadow)
+        return 0;
+    int rc = target_refresh(a->target, a->db, err);
+    for (size_t i = 1; i < of.entity->table_count && rc == 0; i++) {
+        struct filter_level child = {.entity = of.entity, .entry = &of.entity->tables[i]};
+        BUF_AUTO struct buf name = {0};
+        if (filter_level_parent(&child) != of.entry)
+            continue;
+        rc = buf_printf(&name, "%s%s", a->config->source.prefix, child.entry->table)
+                 ? no_memory(err)
+                 : empty(a, buf_cstr(&name), err);
+    }
     return rc;
 }
 

@@ -63,7 +63,8 @@ static int print_end(const struct listing *l, uint64_t different, struct ds_erro
     if (rc == 0)
         rc = buf_append(&text, l->differing.data, l->differing.len);
     if (rc == 0 && l->parts)
-        rc = buf_puts(&text, "tables with a condition on rows (where) were not compared\n");
+        rc = buf_puts(&text,
+                      "tables with a condition on rows or entities (where) were not compared\n");
     return rc ? error_set(err, DS_ENOMEM, "out of memory") : print(&text, err);
 }
 
@@ -71,7 +72,8 @@ static int print_end(const struct listing *l, uint64_t different, struct ds_erro
 static bool wanted(void *arg, const char *table)
 {
     struct listing *l = arg;
-    bool part = filter_where(l->filter, table);
+    struct filter_level level;
+    bool part = filter_where(l->filter, table) || filter_level(l->filter, table, &level);
     l->parts += part;
     return !part && filter_keeps(l->filter, table);
 }
