@@ -399,3 +399,20 @@ def _():
                        "DELETE FROM sales_flat_order_status_history", *order(4, "paid"))
         lab.program.incremental()
         same(lab, condition)
+
+
+@only("entity-enters-behind", "what has come in is read as the source is now, and handed out when the stream is there: later changes of it are not applied twice")
+def _():
+    condition = "status = 'paid'"
+    with lab_of(condition, batch={"max_rows": 50}, spool={"max_size": "1MiB"}) as lab:
+        lab.source.run(*order(1, "new"), "INSERT INTO plain SELECT seq, 0 FROM seq_1_to_1000")
+        lab.program.incremental()
+        lab.source.run("UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 1")
+        with lab.source.connect("shop", autocommit=True) as connection, connection.cursor() as cursor:
+            for number in range(200):
+                cursor.execute("UPDATE plain SET v = v + 1")
+                if number % 20 == 10:
+                    cursor.execute("INSERT INTO sales_flat_order_item VALUES (%d, 1, 'later', 1)" % (1000 + number))
+                    cursor.execute("DELETE FROM sales_flat_order_item WHERE item_id = %d" % (1000 + number - 20))
+        lab.program.incremental()
+        same(lab, condition)
