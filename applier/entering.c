@@ -46,7 +46,6 @@ static struct level *add_level(struct applier *a, const struct catalogue_entity 
     }
     l->entry = entry;
     l->parent = parent;
-    l->parent_key = parent ? filter_level_key(parent->entry) : NULL;
     l->has_members = !parent && e->table_count > 1;
     for (size_t i = 0; i < e->table_count; i++)
         l->has_members |= e->tables[i].through && strcmp(e->tables[i].through, entry->table) == 0;

@@ -8,10 +8,9 @@
 
 struct level { /* a table of such an entity */
     const struct catalogue_table *entry;
-    struct level *parent;   /* NULL: the root */
-    const char *parent_key; /* column of the parent that `entry->link` holds */
-    bool has_members;       /* others lead through it, or to it */
-    char *table;            /* as the server knows it */
+    struct level *parent; /* NULL: the root */
+    bool has_members;     /* others lead through it, or to it */
+    char *table;          /* as the server knows it */
     uint32_t number;
     uint64_t *wanted; /* keys to look up */
     size_t wanted_count, wanted_cap;
