@@ -83,6 +83,7 @@ int cli_open(struct invocation *in, struct ds_error *err)
         rc = filter_new(&in->filter, &in->config, in->catalogue, err);
     if (rc) {
         catalogue_free(in->catalogue);
+        in->catalogue = NULL; /* the caller may do without a configuration */
         config_free(&in->config);
         return rc;
     }

@@ -66,6 +66,8 @@ def _():
         expect_call(2, "--set: entities: there is no entity 'gadget'", "incremental", "-c", path, "--entity", "gadget")
         expect_call(2, "--set: unknown key 'prot'", "config", "-c", path, "--set", "prot=1")
         expect_call(2, "--stop-at: 'soon'", "run", "-c", path, "--stop-at", "soon")
+        for options in ((), ("--file", path)):
+            expect_call(2, "there is no entity 'gadget'", "dump", "-c", path, "--entity", "gadget", *options)
         write(work.path(".env.local"), "A=s3cret\n", 0o644)
         expect_call(2, ".env.local holds passwords", "config", "-c", path)
         os.makedirs(work.path("mine"))
