@@ -518,14 +518,19 @@ static int load(struct loader *l, const char *const *overrides, size_t override_
     return rc;
 }
 
+const char *config_file(const char *path)
+{
+    return path                             ? path
+           : access(FILE_HERE, F_OK) == 0   ? FILE_HERE
+           : access(FILE_SYSTEM, F_OK) == 0 ? FILE_SYSTEM
+                                            : "";
+}
+
 int config_load(struct config *out, const char *path, const char *const *overrides,
                 size_t override_count, struct ds_error *err)
 {
     memset(out, 0, sizeof *out);
-    if (!path)
-        path = access(FILE_HERE, F_OK) == 0     ? FILE_HERE
-               : access(FILE_SYSTEM, F_OK) == 0 ? FILE_SYSTEM
-                                                : "";
+    path = config_file(path);
     struct ds_error own;
     struct loader l = {.c = out, .file = path, .err = err ? err : &own};
     out->path = arena_strdup(&out->arena, path);

@@ -79,6 +79,8 @@ struct config {
     struct arena arena;                 /* owns all strings */
 };
 
+/* The file that config_load takes for `path`; "" none. */
+const char *config_file(const char *path);
 /* Load `path` (NULL: ./datasync.yaml, then /etc/datasync/datasync.yaml; none of them: defaults and
  * environment only). `overrides` are "key.path=value" strings from the command line, applied last.
  * Then validates. */

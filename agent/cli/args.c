@@ -236,8 +236,8 @@ void args_free(struct invocation *in)
     free(in->files.items);
     if (in->opened) {
         filter_free(in->filter);
-        catalogue_free(in->catalogue);
         config_free(&in->config);
     }
+    catalogue_free(in->catalogue);
     memset(in, 0, sizeof *in);
 }

@@ -82,7 +82,7 @@ struct invocation {
     bool plain, counts, summary, graph;
     const char *stop_at, *from, *to, *file, *reason, *command_name;
     uint64_t limit; /* 0 none */
-    /* filled by cli_open */
+    /* filled by cli_open, which sets `opened`; the catalogue alone by cli_open_if_configured */
     struct config config;
     struct catalogue *catalogue;
     struct filter *filter;
@@ -100,6 +100,9 @@ int help_man(const struct command *c, struct buf *out);
 /* common.c */
 /* Load configuration and catalogue as the command line says. */
 int cli_open(struct invocation *in, struct ds_error *err);
+/* For commands that need no server: where there is no configuration at all, the built-in catalogue
+ * will do, and nothing else is filled. One that is there must be right. */
+int cli_open_if_configured(struct invocation *in, struct ds_error *err);
 /* Log the error and give the exit code for it. */
 int cli_fail(const struct ds_error *err);
 int cli_exit_code(int rc);

@@ -83,12 +83,19 @@ int cli_open(struct invocation *in, struct ds_error *err)
         rc = filter_new(&in->filter, &in->config, in->catalogue, err);
     if (rc) {
         catalogue_free(in->catalogue);
-        in->catalogue = NULL; /* the caller may do without a configuration */
+        in->catalogue = NULL;
         config_free(&in->config);
         return rc;
     }
     in->opened = true;
     return 0;
+}
+
+int cli_open_if_configured(struct invocation *in, struct ds_error *err)
+{
+    if (*config_file(in->config_path) || in->override_count)
+        return cli_open(in, err);
+    return catalogue_load(&in->catalogue, NULL, err);
 }
 
 int cli_help(const struct command *c, bool man)

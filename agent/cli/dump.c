@@ -121,21 +121,13 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
     return rc;
 }
 
-/* A file can be looked at without any configuration: then all databases are shown. */
-static int open_for(struct invocation *in, struct ds_error *err)
-{
-    struct ds_error ignored;
-    if (!in->file || in->config_path || in->override_count)
-        return cli_open(in, err);
-    return cli_open(in, &ignored) ? catalogue_load(&in->catalogue, NULL, err) : 0;
-}
-
 int command_dump(struct invocation *in)
 {
     struct ds_error err = {0};
     struct dump_output d = {0};
     int rc = in->file ? cli_check_file(in->file, &err) : 0;
-    rc = rc ? rc : open_for(in, &err);
+    /* a file can be looked at without any configuration: then all databases are shown */
+    rc = rc ? rc : in->file ? cli_open_if_configured(in, &err) : cli_open(in, &err);
     if (rc == 0)
         rc = in->summary ? message_summary_new(&d.summary, &err)
                          : message_printer_new(&d.printer, &err);
@@ -148,7 +140,5 @@ int command_dump(struct invocation *in)
     message_printer_free(d.printer);
     message_summary_free(d.summary);
     buf_free(&d.text);
-    if (!in->opened)
-        catalogue_free(in->catalogue);
     return code;
 }

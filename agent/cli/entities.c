@@ -350,32 +350,14 @@ static int print_all(const struct invocation *in, const struct catalogue *c, str
     return rc;
 }
 
-/* The catalogue needs no server, so neither does this: a configuration only when there is one. Then
- * the user's own files must be right. */
-static int open_catalogue(struct invocation *in, struct catalogue **out, struct ds_error *err)
-{
-    struct ds_error ignored;
-    struct config config;
-    bool asked = in->config_path || in->override_count;
-    *out = NULL;
-    int rc = config_load(&config, in->config_path, (const char *const *)in->overrides,
-                         in->override_count, asked ? err : &ignored);
-    if (rc)
-        return asked ? rc : catalogue_load(out, NULL, err);
-    rc = catalogue_load(out, config.entities_dir, err);
-    config_free(&config);
-    return rc;
-}
-
 int command_entities(struct invocation *in)
 {
     struct ds_error err = {0};
-    struct catalogue *c;
     BUF_AUTO struct buf text = {0};
-    int rc = open_catalogue(in, &c, &err);
+    int rc = cli_open_if_configured(in, &err);
     if (rc == 0)
-        rc = in->argument_count ? print_one(in, c, &text, &err) : print_all(in, c, &text);
-    catalogue_free(c);
+        rc = in->argument_count ? print_one(in, in->catalogue, &text, &err)
+                                : print_all(in, in->catalogue, &text);
     if (rc && !err.code)
         error_set(&err, DS_ENOMEM, "out of memory");
     return rc ? cli_fail(&err) : cli_output(&text);

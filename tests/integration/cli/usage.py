@@ -139,6 +139,12 @@ def _():
               "name: gift\ntables: [{table: gift, role: root, link: id}]\n")
         expect_contains(expect_call(0, None, "entities", "--plain", folder=work.home), "gift",
                         "entities")
+        expect_call(2, "there is no entity 'nope'", "entities", "--entity=nope", folder=work.home)
+        for text, part in (("colour: red\n", "datasync.yaml:3: unknown key 'colour'"),
+                           ("start: ${NO_SUCH_VARIABLE}\n", "NO_SUCH_VARIABLE")):
+            write(work.path("datasync.yaml"), SIDES + text)
+            for command in (("entities",), ("dump", "--file", "/dev/null")):
+                expect_equal(expect_call(2, part, *command, folder=work.home), "", "stdout")
 
 
 @suite.case("log-lines-as-json", "--log-format json: one object per line", program_only=True)
