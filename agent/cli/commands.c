@@ -223,6 +223,12 @@ const struct command cli_commands[] = {
      .summary = "Messages of the stream, or of a binlog file, as JSON lines.",
      .text = "One object per message on stdout. Bytes are a string where they are valid UTF-8 and "
              "the column holds text, else {\"base64\": …}.\n\n"
+             "Rows are those that would travel: entities, stock and tables of the configuration, "
+             "--entity and --stock choose them, and, of a file, where. Conditions need a binlog "
+             "that names columns (binlog_row_metadata=FULL). One on the root of an entity chooses "
+             "rows of the root alone: which rows of its other tables go with them, only the "
+             "destination knows, so all are printed. In the spool is what the agent's filter has "
+             "left. Without a configuration all rows of a file are printed.\n\n"
              "With --summary, one object per table of which there are rows: inserts, updates, "
              "deletes, rows copied by a snapshot, and bytes of the row images, most bytes first. "
              "Then one of totals, with the position and the time at which the first and the last "

@@ -96,6 +96,7 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
     uint64_t max_event = in->opened ? in->config.max_event : DEFAULT_MAX_EVENT;
     struct capture_options options = {
         .catalogue = in->catalogue,
+        .filter = in->filter,
         .database = in->opened ? in->config.source.database : NULL,
         .prefix = in->opened ? in->config.source.prefix : NULL,
         .max_event = max_event,
@@ -107,8 +108,6 @@ static int dump_file(struct invocation *in, struct dump_output *d, struct ds_err
     if (rc == 0 && in->opened)
         rc = masker_new(&masker, in->filter, &in->config, err);
     options.masker = masker;
-    if (masker) /* what does not travel needs no rule */
-        options.filter = in->filter;
     rc = rc ? rc : capture_new(&capture, &options, err);
     rc = rc ? rc : capture_start(capture, NULL, false, err);
     rc = rc ? rc : dump_events(file, capture, base_name(in->file), err);
@@ -128,9 +127,11 @@ int command_dump(struct invocation *in)
     int rc = in->file ? cli_check_file(in->file, &err) : 0;
     /* a file can be looked at without any configuration: then all databases are shown */
     rc = rc ? rc : in->file ? cli_open_if_configured(in, &err) : cli_open(in, &err);
+    /* the rows of a file are chosen as they are read, those of the spool were by the agent */
+    const struct filter *filter = in->file ? NULL : in->filter;
     if (rc == 0)
-        rc = in->summary ? message_summary_new(&d.summary, &err)
-                         : message_printer_new(&d.printer, &err);
+        rc = in->summary ? message_summary_new(&d.summary, filter, &err)
+                         : message_printer_new(&d.printer, filter, &err);
     rc = rc ? rc : in->file ? dump_file(in, &d, &err) : dump_spool(in, &d, &err);
     if (rc == 0 && d.summary)
         rc = message_summary_print(d.summary, &d.text, &err);

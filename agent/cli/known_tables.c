@@ -1,6 +1,7 @@
 #include "agent/cli/known_tables.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,16 @@ static int copy_definition(const struct message *m, struct known_table *out, str
     return rc;
 }
 
+static bool is_left_out(const struct known_tables *k, const struct known_table *t)
+{
+    char name[300];
+    const struct slice text = t->table.name;
+    if (!k->filter || text.len >= sizeof name)
+        return false;
+    snprintf(name, sizeof name, "%.*s", (int)text.len, (const char *)text.p);
+    return !filter_keeps(k->filter, name);
+}
+
 static int make_room(struct known_tables *k, struct ds_error *err)
 {
     if (k->count < k->capacity)
@@ -76,6 +87,7 @@ int known_tables_add(struct known_tables *k, const struct message *m, struct kno
         arena_free(&t.arena);
         return rc;
     }
+    t.left_out = is_left_out(k, &t);
     size_t i = lower_bound(k, t.table.id);
     if (i < k->count && k->list[i].table.id == t.table.id) {
         arena_free(&k->list[i].arena);

@@ -9,16 +9,19 @@
 
 #include "schema/arena.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 #include "schema/message.h"
 
 struct known_table {
     struct msg_table table;
     struct arena arena; /* what `table` points into; also for `own` */
     void *own;          /* what the reader keeps with it; NULL at first */
+    bool left_out;      /* by `filter` */
 };
 struct known_tables {
     struct known_table *list; /* sorted by id */
     size_t count, capacity;
+    const struct filter *filter; /* whose tables the reader wants to see; NULL: all */
 };
 
 /* Take a table message. DS_EFORMAT, DS_ENOMEM. */

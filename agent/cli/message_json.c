@@ -20,10 +20,14 @@ struct column_key {
     size_t len;
 };
 
-int message_printer_new(struct message_printer **out, struct ds_error *err)
+int message_printer_new(struct message_printer **out, const struct filter *filter,
+                        struct ds_error *err)
 {
     *out = calloc(1, sizeof **out);
-    return *out ? 0 : error_set(err, DS_ENOMEM, "out of memory");
+    if (!*out)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    (*out)->tables.filter = filter;
+    return 0;
 }
 
 void message_printer_free(struct message_printer *p)
@@ -383,6 +387,16 @@ static int print_one(struct message_printer *p, struct json *j, const struct mes
     return error_set(err, DS_EFORMAT, "a message of unknown type %d", (int)m->type);
 }
 
+static bool is_left_out(const struct message_printer *p, const struct message *m)
+{
+    bool copied = m->type == MSG_SNAPSHOT && m->snapshot.kind == SNAPSHOT_ROWS;
+    bool change = m->type == MSG_CHANGE && !(m->change.flags & CHANGE_CASCADE);
+    const struct known_table *t = copied   ? known_tables_find(&p->tables, m->snapshot.table_id)
+                                  : change ? known_tables_find(&p->tables, m->change.table_id)
+                                           : NULL;
+    return t && t->left_out;
+}
+
 int message_print(struct message_printer *p, struct slice messages, struct buf *out,
                   struct ds_error *err)
 {
@@ -392,13 +406,11 @@ int message_print(struct message_printer *p, struct slice messages, struct buf *
         struct json j = {.out = out};
         size_t line = out->len;
         int rc = message_read(&at, end, &p->arena, &m, err);
-        if (rc == 0) {
+        if (rc == 0 && !is_left_out(p, &m)) {
             json_object(&j, NULL);
             rc = print_one(p, &j, &m, err);
-        }
-        if (rc == 0) {
             json_end(&j);
-            if (j.failed || buf_puts(out, "\n"))
+            if (rc == 0 && (j.failed || buf_puts(out, "\n")))
                 rc = error_set(err, DS_ENOMEM, "out of memory");
         }
         arena_reset(&p->arena, 1 << 20);

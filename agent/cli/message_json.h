@@ -7,10 +7,13 @@
 
 #include "schema/buf.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 #include "schema/message.h"
 
 struct message_printer;
-int message_printer_new(struct message_printer **out, struct ds_error *err);
+/* `filter`: only rows of tables that it keeps are printed, and what cascades; NULL: all. */
+int message_printer_new(struct message_printer **out, const struct filter *filter,
+                        struct ds_error *err);
 void message_printer_free(struct message_printer *p);
 /* Append one line of JSON per message in `messages` (whole messages, without version byte).
  * DS_EFORMAT, DS_ENOMEM. */

@@ -31,10 +31,14 @@ struct message_summary {
     const uint8_t *before[MESSAGE_MAX_COLUMNS]; /* values of one before image */
 };
 
-int message_summary_new(struct message_summary **out, struct ds_error *err)
+int message_summary_new(struct message_summary **out, const struct filter *filter,
+                        struct ds_error *err)
 {
     *out = calloc(1, sizeof **out);
-    return *out ? 0 : error_set(err, DS_ENOMEM, "out of memory");
+    if (!*out)
+        return error_set(err, DS_ENOMEM, "out of memory");
+    (*out)->known.filter = filter;
+    return 0;
 }
 
 static void place_free(struct place *p)
@@ -193,7 +197,9 @@ static int count_change(struct message_summary *s, const uint8_t **p, const uint
     int rc = known_tables_need(&s->known, (uint32_t)id, &known, err);
     if (rc)
         return rc;
-    struct table_count *count = known->own;
+    bool left_out = known->left_out && !(flags & CHANGE_CASCADE);
+    struct table_count passed_over = {0};
+    struct table_count *count = left_out ? &passed_over : known->own;
     uint32_t columns = known->table.column_count;
     bool has_before = *p < end && **p != VALUE_BYTE_NULL;
     rc = take_image(p, end, columns, NULL, s->before, &count->bytes);
@@ -202,7 +208,7 @@ static int count_change(struct message_summary *s, const uint8_t **p, const uint
     for (left -= 6; rc == 0 && left; left--)
         rc = value_skip(p, end);
     count->rows[op]++;
-    s->in_transaction = true;
+    s->in_transaction |= !left_out;
     return rc ? known_table_bad_row(known, rc, err) : 0;
 }
 
@@ -218,6 +224,8 @@ static int count_copied(struct message_summary *s, const struct msg_snapshot *m,
     if (rc)
         return rc;
     struct table_count *count = known->own;
+    if (known->left_out)
+        return 0;
     rc = array_read_head(&at, end, &n);
     for (uint32_t i = 0; i < n && rc == 0; i++)
         rc = take_image(&at, end, known->table.column_count, NULL, NULL, &count->bytes);

@@ -8,9 +8,12 @@
 
 #include "schema/buf.h"
 #include "schema/error.h"
+#include "schema/filter.h"
 
 struct message_summary;
-int message_summary_new(struct message_summary **out, struct ds_error *err);
+/* `filter`: only rows of tables that it keeps count, and what cascades; NULL: all. */
+int message_summary_new(struct message_summary **out, const struct filter *filter,
+                        struct ds_error *err);
 void message_summary_free(struct message_summary *s);
 /* Count `messages` (whole messages, without version byte). DS_EFORMAT, DS_ENOMEM. */
 int message_summary_add(struct message_summary *s, struct slice messages, struct ds_error *err);

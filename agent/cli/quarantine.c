@@ -58,7 +58,7 @@ static int print_messages(struct listing *l, const struct quarantine_row *r)
     struct message_printer *printer;
     if (r->messages_len < 1 || r->messages[0] != MESSAGE_VERSION)
         return error_set(l->err, DS_EFORMAT, "the stored change has an unknown format");
-    int rc = message_printer_new(&printer, l->err);
+    int rc = message_printer_new(&printer, NULL, l->err);
     if (rc)
         return rc;
     rc = message_print(printer, (struct slice){r->messages + 1, r->messages_len - 1}, &l->text,

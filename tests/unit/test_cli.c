@@ -522,7 +522,7 @@ static void messages_become_json_lines(void **state)
     assert_int_equal(message_write_change(&messages, &change), 0);
     struct msg_commit commit = {.timestamp = 3, .gtid_set = slice_of("0-1-2")};
     assert_int_equal(message_write_commit(&messages, &commit), 0);
-    assert_int_equal(message_printer_new(&printer, &err), 0);
+    assert_int_equal(message_printer_new(&printer, NULL, &err), 0);
     if (message_print(printer, (struct slice){messages.data, messages.len}, &out, &err))
         fail_msg("%s", err.message);
     const char *text = buf_cstr(&out);
@@ -563,7 +563,7 @@ static void summary_is(struct buf *messages, const char *wanted)
     BUF_AUTO struct buf out = {0};
     struct ds_error err = {0};
     struct message_summary *summary;
-    assert_int_equal(message_summary_new(&summary, &err), 0);
+    assert_int_equal(message_summary_new(&summary, NULL, &err), 0);
     if (message_summary_add(summary, (struct slice){messages->data, messages->len}, &err))
         fail_msg("%s", err.message);
     assert_int_equal(message_summary_print(summary, &out, &err), 0);
@@ -654,7 +654,7 @@ static void what_cannot_be_read_is_not_counted(void **state)
         struct message_summary *summary;
         assert_int_equal(message_write_table(&messages, &table), 0);
         assert_int_equal(message_write_change(&messages, &changes[i]), 0);
-        assert_int_equal(message_summary_new(&summary, &err), 0);
+        assert_int_equal(message_summary_new(&summary, NULL, &err), 0);
         assert_int_equal(
             message_summary_add(summary, (struct slice){messages.data, messages.len}, &err),
             DS_EFORMAT);

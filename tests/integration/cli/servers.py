@@ -376,6 +376,47 @@ def _():
         expect_equal(out, "", "half a summary")
 
 
+@suite.case("dump-filtered", "--stock, --entity, tables and where choose what dump shows of a file and of the spool",
+            program_only=True)
+def _():
+    with Lab(source_options=("--binlog-row-metadata=FULL",)) as lab:
+        lab.source.script("""
+CREATE TABLE cataloginventory_stock_item (item_id INT PRIMARY KEY, product_id INT, qty INT);
+CREATE TABLE sales_flat_order (entity_id INT PRIMARY KEY, v INT);
+CREATE TABLE sales_flat_order_item (item_id INT PRIMARY KEY, order_id INT);
+CREATE TABLE plain (id INT PRIMARY KEY);
+""")
+        lab.program.incremental()
+        lab.source.run("FLUSH BINARY LOGS", "INSERT INTO cataloginventory_stock_item VALUES (1, 1, 1)",
+                       "INSERT INTO sales_flat_order VALUES (1, 1), (2, 2)",
+                       "INSERT INTO sales_flat_order_item VALUES (1, 1), (2, 2)",
+                       "INSERT INTO plain VALUES (1)")
+        lab.program.start("--stop-at", lab.source.gtid(), command="agent")
+        expect_equal(lab.program.wait_exit(), 0, "exit of agent")
+        binlog = ("--file", os.path.join(lab.source.datadir, "bin.000002"))
+        stock, order, item, plain = (("cataloginventory_stock_item", 1), ("sales_flat_order", 2),
+                                     ("sales_flat_order_item", 2), ("plain", 1))
+        for options, wanted in (
+                ((), {stock, order, item, plain}),
+                (("--stock=only",), {stock}), (("--stock=exclude",), {order, item, plain}),
+                (("--entity=order",), {order, item}), (("--entity", "table"), {plain}),
+                (("--set", "tables.exclude=sales_*"), {stock, plain}),
+                (("--set", "where.sales_flat_order=v > 1"),
+                 {stock, ("sales_flat_order", 1), item, plain})):
+            for place in (binlog, ()):
+                if not place and "where" in str(options):
+                    continue  # the agent's conditions have chosen what is there
+                rows = [row for row in json_lines(expect_call(
+                    0, None, "dump", "-c", lab.program.config, *place, *options)) if row["type"] == "change"]
+                what = "dump %s %s" % (" ".join(place), " ".join(options))
+                expect_equal({(row["table"], sum(row["table"] == other["table"] for other in rows))
+                              for row in rows}, wanted, what)
+                lines = json_lines(expect_call(0, None, "dump", "--summary", "-c", lab.program.config,
+                                               *place, *options))
+                expect_equal({(row["table"], row["inserts"]) for row in lines[:-1]}, wanted, what)
+                expect_equal(lines[-1]["transactions"], len(wanted), "transactions of " + what)
+
+
 @suite.case("dump-summary-of-the-spool", "what waits there; without a spool, nothing",
             program_only=True)
 def _():
