@@ -8,9 +8,17 @@
 
 #include "schema/shop_table.h"
 
+/* A list in the one form that all that mean the same have: sorted, each once, entities by their own
+ * names; what takes everything stands alone. */
+struct names {
+    const char **items; /* of configuration and catalogue */
+    size_t count;
+};
+
 struct filter {
     const struct config *config;
     const struct catalogue *catalogue;
+    struct names entities, include, exclude;
     struct where **where; /* at the places of config->where's tables */
     struct mask *mask;    /* NULL: values travel as they are */
     bool all;             /* tables are left out by the mask at most */
@@ -80,6 +88,34 @@ static int check_alone(struct filter *f, const char *table, const char *where, s
     return 0;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* `all`: the word that takes everything. */
+static int normalise(const struct filter *f, const struct config_list *list, const char *all,
+                     bool entities, struct names *out, struct ds_error *err)
+{
+    out->items = calloc(list->count + 1, sizeof(char *));
+    if (!out->items)
+        return no_memory(err);
+    if (everything(list, all)) {
+        out->items[out->count++] = all;
+        return 0;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        const struct catalogue_entity *e =
+            entities ? catalogue_find(f->catalogue, list->items[i]) : NULL;
+        out->items[i] = e ? e->name : list->items[i];
+    }
+    qsort((void *)out->items, list->count, sizeof(char *), by_text);
+    for (size_t i = 0; i < list->count; i++)
+        if (out->count == 0 || strcmp(out->items[out->count - 1], out->items[i]) != 0)
+            out->items[out->count++] = out->items[i];
+    return 0;
+}
+
 static int read_conditions(struct filter *f, struct ds_error *err)
 {
     const struct config_list *list = &f->config->where;
@@ -140,6 +176,12 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
     if (rc == 0)
         rc = check_patterns(f, "tables.exclude", &c->tables_exclude, err);
     if (rc == 0)
+        rc = normalise(f, &c->entities, "all", true, &f->entities, err);
+    if (rc == 0)
+        rc = normalise(f, &c->tables_include, "*", false, &f->include, err);
+    if (rc == 0)
+        rc = normalise(f, &c->tables_exclude, "*", false, &f->exclude, err);
+    if (rc == 0)
         rc = read_conditions(f, err);
     if (rc == 0)
         rc = mask_new(&f->mask, c, err);
@@ -160,6 +202,9 @@ void filter_free(struct filter *f)
     for (size_t i = 0; f->where && f->where[i]; i++)
         where_free(f->where[i]);
     free(f->where);
+    free((void *)f->entities.items);
+    free((void *)f->include.items);
+    free((void *)f->exclude.items);
     free(f);
 }
 
@@ -260,7 +305,7 @@ const struct mask *filter_mask(const struct filter *f)
 }
 
 /* `shops`: the table has the shop's prefix, groups are about it. */
-static bool matches(const struct filter *f, const struct config_list *patterns, const char *table,
+static bool matches(const struct filter *f, const struct names *patterns, const char *table,
                     bool shops)
 {
     for (size_t i = 0; i < patterns->count; i++) {
@@ -278,12 +323,9 @@ static bool matches(const struct filter *f, const struct config_list *patterns, 
 
 static bool entity_listed(const struct filter *f, const struct catalogue_entity *entity)
 {
-    const struct config_list *list = &f->config->entities;
-    for (size_t i = 0; i < list->count; i++) {
-        const char *name = list->items[i];
-        bool is = strcmp(name, "table") == 0
-                      ? !entity
-                      : entity && catalogue_find(f->catalogue, name) == entity;
+    for (size_t i = 0; i < f->entities.count; i++) {
+        const char *name = f->entities.items[i];
+        bool is = entity ? strcmp(name, entity->name) == 0 : strcmp(name, "table") == 0;
         if (is || strcmp(name, "all") == 0)
             return true;
     }
@@ -304,30 +346,18 @@ bool filter_keeps(const struct filter *f, const char *table)
     if (!shops || !catalogue_lookup(f->catalogue, table, &entity, &entry))
         entity = NULL;
     bool stock = entity && entry->stock;
-    return entity_listed(f, entity) && matches(f, &f->config->tables_include, table, shops) &&
-           !matches(f, &f->config->tables_exclude, table, shops) &&
+    return entity_listed(f, entity) && matches(f, &f->include, table, shops) &&
+           !matches(f, &f->exclude, table, shops) &&
            (f->config->stock == STOCK_INCLUDE || stock == (f->config->stock == STOCK_ONLY));
 }
 
 /* --- fingerprint --------------------------------------------------------- */
 
-static int by_text(const void *a, const void *b)
+static int append_names(struct buf *out, const char *key, const struct names *names)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Order of the items does not matter to what they select. */
-static int append_sorted(struct buf *out, const char *name, const struct config_list *list)
-{
-    char **items = calloc(list->count + 1, sizeof *items);
-    if (!items)
-        return DS_ENOMEM;
-    memcpy(items, list->items, list->count * sizeof *items);
-    qsort(items, list->count, sizeof *items, by_text);
-    int rc = buf_printf(out, " %s=[", name);
-    for (size_t i = 0; i < list->count && rc == 0; i++)
-        rc = buf_printf(out, "%s%s", i ? "," : "", items[i]);
-    free(items);
+    int rc = buf_printf(out, " %s=[", key);
+    for (size_t i = 0; i < names->count && rc == 0; i++)
+        rc = buf_printf(out, "%s%s", i ? "," : "", names->items[i]);
     return rc ? rc : buf_puts(out, "]");
 }
 
@@ -363,8 +393,7 @@ static int append_roles(const struct filter *f, const char *const *roles, struct
     return rc;
 }
 
-static int append_groups(const struct filter *f, const struct config_list *patterns,
-                         struct buf *out)
+static int append_groups(const struct filter *f, const struct names *patterns, struct buf *out)
 {
     int rc = 0;
     for (size_t i = 0; i < patterns->count && rc == 0; i++) {
@@ -382,42 +411,45 @@ static int append_groups(const struct filter *f, const struct config_list *patte
 /* What the names that the filter uses stand for. */
 static int append_meaning(const struct filter *f, struct buf *out)
 {
-    const struct config *c = f->config;
     int rc = 0;
-    for (size_t i = 0; i < c->entities.count && rc == 0; i++) {
-        const char *name = c->entities.items[i];
+    for (size_t i = 0; i < f->entities.count && rc == 0; i++) {
+        const char *name = f->entities.items[i];
         rc = buf_printf(out, "\n%s", name);
         if (strcmp(name, "table") != 0)
             rc = rc ? rc : append_tables(out, catalogue_find(f->catalogue, name));
         for (size_t e = 0; strcmp(name, "table") == 0 && e < catalogue_count(f->catalogue); e++)
             rc |= append_tables(out, catalogue_at(f->catalogue, e));
     }
-    if (rc == 0 && c->stock != STOCK_INCLUDE)
+    if (rc == 0 && f->config->stock != STOCK_INCLUDE)
         rc = append_roles(f, NULL, out);
     if (rc == 0)
-        rc = append_groups(f, &c->tables_include, out);
-    return rc ? rc : append_groups(f, &c->tables_exclude, out);
+        rc = append_groups(f, &f->include, out);
+    return rc ? rc : append_groups(f, &f->exclude, out);
 }
 
 /* Sorted by table: each has one. */
 static int append_conditions(const struct filter *f, struct buf *out)
 {
     const struct config_list *list = &f->config->where;
-    struct config_list texts = {.items = calloc(list->count + 1, sizeof(char *))};
-    int rc = texts.items ? 0 : DS_ENOMEM;
+    char **texts = calloc(list->count + 1, sizeof *texts);
+    size_t count = 0;
+    int rc = texts ? 0 : DS_ENOMEM;
     for (size_t i = 0; i < list->count && rc == 0; i += 2) {
         BUF_AUTO struct buf text = {0};
         rc = buf_printf(&text, "%s: %s", list->items[i], list->items[i + 1]);
         char *copy = rc ? NULL : strdup(buf_cstr(&text));
         if (copy)
-            texts.items[texts.count++] = copy;
+            texts[count++] = copy;
         else
             rc = DS_ENOMEM;
     }
-    rc = rc ? rc : append_sorted(out, "where", &texts);
-    for (size_t i = 0; i < texts.count; i++)
-        free(texts.items[i]);
-    free(texts.items);
+    if (rc == 0) {
+        qsort(texts, count, sizeof *texts, by_text);
+        rc = append_names(out, "where", &(struct names){(const char **)texts, count});
+    }
+    for (size_t i = 0; i < count; i++)
+        free(texts[i]);
+    free(texts);
     return rc;
 }
 
@@ -452,11 +484,11 @@ int filter_fingerprint_with(const struct filter *f, const struct mask *mask, cha
     int rc = buf_printf(readable, "mode=%s stock=%s", c->mode == MODE_MIRROR ? "mirror" : "import",
                         stock[c->stock]);
     if (rc == 0)
-        rc = append_sorted(readable, "entities", &c->entities);
+        rc = append_names(readable, "entities", &f->entities);
     if (rc == 0)
-        rc = append_sorted(readable, "tables.include", &c->tables_include);
+        rc = append_names(readable, "tables.include", &f->include);
     if (rc == 0)
-        rc = append_sorted(readable, "tables.exclude", &c->tables_exclude);
+        rc = append_names(readable, "tables.exclude", &f->exclude);
     if (rc == 0 && !f->all && c->source.prefix && *c->source.prefix) /* names are without it */
         rc = buf_printf(readable, " prefix=%s", c->source.prefix);
     if (rc == 0 && c->where.count)

@@ -55,8 +55,10 @@ bool filter_same(const struct filter *f, const char *a, const char *b);
 const char *filter_where_table(const struct filter *f, size_t i);
 /* The one that it was made with; NULL for NULL. */
 const struct catalogue *filter_catalogue(const struct filter *f);
-/* 32 hex digits, and a readable form. Two filters with the same digits choose the same tables, as
- * long as the catalogue means the same by the names that they use: what these stand for counts. */
+/* 32 hex digits, and a readable form, of what the filter does: order, repetitions and other names
+ * of the same entities make no difference. Two filters with the same digits choose the same tables,
+ * as long as the catalogue means the same by the names that they use: what these stand for counts.
+ */
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable);
 /* The same with another mask than its own (NULL: none). */
 int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
