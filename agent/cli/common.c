@@ -1,4 +1,5 @@
 /* What the commands share: exit codes, errors, output, questions, and help itself. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,13 +73,27 @@ int cli_check_file(const char *path, struct ds_error *err)
     return 0;
 }
 
+static int load_catalogue(struct invocation *in, struct ds_error *err)
+{
+    char where[700];
+    const char *folder = in->config.entities_dir;
+    DIR *open = *folder ? opendir(folder) : NULL;
+    if (*folder && !open)
+        return error_set(err, DS_EUSAGE, "%s: entities_dir: %s: %s",
+                         config_where(&in->config, "entities_dir", where, sizeof where), folder,
+                         strerror(errno));
+    if (open)
+        (void)closedir(open); /* only looked at */
+    return catalogue_load(&in->catalogue, folder, err);
+}
+
 int cli_open(struct invocation *in, struct ds_error *err)
 {
     int rc = config_load(&in->config, in->config_path, (const char *const *)in->overrides,
                          in->override_count, err);
     if (rc)
         return rc;
-    rc = catalogue_load(&in->catalogue, in->config.entities_dir, err);
+    rc = load_catalogue(in, err);
     if (rc == 0)
         rc = filter_new(&in->filter, &in->config, in->catalogue, err);
     if (rc) {

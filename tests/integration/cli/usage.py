@@ -53,6 +53,8 @@ def _():
                 (SIDES + "mode: import\n", "import does not work in this version"),
                 (SIDES + "entities: [gadget]\n", "datasync.yaml:3: entities: there is no entity 'gadget'"),
                 (SIDES + "entities: []\n", "datasync.yaml:3: entities: is empty"),
+                (SIDES + "entities_dir: /no/such\n", "datasync.yaml:3: entities_dir: /no/such: No such file"),
+                (SIDES + "entities_dir: /dev/null\n", "datasync.yaml:3: entities_dir: /dev/null: Not a dir"),
                 (SIDES + "stock: some\n", "datasync.yaml:3: stock"),
                 (SIDES + "tables:\n  exclude: ['@logs']\n", "datasync.yaml:4: tables.exclude: there is no group '@logs'"),
                 (SIDES + "start: yesterday\n", "datasync.yaml:3: start"),
