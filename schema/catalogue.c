@@ -43,13 +43,28 @@ static void *grow(void *array, size_t count, size_t *capacity, size_t size)
     return grown;
 }
 
+/* A user's file may take the place of a built-in one, not of another user's. */
+static int check_override(const char *what, const char *name, const char *file, unsigned line,
+                          const char *before, unsigned before_line, struct ds_error *err)
+{
+    return catalogue_is_builtin(before)
+               ? 0
+               : error_set(err, DS_EUSAGE, "%s:%u: %s '%s' is in %s:%u already", file, line, what,
+                           name, before, before_line);
+}
+
 static int add_entity(struct catalogue *c, const struct catalogue_entity *e, struct ds_error *err)
 {
-    for (size_t i = 0; i < c->count; i++)
-        if (strcmp(c->entities[i].name, e->name) == 0) {
-            c->entities[i] = *e;
-            return 0;
-        }
+    for (size_t i = 0; i < c->count; i++) {
+        struct catalogue_entity *before = &c->entities[i];
+        if (strcmp(before->name, e->name) != 0)
+            continue;
+        int rc =
+            check_override("entity", e->name, e->file, e->line, before->file, before->line, err);
+        if (rc == 0)
+            *before = *e;
+        return rc;
+    }
     struct catalogue_entity *grown = grow(c->entities, c->count, &c->capacity, sizeof *grown);
     if (!grown)
         return no_memory(err);
@@ -60,11 +75,16 @@ static int add_entity(struct catalogue *c, const struct catalogue_entity *e, str
 
 static int add_group(struct catalogue *c, const struct catalogue_group *g, struct ds_error *err)
 {
-    for (size_t i = 0; i < c->group_count; i++)
-        if (strcmp(c->groups[i].name, g->name) == 0) {
-            c->groups[i] = *g;
-            return 0;
-        }
+    for (size_t i = 0; i < c->group_count; i++) {
+        struct catalogue_group *before = &c->groups[i];
+        if (strcmp(before->name, g->name) != 0)
+            continue;
+        int rc =
+            check_override("group", g->name, g->file, g->line, before->file, before->line, err);
+        if (rc == 0)
+            *before = *g;
+        return rc;
+    }
     struct catalogue_group *grown =
         grow(c->groups, c->group_count, &c->group_capacity, sizeof *grown);
     if (!grown)
@@ -174,14 +194,18 @@ static int make_claims(struct catalogue *c, struct ds_error *err)
                                                          .entity = &c->entities[i],
                                                          .entry = &c->entities[i].tables[k]};
     qsort(c->claims, c->claim_count, sizeof *c->claims, by_table);
-    for (size_t i = 1; i < c->claim_count; i++)
-        if (strcmp(c->claims[i].table, c->claims[i - 1].table) == 0)
-            return error_set(err, DS_EUSAGE,
-                             "table '%s' belongs to entity '%s' (%s) and to '%s' (%s): leave it to "
-                             "one of them",
-                             c->claims[i].table, c->claims[i - 1].entity->name,
-                             c->claims[i - 1].entity->file, c->claims[i].entity->name,
-                             c->claims[i].entity->file);
+    for (size_t i = 1; i < c->claim_count; i++) {
+        const struct claim *a = &c->claims[i - 1], *b = &c->claims[i];
+        if (strcmp(a->table, b->table) != 0)
+            continue;
+        bool second = catalogue_is_builtin(a->entity->file); /* a user's own is to blame */
+        const struct claim *at = second ? b : a, *other = second ? a : b;
+        return error_set(err, DS_EUSAGE,
+                         "%s:%u: table '%s' belongs to entity '%s' and to '%s' (%s:%u): leave it "
+                         "to one of them",
+                         at->entity->file, at->entry->line, at->table, at->entity->name,
+                         other->entity->name, other->entity->file, other->entry->line);
+    }
     return 0;
 }
 

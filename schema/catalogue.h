@@ -2,9 +2,9 @@
  * what they refer to, and which groups of tables a filter may name.
  *
  * One YAML file per entity or group, built in (schema/entities/, compiled into the library) or from
- * a user's folder, which adds or overrides by name. Errors: DS_EUSAGE with file and line. Read-only
- * after loading, shared by all threads. Names compare byte by byte; tables are without the shop's
- * prefix.
+ * a user's folder, which adds to these or overrides them by name; no two files there have the same
+ * one. Errors: DS_EUSAGE with file and line. Read-only after loading, shared by all threads. Names
+ * compare byte by byte; tables are without the shop's prefix.
  *
  * A table belongs to one entity at most. Where it has two roots (a product in a category), it
  * belongs to one and declares the other as a reference.
@@ -52,7 +52,8 @@ struct catalogue_table {
     enum catalogue_identity identity;
     const struct catalogue_part *parts; /* with IDENTITY_COLUMNS */
     size_t part_count;
-    bool stock; /* rows take the stock fast path */
+    bool stock;    /* rows take the stock fast path */
+    unsigned line; /* in the entity's file */
 };
 
 /* Only rows with one of these values in this column. */
@@ -108,7 +109,8 @@ struct catalogue_entity {
     size_t reference_count;
     const struct catalogue_rule *rules;
     size_t rule_count;
-    const char *file; /* it came from: "product.yaml" when built in, else a path */
+    const char *file;            /* it came from: "product.yaml" when built in, else a path */
+    unsigned line, aliases_line; /* there, of its name and of the first alias */
 };
 
 /* Tables that filters name together. A group claims the tables that no entity does; beside them it
@@ -118,7 +120,8 @@ struct catalogue_group {
     const char *const *tables;   /* names or patterns ("*" any text); all NULL-terminated */
     const char *const *entities; /* maybe by alias */
     const char *const *roles;
-    const char *file;
+    const char *file;                         /* as an entity's */
+    unsigned line, entities_line, roles_line; /* there */
 };
 
 struct catalogue;

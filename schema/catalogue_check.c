@@ -23,6 +23,11 @@ const struct catalogue_entity *catalogue_view_find(const struct catalogue_view *
     return NULL;
 }
 
+bool catalogue_is_builtin(const char *file)
+{
+    return !strchr(file, '/');
+}
+
 /* --- names and references ------------------------------------------------ */
 
 /* `i`'s name and aliases mean no entity before it. The later one is to blame: a user's own. */
@@ -33,13 +38,15 @@ static int check_names(const struct catalogue_view *v, size_t i, struct ds_error
         const struct catalogue_entity *other = &v->entities[k];
         if (answers_to(other, e->name))
             return error_set(err, DS_EUSAGE,
-                             "%s: '%s' is an alias of entity '%s' (%s): give that name to replace "
-                             "it, or choose another",
-                             e->file, e->name, other->name, other->file);
+                             "%s:%u: '%s' is an alias of entity '%s' (%s:%u): give that name to "
+                             "replace it, or choose another",
+                             e->file, e->line, e->name, other->name, other->file,
+                             other->aliases_line);
         for (const char *const *a = e->aliases; *a; a++)
             if (answers_to(other, *a))
-                return error_set(err, DS_EUSAGE, "%s: alias '%s' already means entity '%s' (%s)",
-                                 e->file, *a, other->name, other->file);
+                return error_set(err, DS_EUSAGE,
+                                 "%s:%u: alias '%s' already means entity '%s' (%s:%u)", e->file,
+                                 e->aliases_line, *a, other->name, other->file, other->line);
     }
     return 0;
 }
@@ -65,6 +72,30 @@ static int check_reference(const struct catalogue_view *v, const struct catalogu
     return 0;
 }
 
+static bool has_role(const struct catalogue_view *v, const char *role)
+{
+    for (size_t i = 0; i < v->entity_count; i++)
+        for (size_t t = 0; t < v->entities[i].table_count; t++)
+            if (strcmp(v->entities[i].tables[t].role, role) == 0)
+                return true;
+    return false;
+}
+
+static int check_group(const struct catalogue_view *v, const struct catalogue_group *g,
+                       struct ds_error *err)
+{
+    for (const char *const *name = g->entities; *name; name++)
+        if (!catalogue_view_find(v, *name))
+            return error_set(err, DS_EUSAGE, "%s:%u: entity '%s' does not exist", g->file,
+                             g->entities_line, *name);
+    /* a user may have replaced those that a built-in group is for */
+    for (const char *const *role = g->roles; *role && !catalogue_is_builtin(g->file); role++)
+        if (!has_role(v, *role))
+            return error_set(err, DS_EUSAGE, "%s:%u: no table of an entity has the role '%s'",
+                             g->file, g->roles_line, *role);
+    return 0;
+}
+
 int catalogue_check(const struct catalogue_view *v, struct ds_error *err)
 {
     int rc = 0;
@@ -75,10 +106,7 @@ int catalogue_check(const struct catalogue_view *v, struct ds_error *err)
             rc = check_reference(v, e, &e->references[k], err);
     }
     for (size_t i = 0; i < v->group_count && rc == 0; i++)
-        for (const char *const *name = v->groups[i].entities; *name && rc == 0; name++)
-            if (!catalogue_view_find(v, *name))
-                rc = error_set(err, DS_EUSAGE, "%s: entity '%s' does not exist", v->groups[i].file,
-                               *name);
+        rc = check_group(v, &v->groups[i], err);
     return rc;
 }
 

@@ -150,6 +150,7 @@ static int read_table(const struct catalogue_reader *r, const yaml_node_t *node,
                                         [IDENTITY] = {.key = "identity"},
                                         [STOCK] = {.key = "stock"}};
     int rc = catalogue_read_fields(r, node, f, FIELDS);
+    out->line = catalogue_line(node);
     rc = rc ? rc : catalogue_read_name(r, f[TABLE].node, &out->table);
     rc = rc ? rc : catalogue_read_name(r, f[ROLE].node, &out->role);
     rc = rc ? rc : catalogue_read_name(r, f[LINK].node, &out->link);
@@ -231,7 +232,7 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
     };
     unsigned form = REFERENCE_ONE;
     int rc = catalogue_read_fields(r, node, f, R_FIELDS);
-    out->line = (unsigned)node->start_mark.line + 1;
+    out->line = catalogue_line(node);
     rc = rc ? rc : catalogue_read_name(r, f[R_COLUMN].node, &out->column);
     rc = rc ? rc : catalogue_read_name(r, f[R_ENTITY].node, &out->entity);
     rc = rc ? rc : catalogue_read_names(r, f[R_TABLE].node, tables);
@@ -315,6 +316,8 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
                                         [VALIDATE] = {.key = "validate"}};
     unsigned kind = KIND_DATA;
     int rc = catalogue_read_fields(r, root, f, FIELDS);
+    e->line = catalogue_line(f[NAME].node);
+    e->aliases_line = catalogue_line(f[ALIASES].node);
     rc = rc ? rc : catalogue_read_name(r, f[NAME].node, &e->name);
     if (rc == 0 && (strcmp(e->name, "all") == 0 || strcmp(e->name, "table") == 0))
         rc = FAIL(r, f[NAME].node, "'%s' means something else and cannot be an entity", e->name);
@@ -341,6 +344,9 @@ static int read_group(const struct catalogue_reader *r, const yaml_node_t *root,
     const char *name = NULL;
     int rc = catalogue_read_fields(r, root, f, FIELDS);
     rc = rc ? rc : catalogue_read_name(r, f[GROUP].node, &name);
+    g->line = catalogue_line(f[GROUP].node);
+    g->entities_line = catalogue_line(f[ENTITIES].node);
+    g->roles_line = catalogue_line(f[ROLES].node);
     if (rc == 0) {
         char *marked = arena_alloc(r->arena, strlen(name) + 2);
         if (!marked)
@@ -382,6 +388,26 @@ static int read_document(const struct catalogue_reader *r, const char *file,
     return out->is_group ? read_group(r, root, &out->group) : read_entity(r, root, &out->entity);
 }
 
+static int not_yaml(const struct catalogue_reader *r, const yaml_parser_t *parser)
+{
+    size_t line =
+        parser->error == YAML_READER_ERROR ? parser->mark.line : parser->problem_mark.line;
+    return error_set(r->err, DS_EUSAGE, "%s:%zu: not valid YAML: %s", r->file, line + 1,
+                     parser->problem ? parser->problem : "unreadable");
+}
+
+static int want_end(const struct catalogue_reader *r, yaml_parser_t *parser)
+{
+    yaml_document_t more;
+    if (!yaml_parser_load(parser, &more))
+        return not_yaml(r, parser);
+    const yaml_node_t *root = yaml_document_get_root_node(&more);
+    int rc =
+        root ? FAIL(r, root, "a second document is not allowed: one entity or group each file") : 0;
+    yaml_document_delete(&more);
+    return rc;
+}
+
 int catalogue_read(struct catalogue_item *out, struct arena *arena, const char *file,
                    const char *text, size_t len, struct ds_error *err)
 {
@@ -395,13 +421,11 @@ int catalogue_read(struct catalogue_item *out, struct arena *arena, const char *
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     int rc;
     if (!yaml_parser_load(&parser, &document)) {
-        size_t line =
-            parser.error == YAML_READER_ERROR ? parser.mark.line : parser.problem_mark.line;
-        rc = error_set(err, DS_EUSAGE, "%s:%zu: not valid YAML: %s", file, line + 1,
-                       parser.problem ? parser.problem : "unreadable");
+        rc = not_yaml(&r, &parser);
     } else {
         rc = read_document(&r, kept, out);
         yaml_document_delete(&document);
+        rc = rc ? rc : want_end(&r, &parser);
     }
     yaml_parser_delete(&parser);
     return rc;

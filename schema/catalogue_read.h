@@ -39,6 +39,8 @@ const struct catalogue_entity *catalogue_view_find(const struct catalogue_view *
                                                    const char *name);
 const struct catalogue_table *catalogue_find_table(const struct catalogue_entity *e,
                                                    const char *table);
+/* Is it one of the built-in files? A user's is called by its path. */
+bool catalogue_is_builtin(const char *file);
 int catalogue_check(const struct catalogue_view *v, struct ds_error *err);
 /* Fill `order` with the entities' indices, dependencies first, else as they stand. */
 int catalogue_order(const struct catalogue_view *v, size_t *order, struct ds_error *err);
@@ -62,6 +64,8 @@ struct catalogue_field {
               (at)->start_mark.line + 1 __VA_OPT__(, ) __VA_ARGS__)
 
 int catalogue_no_memory(const struct catalogue_reader *r);
+/* In which it begins; 1 for NULL. */
+unsigned catalogue_line(const yaml_node_t *node);
 const char *catalogue_text(const yaml_node_t *scalar);
 int catalogue_read_fields(const struct catalogue_reader *r, const yaml_node_t *map,
                           struct catalogue_field *fields, size_t count);

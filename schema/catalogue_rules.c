@@ -1,5 +1,6 @@
 /* Validation rules of an entity file. */
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "schema/catalogue_read.h"
@@ -70,6 +71,11 @@ static int read_rule(const struct catalogue_reader *r, const yaml_node_t *node,
         return FAIL(r, node, "'%s' is no table of this entity", out->table);
     if (!out->column == !out->attribute)
         return FAIL(r, node, "a rule is for a 'column' or for an 'attribute'");
+    double max = out->max ? strtod(out->max, NULL) : 0;
+    if (out->max && out->min && strtod(out->min, NULL) > max)
+        return FAIL(r, node, "no value is at least %s and at most %s", out->min, out->max);
+    if (out->max && out->more_than && strtod(out->more_than, NULL) >= max)
+        return FAIL(r, node, "no value is more than %s and at most %s", out->more_than, out->max);
     if (out->either && !out->required)
         return FAIL(r, node, "'or' goes with 'required'");
     if (!out->required && !out->pattern && !out->min && !out->max && !out->more_than &&

@@ -11,6 +11,11 @@ int catalogue_no_memory(const struct catalogue_reader *r)
     return error_set(r->err, DS_ENOMEM, "out of memory for %s", r->file);
 }
 
+unsigned catalogue_line(const yaml_node_t *node)
+{
+    return node ? (unsigned)node->start_mark.line + 1 : 1;
+}
+
 const char *catalogue_text(const yaml_node_t *scalar)
 {
     return (const char *)scalar->data.scalar.value;

@@ -250,7 +250,7 @@ const struct command cli_commands[] = {
          "Entities of your own go into the folder that entities_dir names, one YAML file each, "
          "in the form of the built-in ones (schema/entities/ in the sources). A file whose name: "
          "is that of a built-in entity, or whose group: is that of a built-in group, replaces "
-         "it."},
+         "it; two files of your own cannot have one name."},
     {.name = "config",
      .arguments = "",
      .options = config_options,

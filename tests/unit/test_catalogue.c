@@ -300,7 +300,14 @@ static void errors_name_file_and_line(void **state)
           3, "cannot be deferred");
     fails("name: a\nreferences: [{column: c, entity: order, when: {a: 1, b: 2}}]\n" ROOT, 2,
           "one COLUMN: VALUE");
-    fails("name: a\naliases: [orders]\n" ROOT, 0, "already means entity 'order'");
+    fails("name: a\naliases: [orders]\n" ROOT, 2, "already means entity 'order' (order.yaml:2)");
+    fails("kind: data\nname: orders\n" ROOT, 2, "is an alias of entity 'order' (order.yaml:3)");
+    fails("name: a\n" ROOT "---\nname: b\n" ROOT, 4, "a second document");
+    fails("name: a\n" ROOT "--- [\n", 4, "not valid YAML");
+    fails("name: a\n" ROOT "validate:\n  - {column: c, min: 10, max: 9.5}\n", 4, "no value is at");
+    fails("name: a\n" ROOT "validate: [{column: c, more_than: 2, max: 2}]\n", 3,
+          "no value is more");
+    fails("group: g\nroles: [grid, grids]\n", 2, "has the role 'grids'");
     fails("name: a\nkind: odd\n" ROOT, 2, "one of: data, reference, derived");
     fails("name: a\nnatural_key: [{column: c}]\n" ROOT, 2, "{attribute: CODE}");
     fails("name: a\nnatural_key: [b, {table: c, column: d}]\n" ROOT, 2, "no table");
@@ -326,8 +333,32 @@ static void errors_name_file_and_line(void **state)
     fails("group: g\n", 1, "a group holds");
     fails("group: g\ntables: ['a.b']\n", 2, "tables or patterns");
     fails("group: g\nname: b\n", 2, "unknown key 'name'");
-    fails("group: g\nentities: [nothing]\n", 0, "entity 'nothing' does not exist");
-    fails("name: a\ntables: [{table: review, role: root, link: id}]\n", 0, "belongs to entity");
+    fails("group: g\nentities: [nothing]\n", 2, "entity 'nothing' does not exist");
+    fails("name: a\ntables:\n  - {table: t, role: root, link: id}\n"
+          "  - {table: review, role: x, link: id}\n",
+          4, "table 'review' belongs to entity 'a' and to 'review' (review.yaml:5)");
+}
+
+static void users_files_do_not_override_each_other(void **state)
+{
+    (void)state;
+    static const char *const texts[][3] = {
+        {"name: a\n" ROOT, "kind: data\nname: a\ntables: [{table: t2, role: root, link: id}]\n",
+         "/other.yaml:2: entity 'a' is in "},
+        {"group: log\ntables: [mine]\n", "group: log\ntables: [other]\n",
+         "/other.yaml:1: group '@log' is in "},
+        {"name: a\n" ROOT, "name: b\n\n" ROOT, ":3): leave it to one of them"},
+        {"name: review\n" ROOT, "name: review\n\n" ROOT, "/mine.yaml:1 already"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct catalogue *c;
+        struct ds_error err = {0};
+        put(file, texts[i][0]);
+        put(second, texts[i][1]);
+        assert_int_equal(catalogue_load(&c, folder, &err), DS_EUSAGE);
+        if (!strstr(err.message, texts[i][2]))
+            fail_msg("'%s' lacks '%s'", err.message, texts[i][2]);
+    }
+    unlink(second);
 }
 
 static void circles_are_found(void **state)
@@ -366,6 +397,7 @@ int main(void)
         cmocka_unit_test(groups_hold_patterns_roles_and_entities),
         cmocka_unit_test(users_files_add_and_override),
         cmocka_unit_test(errors_name_file_and_line),
+        cmocka_unit_test(users_files_do_not_override_each_other),
         cmocka_unit_test(circles_are_found),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
