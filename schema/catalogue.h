@@ -69,6 +69,9 @@ struct catalogue_reference {
     const char *to;        /* table of that entity; NULL: its root */
     const char *by;        /* column of that table; NULL: its key */
     const char *attribute; /* only in rows of the attribute with this code; NULL: all */
+    /* "select" or "multiselect": only in rows of attributes with that frontend_input which have
+     * options of their own in eav_attribute_option; it then leads there. NULL: all */
+    const char *input;
     struct catalogue_when when;
     bool required;            /* a row without it makes no sense: NOT NULL, or 0 is no value */
     bool deferred;            /* does not count for the order, see above; never with `required` */

@@ -64,6 +64,11 @@ static int check_reference(const struct catalogue_view *v, const struct catalogu
     if (!to)
         return error_set(err, DS_EUSAGE, "%s:%u: '%s' is no table of entity '%s' (%s)", e->file,
                          r->line, r->to, target->name, target->file);
+    if (r->input && strcmp(to->table, "eav_attribute_option") != 0)
+        return error_set(err, DS_EUSAGE,
+                         "%s:%u: the values of a %s are options: 'entity: attribute, to: "
+                         "eav_attribute_option'",
+                         e->file, r->line, r->input);
     if (!to->key && !r->by)
         return error_set(err, DS_EUSAGE,
                          "%s:%u: column '%s' refers to table '%s' (%s), which has no 'key'; say "

@@ -8,6 +8,7 @@
 
 static const char *const kinds[] = {"data", "reference", "derived", NULL};
 static const char *const forms[] = {"one", "list", "path", NULL};
+static const char *const inputs[] = {"select", "multiselect", NULL};
 static const char *const identities[] = {"none", "same", "columns", "registry"};
 
 const char *catalogue_kind_name(enum catalogue_kind kind)
@@ -208,12 +209,32 @@ enum reference_field {
     R_TO,
     R_BY,
     R_ATTRIBUTE,
+    R_INPUT,
     R_WHEN,
     R_REQUIRED,
     R_DEFERRED,
     R_FORM,
     R_FIELDS
 };
+
+/* Values of a multiselect are a list, those of a select are not. */
+static int read_input(const struct catalogue_reader *r, const yaml_node_t *node,
+                      const yaml_node_t *form_given, struct catalogue_reference *out,
+                      unsigned *form)
+{
+    unsigned input = 0;
+    int rc = catalogue_read_choice(r, node, inputs, &input);
+    if (rc || !node)
+        return rc;
+    unsigned wanted = input ? REFERENCE_LIST : REFERENCE_ONE;
+    out->input = inputs[input];
+    if (out->attribute)
+        return FAIL(r, node, "'input' is for all attributes of a kind, 'attribute' for one");
+    if (form_given && *form != wanted)
+        return FAIL(r, form_given, "the form of a %s is '%s'", inputs[input], forms[wanted]);
+    *form = wanted;
+    return 0;
+}
 
 static int read_reference(const struct catalogue_reader *r, const yaml_node_t *node,
                           struct catalogue_reference *out, const char *const **tables)
@@ -225,6 +246,7 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
         [R_TO] = {.key = "to"},
         [R_BY] = {.key = "by"},
         [R_ATTRIBUTE] = {.key = "attribute"},
+        [R_INPUT] = {.key = "input"},
         [R_WHEN] = {.key = "when"},
         [R_REQUIRED] = {.key = "required"},
         [R_DEFERRED] = {.key = "deferred"},
@@ -243,6 +265,7 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
     rc = rc ? rc : catalogue_read_bool(r, f[R_REQUIRED].node, &out->required);
     rc = rc ? rc : catalogue_read_bool(r, f[R_DEFERRED].node, &out->deferred);
     rc = rc ? rc : catalogue_read_choice(r, f[R_FORM].node, forms, &form);
+    rc = rc ? rc : read_input(r, f[R_INPUT].node, f[R_FORM].node, out, &form);
     out->form = form;
     if (rc == 0 && out->required && out->deferred)
         rc = FAIL(r, node, "what is required cannot be deferred");

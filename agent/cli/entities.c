@@ -76,6 +76,7 @@ static void json_reference(struct json *j, const struct catalogue_reference *r)
     json_optional(j, "to", r->to);
     json_optional(j, "by", r->by);
     json_optional(j, "attribute", r->attribute);
+    json_optional(j, "input", r->input);
     json_when(j, &r->when);
     json_bool(j, "required", r->required);
     json_bool(j, "deferred", r->deferred);
@@ -197,6 +198,8 @@ static int print_reference(struct buf *out, const struct catalogue_reference *r)
                         r->to ? ", in " : "", r->to ? r->to : "", r->by ? ", as " : "",
                         r->by ? r->by : "", r->attribute ? ", of attribute " : "",
                         r->attribute ? r->attribute : "");
+    if (rc == 0 && r->input)
+        rc = buf_printf(out, ", of %s attributes with options", r->input);
     rc = rc ? rc : print_when(out, &r->when);
     return rc ? rc
               : buf_puts(out, r->required   ? ", required\n"

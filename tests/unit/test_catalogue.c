@@ -205,6 +205,9 @@ static void users_files_add_and_override(void **state)
               "  - {table: [gift_line, gift_note], column: ids, entity: product, form: list}\n"
               "  - {column: of, entity: order, to: sales_flat_order_item, by: sku, attribute: x,\n"
               "     when: {kind: [1, b c]}}\n"
+              "  - {column: colour, entity: attribute, to: eav_attribute_option, input: select}\n"
+              "  - {column: sizes, entity: attribute, to: eav_attribute_option,\n"
+              "     input: multiselect}\n"
               "tables:\n  - {table: gift, role: root, link: id, identity: natural}\n"
               "  - {table: gift_line, role: line, link: gift_id, key: line_id}\n"
               "  - {table: gift_note, role: note, link: line_id, through: gift_line,\n"
@@ -236,7 +239,7 @@ static void users_files_add_and_override(void **state)
     assert_string_equal(gift->rules[1].one_of[1], "blue");
     assert_null(gift->rules[1].one_of[2]);
     assert_string_equal(gift->rules[1].min, "-1.5");
-    assert_int_equal(gift->reference_count, 4);
+    assert_int_equal(gift->reference_count, 6);
     assert_string_equal(gift->references[2].table, "gift_note");
     assert_int_equal(gift->references[2].form, REFERENCE_LIST);
     assert_string_equal(gift->references[3].to, "sales_flat_order_item");
@@ -245,6 +248,11 @@ static void users_files_add_and_override(void **state)
     assert_string_equal(gift->references[3].when.column, "kind");
     assert_string_equal(gift->references[3].when.values[1], "b c");
     assert_int_equal(gift->references[3].line, 7);
+    assert_null(gift->references[3].input);
+    assert_string_equal(gift->references[4].input, "select");
+    assert_int_equal(gift->references[4].form, REFERENCE_ONE);
+    assert_string_equal(gift->references[5].input, "multiselect");
+    assert_int_equal(gift->references[5].form, REFERENCE_LIST);
     assert_string_equal(gift->references[0].table, "gift");
     assert_true(gift->references[0].required);
     assert_int_equal(gift->references[1].form, REFERENCE_LIST);
@@ -308,6 +316,16 @@ static void errors_name_file_and_line(void **state)
     fails("name: a\n" ROOT "validate: [{column: c, more_than: 2, max: 2}]\n", 3,
           "no value is more");
     fails("group: g\nroles: [grid, grids]\n", 2, "has the role 'grids'");
+    fails("name: a\nreferences: [{column: c, entity: order, input: text}]\n" ROOT, 2,
+          "one of: select, multiselect");
+    fails("name: a\nreferences:\n  - {column: c, entity: order, input: select}\n" ROOT, 3,
+          "the values of a select are options");
+    fails("name: a\nreferences:\n  - {column: c, entity: attribute, to: eav_attribute_option,\n"
+          "     input: multiselect, form: one}\n" ROOT,
+          4, "the form of a multiselect is 'list'");
+    fails("name: a\nreferences:\n  - {column: c, entity: attribute, to: eav_attribute_option,\n"
+          "     input: select, attribute: size}\n" ROOT,
+          4, "'attribute' for one");
     fails("name: a\nkind: odd\n" ROOT, 2, "one of: data, reference, derived");
     fails("name: a\nnatural_key: [{column: c}]\n" ROOT, 2, "{attribute: CODE}");
     fails("name: a\nnatural_key: [b, {table: c, column: d}]\n" ROOT, 2, "no table");

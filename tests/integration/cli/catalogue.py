@@ -129,6 +129,9 @@ def column_problems(catalogue, tables):
                 yield item["table"], next(iter(item.get("when", {})), None)
                 if "by" in item:
                     yield catalogue.target(item).split(".")
+            for item in entity["references"]:
+                if "attribute" in item or "input" in item:
+                    yield item["table"], "attribute_id"
     for name, column in named():
         if column and column not in tables[name]["columns"].split(","):
             yield "%s has no column %s" % (name, column)
@@ -220,6 +223,11 @@ def _():
                 (without("order", "references", items), "soft link sales_flat_order_item.parent"),
                 (changed("order", "references", items, to="sales_flat_order_address"),
                  "soft link sales_flat_order_item.parent"),
+                (without("product", "references", lambda item: item.get("input") == "select"
+                         and item["table"] == "catalog_product_entity_int"),
+                 "soft link catalog_product_entity_int.value to eav_attribute_option.option_id"),
+                (changed("order", "references", items, input="select"),
+                 "sales_flat_order_item has no column attribute_id"),
                 (changed("stock", "tables", lambda item: item["role"] == "index", link="product"),
                  "cataloginventory_stock_status has no column product"),
                 (changed("wishlist", "tables", lambda item: item["role"] == "root",
