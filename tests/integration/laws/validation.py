@@ -353,3 +353,48 @@ def _():
         expect_equal(after["rows_written"], before["rows_written"] + 3, "rows_written")
         expect_equal(after["entities"]["stock"]["updated"], before["entities"]["stock"]["updated"] + 1, "stock")
         lab.equal()
+
+
+SALES = """
+CREATE TABLE sales_flat_invoice (entity_id INT PRIMARY KEY, order_id INT, increment_id VARCHAR(50), grand_total DECIMAL(12,4));
+CREATE TABLE sales_flat_shipment (entity_id INT PRIMARY KEY, order_id INT, increment_id VARCHAR(50));
+CREATE TABLE sales_flat_shipment_track (entity_id INT PRIMARY KEY, parent_id INT, track_number TEXT);
+CREATE TABLE sales_flat_creditmemo (entity_id INT PRIMARY KEY, order_id INT, increment_id VARCHAR(50), grand_total DECIMAL(12,4));
+CREATE TABLE sales_flat_creditmemo_item (entity_id INT PRIMARY KEY, parent_id INT, order_item_id INT, sku VARCHAR(255), qty DECIMAL(12,4));
+CREATE TABLE cms_block (block_id INT PRIMARY KEY, title VARCHAR(255), identifier VARCHAR(255));
+CREATE TABLE cms_page (page_id INT PRIMARY KEY, title VARCHAR(255), identifier VARCHAR(255));
+"""
+DOCUMENTS = """
+INSERT INTO sales_flat_invoice VALUES ({0}, {order}, '1', 0);
+INSERT INTO sales_flat_shipment VALUES ({0}, {order}, '1');
+INSERT INTO sales_flat_shipment_track VALUES ({0}, {0}, {track});
+INSERT INTO sales_flat_creditmemo VALUES ({0}, {order}, '1', 0);
+INSERT INTO sales_flat_creditmemo_item VALUES ({0}, {0}, {item}, {sku}, 1);
+INSERT INTO cms_block VALUES ({0}, 'T', '{block}');
+INSERT INTO cms_page VALUES ({0}, 'T', '{page}');
+"""
+
+
+@only("validation-documents", "documents without order, track or item, and identifiers that are none, are invalid")
+def _():
+    with shop({"on_invalid": "quarantine"}) as lab:
+        lab.source.script(SALES)
+        lab.program.incremental()
+        do(lab, DOCUMENTS.format(1, order=7, track="'1Z'", item="NULL", sku="'s'", block="Footer_links-2", page="about/us.html"),
+           DOCUMENTS.format(2, order=7, track="'1Z'", item=5, sku="''", block="b", page="p"))
+        lab.program.incremental()
+        expect_equal(waiting(lab), [], "what is valid")
+        lab.equal()
+        do(lab, DOCUMENTS.format(3, order="NULL", track="''", item="NULL", sku="''", block="a.b", page="a b"))
+        lab.program.incremental(expect=3)
+        do(lab, DOCUMENTS.format(4, order=7, track="''", item="NULL", sku="''", block="B", page="P"),
+           "UPDATE sales_flat_invoice SET order_id = 0 WHERE entity_id = 1")
+        lab.program.incremental(expect=3)
+        reasons = ["%s: %s" % (row["table"], row["reason"]) for row in waiting(lab) if not row.get("held_by")]
+        for part in ("order_id of sales_flat_invoice is empty", "order_id of sales_flat_creditmemo is empty",
+                     "order_id of sales_flat_shipment is empty", "track_number of sales_flat_shipment_track is empty",
+                     "sku of sales_flat_creditmemo_item is empty, and so is order_item_id",
+                     "order_id of sales_flat_invoice is not more than 0", "identifier of cms_block does not match",
+                     "identifier of cms_page does not match"):
+            expect(any(part in reason for reason in reasons), "'%s' is none of %s" % (part, reasons))
+        expect_equal(len(reasons), 8, "what is invalid: %s" % reasons)
