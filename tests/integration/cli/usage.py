@@ -127,6 +127,34 @@ def _():
     expect_contains(expect_call(0, None, "--version"), "datasync ", "version")
 
 
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "README.md")
+
+
+@suite.case("readme-examples", "configurations and entities in README.md are right as they stand there",
+            program_only=True)
+def _():
+    with open(README, encoding="utf-8") as file:
+        blocks = re.findall(r"^```yaml\n(.*?)^```", file.read(), re.M | re.S)
+    seen = set()
+    with Workspace() as work:
+        os.makedirs(work.path("mine"))
+        path = work.path("datasync.yaml")
+        for block in blocks:
+            entity = re.search(r"^name: (gift_card)$", block, re.M)
+            if entity:
+                write(work.path("mine", "gift.yaml"), block)
+                block = "entities_dir: mine\n"
+            write(path, block if block.startswith("source:") else SIDES + block)
+            expect_call(0, None, "config", folder=work.home, env={
+                name: "0123456789abcdef" for name in re.findall(r"\$\{(\w+)\}", block)})
+            seen |= set(re.findall(r"^(\w+):", block, re.M))
+            if entity:
+                expect_contains(expect_call(0, None, "entities", "gift_card", folder=work.home),
+                                "gift_card_history", "entity")
+    for key in ("source", "entities", "where", "mask", "hooks", "entities_dir", "handlers"):
+        expect(key in seen, "no example has %s: %s" % (key, seen))
+
+
 @suite.case("entities", "the catalogue, whole and one by one", program_only=True)
 def _():
     with Workspace() as work:

@@ -86,6 +86,32 @@ batch_after = function() note('batch_after', tostring(db.position():find('gtid=0
                      ["validate website 5", "validate website 11", "validate store 5"], "what others refer to comes first")
 
 
+def readme(language, begins):
+    """The one example of this language in README.md that begins like this."""
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        blocks = [block.split("\n```")[0] + "\n" for block in file.read().split("```%s\n" % language)[1:]]
+    example, = [block for block in blocks if block.startswith(begins)]
+    return example
+
+
+@only("handler-readme", "the handler and its configuration in README.md work as they stand there")
+def _():
+    with lab_of() as lab:
+        lab.source.script(SHOP)
+        lab.program.incremental()
+        lab.destination.run("CREATE DATABASE ops", "CREATE TABLE ops.watched (product_id INT)", "CREATE TABLE ops.news (product_id INT)",
+                            "GRANT ALL ON ops.* TO datasync@'127.0.0.1'", "INSERT INTO ops.watched VALUES (1)")
+        put(lab, readme("lua", "return {"), "prices.lua")
+        with open(lab.program.config, "a", encoding="utf-8") as out:
+            out.write("\n" + readme("yaml", "handlers:"))
+        do(lab, "UPDATE catalog_product_entity SET sku = 'uno' WHERE entity_id = 1",
+           "UPDATE catalog_product_entity SET sku = 'test' WHERE entity_id = 2")
+        lab.program.incremental(expect=3)
+        expect_equal(lab.destination.query("SELECT product_id FROM news", "ops"), ((1,),), "news")
+        row, = waiting(lab)
+        expect_contains(row["reason"], "sku 'test' stays at home", "reason")
+
+
 @only("handler-writes-roll-back", "what a handler writes goes with a batch that does not fit, and is there once")
 def _():
     with lab_of(on_conflict="quarantine") as lab:
