@@ -7,6 +7,7 @@
 
 #include "agent/cli/cli.h"
 #include "agent/cli/message_json.h"
+#include "agent/cli/progress.h"
 #include "applier/quarantine.h"
 #include "schema/json.h"
 #include "schema/log.h"
@@ -40,14 +41,16 @@ static int print_json(struct listing *l, const struct quarantine_row *r)
 
 static int print_text(struct listing *l, const struct quarantine_row *r)
 {
-    int rc =
-        buf_printf(&l->text, "%" PRIu64 "  %s %s %s (%s%s%s)  %s\n", r->id, r->operation, r->table,
-                   r->key, r->entity, *r->entity_key ? " " : "", r->entity_key, r->created_at);
+    char age[40];
+    progress_duration(age, sizeof age, r->age);
+    int rc = buf_printf(&l->text, "%" PRIu64 "  %s %s %s (%s%s%s)  %s, %s ago\n", r->id,
+                        r->operation, r->table, r->key, r->entity, *r->entity_key ? " " : "",
+                        r->entity_key, r->created_at, age);
     if (rc == 0 && r->held_by)
         rc = buf_printf(&l->text, "    waits behind %" PRIu64 "\n", r->held_by);
     if (rc == 0)
         rc = buf_printf(&l->text, "    %s\n", r->reason);
-    if (rc == 0 && l->whole)
+    if (rc == 0)
         rc = buf_printf(&l->text, "    at %s\n", r->position);
     return rc;
 }

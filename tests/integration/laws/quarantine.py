@@ -1,6 +1,7 @@
 """Law 5, policy quarantine: what waits, in which order, and what an operator does with it."""
 
 import json
+import re
 
 from lib.lab import Lab
 from lib.suite import expect, expect_contains, expect_equal
@@ -98,6 +99,10 @@ def _():
         expect_equal(code, 0, "show: " + err[-400:])
         expect_contains(out, "waits behind %d" % first["id"], "show")
         expect_contains(out, second["position"], "show")
+        _code, out, _err = lab.program.command("quarantine", "list")
+        for row in (first, second):
+            expect_contains(out, "    at %s\n" % row["position"], "list")
+            expect(re.search(r"^%d  .*  %s, \d+ (s|min) ago$" % (row["id"], row["created_at"]), out, re.M), "age in " + out)
         code, out, err = lab.program.command("quarantine", "show", str(second["id"]), "--json")
         expect_equal(code, 0, "show --json: " + err[-400:])
         lines = [json.loads(line) for line in out.splitlines()]
