@@ -44,15 +44,15 @@ bool config_key_is_secret(const char *key, size_t len)
 bool config_key_is_set(const struct config *c, const char *key)
 {
     const struct setting *s = config_setting_find(key, strlen(key));
-    return s && (c->line[setting_index(s)] || c->set[setting_index(s)]);
+    return s && (c->line[setting_index(s)] || c->option[setting_index(s)]);
 }
 
 const char *config_where(const struct config *c, const char *key, char *out, size_t size)
 {
     const struct setting *s = config_setting_find(key, strlen(key));
     size_t i = s ? setting_index(s) : 0;
-    if (s && c->set[i])
-        snprintf(out, size, "--set");
+    if (s && c->option[i])
+        snprintf(out, size, "--%s", c->option[i]);
     else if (s && c->line[i])
         snprintf(out, size, "%s:%u", c->path, c->line[i]);
     else
@@ -331,32 +331,34 @@ static const struct setting *map_of(const char *key)
     return NULL;
 }
 
-static int set_overrides(struct loader *l, const char *const *overrides, size_t count)
+static int set_override(struct loader *l, const struct config_override *o)
 {
-    for (size_t i = 0; i < count; i++) {
-        size_t len = strcspn(overrides[i], "=");
-        const struct setting *s = config_setting_find(overrides[i], len);
-        char key[200];
-        snprintf(key, sizeof key, "%.*s", (int)(len < 199 ? len : 199), overrides[i]);
-        if (!overrides[i][len])
-            return error_set(l->err, DS_EUSAGE, "--set %s: write KEY=VALUE", key);
-        const struct setting *map = s ? NULL : map_of(key);
-        if (map) {
-            int rc = setting_set_entry(map, l->c, "--set", key + strlen(map->key) + 1,
-                                       overrides[i] + len + 1, l->err);
-            if (rc)
-                return rc;
-            continue;
-        }
-        if (!s)
-            return error_set(l->err, DS_EUSAGE,
-                             "--set: unknown key '%s'; `datasync config --help` lists all", key);
-        int rc = setting_parse(s, l->c, "--set", overrides[i] + len + 1, l->err);
-        if (rc)
-            return rc;
-        l->c->set[setting_index(s)] = true;
-    }
-    return 0;
+    size_t len = strcspn(o->text, "=");
+    const struct setting *s = config_setting_find(o->text, len);
+    const char *value = o->text + len + 1;
+    char key[200], where[60];
+    snprintf(key, sizeof key, "%.*s", (int)(len < 199 ? len : 199), o->text);
+    snprintf(where, sizeof where, "--%s", o->option);
+    if (!o->text[len])
+        return error_set(l->err, DS_EUSAGE, "%s %s: write KEY=VALUE", where, key);
+    const struct setting *map = s ? NULL : map_of(key);
+    if (!s && !map)
+        return error_set(l->err, DS_EUSAGE,
+                         "%s: unknown key '%s'; `datasync config --help` lists all", where, key);
+    int rc = map ? setting_set_entry(map, l->c, where, key + strlen(map->key) + 1, value, l->err)
+                 : setting_parse(s, l->c, where, value, l->err);
+    size_t i = setting_index(s ? s : map);
+    if (rc == 0 && (s || !l->c->line[i])) /* other entries of a mapping may be the file's */
+        l->c->option[i] = o->option;
+    return rc;
+}
+
+static int set_overrides(struct loader *l, const struct config_override *overrides, size_t count)
+{
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = set_override(l, &overrides[i]);
+    return rc;
 }
 
 static int derive_state_dir(struct loader *l)
@@ -501,7 +503,7 @@ static int validate(struct loader *l)
     return rc;
 }
 
-static int load(struct loader *l, const char *const *overrides, size_t override_count)
+static int load(struct loader *l, const struct config_override *overrides, size_t override_count)
 {
     int rc = config_env_load(&l->env, l->file, l->err);
     if (rc == 0)
@@ -526,7 +528,7 @@ const char *config_file(const char *path)
                                             : "";
 }
 
-int config_load(struct config *out, const char *path, const char *const *overrides,
+int config_load(struct config *out, const char *path, const struct config_override *overrides,
                 size_t override_count, struct ds_error *err)
 {
     memset(out, 0, sizeof *out);

@@ -74,17 +74,22 @@ struct config {
     uint32_t hooks_timeout, hooks_max_pause; /* seconds */
     uint32_t connect_timeout;                /* seconds, default 30 */
     /* where each key came from, by its place in the table of settings */
-    uint32_t line[CONFIG_MAX_SETTINGS]; /* in the file, 0: not there */
-    bool set[CONFIG_MAX_SETTINGS];      /* by --set */
-    struct arena arena;                 /* owns all strings */
+    uint32_t line[CONFIG_MAX_SETTINGS];      /* in the file, 0: not there */
+    const char *option[CONFIG_MAX_SETTINGS]; /* of the command line, NULL: none */
+    struct arena arena;                      /* owns all strings */
 };
 
+/* From the command line. */
+struct config_override {
+    char *text;         /* "key.path=value" */
+    const char *option; /* that gave it, for messages: "set", "entity" */
+};
 /* The file that config_load takes for `path`; "" none. */
 const char *config_file(const char *path);
 /* Load `path` (NULL: ./datasync.yaml, then /etc/datasync/datasync.yaml; none of them: defaults and
- * environment only). `overrides` are "key.path=value" strings from the command line, applied last.
- * Then validates. */
-int config_load(struct config *out, const char *path, const char *const *overrides,
+ * environment only). `overrides` are applied last; their options must outlive it. Then validates.
+ */
+int config_load(struct config *out, const char *path, const struct config_override *overrides,
                 size_t override_count, struct ds_error *err);
 void config_free(struct config *c);
 /* Effective configuration as YAML; passwords as "********". With `comments`, the documentation of
@@ -94,9 +99,9 @@ int config_print(const struct config *c, bool comments, struct buf *out);
 int config_reference(bool troff, struct buf *out);
 /* Is this the key of a password or alike, never to be shown? */
 bool config_key_is_secret(const char *key, size_t len);
-/* Was it given, in the file or by --set? */
+/* Was it given, in the file or on the command line? */
 bool config_key_is_set(const struct config *c, const char *key);
-/* The beginning of a message about a key: "datasync.yaml:12", "--set", or the file. */
+/* The beginning of a message about a key: "datasync.yaml:12", "--entity", or the file. */
 const char *config_where(const struct config *c, const char *key, char *out, size_t size);
 /* The libraries' view of one side. role: "source" or "destination". */
 struct db_endpoint config_endpoint(const struct config *c, bool source);

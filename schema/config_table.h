@@ -45,7 +45,7 @@ extern const struct setting config_settings[];
 extern const size_t config_setting_count;
 const struct setting *config_setting_find(const char *key, size_t len);
 
-/* config_value.c. `where` ("file:line" or "--set") begins every error. */
+/* config_value.c. `where` ("file:line" or "--entity") begins every error. */
 int setting_parse(const struct setting *s, struct config *c, const char *where, const char *text,
                   struct ds_error *err);
 /* A list from its items. */

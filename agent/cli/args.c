@@ -56,17 +56,42 @@ static void wipe(char *text)
         text[0] = '*';
 }
 
-static int add_override(struct parser *p, const char *key, const char *value)
+static int no_memory(const struct parser *p)
+{
+    return error_set(p->err, DS_ENOMEM, "out of memory for the command line");
+}
+
+static int add_override(struct parser *p, const struct option *o, const char *value)
 {
     struct invocation *in = p->in;
-    char **more = realloc(in->overrides, (in->override_count + 1) * sizeof *more);
+    struct config_override *more = realloc(in->overrides, (in->override_count + 1) * sizeof *more);
     if (more)
         in->overrides = more;
     char *text = NULL;
+    const char *key = o->setting ? o->setting : "";
     if (!more || asprintf(&text, "%s%s%s", key, *key ? "=" : "", value) < 0)
-        return error_set(p->err, DS_ENOMEM, "out of memory for the command line");
-    in->overrides[in->override_count++] = text;
+        return no_memory(p);
+    in->overrides[in->override_count++] = (struct config_override){text, o->name};
     return 0;
+}
+
+/* Each of them counts. */
+static int add_item(struct parser *p, const struct option *o, const char *value)
+{
+    struct invocation *in = p->in;
+    for (size_t i = 0; i < in->override_count; i++) {
+        struct config_override *before = &in->overrides[i];
+        char *text = NULL;
+        if (before->option != o->name)
+            continue;
+        /* never NULL here, which optimising compilers doubt */
+        if (asprintf(&text, "%s,%s", before->text, value ? value : "") < 0)
+            return no_memory(p);
+        free(before->text);
+        before->text = text;
+        return 0;
+    }
+    return add_override(p, o, value);
 }
 
 static bool set_is_secret(const char *text)
@@ -96,7 +121,7 @@ static int add_text(struct parser *p, struct texts *list, const char *value)
 {
     const char **more = realloc(list->items, (list->count + 1) * sizeof *more);
     if (!more)
-        return error_set(p->err, DS_ENOMEM, "out of memory for the command line");
+        return no_memory(p);
     list->items = more;
     list->items[list->count++] = value;
     return 0;
@@ -121,13 +146,15 @@ static int store(struct parser *p, const struct option *o, char *value)
     case OPTION_NUMBER:
         return store_number(p, o, value, (uint64_t *)field);
     case OPTION_SET: {
-        int rc = add_override(p, "", value);
+        int rc = add_override(p, o, value);
         return set_is_secret(value) ? take_secret(p, o, value + strcspn(value, "=") + 1, rc) : rc;
     }
     case OPTION_SETTING: {
-        int rc = add_override(p, o->setting, value);
+        int rc = add_override(p, o, value);
         return o->secret ? take_secret(p, o, value, rc) : rc;
     }
+    case OPTION_ITEM:
+        return add_item(p, o, value);
     }
     return 0;
 }
@@ -230,7 +257,7 @@ int args_parse(struct invocation *in, int argc, char **argv, struct ds_error *er
 void args_free(struct invocation *in)
 {
     for (size_t i = 0; i < in->override_count; i++)
-        free(in->overrides[i]);
+        free(in->overrides[i].text);
     free(in->overrides);
     free(in->arguments);
     free(in->files.items);

@@ -42,6 +42,7 @@ enum option_kind {
     OPTION_NUMBER,  /* uint64_t */
     OPTION_SET,     /* KEY=VALUE for the configuration */
     OPTION_SETTING, /* a value for the configuration key `setting` */
+    OPTION_ITEM,    /* one more value for the list `setting` of the configuration */
 };
 struct option {
     const char *name; /* without "--" */
@@ -49,7 +50,7 @@ struct option {
     enum option_kind kind;
     const char *value;   /* how help calls the value; NULL for flags */
     size_t offset;       /* in struct invocation */
-    const char *setting; /* OPTION_SETTING */
+    const char *setting; /* OPTION_SETTING, OPTION_ITEM */
     bool secret;         /* warned about, and wiped from argv */
     const char *doc;
 };
@@ -69,8 +70,8 @@ struct invocation {
     const struct command *command; /* NULL: none given */
     const char **arguments;
     size_t argument_count;
-    struct texts files; /* replay --file, and what is named without it */
-    char **overrides;   /* "key=value" for config_load; secrets are copies, wiped in argv */
+    struct texts files;                /* replay --file, and what is named without it */
+    struct config_override *overrides; /* secrets are copies, wiped in argv */
     size_t override_count;
     const char *config_path;
     const char *log_format;

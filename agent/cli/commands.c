@@ -24,9 +24,9 @@ const struct option cli_common_options[] = {
             ".env.local."},
     {"db-name", 0, OPTION_SETTING, "DATABASE", .setting = "source.database",
      .doc = "The same as --set source.database=DATABASE."},
-    {"entity", 'e', OPTION_SETTING, "NAME", .setting = "entities",
+    {"entity", 'e', OPTION_ITEM, "NAME", .setting = "entities",
      .doc = "The same as --set entities=NAME: only rows of these entities travel (NAME,NAME for "
-            "several)."},
+            "several). May be repeated."},
     {"stock", 0, OPTION_SETTING, "include|exclude|only", .setting = "stock",
      .doc = "The same as --set stock=…: with stock rows, without, or only these."},
     {"verbose", 'v', OPTION_COUNT, NULL, FIELD(verbosity), .doc = "Say more: -v debug, -vv trace."},

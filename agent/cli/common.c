@@ -89,8 +89,7 @@ static int load_catalogue(struct invocation *in, struct ds_error *err)
 
 int cli_open(struct invocation *in, struct ds_error *err)
 {
-    int rc = config_load(&in->config, in->config_path, (const char *const *)in->overrides,
-                         in->override_count, err);
+    int rc = config_load(&in->config, in->config_path, in->overrides, in->override_count, err);
     if (rc)
         return rc;
     rc = load_catalogue(in, err);

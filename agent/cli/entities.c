@@ -357,7 +357,9 @@ int command_entities(struct invocation *in)
 {
     struct ds_error err = {0};
     BUF_AUTO struct buf text = {0};
-    int rc = cli_open_if_configured(in, &err);
+    int rc = in->json + in->graph + in->plain > 1
+                 ? error_set(&err, DS_EUSAGE, "--json, --graph and --plain exclude each other")
+                 : cli_open_if_configured(in, &err);
     if (rc == 0)
         rc = in->argument_count ? print_one(in, in->catalogue, &text, &err)
                                 : print_all(in, in->catalogue, &text);

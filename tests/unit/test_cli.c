@@ -54,8 +54,8 @@ static void options_stand_anywhere(void **state)
     assert_true(in.limit == 10);
     assert_true(in.dry_run);
     assert_int_equal(in.override_count, 2);
-    assert_string_equal(in.overrides[0], "name=x");
-    assert_string_equal(in.overrides[1], "batch.max_rows=1");
+    assert_string_equal(in.overrides[0].text, "name=x");
+    assert_string_equal(in.overrides[1].text, "batch.max_rows=1");
     args_free(&in);
     assert_int_equal(parse(&in, NULL, WORDS("run", "-vv", "-c", "f", "--stop-at=0-1-5")), 0);
     assert_int_equal(in.verbosity, 2);
@@ -66,13 +66,15 @@ static void options_stand_anywhere(void **state)
     assert_int_equal(in.argument_count, 2);
     assert_string_equal(in.arguments[1], "--b");
     args_free(&in);
-    assert_int_equal(
-        parse(&in, NULL,
-              WORDS("incremental", "--entity", "order", "--stock=only", "--db-host", "h")),
-        0);
-    assert_string_equal(in.overrides[0], "entities=order");
-    assert_string_equal(in.overrides[1], "stock=only");
-    assert_string_equal(in.overrides[2], "source.host=h");
+    assert_int_equal(parse(&in, NULL,
+                           WORDS("incremental", "--entity", "order", "--stock=only", "--db-host",
+                                 "h", "-e", "invoice,stock")),
+                     0);
+    assert_int_equal(in.override_count, 3);
+    assert_string_equal(in.overrides[0].text, "entities=order,invoice,stock");
+    assert_string_equal(in.overrides[0].option, "entity");
+    assert_string_equal(in.overrides[1].text, "stock=only");
+    assert_string_equal(in.overrides[2].text, "source.host=h");
     args_free(&in);
 }
 
@@ -119,9 +121,9 @@ static void passwords_leave_the_process_title(void **state)
                                  "destination.password=geheim2", "--db-pass=geheim3")),
                      0);
     assert_int_equal(in.override_count, 3);
-    assert_string_equal(in.overrides[0], "source.password=geheim1");
-    assert_string_equal(in.overrides[1], "destination.password=geheim2");
-    assert_string_equal(in.overrides[2], "source.password=geheim3");
+    assert_string_equal(in.overrides[0].text, "source.password=geheim1");
+    assert_string_equal(in.overrides[1].text, "destination.password=geheim2");
+    assert_string_equal(in.overrides[2].text, "source.password=geheim3");
     for (int i = 0; i < line.argc; i++)
         assert_null(memmem(line.text[i], sizeof line.text[i], "geheim", 6));
     assert_string_equal(line.text[5], "destination.password=*");

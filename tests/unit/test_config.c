@@ -296,19 +296,30 @@ static void overrides_come_last(void **state)
     struct config c;
     struct ds_error err = {0};
     put(file, SIDES "name: a\n", 0600);
-    const char *good[] = {"name=b", "source.password=x=${y}", "tables.include=*", "entities=[all]"};
-    assert_int_equal(config_load(&c, file, good, 4, &err), 0);
+    struct config_override good[] = {{(char[]){"name=b"}, "set"},
+                                     {(char[]){"source.password=x=${y}"}, "db-pass"},
+                                     {(char[]){"tables.include=*"}, "set"},
+                                     {(char[]){"entities=[all]"}, "entity"},
+                                     {(char[]){"where.t=a = 1"}, "set"}};
+    char where[100];
+    assert_int_equal(config_load(&c, file, good, 5, &err), 0);
     assert_string_equal(c.name, "b");
     assert_string_equal(c.source.password, "x=${y}");
+    assert_string_equal(config_where(&c, "entities", where, sizeof where), "--entity");
+    assert_string_equal(config_where(&c, "where", where, sizeof where), "--set");
     config_free(&c);
-    static const char *const bad[][2] = {{"nam=b", "--set: unknown key 'nam'"},
-                                         {"name", "--set name: write KEY=VALUE"},
-                                         {"source.port=3307x", "--set: source.port: '3307x'"},
-                                         {"mode=import", "--set: mode: import does not work"}};
+    struct {
+        struct config_override o;
+        const char *part;
+    } bad[] = {{{(char[]){"nam=b"}, "set"}, "--set: unknown key 'nam'"},
+               {{(char[]){"name"}, "set"}, "--set name: write KEY=VALUE"},
+               {{(char[]){"source.port=3307x"}, "set"}, "--set: source.port: '3307x'"},
+               {{(char[]){"stock=bogus"}, "stock"}, "--stock: stock: 'bogus'"},
+               {{(char[]){"mode=import"}, "set"}, "--set: mode: import does not work"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(config_load(&c, file, &bad[i][0], 1, &err), DS_EUSAGE);
-        if (!strstr(err.message, bad[i][1]))
-            fail_msg("'%s' lacks '%s'", err.message, bad[i][1]);
+        assert_int_equal(config_load(&c, file, &bad[i].o, 1, &err), DS_EUSAGE);
+        if (!strstr(err.message, bad[i].part))
+            fail_msg("'%s' lacks '%s'", err.message, bad[i].part);
     }
     snprintf(env_file + strlen(folder), 20, "/none.yaml");
     assert_int_equal(config_load(&c, env_file, NULL, 0, &err), DS_EUSAGE);

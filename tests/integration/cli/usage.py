@@ -35,6 +35,8 @@ def _():
             (("config", "--config", "/dev"), "/dev is a folder"),
             (("status", "--log-format", "xml"), "text | json"),
             (("entities", "unicorn"), "no entity 'unicorn'"),
+            (("entities", "--json", "--graph"), "--json, --graph and --plain"),
+            (("entities", "--plain", "--json", "order"), "--json, --graph and --plain"),
             (("help", "sync"), "unknown command 'sync'")):
         out = expect_call(2, part, *arguments)
         expect_equal(out, "", "stdout of " + " ".join(arguments))
@@ -65,7 +67,11 @@ def _():
                 expect_call(2, part, command, "-c", path)
         expect_call(2, "none.yaml: No such file", "run", "-c", work.path("none.yaml"))
         write(path, SIDES)
-        expect_call(2, "--set: entities: there is no entity 'gadget'", "incremental", "-c", path, "--entity", "gadget")
+        expect_call(2, "--entity: entities: there is no entity 'gadget'", "incremental", "-c", path, "--entity", "gadget")
+        expect_call(2, "--entity: entities: there is no entity 'gadget'", "config", "-c", path, "--entity", "gadget", "-e", "order")
+        expect_contains(expect_call(0, None, "config", "-c", path, "-e", "order", "-e", "invoice,stock"),
+                        "entities: [order, invoice, stock]", "configuration")
+        expect_call(2, "--stock: stock: 'bogus'", "config", "-c", path, "--stock=bogus")
         expect_call(2, "--set: unknown key 'prot'", "config", "-c", path, "--set", "prot=1")
         expect_call(2, "--stop-at: 'soon'", "run", "-c", path, "--stop-at", "soon")
         for options in ((), ("--file", path)):
