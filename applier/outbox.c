@@ -43,10 +43,14 @@ bool outbox_wanted(const struct config *c)
     return c->hooks_command.count || *c->hooks_url;
 }
 
-int outbox_check(const struct config *c, const struct catalogue *catalogue, struct ds_error *err)
+int outbox_check_entities(const struct config *c, const struct catalogue *catalogue,
+                          struct ds_error *err)
 {
     const struct config_list *list = &c->hooks_entities;
     char where[700];
+    if (!list->count)
+        return error_set(err, DS_EUSAGE, "%s: hooks.entities: is empty; [all] is everything",
+                         config_where(c, "hooks.entities", where, sizeof where));
     for (size_t i = 0; i < list->count; i++) {
         const char *name = list->items[i];
         if (strcmp(name, "all") != 0 && strcmp(name, "table") != 0 &&
@@ -56,6 +60,15 @@ int outbox_check(const struct config *c, const struct catalogue *catalogue, stru
                              "--plain lists them, and `table` stands for all tables of none",
                              config_where(c, "hooks.entities", where, sizeof where), name);
     }
+    return 0;
+}
+
+int outbox_check(const struct config *c, const struct catalogue *catalogue, struct ds_error *err)
+{
+    char where[700];
+    int rc = outbox_check_entities(c, catalogue, err);
+    if (rc)
+        return rc;
     if (*c->hooks_url && !hooks_can_send())
         return error_set(err, DS_EUSAGE,
                          "%s: hooks.url: this datasync was built without libcurl (meson option "

@@ -44,8 +44,11 @@ struct hooks;
 
 /* Are any hooks configured? */
 bool outbox_wanted(const struct config *c);
-/* Can they be used? DS_EUSAGE: hooks.entities names none of the catalogue, or hooks.url is set and
- * this program was built without libcurl. */
+/* Is all that hooks.entities names in the catalogue? DS_EUSAGE. To be asked without hooks, too. */
+int outbox_check_entities(const struct config *c, const struct catalogue *catalogue,
+                          struct ds_error *err);
+/* Can they be used? DS_EUSAGE: as above, or hooks.url is set and this program was built without
+ * libcurl. */
 int outbox_check(const struct config *c, const struct catalogue *catalogue, struct ds_error *err);
 /* `hooks`: told of what is committed, may be NULL. All must outlive it. Checks as above. */
 int outbox_new(struct outbox **out, const struct config *c, const struct catalogue *catalogue,

@@ -481,6 +481,8 @@ static int check_hooks(struct loader *l)
     const char *host = url + (tls ? 8 : 7);
     if (*url && memchr(host, '@', strcspn(host, "/?#")))
         return refuse(l, "hooks.url", "must not hold a user or password; hooks.secret signs");
+    if (*url && (!*host || strchr(":/?#", *host)))
+        return refuse(l, "hooks.url", "names no host");
     if (c->hooks_command.count && c->hooks_command.items[0][0] != '/')
         return refuse(l, "hooks.command", "must begin with the program's absolute path");
     return 0;

@@ -168,9 +168,13 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
     if (!f)
         return no_memory(err);
     *f = (struct filter){.config = c, .catalogue = catalogue};
+    char where[700];
     f->all = everything(&c->entities, "all") && c->stock == STOCK_INCLUDE &&
              everything(&c->tables_include, "*") && c->tables_exclude.count == 0;
     int rc = check_entities(f, err);
+    if (rc == 0 && !c->tables_include.count)
+        rc = error_set(err, DS_EUSAGE, "%s: tables.include: is empty; [\"*\"] is everything",
+                       config_where(c, "tables.include", where, sizeof where));
     if (rc == 0)
         rc = check_patterns(f, "tables.include", &c->tables_include, err);
     if (rc == 0)

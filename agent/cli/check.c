@@ -311,6 +311,30 @@ static int check_definers(struct report *r, MYSQL *source, struct ds_error *err)
     return rc;
 }
 
+/* A filter by which nothing travels is no filter that anybody wants. */
+static int check_kept(struct report *r, MYSQL *source, struct ds_error *err)
+{
+    BUF_AUTO struct buf schema = {0};
+    unsigned kept = 0, all = 0;
+    if (filter_is_all(r->in->filter))
+        return 0;
+    int rc = quoted(&schema, r->in->config.source.database, err);
+    MYSQL_RES *tables = rc ? NULL
+                           : db_select(source, err,
+                                       "SELECT TABLE_NAME FROM information_schema.TABLES WHERE "
+                                       "TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'",
+                                       buf_cstr(&schema));
+    if (!tables)
+        return err->code;
+    for (MYSQL_ROW row; (row = mysql_fetch_row(tables)); all++)
+        kept += row[0] && filter_keeps(r->in->filter, row[0]);
+    mysql_free_result(tables);
+    bool nothing = all && !kept;
+    report(r, nothing ? FINDING_WARNING : FINDING_OK, "filter", "rows of %u of %u tables travel%s",
+           kept, all, nothing ? ": entities, stock, tables or mask.unknown leave out all" : "");
+    return 0;
+}
+
 /* Rows that are left out, and others that go with them: what the binlog has to tell for that. */
 static int check_filter(struct report *r, MYSQL *source, struct ds_error *err)
 {
@@ -403,6 +427,7 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     BUF_AUTO struct buf zone = {0};
     rc = system_zone(db, &zone, err);
     rc = rc ? rc : check_definers(r, db, err);
+    rc = rc ? rc : check_kept(r, db, err);
     rc = rc ? rc : check_filter(r, db, err);
     rc = rc ? rc : check_conditions(r, db, err);
     rc = rc ? rc : check_mask(r, db, err);

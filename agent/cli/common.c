@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/cli/cli.h"
+#include "applier/outbox.h"
 #include "schema/log.h"
 
 int cli_exit_code(int rc)
@@ -93,6 +94,8 @@ int cli_open(struct invocation *in, struct ds_error *err)
     if (rc)
         return rc;
     rc = load_catalogue(in, err);
+    if (rc == 0)
+        rc = outbox_check_entities(&in->config, in->catalogue, err);
     if (rc == 0)
         rc = filter_new(&in->filter, &in->config, in->catalogue, err);
     if (rc) {

@@ -451,6 +451,12 @@ def _():
         lab.source.run("SET GLOBAL binlog_format=ROW", database=None)
         code, out, _err = lab.program.command("check")
         expect_equal(code, 0, "exit of check: " + out)
+        expect("filter" not in out, "a filter: " + out)
+        for options, line in ((("--entity=order",), "ok    both filter: rows of 1 of 2 tables travel\n"),
+                              (("--entity=order", "--stock=only"), "warn  both filter: rows of 0 of 2 tables travel: ")):
+            code, out, _err = lab.program.command("check", *options)
+            expect_equal(code, 0, "exit of check with %s" % (options,))
+            expect_contains(out, line, "check")
         lab.destination.script("CREATE TABLE x (a INT);\n"
                                "CREATE TRIGGER tr BEFORE INSERT ON x FOR EACH ROW SET NEW.a = 1;")
         code, out, _err = lab.program.command("check")
