@@ -329,6 +329,7 @@ static void status_reads_back_what_it_prints(void **state)
     assert_int_equal(stream_status_make(&s, &stream, &agent, &applier, 1700000025), 0);
     assert_int_equal(s.lag_seconds, 15);
     assert_false(s.caught_up);
+    s.entering = 20;
     s.hooks = (struct hooks_status){
         .pending = 17, .oldest = 18, .attempts = 19, .last_error = "url: \"no\""};
     assert_int_equal(stream_status_json(&s, &one), 0);
@@ -339,7 +340,8 @@ static void status_reads_back_what_it_prints(void **state)
         "{\"gtid\": \"0-1-7\", \"file\": null, \"position\": null, \"time\": "
         "\"2023-11-14T22:13:20Z\"}, \"lag_seconds\": 15, \"caught_up\": false, \"transactions\": "
         "11, \"rows\": 12, \"rows_written\": 13, \"batches\": 14, \"conflicts\": 15, "
-        "\"quarantined\": 16, \"stale_tables\": [\"log_url\"], \"hooks\": {\"pending\": 17, "
+        "\"quarantined\": 16, \"entering\": 20, \"stale_tables\": [\"log_url\"], \"hooks\": "
+        "{\"pending\": 17, "
         "\"oldest\": 18, \"attempts\": 19, \"last_error\": \"url: \\\"no\\\"\"}, \"entities\": "
         "{\"order\": {\"inserted\": 1, \"updated\": 2, \"deleted\": 3, \"folded\": 40, \"time\": "
         "\"2023-11-14T22:13:20Z\", \"lag_seconds\": 15}, \"table\": {\"inserted\": 4, "

@@ -23,7 +23,7 @@ INSERT INTO sales_flat_order VALUES (1, 1), (2, 2), (3, 3);
 """
 STATUS_KEYS = {"name", "mode", "state", "source", "applied", "lag_seconds", "caught_up",
                "transactions", "rows", "rows_written", "batches", "conflicts", "quarantined",
-               "stale_tables", "hooks", "entities"}
+               "entering", "stale_tables", "hooks", "entities"}
 
 
 def sides(source, destination, **more):
