@@ -404,8 +404,10 @@ void stale_rolled_back(struct applier *a);
 void stale_committed(struct applier *a);
 /* Forget copies that the checkpoint has passed. */
 void stale_passed(struct applier *a, const struct position *applied);
-/* A DDL statement that ends at `applied` has changed table `name`. */
+/* A DDL statement that ends at `applied` has changed table `name`: before its commit. */
 void stale_after_ddl(struct applier *a, const char *name, const struct position *applied);
+/* … and when the schema is known that it has left. */
+void stale_drop_gone(struct applier *a);
 /* Ask the agent for copies of what is stale. */
 int stale_request(struct applier *a, struct ds_error *err);
 /* Is there a table that waits for its copy? */

@@ -29,6 +29,7 @@ void barrier_name(const struct transaction *tx, struct slice gtid, uint32_t stat
 struct ddl_run {
     struct applier *a;
     const struct transaction *tx;
+    uint32_t index;        /* its place in the batch */
     uint32_t transactions; /* that this is */
     bool last;             /* nothing of the group follows this statement */
     const char *position;  /* of this statement */
@@ -44,6 +45,21 @@ static int ddl_begin(void *arg, struct ds_error *err)
     return rc;
 }
 
+/* With the checkpoint: copies of tables that cannot roll back, of which the statement has changed
+ * the definition. */
+static int mark_stale(struct applier *a, const struct transaction *tx,
+                      const struct ddl_outcome *out, struct ds_error *err)
+{
+    struct position at = {0};
+    if (!a->stale)
+        return 0;
+    int rc = transaction_position(tx, &at, err);
+    for (size_t i = 0; i < out->table_count && rc == 0; i++)
+        stale_after_ddl(a, out->tables[i], &at);
+    position_free(&at);
+    return rc;
+}
+
 static int ddl_commit(void *arg, struct ds_error *err)
 {
     struct ddl_run *run = arg;
@@ -53,9 +69,14 @@ static int ddl_commit(void *arg, struct ds_error *err)
     if (a->outbox)
         outbox_note_tables(a->outbox, out->definitions_stay ? OUTBOX_TRUNCATE : OUTBOX_DDL,
                            out->tables, out->table_count, out->everything);
-    if (run->last)
-        return commit_finish(a, run->tx, &extra, err);
-    int rc = commit_tell(a, run->tx, err);
+    int rc = mark_stale(a, run->tx, out, err);
+    if (rc == 0 && run->last) {
+        rc = commit_finish(a, run->tx, &extra, err);
+        if (rc == 0) /* whatever fails from here on, it is not run again */
+            a->batch_done = run->index + 1;
+        return rc;
+    }
+    rc = rc ? rc : commit_tell(a, run->tx, err);
     rc = rc ? rc : db_exec(a->db, err, "COMMIT");
     if (rc == 0 && a->outbox)
         outbox_committed(a->outbox);
@@ -84,10 +105,8 @@ static uint64_t ddl_waiting(void *arg, const char *table)
 
 /* What the statement changed is read again when rows need it: often the next one changes it again.
  */
-static int note_changed(struct applier *a, const struct transaction *tx,
-                        const struct ddl_outcome *out, struct ds_error *err)
+static int note_changed(struct applier *a, const struct ddl_outcome *out, struct ds_error *err)
 {
-    struct position at = {0};
     a->conditions_due = filter_where_table(a->options.filter, 0) != NULL;
     handlers_detach(a->handlers); /* their statements were prepared for the tables as they were */
     if (out->everything) {
@@ -99,14 +118,10 @@ static int note_changed(struct applier *a, const struct transaction *tx,
         target_touch(a->target, out->tables[i]);
     }
     int rc = members_after_ddl(a, err);
-    if (rc || !a->stale)
-        return rc;
-    rc = target_refresh(a->target, a->db, err);
-    if (rc == 0)
-        rc = transaction_position(tx, &at, err);
-    for (size_t i = 0; i < out->table_count && rc == 0; i++)
-        stale_after_ddl(a, out->tables[i], &at);
-    position_free(&at);
+    if (rc == 0 && a->stale)
+        rc = target_refresh(a->target, a->db, err);
+    if (rc == 0 && a->stale)
+        stale_drop_gone(a);
     return rc;
 }
 
@@ -127,7 +142,9 @@ static int rows_after_ddl(struct applier *a, const struct ddl_context *c, uint32
         rc = ddl_finish(c, err);
     if (rc == 0)
         rc = commit_finish(a, tx, &extra, err);
-    if (rc && rc != DS_ECONN)
+    if (rc == 0)
+        a->batch_done = index + 1;
+    else if (rc != DS_ECONN)
         commit_roll_back(a);
     return rc;
 }
@@ -167,12 +184,13 @@ static struct ddl_context context(struct applier *a, struct ddl_run *run)
                                 .arg = run};
 }
 
-/* The statements of transaction `index`, or several transactions in one statement, up to it. */
+/* The statements of transaction `index`, or several transactions in one statement, up to it;
+ * batch_done is behind it then. */
 static int apply_ddl(struct applier *a, uint32_t index, const struct message_list *messages,
                      struct slice gtid, uint32_t transactions, struct ds_error *err)
 {
     const struct transaction *tx = &a->batch.transactions[index];
-    struct ddl_run run = {.a = a, .tx = tx, .transactions = transactions};
+    struct ddl_run run = {.a = a, .tx = tx, .index = index, .transactions = transactions};
     const struct ddl_context c = context(a, &run);
     uint32_t statements = 0, seen = 0;
     int rc = 0;
@@ -200,7 +218,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
         if (rc == 0) {
             open |= out.result == DDL_OPEN;
             done = run.last && out.result == DDL_DONE;
-            rc = note_changed(a, tx, &out, err);
+            rc = note_changed(a, &out, err);
         }
         ddl_outcome_free(&out);
     }
@@ -239,7 +257,7 @@ int barrier_begin_open(struct applier *a, struct ds_error *err)
         rc = ddl_apply(&c, &m, position, true, &out, err);
         a->open_intent |= rc == 0 && out.result == DDL_OPEN;
         if (rc == 0)
-            rc = note_changed(a, &open, &out, err);
+            rc = note_changed(a, &out, err);
         ddl_outcome_free(&out);
     }
     if (rc == 0 && !a->options.dry_run)
@@ -272,8 +290,6 @@ static int apply_joined(struct applier *a, struct ds_error *err)
     if (rc == 0)
         rc = apply_ddl(a, end - 1, &(struct message_list){.items = &raw, .count = 1},
                        s->items[s->count - 1].gtid, s->count, err);
-    if (rc == 0)
-        a->batch_done = end;
     return rc;
 }
 
@@ -296,7 +312,6 @@ static int apply_series(struct applier *a, struct ds_error *err)
         struct series_item *item = &s->items[a->batch_done - first];
         rc = apply_ddl(a, a->batch_done, &(struct message_list){.items = &item->raw, .count = 1},
                        item->gtid, 1, err);
-        a->batch_done += rc == 0;
     }
     return rc;
 }
@@ -312,10 +327,10 @@ static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *e
         a->cp.counters.rows += tx->earlier + tx->count;
         a->dry_ddl |= barrier == BARRIER_DDL;
         parts_end(a);
+        a->batch_done++;
     } else {
         rc = apply_ddl(a, a->batch_done, &a->open_messages, a->open_begin.gtid, 1, err);
     }
-    a->batch_done += rc == 0;
     return rc;
 }
 

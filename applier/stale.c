@@ -216,6 +216,7 @@ int stale_at_start(struct applier *a, struct ds_error *err)
     if (rc)
         return rc;
     bool waiting = false;
+    stale_drop_gone(a); /* a statement may have been the last thing that was done */
     for (const struct stale_table *s = a->stale; s; s = s->next)
         waiting |= !s->copied;
     if (waiting)
@@ -343,19 +344,25 @@ void stale_passed(struct applier *a, const struct position *applied)
 }
 
 /* A definition has changed at `applied`. A copy that was taken later has lost rows to it
- * (TRUNCATE), or could not be put in place before it: it is taken again. A table that is gone, or
- * that can roll back now, needs none. */
+ * (TRUNCATE), or could not be put in place before it: it is taken again. */
 void stale_after_ddl(struct applier *a, const char *name, const struct position *applied)
 {
     struct stale_table *s = find_stale(a, name);
-    const struct target_table *t = target_find(a->target, name, strlen(name));
-    if (!s)
-        return;
-    if (!t || t->transactional) {
-        drop_stale(a, s);
-    } else if (!s->copied || position_reached(applied, &s->position)) {
+    if (s && (!s->copied || position_reached(applied, &s->position))) {
         s->copied = false;
         a->stale_requested = false;
+    }
+}
+
+/* A table that is gone, or that can roll back now, needs no copy. */
+void stale_drop_gone(struct applier *a)
+{
+    struct stale_table *next;
+    for (struct stale_table *s = a->stale; s; s = next) {
+        const struct target_table *t = target_find(a->target, s->name, strlen(s->name));
+        next = s->next;
+        if (!t || t->transactional)
+            drop_stale(a, s);
     }
 }
 

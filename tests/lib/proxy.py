@@ -3,7 +3,7 @@
 hold(): from now on answers of the server do not reach the client, and a COMMIT that arrives is
 kept back from the server. drop_client_side() closes what the client sees; the server's side stays
 open with everything sent to it. release(): the kept bytes go to the server after all: the commit
-of unknown outcome lands late.
+of unknown outcome lands late. cut_behind(): the connection breaks at a certain statement.
 """
 
 import socket
@@ -32,11 +32,14 @@ class _Link:
                         self.kept.append(data)
                         self.proxy.held.set()
                         continue
+                    if self.proxy.breaks_at(data):
+                        break
                 self.server.sendall(data)
         except OSError:
             pass
         if not self.dropped:
             _close(self.server)
+            _close(self.client)
 
     def _to_client(self):
         try:
@@ -73,6 +76,8 @@ class Proxy:
         self.lock = threading.Lock()
         self.holding = False
         self.held = threading.Event()
+        self.words = []
+        self.cut = threading.Event()
         self.links = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -88,6 +93,19 @@ class Proxy:
                 self.links.append(_Link(self, client))
             except OSError:
                 _close(client)
+
+    def cut_behind(self, *words):
+        """Break the connection at the statement with the last of these texts, once those before have come, in that order."""
+        with self.lock:
+            self.words = [word.encode() for word in words]
+
+    def breaks_at(self, data):
+        if self.words and self.words[0] in data:
+            self.words.pop(0)
+            if not self.words:
+                self.cut.set()
+                return True
+        return False
 
     def hold(self):
         """Keep back the next COMMIT and everything behind it."""

@@ -3,6 +3,7 @@
 from base import follow, law, suite
 from lib.lab import Lab
 from lib.program import binary
+from lib.proxy import Proxy
 from lib.suite import Skip, expect, expect_contains, expect_equal
 
 TABLES = """
@@ -418,3 +419,29 @@ def _():
             expect_equal(code, -9, point + ": " + err[-800:])
             lab.program.incremental()
             lab.equal()
+
+
+@suite.case("ddl-not-twice-after-its-commit", "the connection breaks between the commit of a statement and what follows it, while a table waits to be copied",
+            program_only=True)
+def _():
+    with Lab() as lab:
+        proxy = Proxy(lab.destination.port)
+        lab.source.run("CREATE TABLE part (id INT PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (100), "
+                       "PARTITION p1 VALUES LESS THAN MAXVALUE)", "CREATE TABLE part_x (id INT PRIMARY KEY, v INT)",
+                       "INSERT INTO part VALUES (105, 1)", "CREATE TABLE m (a INT) ENGINE=MEMORY", "INSERT INTO m VALUES (1)")
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.run("INSERT INTO m VALUES (1)")
+        lab.program.wait_caught_up()
+        lab.program.kill()
+        lab.source.run("ALTER TABLE part EXCHANGE PARTITION p1 WITH TABLE part_x")
+        lab.program.start("--stop-at", lab.source.gtid(), command="agent")  # so that it comes before the copy that m needs
+        expect_equal(lab.program.wait_exit(), 0, "exit of the agent")
+        proxy.cut_behind("\x03ALTER TABLE part EXCHANGE", "\x03COMMIT", "information_schema.STATISTICS")
+        lab.program.configure({"destination": {"port": proxy.port}})
+        lab.program.start()
+        expect(proxy.cut.wait(60), "the connection was not cut")
+        lab.program.wait_caught_up()
+        proxy.close()
+        expect_equal(lab.program.log_text().count(b'DDL applied kind="ALTER TABLE"'), 1, "how often it was run")
+        lab.equal()
