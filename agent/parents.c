@@ -169,7 +169,7 @@ static int refer(struct parents *p, const char *child, const char *parent, const
     if (travels(p, parent))
         return 0;
     if (filter_keeps(p->filter, child))
-        return filter_crosses(p->filter, child, parent) ? add(p, parent, column) : 0;
+        return filter_crosses(p->filter, child, NULL, parent) ? add(p, parent, column) : 0;
     int rc = add_edge(p, child, parent, column);
     return rc == 0 && find(p, child) ? add(p, parent, column) : rc;
 }

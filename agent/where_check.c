@@ -157,7 +157,7 @@ static int referrers(const struct source_schema *s, const struct filter *filter,
         return err->code;
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
-        if (filter_crosses(filter, row[0], buf_cstr(&name)))
+        if (filter_crosses(filter, row[0], NULL, buf_cstr(&name)))
             rc = buf_printf(out, "%s%s", out->len ? ", " : "", row[0]);
     mysql_free_result(res);
     return rc ? no_memory(err) : 0;

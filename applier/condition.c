@@ -103,7 +103,7 @@ static int check_level(const struct applier *a, const struct target_table *t,
         rc = check_through(a, t, l, err);
     for (uint32_t r = 0; r < t->referrer_count && rc == 0 && !root; r++)
         if (acts(t->referrers[r]) &&
-            filter_crosses(a->options.filter, t->referrers[r]->child->name, t->name))
+            filter_crosses(a->options.filter, t->referrers[r]->child->name, NULL, t->name))
             rc = cannot(a, t, "another entity refers to it by foreign key", t->referrers[r]->name,
                         err);
     return rc;

@@ -228,7 +228,9 @@ static int take_out(struct applier *a, const struct target_fk *fk, struct ds_err
 static bool crosses(const struct applier *a, const struct target_fk *fk)
 {
     return !fk->derived && *fk->parent_name &&
-           filter_crosses(a->options.filter, fk->child->name, fk->parent_name);
+           filter_crosses(a->options.filter, fk->child->name,
+                          fk->count == 1 ? fk->child->columns[fk->columns[0]].name : NULL,
+                          fk->parent_name);
 }
 
 /* Does a cascade from `t` reach rows that travel? */

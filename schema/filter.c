@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <xxhash.h>
 
 #include "schema/shop_table.h"
@@ -274,14 +275,22 @@ const char *filter_level_key(const struct catalogue_table *parent)
     return parent->key ? parent->key : parent->link;
 }
 
-bool filter_crosses(const struct filter *f, const char *child, const char *parent)
+bool filter_crosses(const struct filter *f, const char *child, const char *column,
+                    const char *parent)
 {
     struct filter_level x = {0}, y = {0};
     if (!filter_keeps(f, child))
         return false;
     if (!filter_keeps(f, parent))
         return true;
-    return filter_level(f, parent, &y) && !(filter_level(f, child, &x) && x.entity == y.entity);
+    if (!filter_level(f, parent, &y))
+        return false;
+    if (!filter_level(f, child, &x) || x.entity != y.entity)
+        return true;
+    bool to_root = y.entry == &y.entity->tables[0], from_root = x.entry == y.entry;
+    bool leads =
+        !from_root && !x.entry->through && column && strcasecmp(column, x.entry->link) == 0;
+    return to_root && !leads;
 }
 
 static bool same_level(const struct filter *f, const char *a, const char *b)

@@ -45,8 +45,11 @@ bool filter_level(const struct filter *f, const char *table, struct filter_level
 /* The entry that its link leads to, the root's for the root; and its column that is led to. */
 const struct catalogue_table *filter_level_parent(const struct filter_level *l);
 const char *filter_level_key(const struct catalogue_table *parent);
-/* Rows of `child` travel, and not all of `parent` that they may refer to. */
-bool filter_crosses(const struct filter *f, const char *child, const char *parent);
+/* Rows of `child` travel, and not all of `parent` that they may refer to by this column (NULL: by
+ * any). Within an entity those of its other tables do: only its root may be another one, unless the
+ * column is what leads to the own. */
+bool filter_crosses(const struct filter *f, const char *child, const char *column,
+                    const char *parent);
 /* Is there such an entity? Also for f NULL. */
 bool filter_has_levels(const struct filter *f);
 /* Do rows of both tables travel by the same rule, so that one may become the other? */

@@ -264,9 +264,14 @@ static void entities_in_part(void **state)
     assert_false(filter_level(f, "mg_log_url", &l));
     assert_false(filter_level(f, "mg_sales_flat_invoice", &l));
     /* foreign keys that cannot hold */
-    assert_true(filter_crosses(f, "mg_sales_flat_invoice", "mg_sales_flat_order"));
-    assert_false(filter_crosses(f, "mg_sales_flat_order_item", "mg_sales_flat_order"));
-    assert_false(filter_crosses(f, "mg_sales_flat_order", "mg_customer_entity"));
+    assert_true(filter_crosses(f, "mg_sales_flat_invoice", "order_id", "mg_sales_flat_order"));
+    assert_false(filter_crosses(f, "mg_sales_flat_order_item", "order_id", "mg_sales_flat_order"));
+    assert_true(filter_crosses(f, "mg_sales_flat_order_item", "other_id", "mg_sales_flat_order"));
+    assert_true(filter_crosses(f, "mg_sales_flat_order_item", NULL, "mg_sales_flat_order"));
+    assert_true(filter_crosses(f, "mg_sales_flat_order", "entity_id", "mg_sales_flat_order"));
+    assert_false(
+        filter_crosses(f, "mg_sales_order_tax_item", "item_id", "mg_sales_flat_order_item"));
+    assert_false(filter_crosses(f, "mg_sales_flat_order", "customer_id", "mg_customer_entity"));
     /* renames */
     assert_true(filter_same(f, "_mg_sales_flat_order_gho", "mg_sales_flat_order"));
     assert_false(filter_same(f, "mg_sales_flat_order_item", "mg_sales_order_tax"));

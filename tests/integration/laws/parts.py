@@ -416,3 +416,27 @@ def _():
                     cursor.execute("DELETE FROM sales_flat_order_item WHERE item_id = %d" % (1000 + number - 20))
         lab.program.incremental()
         same(lab, condition)
+
+
+@only("entity-refers-to-its-kind", "rows of an entity that refer to other entities of its kind: links between products, a root's own parent")
+def _():
+    links = """CREATE TABLE catalog_product_link (link_id INT UNSIGNED PRIMARY KEY, product_id INT UNSIGNED NOT NULL, linked_product_id INT UNSIGNED NOT NULL,
+    FOREIGN KEY (product_id) REFERENCES catalog_product_entity (entity_id) ON DELETE CASCADE,
+    FOREIGN KEY (linked_product_id) REFERENCES catalog_product_entity (entity_id) ON DELETE CASCADE);
+ALTER TABLE catalog_product_entity ADD COLUMN parent INT UNSIGNED, ADD FOREIGN KEY (parent) REFERENCES catalog_product_entity (entity_id) ON DELETE SET NULL;
+"""
+    with Lab(settings={"where": {"catalog_product_entity": "type_id = 'simple'"}}, source_options=FULL) as lab:
+        lab.source.script(PRODUCTS + links)
+        lab.source.run("INSERT INTO catalog_product_entity VALUES (1, 'a', 'bundle', NULL), (2, 'b', 'simple', 1), (3, 'c', 'simple', 2)",
+                       "INSERT INTO catalog_product_link VALUES (1, 2, 1), (2, 2, 3), (3, 3, 1), (4, 1, 2)")
+        for statements in (
+                (), ("INSERT INTO catalog_product_entity VALUES (4, 'd', 'simple', 1)", "INSERT INTO catalog_product_link VALUES (5, 4, 1), (6, 4, 2)"),
+                ("UPDATE catalog_product_entity SET type_id = 'bundle' WHERE entity_id = 2",),  # the link from 4 to it stays
+                ("UPDATE catalog_product_entity SET type_id = 'simple' WHERE entity_id = 1",), ("DELETE FROM catalog_product_entity WHERE entity_id = 2",),
+                ("UPDATE catalog_product_entity SET type_id = 'bundle' WHERE entity_id = 1", "DELETE FROM catalog_product_entity WHERE entity_id = 1")):
+            lab.source.run(*statements)
+            lab.program.incremental()
+            for table, pick in (("catalog_product_entity", "type_id = 'simple'"),
+                                ("catalog_product_link", "product_id IN (SELECT entity_id FROM catalog_product_entity WHERE type_id = 'simple')")):
+                here = lab.source.query("SELECT * FROM %s WHERE %s ORDER BY 1" % (table, pick), "shop")
+                expect_equal(lab.destination.query("SELECT * FROM %s ORDER BY 1" % table, "shop"), here, "rows of %s after %s" % (table, statements))
