@@ -62,8 +62,8 @@ class Reader:
     def full_name(self, table):
         return identifier(self.database) + "." + identifier(table)
 
-    def content(self, table):
-        """Sorted rows, each value exact: text and numbers as hex of their stored form."""
+    def content(self, table, pick=None):
+        """Sorted rows, each value exact: text and numbers as hex of their stored form. `pick`: those that it is true of."""
         parts = []
         for name, kind in self.columns(table):
             column = identifier(name)
@@ -72,7 +72,7 @@ class Reader:
             if kind in ("enum", "set"):
                 parts.append("%s+0" % column)  # '' may be a member or the error value
             parts.append("HEX(CAST(%s AS BINARY))" % column)
-        rows = self.rows("SELECT %s FROM %s" % (", ".join(parts), self.full_name(table)))
+        rows = self.rows("SELECT %s FROM %s%s" % (", ".join(parts), self.full_name(table), " WHERE " + pick if pick else ""))
         return sorted(rows, key=lambda row: tuple((v is not None, str(v)) for v in row))
 
     def definition(self, table):
@@ -144,12 +144,13 @@ def decode(rows):
     return shown
 
 
-def compare_table(left, right, table, left_out=()):
-    """Differences of one base table, as lines. `left_out`: tables whose rows the right side does not have."""
-    problems = []
+def compare_table(left, right, table, left_out=(), picks=None):
+    """Differences of one base table, as lines. `left_out`: tables whose rows the right side does not have. `picks`: the rows
+    that it has of others, which it has in part, as SQL."""
+    problems, pick = [], (picks or {}).get(table)
     definitions = left.definition(table), right.definition(table)
     if table not in left_out:
-        definitions = without_keys_to(definitions[0], left_out), definitions[1]
+        definitions = without_keys_to(definitions[0], (*left_out, *(() if pick else picks or ()))), definitions[1]
     if definitions[0] != definitions[1]:
         problems.append("%s: definitions differ:\n%s\n--\n%s" % (table, *definitions))
     if left.columns(table) != right.columns(table):
@@ -157,17 +158,18 @@ def compare_table(left, right, table, left_out=()):
     if table in left_out:
         rows = right.content(table)
         return problems + (["%s: %d rows are there" % (table, len(rows))] if rows else [])
-    rows = left.content(table), right.content(table)
+    rows = left.content(table, pick), right.content(table)
     if rows[0] != rows[1]:
         problems.append("%s: %s" % (table, _first_differences(*rows)))
-    elif not problems and left.checksum(table) != right.checksum(table):
+    elif not problems and not pick and left.checksum(table) != right.checksum(table):
         problems.append("%s: rows print equal, CHECKSUM TABLE differs" % table)
     return problems
 
 
-def compare(left_server, right_server, database="shop", right_database=None, ignore=(), left_out=(), masked=None):
+def compare(left_server, right_server, database="shop", right_database=None, ignore=(), left_out=(), masked=None,
+            picks=None):
     """Differences between two servers' databases, as lines; empty when equal. `masked(table, column)`: the column's
-    values are not compared."""
+    values are not compared. `left_out`, `picks`: see compare_table."""
     left = Reader(left_server, database, masked)
     right = Reader(right_server, right_database or database, masked)
     try:
@@ -195,7 +197,7 @@ def compare(left_server, right_server, database="shop", right_database=None, ign
                 if views[0] != views[1]:
                     problems.append("view %s: %s\n--\n%s" % (name, *views))
             else:
-                problems += compare_table(left, right, name, left_out)
+                problems += compare_table(left, right, name, left_out, picks)
         if left.routines() != right.routines():
             problems.append("routines differ: %s\n--\n%s" % (left.routines(), right.routines()))
         return problems

@@ -29,6 +29,7 @@ class Lab:
         self.engine = engine or engine_name()
         self.masked = None  # what the settings' masks change: a function of table and column
         self.left_out = ()  # tables whose rows the settings' filter leaves out
+        self.picks = None   # rows that travel, of tables of which not all do: see compare_table
         try:
             self._start(native, settings, source_options, destination_options, create)
         except BaseException:
@@ -70,7 +71,7 @@ class Lab:
 
     def differences(self, ignore=()):
         return compare(self.source, self.destination, self.database, ignore=ignore, left_out=self.left_out,
-                       masked=self.masked)
+                       masked=self.masked, picks=self.picks)
 
     def equal(self, ignore=()):
         """Raise Difference unless both sides are equal."""

@@ -5,6 +5,7 @@ import threading
 
 import pymysql
 
+import entities
 import rows
 from ddl import Ddl
 from session import SETUP, Log, Session
@@ -38,7 +39,7 @@ class Workload:
     """drive(n) runs n steps on the source; everything follows from the seed."""
 
     def __init__(self, server, seed, log_path, load_file=None, ddl=True, transactional_only=False,
-                 images="FULL"):
+                 images="FULL", catalogue=None):
         self.rng = random.Random("workload %s" % seed)
         self.server = server
         self.log = Log(log_path)
@@ -47,6 +48,9 @@ class Workload:
         self.load_file = load_file
         self.table = rows.TRANSACTIONAL if transactional_only else rows.WEIGHTED
         self.images = random.Random("images %s" % seed) if images == "mixed" else None
+        self.orders = random.Random("orders %s" % seed) if catalogue else None
+        self.order_share = 0.5 if catalogue and catalogue.root == "ord" else 0.25
+        self.keeps_parents = catalogue and catalogue.root == "p"
         for session in self.sessions:
             session.replace = images == "FULL"
         self.xa_number = 0
@@ -77,16 +81,21 @@ class Workload:
         while self.sessions[XA].xa:
             self.step_xa(self.sessions[XA])
 
+    def run(self, session, statements):
+        if not self.keeps_parents or entities.keeps_parents(statements):
+            for sql in statements:
+                session.do(sql)
+
     # --- ordinary connections ----------------------------------------------------
 
     def change(self, session):
         """A change of rows: several statements where the form has several."""
-        if self.ddl and self.rng.random() < 0.08:
-            statements = self.ddl.row()
+        if self.orders and self.orders.random() < self.order_share:
+            self.run(session, entities.statements(self.orders, self.ddl and not session.in_transaction))
+        elif self.ddl and self.rng.random() < 0.08:
+            self.run(session, self.ddl.row())
         else:
-            statements = rows.pick(self.rng, self.table)
-        for sql in statements:
-            session.do(sql)
+            self.run(session, rows.pick(self.rng, self.table))
 
     def step(self, session):
         rng = self.rng
@@ -144,8 +153,10 @@ class Workload:
                 % self.xa_number
             session.do("XA START " + session.xa)
             for _ in range(rng.randint(1, 4)):
-                for sql in rows.pick(rng, rows.TRANSACTIONAL):
-                    session.do(sql)
+                if self.orders and self.orders.random() < self.order_share:
+                    self.run(session, entities.statements(self.orders, False))
+                else:
+                    self.run(session, rows.pick(rng, rows.TRANSACTIONAL))
             session.do("XA END " + session.xa)
             if rng.random() < 0.2:
                 session.do(rng.choice(("XA COMMIT %s ONE PHASE", "XA ROLLBACK %s")) % session.xa)
