@@ -59,4 +59,7 @@ void masker_forget_attributes(struct masker *m);
  * `copies`: what has no rule is wrong, too; else the stream may stop there, later. */
 int masker_check(struct masker *m, bool copies, struct ds_error *err);
 
+/* A column by which rows belong to their entity is masked. DS_EUSAGE. */
+int masker_refuse_link(struct slice column, struct ds_error *err);
+
 #endif

@@ -351,3 +351,11 @@ int masker_plan(struct masker *m, const char *table, const struct msg_column *co
     mask_plan_free(p);
     return rc;
 }
+
+int masker_refuse_link(struct slice column, struct ds_error *err)
+{
+    return error_set(err, DS_EUSAGE,
+                     "column %.*s says to which entity a row belongs, and cannot be masked: give "
+                     "it the rule keep in mask.rules",
+                     (int)column.len, (const char *)column.p);
+}

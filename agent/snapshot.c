@@ -21,6 +21,7 @@
 #include <mysqld_error.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/snapshot_internal.h"
 #include "schema/log.h"
@@ -202,6 +203,29 @@ static int checksum(struct snapshot_source *source, const char *name, struct tab
     return rc ? rc : table_sum_read(source->db, &head, source->database, name, sum, err);
 }
 
+/* Columns by which rows belong to an entity stay what they are: the stream would stop later. */
+static int check_links(const struct snapshot *s, const struct table_plan *plan,
+                       const struct mask_plan *mask, struct ds_error *err)
+{
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    const char *prefix = s->o->config->source.prefix ? s->o->config->source.prefix : "";
+    size_t skip = strlen(prefix);
+    if (!s->o->catalogue || strncmp(plan->name, prefix, skip) != 0 ||
+        !catalogue_lookup(s->o->catalogue, plan->name + skip, &entity, &entry))
+        return 0;
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        struct slice name = plan->described[i].name;
+        bool links = (entry->link && strlen(entry->link) == name.len &&
+                      strncasecmp(entry->link, (const char *)name.p, name.len) == 0) ||
+                     (entry->key && strlen(entry->key) == name.len &&
+                      strncasecmp(entry->key, (const char *)name.p, name.len) == 0);
+        if (links && mask_plan_masks(mask, i))
+            return masker_refuse_link(name, err);
+    }
+    return 0;
+}
+
 int snapshot_put_rows(struct snapshot *s, struct snapshot_source *source, put_function put,
                       const struct table_plan *plan, bool table, uint64_t *rows, bool *whole,
                       struct ds_error *err)
@@ -217,6 +241,8 @@ int snapshot_put_rows(struct snapshot *s, struct snapshot_source *source, put_fu
     int rc = s->o->masker && table ? masker_plan(s->o->masker, plan->name, plan->described,
                                                  plan->column_count, TABLE_NAMES, NULL, &mask, err)
                                    : 0;
+    if (rc == 0 && mask)
+        rc = check_links(s, plan, mask, err);
     const struct where *condition = filter_where(s->o->filter, plan->name);
     if (rc == 0 && condition)
         rc = where_bind(&where, condition, plan->described, plan->column_count, TABLE_NAMES, err);

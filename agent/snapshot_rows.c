@@ -290,7 +290,11 @@ static int tell_key(const struct row_reader *r, struct ds_error *err)
 {
     const uint8_t *raw = r->values[r->out->key_column];
     struct value v;
-    if (value_read(&raw, raw + value_length(raw), &v) || v.kind != VALUE_UINT)
+    if (value_read(&raw, raw + value_length(raw), &v) == 0 && v.kind == VALUE_INT && v.i < 0)
+        return error_set(err, DS_EUNSUPPORTED,
+                         "where: a row has a negative key, by which others belong to its entity: "
+                         "give it another one");
+    if (v.kind != VALUE_UINT)
         return 0; /* nothing can lead to it */
     return r->out->key(r->out->key_arg, v.u, err);
 }

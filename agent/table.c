@@ -142,10 +142,7 @@ static int plan_mask(const struct tables *t, const char *name, const struct msg_
     const uint32_t kept[] = {table->key_column, table->link_column, table->id_column};
     for (size_t i = 0; i < sizeof kept / sizeof *kept && rc == 0; i++)
         if (mask_plan_masks(table->mask, kept[i]))
-            rc = error_set(err, DS_EUSAGE,
-                           "column %.*s says to which entity a row belongs, and cannot be masked: "
-                           "give it the rule keep in mask.rules",
-                           (int)m->columns[kept[i]].name.len, m->columns[kept[i]].name.p);
+            rc = masker_refuse_link(m->columns[kept[i]].name, err);
     return rc;
 }
 

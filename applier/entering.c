@@ -12,7 +12,7 @@
 #include "applier/members.h"
 #include "schema/log.h"
 
-enum { ASK_MOST = 1000, RECORD_MOST = 1000 };
+enum { ASK_MOST = 5000, RECORD_MOST = 1000 };
 
 static int no_memory(struct ds_error *err)
 {
@@ -130,6 +130,7 @@ static int load(struct applier *a, struct ds_error *err)
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
         rc = load_row(a, row, err);
     mysql_free_result(res);
+    m->settled = m->waiting;
     return rc;
 }
 
@@ -171,12 +172,14 @@ void members_committed(struct applier *a)
     if (!a->members || !a->members->dirty)
         return;
     a->members->dirty = false;
+    a->members->settled = a->members->waiting;
     row_set_clear(&a->members->changed);
 }
 
 size_t members_waiting(const struct applier *a)
 {
-    return a->members ? a->members->waiting : 0;
+    const struct members *m = a->members; /* a copy is there when it is committed */
+    return !m ? 0 : m->waiting > m->settled ? m->waiting : m->settled;
 }
 
 bool entering_has(const struct members *m, const struct level *l, uint64_t id)

@@ -328,7 +328,7 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
         return add_change(a, m, err);
     case MSG_TRUNCATE:
     case MSG_DDL:
-        if (a->open_written)
+        if (a->open_written && !a->batch.transaction_count) /* it is not the next one's */
             return error_set(err, DS_EUNSUPPORTED,
                              "a statement comes behind rows of a transaction that is written in "
                              "parts: raise batch.max_bytes above its size");

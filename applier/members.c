@@ -33,7 +33,7 @@ static bool is_here(const struct members *m, const struct row_set *t, const stru
     for (; s && s->state == ROW_PRESENT && l->parent; l = l->parent) {
         const struct row_slot *up = row_set_find(t, l->parent->number, s->link);
         id = s->link;
-        if (!up || up->since > s->since)
+        if (!up || up->since > s->linked)
             return false;
         s = up;
     }
@@ -50,6 +50,12 @@ static bool number(const uint8_t *raw, uint64_t *out)
         return false;
     *out = v.u;
     return true;
+}
+
+static bool is_negative(const uint8_t *raw)
+{
+    struct value v;
+    return raw && value_read(&raw, raw + 9, &v) == 0 && v.kind == VALUE_INT && v.i < 0;
 }
 
 struct ids { /* of one column of a change */
@@ -73,6 +79,15 @@ static int read_ids(struct applier *a, const struct change *c, const char *colum
                   column);
         error_at_table(err, a->database, t->name);
         return DS_ESCHEMA;
+    }
+    if ((c->op != CHANGE_INSERT && is_negative(im->before[i])) ||
+        (c->op != CHANGE_DELETE && is_negative(im->after[i]))) {
+        error_set(err, DS_EUNSUPPORTED,
+                  "where: column %s, by which rows of an entity belong together, is negative: give "
+                  "the row another key at the source, then copy again with --resnapshot",
+                  column);
+        error_at_table(err, a->database, t->name);
+        return DS_EUNSUPPORTED;
     }
     out->had = c->op != CHANGE_INSERT && number(im->before[i], &out->before);
     out->has = c->op != CHANGE_DELETE && number(im->after[i], &out->after);
@@ -255,7 +270,14 @@ static int root_changed(struct applier *a, struct change *c, const struct level 
     bool goes = c->op == CHANGE_DELETE || moves, waits = key.had && entering_has(m, l, key.before);
     bool there = waits && row_set_state(&m->rows, l->number, key.before) == ROW_PRESENT;
     c->left_out = waits && !(goes && there);
-    if (goes && waits)
+    if (moves && c->flags & CHANGE_NO_FK_CHECKS) { /* what leads to it did not follow */
+        moves = false;
+        c->op = CHANGE_DELETE;
+        c->after = (struct slice){0};
+        c->flags &= ~(uint32_t)CHANGE_NO_FK_CHECKS;
+        rc = entering_note(m, l, key.after, true, err);
+    }
+    if (rc == 0 && goes && waits)
         rc = entering_note(m, l, key.before, false, err);
     if (rc == 0 && moves && waits)
         rc = entering_note(m, l, key.after, true, err);
@@ -318,8 +340,10 @@ static int follow(struct applier *a, const struct change *c, const struct level 
         return move_key(a, l, key.before, key.after, link, err);
     if (key.had && key.has) { /* it may lead elsewhere now */
         struct row_slot *s = row_set_find(&m->rows, l->number, key.after);
-        if (s)
+        if (s && s->link != link) {
             s->link = link;
+            s->linked = ++m->clock;
+        }
         return 0;
     }
     uint64_t now = ++m->clock;
@@ -352,6 +376,8 @@ static int member_changed(struct applier *a, struct change *c, const struct leve
         return copy_anew(a, c, l, to, err);
     if (c->op == CHANGE_UPDATE && was != is)
         rc = crosses(a, c, l, is, to, err);
+    if (c->op == CHANGE_DELETE && l->has_members) /* what leads to it goes, whatever stays there */
+        c->flags &= ~(uint32_t)CHANGE_NO_FK_CHECKS;
     return rc || c->left_out ? rc : follow(a, c, l, im, link.has ? link.after : 0, err);
 }
 
@@ -410,7 +436,7 @@ int members_sort_out(struct applier *a, uint32_t first, uint32_t count, struct d
     if (!m)
         return 0;
     row_set_clear(&m->rows);
-    if (!a->open_written || !a->open_earlier) /* else a copy may go on */
+    if (!a->batch.transactions[first].earlier) /* else a copy may go on */
         row_set_clear(&m->admitted);
     int rc = each(a, first, count, change_wanted, err);
     for (size_t i = m->level_count; i > 0 && rc == 0; i--) /* what leads on before its parents */

@@ -25,6 +25,7 @@ struct members {
     struct row_set changed;  /* since the open destination transaction began: ROW_PRESENT: noted in
                               it,  ROW_ABSENT: no longer */
     uint64_t clock;          /* counts rows of the range that come */
+    size_t settled;          /* how many were noted by the last commit */
     size_t waiting;          /* how many are noted */
     bool dirty;              /* the open destination transaction has changed what is noted */
     bool asked;              /* for all that are noted */

@@ -92,6 +92,7 @@ static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct d
 {
     a->batch.transactions[0] = (struct transaction){.first = *done,
                                                     .count = end - *done,
+                                                    .earlier = a->open_earlier,
                                                     .gtid = a->open_begin.gtid,
                                                     .timestamp = a->open_begin.timestamp};
     *done = end;

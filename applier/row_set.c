@@ -74,7 +74,7 @@ int row_set_put_here(struct row_set *t, uint32_t table, uint64_t id, uint64_t li
     if (rc == 0) {
         struct row_slot *s = row_set_find(t, table, id);
         s->link = link;
-        s->since = since;
+        s->since = s->linked = since;
     }
     return rc;
 }

@@ -12,9 +12,10 @@
 enum row_state { ROW_UNKNOWN, ROW_ABSENT, ROW_PRESENT };
 struct row_slot {
     uint64_t id;
-    uint64_t link;  /* of what is present: where it leads to, in the parent's table */
-    uint64_t since; /* … and when it came, 0: before what is looked at */
-    uint32_t table; /* number + 1, 0: free */
+    uint64_t link;   /* of what is present: where it leads to, in the parent's table */
+    uint64_t since;  /* … and when it came, 0: before what is looked at */
+    uint64_t linked; /* … and when it began to lead there */
+    uint32_t table;  /* number + 1, 0: free */
     uint8_t state;
     bool mark; /* the owner's */
 };

@@ -143,6 +143,30 @@ static int read_conditions(struct filter *f, struct ds_error *err)
     return 0;
 }
 
+static bool keeps_entry(const struct filter *f, const char *table)
+{
+    BUF_AUTO struct buf name = {0};
+    return buf_printf(&name, "%s%s", f->config->source.prefix, table) == 0 &&
+           filter_keeps(f, buf_cstr(&name));
+}
+
+/* Nor could it of rows that lead there through a table that is left out. */
+static int check_through(const struct filter *f, const struct catalogue_entity *e,
+                         struct ds_error *err)
+{
+    char where[700];
+    for (size_t i = 0; i < e->table_count; i++) {
+        const struct catalogue_table *t = &e->tables[i];
+        if (t->through && keeps_entry(f, t->table) && !keeps_entry(f, t->through))
+            return error_set(err, DS_EUSAGE,
+                             "%s: where: rows of %s belong to the entity %s through %s, which is "
+                             "left out: leave out both, or none",
+                             config_where(f->config, "where", where, sizeof where), t->table,
+                             e->name, t->through);
+    }
+    return 0;
+}
+
 /* Of a root that is left out nobody could tell which of the entity's rows travel. */
 static int check_kept(const struct filter *f, struct ds_error *err)
 {
@@ -150,7 +174,7 @@ static int check_kept(const struct filter *f, struct ds_error *err)
     char where[700];
     for (size_t i = 0; (name = filter_where_table(f, i)); i++) {
         BUF_AUTO struct buf table = {0};
-        struct filter_level level;
+        struct filter_level level = {0};
         if (buf_printf(&table, "%s%s", f->config->source.prefix, name))
             return no_memory(err);
         if (filter_level(f, buf_cstr(&table), &level) && !filter_keeps(f, buf_cstr(&table)))
@@ -158,6 +182,9 @@ static int check_kept(const struct filter *f, struct ds_error *err)
                              "%s: where: there is a condition for %s, and the table is left out "
                              "by entities, stock, tables or mask.unknown: take one of them away",
                              config_where(f->config, "where", where, sizeof where), name);
+        int rc = level.entity ? check_through(f, level.entity, err) : 0;
+        if (rc)
+            return rc;
     }
     return 0;
 }

@@ -171,3 +171,15 @@ def _():
                     expect_equal(code, -9, point + ": " + err[-800:])
                 lab.program.incremental()
                 lab.equal()
+
+
+@only("large-then-ddl", "DDL behind a transaction that is written in parts, read with its end")
+def _():
+    with Lab(settings={"batch": {"max_bytes": "64KiB"}}) as lab:
+        lab.source.script("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(200));\n")
+        lab.program.incremental()
+        for turn in range(5):
+            lab.source.run("INSERT INTO t (id, v) SELECT seq, REPEAT('x', 100) FROM seq_%d_to_%d" % (turn * 10000 + 1, turn * 10000 + 3000),
+                           "ALTER TABLE t ADD COLUMN w%d INT" % turn, "UPDATE t SET w%d = id WHERE id %% 7 = 0" % turn)
+        lab.program.incremental()
+        lab.equal()

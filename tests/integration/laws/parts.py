@@ -440,3 +440,66 @@ ALTER TABLE catalog_product_entity ADD COLUMN parent INT UNSIGNED, ADD FOREIGN K
                                 ("catalog_product_link", "product_id IN (SELECT entity_id FROM catalog_product_entity WHERE type_id = 'simple')")):
                 here = lab.source.query("SELECT * FROM %s WHERE %s ORDER BY 1" % (table, pick), "shop")
                 expect_equal(lab.destination.query("SELECT * FROM %s ORDER BY 1" % table, "shop"), here, "rows of %s after %s" % (table, statements))
+
+
+@only("entity-copy-in-parts", "a copy that is larger than a batch, while the shop goes on: all of it is there when the run ends, and DDL may follow at once")
+def _():
+    condition = "status = 'paid'"
+    for settings in ({}, {"batch": {"max_bytes": "64KiB"}}, {"spool": {"max_size": "1MiB"}}):
+        with lab_of(condition, **settings) as lab:
+            lab.source.run(*order(1, "new"), *order(2, "new"), "INSERT INTO sales_flat_order_item SELECT seq, 1, 'a', 1 FROM seq_1001_to_20000",
+                           "INSERT INTO sales_flat_order_status_history SELECT seq, 1, REPEAT('h', 300) FROM seq_1001_to_8000")
+            lab.program.incremental()
+            lab.source.run("UPDATE sales_flat_order SET status = 'paid'")
+            lab.program.incremental()
+            expect_equal(lab.program.status()["entering"], 0, "entering")
+            same(lab, condition)
+            lab.program.start()
+            lab.source.run("UPDATE sales_flat_order SET status = 'new'", "UPDATE sales_flat_order SET status = 'paid'")
+            for number in range(60):
+                lab.source.run("UPDATE plain SET v = %d" % number, "INSERT INTO plain VALUES (%d, 0)" % number)
+                if number == 30:
+                    lab.source.run("ALTER TABLE plain ADD COLUMN w INT")
+                    lab.source.run("ALTER TABLE plain DROP COLUMN w")
+            lab.program.wait_for("nothing waits", lambda status: status["caught_up"] and not status["entering"])
+            lab.program.stop()
+            lab.program.incremental()
+            same(lab, condition)
+
+
+@only("entity-rows-that-lead-on", "rows that others lead through move to a root of the same batch; keys of roots change without foreign key checks")
+def _():
+    condition = "status = 'paid'"
+    with lab_of(condition, HELD) as lab:
+        lab.source.run(*order(1, "paid"))
+        lab.program.incremental()
+        for statements in (
+                order(2, "paid") + ("UPDATE downloadable_link_purchased SET order_id = 2 WHERE purchased_id = 10",
+                                    "UPDATE downloadable_link_purchased_item SET url = 'new' WHERE item_id = 10",
+                                    "INSERT INTO downloadable_link_purchased_item VALUES (77, 10, 'more')"),
+                ("SET foreign_key_checks = 0", "UPDATE sales_flat_order SET entity_id = 5 WHERE entity_id = 1",
+                 "UPDATE sales_flat_order_item SET order_id = 5 WHERE order_id = 1", "UPDATE sales_order_tax SET order_id = 5 WHERE order_id = 1",
+                 "UPDATE sales_flat_invoice SET order_id = 5 WHERE order_id = 1"),
+                ("SET foreign_key_checks = 0", "UPDATE sales_flat_order_item SET order_id = 6 WHERE order_id = 5",
+                 "UPDATE sales_order_tax SET order_id = 6 WHERE order_id = 5", "UPDATE sales_flat_order SET entity_id = 6 WHERE entity_id = 5"),
+                ("SET foreign_key_checks = 0", "DELETE FROM sales_order_tax WHERE order_id = 6", "DELETE FROM sales_order_tax_item")):
+            lab.source.run(*statements)
+            lab.program.incremental()
+            same(lab, condition)
+
+
+@only("entity-condition-and-others", "what would tear entities apart: a table between them that is left out, a masked link, negative keys")
+def _():
+    for settings, part in (
+            ({"tables": {"exclude": ["downloadable_link_purchased"]}}, "leave out both, or none"),
+            ({"mask": {"key": "only for this case here", "rules": ["*.* keep", "sales_flat_order_status_history.parent_id null"]}}, "cannot be masked")):
+        with lab_of("status = 'paid'", **settings) as lab:
+            lab.source.run(*order(1, "paid"))
+            expect_contains(lab.program.incremental(expect=2), part, "message")
+    with Lab(settings={"where": {"catalog_product_entity": "type_id = 'simple'"}}, source_options=FULL) as lab:
+        lab.source.script(PRODUCTS.replace("INT UNSIGNED", "INT"))
+        lab.program.incremental()
+        lab.source.run("INSERT INTO catalog_product_entity VALUES (1, 'a', 'simple')", "INSERT INTO catalog_product_option VALUES (-1, 1, 1)")
+        expect_contains(lab.program.incremental(expect=1), "is negative", "message")
+        lab.destination.run("DROP DATABASE datasync", "DROP DATABASE shop", database=None)
+        expect_contains(lab.program.incremental(expect=1), "negative key", "message of a copy")
