@@ -344,45 +344,94 @@ static int copy_entity_table(struct entities *e, const struct object *x, struct 
     return rc;
 }
 
-/* The tables of the entity that there are, defined as before the snapshot. */
-static int read_definitions(struct snapshot *s, const struct catalogue_entity *e,
-                            struct object *tables, struct buf *names, struct buf *texts,
-                            struct ds_error *err)
+/* A table of the entity, or one that a tool for online changes makes beside it and puts in its
+ * place later. */
+struct entity_table {
+    struct object object;
+    struct filter_level level;
+};
+struct entity_tables {
+    struct entity_table *items;
+    size_t count;
+    struct arena arena;
+};
+
+/* What others lead to comes first. */
+static int by_place(const void *x, const void *y)
+{
+    const struct filter_level *a = &((const struct entity_table *)x)->level;
+    const struct filter_level *b = &((const struct entity_table *)y)->level;
+    return a->entry != b->entry ? (a->entry > b->entry) - (a->entry < b->entry)
+                                : a->shadow - b->shadow;
+}
+
+/* The root's shadow is told by the stream: which of its rows are in says the condition. */
+static bool is_copied(const struct snapshot *s, const char *name, const struct catalogue_entity *e,
+                      struct filter_level *level)
+{
+    return (!s->o->wanted || s->o->wanted(s->o->arg, name)) &&
+           filter_level(s->o->filter, name, level) && level->entity == e &&
+           !(level->shadow && level->entry == &e->tables[0]);
+}
+
+static int find_tables(struct snapshot *s, const struct catalogue_entity *e,
+                       struct entity_tables *out, struct ds_error *err)
+{
+    MYSQL_RES *res = db_select(s->source.db, err,
+                               "SELECT TABLE_NAME FROM information_schema.TABLES WHERE "
+                               "TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE'");
+    if (!res)
+        return err->code;
+    int rc = 0;
+    out->items = calloc(mysql_num_rows(res) + 1, sizeof *out->items);
+    for (MYSQL_ROW row; rc == 0 && out->items && (row = mysql_fetch_row(res));) {
+        struct entity_table *t = &out->items[out->count];
+        if (!is_copied(s, row[0], e, &t->level))
+            continue;
+        t->object = (struct object){
+            .kind = OBJECT_TABLE, .rows = ROWS_SNAPSHOT, .name = arena_strdup(&out->arena, row[0])};
+        rc = t->object.name ? 0 : no_memory(err);
+        out->count++;
+    }
+    mysql_free_result(res);
+    if (!out->items)
+        return no_memory(err);
+    if (out->count)
+        qsort(out->items, out->count, sizeof *out->items, by_place);
+    return rc;
+}
+
+/* The tables that there are, defined as before the snapshot. */
+static int read_tables(struct snapshot *s, const struct filter_level *root,
+                       struct entity_tables *out, struct ds_error *err)
 {
     int rc = source_counter(&s->source, "Com\\_rename\\_table", &s->renames, err);
-    for (size_t i = 0; i < e->table_count && rc == 0; i++) {
-        tables[i] = (struct object){.kind = OBJECT_TABLE, .rows = ROWS_SNAPSHOT};
-        if (buf_printf(&names[i], "%s%s", s->o->config->source.prefix, e->tables[i].table))
-            return no_memory(err);
-        const char *name = buf_cstr(&names[i]);
-        if (s->o->wanted && !s->o->wanted(s->o->arg, name))
-            continue;
-        rc = object_table_text(&s->source, OBJECT_TABLE, name, &texts[i], err);
-        if (rc == 0) {
-            tables[i].name = name;
-            tables[i].text = (struct slice){texts[i].data, texts[i].len};
-        } else if (rc == DS_ERETRY && i > 0) { /* it is not there */
-            rc = 0;
-        } else if (rc == DS_ERETRY) {
-            rc = error_set(err, DS_ESCHEMA, "table %s is gone at the source", name);
-        }
+    if (rc == 0)
+        rc = find_tables(s, root->entity, out, err);
+    if (rc == 0 && (!out->count || out->items[0].level.entry != root->entry))
+        rc = error_set(err, DS_ESCHEMA, "table %s is gone at the source", root->entry->table);
+    for (size_t i = 0; i < out->count && rc == 0; i++) {
+        struct object *x = &out->items[i].object;
+        BUF_AUTO struct buf text = {0};
+        rc = object_table_text(&s->source, OBJECT_TABLE, x->name, &text, err);
+        x->text = (struct slice){arena_copy(&out->arena, text.data, text.len), text.len};
+        if (rc == 0 && !x->text.p)
+            rc = no_memory(err);
     }
     return rc;
 }
 
-static int copy_entities(struct entities *e, struct filter_level *level, struct object *tables,
+static int copy_entities(struct entities *e, const struct entity_tables *tables,
                          const struct position *not_before, struct ds_error *err)
 {
     struct snapshot *s = e->s;
-    const struct catalogue_entity *entity = level->entity;
     int rc = source_begin(&s->source, s->o, &s->at, err);
     /* what was read of the binlog may not be visible yet */
     if (rc == 0 && !position_reached(not_before, &s->at))
         rc = error_set(err, DS_ERETRY, "the source's snapshot is older than what was read");
-    for (size_t i = 0; i < entity->table_count && rc == 0; i++) {
-        level->entry = &entity->tables[i];
-        if (tables[i].name)
-            rc = copy_entity_table(e, &tables[i], err);
+    for (size_t i = 0; i < tables->count && rc == 0; i++) {
+        e->level = &tables->items[i].level;
+        rc = copy_entity_table(e, &tables->items[i].object, err);
     }
     return rc;
 }
@@ -392,29 +441,22 @@ int snapshot_copy_entities(const struct snapshot_options *o, const char *table, 
                            struct ds_error *err)
 {
     struct snapshot s = {.o = o, .next_id = o->first_table_id, .only = ids, .only_count = count};
-    struct filter_level level = {0};
+    struct filter_level root = {0};
+    struct entity_tables tables = {0};
+    struct entities e = {.s = &s};
     memset(at, 0, sizeof *at);
-    if (!filter_level(o->filter, table, &level) || level.entry != &level.entity->tables[0])
+    if (!filter_level(o->filter, table, &root) || root.entry != &root.entity->tables[0])
         return error_set(err, DS_EFORMAT, "no entity with a condition has the root %s", table);
-    size_t n = level.entity->table_count;
-    struct entities e = {.s = &s, .level = &level};
-    struct object *tables = calloc(n, sizeof *tables);
-    struct buf *names = calloc(n, sizeof *names), *texts = calloc(n, sizeof *texts);
     s.entities = &e;
-    int rc = tables && names && texts ? source_open(&s.source, o->config, err) : no_memory(err);
+    int rc = source_open(&s.source, o->config, err);
     if (rc == 0)
-        rc = read_definitions(&s, level.entity, tables, names, texts, err);
+        rc = read_tables(&s, &root, &tables, err);
     if (rc == 0)
-        rc = copy_entities(&e, &level, tables, not_before, err);
+        rc = copy_entities(&e, &tables, not_before, err);
     if (rc == 0 && position_copy(at, &s.at))
         rc = no_memory(err);
-    for (size_t i = 0; names && texts && i < n; i++) {
-        buf_free(&names[i]);
-        buf_free(&texts[i]);
-    }
-    free(tables);
-    free(names);
-    free(texts);
+    free(tables.items);
+    arena_free(&tables.arena);
     buf_free(&e.entity_key);
     buf_free(&s.message);
     snapshot_clean(&s);

@@ -10,6 +10,7 @@ enum {
     SHORT_CHANGES = 1000,     /* of a chain that is tried whenever it gets longer */
     RELEASE_BYTES = 16 << 20, /* of a chain that is tried by itself at all */
     PAUSE_FACTOR = 20,        /* a longer one is left alone so many times as long as it took */
+    NO_SAVEPOINT = 1178,      /* the transaction has written a table of an engine without */
 };
 
 static int out_of_memory(struct ds_error *err)
@@ -83,8 +84,10 @@ static int attempt(struct applier *a, uint32_t first, uint32_t count, chain_writ
     struct ds_error back;
     *rows = 0;
     int rc = db_exec(a->db, err, "SAVEPOINT datasync_chain");
+    if (rc && err->server_errno == NO_SAVEPOINT)
+        err->code = DS_ECONFLICT;
     if (rc)
-        return rc;
+        return err->code;
     rc = a->handlers ? handled_chain(a, first, count, write, rows, err)
                      : write(a, first, count, rows, err);
     if ((rc == DS_ESCHEMA || commit_does_not_fit(rc, err)) &&
@@ -150,10 +153,11 @@ static int length_of(struct applier *a, uint64_t root, uint64_t *length, struct 
                          RELEASE_BYTES, buf_cstr(&table), root, root);
 }
 
+/* *later: it cannot be tried in this transaction. */
 static int try_chain(struct applier *a, uint64_t root, struct counters *extra, bool *released,
-                     struct ds_error *err)
+                     bool *later, struct ds_error *err)
 {
-    struct ds_error why;
+    struct ds_error why = {0};
     uint64_t count = 0;
     int rc = chain_apply(a, root, true, extra, &count, &why);
     if (rc == 0) {
@@ -162,6 +166,7 @@ static int try_chain(struct applier *a, uint64_t root, struct counters *extra, b
         *released = true;
     } else if (commit_does_not_fit(rc, &why) || rc == DS_ESCHEMA) {
         log_debug("quarantined changes still do not fit id=%lu reason=\"%s\"", root, why.message);
+        *later = why.server_errno == NO_SAVEPOINT;
         rc = 0;
     } else {
         *err = why;
@@ -178,10 +183,10 @@ static uint64_t now_ms(void)
 
 /* To try a long chain each time that it gets longer would take ever more of the time. */
 static int try_long(struct applier *a, uint64_t root, struct counters *extra, bool *released,
-                    struct ds_error *err)
+                    bool *later, struct ds_error *err)
 {
     uint64_t began = now_ms();
-    int rc = try_chain(a, root, extra, released, err);
+    int rc = try_chain(a, root, extra, released, later, err);
     a->long_chains_at = now_ms() + (now_ms() - began) * PAUSE_FACTOR;
     return rc;
 }
@@ -201,17 +206,20 @@ int chain_release(struct applier *a, bool all, struct counters *extra, struct ds
         qsort(a->touched_chains, count, sizeof *a->touched_chains, by_id);
     for (uint32_t i = 0; i < count && rc == 0; i++) {
         uint64_t root = a->touched_chains[i], length;
+        bool later = false;
         if (i + 1 < count && a->touched_chains[i + 1] == root)
             continue;
         rc = length_of(a, root, &length, err);
         if (rc || !length)
             continue;
         if (length <= SHORT_CHANGES)
-            rc = try_chain(a, root, extra, &released, err);
+            rc = try_chain(a, root, extra, &released, &later, err);
         else if (all || now_ms() >= a->long_chains_at)
-            rc = try_long(a, root, extra, &released, err);
+            rc = try_long(a, root, extra, &released, &later, err);
         else
-            a->touched_chains[left++] = root; /* later */
+            later = true;
+        if (later)
+            a->touched_chains[left++] = root;
     }
     a->touched_count = left;
     if (rc == 0 && released) {

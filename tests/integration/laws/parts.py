@@ -503,3 +503,21 @@ def _():
         expect_contains(lab.program.incremental(expect=1), "is negative", "message")
         lab.destination.run("DROP DATABASE datasync", "DROP DATABASE shop", database=None)
         expect_contains(lab.program.incremental(expect=1), "negative key", "message of a copy")
+
+
+@only("entity-in-a-shadow-table", "a member's table is rebuilt beside itself (gh-ost's names), entities come in and leave meanwhile, then the tables change places")
+def _():
+    condition = "status = 'paid'"
+    with lab_of(condition) as lab:
+        lab.source.run(*order(1, "new"), *order(2, "paid"), *order(3, "paid"))
+        lab.program.incremental()
+        shadow, table = "_sales_flat_order_status_history_gho", "sales_flat_order_status_history"
+        lab.source.run("CREATE TABLE %s LIKE %s" % (shadow, table), "ALTER TABLE %s ADD COLUMN x INT DEFAULT 3" % shadow,
+                       "INSERT INTO %s (entity_id, parent_id, comment) SELECT * FROM %s" % (shadow, table))
+        lab.program.incremental()
+        lab.source.run("UPDATE sales_flat_order SET status = IF(status = 'paid', 'new', 'paid') WHERE entity_id IN (1, 2)")
+        lab.program.incremental()
+        lab.source.run("INSERT INTO %s VALUES (77, 1, 'n')" % table, "INSERT INTO %s VALUES (77, 1, 'n', 4)" % shadow)
+        lab.source.run("RENAME TABLE %s TO _%s_del, %s TO %s" % (table, table, shadow, table), "DROP TABLE _%s_del" % table)
+        lab.program.incremental()
+        same(lab, condition)
