@@ -91,6 +91,17 @@ static bool has_null(const struct target_fk *fk, const struct net *n)
     return null;
 }
 
+static int run(MYSQL *db, const char *database, const struct target_fk *fk, const struct buf *sql,
+               uint64_t *rows, struct ds_error *err)
+{
+    int rc = db_exec_len(db, (const char *)sql->data, sql->len, err);
+    if (rc == 0)
+        *rows += mysql_affected_rows(db);
+    else
+        error_at_table(err, database, fk->child->name);
+    return rc;
+}
+
 static int write_one(MYSQL *db, const char *database, const struct target_fk *fk,
                      const struct net *n, uint64_t *rows, struct ds_error *err)
 {
@@ -105,13 +116,7 @@ static int write_one(MYSQL *db, const char *database, const struct target_fk *fk
     int rc = deletes ? 0 : set_columns(&sql, fk, n, rule == FK_SET_NULL, err);
     if (rc == 0)
         rc = where_refers(&sql, fk, n, err);
-    if (rc == 0)
-        rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
-    if (rc == 0)
-        *rows += mysql_affected_rows(db);
-    else
-        error_at_table(err, database, fk->child->name);
-    return rc;
+    return rc ? rc : run(db, database, fk, &sql, rows, err);
 }
 
 int cascade_write(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
@@ -144,19 +149,17 @@ static int delete_linked(MYSQL *db, const char *database, const struct target_fk
         buf_puts(&sql, " WHERE ") | sql_identifier(&sql, fk->child->columns[fk->columns[0]].name) |
         buf_puts(&sql, " IN ("))
         return out_of_memory(err);
+    const char *comma = "";
     for (uint32_t i = 0; i < s->count && rc == 0; i++) {
-        rc = i ? buf_puts(&sql, ", ") : 0;
+        if (s->op == NET_UPDATE && !changes_key(fk, s->nets[i]))
+            continue;
+        rc = buf_puts(&sql, comma);
         rc = rc ? out_of_memory(err) : put_value(&sql, fk, 0, linked_value(fk, s->nets[i]), err);
+        comma = ", ";
     }
-    if (rc == 0 && buf_puts(&sql, ")"))
-        rc = out_of_memory(err);
-    if (rc == 0)
-        rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
-    if (rc == 0)
-        *rows += mysql_affected_rows(db);
-    else
-        error_at_table(err, database, fk->child->name);
-    return rc;
+    if (rc || !*comma) /* all rows keep their keys */
+        return rc;
+    return buf_puts(&sql, ")") ? out_of_memory(err) : run(db, database, fk, &sql, rows, err);
 }
 
 int cascade_links(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,

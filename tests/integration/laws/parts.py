@@ -89,6 +89,7 @@ def _():
         same(lab, condition)
         for statements in (
                 ("UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 2",),
+                ("UPDATE sales_flat_order SET store = store + 100",),  # those that stay in keep what no foreign key holds
                 ("UPDATE sales_flat_order SET status = 'new' WHERE entity_id = 3", "UPDATE sales_flat_order_item SET qty = 5"),
                 order(6, "paid") + order(7, "new") + ("UPDATE plain SET v = 1",),
                 ("UPDATE sales_order_tax_item SET pc = 7", "UPDATE downloadable_link_purchased_item SET url = 'v'"),
