@@ -60,7 +60,7 @@ static int grow(struct row_set *t)
 
 int row_set_put(struct row_set *t, uint32_t table, uint64_t id, enum row_state state)
 {
-    if ((t->used + 1) * 2 > t->cap && grow(t))
+    if ((t->used + 1) * 2 > t->cap && !row_set_find(t, table, id) && grow(t))
         return DS_ENOMEM;
     struct row_slot *s = &t->slots[place_of(t, table, id)];
     t->used += !s->table;

@@ -28,7 +28,7 @@ struct row_set { /* open addressing; zero: empty */
 /* NULL: nothing was said. Valid until the next put. */
 struct row_slot *row_set_find(const struct row_set *t, uint32_t table, uint64_t id);
 enum row_state row_set_state(const struct row_set *t, uint32_t table, uint64_t id);
-/* Replaces all that was known of the row. DS_ENOMEM. */
+/* Replaces all that was known of the row; slots stay where they are if something was. DS_ENOMEM. */
 int row_set_put(struct row_set *t, uint32_t table, uint64_t id, enum row_state state);
 int row_set_put_here(struct row_set *t, uint32_t table, uint64_t id, uint64_t link, uint64_t since);
 void row_set_clear(struct row_set *t);
