@@ -250,16 +250,6 @@ static struct slice row_value(const struct capture *c, uint32_t ordinal)
     return value.len ? value : image_value(&c->after, ordinal);
 }
 
-static bool number(struct slice raw, uint64_t *out)
-{
-    struct value v;
-    const uint8_t *p = raw.p;
-    if (!raw.len || value_read(&p, raw.p + raw.len, &v))
-        return false;
-    *out = v.kind == VALUE_UINT ? v.u : (uint64_t)v.i;
-    return v.kind == VALUE_UINT || (v.kind == VALUE_INT && v.i >= 0);
-}
-
 /* What the row, as it is now, says to those that lead through it. */
 static void learn(struct capture *c, const struct captured_table *table)
 {
@@ -267,8 +257,8 @@ static void learn(struct capture *c, const struct captured_table *table)
     struct slice id = image_value(image, table->id_column);
     struct slice link = image_value(image, table->link_column);
     uint64_t from, to;
-    if (number(id.len ? id : image_value(&c->before, table->id_column), &from) &&
-        number(link.len ? link : image_value(&c->before, table->link_column), &to))
+    if (value_id(id.len ? id : image_value(&c->before, table->id_column), &from) &&
+        value_id(link.len ? link : image_value(&c->before, table->link_column), &to))
         roots_learn(c->options.roots, table->level, from, to);
 }
 
@@ -282,9 +272,10 @@ static int entity_key(struct capture *c, const struct captured_table *table, str
         *out = row_value(c, table->key_column);
     if (!level)
         return 0;
-    if (!number(row_value(c, table->link_column), &id)) { /* it leads nowhere: stands for itself */
+    if (!value_id(row_value(c, table->link_column),
+                  &id)) { /* it leads nowhere: stands for itself */
         level = table->level;
-        if (!level || !number(row_value(c, table->id_column), &id))
+        if (!level || !value_id(row_value(c, table->id_column), &id))
             return 0;
     }
     buf_clear(&c->key);
@@ -311,7 +302,7 @@ static int look_ahead(struct capture *c, const struct rows_event *r,
             c->links_cap = cap;
         }
         rc = read_row(c, r, &p, err);
-        count += rc == 0 && number(row_value(c, table->link_column), &c->links[count]);
+        count += rc == 0 && value_id(row_value(c, table->link_column), &c->links[count]);
     }
     if (rc == 0)
         roots_look_up(c->options.roots, table->through, c->links, count);

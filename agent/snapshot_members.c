@@ -213,11 +213,7 @@ struct entities {
 
 static bool number(const uint8_t *raw, uint64_t *out)
 {
-    struct value v;
-    if (value_read(&raw, raw + value_length(raw), &v) || v.kind != VALUE_UINT)
-        return false;
-    *out = v.u;
-    return true;
+    return value_id((struct slice){raw, value_length(raw)}, out);
 }
 
 /* The entity's key as a value of messages. */

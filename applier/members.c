@@ -45,11 +45,7 @@ static bool is_here(const struct members *m, const struct row_set *t, const stru
 
 static bool number(const uint8_t *raw, uint64_t *out)
 {
-    struct value v;
-    if (!raw || value_read(&raw, raw + 9, &v) || v.kind != VALUE_UINT)
-        return false;
-    *out = v.u;
-    return true;
+    return raw && value_id((struct slice){raw, value_length(raw)}, out);
 }
 
 static bool is_negative(const uint8_t *raw)

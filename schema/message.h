@@ -290,6 +290,8 @@ struct value {
 };
 /* Read one value and move *p. DS_EFORMAT on anything else. */
 int value_read(const uint8_t **p, const uint8_t *end, struct value *out);
+/* A raw value that is a whole number, not negative: an id. False: it is none, or p is NULL. */
+bool value_id(struct slice raw, uint64_t *out);
 /* Move *p over one msgpack object of any kind. DS_EFORMAT if truncated. */
 int value_skip(const uint8_t **p, const uint8_t *end);
 /* Point columns[i] at the raw value i of the image; DS_EFORMAT unless it has exactly n. The end of

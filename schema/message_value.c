@@ -285,6 +285,16 @@ int image_split(struct slice image, uint32_t n, const uint8_t **columns)
     return p == end ? 0 : DS_EFORMAT;
 }
 
+bool value_id(struct slice raw, uint64_t *out)
+{
+    struct value v;
+    const uint8_t *p = raw.p;
+    if (!p || !raw.len || value_read(&p, raw.p + raw.len, &v) || v.kind != VALUE_UINT)
+        return false;
+    *out = v.u;
+    return true;
+}
+
 size_t value_length(const uint8_t *p)
 {
     struct object_head h;
