@@ -29,17 +29,25 @@ if order != "keep":
 """
 
 
+_claims = []  # sockets whose names say which ports this process has taken
+
+
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody listens on, nor will by chance: below those that the kernel gives to
-    outgoing connections, which could take it while a server is down."""
+    """A TCP port of 127.0.0.1 that nobody listens on, nor will: below those that the kernel gives to outgoing
+    connections, which could take it while a server is down, and claimed among the processes of the tests until this
+    one ends. The claim is the name of an abstract socket: it exists once, in the network namespace of the port."""
     while True:
         port = random.SystemRandom().randrange(15000, 32000)
-        with socket.socket() as probe:
-            try:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind("\0datasync-test-port-%d" % port)
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
 
 
 class Workspace:
