@@ -4,7 +4,8 @@
  *   handler_api.c   what they may ask of a change
  *   handler_sql.c   their statements
  *   handler_so.c    a shared object; handler_lua.c, handler_lua_box.c: a Lua file
- *   validate.c      the rules of the entity catalogue, as a handler; decimal.c: their numbers
+ *   validate.c      the rules of the entity catalogue, as a handler; validate_attribute.c: those
+ *                   about attributes; decimal.c: their numbers
  *   handled.c       a range of transactions that handlers take part in
  *   entity_change.c what they see
  *

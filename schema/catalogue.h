@@ -85,12 +85,12 @@ struct catalogue_rule {
     const char *table;
     const char *column;    /* NULL: an attribute */
     const char *attribute; /* code; NULL: a column */
-    const char *either;    /* column that will do as well for `required`; NULL: none */
-    struct catalogue_when when;
-    bool required;                     /* neither NULL nor empty */
-    const char *pattern;               /* POSIX extended regular expression, compiles */
-    const char *min, *max, *more_than; /* decimal numbers */
-    const char *const *one_of;         /* NULL-terminated, empty: anything */
+    const char *either; /* column, or attribute, that will do as well for `required`; NULL: none */
+    struct catalogue_when when, unless_root; /* the latter: not in entities with such a root */
+    bool required;                           /* neither NULL nor empty */
+    const char *pattern;                     /* POSIX extended regular expression, compiles */
+    const char *min, *max, *more_than;       /* decimal numbers */
+    const char *const *one_of;               /* NULL-terminated, empty: anything */
 };
 
 enum catalogue_kind {

@@ -40,12 +40,27 @@ static int read_pattern(const struct catalogue_reader *r, const yaml_node_t *nod
 static int read_rule(const struct catalogue_reader *r, const yaml_node_t *node,
                      const struct catalogue_entity *e, struct catalogue_rule *out)
 {
-    enum { TABLE, COLUMN, ATTRIBUTE, OR, WHEN, REQUIRED, PATTERN, MIN, MAX, MORE, ONE_OF, FIELDS };
+    enum {
+        TABLE,
+        COLUMN,
+        ATTRIBUTE,
+        OR,
+        WHEN,
+        UNLESS_ROOT,
+        REQUIRED,
+        PATTERN,
+        MIN,
+        MAX,
+        MORE,
+        ONE_OF,
+        FIELDS
+    };
     struct catalogue_field f[FIELDS] = {[TABLE] = {.key = "table"},
                                         [COLUMN] = {.key = "column"},
                                         [ATTRIBUTE] = {.key = "attribute"},
                                         [OR] = {.key = "or"},
                                         [WHEN] = {.key = "when"},
+                                        [UNLESS_ROOT] = {.key = "unless_root"},
                                         [REQUIRED] = {.key = "required"},
                                         [PATTERN] = {.key = "pattern"},
                                         [MIN] = {.key = "min"},
@@ -59,6 +74,7 @@ static int read_rule(const struct catalogue_reader *r, const yaml_node_t *node,
     rc = rc ? rc : catalogue_read_name(r, f[ATTRIBUTE].node, &out->attribute);
     rc = rc ? rc : catalogue_read_name(r, f[OR].node, &out->either);
     rc = rc ? rc : catalogue_read_when(r, f[WHEN].node, &out->when);
+    rc = rc ? rc : catalogue_read_when(r, f[UNLESS_ROOT].node, &out->unless_root);
     rc = rc ? rc : catalogue_read_bool(r, f[REQUIRED].node, &out->required);
     rc = rc ? rc : read_pattern(r, f[PATTERN].node, &out->pattern);
     rc = rc ? rc : read_number(r, f[MIN].node, &out->min);

@@ -36,11 +36,11 @@ static void json_parts(struct json *j, const char *key, const struct catalogue_p
     json_end(j);
 }
 
-static void json_when(struct json *j, const struct catalogue_when *when)
+static void json_when(struct json *j, const char *name, const struct catalogue_when *when)
 {
     if (!when->column)
         return;
-    json_object(j, "when");
+    json_object(j, name);
     json_words(j, when->column, when->values);
     json_end(j);
 }
@@ -77,7 +77,7 @@ static void json_reference(struct json *j, const struct catalogue_reference *r)
     json_optional(j, "by", r->by);
     json_optional(j, "attribute", r->attribute);
     json_optional(j, "input", r->input);
-    json_when(j, &r->when);
+    json_when(j, "when", &r->when);
     json_bool(j, "required", r->required);
     json_bool(j, "deferred", r->deferred);
     json_text(j, "form", catalogue_form_name(r->form));
@@ -91,7 +91,8 @@ static void json_rule(struct json *j, const struct catalogue_rule *rule)
     json_optional(j, "column", rule->column);
     json_optional(j, "attribute", rule->attribute);
     json_optional(j, "or", rule->either);
-    json_when(j, &rule->when);
+    json_when(j, "when", &rule->when);
+    json_when(j, "unless_root", &rule->unless_root);
     json_bool(j, "required", rule->required);
     json_optional(j, "pattern", rule->pattern);
     json_optional(j, "min", rule->min);
@@ -170,9 +171,9 @@ static int print_parts(struct buf *out, const char *head, const struct catalogue
     return rc || !count ? rc : buf_puts(out, tail);
 }
 
-static int print_when(struct buf *out, const struct catalogue_when *when)
+static int print_when(struct buf *out, const char *how, const struct catalogue_when *when)
 {
-    int rc = when->column ? buf_printf(out, ", where %s is", when->column) : 0;
+    int rc = when->column ? buf_printf(out, ", %s %s is", how, when->column) : 0;
     for (const char *const *v = when->column ? when->values : NULL; v && *v && rc == 0; v++)
         rc = buf_printf(out, "%s%s", v == when->values ? " " : " or ", *v);
     return rc;
@@ -200,7 +201,7 @@ static int print_reference(struct buf *out, const struct catalogue_reference *r)
                         r->attribute ? r->attribute : "");
     if (rc == 0 && r->input)
         rc = buf_printf(out, ", of %s attributes with options", r->input);
-    rc = rc ? rc : print_when(out, &r->when);
+    rc = rc ? rc : print_when(out, "where", &r->when);
     return rc ? rc
               : buf_puts(out, r->required   ? ", required\n"
                               : r->deferred ? ", deferred\n"
@@ -224,7 +225,8 @@ static int print_rule(struct buf *out, const struct catalogue_rule *rule)
             rc = buf_printf(out, ", %s %s", limits[i].text, limits[i].value);
     for (const char *const *v = rule->one_of; *v && rc == 0; v++)
         rc = buf_printf(out, "%s %s", v == rule->one_of ? ", one of" : ",", *v);
-    rc = rc ? rc : print_when(out, &rule->when);
+    rc = rc ? rc : print_when(out, "where", &rule->when);
+    rc = rc ? rc : print_when(out, "unless the root's", &rule->unless_root);
     return rc ? rc : buf_puts(out, "\n");
 }
 

@@ -215,7 +215,8 @@ static void users_files_add_and_override(void **state)
               "  - {table: gift_code, role: code, link: gift_id, identity: same}\n"
               "  - {table: gift_raw, role: raw, link: gift_id}\n"
               "validate:\n  - {column: code, required: true, or: name, pattern: '^[a-z]+$'}\n"
-              "  - {attribute: colour, when: {kind: 1}, one_of: [red, blue], min: -1.5, max: 2}\n");
+              "  - {attribute: colour, when: {kind: 1}, one_of: [red, blue], min: -1.5, max: 2,\n"
+              "     unless_root: {state: [sent, used]}}\n");
     put(second, "name: review\ntables: [{table: review, role: root, link: review_id}]\n");
     if (catalogue_load(&c, folder, &err))
         fail_msg("%s", err.message);
@@ -239,6 +240,8 @@ static void users_files_add_and_override(void **state)
     assert_string_equal(gift->rules[1].one_of[1], "blue");
     assert_null(gift->rules[1].one_of[2]);
     assert_string_equal(gift->rules[1].min, "-1.5");
+    assert_string_equal(gift->rules[1].unless_root.column, "state");
+    assert_string_equal(gift->rules[1].unless_root.values[1], "used");
     assert_int_equal(gift->reference_count, 6);
     assert_string_equal(gift->references[2].table, "gift_note");
     assert_int_equal(gift->references[2].form, REFERENCE_LIST);
@@ -347,6 +350,8 @@ static void errors_name_file_and_line(void **state)
     fails("name: a\n" ROOT "validate: [{column: c, pattern: '(['}]\n", 3, "regular expression");
     fails("name: a\n" ROOT "validate: [{column: c, min: 1x}]\n", 3, "a number");
     fails("name: a\n" ROOT "validate: [{column: c, or: d, min: 1}]\n", 3, "goes with 'required'");
+    fails("name: a\n" ROOT "validate: [{column: c, min: 1, unless_root: [d]}]\n", 3,
+          "COLUMN: VALUE");
     fails("name: a\n" ROOT "validate: [{table: u, column: c, min: 1}]\n", 3, "no table");
     fails("group: g\n", 1, "a group holds");
     fails("group: g\ntables: ['a.b']\n", 2, "tables or patterns");

@@ -124,9 +124,10 @@ def column_problems(catalogue, tables):
                     yield part["table"], part["column"]
             for item in entity["references"] + entity["validate"]:
                 yield item["table"], item.get("column")
-                yield item["table"], item.get("or")
+                yield item["table"], item.get("or") if "column" in item else None
                 # a value's attribute decides, or a column of the same row
                 yield item["table"], next(iter(item.get("when", {})), None)
+                yield root, next(iter(item.get("unless_root", {})), None)
                 if "by" in item:
                     yield catalogue.target(item).split(".")
             for item in entity["references"]:

@@ -398,3 +398,72 @@ def _():
                      "identifier of cms_page does not match"):
             expect(any(part in reason for reason in reasons), "'%s' is none of %s" % (part, reasons))
         expect_equal(len(reasons), 8, "what is invalid: %s" % reasons)
+
+
+PEOPLE = """
+CREATE TABLE sales_flat_order (entity_id INT UNSIGNED PRIMARY KEY, increment_id VARCHAR(50), is_virtual SMALLINT UNSIGNED, status VARCHAR(32),
+  grand_total DECIMAL(12,4), base_grand_total DECIMAL(12,4));
+CREATE TABLE sales_flat_order_address (entity_id INT UNSIGNED PRIMARY KEY, parent_id INT UNSIGNED, address_type VARCHAR(20),
+  street VARCHAR(255), city VARCHAR(255), country_id VARCHAR(2));
+CREATE TABLE sales_flat_order_item (item_id INT UNSIGNED PRIMARY KEY, order_id INT UNSIGNED, sku VARCHAR(255), name VARCHAR(255), qty_ordered DECIMAL(12,4));
+INSERT INTO sales_flat_order SELECT seq, seq, IF(seq = 3, NULL, seq % 2), 's', 1, 1 FROM seq_1_to_4;
+INSERT INTO sales_flat_order_address SELECT seq, seq, 'billing', 's', 'c', 'DE' FROM seq_1_to_4;
+INSERT INTO sales_flat_order_item VALUES (1, 1, 's', 'n', 1);
+CREATE TABLE customer_entity (entity_id INT UNSIGNED PRIMARY KEY, email VARCHAR(255));
+CREATE TABLE customer_address_entity (entity_id INT UNSIGNED PRIMARY KEY, parent_id INT UNSIGNED, is_active INT);
+CREATE TABLE customer_address_entity_varchar (value_id INT PRIMARY KEY AUTO_INCREMENT, attribute_id INT UNSIGNED, entity_id INT UNSIGNED,
+  value VARCHAR(255), UNIQUE KEY (entity_id, attribute_id));
+CREATE TABLE customer_address_entity_text LIKE customer_address_entity_varchar;
+INSERT INTO eav_entity_type VALUES (2, 'customer_address');
+INSERT INTO eav_attribute VALUES (24, 2, 'street', 'text', NULL), (25, 2, 'city', 'varchar', NULL);
+INSERT INTO customer_entity SELECT seq, 'a@b' FROM seq_1_to_3;
+INSERT INTO customer_address_entity SELECT seq, seq, 1 FROM seq_1_to_3;
+INSERT INTO customer_address_entity_text VALUES (1, 24, 1, 'Street 1'), (2, 24, 2, 'Street 2');
+INSERT INTO customer_address_entity_varchar VALUES (1, 25, 1, 'City 1'), (3, 25, 3, 'City 3');
+"""
+ADDRESS = "INSERT INTO sales_flat_order_address VALUES ({0}, {1}, '{2}', {3}, {4}, 'DE')"
+WRONG_PEOPLE = (
+    # of what is to be shipped an address says where the buyer lives
+    (ADDRESS.format(9, 2, "billing", "''", "'c'"), "column street of sales_flat_order_address is empty"),
+    (ADDRESS.format(9, 3, "billing", "'s'", "NULL"), "column city of sales_flat_order_address is empty"),
+    ("UPDATE sales_flat_order_address SET city = '' WHERE entity_id = 2", "column city"),
+    ("BEGIN; INSERT INTO sales_flat_order VALUES (9, 'nine', 0, 's', 1, 1); %s; COMMIT" % ADDRESS.format(9, 9, "billing", "''", "'c'"), "column street"),
+    ("BEGIN; UPDATE sales_flat_order SET is_virtual = 0 WHERE entity_id = 1; UPDATE sales_flat_order_address SET city = '' WHERE entity_id = 1; COMMIT", "column city"),
+    # one of two attributes
+    ("INSERT INTO customer_address_entity VALUES (9, 1, 1)", "attribute street of customer_address_entity is missing, and so is city"),
+    ("DELETE FROM customer_address_entity_text WHERE entity_id = 2", "attribute street of customer_address_entity is taken away, and so is city"),
+    ("DELETE FROM customer_address_entity_varchar WHERE entity_id = 3", "taken away"),
+    ("UPDATE customer_address_entity_varchar SET value = '' WHERE entity_id = 3", "attribute street of customer_address_entity is empty, and so is city"),
+    ("BEGIN; DELETE FROM customer_address_entity_varchar WHERE entity_id = 1; DELETE FROM customer_address_entity_text WHERE entity_id = 1; COMMIT", "taken away"),
+    ("INSERT INTO customer_address_entity_text VALUES (9, 24, 9, '')", "is empty, and so is city"),
+)
+RIGHT_PEOPLE = (
+    ADDRESS.format(11, 1, "billing", "''", "NULL"), ADDRESS.format(12, 2, "shipping", "''", "NULL"),
+    "UPDATE sales_flat_order_address SET city = '' WHERE entity_id = 1",
+    "UPDATE sales_flat_order SET status = 't' WHERE entity_id = 1",
+    ADDRESS.format(13, 77, "billing", "''", "NULL"),  # of an order that is not there
+    "UPDATE sales_flat_order_item SET sku = '' WHERE item_id = 1",  # its name does as well
+    "BEGIN; UPDATE sales_flat_order SET is_virtual = 1 WHERE entity_id = 4; UPDATE sales_flat_order_address SET city = '' WHERE entity_id = 4; COMMIT",
+    "DELETE FROM customer_address_entity_text WHERE entity_id = 1", "UPDATE customer_address_entity_varchar SET value = 'C' WHERE entity_id = 1",
+    "BEGIN; DELETE FROM customer_address_entity_varchar WHERE entity_id = 1; INSERT INTO customer_address_entity_text VALUES (5, 24, 1, 'S'); COMMIT",
+    "BEGIN; INSERT INTO customer_address_entity VALUES (8, 1, 1); INSERT INTO customer_address_entity_varchar VALUES (8, 25, 8, 'City 8'); COMMIT",
+    "INSERT INTO customer_address_entity_text VALUES (8, 24, 8, '')",
+)
+
+
+@only("validation-people", "addresses: street and city of an order that is shipped, street or city of a customer's")
+def _():
+    for image in ("FULL", "MINIMAL"):
+        with shop({"on_invalid": "quarantine"}) as lab:
+            lab.source.run("SET GLOBAL binlog_row_image = '%s'" % image, database=None)
+            begin(lab, PEOPLE)
+            for good in RIGHT_PEOPLE:
+                do(lab, good)
+                lab.program.incremental()
+                expect_equal(waiting(lab), [], "%s: %s" % (image, good))
+            lab.equal()
+    for sql, part in WRONG_PEOPLE:
+        with shop({"on_invalid": "error"}) as lab:
+            begin(lab, PEOPLE)
+            do(lab, sql)
+            expect_contains(lab.program.incremental(expect=1), part, sql)
