@@ -16,6 +16,7 @@
 #include "agent/binlog/binlog.h"
 #include "agent/capture.h"
 #include "schema/catalogue.h"
+#include "schema/document.h"
 #include "schema/position.h"
 #include "schema/sql.h"
 
@@ -202,13 +203,54 @@ static void statements(void **state)
     starve("statement", rewrite_statement);
 }
 
+static int one_more(void *arg, const struct document_id *id, struct slice *to)
+{
+    (void)arg, (void)id;
+    *to = (struct slice){(const uint8_t *)"1001", 4};
+    return DOCUMENT_REPLACE;
+}
+
+static int rewrite_documents(struct ds_error *err)
+{
+    static const struct {
+        const char *table, *column, *beside, *value;
+    } all[] = {
+        {"sales_flat_order_item", "product_options", "",
+         "a:2:{s:5:\"links\";a:2:{i:0;i:1;i:1;R:3;}s:27:\"bundle_selection_attributes\";s:30:\"a:1:"
+         "{s:9:\"option_id\";s:1:\"4\";}\";}"},
+        {"sales_flat_quote_item_option", "value", "option_12", "5,6"},
+        {"cms_page", "content", "", "{{widget id_path=\"product/12/5\" block_id=\"3\"}}"},
+        {"core_layout_update", "xml", "", "<block_id>3</block_id>"},
+    };
+    struct document_visitor visitor = {one_more, NULL, NULL};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all && rc == 0; i++) {
+        struct arena arena = {0};
+        struct document_value out;
+        struct slice value = {(const uint8_t *)all[i].value, strlen(all[i].value)};
+        struct slice beside = {(const uint8_t *)all[i].beside, strlen(all[i].beside)};
+        rc = document_rewrite(document_format(all[i].table, all[i].column), value, beside, &visitor,
+                              &arena, &out, err);
+        if (rc)
+            assert_ptr_equal(out.value.p, value.p);
+        else
+            assert_ptr_not_equal(out.value.p, value.p);
+        arena_free(&arena);
+    }
+    return rc;
+}
+
+static void documents(void **state)
+{
+    (void)state;
+    starve("document", rewrite_documents);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(binlogs),
-        cmocka_unit_test(catalogue),
-        cmocka_unit_test(positions),
-        cmocka_unit_test(statements),
+        cmocka_unit_test(binlogs),    cmocka_unit_test(catalogue), cmocka_unit_test(positions),
+        cmocka_unit_test(statements), cmocka_unit_test(documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

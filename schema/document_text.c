@@ -1,0 +1,214 @@
+#include <string.h>
+#include <strings.h>
+
+#include "schema/document_walk.h"
+
+/* Where directives and layout changes name an id: by the name of a parameter, whatever block or
+ * widget it is for. A block may be named by its identifier instead of its id; that stays. */
+static const struct {
+    const char *name;
+    struct text_ids ids;
+} parameters[] = {
+    {"block_id", {TEXT_ID, ID_CMS_BLOCK}},      {"category_id", {TEXT_ID, ID_CATEGORY}},
+    {"category_ids", {TEXT_LIST, ID_CATEGORY}}, {"id_path", {TEXT_ID_PATH, ID_NONE}},
+    {"page_id", {TEXT_ID, ID_CMS_PAGE}},        {"product_id", {TEXT_ID, ID_PRODUCT}},
+    {"product_ids", {TEXT_LIST, ID_PRODUCT}},   {"store_id", {TEXT_ID, ID_STORE}},
+};
+
+const struct text_ids *walk_parameter(struct slice name)
+{
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+        if (walk_is(name, parameters[i].name))
+            return &parameters[i].ids;
+    return NULL;
+}
+
+/* A text and what becomes of it: what is not edited is copied as it is. */
+struct edits {
+    struct walk *w;
+    struct slice text;
+    size_t copied; /* bytes of it that are in `out`, or replaced */
+    struct buf out;
+};
+
+/* Bytes [from, to) become `by`. In order of place. */
+static int edit(struct edits *e, size_t from, size_t to, struct slice by)
+{
+    int rc = buf_append(&e->out, e->text.p + e->copied, from - e->copied);
+    if (rc == 0)
+        rc = buf_append(&e->out, by.p, by.len);
+    e->copied = to;
+    return rc ? walk_no_memory(e->w) : 0;
+}
+
+static int finish(struct edits *e, int rc, struct slice *to)
+{
+    static const struct slice none = {NULL, 0};
+    if (rc == 0 && e->copied > 0)
+        rc = edit(e, e->text.len, e->text.len, none);
+    if (rc == 0 && e->copied > 0)
+        rc = walk_result(e->w, &e->out, e->text, to);
+    buf_free(&e->out);
+    return rc;
+}
+
+/* NULL-terminated `needle` at or after `at`; the length of the text: it is not there. */
+static size_t find(struct slice text, size_t at, const char *needle)
+{
+    size_t len = strlen(needle);
+    const uint8_t *found = at < text.len ? memmem(text.p + at, text.len - at, needle, len) : NULL;
+    return found ? (size_t)(found - text.p) : text.len;
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == 0 || strchr(" \t\n\v\r", c);
+}
+
+/* --- directives ------------------------------------------------------------------------------- */
+
+struct parameter {
+    struct slice name;
+    size_t from, to;      /* the value */
+    size_t before, after; /* all of it, with the space before and its quotes */
+    bool quoted;
+};
+
+/* The next NAME="VALUE", NAME='VALUE' or NAME=VALUE between *at and `end`, read as the shop does
+ * (Varien_Filter_Template_Tokenizer_Parameter). */
+static bool next_parameter(struct slice text, size_t *at, size_t end, struct parameter *p)
+{
+    size_t i = *at;
+    p->before = i;
+    while (i < end && is_space(text.p[i]))
+        i++;
+    size_t name = i;
+    while (i < end && text.p[i] != '=')
+        i++;
+    if (i == end)
+        return false;
+    p->name = (struct slice){text.p + name, i - name};
+    while (p->name.len > 0 && is_space(p->name.p[p->name.len - 1]))
+        p->name.len--;
+    i++;
+    uint8_t quote = i < end && (text.p[i] == '"' || text.p[i] == '\'') ? text.p[i] : 0;
+    p->quoted = quote != 0;
+    i += p->quoted;
+    p->from = i;
+    while (i < end && (quote ? text.p[i] != quote : !is_space(text.p[i])))
+        i += text.p[i] == '\\' && i + 1 < end ? 2 : 1;
+    p->to = i;
+    p->after = i + (p->quoted && i < end);
+    *at = p->after;
+    return true;
+}
+
+/* Parameters of one directive, between `at` and `end`. */
+static int directive(struct edits *e, size_t at, size_t end)
+{
+    static const struct slice none = {NULL, 0};
+    struct parameter p;
+    int rc = 0;
+    while (rc == 0 && next_parameter(e->text, &at, end, &p)) {
+        const struct text_ids *ids = walk_parameter(p.name);
+        struct slice to = none;
+        if (!ids)
+            continue;
+        int answer = walk_text(e->w, *ids, (struct slice){e->text.p + p.from, p.to - p.from}, none,
+                               false, &to);
+        if (answer < 0)
+            return answer;
+        if (answer == DOCUMENT_REPLACE)
+            rc = edit(e, p.from, p.to, to);
+        else if (answer == DOCUMENT_DROP || (answer == DOCUMENT_NULL && !p.quoted))
+            rc = edit(e, p.before, p.after, none);
+        else if (answer == DOCUMENT_NULL)
+            rc = edit(e, p.from, p.to, none);
+    }
+    return rc;
+}
+
+/* {{NAME PARAMETERS}}: NAME is up to ten letters in either case (Varien_Filter_Template). */
+int walk_directives(struct walk *w, struct slice text, struct slice *to)
+{
+    static const char *const with_ids[] = {"widget", "block"};
+    struct edits e = {.w = w, .text = text};
+    int rc = 0;
+    for (size_t at = find(text, 0, "{{"); at < text.len && rc == 0; at = find(text, at, "{{")) {
+        size_t end = find(text, at + 2, "}}"), name = at + 2, len = 0;
+        if (end == text.len)
+            break;
+        while (len < 10 && name + len < end && (text.p[name + len] | 0x20) >= 'a' &&
+               (text.p[name + len] | 0x20) <= 'z')
+            len++;
+        for (size_t i = 0; i < sizeof with_ids / sizeof *with_ids && rc == 0; i++)
+            if (len == strlen(with_ids[i]) &&
+                strncasecmp((const char *)text.p + name, with_ids[i], len) == 0)
+                rc = directive(&e, name + len, end);
+        at = end + 2;
+    }
+    return finish(&e, rc, to);
+}
+
+/* --- layout changes --------------------------------------------------------------------------- */
+
+static bool is_name(uint8_t c)
+{
+    return c == '_' || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* <NAME>CONTENT</NAME> at `at`; *after is behind it. */
+static bool element(struct slice text, size_t at, struct slice *name, struct slice *content,
+                    size_t *after)
+{
+    if (at >= text.len || text.p[at] != '<')
+        return false;
+    size_t name_end = at + 1;
+    while (name_end < text.len && is_name(text.p[name_end]))
+        name_end++;
+    size_t start = name_end + 1, end = find(text, start, "<");
+    if (end == text.len || text.p[name_end] != '>')
+        return false;
+    *name = (struct slice){text.p + at + 1, name_end - at - 1};
+    *content = (struct slice){text.p + start, end - start};
+    if (text.len - end < name->len + 3 || text.p[end + 1] != '/' ||
+        memcmp(text.p + end + 2, name->p, name->len) != 0 || text.p[end + 2 + name->len] != '>')
+        return false;
+    *after = end + name->len + 3;
+    return true;
+}
+
+/* <block_id>4</block_id>, as people write it, and <name>block_id</name><value>4</value>, as the
+ * shop writes it for widgets. */
+int walk_layout(struct walk *w, struct slice text, struct slice *to)
+{
+    static const struct slice none = {NULL, 0};
+    struct edits e = {.w = w, .text = text};
+    int rc = 0;
+    for (size_t at = find(text, 0, "<"); at < text.len && rc == 0; at = find(text, at, "<")) {
+        struct slice name, content, value_name, now = none;
+        size_t after;
+        if (!element(text, at, &name, &content, &after)) {
+            at++;
+            continue;
+        }
+        at = after;
+        if (walk_is(name, "name")) {
+            name = content;
+            while (after < text.len && is_space(text.p[after]))
+                after++;
+            if (!element(text, after, &value_name, &content, &after) ||
+                !walk_is(value_name, "value"))
+                continue;
+            at = after;
+        }
+        const struct text_ids *ids = walk_parameter(name);
+        int answer = ids ? walk_text(w, *ids, content, none, false, &now) : DOCUMENT_KEEP;
+        size_t from = (size_t)(content.p - text.p);
+        if (answer < 0)
+            rc = answer;
+        else if (answer != DOCUMENT_KEEP)
+            rc = edit(&e, from, from + content.len, answer == DOCUMENT_REPLACE ? now : none);
+    }
+    return finish(&e, rc, to);
+}
