@@ -304,6 +304,8 @@ static int run(struct agent *a, struct ds_error *err)
     spool_on_wait(a->options.spool, waiting_for_room, a);
     if (a->options.file_count)
         return replay_files(a, err);
+    if (a->options.copy)
+        return copy_entities(a, err);
     return run_connections(a, err);
 }
 

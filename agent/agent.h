@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/entity_copy.h"
 #include "schema/catalogue.h"
 #include "schema/config.h"
 #include "schema/error.h"
@@ -46,8 +47,9 @@ struct agent_options {
     const char *const *files;
     size_t file_count;
     bool range;
-    struct position from; /* empty: from the start of the files, or the checkpoint */
-    uint64_t from_time;   /* 0 none */
+    struct position from;                /* empty: from the start of the files, or the checkpoint */
+    uint64_t from_time;                  /* 0 none */
+    const struct entity_selection *copy; /* sync: copy whole entities, then end; NULL: no */
 };
 
 /* Numbers for status; a consistent copy. */

@@ -96,6 +96,8 @@ int enter_put(struct agent *a, struct ds_error *err);
 void enter_forget(struct agent *a);
 /* agent.c: the end is here, instead. */
 int agent_move_stop(struct agent *a, const struct position *stop, struct ds_error *err);
+/* agent_copy.c */
+int copy_entities(struct agent *a, struct ds_error *err);
 /* replay.c */
 int replay_files(struct agent *a, struct ds_error *err);
 /* Position the stream at the start of a range, on the connection a->dump. */

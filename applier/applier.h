@@ -34,11 +34,12 @@ struct applier_options {
     const struct filter *filter;
     struct spool *spool;
     bool retry_forever;
-    bool dry_run;        /* plan and count, write nothing */
-    uint64_t limit_rows; /* end at the last whole transaction before it, 0 none */
-    bool no_lock;        /* skip GET_LOCK (incremental --no-lock) */
-    bool resnapshot;     /* drop checkpoint first */
-    bool range;          /* replay: what the spool holds is not of it */
+    bool dry_run;           /* plan and count, write nothing */
+    uint64_t limit_rows;    /* end at the last whole transaction before it, 0 none */
+    bool no_lock;           /* skip GET_LOCK (incremental --no-lock) */
+    bool resnapshot;        /* drop checkpoint first */
+    bool range;             /* replay: what the spool holds is not of it */
+    const char *checkpoint; /* under which name it is kept; NULL: config's */
     bool follows;        /* the end is where the source is: copies that it takes are waited for */
     struct hooks *hooks; /* they are opened when the stream is, and told of commits; NULL: none */
 };

@@ -29,7 +29,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     a->config = options->config;
     a->database = a->config->destination.database;
     a->state_database = a->config->state_database;
-    a->name = a->config->name;
+    a->name = options->checkpoint ? options->checkpoint : a->config->name;
     a->endpoint = config_endpoint(a->config, false);
     a->endpoint.database = NULL; /* may have to be created */
     a->skipping = true;
@@ -42,6 +42,11 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     if (rc == 0 && outbox_wanted(a->config) && !options->dry_run)
         rc = outbox_new(&a->outbox, a->config, filter_catalogue(options->filter), options->hooks,
                         err);
+    if (rc == 0 && a->config->mode == MODE_IMPORT)
+        rc = import_new(
+            &a->import,
+            &(struct import_options){a->config, filter_catalogue(options->filter), options->filter},
+            err);
     rc = rc ? rc : handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
     a->filter_text = strdup(buf_cstr(&readable));
     a->source_identity = strdup("");
@@ -65,6 +70,7 @@ void applier_free(struct applier *a)
     db_close(&a->db);
     gather_free(a);
     conflict_free(a);
+    import_free(a->import);
     members_free(a);
     stale_free(a);
     skip_free(a);
@@ -238,7 +244,7 @@ static int take_lock(struct applier *a, struct ds_error *err)
     BUF_AUTO struct buf name = {0}, key = {0};
     bool found;
     uint64_t got = 0;
-    if (buf_printf(&name, "datasync.%s.%s", a->state_database, a->name) ||
+    if (buf_printf(&name, "datasync.%s.%s", a->state_database, a->config->name) ||
         sql_string(&key, name.data, name.len > 64 ? 64 : name.len))
         return out_of_memory(err);
     int rc = db_scalar_u64(a->db, &got, &found, err, "SELECT GET_LOCK(%s, 3)", buf_cstr(&key));
@@ -366,10 +372,13 @@ int applier_connect(struct applier *a, struct ds_error *err)
         rc = target_load(a->target, a->db, err);
     else if (rc == 0)
         rc = target_new(&a->target, a->db, a->database, err);
-    a->conditions_due = filter_where_table(a->options.filter, 0) != NULL;
-    a->crossings_due = !filter_is_all(a->options.filter);
+    /* an import leaves the destination's schema as it is */
+    a->conditions_due = !a->import && filter_where_table(a->options.filter, 0) != NULL;
+    a->crossings_due = !a->import && !filter_is_all(a->options.filter);
     if (rc == 0)
         rc = writer_attach(a->writer, a->db, &a->server, err);
+    if (rc == 0 && a->import)
+        rc = import_attach(a->import, a->db, &a->server, a->target, a->writer, err);
     if (rc == 0)
         rc = a->opened ? commit_resolve(a, err) : read_state(a, err);
     return rc;
@@ -378,7 +387,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
 static int connect_session(struct applier *a, struct ds_error *err)
 {
     int rc = applier_connect(a, err);
-    if (rc == 0)
+    if (rc == 0 && !a->import)
         rc = check_triggers(a, err);
     if (rc == 0)
         rc = stale_at_start(a, err);

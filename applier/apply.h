@@ -26,6 +26,7 @@
 #include "applier/batch.h"
 #include "applier/ddl.h"
 #include "applier/handlers.h"
+#include "applier/import/import.h"
 #include "applier/outbox.h"
 #include "applier/plan.h"
 #include "applier/state.h"
@@ -149,6 +150,7 @@ struct applier {
     uint32_t xa_rows;              /* … its rows of datasync_xa */
     uint64_t batch_started_ms;
 
+    struct import *import;     /* NULL: mode mirror */
     struct members *members;   /* NULL: no entity travels in part */
     struct handlers *handlers; /* NULL: none, and no rule is asked */
     struct handled *handled;   /* the range that they take part in, while it is written */

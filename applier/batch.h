@@ -24,7 +24,10 @@ struct source_table {
     uint64_t target_version;     /* of the target when it was matched */
     struct level *level;         /* of members.c; NULL: none, or not looked up yet: */
     bool level_known, level_shadow;
-    struct outbox_table *told; /* what hooks are told of it; NULL: not looked up yet */
+    struct outbox_table *told;   /* what hooks are told of it; NULL: not looked up yet */
+    struct import_table *import; /* mode import: how its rows become the destination's; NULL: they
+                                    do not, or not looked up yet */
+    bool import_known;
     struct arena arena;
     struct source_table *next;
 };

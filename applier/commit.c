@@ -224,6 +224,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     a->held_dirty = a->copy_ended = false;
     a->mask_recorded = true;
     members_committed(a);
+    if (a->import)
+        import_committed(a->import);
     if (a->unsettled)
         stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {
@@ -325,6 +327,8 @@ int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows, s
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
+    if (a->import)
+        return import_write(a->import, &a->batch, first, count, extra, err);
     int rc = members_sort_out(a, first, count, err);
     if (rc)
         return rc;
@@ -396,6 +400,8 @@ void commit_roll_back(struct applier *a)
     if (a->held_dirty)
         conflict_forget(a);
     members_rolled_back(a);
+    if (a->import)
+        import_rolled_back(a->import);
     if (a->unsettled)
         stale_rolled_back(a);
 }
@@ -503,7 +509,7 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
             window /= 2;
             continue;
         }
-        if (commit_does_not_fit(rc, err)) {
+        if (commit_does_not_fit(rc, err) && !a->import) {
             rc = try_with_retries(a, first, 1, EXACT, err);
             if (commit_does_not_fit(rc, err)) {
                 place_error(a, first, err);

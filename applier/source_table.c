@@ -118,6 +118,8 @@ int source_table_raw(const struct source_table *t, struct buf *out)
 
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err)
 {
+    if (a->import)
+        return import_resolve_table(a->import, t, err);
     if (t->target && t->target->exists && t->target_version == t->target->version)
         return 0;
     t->target = target_find(a->target, (const char *)t->def.name.p, t->def.name.len);

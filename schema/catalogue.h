@@ -31,6 +31,7 @@ struct catalogue_part {
     const char *column;    /* NULL: an attribute */
     const char *table;     /* NULL: its own */
     const char *attribute; /* code; NULL: a column */
+    const char *either; /* attribute that does as well where that one finds nothing; NULL: none */
 };
 
 /* How an import finds a row at a destination that has ids of its own. */

@@ -37,17 +37,21 @@ const struct catalogue_table *catalogue_find_table(const struct catalogue_entity
 
 /* --- what identifies a row ----------------------------------------------- */
 
-/* COLUMN, {attribute: CODE} or {table: TABLE, column: COLUMN}. */
+/* COLUMN, {attribute: CODE, or: CODE} or {table: TABLE, column: COLUMN}. */
 static int read_part(const struct catalogue_reader *r, const yaml_node_t *node,
                      struct catalogue_part *out)
 {
     if (node->type == YAML_SCALAR_NODE)
         return catalogue_read_name(r, node, &out->column);
-    struct catalogue_field f[] = {{.key = "attribute"}, {.key = "table"}, {.key = "column"}};
+    struct catalogue_field f[] = {
+        {.key = "attribute"}, {.key = "table"}, {.key = "column"}, {.key = "or"}};
     int rc = catalogue_read_fields(r, node, f, sizeof f / sizeof *f);
     rc = rc ? rc : catalogue_read_name(r, f[0].node, &out->attribute);
     rc = rc ? rc : catalogue_read_name(r, f[1].node, &out->table);
     rc = rc ? rc : catalogue_read_name(r, f[2].node, &out->column);
+    rc = rc ? rc : catalogue_read_name(r, f[3].node, &out->either);
+    if (rc == 0 && out->either && !out->attribute)
+        rc = FAIL(r, node, "'or' is for an attribute");
     if (rc == 0 && (out->attribute ? out->table || out->column : !out->table || !out->column))
         rc = FAIL(r, node, "this is a column, {attribute: CODE} or {table: TABLE, column: COLUMN}");
     return rc;

@@ -385,6 +385,8 @@ static int derive(struct loader *l)
     struct config *c = l->c;
     if (!*c->destination.database)
         c->destination.database = c->source.database;
+    if (!*c->source_system)
+        c->source_system = c->name;
     return *c->state_dir ? 0 : derive_state_dir(l);
 }
 
@@ -448,9 +450,12 @@ static int check_servers(struct loader *l)
 static int check_supported(struct loader *l)
 {
     const struct config *c = l->c;
-    if (c->mode != MODE_MIRROR)
-        return refuse(l, "mode", "import does not work in this version; use mirror");
-    if (strcmp(c->source.prefix, c->destination.prefix) != 0)
+    const char *option = l->c->option[setting_index(config_setting_find("mode", 4))];
+    if (c->mode == MODE_IMPORT && !(option && strcmp(option, "sync") == 0))
+        return refuse(l, "mode",
+                      "import does not follow a stream in this version; use mirror, or `datasync "
+                      "sync`, which needs no setting");
+    if (c->mode == MODE_MIRROR && strcmp(c->source.prefix, c->destination.prefix) != 0)
         return refuse(l, "destination.prefix", "must be source.prefix in mirror mode");
     return 0;
 }

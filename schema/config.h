@@ -24,6 +24,8 @@ enum config_triggers { TRIGGERS_REFUSE, TRIGGERS_ALLOW };
 enum config_preset { MASK_PRESET_NONE, MASK_PRESET_OPENMAGE };
 enum config_unknown { MASK_UNKNOWN_STOP, MASK_UNKNOWN_NULL };
 enum config_conflict { CONFLICT_STOP, CONFLICT_QUARANTINE, CONFLICT_OVERWRITE };
+enum config_duplicate { DUPLICATE_SKIP, DUPLICATE_UPDATE, DUPLICATE_MERGE, DUPLICATE_ERROR };
+enum config_missing { MISSING_CREATE, MISSING_ERROR };
 enum config_invalid { INVALID_IGNORE, INVALID_ERROR, INVALID_SKIP, INVALID_QUARANTINE };
 
 struct config_list { /* of a mapping: key, value, key, value … */
@@ -44,6 +46,9 @@ struct config {
     char *name; /* the stream's identity: [A-Za-z0-9_-]{1,48} */
     struct config_server source, destination;
     enum config_mode mode;
+    char *source_system; /* in the registry of an import; default: name */
+    enum config_duplicate on_duplicate;
+    enum config_missing reference_missing;
     char *start;             /* snapshot | current | GTID set | FILE:POSITION */
     char *state_dir;         /* resolved default */
     char *state_database;    /* default "datasync" */

@@ -9,6 +9,8 @@ static const char *const triggers[] = {"refuse", "allow", NULL};
 static const char *const conflicts[] = {"stop", "quarantine", "overwrite", NULL};
 static const char *const presets[] = {"none", "openmage", NULL};
 static const char *const unknowns[] = {"stop", "null", NULL};
+static const char *const duplicates[] = {"skip", "update", "merge", "error", NULL};
+static const char *const missings[] = {"create", "error", NULL};
 static const char *const invalids[] = {"ignore", "error", "skip", "quarantine", NULL};
 static const char *const tls_modes[] = {"preferred", "disabled",        "required",
                                         "verify_ca", "verify_identity", NULL};
@@ -163,8 +165,29 @@ const struct setting config_settings[] = {
      AT(mode),
      .value = "mirror",
      .choices = modes,
-     .doc = "mirror: same keys, every table, DDL applied. import, where the destination has keys "
-            "of its own, does not work in this version."},
+     .doc = "mirror: same keys, every table, DDL applied. import: the destination has keys of its "
+            "own; in this version for `datasync sync` only, which needs no setting."},
+    {.key = "source_system",
+     .type = SETTING_TEXT,
+     AT(source_system),
+     .value = "",
+     .shown = "name",
+     .doc = "Import: the name under which the registry at the destination keeps the source's ids."},
+    {.key = "on_duplicate",
+     .type = SETTING_CHOICE,
+     AT(on_duplicate),
+     .value = "merge",
+     .choices = duplicates,
+     .doc =
+         "Import: an entity that the destination has already. skip: leave it. update: make it as "
+         "the source's. merge: the same, but keep what the source has empty. error: stop."},
+    {.key = "reference_missing",
+     .type = SETTING_CHOICE,
+     AT(reference_missing),
+     .value = "create",
+     .choices = missings,
+     .doc = "Import: a website, store, attribute or alike to which entities refer, and which the "
+            "destination does not have: create it, or stop with an error."},
     {.key = "start",
      .type = SETTING_TEXT,
      AT(start),

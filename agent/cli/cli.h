@@ -81,6 +81,8 @@ struct invocation {
     /* of single commands */
     bool json, watch, yes, resnapshot, dry_run, mark_synced, no_lock, example, man, reference;
     bool plain, counts, summary, graph;
+    const char *adapter, *on_duplicate, *date_from, *date_to;
+    char *entity_ids, *increment_ids; /* split in place */
     const char *stop_at, *from, *to, *file, *reason, *command_name;
     uint64_t limit; /* 0 none */
     /* filled by cli_open, which sets `opened`; the catalogue alone by cli_open_if_configured */
@@ -121,6 +123,7 @@ int command_agent(struct invocation *in);
 int command_apply(struct invocation *in);
 int command_incremental(struct invocation *in);
 int command_replay(struct invocation *in);
+int command_sync(struct invocation *in);
 int command_skip(struct invocation *in);
 int command_check(struct invocation *in);
 int command_status(struct invocation *in);

@@ -81,6 +81,27 @@ static const struct option replay_options[] = {
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
     LAST,
 };
+static const struct option sync_options[] = {
+    {"adapter", 'a', OPTION_TEXT, "NAME", FIELD(adapter),
+     .doc = "What SOURCE is. openmage (default): the source database of the configuration, or of "
+            "--db-host and its kin."},
+    {"on-duplicate", 'd', OPTION_TEXT, "skip|update|merge|error", FIELD(on_duplicate),
+     .doc = "An entity that the destination has already: leave it; make it as the source's; the "
+            "same, but keep what the source has empty; stop (default)."},
+    {"limit", 'l', OPTION_NUMBER, "N", FIELD(limit),
+     .doc = "No more than so many of each kind of entity. 0: no limit."},
+    {"date-from", 0, OPTION_TEXT, "YYYY-MM-DD", FIELD(date_from),
+     .doc = "Only what was modified on this day or later."},
+    {"date-to", 0, OPTION_TEXT, "YYYY-MM-DD", FIELD(date_to),
+     .doc = "Only what was modified on this day or before."},
+    {"entity-ids", 0, OPTION_TEXT, "ID,ID", FIELD(entity_ids),
+     .doc = "Only entities with these ids at the source."},
+    {"increment-ids", 0, OPTION_TEXT, "NUMBER,NUMBER", FIELD(increment_ids),
+     .doc = "Only orders, invoices, shipments or credit memos with these numbers."},
+    {"db-prefix", 0, OPTION_SETTING, "PREFIX", .setting = "source.prefix",
+     .doc = "The same as --set source.prefix=PREFIX."},
+    LAST,
+};
 static const struct option skip_options[] = {
     {"reason", 0, OPTION_TEXT, "TEXT", FIELD(reason), .doc = "Why, for the record."},
     {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."},
@@ -170,6 +191,20 @@ const struct command cli_commands[] = {
      .summary = "Apply a range of the binlog.",
      .text = "From the server, or from the files named, with or without --file. Files are read in "
              "the order of their numbers; all of the range must be there."},
+    {.name = "sync",
+     .arguments = "ENTITY|all SOURCE",
+     .min_arguments = 2,
+     .max_arguments = 2,
+     .options = sync_options,
+     .run = command_sync,
+     .summary = "Import entities into a shop that has ids of its own.",
+     .text =
+         "Reads all entities of a kind, or of all kinds in order of dependency, from the source "
+         "and writes them to the destination under the destination's own ids. What they refer "
+         "to (websites, stores, customer groups, attributes and their options, categories …) is "
+         "found by code or name. SOURCE is the name under which the registry at the destination "
+         "remembers which of its rows came from which of the source's, so that the next sync "
+         "finds them again."},
     {.name = "skip",
      .arguments = "POSITION",
      .min_arguments = 1,

@@ -14,6 +14,12 @@ static void json_words(struct json *j, const char *key, const char *const *words
     json_end(j);
 }
 
+static void json_optional(struct json *j, const char *key, const char *value)
+{
+    if (value)
+        json_text(j, key, value);
+}
+
 /* A column of the row's own table is a string, anything else an object. */
 static void json_parts(struct json *j, const char *key, const struct catalogue_part *parts,
                        size_t count)
@@ -25,9 +31,10 @@ static void json_parts(struct json *j, const char *key, const struct catalogue_p
             continue;
         }
         json_object(j, NULL);
-        if (parts[i].attribute)
+        if (parts[i].attribute) {
             json_text(j, "attribute", parts[i].attribute);
-        else {
+            json_optional(j, "or", parts[i].either);
+        } else {
             json_text(j, "table", parts[i].table);
             json_text(j, "column", parts[i].column);
         }
@@ -43,12 +50,6 @@ static void json_when(struct json *j, const char *name, const struct catalogue_w
     json_object(j, name);
     json_words(j, when->column, when->values);
     json_end(j);
-}
-
-static void json_optional(struct json *j, const char *key, const char *value)
-{
-    if (value)
-        json_text(j, key, value);
 }
 
 static void json_table(struct json *j, const struct catalogue_table *t)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <mysql.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -38,6 +39,7 @@ struct runner {
     bool hooks_told;     /* to end */
     struct half agent_half, applier_half;
     _Atomic bool agent_ended, applier_ended; /* by the threads, for the main one */
+    char checkpoint[64];                     /* of a copy of entities */
     uv_loop_t loop;
     uv_async_t ended;
     uv_timer_t timer;
@@ -302,7 +304,7 @@ static int spool_prepare(struct runner *r, struct ds_error *err)
 {
     const struct config *c = &r->in->config;
     BUF_AUTO struct buf path = {0};
-    int rc = state_path(c, ".spool", &path, err);
+    int rc = state_path(c, r->o->copy ? ".sync.spool" : ".spool", &path, err);
     if (rc)
         return rc;
     struct spool_options options = {
@@ -326,6 +328,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .range = o->range,
         .from = o->from,
         .from_time = o->from_time,
+        .copy = o->copy,
     };
     struct applier_options applier = {
         .config = &r->in->config,
@@ -335,8 +338,9 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .dry_run = o->dry_run,
         .limit_rows = o->limit_rows,
         .no_lock = o->no_lock,
-        .resnapshot = o->resnapshot,
+        .resnapshot = o->resnapshot || o->copy,
         .range = o->range,
+        .checkpoint = o->copy ? r->checkpoint : NULL,
         .follows = o->stop_at.kind == STOP_AT_SOURCE_NOW,
     };
     int rc = 0;
@@ -470,6 +474,7 @@ int runner_run(struct invocation *in, const struct runner_options *o)
     struct stream_lock lock = STREAM_LOCK_NONE;
     struct ds_error err = {0};
     bool nothing = false;
+    snprintf(r.checkpoint, sizeof r.checkpoint, "%s.sync", in->config.name);
     int rc = o->dry_run ? check_dry_run(in, &nothing, &err) : 0;
     if (rc)
         return cli_fail(&err);

@@ -24,6 +24,7 @@ struct runner_options {
     bool range;
     struct position from;
     uint64_t from_time;
+    const struct entity_selection *copy; /* sync; NULL: follow the stream, or a range of it */
 };
 
 /* Configuration must be loaded (cli_open). Gives the exit code; has logged the error. */

@@ -205,7 +205,7 @@ static void what_does_not_work_yet_is_refused(void **state)
     fails(SIDES "start: yesterday\n", 3, "start: must be snapshot, current, a GTID set");
     fails(SIDES "start: ''\n", 3, "start: must be");
     fails(SIDES "start: bin.000001:12x\n", 3, "start: must be");
-    fails(SIDES "mode: import\n", 3, "import does not work in this version");
+    fails(SIDES "mode: import\n", 3, "import does not follow a stream in this version");
     fails("source: {database: s, prefix: a_}\ndestination: {port: 1}\n", 0,
           "must be source.prefix");
 }
@@ -315,7 +315,7 @@ static void overrides_come_last(void **state)
                {{(char[]){"name"}, "set"}, "--set name: write KEY=VALUE"},
                {{(char[]){"source.port=3307x"}, "set"}, "--set: source.port: '3307x'"},
                {{(char[]){"stock=bogus"}, "stock"}, "--stock: stock: 'bogus'"},
-               {{(char[]){"mode=import"}, "set"}, "--set: mode: import does not work"}};
+               {{(char[]){"mode=import"}, "set"}, "--set: mode: import does not follow"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(config_load(&c, file, &bad[i].o, 1, &err), DS_EUSAGE);
         if (!strstr(err.message, bad[i].part))

@@ -17,7 +17,7 @@ SIDES = "source: {database: shop, port: 1}\ndestination: {port: 2}\n"
 
 # Identities that no unique key backs: the shop itself keeps these unique, mostly.
 KEPT_BY_THE_SHOP = {
-    "customer_group", "core_store_group", "tax_class", "tax_calculation_rate",
+    "customer_group", "catalog_category_entity", "core_store_group", "tax_class", "tax_calculation_rate",
     "tax_calculation_rule",
     "cataloginventory_stock", "catalog_product_link_type", "catalog_product_link_attribute",
     "eav_entity_type", "eav_entity_store", "eav_attribute_label", "eav_attribute_option",

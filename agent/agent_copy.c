@@ -1,0 +1,61 @@
+/* Whole entities instead of the binlog, for `sync`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent_state.h"
+#include "agent/entity_copy.h"
+
+static int put(void *arg, const void *message, size_t len, struct ds_error *err)
+{
+    return spool_put(((struct agent *)arg)->options.spool, message, len, err);
+}
+
+static int mark(void *arg, const struct position *at, struct ds_error *err)
+{
+    return spool_mark(((struct agent *)arg)->options.spool, at, err);
+}
+
+static bool stop_requested(void *arg)
+{
+    return agent_stopping(arg);
+}
+
+static void progress(void *arg, const char *entity, uint64_t done, uint64_t count)
+{
+    struct agent *a = arg;
+    pthread_mutex_lock(&a->mutex);
+    snprintf(a->status.snapshot_table, sizeof a->status.snapshot_table, "%s", entity);
+    a->status.snapshot_rows = done;
+    a->status.snapshot_rows_estimate = count;
+    pthread_mutex_unlock(&a->mutex);
+}
+
+int copy_entities(struct agent *a, struct ds_error *err)
+{
+    const struct entity_copy_options o = {.config = a->options.config,
+                                          .catalogue = a->options.catalogue,
+                                          .filter = a->options.filter,
+                                          .selection = *a->options.copy,
+                                          .arg = a,
+                                          .put = put,
+                                          .mark = mark,
+                                          .stop_requested = stop_requested,
+                                          .progress = progress};
+    struct position end = {0};
+    agent_set_state(a, AGENT_SNAPSHOT, NULL);
+    int rc = agent_wait_applier(a, err);
+    if (rc == 0)
+        rc = spool_writer_reset(a->options.spool, NULL, "copy", err);
+    if (rc == 0)
+        rc = entity_copy(&o, &end, err);
+    if (rc == 0)
+        rc = spool_flush(a->options.spool, err);
+    pthread_mutex_lock(&a->mutex);
+    position_free(&a->status.read);
+    if (rc == 0 && position_copy(&a->status.read, &end))
+        rc = error_set(err, DS_ENOMEM, "out of memory");
+    a->status.at_end = true;
+    pthread_mutex_unlock(&a->mutex);
+    position_free(&end);
+    return rc;
+}

@@ -1,0 +1,109 @@
+/* datasync sync: whole entities of a source into a destination that has ids of its own. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/runner.h"
+
+/* Setting KEY=VALUE, as if it had been given as an option before all others, which so come to
+ * count. */
+static int preset(struct invocation *in, const char *key, const char *value, const char *option,
+                  struct ds_error *err)
+{
+    struct config_override *more = realloc(in->overrides, (in->override_count + 1) * sizeof *more);
+    char *text = NULL;
+    if (more)
+        in->overrides = more;
+    if (!more || asprintf(&text, "%s=%s", key, value) < 0)
+        return error_set(err, DS_ENOMEM, "out of memory for the command line");
+    memmove(more + 1, more, in->override_count * sizeof *more);
+    more[0] = (struct config_override){text, option};
+    in->override_count++;
+    return 0;
+}
+
+/* "1, 2,3": parts in `text`, which is changed. */
+static int split_list(char *text, const char ***out, size_t *count, struct ds_error *err)
+{
+    size_t n = 1;
+    for (const char *p = text; *p; p++)
+        n += *p == ',';
+    *out = calloc(n, sizeof **out);
+    if (!*out)
+        return error_set(err, DS_ENOMEM, "out of memory for the command line");
+    for (char *save, *part = strtok_r(text, ", ", &save); part; part = strtok_r(NULL, ", ", &save))
+        (*out)[(*count)++] = part;
+    return 0;
+}
+
+static bool is_date(const char *text)
+{
+    static const char form[] = "dddd-dd-dd";
+    if (strlen(text) != sizeof form - 1)
+        return false;
+    for (size_t i = 0; form[i]; i++)
+        if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+            return false;
+    return true;
+}
+
+static int check_date(const char *option, const char *text, struct ds_error *err)
+{
+    return !text || is_date(text)
+               ? 0
+               : error_set(err, DS_EUSAGE, "--%s: '%.100s' is no date YYYY-MM-DD", option, text);
+}
+
+static int check_adapter(const char *adapter, struct ds_error *err)
+{
+    static const char *const later[] = {"csv", "woocommerce", "shopify", "magento2"};
+    if (!adapter || strcmp(adapter, "openmage") == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(adapter, later[i]) == 0)
+            return error_set(err, DS_EUSAGE, "--adapter: %s does not work in this version",
+                             adapter);
+    return error_set(err, DS_EUSAGE, "--adapter: '%.100s' is not one of: openmage", adapter);
+}
+
+/* What stands in the configuration is for a stream; here the command line says which entities. */
+static int open_config(struct invocation *in, struct ds_error *err)
+{
+    const char *entity = in->arguments[0];
+    int rc = preset(in, "mode", "import", "sync", err);
+    rc = rc ? rc : preset(in, "source_system", in->arguments[1], "SOURCE", err);
+    rc = rc ? rc : preset(in, "entities", entity, "ENTITY", err);
+    if (rc == 0 && !in->on_duplicate)
+        in->on_duplicate = "error";
+    rc = rc ? rc : preset(in, "on_duplicate", in->on_duplicate, "on-duplicate", err);
+    return rc ? rc : cli_open(in, err);
+}
+
+int command_sync(struct invocation *in)
+{
+    struct ds_error err = {0};
+    struct entity_selection selection = {
+        .date_from = in->date_from, .date_to = in->date_to, .limit = in->limit};
+    struct runner_options o = {.command = "sync",
+                               .agent = true,
+                               .applier = true,
+                               .ends_by_itself = true,
+                               .range = true,
+                               .copy = &selection,
+                               .stop_at = {.kind = STOP_NEVER}};
+    const char **ids = NULL, **increment_ids = NULL;
+    int rc = check_adapter(in->adapter, &err);
+    rc = rc ? rc : check_date("date-from", in->date_from, &err);
+    rc = rc ? rc : check_date("date-to", in->date_to, &err);
+    if (rc == 0 && in->entity_ids)
+        rc = split_list(in->entity_ids, &ids, &selection.id_count, &err);
+    if (rc == 0 && in->increment_ids)
+        rc = split_list(in->increment_ids, &increment_ids, &selection.increment_id_count, &err);
+    selection.ids = ids;
+    selection.increment_ids = increment_ids;
+    rc = rc ? rc : open_config(in, &err);
+    int code = rc ? cli_fail(&err) : runner_run(in, &o);
+    free(ids);
+    free(increment_ids);
+    return code;
+}

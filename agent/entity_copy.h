@@ -1,0 +1,49 @@
+/* Whole entities, read from the source's tables, as messages: for imports.
+ *
+ * Like a snapshot, entity_copy reads as of one position. What it hands out is a stream of
+ * transactions, one per entity: begin; a delete of the root, flagged CHANGE_COPIED, which says that
+ * what follows is all that the entity has; its rows as inserts, what others lead to first; commit.
+ * Positions count the entities: file "copy.000001", offset n. Entities stand in order of
+ * dependency; of one kind in the order of their keys, or of their depth in a tree. What rows refer
+ * to in entities of the same kind (a configurable product's children) may come later than they:
+ * such rows come once more at the end of their kind, without the delete.
+ *
+ * Before what is asked for comes what it refers to and an import maps by code or name (websites,
+ * stores, attributes, categories …), so that the applier can tell their ids.
+ *
+ * Blocks on the caller's thread; memory is bounded by some hundred entities at a time.
+ */
+#ifndef AGENT_ENTITY_COPY_H
+#define AGENT_ENTITY_COPY_H
+
+#include "agent/snapshot.h"
+
+struct entity_selection {
+    const char *const *ids; /* keys of roots; NULL: all */
+    size_t id_count;
+    const char *const *increment_ids;
+    size_t increment_id_count;
+    const char *date_from, *date_to; /* YYYY-MM-DD, modified within; NULL: any time */
+    uint64_t limit;                  /* per kind of entity; 0: none */
+};
+
+struct entity_copy_options {
+    const struct config *config;
+    const struct catalogue *catalogue;
+    const struct filter *filter; /* which entities and tables */
+    struct entity_selection selection;
+    /* as in snapshot_options */
+    void *arg;
+    int (*put)(void *arg, const void *message, size_t len, struct ds_error *err);
+    /* An entity ends: what came so far is whole as of this position. */
+    int (*mark)(void *arg, const struct position *at, struct ds_error *err);
+    bool (*stop_requested)(void *arg);
+    /* The kind in hand, entities of it that have been handed out, and how many there are. */
+    void (*progress)(void *arg, const char *entity, uint64_t done, uint64_t count);
+};
+
+/* *end: the position after the last entity (caller: position_free). Errors as of snapshot_run;
+ * DS_EUSAGE: a selection that the entity has no column for. */
+int entity_copy(const struct entity_copy_options *o, struct position *end, struct ds_error *err);
+
+#endif

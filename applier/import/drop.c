@@ -1,0 +1,119 @@
+/* What is empty at the source is empty at the destination: rows under a whole entity's rows that
+ * the source has not (any more) go. Before new rows of the table are inserted, so that their keys
+ * are free. */
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "applier/import/import_internal.h"
+
+enum { PARENTS_PER_QUERY = 1000 };
+
+struct places { /* that stay */
+    XXH64_hash_t *hashes;
+    uint32_t count;
+};
+
+static XXH64_hash_t hash_place(const struct target_table *t, const uint8_t *const *place)
+{
+    XXH64_hash_t hash = 0;
+    for (uint32_t i = 0; i < t->row_key->count; i++)
+        hash = XXH3_64bits_withSeed(place[i], value_length(place[i]), hash);
+    return hash;
+}
+
+static int by_value(const void *x, const void *y)
+{
+    XXH64_hash_t a = *(const XXH64_hash_t *)x, b = *(const XXH64_hash_t *)y;
+    return (a > b) - (a < b);
+}
+
+static bool stays(const struct places *p, XXH64_hash_t hash)
+{
+    return bsearch(&hash, p->hashes, p->count, sizeof hash, by_value) != NULL;
+}
+
+/* Is the entity to become what the source has, no more? */
+static bool is_replaced(const struct import *im, const struct import_entity *e)
+{
+    bool merged = im->options.config->on_duplicate == DUPLICATE_MERGE && e->matched;
+    return e->whole && e->found && !e->left && e->policy == IMPORT_WRITE && !merged;
+}
+
+static bool is_parent(const struct import *im, const struct import_row *row,
+                      const struct catalogue_table *parent)
+{
+    return row->table->entry == parent && row->op != CHANGE_DELETE && row->state == ROW_WRITTEN &&
+           !row->fresh && row->target_id && is_replaced(im, row->entity);
+}
+
+/* Delete what is at the destination under these parents and does not stay. */
+static int drop_under(struct import *im, const struct import_table *t, const char *list,
+                      const struct places *stay, struct ds_error *err)
+{
+    uint32_t count = 0;
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_puts(&sql, "SELECT ") | import_select_place(&sql, t) | buf_puts(&sql, " FROM ") |
+             sql_identifier(&sql, t->target->name) | buf_puts(&sql, " t WHERE t.") |
+             sql_identifier(&sql, t->target->columns[t->link_target].name) |
+             buf_printf(&sql, " IN (%s)", list);
+    if (rc)
+        return import_no_memory(err);
+    MYSQL_RES *rows = db_select(im->db, err, "%s", buf_cstr(&sql));
+    if (!rows)
+        return err->code;
+    const uint8_t ***places = arena_alloc(&im->arena, (mysql_num_rows(rows) + 1) * sizeof *places);
+    for (MYSQL_ROW row; places && (row = mysql_fetch_row(rows));) {
+        const uint8_t **place = import_read_place(im, t, row, mysql_fetch_lengths(rows));
+        if (!place)
+            rc = DS_ENOMEM;
+        else if (!stays(stay, hash_place(t->target, place)))
+            places[count++] = place;
+    }
+    mysql_free_result(rows);
+    if (!places || rc)
+        return import_no_memory(err);
+    return import_delete_places(im, t, places, count, err);
+}
+
+static int collect_stay(struct import *im, const struct import_table *t, uint32_t first,
+                        uint32_t end, struct places *out)
+{
+    out->hashes = arena_alloc(&im->arena, (end - first + 1) * sizeof *out->hashes);
+    if (!out->hashes)
+        return DS_ENOMEM;
+    for (uint32_t i = first; i < end; i++)
+        if (im->rows[i]->place)
+            out->hashes[out->count++] = hash_place(t->target, im->rows[i]->place);
+    qsort(out->hashes, out->count, sizeof *out->hashes, by_value);
+    return 0;
+}
+
+int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,
+                     struct ds_error *err)
+{
+    const struct catalogue_table *parent =
+        t->entry->through ? import_catalogue_table(t->entity, t->entry->through)
+                          : &t->entity->tables[0];
+    BUF_AUTO struct buf list = {0};
+    struct places stay = {0};
+    uint32_t count = 0;
+    int rc = collect_stay(im, t, first, end, &stay) ? import_no_memory(err) : 0;
+    if (t->root)
+        return rc;
+    for (uint32_t i = 0; i < im->row_count && rc == 0; i++) {
+        const struct import_row *row = im->rows[i];
+        if (!is_parent(im, row, parent))
+            continue;
+        rc = buf_printf(&list, "%s%lu", count++ ? "," : "", row->target_id);
+        rc = rc ? import_no_memory(err) : 0;
+        if (rc == 0 && count == PARENTS_PER_QUERY) {
+            rc = drop_under(im, t, buf_cstr(&list), &stay, err);
+            buf_clear(&list);
+            count = 0;
+        }
+    }
+    if (rc == 0 && count)
+        rc = drop_under(im, t, buf_cstr(&list), &stay, err);
+    return rc;
+}

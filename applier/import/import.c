@@ -1,0 +1,356 @@
+/* The import's life, and the order in which a segment's tables are written. */
+#include "applier/import/import.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/apply.h"
+#include "applier/import/import_internal.h"
+#include "schema/log.h"
+
+int import_new(struct import **out, const struct import_options *options, struct ds_error *err)
+{
+    struct import *im = calloc(1, sizeof *im);
+    size_t entities = catalogue_count(options->catalogue);
+    if (!im)
+        return import_no_memory(err);
+    im->options = *options;
+    im->counts = calloc(entities + 1, sizeof *im->counts);
+    im->pending = calloc(entities + 1, sizeof *im->pending);
+    int rc = im->counts && im->pending ? 0 : import_no_memory(err);
+    for (size_t i = 0; i < entities && rc == 0; i++)
+        snprintf(im->counts[i].entity, sizeof im->counts[i].entity, "%s",
+                 catalogue_at(options->catalogue, i)->name);
+    rc = rc ? rc
+            : registry_new(&im->registry, options->config->state_database,
+                           options->config->source_system, err);
+    if (rc)
+        import_free(im);
+    else
+        *out = im;
+    return rc;
+}
+
+void import_free(struct import *im)
+{
+    if (!im)
+        return;
+    import_tables_free(im);
+    registry_free(im->registry);
+    arena_free(&im->arena);
+    free(im->attributes);
+    free(im->entity_list);
+    free(im->rows);
+    free(im->counts);
+    free(im->pending);
+    free(im);
+}
+
+int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
+                  struct target *target, struct writer *writer, struct ds_error *err)
+{
+    bool found;
+    im->db = db;
+    im->server = server;
+    im->target = target;
+    im->writer = writer;
+    im->attributes_known = false;
+    registry_attach(im->registry, db);
+    /* a live shop writes beside us: its rows are seen when they are committed, and its own
+     * numbering of new rows is kept to */
+    int rc = db_exec(db, err, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    if (rc == 0)
+        rc = db_exec(db, err,
+                     "SET SESSION auto_increment_increment = DEFAULT, auto_increment_offset = "
+                     "DEFAULT");
+    return rc ? rc
+              : db_scalar_u64(db, &im->increment, &found, err,
+                              "SELECT @@SESSION.auto_increment_increment");
+}
+
+int import_resolve_table(struct import *im, struct source_table *t, struct ds_error *err)
+{
+    if (t->import_known && (!t->import || t->target_version == t->target->version))
+        return 0;
+    int rc = import_table_find(im, t, &t->import, err);
+    if (rc)
+        return rc;
+    t->import_known = true;
+    t->target = t->import ? t->import->target : NULL;
+    t->target_version = t->target ? t->target->version : 0;
+    return 0;
+}
+
+/* --- counts -------------------------------------------------------------------------------- */
+
+static struct import_counts *counts_of(const struct import *im, const struct import_entity *e)
+{
+    return &im->pending[e->table->place];
+}
+
+static void clear_pending(struct import *im)
+{
+    memset(im->pending, 0, catalogue_count(im->options.catalogue) * sizeof *im->pending);
+}
+
+void import_rolled_back(struct import *im)
+{
+    registry_forget(im->registry);
+    im->attributes_known = false;
+    clear_pending(im);
+}
+
+void import_committed(struct import *im)
+{
+    for (size_t i = 0; i < catalogue_count(im->options.catalogue); i++) {
+        const struct import_counts *p = &im->pending[i];
+        struct import_counts *c = &im->counts[i];
+        c->created += p->created;
+        c->updated += p->updated;
+        c->merged += p->merged;
+        c->skipped += p->skipped;
+        c->invalid += p->invalid;
+        c->errors += p->errors;
+        c->deleted += p->deleted;
+    }
+    clear_pending(im);
+    registry_trim(im->registry);
+}
+
+const struct import_counts *import_counts_get(const struct import *im, size_t *count)
+{
+    *count = catalogue_count(im->options.catalogue);
+    return im->counts;
+}
+
+/* --- what is done with an entity -----------------------------------------------------------------
+ */
+
+static int know_entities(struct import *im, struct ds_error *err)
+{
+    for (uint32_t i = 0; i < im->entity_count; i++) {
+        const struct import_entity *e = im->entity_list[i];
+        if (e->key.len &&
+            registry_want(im->registry, registry_type(im->registry, e->entity->name), e->key))
+            return import_no_memory(err);
+    }
+    int rc = registry_load(im->registry, err);
+    for (uint32_t i = 0; i < im->entity_count && rc == 0; i++) {
+        struct import_entity *e = im->entity_list[i];
+        const struct registered *r =
+            registry_find(im->registry, registry_type(im->registry, e->entity->name), e->key);
+        e->here = r && r->found;
+        e->matched = e->here && r->origin == ORIGIN_MATCHED;
+        e->policy = e->table->selected ? IMPORT_WRITE : IMPORT_REFER;
+        if (e->matched && e->policy == IMPORT_WRITE &&
+            im->options.config->on_duplicate == DUPLICATE_SKIP)
+            e->policy = IMPORT_MATCH;
+    }
+    return rc;
+}
+
+static int duplicate(const struct import_entity *e, struct ds_error *err)
+{
+    return error_set(err, DS_ECONFLICT,
+                     "%s %.*s is at the destination already, and on_duplicate is error: choose "
+                     "skip, update or merge",
+                     e->entity->name, (int)e->key.len, (const char *)e->key.p);
+}
+
+static int missing(const struct import_entity *e, struct ds_error *err)
+{
+    return error_set(err, DS_ECONFLICT,
+                     "%s %.*s is not at the destination: make it there, or set "
+                     "reference_missing: create",
+                     e->entity->name, (int)e->key.len, (const char *)e->key.p);
+}
+
+/* The root's row has been looked for. Whole entities ask the policy; a change of one that was
+ * imported has asked it then. */
+static int decide(struct import *im, struct import_row *row, struct ds_error *err)
+{
+    struct import_entity *e = row->entity;
+    const struct config *config = im->options.config;
+    struct import_counts *counts = counts_of(im, e);
+    if (row->state == ROW_NEW) {
+        if (e->policy == IMPORT_REFER && config->reference_missing == MISSING_ERROR)
+            return missing(e, err);
+        if (e->policy == IMPORT_MATCH)
+            e->policy = IMPORT_WRITE; /* what it matched is gone */
+        counts->created++;
+        return 0;
+    }
+    if (row->state != ROW_FOUND || e->policy == IMPORT_REFER)
+        return 0;
+    if (e->whole || e->matched) {
+        switch (config->on_duplicate) {
+        case DUPLICATE_ERROR:
+            return duplicate(e, err);
+        case DUPLICATE_SKIP:
+            e->policy = IMPORT_MATCH;
+            counts->skipped++;
+            return 0;
+        case DUPLICATE_MERGE:
+            counts->merged++;
+            return 0;
+        case DUPLICATE_UPDATE:
+            break;
+        }
+    }
+    counts->updated++;
+    return 0;
+}
+
+/* --- a segment -----------------------------------------------------------------------------------
+ */
+
+static uint32_t table_end(const struct import *im, uint32_t first)
+{
+    uint32_t end = first + 1;
+    while (end < im->row_count && im->rows[end]->table == im->rows[first]->table)
+        end++;
+    return end;
+}
+
+static int translate_rows(struct import *im, uint32_t first, uint32_t end, bool deletes, bool *any,
+                          struct ds_error *err)
+{
+    int rc = 0;
+    *any = false;
+    for (uint32_t i = first; i < end && rc == 0; i++) {
+        struct import_row *row = im->rows[i];
+        if (row->state != ROW_WAITS || (row->op == CHANGE_DELETE) != deletes)
+            continue;
+        rc = import_translate(im, row, err);
+        *any |= row->state == ROW_OPEN;
+    }
+    return rc;
+}
+
+static int delete_table(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    bool any;
+    int rc = translate_rows(im, first, end, true, &any, err);
+    if (rc == 0 && any)
+        rc = import_match(im, first, end, err);
+    if (rc || !any)
+        return rc;
+    for (uint32_t i = first; i < end; i++)
+        if (im->rows[i]->table->root && im->rows[i]->state == ROW_FOUND &&
+            im->rows[i]->op == CHANGE_DELETE)
+            counts_of(im, im->rows[i]->entity)->deleted++;
+    return import_delete_rows(im, first, end, err);
+}
+
+static int decide_roots(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = first; i < end && rc == 0; i++) {
+        struct import_row *row = im->rows[i];
+        if (row->table->root && row->op != CHANGE_DELETE &&
+            (row->state == ROW_NEW || row->state == ROW_FOUND))
+            rc = decide(im, row, err);
+    }
+    return rc;
+}
+
+static bool is_attributes(const struct import_table *t)
+{
+    return strcmp(t->entity->tables[0].table, "eav_attribute") == 0;
+}
+
+static int write_table(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    bool any = true;
+    int rc = import_want(im, first, end, err);
+    while (rc == 0 && any) {
+        rc = translate_rows(im, first, end, false, &any, err);
+        if (rc || !any)
+            break;
+        rc = import_match(im, first, end, err);
+        rc = rc ? rc : decide_roots(im, first, end, err);
+        rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);
+        rc = rc ? rc : import_write_rows(im, first, end, err);
+        if (is_attributes(im->rows[first]->table))
+            im->attributes_known = false;
+    }
+    return rc;
+}
+
+static bool has_rows(const struct import *im, const struct import_table *t)
+{
+    for (uint32_t i = 0; i < im->row_count; i = table_end(im, i))
+        if (im->rows[i]->table->entry == t->entry)
+            return true;
+    return false;
+}
+
+static bool has_whole(const struct import *im, const struct catalogue_entity *entity)
+{
+    for (uint32_t i = 0; i < im->entity_count; i++)
+        if (im->entity_list[i]->entity == entity && im->entity_list[i]->whole)
+            return true;
+    return false;
+}
+
+/* Tables of which whole entities have no row at all; those that lead to others first. */
+static int drop_empty(struct import *im, struct ds_error *err)
+{
+    int rc = 0;
+    for (struct import_table *t = im->tables; t && rc == 0; t = t->next)
+        if (t->target_version == t->target->version && has_whole(im, t->entity) && !has_rows(im, t))
+            rc = import_drop_rest(im, t, 0, 0, err);
+    return rc;
+}
+
+static int run_segment(struct import *im, struct ds_error *err)
+{
+    int rc = import_rows_end(im, err);
+    if (rc || (!im->row_count && !im->entity_count))
+        return rc;
+    rc = know_entities(im, err);
+    rc = rc ? rc : import_want(im, 0, im->row_count, err);
+    for (uint32_t end = im->row_count, first; end > 0 && rc == 0; end = first) {
+        for (first = end - 1; first > 0 && im->rows[first - 1]->table == im->rows[end - 1]->table;)
+            first--;
+        rc = delete_table(im, first, end, err);
+    }
+    for (uint32_t first = 0, end; first < im->row_count && rc == 0; first = end) {
+        end = table_end(im, first);
+        rc = write_table(im, first, end, err);
+    }
+    rc = rc ? rc : drop_empty(im, err);
+    return rc ? rc : import_resolve_deferred(im, err);
+}
+
+/* Add the change, after the segment before it when it begins another one. */
+static int take(struct import *im, const struct change *c, struct ds_error *err)
+{
+    bool full;
+    int rc = import_rows_add(im, c, &full, err);
+    if (rc || !full)
+        return rc;
+    rc = run_segment(im, err);
+    rc = rc ? rc : import_rows_begin(im, err);
+    return rc ? rc : import_rows_add(im, c, &full, err);
+}
+
+int import_write(struct import *im, const struct batch *batch, uint32_t first, uint32_t count,
+                 struct counters *extra, struct ds_error *err)
+{
+    im->counters = extra;
+    int rc = import_rows_begin(im, err);
+    for (uint32_t n = first; n < first + count && rc == 0; n++) {
+        const struct transaction *tx = &batch->transactions[n];
+        for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
+            const struct change *c = &batch->changes[i];
+            if (!c->table->import || c->skip)
+                continue;
+            extra->rows++;
+            rc = take(im, c, err);
+        }
+        extra->transactions += !tx->position_only;
+    }
+    rc = rc ? rc : run_segment(im, err);
+    return rc ? rc : registry_flush(im->registry, err);
+}

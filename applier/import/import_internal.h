@@ -1,0 +1,226 @@
+/* Inside the import: what its parts share. Not for others. */
+#ifndef APPLIER_IMPORT_INTERNAL_H
+#define APPLIER_IMPORT_INTERNAL_H
+
+#include "applier/import/import.h"
+#include "applier/import/registry.h"
+#include "schema/arena.h"
+
+#define NO_COLUMN UINT32_MAX
+
+/* A column of ids that are the source's, and are to be the destination's. */
+struct import_reference {
+    const struct catalogue_reference *rule; /* NULL: the column that links a row to its parent */
+    uint32_t source, target;                /* ordinals */
+    uint32_t type;                          /* in the registry */
+    enum catalogue_form form;
+    bool required; /* a row without it makes no sense */
+    bool parent;   /* the link */
+    bool own;      /* names a row of the same table */
+    uint32_t when; /* source ordinal of the column that `when` asks, NO_COLUMN: none */
+};
+
+/* How the destination's row is told: a column of the table's own, or a value that belongs to the
+ * row in another table. */
+struct import_part {
+    const struct catalogue_part *rule;
+    uint32_t source, target; /* ordinals, own columns only */
+};
+
+struct import_table {
+    struct import *im;
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    struct target_table *target;
+    uint64_t target_version;
+    struct slice definition; /* the source's, that it was compiled from */
+    uint32_t source_count;   /* columns there */
+    char **names;            /* … theirs */
+    bool root;
+    uint32_t place; /* of the entity in the catalogue */
+    bool selected;  /* the filter asks for the entity */
+    uint32_t order; /* place among all tables of the catalogue */
+    uint32_t *from; /* per column of the target: source ordinal, or NO_COLUMN */
+    uint32_t *key;  /* source ordinals that tell rows apart there */
+    uint32_t key_count;
+    bool has_key;                  /* … by a key of the source's; else by `parts` */
+    uint32_t id_source, id_target; /* its own id, which others hold; NO_COLUMN: none */
+    uint32_t type; /* of these ids in the registry; UINT32_MAX: they are not in it */
+    bool new_ids;  /* the destination gives the ids */
+    uint32_t link_source, link_target; /* NO_COLUMN: a root */
+    uint32_t parent_type;
+    uint32_t attribute; /* source ordinal of attribute_id in tables of values, else NO_COLUMN */
+    uint32_t store;     /* source ordinal of store_id, else NO_COLUMN */
+    struct import_reference *references;
+    uint32_t reference_count;
+    struct import_part
+        *parts; /* what tells rows apart at the destination; none: the registry alone */
+    uint32_t part_count;
+    struct arena arena;
+    struct import_table *next;
+};
+
+enum row_state {
+    ROW_WAITS,   /* for another row of its table */
+    ROW_OPEN,    /* translated, not yet looked for */
+    ROW_NEW,     /* is not at the destination */
+    ROW_FOUND,   /* is; `place` tells where */
+    ROW_WRITTEN, /* done, or nothing to do */
+    ROW_LEFT,    /* is not written: what it refers to is not here, or its entity is left as it is */
+};
+
+struct import_row {
+    struct import_table *table;
+    const struct change *origin; /* the last change that went into it */
+    struct import_entity *entity;
+    enum change_op op;
+    enum row_state state;
+    bool fresh;                      /* was ROW_NEW */
+    bool filled_in;                  /* `changed` is what was deferred */
+    uint32_t number;                 /* in the order of coming */
+    const uint8_t **before, **after; /* by source ordinal; NULL pointers: not sent */
+    const uint8_t **was, **values; /* by target ordinal, in the destination's ids; NULL: not set */
+    uint64_t *changed;             /* of an update that is not whole: bits by target ordinal */
+    const uint8_t **place;         /* values of the target's row_key */
+    struct slice id;               /* its own, as text; len 0 none */
+    uint64_t target_id;
+    struct import_row *parent;  /* in the segment; NULL: it is not */
+    struct import_row *next;    /* in the segment's table of rows by their key … */
+    struct import_row *next_id; /* … and by their id */
+    struct import_row *next_of_entity;
+    uint64_t hash;
+};
+
+enum import_policy {
+    IMPORT_WRITE,
+    IMPORT_REFER, /* rows that are there stay as they are, others are made */
+    IMPORT_MATCH, /* nothing is written; what is there is registered, so that others find it */
+};
+
+struct import_entity {
+    const struct catalogue_entity *entity;
+    const struct import_table *table; /* one of its tables */
+    struct slice key;                 /* as text */
+    struct import_row *root;
+    struct import_row *rows; /* all of it in the segment */
+    bool found;              /* its root's row is at the destination */
+    bool whole;              /* its rows are all that it has */
+    bool matched;            /* the destination's own, found by its natural key, now or earlier */
+    bool here;               /* the registry has it */
+    bool left;               /* its root cannot be written */
+    enum import_policy policy;
+    struct import_entity *next;
+    uint64_t hash;
+};
+
+/* An attribute of EAV as the destination has it. */
+struct import_attribute {
+    uint64_t id;
+    char type[64]; /* of entity: catalog_product … */
+    char code[64], input[32], backend[16];
+    bool options; /* has its own */
+};
+
+/* A column that is filled in when the row that it names is there. */
+struct deferred {
+    struct import_row *row;
+    const struct import_reference *reference;
+    struct deferred *next;
+};
+
+struct import {
+    struct import_options options;
+    MYSQL *db;
+    const struct db_server *server;
+    struct target *target;
+    struct writer *writer;
+    uint64_t increment; /* of the destination's own numbering */
+    struct registry *registry;
+    struct import_table *tables;
+    struct import_attribute *attributes; /* by id */
+    uint32_t attribute_count;
+    bool attributes_known;
+    struct import_counts *counts, *pending; /* by place of the entity in the catalogue */
+
+    /* the segment in hand, in `arena` */
+    struct arena arena;
+    struct import_row **rows; /* in the order of tables, then of coming */
+    uint32_t row_count, row_cap;
+    struct import_row **buckets, **by_id;
+    struct import_entity **entities;
+    struct import_entity **entity_list;
+    uint32_t entity_count, entity_cap;
+    struct deferred *deferred;
+    uint64_t left_rows; /* rows that were left out since what they refer to is not here */
+    struct counters *counters;
+};
+
+int import_no_memory(struct ds_error *err);
+
+/* --- values: raw ones are as in messages, NULL: not set --- */
+/* As text: numbers in decimal, NULL as nothing. *null tells. `scratch` may hold it. */
+struct slice import_text(const uint8_t *raw, char scratch[32], bool *null);
+bool import_is_null(const uint8_t *raw); /* also: not set */
+bool import_is_zero(const uint8_t *raw); /* NULL, 0, or empty */
+const uint8_t *import_number(struct arena *arena, uint64_t v);
+const uint8_t *import_string(struct arena *arena, const void *p, size_t len, bool binary);
+extern const uint8_t import_null[1];
+
+/* --- table.c --- */
+/* NULL in *out: rows of the table are not imported. */
+uint32_t import_source_column(const struct import_table *t, const char *name);
+/* NULL: it is none of the entity's. */
+const struct catalogue_table *import_catalogue_table(const struct catalogue_entity *e,
+                                                     const char *name);
+int import_table_find(struct import *im, const struct source_table *source,
+                      struct import_table **out, struct ds_error *err);
+void import_tables_free(struct import *im);
+const struct import_attribute *import_attribute_by_id(const struct import *im, uint64_t id);
+int import_attributes_load(struct import *im, struct ds_error *err);
+
+/* --- rows.c --- */
+int import_rows_begin(struct import *im, struct ds_error *err);
+/* Add a change to the segment. *full: it begins the next one instead. */
+int import_rows_add(struct import *im, const struct change *c, bool *full, struct ds_error *err);
+/* Sort, find parents and entities' roots. */
+int import_rows_end(struct import *im, struct ds_error *err);
+struct import_row *import_row_by_id(const struct import *im, uint32_t type, struct slice id);
+
+/* --- resolve.c --- */
+/* Ask the registry for what rows [first, end) of one table hold. */
+int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+/* Translate one row; its state becomes ROW_OPEN, ROW_WAITS or ROW_LEFT. */
+int import_translate(struct import *im, struct import_row *row, struct ds_error *err);
+/* The attribute that the row is a value of, at the destination; NULL: none, or not known yet. */
+const struct import_attribute *import_attribute_of(const struct import *im,
+                                                   const struct import_row *row);
+/* The value of one column, translated; NULL: out of memory, or what it names is not here. */
+const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source);
+/* What was deferred. */
+int import_resolve_deferred(struct import *im, struct ds_error *err);
+
+/* --- match.c --- */
+/* Which of the open rows in [first, end), of one table, the destination has. */
+int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+/* The columns of the target's key of table `t`, as a select list, and what that gives. */
+int import_select_place(struct buf *sql, const struct import_table *t);
+const uint8_t **import_read_place(struct import *im, const struct import_table *t, MYSQL_ROW row,
+                                  const unsigned long *lengths);
+
+/* --- drop.c --- */
+/* Rows of the table at the destination that whole entities do not have go. [first, end): those that
+ * they have, looked for and not yet written. */
+int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,
+                     struct ds_error *err);
+
+/* --- write.c --- */
+/* Rows of one table: new ones are inserted and learn their ids, others are updated. */
+int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
+                         uint32_t count, struct ds_error *err);
+int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+/* Update columns of rows that are written. */
+int import_update_columns(struct import *im, struct import_row *const *rows, uint32_t count,
+                          struct ds_error *err);
+
+#endif

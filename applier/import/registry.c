@@ -1,0 +1,341 @@
+#include "applier/import/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "schema/arena.h"
+#include "schema/db.h"
+
+enum {
+    BUCKETS = 1 << 16,
+    IDS_PER_QUERY = 1000,
+    KEPT = 500000, /* entries, before they are forgotten at the next chance */
+    ROWS_PER_INSERT = 1000,
+};
+
+enum pending { PENDING_NONE, PENDING_LOAD, PENDING_ADD, PENDING_REMOVE };
+
+struct entry {
+    uint32_t type;
+    struct slice id;
+    struct registered is;
+    struct slice external_ref;
+    enum pending pending;
+    struct entry *next, *next_pending;
+};
+
+struct registry {
+    MYSQL *db;
+    const char *state_database, *source_system;
+    char **types;
+    uint32_t type_count;
+    struct entry **buckets;
+    struct entry *to_load, *to_write, **write_end;
+    size_t count;
+    struct arena arena;
+};
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for the registry");
+}
+
+int registry_new(struct registry **out, const char *state_database, const char *source_system,
+                 struct ds_error *err)
+{
+    struct registry *r = calloc(1, sizeof *r);
+    if (r)
+        r->buckets = calloc(BUCKETS, sizeof(struct entry *));
+    if (!r || !r->buckets) {
+        registry_free(r);
+        return out_of_memory(err);
+    }
+    r->state_database = state_database;
+    r->source_system = source_system;
+    r->write_end = &r->to_write;
+    *out = r;
+    return 0;
+}
+
+void registry_free(struct registry *r)
+{
+    if (!r)
+        return;
+    for (uint32_t i = 0; i < r->type_count; i++)
+        free(r->types[i]);
+    free(r->types);
+    free(r->buckets);
+    arena_free(&r->arena);
+    free(r);
+}
+
+void registry_attach(struct registry *r, MYSQL *db)
+{
+    registry_forget(r);
+    r->db = db;
+}
+
+void registry_forget(struct registry *r)
+{
+    memset(r->buckets, 0, BUCKETS * sizeof(struct entry *));
+    r->to_load = r->to_write = NULL;
+    r->write_end = &r->to_write;
+    r->count = 0;
+    arena_reset(&r->arena, 4 << 20);
+}
+
+void registry_trim(struct registry *r)
+{
+    if (r->count > KEPT)
+        registry_forget(r);
+}
+
+uint32_t registry_type(struct registry *r, const char *name)
+{
+    for (uint32_t i = 0; i < r->type_count; i++)
+        if (strcmp(r->types[i], name) == 0)
+            return i;
+    char **bigger = realloc(r->types, (r->type_count + 1) * sizeof *bigger);
+    char *copy = bigger ? strdup(name) : NULL;
+    if (bigger)
+        r->types = bigger;
+    if (!copy)
+        return UINT32_MAX;
+    r->types[r->type_count] = copy;
+    return r->type_count++;
+}
+
+static struct entry **bucket(const struct registry *r, uint32_t type, struct slice id)
+{
+    return &r->buckets[XXH3_64bits_withSeed(id.p, id.len, type) % BUCKETS];
+}
+
+static struct entry *lookup(const struct registry *r, uint32_t type, struct slice id)
+{
+    struct entry *e = *bucket(r, type, id);
+    while (e && !(e->type == type && e->id.len == id.len &&
+                  (id.len == 0 || memcmp(e->id.p, id.p, id.len) == 0)))
+        e = e->next;
+    return e;
+}
+
+static struct entry *make(struct registry *r, uint32_t type, struct slice id)
+{
+    struct entry *e = lookup(r, type, id);
+    if (e)
+        return e;
+    e = arena_zalloc(&r->arena, sizeof *e);
+    uint8_t *copy = arena_copy(&r->arena, id.p, id.len);
+    if (!e || (id.len && !copy))
+        return NULL;
+    struct entry **head = bucket(r, type, id);
+    *e = (struct entry){.type = type, .id = {copy, id.len}, .next = *head};
+    *head = e;
+    r->count++;
+    return e;
+}
+
+int registry_want(struct registry *r, uint32_t type, struct slice id)
+{
+    if (lookup(r, type, id))
+        return 0;
+    struct entry *e = make(r, type, id);
+    if (!e)
+        return DS_ENOMEM;
+    e->pending = PENDING_LOAD;
+    e->next_pending = r->to_load;
+    r->to_load = e;
+    return 0;
+}
+
+const struct registered *registry_find(const struct registry *r, uint32_t type, struct slice id)
+{
+    const struct entry *e = lookup(r, type, id);
+    return e ? &e->is : NULL;
+}
+
+static int take_rows(struct registry *r, MYSQL_RES *rows, uint32_t type)
+{
+    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
+        unsigned long *lengths = mysql_fetch_lengths(rows);
+        struct entry *e = make(r, type, (struct slice){(const uint8_t *)row[0], lengths[0]});
+        if (!e)
+            return DS_ENOMEM;
+        e->is = (struct registered){.found = true,
+                                    .target = strtoull(row[1], NULL, 10),
+                                    .origin = strcmp(row[2], "matched") == 0 ? ORIGIN_MATCHED
+                                                                             : ORIGIN_CREATED};
+    }
+    return 0;
+}
+
+/* Look up `list`, which are ids of one type. */
+static int load_type(struct registry *r, struct entry *list, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint32_t type = list->type;
+    int rc = buf_puts(&sql, "SELECT source_id, target_id, origin FROM ") |
+             sql_table(&sql, r->state_database, "datasync_entity_registry") |
+             buf_puts(&sql, " WHERE source_system = ") |
+             sql_string(&sql, r->source_system, strlen(r->source_system)) |
+             buf_puts(&sql, " AND entity_type = ") |
+             sql_string(&sql, r->types[type], strlen(r->types[type])) |
+             buf_puts(&sql, " AND source_id IN (");
+    for (struct entry *e = list; e && rc == 0; e = e->next_pending)
+        rc = (e == list ? 0 : buf_puts(&sql, ",")) | sql_string(&sql, e->id.p, e->id.len);
+    rc |= buf_puts(&sql, ")");
+    if (rc)
+        return out_of_memory(err);
+    MYSQL_RES *rows = db_select(r->db, err, "%s", buf_cstr(&sql));
+    if (!rows)
+        return err->code;
+    rc = take_rows(r, rows, type);
+    mysql_free_result(rows);
+    return rc ? out_of_memory(err) : 0;
+}
+
+/* Take up to IDS_PER_QUERY entries of the first one's type out of to_load. */
+static struct entry *take_type(struct registry *r)
+{
+    struct entry *list = NULL, **at = &r->to_load;
+    uint32_t type = r->to_load->type, count = 0;
+    while (*at && count < IDS_PER_QUERY) {
+        struct entry *e = *at;
+        if (e->type != type) {
+            at = &e->next_pending;
+            continue;
+        }
+        *at = e->next_pending;
+        if (e->pending != PENDING_LOAD) /* added in between */
+            continue;
+        e->pending = PENDING_NONE;
+        e->next_pending = list;
+        list = e;
+        count++;
+    }
+    return list;
+}
+
+int registry_load(struct registry *r, struct ds_error *err)
+{
+    int rc = 0;
+    while (r->to_load && rc == 0) {
+        struct entry *list = take_type(r);
+        if (list)
+            rc = load_type(r, list, err);
+    }
+    return rc;
+}
+
+/* The entry is to be written; one that waits to be loaded need not be any more. */
+static void mark(struct registry *r, struct entry *e, enum pending pending)
+{
+    if (e->pending == PENDING_LOAD) {
+        struct entry **at = &r->to_load;
+        while (*at && *at != e)
+            at = &(*at)->next_pending;
+        if (*at)
+            *at = e->next_pending;
+        e->pending = PENDING_NONE;
+    }
+    if (e->pending == PENDING_NONE) {
+        e->next_pending = NULL;
+        *r->write_end = e;
+        r->write_end = &e->next_pending;
+    }
+    e->pending = pending;
+}
+
+int registry_add(struct registry *r, uint32_t type, struct slice id, uint64_t target,
+                 enum origin origin, struct slice external_ref)
+{
+    struct entry *e = make(r, type, id);
+    uint8_t *copy = e ? arena_copy(&r->arena, external_ref.p, external_ref.len) : NULL;
+    if (!e || (external_ref.len && !copy))
+        return DS_ENOMEM;
+    e->is = (struct registered){.found = true, .target = target, .origin = origin};
+    e->external_ref = (struct slice){external_ref.p ? copy : NULL, external_ref.len};
+    mark(r, e, PENDING_ADD);
+    return 0;
+}
+
+int registry_remove(struct registry *r, uint32_t type, struct slice id)
+{
+    struct entry *e = make(r, type, id);
+    if (!e)
+        return DS_ENOMEM;
+    e->is = (struct registered){0};
+    mark(r, e, PENDING_REMOVE);
+    return 0;
+}
+
+/* --- writing ----------------------------------------------------------------- */
+
+static int identity(struct registry *r, const struct entry *e, struct buf *sql)
+{
+    return sql_string(sql, r->source_system, strlen(r->source_system)) | buf_puts(sql, ",") |
+           sql_string(sql, r->types[e->type], strlen(r->types[e->type])) | buf_puts(sql, ",") |
+           sql_string(sql, e->id.p, e->id.len);
+}
+
+static int added_row(struct registry *r, const struct entry *e, struct buf *sql)
+{
+    int rc = buf_puts(sql, "(") | identity(r, e, sql) |
+             buf_printf(sql, ",%lu,'%s',", e->is.target,
+                        e->is.origin == ORIGIN_MATCHED ? "matched" : "created");
+    rc |= e->external_ref.p ? sql_string(sql, e->external_ref.p, e->external_ref.len)
+                            : buf_puts(sql, "NULL");
+    return rc | buf_puts(sql, ")");
+}
+
+/* Statements of one kind for up to ROWS_PER_INSERT entries. The table has no other unique key, so
+ * that an entry that is there is this one. */
+static int write_some(struct registry *r, enum pending pending, struct entry **at,
+                      struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    bool add = pending == PENDING_ADD;
+    int rc = buf_puts(&sql, add ? "INSERT INTO " : "DELETE FROM ") |
+             sql_table(&sql, r->state_database, "datasync_entity_registry") |
+             buf_puts(&sql, add ? " (source_system, entity_type, source_id, target_id, origin, "
+                                  "external_ref) VALUES "
+                                : " WHERE (source_system, entity_type, source_id) IN (");
+    uint32_t count = 0;
+    for (; *at && count < ROWS_PER_INSERT && rc == 0; *at = (*at)->next_pending) {
+        if ((*at)->pending != pending)
+            continue;
+        rc = count++ ? buf_puts(&sql, ",") : 0;
+        rc |= add ? added_row(r, *at, &sql)
+                  : buf_puts(&sql, "(") | identity(r, *at, &sql) | buf_puts(&sql, ")");
+    }
+    rc |= buf_puts(&sql, add ? " ON DUPLICATE KEY UPDATE target_id = VALUES(target_id), origin = "
+                               "VALUES(origin), external_ref = VALUES(external_ref), synced_at = "
+                               "CURRENT_TIMESTAMP"
+                             : ")");
+    if (rc)
+        return out_of_memory(err);
+    return count ? db_exec_len(r->db, (const char *)sql.data, sql.len, err) : 0;
+}
+
+static int write_all(struct registry *r, enum pending pending, struct ds_error *err)
+{
+    struct entry *at = r->to_write;
+    int rc = 0;
+    while (at && rc == 0)
+        rc = write_some(r, pending, &at, err);
+    return rc;
+}
+
+int registry_flush(struct registry *r, struct ds_error *err)
+{
+    int rc = write_all(r, PENDING_REMOVE, err);
+    rc = rc ? rc : write_all(r, PENDING_ADD, err);
+    if (rc)
+        return rc;
+    for (struct entry *e = r->to_write; e; e = e->next_pending)
+        e->pending = PENDING_NONE;
+    r->to_write = NULL;
+    r->write_end = &r->to_write;
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* The registry: which row of the destination a source's row became (datasync_entity_registry).
+ *
+ * Look-ups are in batches: `want` what will be asked for, `load`, then `find`. What was found is
+ * kept, up to a bound; what is added is known at once and written by `flush`, in the open
+ * transaction, which must come before its COMMIT. After a roll-back nothing that was kept counts
+ * (registry_forget). Ids are text, compared byte by byte. One owner, the applier's thread.
+ *
+ * A type is what ids are of: an entity's name for its root, a table's name for other tables.
+ */
+#ifndef APPLIER_IMPORT_REGISTRY_H
+#define APPLIER_IMPORT_REGISTRY_H
+
+#include <mysql.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/buf.h"
+#include "schema/error.h"
+
+enum origin { ORIGIN_CREATED, ORIGIN_MATCHED };
+
+struct registered {
+    bool found; /* false: the registry has not got it */
+    enum origin origin;
+    uint64_t target;
+};
+
+struct registry;
+/* Both names are kept as pointers. */
+int registry_new(struct registry **out, const char *state_database, const char *source_system,
+                 struct ds_error *err);
+void registry_free(struct registry *r);
+/* A new connection. */
+void registry_attach(struct registry *r, MYSQL *db);
+
+/* The number of a type, from 0; its name is copied. UINT32_MAX: out of memory. */
+uint32_t registry_type(struct registry *r, const char *name);
+
+int registry_want(struct registry *r, uint32_t type, struct slice id);
+int registry_load(struct registry *r, struct ds_error *err);
+/* What load has found or add has said; NULL: never asked for. Valid until forget. */
+const struct registered *registry_find(const struct registry *r, uint32_t type, struct slice id);
+/* external_ref may be NULL. */
+int registry_add(struct registry *r, uint32_t type, struct slice id, uint64_t target,
+                 enum origin origin, struct slice external_ref);
+/* The row is gone. */
+int registry_remove(struct registry *r, uint32_t type, struct slice id);
+/* Write what was added and removed. */
+int registry_flush(struct registry *r, struct ds_error *err);
+/* The transaction was rolled back, or much is kept: forget all. */
+void registry_forget(struct registry *r);
+/* After COMMIT: forget if much is kept. */
+void registry_trim(struct registry *r);
+
+#endif

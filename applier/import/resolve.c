@@ -1,0 +1,462 @@
+/* Ids in a row → the destination's ids.
+ *
+ * Rows of a table are translated together: first everything that the registry will be asked for, in
+ * a few statements, then row by row. What cannot be resolved yet, since the row that it names is in
+ * this segment and not written yet, makes the row wait (the same table, required), or is filled in
+ * later. What is not here at all leaves the column empty, or, where a row makes no sense without
+ * it, the row out.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "applier/import/import_internal.h"
+#include "schema/log.h"
+#include "schema/message.h"
+
+const uint8_t import_null[1] = {VALUE_BYTE_NULL};
+
+int import_no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for the import");
+}
+
+/* --- values --------------------------------------------------------------------------- */
+
+bool import_is_null(const uint8_t *raw)
+{
+    return !raw || *raw == VALUE_BYTE_NULL || *raw == VALUE_BYTE_ABSENT;
+}
+
+struct slice import_text(const uint8_t *raw, char scratch[32], bool *null)
+{
+    struct value v;
+    const uint8_t *at = raw;
+    *null = import_is_null(raw);
+    if (*null || value_read(&at, raw + value_length(raw), &v))
+        return (struct slice){(const uint8_t *)"", 0};
+    int n = 0;
+    switch (v.kind) {
+    case VALUE_INT:
+        n = snprintf(scratch, 32, "%ld", v.i);
+        break;
+    case VALUE_UINT:
+        n = snprintf(scratch, 32, "%lu", v.u);
+        break;
+    case VALUE_FLOAT:
+        n = snprintf(scratch, 32, "%.9g", (double)v.f);
+        break;
+    case VALUE_DOUBLE:
+        n = snprintf(scratch, 32, "%.17g", v.d);
+        break;
+    case VALUE_TEXT:
+    case VALUE_BYTES:
+        return v.bytes;
+    default:
+        break;
+    }
+    return (struct slice){(const uint8_t *)scratch, (size_t)n};
+}
+
+bool import_is_zero(const uint8_t *raw)
+{
+    char scratch[32];
+    bool null;
+    struct slice text = import_text(raw, scratch, &null);
+    return null || text.len == 0 || (text.len == 1 && *text.p == '0');
+}
+
+static const uint8_t *kept(struct arena *arena, int rc, const struct buf *b)
+{
+    return rc ? NULL : arena_copy(arena, b->data, b->len);
+}
+
+const uint8_t *import_number(struct arena *arena, uint64_t v)
+{
+    BUF_AUTO struct buf b = {0};
+    return kept(arena, value_write_uint(&b, v), &b);
+}
+
+const uint8_t *import_string(struct arena *arena, const void *p, size_t len, bool binary)
+{
+    BUF_AUTO struct buf b = {0};
+    return kept(arena, binary ? value_write_bytes(&b, p, len) : value_write_text(&b, p, len), &b);
+}
+
+/* --- which references count for a row ------------------------------------------------- */
+
+static bool is_one_of(const uint8_t *raw, const char *const *values)
+{
+    char scratch[32];
+    bool null;
+    struct slice text = import_text(raw, scratch, &null);
+    for (; !null && *values; values++)
+        if (strlen(*values) == text.len && memcmp(*values, text.p, text.len) == 0)
+            return true;
+    return false;
+}
+
+/* The attribute that the row is a value of, at the destination; or, in the list of attributes, is.
+ */
+static const struct import_attribute *
+attribute_of(const struct import *im, const struct import_row *row, const uint8_t *const *values)
+{
+    char scratch[32];
+    bool null;
+    const struct import_table *t = row->table;
+    if (t->attribute == NO_COLUMN)
+        return NULL;
+    struct slice id = import_text(values[t->attribute], scratch, &null);
+    uint32_t type = registry_type(im->registry, "attribute");
+    const struct registered *r = null ? NULL : registry_find(im->registry, type, id);
+    return r && r->found ? import_attribute_by_id(im, r->target) : NULL;
+}
+
+const struct import_attribute *import_attribute_of(const struct import *im,
+                                                   const struct import_row *row)
+{
+    return attribute_of(im, row, row->after ? row->after : row->before);
+}
+
+static bool counts(const struct import *im, const struct import_row *row,
+                   const struct import_reference *r, const uint8_t *const *values)
+{
+    const struct catalogue_reference *rule = r->rule;
+    if (rule && r->when != NO_COLUMN && !is_one_of(values[r->when], rule->when.values))
+        return false;
+    if (!rule || (!rule->attribute && !rule->input))
+        return true;
+    const struct import_attribute *a = attribute_of(im, row, values);
+    if (!a)
+        return false;
+    return rule->attribute ? strcmp(rule->attribute, a->code) == 0
+                           : strcmp(rule->input, a->input) == 0 && a->options;
+}
+
+/* --- wanted ------------------------------------------------------------------------------ */
+
+/* The next id of a list or path in [*at, end), without blanks around it; false: no more. */
+static bool next_id(const uint8_t **at, const uint8_t *end, char separator, struct slice *out)
+{
+    if (*at > end)
+        return false;
+    const uint8_t *p = *at, *stop = memchr(p, separator, (size_t)(end - p));
+    stop = stop ? stop : end;
+    *at = stop + 1;
+    while (p < stop && *p == ' ')
+        p++;
+    while (stop > p && stop[-1] == ' ')
+        stop--;
+    *out = (struct slice){p, (size_t)(stop - p)};
+    return true;
+}
+
+static char separator_of(const struct import_reference *r)
+{
+    return r->form == REFERENCE_PATH ? '/' : ',';
+}
+
+static int want_value(struct import *im, const struct import_reference *r, const uint8_t *raw)
+{
+    char scratch[32];
+    bool null;
+    struct slice text = import_text(raw, scratch, &null), id;
+    if (null)
+        return 0;
+    if (r->form == REFERENCE_ONE)
+        return registry_want(im->registry, r->type, text);
+    int rc = 0;
+    const uint8_t *at = text.p, *end = text.p + text.len;
+    while (rc == 0 && next_id(&at, end, separator_of(r), &id))
+        rc = id.len ? registry_want(im->registry, r->type, id) : 0;
+    return rc;
+}
+
+static int want_row(struct import *im, const struct import_row *row, bool conditional)
+{
+    const struct import_table *t = row->table;
+    int rc = 0;
+    if (!conditional && t->type != UINT32_MAX && row->id.p)
+        rc = registry_want(im->registry, t->type, row->id);
+    for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
+        const struct import_reference *r = &t->references[i];
+        bool asks = r->rule && (r->rule->attribute || r->rule->input);
+        if (asks != conditional)
+            continue;
+        if (row->before && counts(im, row, r, row->before))
+            rc = want_value(im, r, row->before[r->source]);
+        if (rc == 0 && row->after && counts(im, row, r, row->after))
+            rc = want_value(im, r, row->after[r->source]);
+    }
+    return rc;
+}
+
+int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    for (int conditional = 0; conditional < 2; conditional++) {
+        for (uint32_t i = first; i < end; i++)
+            if (want_row(im, im->rows[i], conditional))
+                return import_no_memory(err);
+        int rc = registry_load(im->registry, err);
+        if (rc == 0 && !conditional)
+            rc = import_attributes_load(im, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* --- translation -------------------------------------------------------------------------- */
+
+enum resolved { IS_RESOLVED, IS_PENDING, IS_NOT_HERE };
+
+static enum resolved resolve_id(const struct import *im, uint32_t type, struct slice id,
+                                uint64_t *target)
+{
+    const struct registered *r = registry_find(im->registry, type, id);
+    if (r && r->found) {
+        *target = r->target;
+        return IS_RESOLVED;
+    }
+    const struct import_row *row = import_row_by_id(im, type, id);
+    return row && row->state != ROW_LEFT && row->state != ROW_WRITTEN ? IS_PENDING : IS_NOT_HERE;
+}
+
+/* A list keeps what is here; of a path every part must be. */
+static enum resolved resolve_list(struct import *im, const struct import_reference *r,
+                                  struct slice text, struct buf *out)
+{
+    enum resolved all = IS_RESOLVED;
+    const uint8_t *at = text.p, *end = text.p + text.len;
+    struct slice id;
+    bool path = r->form == REFERENCE_PATH, first = true;
+    uint64_t target;
+    while (next_id(&at, end, separator_of(r), &id)) {
+        enum resolved one = id.len ? resolve_id(im, r->type, id, &target) : IS_RESOLVED;
+        if (one == IS_PENDING || (path && one == IS_NOT_HERE))
+            all = one > all ? one : all;
+        if (one != IS_RESOLVED || (!id.len && !path))
+            continue;
+        if (!first && buf_printf(out, "%c", separator_of(r)))
+            return IS_NOT_HERE;
+        if (id.len && buf_printf(out, "%lu", target))
+            return IS_NOT_HERE;
+        first = false;
+    }
+    return all;
+}
+
+static bool is_text(const struct import_table *t, uint32_t target)
+{
+    enum target_class class = t->target->columns[target].class;
+    return class == TARGET_TEXT || class == TARGET_BYTES;
+}
+
+/* *out: the destination's value, NULL: out of memory. Ids that are no number at the source are
+ * numbers here; columns that hold ids as text keep them as such. */
+static enum resolved resolve(struct import *im, const struct import_table *t,
+                             const struct import_reference *r, const uint8_t *raw,
+                             const uint8_t **out)
+{
+    char scratch[32], number[32];
+    bool null;
+    uint64_t target = 0;
+    struct slice text = import_text(raw, scratch, &null);
+    BUF_AUTO struct buf list = {0};
+    *out = raw;
+    if (null || text.len == 0)
+        return IS_RESOLVED;
+    if (r->form != REFERENCE_ONE) {
+        enum resolved is = resolve_list(im, r, text, &list);
+        *out = import_string(&im->arena, list.data, list.len, true);
+        return is;
+    }
+    enum resolved is = resolve_id(im, r->type, text, &target);
+    if (is == IS_NOT_HERE && import_is_zero(raw)) /* 0 means none, where no row has it */
+        return IS_RESOLVED;
+    if (is != IS_RESOLVED)
+        return is;
+    int n = snprintf(number, sizeof number, "%lu", target);
+    *out = is_text(t, r->target) ? import_string(&im->arena, number, (size_t)n, true)
+                                 : import_number(&im->arena, target);
+    return is;
+}
+
+static int defer(struct import *im, struct import_row *row, const struct import_reference *r,
+                 struct ds_error *err)
+{
+    struct deferred *d = arena_zalloc(&im->arena, sizeof *d);
+    if (!d)
+        return import_no_memory(err);
+    *d = (struct deferred){.row = row, .reference = r, .next = im->deferred};
+    im->deferred = d;
+    return 0;
+}
+
+/* What stands in the column while the row that it names is not there. */
+static const uint8_t *nothing(struct import *im, const struct import_table *t, uint32_t target)
+{
+    const struct target_column *c = &t->target->columns[target];
+    if (c->nullable)
+        return import_null;
+    return c->class == TARGET_TEXT || c->class == TARGET_BYTES
+               ? import_string(&im->arena, "", 0, true)
+               : import_number(&im->arena, 0);
+}
+
+static void leave_row(struct import *im, struct import_row *row, const struct import_reference *r,
+                      const uint8_t *raw)
+{
+    char scratch[32];
+    bool null;
+    struct slice id = import_text(raw, scratch, &null);
+    row->state = ROW_LEFT;
+    im->left_rows++;
+    if (row->table->root)
+        row->entity->left = true;
+    log_debug("row left out, what it refers to is not here table=%s column=%s id=%.*s",
+              row->table->entry->table, row->table->target->columns[r->target].name, (int)id.len,
+              (const char *)id.p);
+}
+
+/* One reference of one image. Changes the row's state when it cannot go on. */
+static int translate_one(struct import *im, struct import_row *row,
+                         const struct import_reference *r, const uint8_t *const *from,
+                         const uint8_t **to, bool after, struct ds_error *err)
+{
+    const uint8_t *value;
+    if (!from[r->source] || !counts(im, row, r, from))
+        return 0;
+    enum resolved is = resolve(im, row->table, r, from[r->source], &value);
+    if (!value)
+        return import_no_memory(err);
+    if (is == IS_RESOLVED) {
+        to[r->target] = value;
+        return 0;
+    }
+    bool self = r->form == REFERENCE_PATH && r->own; /* a path ends with the row itself */
+    if (is == IS_PENDING && r->own && r->required && !self) {
+        row->state = ROW_WAITS;
+        return 0;
+    }
+    to[r->target] = nothing(im, row->table, r->target);
+    if (!to[r->target])
+        return import_no_memory(err);
+    if (is == IS_PENDING)
+        return after ? defer(im, row, r, err) : 0;
+    if (r->required && after)
+        leave_row(im, row, r, from[r->source]);
+    return 0;
+}
+
+static int translate_image(struct import *im, struct import_row *row, const uint8_t *const *from,
+                           const uint8_t ***out, bool after, struct ds_error *err)
+{
+    const struct import_table *t = row->table;
+    const uint8_t **to = arena_zalloc(&im->arena, (t->target->column_count + 1) * sizeof *to);
+    if (!to)
+        return import_no_memory(err);
+    for (uint32_t i = 0; i < t->target->column_count; i++)
+        to[i] =
+            t->from[i] == NO_COLUMN || (t->new_ids && i == t->id_target) ? NULL : from[t->from[i]];
+    if (t->target->auto_increment >= 0 && t->entry->identity != IDENTITY_SAME)
+        to[t->target->auto_increment] = NULL; /* the destination counts */
+    int rc = 0;
+    for (uint32_t i = 0; i < t->reference_count && rc == 0 && row->state == ROW_OPEN; i++)
+        rc = translate_one(im, row, &t->references[i], from, to, after, err);
+    *out = to;
+    return rc;
+}
+
+/* A tree's rows wait for their parents, whether or not the catalogue calls these required. */
+static bool waits_for_own(const struct import *im, const struct import_row *row)
+{
+    const struct import_table *t = row->table;
+    for (uint32_t i = 0; i < t->reference_count; i++) {
+        const struct import_reference *r = &t->references[i];
+        char scratch[32];
+        bool null;
+        if (!r->own || r->form != REFERENCE_ONE || (r->rule && r->rule->deferred) ||
+            t->target->columns[r->target].nullable || !row->after)
+            continue;
+        struct slice id = import_text(row->after[r->source], scratch, &null);
+        uint64_t ignored;
+        bool itself = id.len == row->id.len && row->id.p && !memcmp(id.p, row->id.p, id.len);
+        if (!null && !itself && resolve_id(im, r->type, id, &ignored) == IS_PENDING)
+            return true;
+    }
+    return false;
+}
+
+int import_translate(struct import *im, struct import_row *row, struct ds_error *err)
+{
+    int rc = 0;
+    if (waits_for_own(im, row))
+        return 0;
+    row->state = ROW_OPEN;
+    if (row->before)
+        rc = translate_image(im, row, row->before, &row->was, false, err);
+    if (rc == 0 && row->after && row->state == ROW_OPEN)
+        rc = translate_image(im, row, row->after, &row->values, true, err);
+    return rc;
+}
+
+const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source)
+{
+    const struct import_table *t = row->table;
+    const uint8_t *value = row->after[source];
+    for (uint32_t i = 0; i < t->reference_count; i++)
+        if (t->references[i].source == source && value &&
+            counts(im, row, &t->references[i], row->after))
+            return resolve(im, t, &t->references[i], row->after[source], &value) == IS_RESOLVED
+                       ? value
+                       : NULL;
+    return value;
+}
+
+/* --- deferred ------------------------------------------------------------------------------ */
+
+static int add_row(struct import *im, struct import_row *row, struct import_row ***rows,
+                   uint32_t *count, uint32_t *cap, struct ds_error *err)
+{
+    row->filled_in = true;
+    row->changed = arena_zalloc(&im->arena, (row->table->target->column_count + 63) / 64 * 8);
+    if (*count == *cap) {
+        *cap = *cap ? *cap * 2 : 256;
+        struct import_row **bigger = realloc(*rows, *cap * sizeof(struct import_row *));
+        if (!bigger)
+            return import_no_memory(err);
+        *rows = bigger;
+    }
+    (*rows)[(*count)++] = row;
+    return row->changed ? 0 : import_no_memory(err);
+}
+
+int import_resolve_deferred(struct import *im, struct ds_error *err)
+{
+    struct import_row **rows = NULL;
+    uint32_t count = 0, cap = 0;
+    int rc = 0;
+    for (struct deferred *d = im->deferred; d && rc == 0; d = d->next) {
+        struct import_row *row = d->row;
+        const struct import_reference *r = d->reference;
+        const uint8_t *value;
+        if (row->state != ROW_WRITTEN || !row->place || row->entity->left)
+            continue;
+        enum resolved is = resolve(im, row->table, r, row->after[r->source], &value);
+        if (!value)
+            rc = import_no_memory(err);
+        if (rc || is != IS_RESOLVED)
+            continue;
+        row->values[r->target] = value;
+        if (!row->filled_in)
+            rc = add_row(im, row, &rows, &count, &cap, err);
+        if (rc == 0)
+            row->changed[r->target / 64] |= 1ull << (r->target % 64);
+    }
+    if (rc == 0)
+        rc = import_update_columns(im, rows, count, err);
+    free(rows);
+    return rc;
+}

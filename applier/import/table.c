@@ -1,0 +1,394 @@
+/* What the catalogue says of a table, compiled for the source's columns and the destination's. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "applier/import/import_internal.h"
+#include "schema/log.h"
+#include "schema/shop_table.h"
+
+static uint32_t source_column(const struct msg_table *def, const char *name)
+{
+    for (uint32_t i = 0; name && i < def->column_count; i++) {
+        const struct slice *n = &def->columns[i].name;
+        if (n->p && n->len == strlen(name) && strncasecmp((const char *)n->p, name, n->len) == 0)
+            return i;
+    }
+    return NO_COLUMN;
+}
+
+uint32_t import_source_column(const struct import_table *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->source_count; i++)
+        if (strcasecmp(t->names[i], name) == 0)
+            return i;
+    return NO_COLUMN;
+}
+
+static uint32_t target_column(const struct target_table *t, const char *name)
+{
+    int ordinal = name ? target_column_ordinal(t, name) : -1;
+    return ordinal < 0 ? NO_COLUMN : (uint32_t)ordinal;
+}
+
+/* Ids of that table are in the registry: under which name? NULL: they are the same at both sides.
+ */
+static const char *type_name(const struct catalogue_entity *e, const struct catalogue_table *t)
+{
+    if (t->identity == IDENTITY_SAME)
+        return NULL;
+    if (t == &e->tables[0])
+        return e->name;
+    return t->key ? t->table : NULL;
+}
+
+const struct catalogue_table *import_catalogue_table(const struct catalogue_entity *e,
+                                                     const char *name)
+{
+    for (size_t i = 0; i < e->table_count; i++)
+        if (strcmp(e->tables[i].table, name) == 0)
+            return &e->tables[i];
+    return NULL;
+}
+
+static int add_reference(struct import_table *t, struct import_reference r, const char *type,
+                         struct ds_error *err)
+{
+    if (!type || r.source == NO_COLUMN || r.target == NO_COLUMN)
+        return 0;
+    r.type = registry_type(t->im->registry, type);
+    if (r.type == UINT32_MAX)
+        return import_no_memory(err);
+    r.own = t->type != UINT32_MAX && r.type == t->type && r.source != t->id_source;
+    t->references[t->reference_count++] = r;
+    return 0;
+}
+
+/* The column that leads to the parent. A root's is the entity's key: an id of its own, or another
+ * entity's, which a reference says. */
+static int add_link(struct import_table *t, const struct msg_table *def, struct ds_error *err)
+{
+    const struct catalogue_table *entry = t->entry;
+    const struct catalogue_table *parent =
+        entry->through ? import_catalogue_table(t->entity, entry->through) : &t->entity->tables[0];
+    t->link_source = t->link_target = NO_COLUMN;
+    if (t->root)
+        return 0;
+    const char *type = type_name(t->entity, parent);
+    t->link_source = source_column(def, entry->link);
+    t->link_target = target_column(t->target, entry->link);
+    if (t->link_source == NO_COLUMN || t->link_target == NO_COLUMN)
+        return error_set(err, DS_ESCHEMA, "table %s has no column %s, by which its rows are found",
+                         entry->table, entry->link);
+    t->parent_type = type ? registry_type(t->im->registry, type) : UINT32_MAX;
+    /* a root whose key is another entity's (stock): its members hold that id, too */
+    return add_reference(t,
+                         (struct import_reference){.source = t->link_source,
+                                                   .target = t->link_target,
+                                                   .form = REFERENCE_ONE,
+                                                   .required = true,
+                                                   .parent = true,
+                                                   .when = NO_COLUMN},
+                         type, err);
+}
+
+static int add_references(struct import_table *t, const struct msg_table *def, struct ds_error *err)
+{
+    const struct catalogue *c = t->im->options.catalogue;
+    int rc = 0;
+    for (size_t i = 0; i < t->entity->reference_count && rc == 0; i++) {
+        const struct catalogue_reference *rule = &t->entity->references[i];
+        const struct catalogue_entity *e = catalogue_find(c, rule->entity);
+        if (strcmp(rule->table, t->entry->table) != 0 || !e || rule->by)
+            continue;
+        const struct catalogue_table *to =
+            rule->to ? import_catalogue_table(e, rule->to) : &e->tables[0];
+        struct import_reference r = {.rule = rule,
+                                     .source = source_column(def, rule->column),
+                                     .target = target_column(t->target, rule->column),
+                                     .form = rule->form,
+                                     .required = rule->required,
+                                     .when = source_column(def, rule->when.column)};
+        if (r.source == t->link_source && r.source != NO_COLUMN)
+            continue; /* the link says it already */
+        if (to)
+            rc = add_reference(t, r, type_name(e, to), err);
+    }
+    return rc;
+}
+
+static int add_parts(struct import_table *t, const struct msg_table *def)
+{
+    const struct catalogue_part *parts = t->entry->parts;
+    size_t count = t->entry->identity == IDENTITY_COLUMNS ? t->entry->part_count : 0;
+    if (t->root && !count && t->entity->natural_key_count) {
+        parts = t->entity->natural_key;
+        count = t->entity->natural_key_count;
+    }
+    const struct target_key *same = t->entry->identity == IDENTITY_SAME ? t->target->row_key : NULL;
+    struct catalogue_part *keys =
+        arena_zalloc(&t->arena, (same ? same->count + 1 : 1) * sizeof *keys);
+    for (uint32_t i = 0; keys && same && i < same->count; i++)
+        keys[i].column = t->target->columns[same->columns[i]].name;
+    if (same) {
+        parts = keys;
+        count = same->count;
+    }
+    t->parts = arena_zalloc(&t->arena, (count + 1) * sizeof *t->parts);
+    if (!t->parts || !keys)
+        return DS_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const char *own = parts[i].table ? NULL : parts[i].column;
+        t->parts[t->part_count++] = (struct import_part){.rule = &parts[i],
+                                                         .source = source_column(def, own),
+                                                         .target = target_column(t->target, own)};
+    }
+    return 0;
+}
+
+static int add_columns(struct import_table *t, const struct msg_table *def)
+{
+    t->from = arena_alloc(&t->arena, (t->target->column_count + 1) * sizeof *t->from);
+    t->key = arena_alloc(&t->arena, (def->column_count + 1) * sizeof *t->key);
+    t->names = arena_zalloc(&t->arena, (def->column_count + 1) * sizeof *t->names);
+    if (!t->from || !t->key || !t->names)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        t->names[i] = arena_zalloc(&t->arena, def->columns[i].name.len + 1);
+        if (!t->names[i])
+            return DS_ENOMEM;
+        memcpy(t->names[i], def->columns[i].name.p, def->columns[i].name.len);
+    }
+    for (uint32_t i = 0; i < t->target->column_count; i++)
+        t->from[i] = t->target->columns[i].generated
+                         ? NO_COLUMN
+                         : source_column(def, t->target->columns[i].name);
+    for (uint32_t i = 0; i < def->column_count; i++)
+        if (def->columns[i].flags & COLUMN_KEY)
+            t->key[t->key_count++] = i;
+    t->has_key = t->key_count > 0;
+    return 0;
+}
+
+/* Its own id. A root's is the entity's key; where that is another entity's, it has none to give. */
+static int add_id(struct import_table *t, const struct msg_table *def, struct ds_error *err)
+{
+    const char *type = type_name(t->entity, t->entry);
+    const char *column = t->root ? t->entry->link : t->entry->key;
+    t->id_source = source_column(def, column);
+    t->id_target = target_column(t->target, column);
+    t->type = type && t->id_source != NO_COLUMN ? registry_type(t->im->registry, type) : UINT32_MAX;
+    if (type && (t->id_source == NO_COLUMN || t->id_target == NO_COLUMN))
+        return error_set(err, DS_ESCHEMA, "table %s has no column %s, which is its key",
+                         t->entry->table, column);
+    t->new_ids = t->type != UINT32_MAX && t->target->auto_increment >= 0 &&
+                 (uint32_t)t->target->auto_increment == t->id_target;
+    return 0;
+}
+
+static void find_place(struct import_table *t)
+{
+    const struct catalogue *c = t->im->options.catalogue;
+    for (; catalogue_at(c, t->place) != t->entity; t->place++)
+        t->order += (uint32_t)catalogue_at(c, t->place)->table_count;
+    t->order += (uint32_t)(t->entry - t->entity->tables);
+}
+
+static void tell_lost_columns(const struct import_table *t, const struct msg_table *def)
+{
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        const struct slice *name = &def->columns[i].name;
+        bool found = false;
+        for (uint32_t k = 0; k < t->target->column_count; k++)
+            found |= t->from[k] == i;
+        if (!found)
+            log_warn("the destination's table has no such column, it is left out table=%s "
+                     "column=%.*s",
+                     t->target->name, (int)name->len, (const char *)name->p);
+    }
+}
+
+static int compile(struct import_table *t, const struct source_table *source, struct ds_error *err)
+{
+    const struct msg_table *def = &source->def;
+    if (!(def->flags & TABLE_NAMES) || !(def->flags & TABLE_KEYS))
+        return error_set(err, DS_EUNSUPPORTED,
+                         "the stream has no column names or keys of table %s: set "
+                         "binlog_row_metadata = FULL at the source",
+                         t->entry->table);
+    t->source_count = def->column_count;
+    t->attribute = source_column(def, "attribute_id");
+    t->store = source_column(def, "store_id");
+    t->references =
+        arena_zalloc(&t->arena, (t->entity->reference_count + 2) * sizeof *t->references);
+    uint8_t *copy = arena_copy(&t->arena, source->raw.p, source->raw.len);
+    t->definition = (struct slice){copy, source->raw.len};
+    if (!t->references || !copy || add_columns(t, def))
+        return import_no_memory(err);
+    int rc = add_id(t, def, err);
+    rc = rc ? rc : add_link(t, def, err);
+    rc = rc ? rc : add_references(t, def, err);
+    if (rc == 0 && add_parts(t, def))
+        rc = import_no_memory(err);
+    for (uint32_t i = 0; i < t->part_count && rc == 0 && !t->has_key; i++)
+        if (t->parts[i].source != NO_COLUMN)
+            t->key[t->key_count++] = t->parts[i].source;
+    if (rc == 0 && !t->key_count)
+        rc = error_set(err, DS_EUNSUPPORTED,
+                       "table %s has no primary key at the source: its rows cannot be told apart",
+                       t->entry->table);
+    if (rc == 0)
+        tell_lost_columns(t, def);
+    return rc;
+}
+
+static bool is_imported(const struct catalogue_entity *e, const struct catalogue_table *entry)
+{
+    return e->kind != KIND_DERIVED && entry->identity != IDENTITY_NONE;
+}
+
+static void forget_table(struct import *im, struct import_table *t)
+{
+    struct import_table **at = &im->tables;
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    arena_free(&t->arena);
+    free(t);
+}
+
+void import_tables_free(struct import *im)
+{
+    while (im->tables)
+        forget_table(im, im->tables);
+}
+
+static int make_table(struct import *im, const struct source_table *source,
+                      const struct catalogue_entity *e, const struct catalogue_table *entry,
+                      struct target_table *target, struct import_table **out, struct ds_error *err)
+{
+    struct import_table *t = calloc(1, sizeof *t);
+    if (!t)
+        return import_no_memory(err);
+    *t = (struct import_table){.im = im,
+                               .entity = e,
+                               .entry = entry,
+                               .target = target,
+                               .target_version = target->version,
+                               .root = entry == &e->tables[0],
+                               .next = im->tables};
+    char root[SHOP_TABLE_SIZE];
+    const char *prefix = im->options.config->source.prefix;
+    snprintf(root, sizeof root, "%s%s", prefix ? prefix : "", e->tables[0].table);
+    t->selected = e->kind == KIND_DATA && filter_keeps(im->options.filter, root);
+    im->tables = t;
+    find_place(t);
+    int rc = compile(t, source, err);
+    if (rc)
+        forget_table(im, t);
+    else
+        *out = t;
+    return rc;
+}
+
+int import_table_find(struct import *im, const struct source_table *source,
+                      struct import_table **out, struct ds_error *err)
+{
+    const struct config *config = im->options.config;
+    const struct catalogue_entity *e;
+    const struct catalogue_table *entry;
+    char scratch[SHOP_TABLE_SIZE], raw[SHOP_TABLE_SIZE], name[SHOP_TABLE_SIZE];
+    bool shops;
+    *out = NULL;
+    snprintf(raw, sizeof raw, "%.*s", (int)source->def.name.len, (const char *)source->def.name.p);
+    const char *plain = shop_table(config->source.prefix, raw, scratch, &shops);
+    if (!shops || !catalogue_lookup(im->options.catalogue, plain, &e, &entry) ||
+        !is_imported(e, entry))
+        return 0;
+    snprintf(name, sizeof name, "%s%s",
+             config->destination.prefix ? config->destination.prefix : "", plain);
+    struct target_table *target = target_find(im->target, name, strlen(name));
+    if (!target || !target->exists)
+        return error_set(err, DS_ESCHEMA,
+                         "the destination has no table %s, which entity %s needs: install the "
+                         "shop there first, or leave the entity out",
+                         name, e->name);
+    if (!target->row_key) {
+        log_warn("the destination's table has no primary key, its rows are not imported table=%s",
+                 name);
+        return 0;
+    }
+    for (struct import_table *t = im->tables; t; t = t->next) {
+        if (t->entry != entry)
+            continue;
+        if (t->target == target && t->target_version == target->version &&
+            t->definition.len == source->raw.len &&
+            memcmp(t->definition.p, source->raw.p, source->raw.len) == 0) {
+            *out = t;
+            return 0;
+        }
+    }
+    return make_table(im, source, e, entry, target, out, err);
+}
+
+/* --- attributes ------------------------------------------------------------------- */
+
+const struct import_attribute *import_attribute_by_id(const struct import *im, uint64_t id)
+{
+    uint32_t low = 0, high = im->attribute_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (im->attributes[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < im->attribute_count && im->attributes[low].id == id ? &im->attributes[low] : NULL;
+}
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+int import_attributes_load(struct import *im, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    const char *prefix = im->options.config->destination.prefix;
+    prefix = prefix ? prefix : "";
+    if (im->attributes_known)
+        return 0;
+    if (buf_printf(&table, "%seav_attribute", prefix))
+        return import_no_memory(err);
+    im->attribute_count = 0;
+    if (!target_find(im->target, (const char *)table.data, table.len))
+        return 0; /* not a shop's database */
+    MYSQL_RES *rows = db_select(im->db, err,
+                                "SELECT a.attribute_id, a.attribute_code, a.frontend_input, "
+                                "a.backend_type, a.source_model, t.entity_type_code FROM `%s` a "
+                                "JOIN `%seav_entity_type` t USING (entity_type_id) ORDER BY 1",
+                                buf_cstr(&table), prefix);
+    if (!rows)
+        return err->code;
+    struct import_attribute *bigger =
+        realloc(im->attributes, (mysql_num_rows(rows) + 1) * sizeof *bigger);
+    if (!bigger) {
+        mysql_free_result(rows);
+        return import_no_memory(err);
+    }
+    im->attributes = bigger;
+    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
+        struct import_attribute *a = &bigger[im->attribute_count++];
+        *a = (struct import_attribute){.id = strtoull(row[0], NULL, 10)};
+        snprintf(a->code, sizeof a->code, "%s", or_empty(row[1]));
+        snprintf(a->input, sizeof a->input, "%s", or_empty(row[2]));
+        snprintf(a->type, sizeof a->type, "%s", or_empty(row[5]));
+        snprintf(a->backend, sizeof a->backend, "%s", or_empty(row[3]));
+        a->options =
+            !row[4] || !*row[4] || strcmp(row[4], "eav/entity_attribute_source_table") == 0;
+    }
+    mysql_free_result(rows);
+    im->attributes_known = true;
+    return 0;
+}

@@ -1,0 +1,391 @@
+/* Rows → statements: inserts, which give the new ids, updates and deletes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/bind.h"
+#include "applier/import/import_internal.h"
+#include "schema/db.h"
+
+enum { ROWS_PER_INSERT = 1000, BYTES_PER_INSERT = 1 << 20 };
+
+/* --- steps -------------------------------------------------------------------------------- */
+
+static struct net *net_of(struct import *im, const struct import_row *row, enum net_op op,
+                          const uint64_t *changed)
+{
+    struct net *n = arena_zalloc(&im->arena, sizeof *n);
+    if (n)
+        *n = (struct net){.table = row->origin->table,
+                          .origin = row->origin,
+                          .key = row->place,
+                          .after = row->values,
+                          .changed = (uint64_t *)changed,
+                          .op = op};
+    return n;
+}
+
+static int run_step(struct import *im, const struct import_table *t, enum net_op op,
+                    struct net **nets, uint32_t count, struct ds_error *err)
+{
+    struct step step = {.target = t->target, .op = op, .nets = nets, .count = count};
+    return count ? writer_step(im->writer, &step, &im->counters->rows_written, err) : 0;
+}
+
+static struct net **room(struct import *im, uint32_t count)
+{
+    return arena_alloc(&im->arena, (count + 1) * sizeof(struct net *));
+}
+
+/* --- inserts --------------------------------------------------------------------------------- */
+
+static bool is_set(const struct import_row *row, uint32_t i)
+{
+    return row->values[i] && !row->table->target->columns[i].generated;
+}
+
+static bool same_shape(const struct import_row *x, const struct import_row *y)
+{
+    for (uint32_t i = 0; i < x->table->target->column_count; i++)
+        if (is_set(x, i) != is_set(y, i))
+            return false;
+    return true;
+}
+
+static int insert_head(const struct import_row *row, struct buf *sql)
+{
+    const struct target_table *t = row->table->target;
+    int rc = buf_puts(sql, "INSERT INTO ") | sql_identifier(sql, t->name) | buf_puts(sql, " (");
+    bool first = true;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        if (!is_set(row, i))
+            continue;
+        rc |= (first ? 0 : buf_puts(sql, ", ")) | sql_identifier(sql, t->columns[i].name);
+        first = false;
+    }
+    return rc | buf_puts(sql, ") VALUES ");
+}
+
+static int insert_row(const struct import_row *row, struct buf *sql, struct ds_error *err)
+{
+    const struct target_table *t = row->table->target;
+    const char *between = "(";
+    int rc = 0;
+    for (uint32_t i = 0; i < t->column_count && rc == 0; i++) {
+        if (!is_set(row, i))
+            continue;
+        rc = buf_puts(sql, between) ? import_no_memory(err)
+                                    : bind_literal(sql, &t->columns[i], row->values[i], err);
+        between = ", ";
+    }
+    return rc ? rc : buf_puts(sql, *between == '(' ? "()" : ")") ? import_no_memory(err) : 0;
+}
+
+static int registered(struct import *im, struct import_row *row, uint64_t id, struct ds_error *err)
+{
+    struct slice none = {NULL, 0};
+    row->target_id = id;
+    return row->table->type != UINT32_MAX && row->id.p &&
+                   registry_add(im->registry, row->table->type, row->id, id, ORIGIN_CREATED, none)
+               ? import_no_memory(err)
+               : 0;
+}
+
+static int learn_id(struct import *im, struct import_row *row, uint64_t id, struct ds_error *err)
+{
+    row->place = arena_alloc(&im->arena, sizeof *row->place);
+    if (row->place)
+        row->place[0] = import_number(&im->arena, id);
+    if (!row->place || !row->place[0])
+        return import_no_memory(err);
+    row->state = ROW_WRITTEN;
+    return registered(im, row, id, err);
+}
+
+static int explain(const struct import_row *row, uint32_t count, int rc, struct ds_error *err)
+{
+    if (rc == DS_ESERVER)
+        rc = err->code = DS_ECONFLICT;
+    error_at_table(err, NULL, row->table->target->name);
+    if (count == 1 && row->id.p) {
+        char key[100];
+        snprintf(key, sizeof key, "source id %.*s", (int)row->id.len, (const char *)row->id.p);
+        error_at_key(err, key);
+    }
+    return rc;
+}
+
+/* MariaDB tells the new ids, in the order of the rows. MySQL tells the first one; the others follow
+ * it at its increment, since the statement has its rows as a plain list. */
+static int insert_returning(struct import *im, struct import_row *const *rows, uint32_t count,
+                            struct buf *sql, struct ds_error *err)
+{
+    const struct import_table *t = rows[0]->table;
+    const char *id = t->target->columns[t->id_target].name;
+    int rc = 0;
+    if (!im->server->mariadb) {
+        rc = db_exec_len(im->db, (const char *)sql->data, sql->len, err);
+        uint64_t next = mysql_insert_id(im->db);
+        for (uint32_t i = 0; i < count && rc == 0; i++, next += im->increment)
+            rc = learn_id(im, rows[i], next, err);
+        return rc;
+    }
+    if (buf_puts(sql, " RETURNING ") || sql_identifier(sql, id))
+        return import_no_memory(err);
+    MYSQL_RES *res = NULL;
+    if (mysql_real_query(im->db, (const char *)sql->data, sql->len) ||
+        !(res = mysql_store_result(im->db)))
+        return db_fail(err, im->db, "inserting rows");
+    if (mysql_num_rows(res) != count)
+        rc = error_set(err, DS_ESERVER, "%u rows were inserted and %lu ids returned", count,
+                       (unsigned long)mysql_num_rows(res));
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        rc = learn_id(im, rows[i], strtoull(mysql_fetch_row(res)[0], NULL, 10), err);
+    mysql_free_result(res);
+    return rc;
+}
+
+/* New rows of one shape that are to get ids. */
+static int insert_some(struct import *im, struct import_row *const *rows, uint32_t *count,
+                       struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint32_t n = 0;
+    int rc = insert_head(rows[0], &sql) ? import_no_memory(err) : 0;
+    while (n < *count && n < ROWS_PER_INSERT && sql.len < BYTES_PER_INSERT && rc == 0 &&
+           same_shape(rows[0], rows[n])) {
+        rc = n && buf_puts(&sql, ",") ? import_no_memory(err) : 0;
+        rc = rc ? rc : insert_row(rows[n++], &sql, err);
+    }
+    if (rc == 0)
+        rc = insert_returning(im, rows, n, &sql, err);
+    if (rc)
+        return explain(rows[0], n, rc, err);
+    im->counters->rows_written += n;
+    *count = n;
+    return 0;
+}
+
+/* The values of the target's key, where the row has them all. */
+static int place_from_values(struct import *im, struct import_row *row, struct ds_error *err)
+{
+    const struct target_key *key = row->table->target->row_key;
+    const uint8_t **place = arena_alloc(&im->arena, key->count * sizeof *place);
+    if (!place)
+        return import_no_memory(err);
+    for (uint32_t i = 0; i < key->count; i++)
+        if (!(place[i] = row->values[key->columns[i]]))
+            return 0;
+    row->place = place;
+    return 0;
+}
+
+static int insert_plain(struct import *im, struct import_row *const *rows, uint32_t count,
+                        struct ds_error *err)
+{
+    struct net **nets = room(im, count);
+    if (!nets)
+        return import_no_memory(err);
+    for (uint32_t i = 0; i < count; i++)
+        if (!(nets[i] = net_of(im, rows[i], NET_INSERT, NULL)))
+            return import_no_memory(err);
+    int rc = run_step(im, rows[0]->table, NET_INSERT, nets, count, err);
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        const struct import_table *t = rows[i]->table;
+        char scratch[32];
+        bool null;
+        rows[i]->state = ROW_WRITTEN;
+        rc = place_from_values(im, rows[i], err);
+        if (rc || t->type == UINT32_MAX)
+            continue;
+        struct slice id = import_text(rows[i]->values[t->id_target], scratch, &null);
+        char number[32];
+        snprintf(number, sizeof number, "%.*s", (int)id.len, (const char *)id.p);
+        rc = registered(im, rows[i], strtoull(number, NULL, 10), err);
+    }
+    return rc;
+}
+
+static int insert_rows(struct import *im, struct import_row *const *rows, uint32_t count,
+                       struct ds_error *err)
+{
+    int rc = 0;
+    if (count && !rows[0]->table->new_ids)
+        return insert_plain(im, rows, count, err);
+    for (uint32_t at = 0; at < count && rc == 0;) {
+        uint32_t some = count - at;
+        rc = insert_some(im, rows + at, &some, err);
+        at += some;
+    }
+    return rc;
+}
+
+/* --- updates ------------------------------------------------------------------------------------
+ */
+
+static bool in_row_key(const struct target_table *t, uint32_t column)
+{
+    for (uint32_t i = 0; i < t->row_key->count; i++)
+        if (t->row_key->columns[i] == column)
+            return true;
+    return false;
+}
+
+static bool same_value(const uint8_t *x, const uint8_t *y)
+{
+    size_t n = x ? value_length(x) : 0;
+    return x && y && n == value_length(y) && memcmp(x, y, n) == 0;
+}
+
+static bool is_empty(const uint8_t *raw)
+{
+    char scratch[32];
+    bool null;
+    return import_text(raw, scratch, &null).len == 0;
+}
+
+/* Which columns are to be set? Of a row that comes whole all of them, of a change what it changes;
+ * where both shops are merged, what the source has. */
+static bool sets(const struct import *im, const struct import_row *row, uint32_t i)
+{
+    const struct import_table *t = row->table;
+    bool merged = im->options.config->on_duplicate == DUPLICATE_MERGE && row->entity->matched;
+    if (!row->values[i] || t->target->columns[i].generated || i == t->id_target ||
+        (in_row_key(t->target, i) && row->op != CHANGE_UPDATE))
+        return false;
+    if (row->was && same_value(row->was[i], row->values[i]))
+        return false;
+    return !merged || !is_empty(row->values[i]);
+}
+
+int import_update_columns(struct import *im, struct import_row *const *rows, uint32_t count,
+                          struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t first = 0, end; first < count && rc == 0; first = end) {
+        struct net **nets = room(im, count);
+        for (end = first; nets && end < count && rows[end]->table == rows[first]->table; end++)
+            if (!(nets[end - first] = net_of(im, rows[end], NET_UPDATE, rows[end]->changed)))
+                return import_no_memory(err);
+        if (!nets)
+            return import_no_memory(err);
+        /* what else the row has is as it was inserted */
+        rc = run_step(im, rows[first]->table, NET_UPDATE, nets, end - first, err);
+    }
+    return rc;
+}
+
+/* Its id has changed at the source; the destination's row stays the same. */
+static int follow_id(struct import *im, struct import_row *row, struct ds_error *err)
+{
+    const struct import_table *t = row->table;
+    char scratch[32];
+    bool null;
+    struct slice none = {NULL, 0};
+    if (t->type == UINT32_MAX || !row->before || !row->after[t->id_source])
+        return 0;
+    struct slice id = import_text(row->after[t->id_source], scratch, &null);
+    if (null || (id.len == row->id.len && memcmp(id.p, row->id.p, id.len) == 0))
+        return 0;
+    enum origin origin = row->entity->matched ? ORIGIN_MATCHED : ORIGIN_CREATED;
+    return registry_remove(im->registry, t->type, row->id) ||
+                   registry_add(im->registry, t->type, id, row->target_id, origin, none)
+               ? import_no_memory(err)
+               : 0;
+}
+
+static int update_rows(struct import *im, struct import_row **rows, uint32_t count,
+                       struct ds_error *err)
+{
+    uint32_t changing = 0;
+    int rc = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        struct import_row *row = rows[i];
+        const struct target_table *t = row->table->target;
+        uint64_t *changed = arena_zalloc(&im->arena, (t->column_count + 63) / 64 * 8);
+        bool any = false;
+        if (!changed)
+            return import_no_memory(err);
+        for (uint32_t c = 0; c < t->column_count; c++)
+            if (sets(im, row, c)) {
+                changed[c / 64] |= 1ull << (c % 64);
+                any = true;
+            } else {
+                row->values[c] = NULL;
+            }
+        row->changed = changed;
+        row->state = ROW_WRITTEN;
+        rc = follow_id(im, row, err);
+        if (any)
+            rows[changing++] = row;
+    }
+    return rc ? rc : import_update_columns(im, rows, changing, err);
+}
+
+int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    struct import_row **new = arena_alloc(&im->arena, (end - first + 1) * sizeof(void *));
+    struct import_row **old = arena_alloc(&im->arena, (end - first + 1) * sizeof(void *));
+    uint32_t new_count = 0, old_count = 0;
+    if (!new || !old)
+        return import_no_memory(err);
+    for (uint32_t i = first; i < end; i++) {
+        struct import_row *row = im->rows[i];
+        if (row->op == CHANGE_DELETE || (row->state != ROW_NEW && row->state != ROW_FOUND))
+            continue;
+        enum import_policy policy = row->entity->policy;
+        if (row->entity->left || (policy == IMPORT_MATCH && row->state == ROW_NEW))
+            row->state = ROW_LEFT;
+        else if (row->state == ROW_NEW)
+            new[new_count++] = row;
+        else if (policy == IMPORT_WRITE)
+            old[old_count++] = row;
+        else
+            row->state = ROW_WRITTEN; /* as it is */
+    }
+    int rc = insert_rows(im, new, new_count, err);
+    return rc ? rc : update_rows(im, old, old_count, err);
+}
+
+/* --- deletes
+ * ---------------------------------------------------------------------------------------- */
+
+int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
+                         uint32_t count, struct ds_error *err)
+{
+    struct source_table *table = arena_zalloc(&im->arena, sizeof *table); /* for messages */
+    struct net **nets = room(im, count);
+    struct net *all = arena_zalloc(&im->arena, (count + 1) * sizeof *all);
+    if (!nets || !all || !table)
+        return import_no_memory(err);
+    table->target = t->target;
+    for (uint32_t i = 0; i < count; i++) {
+        all[i] = (struct net){.table = table, .key = places[i], .op = NET_DELETE};
+        nets[i] = &all[i];
+    }
+    struct step step = {
+        .target = t->target, .op = NET_DELETE, .uncounted = true, .nets = nets, .count = count};
+    return count ? writer_step(im->writer, &step, &im->counters->rows_written, err) : 0;
+}
+
+int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    const uint8_t ***places = arena_alloc(&im->arena, (end - first + 1) * sizeof *places);
+    uint32_t count = 0;
+    if (!places)
+        return import_no_memory(err);
+    for (uint32_t i = first; i < end; i++) {
+        struct import_row *row = im->rows[i];
+        if (row->op != CHANGE_DELETE || row->state != ROW_FOUND)
+            continue;
+        bool root = row->table->root;
+        row->state = ROW_WRITTEN;
+        if (row->entity->policy != IMPORT_WRITE || (root && row->entity->matched))
+            continue; /* deletes touch only what this source has created */
+        places[count++] = row->place;
+        if (row->table->type != UINT32_MAX &&
+            registry_remove(im->registry, row->table->type, row->id))
+            return import_no_memory(err);
+    }
+    return import_delete_places(im, im->rows[first]->table, places, count, err);
+}
