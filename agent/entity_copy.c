@@ -7,10 +7,17 @@
 
 #include "agent/snapshot_rows.h"
 #include "agent/snapshot_source.h"
+#include "schema/document.h"
 #include "schema/log.h"
 #include "schema/message.h"
 
 enum { ROOTS_PER_CHUNK = 500, FIRST_TABLE_ID = 1, BUCKETS = 1 << 14 };
+
+enum pass {
+    FIRST,     /* everything */
+    REFERRING, /* rows that refer to entities of the same kind, which may come behind them */
+    TEXTS,     /* everything of kinds whose texts name entities of later kinds */
+};
 
 struct row { /* of the chunk in hand */
     struct slice image;
@@ -514,27 +521,28 @@ static int put_commit(struct copy *c, struct ds_error *err)
     return rc ? rc : c->o->mark(c->o->arg, &at, err);
 }
 
-/* One entity of the chunk; `again`: only the rows that may have come too early. */
-static int put_entity(struct copy *c, uint32_t at, bool again, struct ds_error *err)
+/* One entity of the chunk. What has come once is not all that the entity has when it comes again.
+ */
+static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_error *err)
 {
     const struct row *row = c->heads[at];
     struct slice key = c->root_keys[at];
-    while (again && row && !c->tables[row->table].again)
+    while (pass == REFERRING && row && !c->tables[row->table].again)
         row = row->next;
     if (!row)
         return 0;
     int rc = put_begin(c, err);
-    if (rc == 0 && !again)
+    if (rc == 0 && pass == FIRST)
         rc = put_mark(c, key, err);
     for (; row && rc == 0; row = row->next) {
         const struct table *t = &c->tables[row->table];
-        if (!again || t->again)
+        if (pass != REFERRING || t->again)
             rc = put_change(c, t, CHANGE_INSERT, key, row->image, err);
     }
     return rc ? rc : put_commit(c, err);
 }
 
-static int copy_chunk(struct copy *c, bool again, struct ds_error *err)
+static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
 {
     arena_reset(&c->arena, 8 << 20);
     memset(c->heads, 0, sizeof c->heads);
@@ -543,7 +551,7 @@ static int copy_chunk(struct copy *c, bool again, struct ds_error *err)
     int rc = 0;
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++) {
         struct table *t = &c->tables[i];
-        bool wanted = !again || i == 0 || t->again;
+        bool wanted = pass != REFERRING || i == 0 || t->again;
         for (uint32_t k = i + 1; k < c->table_count; k++) /* others are reached through it */
             wanted |= c->tables[k].again && c->tables[k].through == t;
         if (wanted)
@@ -551,24 +559,25 @@ static int copy_chunk(struct copy *c, bool again, struct ds_error *err)
     }
     uint32_t count = c->current;
     for (uint32_t i = 0; i < count && rc == 0; i++)
-        rc = put_entity(c, i, again, err);
+        rc = put_entity(c, i, pass, err);
     return rc;
 }
 
-static int copy_rows(struct copy *c, bool again, struct ds_error *err)
+static int copy_rows(struct copy *c, enum pass pass, struct ds_error *err)
 {
     int rc = 0;
     for (c->first = 0; c->first < c->key_count && rc == 0; c->first = c->end) {
         c->end = c->first + ROOTS_PER_CHUNK;
         c->end = c->end < c->key_count ? c->end : c->key_count;
-        rc = copy_chunk(c, again, err);
-        if (!again && c->o->progress)
+        rc = copy_chunk(c, pass, err);
+        if (pass == FIRST && c->o->progress)
             c->o->progress(c->o->arg, c->entity->name, c->end, c->key_count);
     }
     return rc;
 }
 
-static int copy_kind(struct copy *c, const struct catalogue_entity *e, struct ds_error *err)
+static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass pass,
+                     struct ds_error *err)
 {
     bool again = false;
     int rc = 0;
@@ -585,12 +594,41 @@ static int copy_kind(struct copy *c, const struct catalogue_entity *e, struct ds
     if (rc == 0 && c->table_count)
         rc = read_roots(c, is_selected(c, e), err);
     if (rc == 0)
-        rc = copy_rows(c, false, err);
+        rc = copy_rows(c, pass, err);
     for (uint32_t i = 0; i < c->table_count; i++)
-        again |= c->tables[i].again;
+        again |= c->tables[i].again && pass == FIRST;
     if (rc == 0 && again)
-        rc = copy_rows(c, true, err);
+        rc = copy_rows(c, REFERRING, err);
     close_kind(c);
+    return rc;
+}
+
+/* Do its texts name products, categories …, which come later? */
+static bool has_texts(const struct catalogue_entity *e)
+{
+    for (size_t i = 0; i < document_format_count(); i++) {
+        const struct document_format *f = document_format_at(i);
+        for (size_t k = 0; k < e->table_count; k++)
+            if ((f->form == DOCUMENT_TEXT || f->form == DOCUMENT_LAYOUT) &&
+                strcmp(f->table, e->tables[k].table) == 0)
+                return true;
+    }
+    return false;
+}
+
+static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
+{
+    const struct catalogue *all = c->o->catalogue;
+    size_t count = catalogue_count(all), kinds = 0;
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (needed[i]) {
+            rc = copy_kind(c, catalogue_at(all, i), FIRST, err);
+            kinds += is_selected(c, catalogue_at(all, i));
+        }
+    for (size_t i = 0; i < count && rc == 0 && kinds > 1; i++)
+        if (needed[i] && is_selected(c, catalogue_at(all, i)) && has_texts(catalogue_at(all, i)))
+            rc = copy_kind(c, catalogue_at(all, i), TEXTS, err);
     return rc;
 }
 
@@ -616,9 +654,8 @@ int entity_copy(const struct entity_copy_options *o, struct position *end, struc
         }
     if (rc == 0)
         rc = source_begin(&c->source, &snapshot, &at, err);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (needed[i])
-            rc = copy_kind(c, catalogue_at(o->catalogue, i), err);
+    if (rc == 0)
+        rc = copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */
         rc = put_commit(c, err);
     end->file.pos = c ? c->number : 0;

@@ -6,7 +6,8 @@
  * Positions count the entities: file "copy.000001", offset n. Entities stand in order of
  * dependency; of one kind in the order of their keys, or of their depth in a tree. What rows refer
  * to in entities of the same kind (a configurable product's children) may come later than they:
- * such rows come once more at the end of their kind, without the delete.
+ * such rows come once more at the end of their kind, without the delete. So do, at the end of all,
+ * pages and blocks, whose texts name products and categories.
  *
  * Before what is asked for comes what it refers to and an import maps by code or name (websites,
  * stores, attributes, categories …), so that the applier can tell their ids.

@@ -5,6 +5,7 @@
 #include "applier/import/import.h"
 #include "applier/import/registry.h"
 #include "schema/arena.h"
+#include "schema/document.h"
 
 #define NO_COLUMN UINT32_MAX
 
@@ -18,6 +19,13 @@ struct import_reference {
     bool parent;   /* the link */
     bool own;      /* names a row of the same table */
     uint32_t when; /* source ordinal of the column that `when` asks, NO_COLUMN: none */
+};
+
+/* A column whose values hold ids. */
+struct import_document {
+    const struct document_format *format;
+    uint32_t source, target;
+    uint32_t beside, beside_target; /* the column that is needed, too; NO_COLUMN: none */
 };
 
 /* How the destination's row is told: a column of the table's own, or a value that belongs to the
@@ -51,6 +59,9 @@ struct import_table {
     uint32_t parent_type;
     uint32_t attribute; /* source ordinal of attribute_id in tables of values, else NO_COLUMN */
     uint32_t store;     /* source ordinal of store_id, else NO_COLUMN */
+    uint32_t value;     /* … of value */
+    struct import_document *documents;
+    uint32_t document_count;
     struct import_reference *references;
     uint32_t reference_count;
     struct import_part
@@ -124,7 +135,8 @@ struct import_attribute {
 /* A column that is filled in when the row that it names is there. */
 struct deferred {
     struct import_row *row;
-    const struct import_reference *reference;
+    const struct import_reference *reference; /* or */
+    const struct import_document *document;
     struct deferred *next;
 };
 
@@ -172,6 +184,9 @@ uint32_t import_source_column(const struct import_table *t, const char *name);
 /* NULL: it is none of the entity's. */
 const struct catalogue_table *import_catalogue_table(const struct catalogue_entity *e,
                                                      const char *name);
+/* Ids of that table are in the registry: under which name? NULL: they are the same at both sides.
+ */
+const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t);
 int import_table_find(struct import *im, const struct source_table *source,
                       struct import_table **out, struct ds_error *err);
 void import_tables_free(struct import *im);
@@ -186,7 +201,20 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
 int import_rows_end(struct import *im, struct ds_error *err);
 struct import_row *import_row_by_id(const struct import *im, uint32_t type, struct slice id);
 
+/* --- documents.c --- */
+int import_add_documents(struct import_table *t); /* DS_ENOMEM */
+int import_want_documents(struct import *im, const struct import_row *row);
+int import_translate_documents(struct import *im, struct import_row *row, struct ds_error *err);
+int import_rewrite_deferred(struct import *im, struct import_row *row,
+                            const struct import_document *d, struct ds_error *err);
+
 /* --- resolve.c --- */
+enum resolved { IS_RESOLVED, IS_PENDING, IS_NOT_HERE };
+enum resolved import_resolve_id(const struct import *im, uint32_t type, struct slice id,
+                                uint64_t *target);
+/* One of the two is NULL. */
+int import_defer(struct import *im, struct import_row *row, const struct import_reference *r,
+                 const struct import_document *d, struct ds_error *err);
 /* Ask the registry for what rows [first, end) of one table hold. */
 int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 /* Translate one row; its state becomes ROW_OPEN, ROW_WAITS or ROW_LEFT. */

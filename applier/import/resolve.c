@@ -189,7 +189,7 @@ static int want_row(struct import *im, const struct import_row *row, bool condit
         if (rc == 0 && row->after && counts(im, row, r, row->after))
             rc = want_value(im, r, row->after[r->source]);
     }
-    return rc;
+    return rc || !conditional ? rc : import_want_documents(im, row);
 }
 
 int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
@@ -209,9 +209,7 @@ int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error
 
 /* --- translation -------------------------------------------------------------------------- */
 
-enum resolved { IS_RESOLVED, IS_PENDING, IS_NOT_HERE };
-
-static enum resolved resolve_id(const struct import *im, uint32_t type, struct slice id,
+enum resolved import_resolve_id(const struct import *im, uint32_t type, struct slice id,
                                 uint64_t *target)
 {
     const struct registered *r = registry_find(im->registry, type, id);
@@ -233,7 +231,7 @@ static enum resolved resolve_list(struct import *im, const struct import_referen
     bool path = r->form == REFERENCE_PATH, first = true;
     uint64_t target;
     while (next_id(&at, end, separator_of(r), &id)) {
-        enum resolved one = id.len ? resolve_id(im, r->type, id, &target) : IS_RESOLVED;
+        enum resolved one = id.len ? import_resolve_id(im, r->type, id, &target) : IS_RESOLVED;
         if (one == IS_PENDING || (path && one == IS_NOT_HERE))
             all = one > all ? one : all;
         if (one != IS_RESOLVED || (!id.len && !path))
@@ -272,7 +270,7 @@ static enum resolved resolve(struct import *im, const struct import_table *t,
         *out = import_string(&im->arena, list.data, list.len, true);
         return is;
     }
-    enum resolved is = resolve_id(im, r->type, text, &target);
+    enum resolved is = import_resolve_id(im, r->type, text, &target);
     if (is == IS_NOT_HERE && import_is_zero(raw)) /* 0 means none, where no row has it */
         return IS_RESOLVED;
     if (is != IS_RESOLVED)
@@ -283,13 +281,13 @@ static enum resolved resolve(struct import *im, const struct import_table *t,
     return is;
 }
 
-static int defer(struct import *im, struct import_row *row, const struct import_reference *r,
-                 struct ds_error *err)
+int import_defer(struct import *im, struct import_row *row, const struct import_reference *r,
+                 const struct import_document *document, struct ds_error *err)
 {
     struct deferred *d = arena_zalloc(&im->arena, sizeof *d);
     if (!d)
         return import_no_memory(err);
-    *d = (struct deferred){.row = row, .reference = r, .next = im->deferred};
+    *d = (struct deferred){.row = row, .reference = r, .document = document, .next = im->deferred};
     im->deferred = d;
     return 0;
 }
@@ -344,7 +342,7 @@ static int translate_one(struct import *im, struct import_row *row,
     if (!to[r->target])
         return import_no_memory(err);
     if (is == IS_PENDING)
-        return after ? defer(im, row, r, err) : 0;
+        return after ? import_defer(im, row, r, NULL, err) : 0;
     if (r->required && after)
         leave_row(im, row, r, from[r->source]);
     return 0;
@@ -383,7 +381,7 @@ static bool waits_for_own(const struct import *im, const struct import_row *row)
         struct slice id = import_text(row->after[r->source], scratch, &null);
         uint64_t ignored;
         bool itself = id.len == row->id.len && row->id.p && !memcmp(id.p, row->id.p, id.len);
-        if (!null && !itself && resolve_id(im, r->type, id, &ignored) == IS_PENDING)
+        if (!null && !itself && import_resolve_id(im, r->type, id, &ignored) == IS_PENDING)
             return true;
     }
     return false;
@@ -399,6 +397,8 @@ int import_translate(struct import *im, struct import_row *row, struct ds_error 
         rc = translate_image(im, row, row->before, &row->was, false, err);
     if (rc == 0 && row->after && row->state == ROW_OPEN)
         rc = translate_image(im, row, row->after, &row->values, true, err);
+    if (rc == 0 && row->after && row->state == ROW_OPEN)
+        rc = import_translate_documents(im, row, err);
     return rc;
 }
 
@@ -444,16 +444,21 @@ int import_resolve_deferred(struct import *im, struct ds_error *err)
         const uint8_t *value;
         if (row->state != ROW_WRITTEN || !row->place || row->entity->left)
             continue;
-        enum resolved is = resolve(im, row->table, r, row->after[r->source], &value);
-        if (!value)
+        uint32_t target = r ? r->target : d->document->target;
+        enum resolved is =
+            r ? resolve(im, row->table, r, row->after[r->source], &value) : IS_RESOLVED;
+        if (r && !value)
             rc = import_no_memory(err);
+        if (!r)
+            rc = import_rewrite_deferred(im, row, d->document, err);
         if (rc || is != IS_RESOLVED)
             continue;
-        row->values[r->target] = value;
+        if (r)
+            row->values[target] = value;
         if (!row->filled_in)
             rc = add_row(im, row, &rows, &count, &cap, err);
         if (rc == 0)
-            row->changed[r->target / 64] |= 1ull << (r->target % 64);
+            row->changed[target / 64] |= 1ull << (target % 64);
     }
     if (rc == 0)
         rc = import_update_columns(im, rows, count, err);

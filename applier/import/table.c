@@ -20,7 +20,7 @@ static uint32_t source_column(const struct msg_table *def, const char *name)
 
 uint32_t import_source_column(const struct import_table *t, const char *name)
 {
-    for (uint32_t i = 0; i < t->source_count; i++)
+    for (uint32_t i = 0; name && i < t->source_count; i++)
         if (strcasecmp(t->names[i], name) == 0)
             return i;
     return NO_COLUMN;
@@ -34,7 +34,7 @@ static uint32_t target_column(const struct target_table *t, const char *name)
 
 /* Ids of that table are in the registry: under which name? NULL: they are the same at both sides.
  */
-static const char *type_name(const struct catalogue_entity *e, const struct catalogue_table *t)
+const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t)
 {
     if (t->identity == IDENTITY_SAME)
         return NULL;
@@ -75,7 +75,7 @@ static int add_link(struct import_table *t, const struct msg_table *def, struct 
     t->link_source = t->link_target = NO_COLUMN;
     if (t->root)
         return 0;
-    const char *type = type_name(t->entity, parent);
+    const char *type = import_type_name(t->entity, parent);
     t->link_source = source_column(def, entry->link);
     t->link_target = target_column(t->target, entry->link);
     if (t->link_source == NO_COLUMN || t->link_target == NO_COLUMN)
@@ -113,7 +113,7 @@ static int add_references(struct import_table *t, const struct msg_table *def, s
         if (r.source == t->link_source && r.source != NO_COLUMN)
             continue; /* the link says it already */
         if (to)
-            rc = add_reference(t, r, type_name(e, to), err);
+            rc = add_reference(t, r, import_type_name(e, to), err);
     }
     return rc;
 }
@@ -174,7 +174,7 @@ static int add_columns(struct import_table *t, const struct msg_table *def)
 /* Its own id. A root's is the entity's key; where that is another entity's, it has none to give. */
 static int add_id(struct import_table *t, const struct msg_table *def, struct ds_error *err)
 {
-    const char *type = type_name(t->entity, t->entry);
+    const char *type = import_type_name(t->entity, t->entry);
     const char *column = t->root ? t->entry->link : t->entry->key;
     t->id_source = source_column(def, column);
     t->id_target = target_column(t->target, column);
@@ -224,8 +224,9 @@ static int compile(struct import_table *t, const struct source_table *source, st
         arena_zalloc(&t->arena, (t->entity->reference_count + 2) * sizeof *t->references);
     uint8_t *copy = arena_copy(&t->arena, source->raw.p, source->raw.len);
     t->definition = (struct slice){copy, source->raw.len};
-    if (!t->references || !copy || add_columns(t, def))
+    if (!t->references || !copy || add_columns(t, def) || import_add_documents(t))
         return import_no_memory(err);
+    t->value = source_column(def, "value");
     int rc = add_id(t, def, err);
     rc = rc ? rc : add_link(t, def, err);
     rc = rc ? rc : add_references(t, def, err);

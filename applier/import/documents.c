@@ -1,0 +1,257 @@
+/* Ids inside longer values (schema/document.h): they are wanted with the ids of columns, and
+ * rewritten when the row is translated. What names a row that is not here goes, or, in the
+ * conditions of a price rule, becomes 0, which no row has: a condition about a category that does
+ * not exist means the same at both sides.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/import/import_internal.h"
+#include "schema/log.h"
+
+int import_add_documents(struct import_table *t)
+{
+    uint32_t count = 0;
+    t->documents = arena_zalloc(&t->arena, (t->target->column_count + 1) * sizeof *t->documents);
+    if (!t->documents)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < t->target->column_count; i++) {
+        const char *column = t->target->columns[i].name;
+        const struct document_format *f = document_format(t->entry->table, column);
+        if (!f || t->from[i] == NO_COLUMN)
+            continue;
+        int beside = f->beside ? target_column_ordinal(t->target, f->beside) : -1;
+        t->documents[count++] =
+            (struct import_document){.format = f,
+                                     .source = t->from[i],
+                                     .target = i,
+                                     .beside = import_source_column(t, f->beside),
+                                     .beside_target = beside < 0 ? NO_COLUMN : (uint32_t)beside};
+    }
+    t->document_count = count;
+    return 0;
+}
+
+/* In a table of values one attribute's are documents. */
+static const struct import_document *document_at(const struct import *im,
+                                                 const struct import_row *row, uint32_t i,
+                                                 struct import_document *scratch)
+{
+    static const struct document_format layout = {.form = DOCUMENT_LAYOUT};
+    const struct import_table *t = row->table;
+    if (i < t->document_count)
+        return &t->documents[i];
+    if (i > t->document_count || t->attribute == NO_COLUMN || t->value == NO_COLUMN)
+        return NULL;
+    const struct import_attribute *a = import_attribute_of(im, row);
+    if (!a || strcmp(a->code, "custom_layout_update") != 0)
+        return NULL;
+    int target = target_column_ordinal(t->target, "value");
+    *scratch = (struct import_document){.format = &layout,
+                                        .source = t->value,
+                                        .target = (uint32_t)target,
+                                        .beside = NO_COLUMN,
+                                        .beside_target = NO_COLUMN};
+    return target < 0 ? NULL : scratch;
+}
+
+struct visit {
+    struct import *im;
+    const struct import_row *row;
+    const struct import_document *document;
+    struct arena *arena;
+    bool collects, pending;
+};
+
+/* The registry's type of what an id names; UINT32_MAX: its ids are the same at both sides. */
+static int type_of(const struct import *im, const struct document_target *target, uint32_t *type)
+{
+    const struct catalogue_entity *e = catalogue_find(im->options.catalogue, target->entity);
+    const struct catalogue_table *t = e ? import_catalogue_table(e, target->table) : NULL;
+    const char *name = t ? import_type_name(e, t) : NULL;
+    *type = name ? registry_type(im->registry, name) : UINT32_MAX;
+    return name && *type == UINT32_MAX ? DS_ENOMEM : 0;
+}
+
+/* Is the value one of the option's? A customer may have typed a number. */
+static int belongs(const struct visit *v, uint64_t value, struct slice option, bool *yes)
+{
+    char table[200];
+    uint64_t count = 0;
+    bool found;
+    struct ds_error ignored;
+    uint32_t type = registry_type(v->im->registry, "catalog_product_option");
+    const struct registered *r = registry_find(v->im->registry, type, option);
+    const char *prefix = v->im->options.config->destination.prefix;
+    *yes = false;
+    if (!r || !r->found)
+        return 0;
+    snprintf(table, sizeof table, "%scatalog_product_option_type_value", prefix ? prefix : "");
+    int rc = db_scalar_u64(v->im->db, &count, &found, &ignored,
+                           "SELECT COUNT(*) FROM `%s` WHERE option_type_id = %lu AND option_id = "
+                           "%lu",
+                           table, value, r->target);
+    *yes = count > 0;
+    return rc;
+}
+
+static int not_here(const struct visit *v, struct slice *to)
+{
+    const char *table = v->document->format->table;
+    if (table && strstr(table, "rule")) {
+        *to = (struct slice){(const uint8_t *)"0", 1};
+        return DOCUMENT_REPLACE;
+    }
+    return DOCUMENT_DROP;
+}
+
+static int want_id(struct visit *v, const struct document_id *id, uint32_t type)
+{
+    uint32_t option = registry_type(v->im->registry, "catalog_product_option");
+    int rc = registry_want(v->im->registry, type, id->id);
+    if (rc == 0 && id->maybe && id->of.len)
+        rc = registry_want(v->im->registry, option, id->of);
+    return rc ? rc : DOCUMENT_KEEP;
+}
+
+static int visit_id(void *arg, const struct document_id *id, struct slice *to)
+{
+    struct visit *v = arg;
+    uint64_t target = 0;
+    uint32_t type;
+    char number[32];
+    bool yes = true;
+    if (type_of(v->im, &id->target, &type))
+        return DS_ENOMEM;
+    if (type == UINT32_MAX || (id->id.len == 1 && *id->id.p == '0'))
+        return DOCUMENT_KEEP;
+    if (v->collects)
+        return want_id(v, id, type);
+    switch (import_resolve_id(v->im, type, id->id, &target)) {
+    case IS_RESOLVED:
+        break;
+    case IS_PENDING:
+        v->pending = true;
+        return DOCUMENT_KEEP;
+    case IS_NOT_HERE:
+        return not_here(v, to);
+    }
+    int rc = id->maybe ? belongs(v, target, id->of, &yes) : 0;
+    if (rc || !yes)
+        return rc ? rc : DOCUMENT_KEEP;
+    int n = snprintf(number, sizeof number, "%lu", target);
+    to->p = arena_copy(v->arena, number, (size_t)n);
+    to->len = (size_t)n;
+    return to->p ? DOCUMENT_REPLACE : DS_ENOMEM;
+}
+
+static bool has_options(void *arg, struct slice code)
+{
+    const struct visit *v = arg;
+    for (uint32_t i = 0; i < v->im->attribute_count; i++) {
+        const struct import_attribute *a = &v->im->attributes[i];
+        if (strcmp(a->type, "catalog_product") == 0 && strlen(a->code) == code.len &&
+            memcmp(a->code, code.p, code.len) == 0)
+            return a->options && strstr(a->input, "select");
+    }
+    return false;
+}
+
+static struct slice text_at(const uint8_t *const *values, uint32_t column, char scratch[32],
+                            bool *null)
+{
+    *null = true;
+    return column == NO_COLUMN ? (struct slice){(const uint8_t *)"", 0}
+                               : import_text(values[column], scratch, null);
+}
+
+/* What cannot be read travels as it is: the shop cannot read it either. */
+static int unreadable(const struct import_row *row, const struct import_document *d,
+                      const struct ds_error *why)
+{
+    if (why->code != DS_EFORMAT && why->code != DS_ELIMIT && why->code != DS_EUNSUPPORTED)
+        return why->code;
+    log_warn("ids inside a value are left as they are table=%s column=%s id=%.*s reason=\"%s\"",
+             row->table->entry->table, row->table->target->columns[d->target].name,
+             (int)row->id.len, row->id.p ? (const char *)row->id.p : "", why->message);
+    return 0;
+}
+
+int import_want_documents(struct import *im, const struct import_row *row)
+{
+    struct import_document scratch;
+    const struct import_document *d;
+    char room[2][32];
+    bool null, no_beside;
+    int rc = 0;
+    for (uint32_t i = 0; row->after && rc == 0 && (d = document_at(im, row, i, &scratch)); i++) {
+        struct visit v = {.im = im, .row = row, .document = d, .arena = &im->arena};
+        v.collects = true;
+        const struct document_visitor visitor = {visit_id, has_options, &v};
+        struct slice value = text_at(row->after, d->source, room[0], &null);
+        struct slice beside = text_at(row->after, d->beside, room[1], &no_beside);
+        struct ds_error why = {0};
+        if (!null && value.len &&
+            document_collect(d->format, value, beside, &visitor, &im->arena, &why))
+            rc = unreadable(row, d, &why);
+    }
+    return rc;
+}
+
+static int rewrite(struct import *im, struct import_row *row, const struct import_document *d,
+                   bool *pending, struct ds_error *err)
+{
+    char room[2][32];
+    bool null, no_beside;
+    struct visit v = {.im = im, .row = row, .document = d, .arena = &im->arena};
+    const struct document_visitor visitor = {visit_id, has_options, &v};
+    struct slice value = text_at(row->after, d->source, room[0], &null);
+    struct slice beside = text_at(row->after, d->beside, room[1], &no_beside);
+    struct document_value out;
+    struct ds_error why = {0};
+    *pending = false;
+    if (null || !value.len)
+        return 0;
+    if (document_rewrite(d->format, value, beside, &visitor, &im->arena, &out, &why)) {
+        int rc = unreadable(row, d, &why);
+        if (rc)
+            *err = why;
+        return rc;
+    }
+    *pending = v.pending;
+    if (out.row_gone) {
+        row->state = ROW_LEFT;
+        im->left_rows++;
+        return 0;
+    }
+    row->values[d->target] =
+        out.null ? import_null : import_string(&im->arena, out.value.p, out.value.len, true);
+    if (d->beside_target != NO_COLUMN && !no_beside)
+        row->values[d->beside_target] =
+            import_string(&im->arena, out.beside.p, out.beside.len, true);
+    return row->values[d->target] ? 0 : import_no_memory(err);
+}
+
+int import_translate_documents(struct import *im, struct import_row *row, struct ds_error *err)
+{
+    struct import_document scratch;
+    const struct import_document *d;
+    int rc = 0;
+    for (uint32_t i = 0;
+         row->state == ROW_OPEN && rc == 0 && (d = document_at(im, row, i, &scratch)); i++) {
+        bool pending;
+        rc = rewrite(im, row, d, &pending, err);
+        if (rc == 0 && pending && d != &scratch)
+            rc = import_defer(im, row, NULL, d, err);
+    }
+    return rc;
+}
+
+/* Again, when all that it names is there. */
+int import_rewrite_deferred(struct import *im, struct import_row *row,
+                            const struct import_document *d, struct ds_error *err)
+{
+    bool pending;
+    return rewrite(im, row, d, &pending, err);
+}
