@@ -29,6 +29,7 @@ enum applier_state {
 };
 
 struct hooks;
+struct import_counts;
 struct applier_options {
     const struct config *config;
     const struct filter *filter;
@@ -39,6 +40,7 @@ struct applier_options {
     bool no_lock;           /* skip GET_LOCK (incremental --no-lock) */
     bool resnapshot;        /* drop checkpoint first */
     bool range;             /* replay: what the spool holds is not of it */
+    bool skip_invalid;      /* import: what does not fit is left out, else it stops */
     const char *checkpoint; /* under which name it is kept; NULL: config's */
     bool follows;        /* the end is where the source is: copies that it takes are waited for */
     struct hooks *hooks; /* they are opened when the stream is, and told of commits; NULL: none */
@@ -76,6 +78,8 @@ int applier_stop_after(struct applier *a, const struct position *p);
 void applier_stop(struct applier *a);
 void applier_status_get(struct applier *a, struct applier_status *out);
 void applier_status_free(struct applier_status *st);
+/* Mode import: what became of entities, in the catalogue's order. After applier_run. */
+const struct import_counts *applier_import_counts(const struct applier *a, size_t *count);
 void applier_free(struct applier *a);
 
 #endif

@@ -43,10 +43,13 @@ int applier_new(struct applier **out, const struct applier_options *options, str
         rc = outbox_new(&a->outbox, a->config, filter_catalogue(options->filter), options->hooks,
                         err);
     if (rc == 0 && a->config->mode == MODE_IMPORT)
-        rc = import_new(
-            &a->import,
-            &(struct import_options){a->config, filter_catalogue(options->filter), options->filter},
-            err);
+        rc = import_new(&a->import,
+                        &(struct import_options){.config = a->config,
+                                                 .catalogue = filter_catalogue(options->filter),
+                                                 .filter = options->filter,
+                                                 .dry_run = options->dry_run,
+                                                 .skip_invalid = options->skip_invalid},
+                        err);
     rc = rc ? rc : handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
     a->filter_text = strdup(buf_cstr(&readable));
     a->source_identity = strdup("");
@@ -86,6 +89,12 @@ void applier_free(struct applier *a)
     free(a->filter_text);
     free(a->source_identity);
     free(a);
+}
+
+const struct import_counts *applier_import_counts(const struct applier *a, size_t *count)
+{
+    *count = 0;
+    return a->import ? import_counts_get(a->import, count) : NULL;
 }
 
 /* --- status ------------------------------------------------------------------ */
@@ -338,6 +347,8 @@ static int use_database(struct applier *a, struct ds_error *err)
 static int read_state(struct applier *a, struct ds_error *err)
 {
     int rc = 0;
+    if (a->options.resnapshot && a->options.dry_run)
+        return 0; /* as if there were none */
     if (a->options.resnapshot) {
         rc = checkpoint_delete(a->db, a->state_database, a->name, err);
         a->options.resnapshot = false;

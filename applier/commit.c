@@ -406,6 +406,18 @@ void commit_roll_back(struct applier *a)
         stale_rolled_back(a);
 }
 
+static int by_policy(struct applier *a, uint32_t index, struct counters *extra,
+                     struct ds_error *err)
+{
+    if (!a->import)
+        return conflict_transaction(a, index, extra, err);
+    import_leave(a->import, &a->batch, index, err);
+    extra->transactions++;
+    extra->conflicts++;
+    a->dropped++;
+    return 0;
+}
+
 /* One destination transaction for transactions [first, first+count). */
 static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how how,
                      struct ds_error *err)
@@ -414,10 +426,13 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
     uint64_t passed_over = 0;
     int rc = 0;
     if (a->options.dry_run) {
-        rc = commit_write(a, first, count, false, &extra, err);
+        rc = how == BY_POLICY && a->import ? by_policy(a, first, &extra, err)
+                                           : commit_write(a, first, count, false, &extra, err);
         a->cp.counters.rows += extra.rows;
         a->cp.counters.rows_written += extra.rows_written;
         a->cp.counters.transactions += count;
+        if (a->import)
+            (rc ? import_rolled_back : import_committed)(a->import);
         return rc;
     }
     if (!a->cp.dirty && has_unrepeatable(a, first, count))
@@ -426,7 +441,7 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
     if (rc == 0)
         rc = commit_begin(a, err);
     if (rc == 0)
-        rc = how == BY_POLICY ? conflict_transaction(a, first, &extra, err)
+        rc = how == BY_POLICY ? by_policy(a, first, &extra, err)
                               : commit_write(a, first, count, how == EXACT, &extra, err);
     for (uint32_t i = first; i < first + count && rc == 0; i++)
         if (a->batch.transactions[i].skip) {
@@ -509,9 +524,10 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
             window /= 2;
             continue;
         }
-        if (commit_does_not_fit(rc, err) && !a->import) {
-            rc = try_with_retries(a, first, 1, EXACT, err);
-            if (commit_does_not_fit(rc, err)) {
+        if (commit_does_not_fit(rc, err)) {
+            if (!a->import)
+                rc = try_with_retries(a, first, 1, EXACT, err);
+            if (commit_does_not_fit(rc, err) && (!a->import || import_may_leave(a->import))) {
                 place_error(a, first, err);
                 rc = try_with_retries(a, first, 1, BY_POLICY, err);
             }

@@ -211,7 +211,7 @@ static int already_applied(struct applier *a, const struct msg_commit *m, bool *
 int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_error *err)
 {
     int rc = 0;
-    if (a->open_barrier != BARRIER_NONE || a->options.dry_run)
+    if (a->open_barrier != BARRIER_NONE || (a->options.dry_run && !a->import))
         return 0;
     for (uint32_t i = a->open_first; i < a->batch.change_count && rc == 0; i++)
         rc = source_table_resolve(a, a->batch.changes[i].table, err);

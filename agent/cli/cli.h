@@ -83,6 +83,7 @@ struct invocation {
     bool plain, counts, summary, graph;
     const char *adapter, *on_duplicate, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */
+    bool skip_invalid;
     const char *stop_at, *from, *to, *file, *reason, *command_name;
     uint64_t limit; /* 0 none */
     /* filled by cli_open, which sets `opened`; the catalogue alone by cli_open_if_configured */
@@ -116,6 +117,10 @@ int cli_help(const struct command *c, bool man); /* print it; exit code */
 int cli_check_file(const char *path, struct ds_error *err);
 /* Ask on the terminal. DS_EUSAGE when there is none: --yes is to be given. */
 int cli_confirm(const struct invocation *in, const char *question, struct ds_error *err);
+
+struct applier;
+/* sync.c: what became of the entities, to stdout; exit code. */
+int sync_summary(const struct invocation *in, const struct applier *applier);
 
 /* One per file of the same name. */
 int command_run(struct invocation *in);

@@ -88,6 +88,12 @@ static const struct option sync_options[] = {
     {"on-duplicate", 'd', OPTION_TEXT, "skip|update|merge|error", FIELD(on_duplicate),
      .doc = "An entity that the destination has already: leave it; make it as the source's; the "
             "same, but keep what the source has empty; stop (default)."},
+    {"skip-invalid", 0, OPTION_FLAG, NULL, FIELD(skip_invalid),
+     .doc = "An entity that does not fit the destination is left out and logged with its key and "
+            "the reason; the run ends with exit 3. Without it the run stops there, with exit 1."},
+    {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run),
+     .doc = "Look for everything and count, write nothing. Takes memory for each row's id."},
+    {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "The summary as lines of JSON."},
     {"limit", 'l', OPTION_NUMBER, "N", FIELD(limit),
      .doc = "No more than so many of each kind of entity. 0: no limit."},
     {"date-from", 0, OPTION_TEXT, "YYYY-MM-DD", FIELD(date_from),

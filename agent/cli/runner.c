@@ -336,6 +336,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .spool = r->spool,
         .retry_forever = o->retry_forever,
         .dry_run = o->dry_run,
+        .skip_invalid = o->skip_invalid,
         .limit_rows = o->limit_rows,
         .no_lock = o->no_lock,
         .resnapshot = o->resnapshot || o->copy,
@@ -421,8 +422,9 @@ static int finish(struct runner *r)
         return EXIT_FAILED;
     progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
     bool left = s.quarantined || left_out(r);
+    int printed = r->o->copy ? sync_summary(r->in, r->applier) : EXIT_DONE;
     stream_status_free(&s);
-    return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : EXIT_DONE;
+    return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : printed;
 }
 
 /* A signal that comes before its watcher stands would end the process with another code than 0. */
@@ -475,7 +477,7 @@ int runner_run(struct invocation *in, const struct runner_options *o)
     struct ds_error err = {0};
     bool nothing = false;
     snprintf(r.checkpoint, sizeof r.checkpoint, "%s.sync", in->config.name);
-    int rc = o->dry_run ? check_dry_run(in, &nothing, &err) : 0;
+    int rc = o->dry_run && !o->copy ? check_dry_run(in, &nothing, &err) : 0;
     if (rc)
         return cli_fail(&err);
     if (nothing) {

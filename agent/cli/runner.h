@@ -16,6 +16,7 @@ struct runner_options {
     bool agent, applier;
     bool retry_forever;
     bool no_lock, resnapshot, dry_run;
+    bool skip_invalid;   /* sync */
     bool ends_by_itself; /* exit 3 when changes wait in quarantine */
     uint64_t limit_rows;
     struct agent_stop_at stop_at;

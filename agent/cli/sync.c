@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cli/runner.h"
+#include "applier/import/import.h"
 
 /* Setting KEY=VALUE, as if it had been given as an option before all others, which so come to
  * count. */
@@ -79,6 +80,46 @@ static int open_config(struct invocation *in, struct ds_error *err)
     return rc ? rc : cli_open(in, err);
 }
 
+/* --- the summary --------------------------------------------------------------------------- */
+
+static bool is_told(const struct import_counts *c)
+{
+    return c->created + c->updated + c->merged + c->skipped + c->invalid + c->deleted > 0;
+}
+
+static double rate_of(const struct import_counts *c)
+{
+    uint64_t ms = c->last_ms > c->first_ms ? c->last_ms - c->first_ms : 1;
+    return (double)(c->created + c->updated + c->merged + c->skipped) * 1000.0 / (double)ms;
+}
+
+static int print_counts(const struct import_counts *c, bool json, struct buf *out)
+{
+    if (json)
+        return buf_printf(out,
+                          "{\"entity\":\"%s\",\"created\":%lu,\"updated\":%lu,\"merged\":%lu,"
+                          "\"skipped\":%lu,\"deleted\":%lu,\"invalid\":%lu,\"per_second\":%.1f}\n",
+                          c->entity, c->created, c->updated, c->merged, c->skipped, c->deleted,
+                          c->invalid, rate_of(c));
+    return buf_printf(out, "%-20s %9lu %9lu %9lu %9lu %9lu %9lu %9.0f\n", c->entity, c->created,
+                      c->updated, c->merged, c->skipped, c->deleted, c->invalid, rate_of(c));
+}
+
+int sync_summary(const struct invocation *in, const struct applier *applier)
+{
+    BUF_AUTO struct buf out = {0};
+    size_t count;
+    const struct import_counts *counts = applier_import_counts(applier, &count);
+    int rc = in->json ? 0
+                      : buf_printf(&out, "%-20s %9s %9s %9s %9s %9s %9s %9s%s\n", "entity",
+                                   "created", "updated", "merged", "skipped", "deleted", "invalid",
+                                   "/s", in->dry_run ? "   (dry run: nothing was written)" : "");
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (is_told(&counts[i]))
+            rc = print_counts(&counts[i], in->json, &out);
+    return rc ? EXIT_FAILED : cli_output(&out);
+}
+
 int command_sync(struct invocation *in)
 {
     struct ds_error err = {0};
@@ -89,6 +130,8 @@ int command_sync(struct invocation *in)
                                .applier = true,
                                .ends_by_itself = true,
                                .range = true,
+                               .dry_run = in->dry_run,
+                               .skip_invalid = in->skip_invalid,
                                .copy = &selection,
                                .stop_at = {.kind = STOP_NEVER}};
     const char **ids = NULL, **increment_ids = NULL;

@@ -1,8 +1,10 @@
 /* The import's life, and the order in which a segment's tables are written. */
 #include "applier/import/import.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
@@ -23,7 +25,8 @@ int import_new(struct import **out, const struct import_options *options, struct
                  catalogue_at(options->catalogue, i)->name);
     rc = rc ? rc
             : registry_new(&im->registry, options->config->state_database,
-                           options->config->source_system, err);
+                           options->config->source_system, options->dry_run, err);
+    im->made_up = IMPORT_MADE_UP;
     if (rc)
         import_free(im);
     else
@@ -88,6 +91,13 @@ static struct import_counts *counts_of(const struct import *im, const struct imp
     return &im->pending[e->table->place];
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 static void clear_pending(struct import *im)
 {
     memset(im->pending, 0, catalogue_count(im->options.catalogue) * sizeof *im->pending);
@@ -105,16 +115,42 @@ void import_committed(struct import *im)
     for (size_t i = 0; i < catalogue_count(im->options.catalogue); i++) {
         const struct import_counts *p = &im->pending[i];
         struct import_counts *c = &im->counts[i];
+        if (p->created + p->updated + p->merged + p->skipped + p->invalid + p->deleted) {
+            c->first_ms = c->first_ms ? c->first_ms : im->begun_ms;
+            c->last_ms = now_ms();
+        }
         c->created += p->created;
         c->updated += p->updated;
         c->merged += p->merged;
         c->skipped += p->skipped;
         c->invalid += p->invalid;
-        c->errors += p->errors;
         c->deleted += p->deleted;
     }
     clear_pending(im);
     registry_trim(im->registry);
+}
+
+/* --- what does not fit ---------------------------------------------------------------------- */
+
+bool import_may_leave(const struct import *im)
+{
+    return im->options.skip_invalid && !im->duplicate;
+}
+
+void import_leave(struct import *im, const struct batch *batch, uint32_t index,
+                  const struct ds_error *why)
+{
+    const struct transaction *tx = &batch->transactions[index];
+    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
+    char line[sizeof(struct ds_error)], scratch[32];
+    bool null;
+    if (!c || !c->table->import)
+        return;
+    struct slice key = held_entity_key(c);
+    key = key.len ? import_text(key.p, scratch, &null) : key;
+    log_warn("left out entity=%s key=%.*s reason=\"%s\"", c->table->entity, (int)key.len,
+             key.len ? (const char *)key.p : "", error_format(why, line, sizeof line));
+    im->pending[c->table->import->place].invalid++;
 }
 
 const struct import_counts *import_counts_get(const struct import *im, size_t *count)
@@ -125,6 +161,12 @@ const struct import_counts *import_counts_get(const struct import *im, size_t *c
 
 /* --- what is done with an entity -----------------------------------------------------------------
  */
+
+/* Is it found by code or name, and made where it is missing? */
+static bool is_mapped(const struct catalogue_entity *e)
+{
+    return e->kind == KIND_REFERENCE || e->tables[0].identity == IDENTITY_COLUMNS;
+}
 
 static int know_entities(struct import *im, struct ds_error *err)
 {
@@ -141,7 +183,9 @@ static int know_entities(struct import *im, struct ds_error *err)
             registry_find(im->registry, registry_type(im->registry, e->entity->name), e->key);
         e->here = r && r->found;
         e->matched = e->here && r->origin == ORIGIN_MATCHED;
-        e->policy = e->table->selected ? IMPORT_WRITE : IMPORT_REFER;
+        e->policy = e->table->selected     ? IMPORT_WRITE
+                    : is_mapped(e->entity) ? IMPORT_REFER
+                                           : IMPORT_MATCH;
         if (e->matched && e->policy == IMPORT_WRITE &&
             im->options.config->on_duplicate == DUPLICATE_SKIP)
             e->policy = IMPORT_MATCH;
@@ -149,8 +193,9 @@ static int know_entities(struct import *im, struct ds_error *err)
     return rc;
 }
 
-static int duplicate(const struct import_entity *e, struct ds_error *err)
+static int duplicate(struct import *im, const struct import_entity *e, struct ds_error *err)
 {
+    im->duplicate = true;
     return error_set(err, DS_ECONFLICT,
                      "%s %.*s is at the destination already, and on_duplicate is error: choose "
                      "skip, update or merge",
@@ -171,21 +216,23 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
 {
     struct import_entity *e = row->entity;
     const struct config *config = im->options.config;
-    struct import_counts *counts = counts_of(im, e);
+    struct import_counts none, *counts = counts_of(im, e);
+    if (row->origin->flags & CHANGE_COPIED && !e->whole) /* it comes once more */
+        counts = &none;
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER && config->reference_missing == MISSING_ERROR)
             return missing(e, err);
-        if (e->policy == IMPORT_MATCH)
+        if (e->policy == IMPORT_MATCH && e->table->selected)
             e->policy = IMPORT_WRITE; /* what it matched is gone */
-        counts->created++;
+        counts->created += e->policy != IMPORT_MATCH;
         return 0;
     }
-    if (row->state != ROW_FOUND || e->policy == IMPORT_REFER)
+    if (row->state != ROW_FOUND || e->policy == IMPORT_REFER || !e->table->selected)
         return 0;
     if (e->whole || e->matched) {
         switch (config->on_duplicate) {
         case DUPLICATE_ERROR:
-            return duplicate(e, err);
+            return duplicate(im, e, err);
         case DUPLICATE_SKIP:
             e->policy = IMPORT_MATCH;
             counts->skipped++;
@@ -339,6 +386,8 @@ int import_write(struct import *im, const struct batch *batch, uint32_t first, u
                  struct counters *extra, struct ds_error *err)
 {
     im->counters = extra;
+    im->duplicate = false;
+    im->begun_ms = now_ms();
     int rc = import_rows_begin(im, err);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];

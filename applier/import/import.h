@@ -29,12 +29,15 @@ struct import_options {
     const struct config *config;
     const struct catalogue *catalogue;
     const struct filter *filter; /* which entities are asked for: others are only referred to */
+    bool dry_run;                /* look and count, write nothing */
+    bool skip_invalid;           /* an entity that does not fit is left out, else it stops */
 };
 
 /* What became of an entity, root by root; also what a dry run would do. */
 struct import_counts {
     char entity[64];
-    uint64_t created, updated, merged, skipped, invalid, errors, deleted;
+    uint64_t first_ms, last_ms; /* when it was written, for its rate; of no particular clock */
+    uint64_t created, updated, merged, skipped, invalid, deleted;
 };
 
 struct import;
@@ -49,6 +52,11 @@ int import_resolve_table(struct import *im, struct source_table *t, struct ds_er
 /* Write transactions [first, first + count) of the batch. Errors as of writer_step. */
 int import_write(struct import *im, const struct batch *batch, uint32_t first, uint32_t count,
                  struct counters *extra, struct ds_error *err);
+/* After transaction `index` did not fit, with this error, and was rolled back: is it to be left
+ * out? Then import_leave counts it. */
+bool import_may_leave(const struct import *im);
+void import_leave(struct import *im, const struct batch *batch, uint32_t index,
+                  const struct ds_error *why);
 void import_rolled_back(struct import *im);
 void import_committed(struct import *im);
 /* Of this run, committed. */

@@ -8,6 +8,8 @@
 #include "schema/document.h"
 
 #define NO_COLUMN UINT32_MAX
+/* Ids that a dry run gives are above: no shop has come so far. */
+#define IMPORT_MADE_UP (UINT64_C(1) << 62)
 
 /* A column of ids that are the source's, and are to be the destination's. */
 struct import_reference {
@@ -163,6 +165,9 @@ struct import {
     struct import_entity **entity_list;
     uint32_t entity_count, entity_cap;
     struct deferred *deferred;
+    uint64_t begun_ms;  /* the range in hand */
+    bool duplicate;     /* the error is one of on_duplicate */
+    uint64_t made_up;   /* the last id that a dry run has given */
     uint64_t left_rows; /* rows that were left out since what they refer to is not here */
     struct counters *counters;
 };

@@ -292,20 +292,35 @@ static int ask_ids(struct matching *m, uint32_t *at, struct ds_error *err)
     return ids ? 0 : import_no_memory(err);
 }
 
+/* A dry run has made its id up: it is as good as there. */
+static int found_made_up(struct matching *m, struct import_row *row, struct ds_error *err)
+{
+    const uint8_t **place = arena_alloc(&m->im->arena, sizeof *place);
+    if (place)
+        place[0] = import_number(&m->im->arena, row->target_id);
+    if (!place || !place[0])
+        return import_no_memory(err);
+    found(m, row, place, row->target_id);
+    return 0;
+}
+
 static int match_registered(struct matching *m, struct ds_error *err)
 {
     struct import *im = m->im;
     bool any = false;
-    for (uint32_t i = m->first; i < m->end; i++) {
+    int rc = 0;
+    for (uint32_t i = m->first; i < m->end && rc == 0; i++) {
         struct import_row *row = im->rows[i];
         const struct registered *r = row->state == ROW_OPEN && row->id.p
                                          ? registry_find(im->registry, m->t->type, row->id)
                                          : NULL;
-        if (r && r->found)
-            row->target_id = r->target;
-        any |= r && r->found;
+        if (!r || !r->found)
+            continue;
+        row->target_id = r->target;
+        bool made_up = im->options.dry_run && r->target > IMPORT_MADE_UP;
+        rc = made_up ? found_made_up(m, row, err) : 0;
+        any |= !made_up;
     }
-    int rc = 0;
     for (uint32_t at = m->first; any && at < m->end && rc == 0;)
         rc = ask_ids(m, &at, err);
     return rc;

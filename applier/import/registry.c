@@ -27,6 +27,7 @@ struct entry {
 
 struct registry {
     MYSQL *db;
+    bool dry;
     const char *state_database, *source_system;
     char **types;
     uint32_t type_count;
@@ -42,7 +43,7 @@ static int out_of_memory(struct ds_error *err)
 }
 
 int registry_new(struct registry **out, const char *state_database, const char *source_system,
-                 struct ds_error *err)
+                 bool dry, struct ds_error *err)
 {
     struct registry *r = calloc(1, sizeof *r);
     if (r)
@@ -53,6 +54,7 @@ int registry_new(struct registry **out, const char *state_database, const char *
     }
     r->state_database = state_database;
     r->source_system = source_system;
+    r->dry = dry;
     r->write_end = &r->to_write;
     *out = r;
     return 0;
@@ -76,8 +78,23 @@ void registry_attach(struct registry *r, MYSQL *db)
     r->db = db;
 }
 
+/* Of a dry run only what was not flushed yet is undone. */
+static void forget_unwritten(struct registry *r)
+{
+    for (struct entry *e = r->to_write; e; e = e->next_pending) {
+        e->is = (struct registered){0};
+        e->pending = PENDING_NONE;
+    }
+    r->to_write = NULL;
+    r->write_end = &r->to_write;
+}
+
 void registry_forget(struct registry *r)
 {
+    if (r->dry) {
+        forget_unwritten(r);
+        return;
+    }
     memset(r->buckets, 0, BUCKETS * sizeof(struct entry *));
     r->to_load = r->to_write = NULL;
     r->write_end = &r->to_write;
@@ -329,8 +346,8 @@ static int write_all(struct registry *r, enum pending pending, struct ds_error *
 
 int registry_flush(struct registry *r, struct ds_error *err)
 {
-    int rc = write_all(r, PENDING_REMOVE, err);
-    rc = rc ? rc : write_all(r, PENDING_ADD, err);
+    int rc = r->dry ? 0 : write_all(r, PENDING_REMOVE, err);
+    rc = rc || r->dry ? rc : write_all(r, PENDING_ADD, err);
     if (rc)
         return rc;
     for (struct entry *e = r->to_write; e; e = e->next_pending)

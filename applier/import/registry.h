@@ -27,8 +27,9 @@ struct registered {
 
 struct registry;
 /* Both names are kept as pointers. */
+/* dry: what is added is known and never written, and nothing is forgotten. */
 int registry_new(struct registry **out, const char *state_database, const char *source_system,
-                 struct ds_error *err);
+                 bool dry, struct ds_error *err);
 void registry_free(struct registry *r);
 /* A new connection. */
 void registry_attach(struct registry *r, MYSQL *db);

@@ -29,7 +29,11 @@ static int run_step(struct import *im, const struct import_table *t, enum net_op
                     struct net **nets, uint32_t count, struct ds_error *err)
 {
     struct step step = {.target = t->target, .op = op, .nets = nets, .count = count};
-    return count ? writer_step(im->writer, &step, &im->counters->rows_written, err) : 0;
+    if (im->options.dry_run)
+        im->counters->rows_written += count;
+    return count && !im->options.dry_run
+               ? writer_step(im->writer, &step, &im->counters->rows_written, err)
+               : 0;
 }
 
 static struct net **room(struct import *im, uint32_t count)
@@ -123,6 +127,10 @@ static int insert_returning(struct import *im, struct import_row *const *rows, u
     const struct import_table *t = rows[0]->table;
     const char *id = t->target->columns[t->id_target].name;
     int rc = 0;
+    for (uint32_t i = 0; im->options.dry_run && i < count && rc == 0; i++)
+        rc = learn_id(im, rows[i], ++im->made_up, err);
+    if (im->options.dry_run)
+        return rc;
     if (!im->server->mariadb) {
         rc = db_exec_len(im->db, (const char *)sql->data, sql->len, err);
         uint64_t next = mysql_insert_id(im->db);
@@ -365,7 +373,9 @@ int import_delete_places(struct import *im, const struct import_table *t, const 
     }
     struct step step = {
         .target = t->target, .op = NET_DELETE, .uncounted = true, .nets = nets, .count = count};
-    return count ? writer_step(im->writer, &step, &im->counters->rows_written, err) : 0;
+    return count && !im->options.dry_run
+               ? writer_step(im->writer, &step, &im->counters->rows_written, err)
+               : 0;
 }
 
 int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
