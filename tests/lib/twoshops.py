@@ -1,0 +1,86 @@
+"""Two shops, for an import: the recorded one, and another with ids, prices, people and orders of its own.
+
+    with TwoShops(seed) as shops:
+        shops.source, shops.destination    # servers; the source has a binlog
+        shops.before                       # a Before of importcheck: the destination as its owner left it
+        shops.live()                       # the next part of the source's recorded life; False when there is none left
+        shops.check(policy="update", system="live")
+
+The destination is made of the same recording: every row under another number, then parts of everything deleted, renamed or
+changed (shopother.py). It shares no entity's number with the source, but for those that a shop fixes, and none of its
+natural keys stands for the same thing by accident. The same seed makes the same shop.
+"""
+
+import random
+
+from . import recording
+from .importcheck import Before, check
+from .lab import Lab
+from .shopdata import Numbers, Shop, copy, create_empty
+from .shopenrich import enrich
+from .shopother import Other
+from .suite import Skip
+
+
+class TwoShops:
+    """`other`: False leaves the destination a renumbered copy of the source; `empty`: and this leaves it without tables."""
+
+    def __init__(self, seed=None, other=True, empty=False, settings=None, source_options=("--binlog-row-metadata=FULL",)):
+        self.folder = recording.find()
+        if not self.folder:
+            raise Skip("there is no recording")
+        self.seed = random.randrange(1 << 31) if seed is None else seed
+        self.lab = Lab(database=recording.DATABASE, create=recording.CREATE, settings=settings, source_options=source_options)
+        self.work, self.source, self.destination = self.lab.work, self.lab.source, self.lab.destination
+        self.numbers = self.before = None
+        self.parts = {}
+        try:
+            self._fill(other, empty)
+        except BaseException:
+            self.work.close()
+            raise
+
+    def _fill(self, other, empty):
+        print("# two shops of seed %d" % self.seed, flush=True)
+        recording.load_base(self.source, self.folder)
+        self.logs = recording.logs(self.work, self.folder)
+        self.live()
+        enrich(self.source)
+        if empty:
+            return
+        draw = random.Random(self.seed)
+        shop = Shop(self.source.connect())
+        self.numbers = Numbers(shop, draw)
+        create_empty(shop, self.destination)
+        copy(shop, self.destination.connect(), self.numbers)
+        if other:
+            generator = Other(self.destination, draw)
+            try:
+                generator.all()
+                self.parts = generator.said
+            finally:
+                generator.close()
+            self.before = Before(self.destination.connect(), self.source.connect())
+
+    def live(self):
+        if not self.logs:
+            return False
+        recording.live(self.source, self.logs.pop(0))
+        return True
+
+    def check(self, **options):
+        """A report of importcheck.check."""
+        options.setdefault("before", self.before)
+        return check(self.source.connect(), self.destination.connect(), **options)
+
+    def close(self):
+        self.lab.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *unused):
+        if kind is None:
+            self.close()
+        else:
+            self.work.close()
