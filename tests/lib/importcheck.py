@@ -28,9 +28,11 @@ NOTHING = (None, "", "0")
 ENTITIES = ("website", "store_group", "store", "customer_group", "tax_class", "attribute", "attribute_set", "category", "product",
             "stock", "customer", "newsletter", "order", "invoice", "shipment", "creditmemo", "rating", "review", "salesrule",
             "catalogrule", "cms_block", "cms_page")
+# what an import may bring besides, compared when it is asked for
+MORE_ENTITIES = ("wishlist", "price_alert", "stock_alert", "tag", "tax_rate", "tax_rule", "cart")
 KEPT = {"eav_attribute_option", "eav_attribute_option_value", "eav_attribute_option_swatch", "eav_attribute_group",
         "eav_entity_attribute", "rating_option", "rating_store", "customer_form_attribute"}
-# carts are no part of an import: whoever refers to one refers to nobody, or to the same cart
+# of carts that were not imported: whoever refers to one refers to nobody, or to the same cart
 CARTS = {"sales_flat_quote", "sales_flat_quote_item", "sales_flat_quote_address", "sales_flat_quote_payment"}
 # what an import may change of rows that are nobody's
 MOVING = {"eav_entity_store", "index_process", "core_flag"}
@@ -121,7 +123,8 @@ class _Compare:
             return True
         if isinstance(there, Ref):
             if here in (None, "0"):
-                return there == GONE or there.table in CARTS or self.lost(there)
+                return there == GONE or self.lost(there) or (
+                    there.table in CARTS and "cart" not in self.entities)
             return there == GONE and here == GONE
         if isinstance(there, str) and there.startswith("a:"):
             return here is not None and _documents_agree(there, here, self.lost_name)

@@ -36,6 +36,13 @@ salesrule salesrule name
 catalogrule catalogrule name
 cms_block cms_block identifier *
 cms_page cms_page identifier *
+wishlist wishlist customer_id
+price_alert product_alert_price product_id customer_id website_id
+stock_alert product_alert_stock product_id customer_id website_id
+tag tag name
+tax_rate tax_calculation_rate code
+tax_rule tax_calculation_rule code
+cart sales_flat_quote store_id created_at customer_email
 """
 
 # entity, table, column that leads to the root or to another member, columns of the label
@@ -140,6 +147,16 @@ catalogrule catalogrule_website rule_id website_id
 catalogrule catalogrule_customer_group rule_id customer_group_id
 cms_block cms_block_store block_id store_id
 cms_page cms_page_store page_id store_id
+wishlist wishlist_item wishlist_id product_id
+wishlist wishlist_item_option wishlist_item_id code
+tag tag_relation tag_id customer_id product_id store_id
+tax_rate tax_calculation_rate_title tax_calculation_rate_id store_id
+tax_rule tax_calculation tax_calculation_rule_id customer_tax_class_id product_tax_class_id tax_calculation_rate_id
+cart sales_flat_quote_address quote_id address_type
+cart sales_flat_quote_item quote_id sku name product_type
+cart sales_flat_quote_item_option item_id *
+cart sales_flat_quote_payment quote_id method
+cart sales_flat_quote_shipping_rate address_id code
 """
 
 # members whose parent the tables of links do not know
@@ -155,9 +172,7 @@ NAMED = {
     "eav_entity_type": ("entity_type_code",), "catalog_product_link_type": ("code",), "review_status": ("status_code",),
     "catalog_product_link_attribute": ("link_type_id", "product_link_attribute_code"), "review_entity": ("entity_code",),
     "rating_entity": ("entity_code",), "cataloginventory_stock": ("stock_name",), "gift_message": ("sender", "recipient", "message"),
-    "directory_country_region": ("country_id", "code", "default_name"), "sales_flat_quote": ("created_at", "customer_email"),
-    "sales_flat_quote_item": ("quote_id", "sku", "name"), "sales_flat_quote_address": ("quote_id", "address_type"),
-    "sales_flat_quote_payment": ("quote_id", "method"), "newsletter_queue": ("newsletter_subject",),
+    "directory_country_region": ("country_id", "code", "default_name"), "newsletter_queue": ("newsletter_subject",),
     "directory_country": ("country_id",),
 }
 
@@ -359,6 +374,10 @@ class Facts:
 
     def _label_of_downloadable_sample(self, rows):
         return self._titled(rows, "downloadable_sample_title", "sample_id", "title")
+
+    def _label_of_sales_flat_quote_item_option(self, rows):
+        """Its code, which may have an id in it."""
+        return {n: self.shop.ids.row("sales_flat_quote_item_option", row, self.name)["code"] for n, row in rows.items()}
 
     def _label_of_customer_address_entity(self, rows):
         """An address has no name of its own: who, where."""

@@ -162,6 +162,19 @@ CHANGES = [
      " LIKE '%block_id=%'", r"cms_page .*: content: "),
     ("a page in another store", "UPDATE cms_page_store SET store_id = (SELECT store_id FROM core_store WHERE code = 'de') WHERE"
      " store_id = 0 LIMIT 1", r"cms_page .*@de: is there: - / yes"),
+    ("a wish", "DELETE FROM wishlist_item LIMIT 1", r"wishlist .*wishlist_item\[.*\]: yes / -"),
+    ("an alert's customer", "UPDATE product_alert_stock SET customer_id = (SELECT MAX(entity_id) FROM customer_entity) LIMIT 1",
+     r"stock_alert .*: is there: - / yes"),
+    ("a tag's product", "UPDATE tag_relation SET product_id = (SELECT entity_id FROM catalog_product_entity WHERE sku = 'sku-90001')"
+     " LIMIT 1", r"tag .*tag_relation\[.*sku-90001.*\]: - / yes"),
+    ("a tax of another class", "UPDATE tax_calculation SET product_tax_class_id = (SELECT class_id FROM tax_class WHERE class_name ="
+     " 'Shipping') LIMIT 1", r"tax_rule .*tax_calculation\[.*Shipping.*\]: - / yes"),
+    ("a rate's region", "UPDATE tax_calculation_rate SET tax_region_id = tax_region_id + 1 WHERE tax_region_id > 0 LIMIT 1",
+     r"tax_rate .*: tax_region_id: "),
+    ("what was put into a cart", "UPDATE sales_flat_quote_item_option SET value = REGEXP_REPLACE(value,"
+     " '\\{i:[0-9]+;i:', '{i:1;i:') WHERE code = 'attributes' LIMIT 1", r"cart .*item_option\[.* / attributes\]\.value: "),
+    ("a product of a cart", "UPDATE sales_flat_quote_item_option SET value = '1' WHERE code = 'simple_product' LIMIT 1",
+     r"cart .*item_option\[.* / simple_product\]\.value: "),
     ("a counter behind what is taken", "UPDATE eav_entity_store SET increment_last_id = increment_last_id - 2 LIMIT 1",
      r"sequence .*: increment_last_id: at least"),
 ]

@@ -4,7 +4,7 @@ It tells what a right result is for each policy as far as the check has an opini
 """
 
 from lib.importfacts import GONE, Facts
-from lib.importcheck import CARTS, KEPT
+from lib.importcheck import CARTS, ENTITIES, KEPT
 from lib.shopdata import Shop
 from lib.shopids import ZERO_ROWS
 
@@ -37,7 +37,7 @@ class Model:
             return None if table in ZERO_ROWS else 0
         if name in self.by_name(table):
             return int(self.by_name(table)[name])
-        if table not in self.theirs.specs and table != "gift_message":
+        if table != "gift_message" and self.theirs.specs.get(table, ("",))[0] not in ENTITIES:
             return 0
         if self.policy == "skip" and self.matched(*self.theirs.roots.get(table, {}).get(str(number), (table, None))):
             return 0
@@ -87,9 +87,10 @@ class Model:
 
     def everything(self):
         self.run("SET SESSION foreign_key_checks=0, sql_mode='NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00'")
-        for table in self.theirs.specs:
+        tables = [table for table, spec in self.theirs.specs.items() if spec[0] in ENTITIES]
+        for table in tables:
             self.clear(table)
-        for table in [*self.theirs.specs, "gift_message"]:
+        for table in [*tables, "gift_message"]:
             self.write(table)
         self.run("UPDATE catalog_category_entity c JOIN (SELECT a.entity_id, COUNT(b.entity_id) number FROM catalog_category_entity a"
                  " LEFT JOIN catalog_category_entity b ON b.path LIKE CONCAT(a.path, '/%%') GROUP BY 1) n USING (entity_id) SET"
