@@ -14,11 +14,14 @@ Policies, of entities that the destination had before (by natural key):
   skip    they are as they were
 Whatever else the destination had is as it was, row for row. Of a matched entity, members whose label names something that
 the source does not have (its own attribute, website, customer group, category, product) stay: the source says nothing of
-them. So do the members of KEPT, which other entities of the destination may hold by their ids.
+them. So do the members of KEPT, which other entities of the destination may hold by their ids. (`own_members="either"` has no
+opinion on these.)
 """
 
+import re
+
 from . import phpserialize as php
-from .importfacts import COUNTED, GONE, Facts, Ref
+from .importfacts import COUNTED, GONE, NAMED, Facts, Ref
 from .shopdata import Shop
 from .shopids import DATABASE
 
@@ -28,10 +31,12 @@ NOTHING = (None, "", "0")
 ENTITIES = ("website", "store_group", "store", "customer_group", "tax_class", "attribute", "attribute_set", "category", "product",
             "stock", "customer", "newsletter", "order", "invoice", "shipment", "creditmemo", "rating", "review", "salesrule",
             "catalogrule", "cms_block", "cms_page")
+REFERENCE = {"attribute", "attribute_set", "rating", "store", "store_group", "website"}
 # what an import may bring besides, compared when it is asked for
 MORE_ENTITIES = ("wishlist", "price_alert", "stock_alert", "tag", "tax_rate", "tax_rule", "cart")
 KEPT = {"eav_attribute_option", "eav_attribute_option_value", "eav_attribute_option_swatch", "eav_attribute_group",
         "eav_entity_attribute", "rating_option", "rating_store", "customer_form_attribute"}
+ALERTS = {"price_alert", "stock_alert"}
 # of carts that were not imported: whoever refers to one refers to nobody, or to the same cart
 CARTS = {"sales_flat_quote", "sales_flat_quote_item", "sales_flat_quote_address", "sales_flat_quote_payment"}
 # what an import may change of rows that are nobody's
@@ -81,8 +86,15 @@ class Before:
 
 # --- one value ---------------------------------------------------------------------------------------------------------
 
-def _without_gone(text):
-    return sorted(part for part in str(text or "").split(",") if part not in ("", "0", GONE))
+def _listed(text, lost=None):
+    """The members of a comma-list that are somewhere. Names have a blank behind their own commas."""
+    return sorted(part for part in re.split(r",(?! )", str(text or "")) if part not in ("", "0", GONE) and not (lost and lost(part)))
+
+
+def _lists_agree(there, here, lost):
+    """Texts differ: are they lists that differ only by what is nowhere, or `lost`?"""
+    listed = re.split(r",(?! )", there)
+    return (GONE in listed or any(lost(part) for part in listed)) and _listed(there, lost) == _listed(here, lost)
 
 
 def _trees_agree(there, here, lost):
@@ -99,7 +111,7 @@ def _trees_agree(there, here, lost):
         return isinstance(here, str) and _documents_agree(there, here, lost)
     if here in (None, 0, "", "0", GONE):
         return GONE in there or lost(there)
-    return GONE in there and isinstance(here, str) and _without_gone(there) == _without_gone(here)
+    return isinstance(here, str) and _lists_agree(there, here, lost)
 
 
 def _documents_agree(there, here, lost):
@@ -112,9 +124,10 @@ def _documents_agree(there, here, lost):
 class _Compare:
     """One entity of one key."""
 
-    def __init__(self, report, source, destination, before, policy, entities):
+    def __init__(self, report, source, destination, policy, entities, own_members, left_alone):
         self.report, self.source, self.destination = report, source, destination
-        self.before, self.policy, self.entities = before, policy, entities
+        self.policy, self.entities, self.own_members = policy, entities, own_members
+        self.left_alone = left_alone  # {(entity, key)} of which no member needs to have been found
         self.blurred = set()  # tables of members with a label that leads nowhere at the source
 
     def agree(self, there, here):
@@ -128,18 +141,21 @@ class _Compare:
             return there == GONE and here == GONE
         if isinstance(there, str) and there.startswith("a:"):
             return here is not None and _documents_agree(there, here, self.lost_name)
-        return isinstance(there, str) and GONE in there and _without_gone(there) == _without_gone(here)
+        return isinstance(there, str) and _lists_agree(there, here, self.lost_name)
 
     def lost(self, ref):
-        """Did the import not bring what it refers to? Either its entity was not imported, or it is of an entity that was to
-        be left alone."""
+        """Did the import not bring what it refers to? Either its entity was not imported, or it is of one that was left alone."""
         spec = self.source.specs.get(ref.table)
+        if self.source.owners(ref.table).get(ref) in self.left_alone:
+            return True
         return not self.destination.known(ref) and (self.policy == "skip" or spec is None or spec[0] not in self.entities)
 
     def lost_name(self, text):
+        """As lost, of a name in a document, where nothing says of which table it is."""
         if self.policy != "skip" and set(ENTITIES) <= set(self.entities):
             return False
-        return text in self.source.all_names() and text not in self.destination.all_names()
+        names = self.source.all_names()
+        return names.get(text) in self.left_alone or (text in names and text not in self.destination.all_names())
 
     def foreign(self, field):
         """Does the label name something that the source does not have?"""
@@ -154,7 +170,7 @@ class _Compare:
         merging = self.policy == "merge" and old is not None
         old = old or {}
         filled = {field.member for field in theirs.values()}
-        self.blurred = {field.member for field in theirs.values() if GONE in field.refs}
+        self.blurred = {field.member for field in theirs.values() if self.unreachable(field)}
         for name in sorted(set(ours) | set(old), key=lambda name: (name.endswith("]"), name), reverse=True):
             if name not in theirs and (name.endswith("]") or self._beside(ours, old, name) not in set(ours) ^ set(old)):
                 self._extra(entity, key, name, ours.get(name), old.get(name), merging, filled)
@@ -171,6 +187,14 @@ class _Compare:
             elif (mine is None and not (field.value == GONE)) or not self.agree(field.value, value):
                 self.report.add(entity, key, name, field.value, value if mine else None)
 
+    def alone(self, entity, key, theirs, ours, old):
+        """What was to be left alone is as it was; reference data may have more, for others to refer to."""
+        for name in sorted(set(old) | set(ours)):
+            values = [part[name].value if name in part else None for part in (old, ours)]
+            added = name not in old and entity in REFERENCE and name in theirs and self.agree(theirs[name].value, values[1])
+            if values[0] != values[1] and not added:
+                self.report.add(entity, key, name + " (to be left alone)", *values)
+
     @staticmethod
     def _beside(first, second, name):
         """The field that says that a member is there, of one of its columns."""
@@ -181,6 +205,8 @@ class _Compare:
         """The source has nothing there. Beside members whose label leads nowhere at the source there may be such here, too."""
         field = mine or was
         stays = self.foreign(field) or field.member in KEPT
+        if was is not None and stays and self.own_members == "either":
+            return
         if was is not None and (stays or merging):
             if mine is None and merging and not stays and field.member in filled and "_entity_" not in field.member:
                 return  # a list that the source has, too: in place of the destination's, or beside it
@@ -203,8 +229,16 @@ def _as_before(entity, destination, before):
     return result
 
 
-def _compare_entities(report, source, destination, before, policy, entities):
-    compare = _Compare(report, source, destination, before, policy, entities)
+def _left_alone(before, policy, reference=False):
+    """Entities that were there before and were to be skipped. Those of reference data count only when asked for: whatever they
+    have can be found by its name."""
+    if not before or policy != "skip":
+        return set()
+    return {(entity, key) for entity in ENTITIES if reference or entity not in REFERENCE for key in before.facts[entity]}
+
+
+def _compare_entities(report, source, destination, before, policy, entities, own_members):
+    compare = _Compare(report, source, destination, policy, entities, own_members, _left_alone(before, policy))
     for entity in entities:
         theirs, ours = source[entity], destination[entity]
         old = _as_before(entity, destination, before) if before else {}
@@ -216,10 +250,7 @@ def _compare_entities(report, source, destination, before, policy, entities):
                 continue
             report.counts[entity] += len(fields)
             if policy == "skip" and was is not None:
-                for name in sorted(set(was) | set(ours[key])):
-                    values = [part[name].value if name in part else None for part in (was, ours[key])]
-                    if values[0] != values[1]:
-                        report.add(entity, key, name + " (to be left alone)", *values)
+                compare.alone(entity, key, fields, ours[key], was)
             else:
                 compare.fields(entity, key, fields, ours[key], was)
         for key in ours:
@@ -235,7 +266,9 @@ def _own_untouched(report, source, destination, before, policy, entities):
     """Every row that the destination had, and that is no matched entity's, is as it was; nothing was added to its own."""
     count = 0
 
-    def may_change(owner):
+    def may_change(owner, row):
+        if owner and owner[0] in ALERTS:  # they are a product's
+            owner = ("product", before.facts.name("catalog_product_entity", row["product_id"]))
         return (owner is not None and owner[0] in entities and policy != "skip"
                 and (owner not in before.own or owner[1] in source[owner[0]]))
 
@@ -245,7 +278,7 @@ def _own_untouched(report, source, destination, before, policy, entities):
         after, owners = _rows_by_id(destination, table), before.facts.roots.get(table, {})
         for number, row in _rows_by_id(before.facts, table).items():
             owner = owners.get(number)
-            if may_change(owner):
+            if may_change(owner, row):
                 continue
             count += 1
             what = "%s %s" % owner if owner else "row of"
@@ -257,7 +290,7 @@ def _own_untouched(report, source, destination, before, policy, entities):
                     report.add("own", what, "%s %s: %s" % (table, number, column), row[column], after[number][column])
         known = _rows_by_id(before.facts, table)
         for number, owner in destination.roots.get(table, {}).items():
-            if number not in known and owner in before.own and not may_change(owner):
+            if number not in known and owner in before.own and not may_change(owner, after[number]):
                 report.add("own", "%s %s" % owner, "%s %s" % (table, number), None, "added")
     report.counts["own rows"] = count
 
@@ -267,6 +300,7 @@ def _sequences(report, destination, before):
     shop = destination.shop
     kinds = {row["entity_type_id"]: row["entity_type_code"] for row in shop.rows("eav_entity_type")}
     last = {(kinds[row["entity_type_id"]], row["store_id"]): row for row in shop.rows("eav_entity_store")}
+    behind = {}
     for kind, table in NUMBERED:
         for row in shop.rows(table):
             store, number = row["store_id"], row["increment_id"] or ""
@@ -276,8 +310,10 @@ def _sequences(report, destination, before):
             prefix = (counter["increment_prefix"] if counter else None) or store
             top = (counter["increment_last_id"] if counter else None) or prefix.ljust(9, "0")
             if number.startswith(prefix) and len(number) == len(top) and int(number) > int(top):
-                report.add("sequence", "%s @%s" % (kind, destination.name("core_store", store)), "increment_last_id",
-                           "at least " + number, top)
+                behind[kind, store] = max(behind.get((kind, store), ("", "")), (number, top))
+    for (kind, store), (number, top) in behind.items():
+        report.add("sequence", "%s @%s" % (kind, destination.name("core_store", store)), "increment_last_id",
+                   "at least " + number, top)
     for row in before.shop.rows("eav_entity_store") if before else ():
         now = last.get((kinds[row["entity_type_id"]], row["store_id"]))
         if now is None or int(now["increment_last_id"] or 0) < int(row["increment_last_id"] or 0):
@@ -290,13 +326,17 @@ def _registry(report, source, destination, entities, system, table, types, alone
     `alone`, {(entity, key)}, only the roots need be there."""
     place = {entity: root for root, (entity, link, _parent, _columns) in source.specs.items() if link is None}
     place.update({name: name for name in source.specs})
+    place.update({name: name for name in NAMED}, entity_type="eav_entity_type", product_link_type="catalog_product_link_type")
+    del place["stock"]  # found by its product and its stock, whichever way the registry counts it
     place.update(types or {})
-    found, taken = {}, {}
+    found, taken, strange = {}, {}, set()
     rows = destination.shop.query("SELECT entity_type, source_id, target_id FROM %s WHERE source_system = %%s" % table, (system,))
     for kind, number, target in rows:
         kind, number, target = (v.decode() if isinstance(v, bytes) else str(v) for v in (kind, number, target))
         if kind not in place:
-            report.add("registry", "%s %s" % (kind, number), "entity_type", "known", "not known")
+            if kind not in strange and kind != "stock":
+                report.add("registry", "%s %s" % (kind, number), "entity_type", "known", "not known")
+            strange.add(kind)
             continue
         at = place[kind]
         if (at, number) in found:
@@ -304,7 +344,7 @@ def _registry(report, source, destination, entities, system, table, types, alone
         if (at, target) in taken:
             report.add("registry", "%s %s" % (kind, number), "target_id", "of %s alone" % taken[at, target], target)
         found[at, number], taken[at, target] = target, number
-    wanted = [place[entity] for entity in entities] + [
+    wanted = [place[entity] for entity in entities if entity in place] + [
         name for name in REGISTERED if source.specs[name][0] in entities]
     for at in wanted:
         for number, owner in source.roots.get(at, {}).items():
@@ -320,17 +360,17 @@ def _registry(report, source, destination, entities, system, table, types, alone
 
 
 def check(source, destination, policy="update", entities=ENTITIES, before=None, system=None, registry=None, types=None,
-          database=DATABASE):
+          own_members="keep", database=DATABASE):
     """Compare two shops, each a connection or Facts. `before`: a Before of the destination; without one everything there is to be the source's.
     `system`: the source system whose rows of the registry (`registry`: its table with its database) are checked, too;
     `types`: {entity_type of the registry: table} beside the names of entities and of tables. Returns a Report."""
     report = Report()
     theirs, ours = read(source, database), read(destination, database)
-    _compare_entities(report, theirs, ours, before, policy, entities)
+    _compare_entities(report, theirs, ours, before, policy, entities, own_members)
     if before:
         _own_untouched(report, theirs, ours, before, policy, entities)
     _sequences(report, ours, before)
     if system:
-        alone = {(entity, key) for entity in ENTITIES for key in before.facts[entity]} if before and policy == "skip" else ()
-        _registry(report, theirs, ours, entities, system, registry or "datasync.datasync_entity_registry", types, alone)
+        _registry(report, theirs, ours, entities, system, registry or "datasync.datasync_entity_registry", types,
+                  _left_alone(before, policy, reference=True))
     return report

@@ -255,27 +255,30 @@ class Facts:
                 self.named[table] = {row[key]: "%s %s" % (table, row[key]) for row in self.shop.rows(table)}
         return Ref(self.named[table].get(str(number), GONE), table)
 
+    def owners(self, table):
+        """{name: (entity, key) of the entity that the row is a member of; None for the root itself and for what is none}"""
+        if table not in self.known_names:
+            self.known_names[table] = names = {}
+            if table in self.specs:
+                self._place(table)
+                member = self.specs[table][2] is not None
+                for number, owner in self.roots[table].items():
+                    names[self.name(table, number)] = owner if member else None
+            else:
+                self.name(table, "0")
+                names.update(dict.fromkeys(self.named[table].values()))
+        return self.known_names[table]
+
     def known(self, ref):
         """Is there a row that is called so?"""
-        if ref.table not in self.known_names:
-            names = set()
-            if ref.table in self.specs:
-                self._place(ref.table)
-            for number in self.roots.get(ref.table, ()):
-                names.add(self.name(ref.table, number))
-            if ref.table not in self.specs:
-                self.name(ref.table, "0")
-                names.update(self.named[ref.table].values())
-            self.known_names[ref.table] = names
-        return ref in self.known_names[ref.table]
+        return ref in self.owners(ref.table)
 
     def all_names(self):
-        """Of every row that anybody could refer to."""
+        """As owners, of every row that anybody could refer to."""
         if self._all_names is None:
-            self._all_names = set()
+            self._all_names = {}
             for table in [*self.specs, *NAMED]:
-                self.known(Ref("", table))
-                self._all_names |= self.known_names[table]
+                self._all_names.update(self.owners(table))
         return self._all_names
 
     def _column(self, table, column, value):
