@@ -97,24 +97,40 @@ def _lists_agree(there, here, lost):
     return (GONE in listed or any(lost(part) for part in listed)) and _listed(there, lost) == _listed(here, lost)
 
 
+def _nowhere(there, lost):
+    return isinstance(there, str) and not there.startswith("a:") and (
+        there == GONE or lost(there) or (GONE in there and not _listed(there, lost)))
+
+
+def _arrays_agree(there, here, lost):
+    """Pair by pair, in order. A pair whose key or value is nowhere may have been left out, and a list been counted anew."""
+    counted = [key for key, _value in there] == list(range(len(there))) and len(here) < len(there)
+    left = list(here)
+    for key, value in there:
+        if left and (counted or _trees_agree(key, left[0][0], lost)) and _trees_agree(value, left[0][1], lost):
+            left.pop(0)
+        elif not _nowhere(key, lost) and not _nowhere(value, lost):
+            return False
+    return not left
+
+
 def _trees_agree(there, here, lost):
     """Documents as trees. Where the source's names what is no longer there, or what is `lost`, the destination's may say so in
     its own way."""
     if isinstance(there, php.Map):
-        return isinstance(here, php.Map) and there.kind == here.kind and len(there) == len(here) and all(
-            _trees_agree(a, b, lost) and _trees_agree(c, d, lost) for (a, c), (b, d) in zip(there, here))
+        return isinstance(here, php.Map) and there.kind == here.kind and _arrays_agree(there, here, lost)
     if there == here and type(there) is type(here):
         return True
     if not isinstance(there, str):
         return False
     if there.startswith("a:"):
-        return isinstance(here, str) and _documents_agree(there, here, lost)
+        return isinstance(here, str) and documents_agree(there, here, lost)
     if here in (None, 0, "", "0", GONE):
-        return GONE in there or lost(there)
+        return _nowhere(there, lost)
     return isinstance(here, str) and _lists_agree(there, here, lost)
 
 
-def _documents_agree(there, here, lost):
+def documents_agree(there, here, lost):
     try:
         return _trees_agree(php.loads(there), php.loads(here), lost)
     except php.Malformed:
@@ -140,7 +156,7 @@ class _Compare:
                     there.table in CARTS and "cart" not in self.entities)
             return there == GONE and here == GONE
         if isinstance(there, str) and there.startswith("a:"):
-            return here is not None and _documents_agree(there, here, self.lost_name)
+            return here is not None and documents_agree(there, here, self.lost_name)
         return isinstance(there, str) and _lists_agree(there, here, self.lost_name)
 
     def lost(self, ref):
