@@ -30,18 +30,33 @@ static void progress(void *arg, const char *entity, uint64_t done, uint64_t coun
     pthread_mutex_unlock(&a->mutex);
 }
 
+static struct entity_copy_options options(struct agent *a)
+{
+    return (struct entity_copy_options){.config = a->options.config,
+                                        .catalogue = a->options.catalogue,
+                                        .filter = a->options.filter,
+                                        .number = 1,
+                                        .arg = a,
+                                        .put = put,
+                                        .mark = mark,
+                                        .stop_requested = stop_requested,
+                                        .progress = progress};
+}
+
+int copy_before_stream(struct agent *a, uint32_t number, struct position *end, struct ds_error *err)
+{
+    struct entity_copy_options o = options(a);
+    o.number = number;
+    o.follows = true;
+    int rc = entity_copy(&o, end, err);
+    return rc ? rc : spool_flush(a->options.spool, err);
+}
+
 int copy_entities(struct agent *a, struct ds_error *err)
 {
-    const struct entity_copy_options o = {.config = a->options.config,
-                                          .catalogue = a->options.catalogue,
-                                          .filter = a->options.filter,
-                                          .selection = *a->options.copy,
-                                          .arg = a,
-                                          .put = put,
-                                          .mark = mark,
-                                          .stop_requested = stop_requested,
-                                          .progress = progress};
+    struct entity_copy_options o = options(a);
     struct position end = {0};
+    o.selection = *a->options.copy;
     agent_set_state(a, AGENT_SNAPSHOT, NULL);
     int rc = agent_wait_applier(a, err);
     if (rc == 0)

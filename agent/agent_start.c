@@ -242,7 +242,26 @@ static bool snapshot_wants(void *arg, const char *table)
     return filter_keeps(((struct agent *)arg)->options.filter, table);
 }
 
-static int take_snapshot(struct agent *a, struct ds_error *err)
+/* An import reads columns by their names, and knows what a change does not say. */
+static int check_names(const struct agent *a, struct ds_error *err)
+{
+    if (a->options.config->mode != MODE_IMPORT || a->dump.full_metadata)
+        return 0;
+    return error_set(err, DS_EUSAGE,
+                     "the source's binlog names no columns, which mode: import needs: SET GLOBAL "
+                     "binlog_row_metadata = FULL there, and in its configuration");
+}
+
+static int copy_or_snapshot(struct agent *a, const struct snapshot_options *o,
+                            const struct position *applied, struct position *at,
+                            struct ds_error *err)
+{
+    return a->options.config->mode == MODE_IMPORT
+               ? copy_before_stream(a, entity_copy_number(applied) + 1, at, err)
+               : snapshot_run(o, at, err);
+}
+
+static int take_snapshot(struct agent *a, const struct position *applied, struct ds_error *err)
 {
     struct position at = {0};
     struct snapshot_options o = {
@@ -275,7 +294,7 @@ static int take_snapshot(struct agent *a, struct ds_error *err)
         rc = finish_refetch(a, err);
     buf_clear(&a->copied); /* of a copy that did not end */
     if (rc == 0)
-        rc = snapshot_run(&o, &at, err);
+        rc = copy_or_snapshot(a, &o, applied, &at, err);
     if (rc == 0)
         rc = spool_mark(a->options.spool, &at, err);
     if (rc == 0)
@@ -321,7 +340,7 @@ static bool same_source(const struct agent *a, const struct spool_state *st)
 static int start_without(struct agent *a, const struct spool_state *st, struct ds_error *err)
 {
     if (strcmp(a->options.config->start, "snapshot") == 0)
-        return take_snapshot(a, err);
+        return take_snapshot(a, &st->applied, err);
     /* an earlier run has begun, and the applier has had nothing to write yet */
     if (!a->refill && st->tail_known && !position_empty(&st->base) && same_source(a, st))
         return begin_at(a, &st->tail, false, false, err);
@@ -402,7 +421,10 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
     if (rc == 0)
         rc = agent_masker_open(a, st.applied_none, err);
     if (rc == 0)
-        rc = st.applied_none ? start_without(a, &st, err) : start_with(a, &st, err);
+        rc = check_names(a, err);
+    if (rc == 0)
+        rc = st.applied_none || entity_copy_number(&st.applied) ? start_without(a, &st, err)
+                                                                : start_with(a, &st, err);
     spool_state_free(&st);
     if (rc < 0)
         return rc;

@@ -98,6 +98,9 @@ void enter_forget(struct agent *a);
 int agent_move_stop(struct agent *a, const struct position *stop, struct ds_error *err);
 /* agent_copy.c */
 int copy_entities(struct agent *a, struct ds_error *err);
+/* The same for all, as of where the stream is to begin. */
+int copy_before_stream(struct agent *a, uint32_t number, struct position *end,
+                       struct ds_error *err);
 /* replay.c */
 int replay_files(struct agent *a, struct ds_error *err);
 /* Position the stream at the start of a range, on the connection a->dump. */

@@ -11,6 +11,7 @@
 #include "schema/log.h"
 #include "schema/message.h"
 
+#define COPY_FILE "copy."
 enum { ROOTS_PER_CHUNK = 500, FIRST_TABLE_ID = 1, BUCKETS = 1 << 14 };
 
 enum pass {
@@ -83,47 +84,6 @@ static uint32_t column_of(const struct table_plan *plan, const char *name)
     return UINT32_MAX;
 }
 
-/* --- which kinds -------------------------------------------------------------------------------
- */
-
-static bool is_named(const struct copy *c, const struct catalogue_entity *e)
-{
-    const struct config_list *list = &c->o->config->entities;
-    for (size_t i = 0; i < list->count; i++)
-        if (catalogue_find(c->o->catalogue, list->items[i]) == e)
-            return true;
-    return false;
-}
-
-/* What is set up at each side is copied only if it is asked for by name, or referred to. */
-static bool is_selected(const struct copy *c, const struct catalogue_entity *e)
-{
-    char root[300];
-    snprintf(root, sizeof root, "%s%s", prefix_of(c), e->tables[0].table);
-    return e->kind != KIND_DERIVED && filter_keeps(c->o->filter, root) &&
-           (e->kind == KIND_DATA || is_named(c, e));
-}
-
-/* What an import finds by code or name. */
-static bool is_mapped(const struct catalogue_entity *e)
-{
-    return e->kind == KIND_REFERENCE ||
-           (e->kind == KIND_DATA && e->tables[0].identity == IDENTITY_COLUMNS);
-}
-
-static void mark_needed(const struct copy *c, const struct catalogue_entity *e, bool *needed)
-{
-    const struct catalogue *all = c->o->catalogue;
-    for (size_t i = 0; i < e->reference_count; i++) {
-        const struct catalogue_entity *to = catalogue_find(all, e->references[i].entity);
-        for (size_t k = 0; to && k < catalogue_count(all); k++)
-            if (catalogue_at(all, k) == to && !needed[k] && is_mapped(to)) {
-                needed[k] = true;
-                mark_needed(c, to, needed);
-            }
-    }
-}
-
 /* --- tables of a kind ----------------------------------------------------------------------------
  */
 
@@ -184,11 +144,12 @@ static int put_table(struct copy *c, const struct table *t, struct ds_error *err
 static int open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err)
 {
     struct table *t = &c->tables[c->table_count];
-    bool exists;
+    bool exists = false;
     *t = (struct table){.entry = entry};
     snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), entry->table);
     int rc = table_exists(c, t->name, &exists, err);
-    if (rc || !exists || (is_selected(c, c->entity) && !filter_keeps(c->o->filter, t->name)))
+    if (rc || !exists ||
+        (filter_imports(c->o->filter, c->entity) && !filter_keeps(c->o->filter, t->name)))
         return rc;
     if (entry->through && !(t->through = table_by_name(c, entry->through)))
         return 0;
@@ -505,20 +466,36 @@ static int put_mark(struct copy *c, struct slice key, struct ds_error *err)
               : put_change(c, t, CHANGE_DELETE, key, (struct slice){image.data, image.len}, err);
 }
 
-static int put_commit(struct copy *c, struct ds_error *err)
+static int put_commit_at(struct copy *c, const struct position *at, struct ds_error *err)
 {
-    struct position at = {.file.pos = ++c->number};
-    snprintf(at.file.file, sizeof at.file.file, "copy.000001");
+    BUF_AUTO struct buf gtids = {0};
+    if (gtid_set_print(&at->gtid, &gtids))
+        return no_memory(err);
     const struct msg_commit m = {
         .server_id = c->source.server.server_id,
-        .file = {(const uint8_t *)at.file.file, strlen(at.file.file)},
-        .pos = at.file.pos,
+        .gtid_set = {gtids.data, gtids.len},
+        .file = {(const uint8_t *)at->file.file, strlen(at->file.file)},
+        .pos = at->file.pos,
     };
     buf_clear(&c->message);
     if (message_write_commit(&c->message, &m))
         return no_memory(err);
     int rc = put(c, err);
-    return rc ? rc : c->o->mark(c->o->arg, &at, err);
+    return rc ? rc : c->o->mark(c->o->arg, at, err);
+}
+
+static struct position copy_position(const struct copy *c)
+{
+    struct position at = {.file.pos = c->number};
+    snprintf(at.file.file, sizeof at.file.file, COPY_FILE "%06u", c->o->number);
+    return at;
+}
+
+static int put_commit(struct copy *c, struct ds_error *err)
+{
+    c->number++;
+    const struct position at = copy_position(c);
+    return put_commit_at(c, &at, err);
 }
 
 /* One entity of the chunk. What has come once is not all that the entity has when it comes again.
@@ -588,11 +565,11 @@ static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass
     for (size_t i = 0; i < e->table_count && rc == 0; i++)
         if (i == 0 || c->table_count)
             rc = open_table(c, &e->tables[i], err);
-    if (rc == 0 && !c->table_count && is_selected(c, e))
+    if (rc == 0 && !c->table_count && filter_imports(c->o->filter, e))
         log_debug("the source has no table %s: nothing to copy of entity %s", e->tables[0].table,
                   e->name);
     if (rc == 0 && c->table_count)
-        rc = read_roots(c, is_selected(c, e), err);
+        rc = read_roots(c, filter_imports(c->o->filter, e), err);
     if (rc == 0)
         rc = copy_rows(c, pass, err);
     for (uint32_t i = 0; i < c->table_count; i++)
@@ -624,12 +601,21 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
     for (size_t i = 0; i < count && rc == 0; i++)
         if (needed[i]) {
             rc = copy_kind(c, catalogue_at(all, i), FIRST, err);
-            kinds += is_selected(c, catalogue_at(all, i));
+            kinds += filter_imports(c->o->filter, catalogue_at(all, i));
         }
     for (size_t i = 0; i < count && rc == 0 && kinds > 1; i++)
-        if (needed[i] && is_selected(c, catalogue_at(all, i)) && has_texts(catalogue_at(all, i)))
+        if (needed[i] && filter_imports(c->o->filter, catalogue_at(all, i)) &&
+            has_texts(catalogue_at(all, i)))
             rc = copy_kind(c, catalogue_at(all, i), TEXTS, err);
     return rc;
+}
+
+uint32_t entity_copy_number(const struct position *p)
+{
+    size_t head = sizeof COPY_FILE - 1;
+    return p->gtid.count == 0 && strncmp(p->file.file, COPY_FILE, head) == 0
+               ? (uint32_t)strtoul(p->file.file + head, NULL, 10)
+               : 0;
 }
 
 int entity_copy(const struct entity_copy_options *o, struct position *end, struct ds_error *err)
@@ -647,19 +633,19 @@ int entity_copy(const struct entity_copy_options *o, struct position *end, struc
         c->next_table_id = FIRST_TABLE_ID;
         rc = source_open(&c->source, o->config, err);
     }
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (is_selected(c, catalogue_at(o->catalogue, i))) {
-            needed[i] = true;
-            mark_needed(c, catalogue_at(o->catalogue, i), needed);
-        }
+    if (rc == 0)
+        filter_import_scope(o->filter, needed);
     if (rc == 0)
         rc = source_begin(&c->source, &snapshot, &at, err);
     if (rc == 0)
         rc = copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */
-        rc = put_commit(c, err);
-    end->file.pos = c ? c->number : 0;
-    snprintf(end->file.file, sizeof end->file.file, "copy.000001");
+        rc = o->follows ? put_commit_at(c, &at, err) : put_commit(c, err);
+    struct position last = {0};
+    if (rc == 0)
+        last = copy_position(c);
+    if (rc == 0 && position_copy(end, o->follows ? &at : &last))
+        rc = no_memory(err);
     position_free(&at);
     free(needed);
     if (c) {

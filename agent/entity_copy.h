@@ -33,6 +33,9 @@ struct entity_copy_options {
     const struct catalogue *catalogue;
     const struct filter *filter; /* which entities and tables */
     struct entity_selection selection;
+    uint32_t number; /* of the copy: its positions are in file "copy.00000n", so behind all of those
+                        of copies with lower numbers; from 1 */
+    bool follows;    /* a stream follows: the last commit stands at the source's position */
     /* as in snapshot_options */
     void *arg;
     int (*put)(void *arg, const void *message, size_t len, struct ds_error *err);
@@ -43,8 +46,11 @@ struct entity_copy_options {
     void (*progress)(void *arg, const char *entity, uint64_t done, uint64_t count);
 };
 
-/* *end: the position after the last entity (caller: position_free). Errors as of snapshot_run;
- * DS_EUSAGE: a selection that the entity has no column for. */
+/* The number of the copy that this position is of; 0: it is of none. */
+uint32_t entity_copy_number(const struct position *p);
+
+/* *end: the position after the last entity, or the source's, (caller: position_free). Errors as of
+ * snapshot_run; DS_EUSAGE: a selection that the entity has no column for. */
 int entity_copy(const struct entity_copy_options *o, struct position *end, struct ds_error *err);
 
 #endif

@@ -316,6 +316,32 @@ static int apply_series(struct applier *a, struct ds_error *err)
     return rc;
 }
 
+/* An import takes rows, not structure: the destination's is its own. What a TRUNCATE has emptied
+ * stays. */
+static int pass_statements(struct applier *a, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < a->open_messages.count && rc == 0; i++) {
+        struct message m;
+        rc = read_message(a, a->open_messages.items[i], &m, err);
+        if (rc == 0 && m.type == MSG_TRUNCATE)
+            log_warn("TRUNCATE is not carried over by an import table=%.*s",
+                     (int)m.truncate.table.len, (const char *)m.truncate.table.p);
+        else if (rc == 0 && m.type == MSG_DDL)
+            log_debug("a statement is not carried over by an import");
+    }
+    const struct counters extra = {.transactions = 1};
+    for (uint32_t end = a->batch.transaction_count; a->batch_done < end && rc == 0;) {
+        a->pending_done = a->batch_done + 1;
+        rc = commit_begin(a, err);
+        rc = rc ? rc : commit_finish(a, &a->batch.transactions[a->batch_done], &extra, err);
+        if (rc && rc != DS_ECONN)
+            commit_roll_back(a);
+        a->batch_done += rc == 0;
+    }
+    return rc;
+}
+
 static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *err)
 {
     if (barrier == BARRIER_XA && !a->options.dry_run)
@@ -336,7 +362,9 @@ static int apply_one(struct applier *a, enum barrier barrier, struct ds_error *e
 
 int barrier_apply(struct applier *a, enum barrier barrier, struct ds_error *err)
 {
-    int rc = a->series.count ? apply_series(a, err) : apply_one(a, barrier, err);
+    int rc = a->import && barrier == BARRIER_DDL ? pass_statements(a, err)
+             : a->series.count                   ? apply_series(a, err)
+                                                 : apply_one(a, barrier, err);
     if (rc == 0 || a->batch_done >= a->batch.transaction_count)
         return rc;
     const struct transaction *tx = &a->batch.transactions[a->batch_done];

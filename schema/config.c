@@ -446,15 +446,37 @@ static int check_servers(struct loader *l)
     return 0;
 }
 
+/* What a mirror does and an import does not yet. A `sync` takes of a stream's configuration what it
+ * needs, but neither masks nor conditions may be passed over. */
+static int check_import(struct loader *l)
+{
+    const struct config *c = l->c;
+    const char *option = c->option[setting_index(config_setting_find("mode", 4))];
+    bool sync = option && strcmp(option, "sync") == 0;
+    const struct {
+        const char *key;
+        bool set;
+    } later[] = {
+        {"mask", c->mask_preset != MASK_PRESET_NONE || c->mask_rules.count > 0},
+        {"where", c->where.count > 0},
+        {"on_conflict", !sync && c->on_conflict != CONFLICT_STOP},
+        {"on_invalid", !sync && c->on_invalid != INVALID_IGNORE},
+        {"handlers", !sync && c->handlers.count > 0},
+        {"hooks", !sync && (c->hooks_command.count > 0 || *c->hooks_url)},
+    };
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (later[i].set)
+            return refuse(l, later[i].key, "does not go with mode: import in this version");
+    return 0;
+}
+
 /* What a later version will do must not be ignored by this one. */
 static int check_supported(struct loader *l)
 {
     const struct config *c = l->c;
-    const char *option = l->c->option[setting_index(config_setting_find("mode", 4))];
-    if (c->mode == MODE_IMPORT && !(option && strcmp(option, "sync") == 0))
-        return refuse(l, "mode",
-                      "import does not follow a stream in this version; use mirror, or `datasync "
-                      "sync`, which needs no setting");
+    int rc = c->mode == MODE_IMPORT ? check_import(l) : 0;
+    if (rc)
+        return rc;
     if (c->mode == MODE_MIRROR && strcmp(c->source.prefix, c->destination.prefix) != 0)
         return refuse(l, "destination.prefix", "must be source.prefix in mirror mode");
     return 0;

@@ -165,8 +165,8 @@ const struct setting config_settings[] = {
      AT(mode),
      .value = "mirror",
      .choices = modes,
-     .doc = "mirror: same keys, every table, DDL applied. import: the destination has keys of its "
-            "own; in this version for `datasync sync` only, which needs no setting."},
+     .doc = "mirror: same keys, every table, DDL applied. import: entities go into a shop that has "
+            "keys of its own, as `datasync sync` does it, which needs no setting."},
     {.key = "source_system",
      .type = SETTING_TEXT,
      AT(source_system),

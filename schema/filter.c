@@ -391,6 +391,55 @@ bool filter_keeps(const struct filter *f, const char *table)
            (f->config->stock == STOCK_INCLUDE || stock == (f->config->stock == STOCK_ONLY));
 }
 
+/* --- what an import takes -------------------------------------------------------------------- */
+
+static bool is_named(const struct filter *f, const struct catalogue_entity *e)
+{
+    const struct config_list *list = &f->config->entities;
+    for (size_t i = 0; i < list->count; i++)
+        if (catalogue_find(f->catalogue, list->items[i]) == e)
+            return true;
+    return false;
+}
+
+bool filter_imports(const struct filter *f, const struct catalogue_entity *e)
+{
+    char root[SHOP_TABLE_SIZE];
+    const char *prefix = f->config->source.prefix;
+    snprintf(root, sizeof root, "%s%s", prefix ? prefix : "", e->tables[0].table);
+    return e->kind != KIND_DERIVED && filter_keeps(f, root) &&
+           (e->kind == KIND_DATA || is_named(f, e));
+}
+
+bool filter_maps(const struct catalogue_entity *e)
+{
+    return e->kind == KIND_REFERENCE ||
+           (e->kind == KIND_DATA && e->tables[0].identity == IDENTITY_COLUMNS);
+}
+
+static void add_referred(const struct filter *f, const struct catalogue_entity *e, bool *set)
+{
+    for (size_t i = 0; i < e->reference_count; i++) {
+        const struct catalogue_entity *to = catalogue_find(f->catalogue, e->references[i].entity);
+        for (size_t k = 0; to && k < catalogue_count(f->catalogue); k++)
+            if (catalogue_at(f->catalogue, k) == to && !set[k] && filter_maps(to)) {
+                set[k] = true;
+                add_referred(f, to, set);
+            }
+    }
+}
+
+void filter_import_scope(const struct filter *f, bool *set)
+{
+    for (size_t i = 0; i < catalogue_count(f->catalogue); i++) {
+        const struct catalogue_entity *e = catalogue_at(f->catalogue, i);
+        if (!filter_imports(f, e))
+            continue;
+        set[i] = true;
+        add_referred(f, e, set);
+    }
+}
+
 /* --- fingerprint --------------------------------------------------------- */
 
 static int append_names(struct buf *out, const char *key, const struct names *names)

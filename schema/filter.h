@@ -32,6 +32,13 @@ const struct mask *filter_mask(const struct filter *f);
 bool filter_is_all(const struct filter *f);
 /* `table` with the shop's prefix, as the server knows it. */
 bool filter_keeps(const struct filter *f, const char *table);
+/* Mode import: is the entity asked for? One that is set up at each side only by its name. */
+bool filter_imports(const struct filter *f, const struct catalogue_entity *e);
+/* Does an import find it by code or name, and make it where it is missing? */
+bool filter_maps(const struct catalogue_entity *e);
+/* Sets set[i] for catalogue_at(i): what is asked for, and what that refers to, step by step, as far
+ * as it is mapped. */
+void filter_import_scope(const struct filter *f, bool *set);
 /* Which of its rows travel; NULL: all that filter_keeps says. Also for f NULL. */
 const struct where *filter_where(const struct filter *f, const char *table);
 /* A table of an entity whose root has a condition: rows of the others travel while the row of the

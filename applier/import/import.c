@@ -19,7 +19,10 @@ int import_new(struct import **out, const struct import_options *options, struct
     im->options = *options;
     im->counts = calloc(entities + 1, sizeof *im->counts);
     im->pending = calloc(entities + 1, sizeof *im->pending);
-    int rc = im->counts && im->pending ? 0 : import_no_memory(err);
+    im->scope = calloc(entities + 1, sizeof *im->scope);
+    int rc = im->counts && im->pending && im->scope && import_aftermath_new(im) == 0
+                 ? 0
+                 : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
         snprintf(im->counts[i].entity, sizeof im->counts[i].entity, "%s",
                  catalogue_at(options->catalogue, i)->name);
@@ -27,6 +30,8 @@ int import_new(struct import **out, const struct import_options *options, struct
             : registry_new(&im->registry, options->config->state_database,
                            options->config->source_system, options->dry_run, err);
     im->made_up = IMPORT_MADE_UP;
+    if (rc == 0)
+        filter_import_scope(options->filter, im->scope);
     if (rc)
         import_free(im);
     else
@@ -39,6 +44,7 @@ void import_free(struct import *im)
     if (!im)
         return;
     import_tables_free(im);
+    import_aftermath_free(im);
     registry_free(im->registry);
     arena_free(&im->arena);
     free(im->attributes);
@@ -46,6 +52,7 @@ void import_free(struct import *im)
     free(im->rows);
     free(im->counts);
     free(im->pending);
+    free(im->scope);
     free(im);
 }
 
@@ -106,6 +113,7 @@ static void clear_pending(struct import *im)
 void import_rolled_back(struct import *im)
 {
     registry_forget(im->registry);
+    import_aftermath_clear(im);
     im->attributes_known = false;
     clear_pending(im);
 }
@@ -162,12 +170,6 @@ const struct import_counts *import_counts_get(const struct import *im, size_t *c
 /* --- what is done with an entity -----------------------------------------------------------------
  */
 
-/* Is it found by code or name, and made where it is missing? */
-static bool is_mapped(const struct catalogue_entity *e)
-{
-    return e->kind == KIND_REFERENCE || e->tables[0].identity == IDENTITY_COLUMNS;
-}
-
 static int know_entities(struct import *im, struct ds_error *err)
 {
     for (uint32_t i = 0; i < im->entity_count; i++) {
@@ -183,9 +185,9 @@ static int know_entities(struct import *im, struct ds_error *err)
             registry_find(im->registry, registry_type(im->registry, e->entity->name), e->key);
         e->here = r && r->found;
         e->matched = e->here && r->origin == ORIGIN_MATCHED;
-        e->policy = e->table->selected     ? IMPORT_WRITE
-                    : is_mapped(e->entity) ? IMPORT_REFER
-                                           : IMPORT_MATCH;
+        e->policy = e->table->selected       ? IMPORT_WRITE
+                    : filter_maps(e->entity) ? IMPORT_REFER
+                                             : IMPORT_MATCH;
         if (e->matched && e->policy == IMPORT_WRITE &&
             im->options.config->on_duplicate == DUPLICATE_SKIP)
             e->policy = IMPORT_MATCH;
@@ -229,7 +231,8 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     }
     if (row->state != ROW_FOUND || e->policy == IMPORT_REFER || !e->table->selected)
         return 0;
-    if (e->whole || e->matched) {
+    bool own = im->options.follows && e->here && !e->matched;
+    if ((e->whole && !own) || e->matched) {
         switch (config->on_duplicate) {
         case DUPLICATE_ERROR:
             return duplicate(im, e, err);
@@ -401,5 +404,6 @@ int import_write(struct import *im, const struct batch *batch, uint32_t first, u
         extra->transactions += !tx->position_only;
     }
     rc = rc ? rc : run_segment(im, err);
-    return rc ? rc : registry_flush(im->registry, err);
+    rc = rc ? rc : registry_flush(im->registry, err);
+    return rc ? rc : import_aftermath(im, err);
 }

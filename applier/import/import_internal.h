@@ -43,9 +43,9 @@ struct import_table {
     const struct catalogue_table *entry;
     struct target_table *target;
     uint64_t target_version;
-    struct slice definition; /* the source's, that it was compiled from */
-    uint32_t source_count;   /* columns there */
-    char **names;            /* … theirs */
+    uint32_t source_count; /* columns at the source, that it was compiled for */
+    char **names;          /* … theirs */
+    uint8_t *flags;
     bool root;
     uint32_t place; /* of the entity in the catalogue */
     bool selected;  /* the filter asks for the entity */
@@ -142,8 +142,11 @@ struct deferred {
     struct deferred *next;
 };
 
+struct aftermath;
+
 struct import {
     struct import_options options;
+    struct aftermath *aftermath;
     MYSQL *db;
     const struct db_server *server;
     struct target *target;
@@ -154,6 +157,7 @@ struct import {
     struct import_attribute *attributes; /* by id */
     uint32_t attribute_count;
     bool attributes_known;
+    bool *scope; /* by place of the entity: is it imported, or referred to? */
     struct import_counts *counts, *pending; /* by place of the entity in the catalogue */
 
     /* the segment in hand, in `arena` */
@@ -245,6 +249,15 @@ const uint8_t **import_read_place(struct import *im, const struct import_table *
  * they have, looked for and not yet written. */
 int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,
                      struct ds_error *err);
+
+/* --- aftermath.c --- */
+int import_aftermath_new(struct import *im); /* DS_ENOMEM */
+void import_aftermath_free(struct import *im);
+void import_aftermath_clear(struct import *im);
+/* The row is about to be written, or deleted. DS_ENOMEM. */
+int import_note(struct import *im, const struct import_row *row);
+/* All of the range is written. */
+int import_aftermath(struct import *im, struct ds_error *err);
 
 /* --- write.c --- */
 /* Rows of one table: new ones are inserted and learn their ids, others are updated. */

@@ -318,6 +318,27 @@ static void leave_row(struct import *im, struct import_row *row, const struct im
               (const char *)id.p);
 }
 
+/* A tree's row holds its depth beside its path. Gives the column, NO_COLUMN: none. */
+static uint32_t set_level(struct import *im, const struct import_table *t,
+                          const struct import_reference *r, const uint8_t *path, const uint8_t **to)
+{
+    int level =
+        r->form == REFERENCE_PATH && r->own ? target_column_ordinal(t->target, "level") : -1;
+    char scratch[32];
+    bool null;
+    uint64_t depth = 0;
+    if (level < 0)
+        return NO_COLUMN;
+    struct slice text = import_text(path, scratch, &null);
+    for (size_t i = 0; i < text.len; i++)
+        depth += text.p[i] == '/';
+    const uint8_t *value = import_number(&im->arena, depth);
+    if (!value)
+        return NO_COLUMN;
+    to[level] = value;
+    return (uint32_t)level;
+}
+
 /* One reference of one image. Changes the row's state when it cannot go on. */
 static int translate_one(struct import *im, struct import_row *row,
                          const struct import_reference *r, const uint8_t *const *from,
@@ -331,6 +352,7 @@ static int translate_one(struct import *im, struct import_row *row,
         return import_no_memory(err);
     if (is == IS_RESOLVED) {
         to[r->target] = value;
+        set_level(im, row->table, r, value, to);
         return 0;
     }
     bool self = r->form == REFERENCE_PATH && r->own; /* a path ends with the row itself */
@@ -453,12 +475,19 @@ int import_resolve_deferred(struct import *im, struct ds_error *err)
             rc = import_rewrite_deferred(im, row, d->document, err);
         if (rc || is != IS_RESOLVED)
             continue;
-        if (r)
+        uint32_t level = NO_COLUMN;
+        if (r) {
             row->values[target] = value;
+            level = set_level(im, row->table, r, value, row->values);
+        }
         if (!row->filled_in)
             rc = add_row(im, row, &rows, &count, &cap, err);
         if (rc == 0)
             row->changed[target / 64] |= 1ull << (target % 64);
+        if (rc == 0 && level != NO_COLUMN) {
+            row->changed[level / 64] |= 1ull << (level % 64);
+            rc = import_note(im, row) ? import_no_memory(err) : 0;
+        }
     }
     if (rc == 0)
         rc = import_update_columns(im, rows, count, err);

@@ -152,13 +152,15 @@ static int add_columns(struct import_table *t, const struct msg_table *def)
     t->from = arena_alloc(&t->arena, (t->target->column_count + 1) * sizeof *t->from);
     t->key = arena_alloc(&t->arena, (def->column_count + 1) * sizeof *t->key);
     t->names = arena_zalloc(&t->arena, (def->column_count + 1) * sizeof *t->names);
-    if (!t->from || !t->key || !t->names)
+    t->flags = arena_alloc(&t->arena, (def->column_count + 1) * sizeof *t->flags);
+    if (!t->from || !t->key || !t->names || !t->flags)
         return DS_ENOMEM;
     for (uint32_t i = 0; i < def->column_count; i++) {
         t->names[i] = arena_zalloc(&t->arena, def->columns[i].name.len + 1);
         if (!t->names[i])
             return DS_ENOMEM;
         memcpy(t->names[i], def->columns[i].name.p, def->columns[i].name.len);
+        t->flags[i] = def->columns[i].flags;
     }
     for (uint32_t i = 0; i < t->target->column_count; i++)
         t->from[i] = t->target->columns[i].generated
@@ -222,9 +224,7 @@ static int compile(struct import_table *t, const struct source_table *source, st
     t->store = source_column(def, "store_id");
     t->references =
         arena_zalloc(&t->arena, (t->entity->reference_count + 2) * sizeof *t->references);
-    uint8_t *copy = arena_copy(&t->arena, source->raw.p, source->raw.len);
-    t->definition = (struct slice){copy, source->raw.len};
-    if (!t->references || !copy || add_columns(t, def) || import_add_documents(t))
+    if (!t->references || add_columns(t, def) || import_add_documents(t))
         return import_no_memory(err);
     t->value = source_column(def, "value");
     int rc = add_id(t, def, err);
@@ -244,9 +244,13 @@ static int compile(struct import_table *t, const struct source_table *source, st
     return rc;
 }
 
-static bool is_imported(const struct catalogue_entity *e, const struct catalogue_table *entry)
+static bool is_imported(const struct import *im, const struct catalogue_entity *e,
+                        const struct catalogue_table *entry)
 {
-    return e->kind != KIND_DERIVED && entry->identity != IDENTITY_NONE;
+    size_t place = 0;
+    while (catalogue_at(im->options.catalogue, place) != e)
+        place++;
+    return im->scope[place] && entry->identity != IDENTITY_NONE;
 }
 
 static void forget_table(struct import *im, struct import_table *t)
@@ -279,10 +283,7 @@ static int make_table(struct import *im, const struct source_table *source,
                                .target_version = target->version,
                                .root = entry == &e->tables[0],
                                .next = im->tables};
-    char root[SHOP_TABLE_SIZE];
-    const char *prefix = im->options.config->source.prefix;
-    snprintf(root, sizeof root, "%s%s", prefix ? prefix : "", e->tables[0].table);
-    t->selected = e->kind == KIND_DATA && filter_keeps(im->options.filter, root);
+    t->selected = filter_imports(im->options.filter, e);
     im->tables = t;
     find_place(t);
     int rc = compile(t, source, err);
@@ -291,6 +292,20 @@ static int make_table(struct import *im, const struct source_table *source,
     else
         *out = t;
     return rc;
+}
+
+/* The stream tells a table again under another number, or each time that it begins. */
+static bool same_columns(const struct import_table *t, const struct msg_table *def)
+{
+    if (t->source_count != def->column_count || !(def->flags & TABLE_NAMES))
+        return false;
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        const struct slice *name = &def->columns[i].name;
+        if (strlen(t->names[i]) != name->len || memcmp(t->names[i], name->p, name->len) != 0 ||
+            t->flags[i] != def->columns[i].flags)
+            return false;
+    }
+    return true;
 }
 
 int import_table_find(struct import *im, const struct source_table *source,
@@ -305,7 +320,7 @@ int import_table_find(struct import *im, const struct source_table *source,
     snprintf(raw, sizeof raw, "%.*s", (int)source->def.name.len, (const char *)source->def.name.p);
     const char *plain = shop_table(config->source.prefix, raw, scratch, &shops);
     if (!shops || !catalogue_lookup(im->options.catalogue, plain, &e, &entry) ||
-        !is_imported(e, entry))
+        !is_imported(im, e, entry))
         return 0;
     snprintf(name, sizeof name, "%s%s",
              config->destination.prefix ? config->destination.prefix : "", plain);
@@ -324,8 +339,7 @@ int import_table_find(struct import *im, const struct source_table *source,
         if (t->entry != entry)
             continue;
         if (t->target == target && t->target_version == target->version &&
-            t->definition.len == source->raw.len &&
-            memcmp(t->definition.p, source->raw.p, source->raw.len) == 0) {
+            same_columns(t, &source->def)) {
             *out = t;
             return 0;
         }

@@ -342,6 +342,9 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         if (row->op == CHANGE_DELETE || (row->state != ROW_NEW && row->state != ROW_FOUND))
             continue;
         enum import_policy policy = row->entity->policy;
+        bool writes = !row->entity->left && (policy == IMPORT_WRITE || row->state == ROW_NEW);
+        if (writes && policy != IMPORT_MATCH && import_note(im, row))
+            return import_no_memory(err);
         if (row->entity->left || (policy == IMPORT_MATCH && row->state == ROW_NEW))
             row->state = ROW_LEFT;
         else if (row->state == ROW_NEW)
@@ -390,9 +393,13 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
             continue;
         bool root = row->table->root;
         row->state = ROW_WRITTEN;
-        if (row->entity->policy != IMPORT_WRITE || (root && row->entity->matched))
+        bool ours = row->entity->here && !row->entity->matched;
+        if (row->entity->policy == IMPORT_MATCH || (root && row->entity->matched) ||
+            (row->entity->policy == IMPORT_REFER && !ours))
             continue; /* deletes touch only what this source has created */
         places[count++] = row->place;
+        if (import_note(im, row))
+            return import_no_memory(err);
         if (row->table->type != UINT32_MAX &&
             registry_remove(im->registry, row->table->type, row->id))
             return import_no_memory(err);

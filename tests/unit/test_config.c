@@ -315,7 +315,7 @@ static void overrides_come_last(void **state)
                {{(char[]){"name"}, "set"}, "--set name: write KEY=VALUE"},
                {{(char[]){"source.port=3307x"}, "set"}, "--set: source.port: '3307x'"},
                {{(char[]){"stock=bogus"}, "stock"}, "--stock: stock: 'bogus'"},
-               {{(char[]){"mode=import"}, "set"}, "--set: mode: import does not follow"}};
+               {{(char[]){"mode=both"}, "set"}, "--set: mode: 'both'"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(config_load(&c, file, &bad[i].o, 1, &err), DS_EUSAGE);
         if (!strstr(err.message, bad[i].part))

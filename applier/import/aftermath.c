@@ -1,0 +1,226 @@
+/* What a shop works out from its rows, and must know of rows that came past it: its number
+ * sequences, the counters of its category tree, and which indexes are due. At the end of a range,
+ * so that rows which the live shop needs for each order are held as shortly as can be.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/import/import_internal.h"
+
+/* Which indexers are due when rows of an entity have changed. */
+static const struct {
+    const char *entity, *indexers;
+} indexed[] = {
+    {"product", "'catalog_product_attribute','catalog_product_price','catalog_url',"
+                "'catalog_product_flat','catalog_category_product','catalogsearch_fulltext',"
+                "'cataloginventory_stock','tag_summary'"},
+    {"category", "'catalog_category_flat','catalog_category_product','catalog_url'"},
+    {"stock", "'cataloginventory_stock','catalog_product_price'"},
+    {"attribute", "'catalog_product_attribute','catalog_product_flat','catalogsearch_fulltext'"},
+    {"tag", "'tag_summary'"},
+};
+enum { INDEXED = sizeof indexed / sizeof *indexed };
+
+struct number { /* an increment id that came, of an entity that numbers its rows */
+    const char *type;
+    char text[52];
+    struct number *next;
+};
+
+struct aftermath {
+    struct number *numbers;
+    bool due[INDEXED];
+    struct buf tree; /* categories whose counters may be wrong, "1,2,15" */
+    struct arena arena;
+};
+
+int import_aftermath_new(struct import *im)
+{
+    im->aftermath = calloc(1, sizeof *im->aftermath);
+    return im->aftermath ? 0 : DS_ENOMEM;
+}
+
+void import_aftermath_clear(struct import *im)
+{
+    struct aftermath *a = im->aftermath;
+    a->numbers = NULL;
+    memset(a->due, 0, sizeof a->due);
+    buf_clear(&a->tree);
+    arena_reset(&a->arena, 1 << 16);
+}
+
+void import_aftermath_free(struct import *im)
+{
+    if (!im->aftermath)
+        return;
+    buf_free(&im->aftermath->tree);
+    arena_free(&im->aftermath->arena);
+    free(im->aftermath);
+}
+
+/* --- noted while rows are written ------------------------------------------------------------ */
+
+static bool has_sequence(const char *entity)
+{
+    static const char *const names[] = {"order", "invoice", "shipment", "creditmemo"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], entity) == 0)
+            return true;
+    return false;
+}
+
+static int note_number(struct import *im, const struct import_row *row)
+{
+    struct aftermath *a = im->aftermath;
+    uint32_t column = import_source_column(row->table, "increment_id");
+    char scratch[32];
+    bool null;
+    if (column == NO_COLUMN)
+        return 0;
+    struct slice text = import_text(row->after[column], scratch, &null);
+    if (null || !text.len || text.len >= sizeof a->numbers->text)
+        return 0;
+    struct number *n = arena_zalloc(&a->arena, sizeof *n);
+    if (!n)
+        return DS_ENOMEM;
+    n->type = row->table->entity->name;
+    snprintf(n->text, sizeof n->text, "%.*s", (int)text.len, (const char *)text.p);
+    n->next = a->numbers;
+    a->numbers = n;
+    return 0;
+}
+
+/* All that the path leads through: as it was, and as it is. */
+static int note_path(struct import *im, const uint8_t *path)
+{
+    char scratch[32];
+    bool null;
+    struct slice text = import_text(path, scratch, &null);
+    struct buf *tree = &im->aftermath->tree;
+    if (null || !text.len)
+        return 0;
+    int rc = tree->len ? buf_puts(tree, ",") : 0;
+    for (size_t i = 0; i < text.len && rc == 0; i++)
+        rc = buf_printf(tree, "%c", text.p[i] == '/' ? ',' : text.p[i]);
+    return rc;
+}
+
+int import_note(struct import *im, const struct import_row *row)
+{
+    const struct import_table *t = row->table;
+    int rc = 0;
+    for (size_t i = 0; i < INDEXED; i++)
+        im->aftermath->due[i] |= strcmp(indexed[i].entity, t->entity->name) == 0;
+    if (!t->root)
+        return 0;
+    if (row->after && has_sequence(t->entity->name))
+        rc = note_number(im, row);
+    int path =
+        strcmp(t->entity->name, "category") == 0 ? target_column_ordinal(t->target, "path") : -1;
+    if (rc == 0 && path >= 0 && row->was)
+        rc = note_path(im, row->was[path]);
+    if (rc == 0 && path >= 0 && row->values)
+        rc = note_path(im, row->values[path]);
+    return rc;
+}
+
+/* --- done at the end ----------------------------------------------------------------------------
+ */
+
+static const char *shop_table_name(const struct import *im, const char *name, char out[200])
+{
+    const char *prefix = im->options.config->destination.prefix;
+    int n = snprintf(out, 200, "%s%s", prefix ? prefix : "", name);
+    const struct target_table *t = target_find(im->target, out, (size_t)n);
+    return t && t->exists ? out : NULL;
+}
+
+/* Would a sequence with this prefix come to the number, later than where it stands? */
+static bool is_ahead(const char *number, const char *prefix, const char *last)
+{
+    size_t head = strlen(prefix), len = strlen(number);
+    if (len != strlen(last) || strncmp(number, prefix, head) != 0 || strcmp(number, last) <= 0)
+        return false;
+    for (size_t i = head; i < len; i++)
+        if (!isdigit((unsigned char)number[i]))
+            return false;
+    return true;
+}
+
+static int raise_sequence(struct import *im, const char *table, MYSQL_ROW row, struct ds_error *err)
+{
+    const char *best = row[3];
+    BUF_AUTO struct buf value = {0};
+    for (const struct number *n = im->aftermath->numbers; n; n = n->next)
+        if (strcmp(n->type, row[0]) == 0 && is_ahead(n->text, row[2], best))
+            best = n->text;
+    if (best == row[3])
+        return 0;
+    if (sql_string(&value, best, strlen(best)))
+        return import_no_memory(err);
+    return db_exec(im->db, err,
+                   "UPDATE `%s` SET increment_last_id = %s WHERE entity_store_id = %s AND "
+                   "increment_last_id < %s",
+                   table, buf_cstr(&value), row[1], buf_cstr(&value));
+}
+
+static int raise_sequences(struct import *im, struct ds_error *err)
+{
+    char table[200], types[200];
+    if (!im->aftermath->numbers || !shop_table_name(im, "eav_entity_store", table) ||
+        !shop_table_name(im, "eav_entity_type", types))
+        return 0;
+    MYSQL_RES *rows =
+        db_select(im->db, err,
+                  "SELECT t.entity_type_code, s.entity_store_id, "
+                  "COALESCE(s.increment_prefix, ''), COALESCE(s.increment_last_id, '') "
+                  "FROM `%s` s JOIN `%s` t USING (entity_type_id) ORDER BY 2",
+                  table, types);
+    if (!rows)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = raise_sequence(im, table, row, err);
+    mysql_free_result(rows);
+    return rc;
+}
+
+static int count_children(struct import *im, struct ds_error *err)
+{
+    char table[200];
+    struct buf *tree = &im->aftermath->tree;
+    if (!tree->len || !shop_table_name(im, "catalog_category_entity", table))
+        return 0;
+    return db_exec(
+        im->db, err,
+        "UPDATE `%s` c JOIN (SELECT a.entity_id, COUNT(x.entity_id) AS n FROM `%s` a LEFT "
+        "JOIN `%s` x ON x.path LIKE CONCAT(a.path, '/%%') WHERE a.entity_id IN (%s) GROUP "
+        "BY a.entity_id) k USING (entity_id) SET c.children_count = k.n WHERE "
+        "c.children_count <> k.n",
+        table, table, table, buf_cstr(tree));
+}
+
+static int tell_indexes(struct import *im, struct ds_error *err)
+{
+    char table[200];
+    int rc = 0;
+    for (size_t i = 0; i < INDEXED && rc == 0; i++)
+        if (im->aftermath->due[i] && shop_table_name(im, "index_process", table))
+            rc =
+                db_exec(im->db, err,
+                        "UPDATE `%s` SET status = 'require_reindex' WHERE indexer_code IN (%s) AND "
+                        "status <> 'require_reindex'",
+                        table, indexed[i].indexers);
+    return rc;
+}
+
+int import_aftermath(struct import *im, struct ds_error *err)
+{
+    int rc = im->options.dry_run ? 0 : count_children(im, err);
+    rc = rc || im->options.dry_run ? rc : tell_indexes(im, err);
+    rc = rc || im->options.dry_run ? rc : raise_sequences(im, err);
+    import_aftermath_clear(im);
+    return rc;
+}
