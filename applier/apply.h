@@ -54,6 +54,8 @@ struct entity_pending {          /* of the open destination transaction */
     struct entity_counts counts; /* … these were written; `folded` is not used */
 };
 
+struct row_images; /* images.h */
+
 struct held_row { /* a row whose changes wait in quarantine */
     struct target_table *table;
     struct slice key;      /* bytes as of plan.c's rows, in the applier's quarantine arena */
@@ -61,7 +63,7 @@ struct held_row { /* a row whose changes wait in quarantine */
     struct slice *weights; /* of its texts, by column, as the server gave them; NULL: none yet */
     bool fence, moves;     /* the change's cascades may do something; it is of a key that moves */
     const char *entity;
-    struct slice entity_key; /* as in its message, empty: unknown */
+    struct slice entity_key; /* as messages have it, empty: unknown */
     uint64_t id;             /* datasync_quarantine.id of the change that began it */
     struct held_row *next;
 };
@@ -432,6 +434,8 @@ uint64_t held_first(const struct applier *a, const char *table);
 int held_add(struct applier *a, const struct change *c, uint64_t id);
 /* The key of the entity that the change is of, as in its message; empty: unknown. */
 struct slice held_entity_key(const struct change *c);
+/* The key that a change with these images gives its entity; empty: the same. */
+struct slice held_new_key(const struct change *c, const struct row_images *im);
 /* Bytes that identify the row of an image. DS_EFORMAT: it has not got them. */
 int held_row_key(struct arena *arena, const struct target_table *t, struct slice image,
                  struct slice *out);

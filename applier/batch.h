@@ -24,6 +24,8 @@ struct source_table {
     uint64_t target_version;     /* of the target when it was matched */
     struct level *level;         /* of members.c; NULL: none, or not looked up yet: */
     bool level_known, level_shadow;
+    bool has_link, is_root;      /* rows name the root of their entity; they are roots */
+    uint32_t link;               /* … by this column, as in `target` */
     struct outbox_table *told;   /* what hooks are told of it; NULL: not looked up yet */
     struct import_table *import; /* mode import: how its rows become the destination's; NULL: they
                                     do not, or not looked up yet */
@@ -42,6 +44,7 @@ struct change {
     bool skip;                  /* held back, or already in a copy: not to be written */
     bool replaced;              /* a handler writes it; `skip` as well */
     bool left_out;              /* its entity is not here (members.c) */
+    uint32_t failure;           /* of handled.c: on which a handler has failed with it, 0 none */
 };
 
 struct transaction {

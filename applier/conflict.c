@@ -39,9 +39,8 @@ static int join_chains(struct applier *a, const struct change *c, uint64_t behin
     return rc;
 }
 
-static int entity_key_text(const struct change *c, struct buf *out)
+static int key_text(struct slice key, struct buf *out)
 {
-    struct slice key = held_entity_key(c);
     const uint8_t *p = key.p;
     struct value v;
     if (!key.len || value_read(&p, p + key.len, &v))
@@ -59,6 +58,32 @@ static int entity_key_text(const struct change *c, struct buf *out)
     }
 }
 
+/* How much of a key's text the column holds. */
+static size_t listed(const struct buf *text)
+{
+    return text->len > 512 ? 512 : text->len;
+}
+
+/* What waits of an entity is found under the key that it has now. */
+static int list_under_new_key(struct applier *a, uint64_t root, const struct change *c,
+                              struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0}, from = {0}, to = {0};
+    struct row_images im;
+    int rc = images_split(c, &im, err);
+    struct slice new_key = rc ? (struct slice){0} : held_new_key(c, &im);
+    if (rc || !new_key.len)
+        return rc;
+    rc = key_text(held_entity_key(c), &from) | key_text(new_key, &to) | buf_puts(&sql, "UPDATE ") |
+         sql_table(&sql, a->state_database, "datasync_quarantine") |
+         buf_puts(&sql, " SET entity_key = ") | sql_string(&sql, to.data, listed(&to)) |
+         buf_puts(&sql, " WHERE entity_key = ") | sql_string(&sql, from.data, listed(&from)) |
+         buf_puts(&sql, " AND entity = ") |
+         sql_string(&sql, c->table->entity, strlen(c->table->entity)) |
+         buf_printf(&sql, " AND (id = %lu OR held_by = %lu)", root, root);
+    return rc ? out_of_memory(err) : db_exec_len(a->db, (const char *)sql.data, sql.len, err);
+}
+
 int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
                    const struct ds_error *reason, struct ds_error *err)
 {
@@ -74,12 +99,12 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     transaction_place(tx, position, sizeof position);
     int rc = buf_append(&messages, &version, 1) | source_table_raw(c->table, &messages) |
              buf_append(&messages, c->raw.p, c->raw.len) | change_key_text(c, &text) |
-             entity_key_text(c, &entity_key);
+             key_text(held_entity_key(c), &entity_key);
     rc |=
         buf_puts(&sql, "INSERT INTO ") | sql_table(&sql, a->state_database, "datasync_quarantine") |
         buf_puts(&sql, " SET entity_key = ") |
-        sql_string(&sql, entity_key.data, entity_key.len > 512 ? 512 : entity_key.len) |
-        buf_puts(&sql, ", name = ") | sql_string(&sql, a->name, strlen(a->name)) |
+        sql_string(&sql, entity_key.data, listed(&entity_key)) | buf_puts(&sql, ", name = ") |
+        sql_string(&sql, a->name, strlen(a->name)) |
         (behind ? buf_printf(&sql, ", held_by = %lu", behind) : 0) | buf_puts(&sql, ", entity = ") |
         sql_string(&sql, c->table->entity, strlen(c->table->entity)) |
         buf_puts(&sql, ", table_name = ") | sql_string(&sql, t->name, strlen(t->name)) |
@@ -104,9 +129,9 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
         return rc;
     a->held_changes++;
     uint64_t id = behind ? behind : mysql_insert_id(a->db);
-    if (behind && chain_touch(a, behind))
+    if ((behind && chain_touch(a, behind)) || held_add(a, c, id))
         return out_of_memory(err);
-    return held_add(a, c, id) ? out_of_memory(err) : 0;
+    return list_under_new_key(a, id, c, err);
 }
 
 /* --- what waits already ----------------------------------------------------- */

@@ -22,9 +22,11 @@
  *
  * What. An entity change is what the range comes to for one entity: each of its rows as it was
  * before the range and as it is to be after it. States in between are not seen; what is inserted
- * and deleted again is not there. Rows that foreign keys of the destination change by themselves
- * are in no event, and so in no change. A table of no entity is one change per range, its entity is
- * "table"; so are, table by table, rows of an entity whose key is not known. Their key is unknown.
+ * and deleted again is not there. An entity whose root takes another key is one change, by the key
+ * that it had before the range, or if it is new by the one that it has after it. Rows that foreign
+ * keys of the destination change by themselves are in no event, and so in no change. A table of no
+ * entity is one change per range, its entity is "table"; so are, table by table, rows of an entity
+ * whose key is not known. Their key is unknown.
  *
  * Promise. Handlers are called at least once for what is committed: a range that does not fit is
  * rolled back and done again in smaller ones, a connection breaks, the process is killed. What they

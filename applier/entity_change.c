@@ -49,22 +49,30 @@ static bool same_slice(struct slice x, struct slice y)
 
 static bool is_of(const struct ds_change *e, const struct change *c, struct slice key)
 {
-    return strcmp(e->entity, c->table->entity) == 0 && same_slice(e->key, key) &&
+    return strcmp(e->entity, c->table->entity) == 0 && same_slice(e->now, key) &&
            (key.len || strcmp(e->table, c->table->target->name) == 0);
 }
 
 bool entity_change_has(const struct ds_change *e, const struct change *c)
 {
-    return strcmp(e->entity, c->table->entity) == 0 && is_of(e, c, held_entity_key(c));
+    struct slice key = held_entity_key(c);
+    return strcmp(e->entity, c->table->entity) == 0 && same_slice(e->key, key) &&
+           (key.len || strcmp(e->table, c->table->target->name) == 0);
+}
+
+static struct ds_change **change_bucket(const struct builder *b, const char *entity,
+                                        const char *table, struct slice key)
+{
+    uint64_t hash = XXH3_64bits(entity, strlen(entity));
+    hash ^= key.len ? XXH3_64bits(key.p, key.len) : XXH3_64bits(table, strlen(table));
+    return &b->changes[hash & b->mask];
 }
 
 static int find_change(struct builder *b, struct change *c, struct ds_change **out)
 {
     struct slice key = held_entity_key(c);
     const char *entity = c->table->entity, *table = c->table->target->name;
-    uint64_t hash = XXH3_64bits(entity, strlen(entity));
-    hash ^= key.len ? XXH3_64bits(key.p, key.len) : XXH3_64bits(table, strlen(table));
-    struct ds_change **bucket = &b->changes[hash & b->mask], *e = *bucket;
+    struct ds_change **bucket = change_bucket(b, entity, table, key), *e = *bucket;
     while (e && !is_of(e, c, key))
         e = e->next;
     if (!e) {
@@ -72,7 +80,7 @@ static int find_change(struct builder *b, struct change *c, struct ds_change **o
         if (!e || !grow(b->arena, &b->out->items, b->out->count, &b->out->cap))
             return out_of_memory(b);
         e->entity = entity;
-        e->key = key;
+        e->key = e->now = key;
         e->table = table;
         e->rank = b->choice->rank(b->choice->arg, entity);
         e->next = *bucket;
@@ -84,6 +92,22 @@ static int find_change(struct builder *b, struct change *c, struct ds_change **o
     e->changes[e->change_count++] = c;
     *out = e;
     return 0;
+}
+
+/* The update of its root gives the entity another key: from here on that one names it, ahead of one
+ * that had it before and is gone, and its own is free for another entity. */
+static void change_key(struct builder *b, struct ds_change *e, struct slice key, bool is_new)
+{
+    struct ds_change **at = change_bucket(b, e->entity, e->table, e->now);
+    while (*at && *at != e)
+        at = &(*at)->next;
+    if (*at)
+        *at = e->next;
+    at = change_bucket(b, e->entity, e->table, key);
+    e->next = *at;
+    *at = e;
+    e->now = key;
+    e->key = is_new ? key : e->key;
 }
 
 /* --- rows --------------------------------------------------------------------- */
@@ -168,7 +192,9 @@ static void complete(const struct ds_row *r, uint32_t columns, const uint8_t **i
             image[i] = r->after[i];
 }
 
-static int follow(struct builder *b, struct ds_change *e, const struct change *c)
+/* *row: NULL without a key. */
+static int follow(struct builder *b, struct ds_change *e, const struct change *c,
+                  struct ds_row **row)
 {
     const struct target_table *t = c->table->target;
     const uint8_t *const *now = c->op == CHANGE_INSERT ? b->im.after : b->im.before;
@@ -192,6 +218,7 @@ static int follow(struct builder *b, struct ds_change *e, const struct change *c
         if (c->op != CHANGE_INSERT && !(r->before = copy_image(b, c, b->im.before)))
             return out_of_memory(b);
     }
+    *row = r;
     r->last = (uint32_t)(c - b->batch->changes);
     if (!same_slice(key, new_key)) {
         leave_bucket(b, e, r);
@@ -214,10 +241,16 @@ static int follow(struct builder *b, struct ds_change *e, const struct change *c
 static int add(struct builder *b, struct change *c)
 {
     struct ds_change *e = NULL;
+    struct ds_row *row = NULL;
     int rc = images_split(c, &b->im, b->err);
     if (rc == 0)
         rc = find_change(b, c, &e);
-    return rc ? rc : follow(b, e, c);
+    if (rc == 0)
+        rc = follow(b, e, c, &row);
+    struct slice key = rc ? (struct slice){0} : held_new_key(c, &b->im);
+    if (key.len && e->now.len)
+        change_key(b, e, key, row && !row->before);
+    return rc;
 }
 
 /* --- order -------------------------------------------------------------------- */
@@ -268,7 +301,8 @@ static int compare(const void *x, const void *y)
         return a->rank < b->rank ? -1 : 1;
     int order = strcmp(a->entity, b->entity);
     order = order ? order : compare_keys(a->key, b->key);
-    return order ? order : strcmp(a->table, b->table);
+    order = order ? order : strcmp(a->table, b->table);
+    return order ? order : (a->changes[0] > b->changes[0]) - (a->changes[0] < b->changes[0]);
 }
 
 /* Rows that were not there and are not there, and changes of which nothing is left. */

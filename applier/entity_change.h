@@ -1,7 +1,8 @@
 /* Entity changes: what a range of transactions comes to, entity by entity, for handlers.
  *
  * A row is followed by the bytes of its key through the changes of one entity, from its image
- * before the range to the one after it. Built from the batch, whose memory the values stay in; all
+ * before the range to the one after it; an entity by its own, which an update of its root may
+ * change. Built from the batch, whose memory the values stay in; all
  * else is the caller's arena. Applier's thread.
  */
 #ifndef APPLIER_ENTITY_CHANGE_H
@@ -21,8 +22,9 @@ struct ds_row {
 
 struct ds_change {
     const char *entity;
-    struct slice key;  /* as in messages; empty: unknown, and then … */
+    struct slice key;  /* as it was before, of a new one as it is; empty: unknown, and then … */
     const char *table; /* … the only table that it is of */
+    struct slice now;  /* the key by which messages name it from here on */
     uint32_t rank;     /* of its entity */
     struct ds_row **rows;
     uint32_t row_count, row_cap;
@@ -54,7 +56,7 @@ int entity_changes_build(struct entity_changes *out, const struct batch *batch, 
  * row to row as far as these are in the set, have no image after it. */
 int entity_rows_gone(struct entity_changes *set, const struct batch *batch, uint32_t first,
                      uint32_t count, struct arena *arena, struct ds_error *err);
-/* Is the change one of that entity change, by entity and key? */
+/* Is the change of that entity, by the key that the entity had before? */
 bool entity_change_has(const struct ds_change *e, const struct change *c);
 /* "product 7", "table core_flag". */
 int entity_change_text(const struct ds_change *e, struct buf *out);

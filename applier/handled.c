@@ -22,6 +22,7 @@ enum { AGAIN = 1, ROUNDS_MAX = 12 };
 
 struct failure {
     const struct ds_change *of;
+    uint32_t number; /* of which its changes are marked; batches move in memory, marks stay */
     bool drop;
     struct ds_error why;
     struct failure *next;
@@ -82,7 +83,7 @@ bool handled_failed(const struct handled *h, const struct change *c, bool *drop,
                     const struct ds_error **why)
 {
     for (const struct failure *f = h ? h->failures : NULL; f; f = f->next)
-        if (entity_change_has(f->of, c)) {
+        if (c->failure == f->number || entity_change_has(f->of, c)) {
             *drop = f->drop;
             *why = &f->why;
             return true;
@@ -96,9 +97,11 @@ static int remember_failure(struct handled *h, const struct ds_change *e, bool d
     struct failure *f = arena_zalloc(&h->arena, sizeof *f);
     if (!f)
         return out_of_memory(err);
-    *f = (struct failure){.of = e, .drop = drop, .why = *why, .next = h->failures};
+    *f = (struct failure){
+        .of = e, .number = ++h->failure_count, .drop = drop, .why = *why, .next = h->failures};
     h->failures = f;
-    h->failure_count++;
+    for (uint32_t i = 0; i < e->change_count; i++)
+        e->changes[i]->failure = f->number;
     h->dropped += drop;
     char place[sizeof h->call.position];
     transaction_place(&h->batch->transactions[e->changes[0]->transaction], place, sizeof place);
@@ -312,6 +315,8 @@ static int start(struct handled *h, const struct counters *extra, struct ds_erro
 {
     struct applier *a = h->a;
     const struct transaction *last = &h->batch->transactions[h->first + h->count - 1];
+    for (uint32_t i = h->batch->transactions[h->first].first; i < last->first + last->count; i++)
+        a->batch.changes[i].failure = 0;
     if (!h->strict) {
         transaction_place(last, h->call.position, sizeof h->call.position);
         h->call.commit_time = last->timestamp;

@@ -95,6 +95,13 @@ static bool is_value(const uint8_t *v)
     return *v != VALUE_BYTE_NULL && *v != VALUE_BYTE_ABSENT && *v != VALUE_BYTE_SAME;
 }
 
+/* The key of the root that the row names; empty: none, or it leads to it through others. */
+static struct slice root_named(const struct source_table *t, const uint8_t *const *values)
+{
+    const uint8_t *v = t->has_link ? values[t->link] : NULL;
+    return v && is_value(v) ? (struct slice){v, value_length(v)} : (struct slice){0};
+}
+
 /* Column i of x and column j of y, which are of one type and collation: is neither surely different
  * from the other? NULL equals nothing. */
 static bool values_equal(const struct applier *a, const struct target_column *column,
@@ -269,44 +276,25 @@ static bool leads_to_root(const struct applier *a, const struct target_fk *fk, c
            strcasecmp(fk->parent_column_names[0], e->tables[0].link) == 0;
 }
 
-/* The column in which rows of the table name the root of their entity, if there is one. */
-static bool link_of(const struct applier *a, const struct target_table *t,
-                    const struct catalogue_entity **entity, uint32_t *i)
-{
-    const struct catalogue_table *entry;
-    const char *prefix = a->config->source.prefix ? a->config->source.prefix : "";
-    size_t n = strlen(prefix);
-    if (strncmp(t->name, prefix, n) != 0 ||
-        !catalogue_lookup(filter_catalogue(a->options.filter), t->name + n, entity, &entry) ||
-        entry->through || !entry->link)
-        return false;
-    int column = target_column_ordinal(t, entry->link);
-    *i = (uint32_t)column;
-    return column >= 0;
-}
-
 /* A row of an entity, as its image says, waits behind what waits of it: the key that came with the
  * change is that of the entity which it leaves. */
-static uint64_t own_root_held(const struct applier *a, const struct target_table *t,
+static uint64_t own_root_held(const struct applier *a, const struct source_table *t,
                               const struct weighed *row, uint64_t above)
 {
-    const struct catalogue_entity *entity;
+    const struct slice key = root_named(t, row->values);
     uint64_t found = 0;
-    uint32_t i;
-    if (!link_of(a, t, &entity, &i) || !is_value(row->values[i]))
-        return 0;
-    const struct slice key = {row->values[i], value_length(row->values[i])};
-    for (const struct held_row *h = a->held; h; h = h->next)
-        if (same_slice(h->entity_key, key) && strcmp(h->entity, entity->name) == 0)
+    for (const struct held_row *h = a->held; h && key.len; h = h->next)
+        if (same_slice(h->entity_key, key) && strcmp(h->entity, t->entity) == 0)
             found = next_id(found, h->id, above);
     return found;
 }
 
 /* A row that refers to the root of an entity waits behind what waits of that entity. */
-static uint64_t root_referred(const struct applier *a, const struct target_table *t,
+static uint64_t root_referred(const struct applier *a, const struct source_table *of,
                               const struct weighed *row, uint64_t above)
 {
-    uint64_t found = own_root_held(a, t, row, above);
+    const struct target_table *t = of->target;
+    uint64_t found = own_root_held(a, of, row, above);
     for (uint32_t f = 0; f < t->fk_count; f++) {
         const uint8_t *value = t->fks[f].count == 1 ? row->values[t->fks[f].columns[0]] : NULL;
         if (!value || !is_value(value))
@@ -566,12 +554,12 @@ int held_touched(struct applier *a, const struct change *c, uint64_t above, bool
         found = next_id(found, row_held(a, t, after, above), above);
         found = next_id(found, unique_held(a, c, &row, above), above);
         found = next_id(found, image_refers(a, t, &row, above), above);
-        found = next_id(found, root_referred(a, t, &row, above), above);
+        found = next_id(found, root_referred(a, c->table, &row, above), above);
     }
     if (c->op != CHANGE_INSERT && weigh(t, c->before, old, &scratch, &row)) {
         if (c->op == CHANGE_DELETE)
             found = next_id(found, image_refers(a, t, &row, above), above);
-        found = next_id(found, root_referred(a, t, &row, above), above);
+        found = next_id(found, root_referred(a, c->table, &row, above), above);
         found = next_id(found, referrers_held(a, c, &row, above), above);
     }
     arena_free(&scratch);
@@ -618,21 +606,44 @@ static bool is_fence(const struct change *c)
     return is && !(c->flags & CHANGE_NO_FK_CHECKS);
 }
 
+/* The entity that the image's row is of: the key in the message is that of the one it leaves. */
+static struct slice entity_of(const struct change *c, struct slice image, bool after)
+{
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct slice named = {0};
+    if (after && images_values(c->table->target, image, values) == 0)
+        named = root_named(c->table, values);
+    return named.len ? named : held_entity_key(c);
+}
+
+struct slice held_new_key(const struct change *c, const struct row_images *im)
+{
+    uint32_t link = c->table->link;
+    bool moves =
+        c->table->is_root && c->op == CHANGE_UPDATE && im->changed[link / 64] >> (link % 64) & 1;
+    return moves ? root_named(c->table, im->after) : (struct slice){0};
+}
+
 /* A row that turns to other rows while it waits is held with each of its images. */
-static int hold_row(struct applier *a, const struct change *c, struct slice image, uint64_t id)
+static int hold_row(struct applier *a, const struct change *c, struct slice image, bool after,
+                    uint64_t id)
 {
     struct target_table *t = c->table->target;
-    struct slice key, entity = held_entity_key(c);
-    bool fence = is_fence(c), moves = fence && c->op == CHANGE_UPDATE;
+    struct slice key, entity = entity_of(c, image, after);
+    bool fence = is_fence(c), moves = fence && c->op == CHANGE_UPDATE, known = false;
     if (!image.len)
         return 0;
     int rc = held_row_key(&a->held_arena, t, image, &key);
     if (rc)
         return rc == DS_EFORMAT ? 0 : rc;
-    for (const struct held_row *h = a->held; h; h = h->next)
-        if (h->table == t && h->fence == fence && h->moves == moves && same_slice(h->key, key) &&
-            same_slice(h->entity_key, entity) && same_ties(t, h->image, image))
-            return 0;
+    for (struct held_row *h = a->held; h; h = h->next) {
+        if (h->table != t || !same_slice(h->key, key))
+            continue;
+        known |= h->fence == fence && h->moves == moves && same_slice(h->entity_key, entity) &&
+                 same_ties(t, h->image, image);
+    }
+    if (known)
+        return 0;
     struct held_row *h = arena_zalloc(&a->held_arena, sizeof *h);
     uint8_t *copy = arena_copy(&a->held_arena, image.p, image.len);
     const char *name = arena_strdup(&a->held_arena, c->table->entity);
@@ -659,6 +670,6 @@ int held_add(struct applier *a, const struct change *c, uint64_t id)
     if (c->op != CHANGE_DELETE)
         rc = images_full_after(&a->held_arena, c, &after);
     if (rc == 0 && c->op != CHANGE_INSERT)
-        rc = hold_row(a, c, c->before, id);
-    return rc ? rc : hold_row(a, c, after, id);
+        rc = hold_row(a, c, c->before, false, id);
+    return rc ? rc : hold_row(a, c, after, true, id);
 }

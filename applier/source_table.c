@@ -116,6 +116,26 @@ int source_table_raw(const struct source_table *t, struct buf *out)
     return buf_append(out, t->raw.p, t->raw.len);
 }
 
+/* How its rows name the root of their entity. Those that lead to it through others do not. */
+static void find_link(const struct applier *a, struct source_table *t)
+{
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    const char *prefix = a->config->source.prefix ? a->config->source.prefix : "";
+    const char *name = t->target->name;
+    size_t n = strlen(prefix);
+    const struct catalogue *catalogue = filter_catalogue(a->options.filter);
+    t->has_link = t->is_root = false;
+    if (!catalogue || strncmp(name, prefix, n) != 0 ||
+        !catalogue_lookup(catalogue, name + n, &entity, &entry) || entry->through || !entry->link ||
+        strcmp(entity->name, t->entity) != 0)
+        return;
+    int column = target_column_ordinal(t->target, entry->link);
+    t->has_link = column >= 0;
+    t->link = t->has_link ? (uint32_t)column : 0;
+    t->is_root = t->has_link && entry == &entity->tables[0];
+}
+
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err)
 {
     if (a->import)
@@ -139,9 +159,11 @@ int source_table_resolve(struct applier *a, struct source_table *t, struct ds_er
     } else {
         rc = target_match(t->target, &t->def, err);
     }
-    if (rc == 0)
-        t->target_version = t->target->version;
-    else
+    if (rc) {
         t->target = NULL;
-    return rc;
+        return rc;
+    }
+    t->target_version = t->target->version;
+    find_link(a, t);
+    return 0;
 }

@@ -172,6 +172,24 @@ static void rows_are_what_they_come_to(void **state)
                      "insert>7z; ");
 }
 
+static void entities_keep_together_when_their_key_moves(void **state)
+{
+    (void)state;
+    struct model *m = model_new();
+    m->tables[0].source.has_link = m->tables[0].source.is_root = true; /* by its first column */
+    model_change(m, 0, 4, "4 1 1 a", NULL);
+    model_change(m, 0, 3, NULL, "3 1 1 a");
+    model_change(m, 0, 3, "3 1 1 a", "4 1 1 a"); /* a new one, where another was */
+    model_change(m, 0, 2, "2 1 1 a", "3 1 1 a"); /* an older one, where it was */
+    model_change(m, 0, 4, "4 1 1 a", "4 1 1 b");
+    model_change(m, 0, 3, "3 1 1 a", "3 1 1 c");
+    model_change(m, 0, 2, NULL, "2 1 1 d");
+    model_change(m, 0, 4, "4 1 1 b", "5 1 1 b");
+    model_change(m, 0, 4, NULL, "4 1 1 e");
+    expect_groups(m, "product 2: update 2a>3c; product 2: insert>2d; product 4: update 4a>4e; "
+                     "product 5: insert>5b; ");
+}
+
 static void rows_without_a_key_stand_for_themselves(void **state)
 {
     (void)state;
@@ -353,6 +371,7 @@ int main(void)
         cmocka_unit_test(only_harmless_statements_are_run),
         cmocka_unit_test(entities_come_in_order),
         cmocka_unit_test(rows_are_what_they_come_to),
+        cmocka_unit_test(entities_keep_together_when_their_key_moves),
         cmocka_unit_test(rows_without_a_key_stand_for_themselves),
         cmocka_unit_test(what_is_not_written_is_not_seen),
         cmocka_unit_test(values_have_their_types),

@@ -162,6 +162,64 @@ def _():
         lab.equal()
 
 
+OWN = {"name": "own", "tables": [{"table": "o", "role": "root", "link": "id", "key": "id"}, {"table": "m", "role": "member", "link": "o", "key": "id"},
+                                 {"table": "loose", "role": "loose", "link": "o", "key": "id"}],
+       "validate": [{"column": "v", "max": 4}]}
+OWN_TABLES = """
+CREATE TABLE o (id INT PRIMARY KEY, v INT, u INT, UNIQUE KEY (u));
+CREATE TABLE m (id INT PRIMARY KEY, o INT, v INT, FOREIGN KEY (o) REFERENCES o (id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE loose (id INT PRIMARY KEY, o INT, KEY (o));
+"""
+
+
+def moved(statements, keys, repair=None, apart=True):
+    """Row 3 of `o` waits, for its v, or without `repair` for its u. `keys`: of what waits, as it is listed, in one chain."""
+    with shop({"on_invalid": "quarantine", "on_conflict": "quarantine"}) as lab:
+        os.makedirs(lab.work.path("e"))
+        with open(lab.work.path("e", "own.yaml"), "w", encoding="utf-8") as out:
+            json.dump(OWN, out)
+        lab.program.configure({"entities_dir": lab.work.path("e")})
+        lab.source.script(OWN_TABLES)
+        lab.program.incremental()
+        lab.destination.run("INSERT INTO o VALUES (99, 0, 40)")
+        lab.source.run("INSERT INTO o VALUES (2, 0, 2)", "INSERT INTO o VALUES (3, %s)" % ("5, 3" if repair else "0, 40"), "INSERT INTO m VALUES (30, 3, 0)")
+        lab.program.incremental(expect=3)
+        for group in [[sql] for sql in statements] if apart else [statements]:
+            lab.source.run(*group)
+            lab.program.incremental(expect=3)
+        rows = waiting(lab)
+        expect_equal([row.get("entity_key") for row in rows], list(keys), "under which keys it is listed: %s" % held(lab))
+        expect_equal({row.get("held_by") for row in rows[1:]}, {rows[0]["id"]}, "one chain")
+        if repair:
+            lab.source.run(repair)
+            lab.program.incremental()
+        lab.destination.run("DELETE FROM o WHERE id = 99")
+        if not repair:
+            retry(lab, "all", 0, "still_waiting=0")
+        expect_equal(waiting(lab), [], "after the repair")
+        lab.equal()
+
+
+@only("validation-key-moves", "an entity whose root takes another key while it waits is the same one: a repair releases it, all of it is listed under the new key")
+def _():
+    moves = "UPDATE o SET id = 4 WHERE id = 3"
+    for apart in (True, False):
+        moved([moves, "INSERT INTO m VALUES (31, 4, 1)", "INSERT INTO loose VALUES (31, 4)"], "44444", "UPDATE o SET v = 0 WHERE id = 4", apart)
+        moved([moves, "UPDATE o SET id = 3 WHERE id = 2", "UPDATE o SET u = 7 WHERE id = 3"], "44433", "UPDATE o SET v = 0 WHERE id = 4", apart)
+        moved([moves, "UPDATE o SET id = 5 WHERE id = 4", "INSERT INTO o VALUES (4, 0, 4)"], "55554", "UPDATE o SET v = 0 WHERE id = 5", apart)
+        moved([moves, "INSERT INTO loose VALUES (31, 4)"], "4444", None, apart)
+    with shop({"on_invalid": "quarantine"}) as lab:  # it was valid, and is when the run ends
+        os.makedirs(lab.work.path("e"))
+        with open(lab.work.path("e", "own.yaml"), "w", encoding="utf-8") as out:
+            json.dump(OWN, out)
+        lab.program.configure({"entities_dir": lab.work.path("e")})
+        lab.source.script(OWN_TABLES + "INSERT INTO o VALUES (1, 0, 1), (2, 0, 2);")
+        lab.program.incremental()
+        lab.source.run("UPDATE o SET v = 9 WHERE id = 1", "UPDATE o SET id = 4 WHERE id = 1", "UPDATE o SET id = 1 WHERE id = 2", "UPDATE o SET v = 3 WHERE id = 4")
+        lab.program.incremental()
+        lab.equal()
+
+
 @only("validation-same-whenever", "invalid, then repaired: in one batch, in two, killed between: the same")
 def _():
     for between in (None, "stop", "kill"):
