@@ -639,6 +639,7 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
     for (struct held_row *h = a->held; h; h = h->next) {
         if (h->table != t || !same_slice(h->key, key))
             continue;
+        h->gone = c->op == CHANGE_DELETE;
         known |= h->fence == fence && h->moves == moves && same_slice(h->entity_key, entity) &&
                  same_ties(t, h->image, image);
     }
@@ -655,6 +656,7 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
                            .image = {copy, image.len},
                            .fence = fence,
                            .moves = moves,
+                           .gone = c->op == CHANGE_DELETE,
                            .entity = name,
                            .entity_key = {entity_key, entity.len},
                            .id = id,

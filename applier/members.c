@@ -106,21 +106,23 @@ static int want(struct members *m, struct level *l, uint64_t id, struct ds_error
     return row_set_put(&m->rows, l->number, id, ROW_ABSENT) ? no_memory(err) : 0;
 }
 
-/* A row of the level waits in quarantine: what leads to it waits behind it, and is not left out. */
-static bool is_held(const struct applier *a, const struct level *l, const char *column, uint64_t id,
-                    uint64_t *link)
+/* What waits in quarantine makes of a row of the level. One that it brings is there: what leads to
+ * it waits behind it, and is not left out. ROW_UNKNOWN: nothing, or it leaves it where it is. */
+static enum row_state held_state(const struct applier *a, const struct level *l, const char *column,
+                                 uint64_t id, bool there, uint64_t *link)
 {
+    const struct target_table *t =
+        a->held ? target_find(a->target, l->table, strlen(l->table)) : NULL;
+    int i = t ? target_column_ordinal(t, column) : -1;
+    int to = t ? target_column_ordinal(t, l->entry->link) : -1;
     const uint8_t *values[MESSAGE_MAX_COLUMNS];
     uint64_t key;
-    for (const struct held_row *h = a->held; h; h = h->next) {
-        bool of_level = strcmp(h->table->name, l->table) == 0 && h->image.len;
-        int i = of_level ? target_column_ordinal(h->table, column) : -1;
-        int to = of_level ? target_column_ordinal(h->table, l->entry->link) : -1;
-        if (i >= 0 && to >= 0 && images_values(h->table, h->image, values) == 0 &&
-            number(values[i], &key) && key == id && number(values[to], link))
-            return true;
-    }
-    return false;
+    for (const struct held_row *h = i >= 0 && to >= 0 ? a->held : NULL; h; h = h->next)
+        if (h->table == t && h->image.len && (h->gone || !there) &&
+            images_values(t, h->image, values) == 0 && number(values[i], &key) && key == id &&
+            (h->gone || number(values[to], link)))
+            return h->gone ? ROW_ABSENT : ROW_PRESENT;
+    return ROW_UNKNOWN;
 }
 
 static int look_up_some(struct applier *a, struct level *l, const char *column, size_t from,
@@ -160,13 +162,15 @@ static int look_up(struct applier *a, struct level *l, struct ds_error *err)
         const struct row_slot *s = row_set_find(&a->members->rows, l->number, l->wanted[i]);
         uint64_t link = s->link;
         bool there = s->state == ROW_PRESENT;
-        if (!there && is_held(a, l, column, l->wanted[i], &link)) {
-            rc = row_set_put_here(&a->members->rows, l->number, l->wanted[i], link, 0)
-                     ? no_memory(err)
-                     : 0;
-            there = true;
-        }
-        if (rc == 0 && there && l->parent)
+        enum row_state waits = held_state(a, l, column, l->wanted[i], there, &link);
+        if (waits == ROW_ABSENT)
+            rc = row_set_put(&a->members->rows, l->number, l->wanted[i], ROW_ABSENT);
+        else if (waits == ROW_PRESENT)
+            rc = row_set_put_here(&a->members->rows, l->number, l->wanted[i], link, 0);
+        if (rc)
+            return no_memory(err);
+        there = waits ? waits == ROW_PRESENT : there;
+        if (there && l->parent)
             rc = want(a->members, l->parent, link, err);
     }
     l->wanted_count = 0;

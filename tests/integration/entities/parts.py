@@ -402,6 +402,31 @@ def _():
         same(lab, condition)
 
 
+@only("entity-waits-and-leaves", "an order that waits in quarantine leaves the condition, and comes in again: it ends as the source has it, and nothing waits")
+def _():
+    condition = "status = 'paid'"
+    late = ("UPDATE sales_flat_order_item SET qty = qty + 1", "UPDATE sales_order_tax_item SET pc = pc + 1", "INSERT INTO sales_flat_invoice VALUES (29, 2, 7)",
+            "UPDATE sales_flat_order_status_history SET comment = 'late'", "INSERT INTO sales_flat_order_item VALUES (29, 2, 'c', 3)")
+    leaves, returns = "UPDATE sales_flat_order SET status = 'new' WHERE entity_id = 2", "UPDATE sales_flat_order SET status = 'paid' WHERE entity_id = 2"
+    for first in ((), order(2, "paid")):  # it is new, or one that changes
+        for groups in (((leaves,), late, (returns,), ("UPDATE sales_flat_order_item SET qty = 0",)), ((leaves, *late, returns),), ((leaves,), late),
+                       ((leaves, *late),), ((leaves,), (returns,), late[:4], (leaves,), (returns,), late[4:])):
+            with lab_of(condition, "ALTER TABLE sales_flat_order ADD UNIQUE KEY (store);", on_conflict="quarantine") as lab:
+                lab.source.run(*order(1, "paid", store=7), *first)
+                lab.program.incremental()
+                lab.destination.run("INSERT INTO sales_flat_order (entity_id, status, store) VALUES (99, 'mine', 9)")
+                lab.source.run(*(("UPDATE sales_flat_order SET store = 9 WHERE entity_id = 2",) if first else order(2, "paid", store=9)))
+                lab.program.incremental(expect=3)
+                for group in groups:
+                    lab.source.run(*group)
+                    lab.program.incremental(expect=3)
+                lab.destination.run("DELETE FROM sales_flat_order WHERE entity_id = 99")
+                code, _out, err = lab.program.command("quarantine", "retry", "all")
+                expect_equal((code, lab.program.status()["quarantined"]), (0, 0), "retry after %s: %s" % (groups, err[-500:]))
+                lab.program.incremental()
+                same(lab, condition)
+
+
 @only("entity-enters-behind", "what has come in is read as the source is now, and handed out when the stream is there: later changes of it are not applied twice")
 def _():
     condition = "status = 'paid'"
