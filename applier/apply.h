@@ -433,7 +433,8 @@ bool held_reaches(const struct applier *a, const struct target_table *t);
 uint64_t held_first(const struct applier *a, const char *table);
 /* The rows of this change wait from now on, as part of `id`. DS_ENOMEM. */
 int held_add(struct applier *a, const struct change *c, uint64_t id);
-/* The key of the entity that the change is of, as in its message; empty: unknown. */
+/* The key of the entity that the change is of, as in its message, or, where the agent does not know
+ * the columns' names, as its row says; empty: unknown. */
 struct slice held_entity_key(const struct change *c);
 /* The key that a change with these images gives its entity; empty: the same. */
 struct slice held_new_key(const struct change *c, const struct row_images *im);

@@ -72,7 +72,7 @@ static int list_under_new_key(struct applier *a, uint64_t root, const struct cha
     struct row_images im;
     int rc = images_split(c, &im, err);
     struct slice new_key = rc ? (struct slice){0} : held_new_key(c, &im);
-    if (rc || !new_key.len)
+    if (rc || !new_key.len || !held_entity_key(c).len)
         return rc;
     rc = key_text(held_entity_key(c), &from) | key_text(new_key, &to) | buf_puts(&sql, "UPDATE ") |
          sql_table(&sql, a->state_database, "datasync_quarantine") |

@@ -26,8 +26,21 @@ int held_row_key(struct arena *arena, const struct target_table *t, struct slice
     return images_key(t, values, arena, out, &ignored);
 }
 
+static bool is_value(const uint8_t *v)
+{
+    return *v != VALUE_BYTE_NULL && *v != VALUE_BYTE_ABSENT && *v != VALUE_BYTE_SAME;
+}
+
+/* The key of the root that the row names; empty: none, or it leads to it through others. */
+static struct slice root_named(const struct source_table *t, const uint8_t *const *values)
+{
+    const uint8_t *v = t->has_link ? values[t->link] : NULL;
+    return v && is_value(v) ? (struct slice){v, value_length(v)} : (struct slice){0};
+}
+
 struct slice held_entity_key(const struct change *c)
 {
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
     struct arena scratch = {0};
     struct message m;
     struct ds_error ignored;
@@ -35,6 +48,12 @@ struct slice held_entity_key(const struct change *c)
     bool read = p && message_read(&p, p + c->raw.len, &scratch, &m, &ignored) == 0;
     struct slice key = read ? m.change.entity_key : (struct slice){0}; /* inside c->raw */
     arena_free(&scratch);
+    if (!key.len && c->table->has_link && c->op != CHANGE_INSERT &&
+        images_values(c->table->target, c->before, values) == 0)
+        key = root_named(c->table, values);
+    if (!key.len && c->table->has_link && c->op != CHANGE_DELETE &&
+        images_values(c->table->target, c->after, values) == 0)
+        key = root_named(c->table, values);
     return key;
 }
 
@@ -88,18 +107,6 @@ static struct slice weight(const struct applier *a, const struct target_column *
     known->p = arena_copy(row->arena, value.data, value.len);
     known->len = known->p ? value.len : 0;
     return *known;
-}
-
-static bool is_value(const uint8_t *v)
-{
-    return *v != VALUE_BYTE_NULL && *v != VALUE_BYTE_ABSENT && *v != VALUE_BYTE_SAME;
-}
-
-/* The key of the root that the row names; empty: none, or it leads to it through others. */
-static struct slice root_named(const struct source_table *t, const uint8_t *const *values)
-{
-    const uint8_t *v = t->has_link ? values[t->link] : NULL;
-    return v && is_value(v) ? (struct slice){v, value_length(v)} : (struct slice){0};
 }
 
 /* Column i of x and column j of y, which are of one type and collation: is neither surely different

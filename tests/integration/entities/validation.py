@@ -172,15 +172,19 @@ CREATE TABLE loose (id INT PRIMARY KEY, o INT, KEY (o));
 """
 
 
+def own_entity(lab, more=""):
+    os.makedirs(lab.work.path("e"))
+    with open(lab.work.path("e", "own.yaml"), "w", encoding="utf-8") as out:
+        json.dump(OWN, out)
+    lab.program.configure({"entities_dir": lab.work.path("e")})
+    lab.source.script(OWN_TABLES + more)
+    lab.program.incremental()
+
+
 def moved(statements, keys, repair=None, apart=True):
     """Row 3 of `o` waits, for its v, or without `repair` for its u. `keys`: of what waits, as it is listed, in one chain."""
     with shop({"on_invalid": "quarantine", "on_conflict": "quarantine"}) as lab:
-        os.makedirs(lab.work.path("e"))
-        with open(lab.work.path("e", "own.yaml"), "w", encoding="utf-8") as out:
-            json.dump(OWN, out)
-        lab.program.configure({"entities_dir": lab.work.path("e")})
-        lab.source.script(OWN_TABLES)
-        lab.program.incremental()
+        own_entity(lab)
         lab.destination.run("INSERT INTO o VALUES (99, 0, 40)")
         lab.source.run("INSERT INTO o VALUES (2, 0, 2)", "INSERT INTO o VALUES (3, %s)" % ("5, 3" if repair else "0, 40"), "INSERT INTO m VALUES (30, 3, 0)")
         lab.program.incremental(expect=3)
@@ -209,14 +213,23 @@ def _():
         moved([moves, "UPDATE o SET id = 5 WHERE id = 4", "INSERT INTO o VALUES (4, 0, 4)"], "55554", "UPDATE o SET v = 0 WHERE id = 5", apart)
         moved([moves, "INSERT INTO loose VALUES (31, 4)"], "4444", None, apart)
     with shop({"on_invalid": "quarantine"}) as lab:  # it was valid, and is when the run ends
-        os.makedirs(lab.work.path("e"))
-        with open(lab.work.path("e", "own.yaml"), "w", encoding="utf-8") as out:
-            json.dump(OWN, out)
-        lab.program.configure({"entities_dir": lab.work.path("e")})
-        lab.source.script(OWN_TABLES + "INSERT INTO o VALUES (1, 0, 1), (2, 0, 2);")
-        lab.program.incremental()
+        own_entity(lab, "INSERT INTO o VALUES (1, 0, 1), (2, 0, 2);")
         lab.source.run("UPDATE o SET v = 9 WHERE id = 1", "UPDATE o SET id = 4 WHERE id = 1", "UPDATE o SET id = 1 WHERE id = 2", "UPDATE o SET v = 3 WHERE id = 4")
         lab.program.incremental()
+        lab.equal()
+
+
+@only("validation-without-names", "an agent that does not know the columns' names: all of an entity waits together, and a repair releases it")
+def _():
+    with Lab(settings={"on_invalid": "quarantine"}) as lab:
+        own_entity(lab)
+        lab.source.run("INSERT INTO o VALUES (3, 5, 3)")
+        lab.program.incremental(expect=3)
+        for statements, code in ((("INSERT INTO loose VALUES (30, 3)", "UPDATE o SET u = 4", "INSERT INTO m VALUES (30, 3, 0)"), 3), (("UPDATE o SET v = 0",), 0)):
+            os.unlink(os.path.join(lab.program.settings["state_dir"], lab.program.settings["name"] + ".history"))
+            lab.source.run(*statements)
+            lab.program.incremental(expect=code)
+            expect_equal([row.get("entity_key") for row in waiting(lab)], ["3"] * 4 if code else [], "what waits: %s" % held(lab))
         lab.equal()
 
 
