@@ -588,12 +588,12 @@ static int session(struct applier *a, struct ds_error *err)
     a->copies_awaited = needs_copies(a);
     while (!atomic_load(&a->stop)) {
         if (finished(a))
-            return chain_release_rest(a, err);
+            return chain_release_rest(a, true, err);
         bool ending = a->options.dry_run && stop_is_known(a), asked = copies_asked_for(a);
         rc = turn(a, err);
         a->copies_awaited = asked || (rc == 0 && needs_copies(a));
-        if (rc == DS_EAGAIN && a->touched_count) {
-            rc = chain_release_rest(a, err);
+        if (rc == DS_EAGAIN && chain_has_rest(a)) {
+            rc = chain_release_rest(a, false, err);
             rc = rc ? rc : DS_EAGAIN;
         }
         if (rc == DS_EAGAIN) {

@@ -166,8 +166,10 @@ struct applier {
     uint64_t *touched_chains; /* that have got longer and are to be tried */
     uint32_t touched_count, touched_cap;
     uint64_t long_chains_at; /* not before, but at the end of what there is */
-    bool held_dirty;         /* the open destination transaction has added to them */
-    struct skip {            /* a transaction that is to be passed over */
+    uint64_t others_after;   /* conflicts behind this id may fit since it was released, 0: none */
+    uint64_t others_at; /* … and are tried not before, but when there is nothing more to read */
+    bool held_dirty;    /* the open destination transaction has added to them */
+    struct skip {       /* a transaction that is to be passed over */
         uint64_t id;
         char *text;
         struct gtid gtid;          /* which it is, or … */
@@ -450,11 +452,14 @@ int chain_apply(struct applier *a, uint64_t root, bool net_only, struct counters
                 uint64_t *count, struct ds_error *err);
 /* The chain has got longer: it is to be tried. DS_ENOMEM. */
 int chain_touch(struct applier *a, uint64_t root);
-/* At the end of a destination transaction: a change that came may have made its chain fit. Long
- * chains only now and then, unless `all`; those that are left are tried later. */
+/* At the end of a destination transaction: a change that came may have made its chain fit, and what
+ * leaves quarantine others that stand behind it. Long chains, and many, only now and then, unless
+ * `all`; those that are left are tried later. */
 int chain_release(struct applier *a, bool all, struct counters *extra, struct ds_error *err);
-/* Nothing more to read: try those, in a destination transaction that does not move the position. */
-int chain_release_rest(struct applier *a, struct ds_error *err);
+bool chain_has_rest(const struct applier *a);
+/* Nothing more to read: try those, in destination transactions that do not move the position. Some
+ * of them, or at the `end` of the run all. */
+int chain_release_rest(struct applier *a, bool end, struct ds_error *err);
 
 /* conflict.c */
 int conflict_load(struct applier *a, struct ds_error *err);

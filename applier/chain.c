@@ -10,6 +10,7 @@ enum {
     SHORT_CHANGES = 1000,     /* of a chain that is tried whenever it gets longer */
     RELEASE_BYTES = 16 << 20, /* of a chain that is tried by itself at all */
     PAUSE_FACTOR = 20,        /* a longer one is left alone so many times as long as it took */
+    OTHERS_AT_ONCE = 100,     /* conflicts that are tried again in one destination transaction */
     NO_SAVEPOINT = 1178,      /* the transaction has written a table of an engine without */
 };
 
@@ -191,10 +192,58 @@ static int try_long(struct applier *a, uint64_t root, struct counters *extra, bo
     return rc;
 }
 
+/* Conflicts behind others_after, in order. */
+static int next_conflicts(struct applier *a, uint64_t *ids, uint32_t *count, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, name = {0};
+    if (sql_table(&table, a->state_database, "datasync_quarantine") ||
+        sql_string(&name, a->name, strlen(a->name)))
+        return out_of_memory(err);
+    MYSQL_RES *res = db_select(a->db, err,
+                               "SELECT id FROM %s WHERE id > %lu AND name = %s AND held_by IS NULL "
+                               "AND reason_code <> 0 AND operation <> 'skip' ORDER BY id LIMIT %d",
+                               buf_cstr(&table), a->others_after, buf_cstr(&name), OTHERS_AT_ONCE);
+    if (!res)
+        return err->code;
+    for (MYSQL_ROW row; *count < OTHERS_AT_ONCE && (row = mysql_fetch_row(res));)
+        ids[(*count)++] = strtoull(row[0], NULL, 10);
+    mysql_free_result(res);
+    return 0;
+}
+
 static int by_id(const void *x, const void *y)
 {
     uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
     return (a > b) - (a < b);
+}
+
+/* A conflict may have been one only because a row that waits was in its way, or missing: rows that
+ * a cascade would have taken are not among those that wait, so only trying tells. What was in its
+ * way waited already when it came, and has the lower id: once through, from the lowest one
+ * released, is enough, however many are released on the way. */
+static int try_others(struct applier *a, bool all, struct counters *extra, bool *released,
+                      struct ds_error *err)
+{
+    uint64_t ids[OTHERS_AT_ONCE], began = now_ms(), length;
+    uint32_t count = 0;
+    bool later = false;
+    if (!a->others_after || (!all && began < a->others_at))
+        return 0;
+    int rc = next_conflicts(a, ids, &count, err);
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        rc = length_of(a, ids[i], &length, err);
+        if (rc == 0 && length && (all || length <= SHORT_CHANGES))
+            rc = try_chain(a, ids[i], extra, released, &later, err);
+        else if (rc == 0 && length && chain_touch(a, ids[i]))
+            rc = out_of_memory(err);
+        if (later) /* none can be tried here */
+            break;
+        a->others_after = ids[i];
+    }
+    if (count < OTHERS_AT_ONCE && !later)
+        a->others_after = 0;
+    a->others_at = now_ms() + (now_ms() - began) * PAUSE_FACTOR;
+    return rc;
 }
 
 int chain_release(struct applier *a, bool all, struct counters *extra, struct ds_error *err)
@@ -206,22 +255,27 @@ int chain_release(struct applier *a, bool all, struct counters *extra, struct ds
         qsort(a->touched_chains, count, sizeof *a->touched_chains, by_id);
     for (uint32_t i = 0; i < count && rc == 0; i++) {
         uint64_t root = a->touched_chains[i], length;
-        bool later = false;
+        bool later = false, fits = false;
         if (i + 1 < count && a->touched_chains[i + 1] == root)
             continue;
         rc = length_of(a, root, &length, err);
         if (rc || !length)
             continue;
         if (length <= SHORT_CHANGES)
-            rc = try_chain(a, root, extra, &released, &later, err);
+            rc = try_chain(a, root, extra, &fits, &later, err);
         else if (all || now_ms() >= a->long_chains_at)
-            rc = try_long(a, root, extra, &released, &later, err);
+            rc = try_long(a, root, extra, &fits, &later, err);
         else
             later = true;
         if (later)
             a->touched_chains[left++] = root;
+        if (fits && (!a->others_after || root < a->others_after))
+            a->others_after = root;
+        released |= fits;
     }
     a->touched_count = left;
+    if (rc == 0)
+        rc = try_others(a, all, extra, &released, err);
     if (rc == 0 && released) {
         rc = conflict_load(a, err);
         a->held_dirty = true;
@@ -229,16 +283,36 @@ int chain_release(struct applier *a, bool all, struct counters *extra, struct ds
     return rc;
 }
 
-int chain_release_rest(struct applier *a, struct ds_error *err)
+bool chain_has_rest(const struct applier *a)
+{
+    return a->touched_count || a->others_after;
+}
+
+/* Some of them. */
+static int release_some(struct applier *a, struct ds_error *err)
 {
     struct counters extra = {0};
-    if (!a->touched_count || a->open_written || a->options.dry_run || !a->cp.found)
-        return 0;
     struct transaction here = commit_here(a);
+    uint64_t after = a->others_after;
     int rc = commit_begin(a, err);
     rc = rc ? rc : chain_release(a, true, &extra, err);
     rc = rc ? rc : commit_finish(a, &here, &extra, err);
+    if (rc)
+        a->others_after = after;
     if (rc && rc != DS_ECONN)
         commit_roll_back(a);
+    return rc;
+}
+
+int chain_release_rest(struct applier *a, bool end, struct ds_error *err)
+{
+    uint64_t before;
+    int rc;
+    if (!chain_has_rest(a) || a->open_written || a->options.dry_run || !a->cp.found)
+        return 0;
+    do {
+        before = a->others_after;
+        rc = release_some(a, err);
+    } while (rc == 0 && end && a->others_after && a->others_after != before);
     return rc;
 }

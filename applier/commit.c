@@ -175,7 +175,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
 {
     bool first = !a->cp.found;
     struct counters sum = *more, *extra = &sum;
-    int released = a->touched_count ? chain_release(a, false, extra, err) : 0;
+    int released = chain_has_rest(a) ? chain_release(a, false, extra, err) : 0;
     if (released)
         return released;
     if (checkpoint_copy(&a->pending, &a->cp))
