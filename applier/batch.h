@@ -44,6 +44,7 @@ struct change {
     bool skip;                  /* held back, or already in a copy: not to be written */
     bool replaced;              /* a handler writes it; `skip` as well */
     bool left_out;              /* its entity is not here (members.c) */
+    bool turned;                /* … and it is another change than it came as (members.c) */
     uint32_t failure;           /* of handled.c: on which a handler has failed with it, 0 none */
 };
 

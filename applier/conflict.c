@@ -90,6 +90,12 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     static const char *const ops[] = {"", "insert", "update", "delete"};
     const struct target_table *t = c->table->target;
     const struct transaction *tx = &a->batch.transactions[c->transaction];
+    const struct msg_change as_it_is = {.table_id = c->table->def.id, /* members.c may alter it */
+                                        .op = c->op,
+                                        .flags = c->flags,
+                                        .entity_key = held_entity_key(c),
+                                        .before = c->before,
+                                        .after = c->after};
     struct arena scratch = {0};
     struct slice key = {0};
     BUF_AUTO struct buf sql = {0}, messages = {0}, text = {0}, entity_key = {0};
@@ -98,7 +104,7 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
     held_row_key(&scratch, t, c->op == CHANGE_INSERT ? c->after : c->before, &key);
     transaction_place(tx, position, sizeof position);
     int rc = buf_append(&messages, &version, 1) | source_table_raw(c->table, &messages) |
-             buf_append(&messages, c->raw.p, c->raw.len) | change_key_text(c, &text) |
+             message_write_change(&messages, &as_it_is) | change_key_text(c, &text) |
              key_text(held_entity_key(c), &entity_key);
     rc |=
         buf_puts(&sql, "INSERT INTO ") | sql_table(&sql, a->state_database, "datasync_quarantine") |

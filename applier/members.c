@@ -272,6 +272,7 @@ static int root_changed(struct applier *a, struct change *c, const struct level 
     c->left_out = waits && !(goes && there);
     if (moves && c->flags & CHANGE_NO_FK_CHECKS) { /* what leads to it did not follow */
         moves = false;
+        c->turned = true;
         c->op = CHANGE_DELETE;
         c->after = (struct slice){0};
         c->flags &= ~(uint32_t)CHANGE_NO_FK_CHECKS;
@@ -309,6 +310,7 @@ static int copy_anew(struct applier *a, struct change *c, const struct level *l,
 static int crosses(struct applier *a, struct change *c, const struct level *l, bool in,
                    uint64_t root, struct ds_error *err)
 {
+    c->turned = true;
     if (!in) {
         c->op = CHANGE_DELETE;
         c->after = (struct slice){0};
@@ -430,15 +432,45 @@ static int each(struct applier *a, uint32_t first, uint32_t count, for_change *d
     return rc;
 }
 
+/* What did not fit is tried again: each change is what it came as. */
+static int turn_back(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t t = first; t < first + count && rc == 0; t++) {
+        const struct transaction *tx = &a->batch.transactions[t];
+        for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
+            struct change *c = &a->batch.changes[i];
+            const uint8_t *p = c->raw.p;
+            struct arena scratch = {0};
+            struct message m;
+            if (!c->turned)
+                continue;
+            rc = message_read(&p, p + c->raw.len, &scratch, &m, err);
+            arena_free(&scratch);
+            if (rc)
+                continue;
+            c->op = m.change.op;
+            c->flags = m.change.flags;
+            c->before = m.change.before;
+            c->after = m.change.after;
+            c->turned = false;
+        }
+    }
+    return rc;
+}
+
 int members_sort_out(struct applier *a, uint32_t first, uint32_t count, struct ds_error *err)
 {
     struct members *m = a->members;
     if (!m)
         return 0;
+    int rc = turn_back(a, first, count, err);
+    if (rc)
+        return rc;
     row_set_clear(&m->rows);
     if (!a->batch.transactions[first].earlier) /* else a copy may go on */
         row_set_clear(&m->admitted);
-    int rc = each(a, first, count, change_wanted, err);
+    rc = each(a, first, count, change_wanted, err);
     for (size_t i = m->level_count; i > 0 && rc == 0; i--) /* what leads on before its parents */
         rc = look_up(a, m->levels[i - 1], err);
     if (rc == 0)
