@@ -63,6 +63,7 @@ struct held_row { /* a row whose changes wait in quarantine */
     struct slice *weights; /* of its texts, by column, as the server gave them; NULL: none yet */
     bool fence, moves;     /* the change's cascades may do something; it is of a key that moves */
     bool gone;             /* the last change of it that waits is its delete */
+    bool ghost;            /* only its cascades matter: it is not here (CHANGE_CASCADE) */
     const char *entity;
     struct slice entity_key; /* as messages have it, empty: unknown */
     uint64_t id;             /* datasync_quarantine.id of the change that began it */

@@ -48,10 +48,11 @@ struct slice held_entity_key(const struct change *c)
     bool read = p && message_read(&p, p + c->raw.len, &scratch, &m, &ignored) == 0;
     struct slice key = read ? m.change.entity_key : (struct slice){0}; /* inside c->raw */
     arena_free(&scratch);
-    if (!key.len && c->table->has_link && c->op != CHANGE_INSERT &&
-        images_values(c->table->target, c->before, values) == 0)
+    if (key.len || !c->table->has_link || c->flags & CHANGE_CASCADE)
+        return key;
+    if (c->op != CHANGE_INSERT && images_values(c->table->target, c->before, values) == 0)
         key = root_named(c->table, values);
-    if (!key.len && c->table->has_link && c->op != CHANGE_DELETE &&
+    if (!key.len && c->op != CHANGE_DELETE &&
         images_values(c->table->target, c->after, values) == 0)
         key = root_named(c->table, values);
     return key;
@@ -638,6 +639,7 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
     struct target_table *t = c->table->target;
     struct slice key, entity = entity_of(c, image, after);
     bool fence = is_fence(c), moves = fence && c->op == CHANGE_UPDATE, known = false;
+    bool ghost = c->flags & CHANGE_CASCADE, gone = c->op == CHANGE_DELETE;
     if (!image.len)
         return 0;
     int rc = held_row_key(&a->held_arena, t, image, &key);
@@ -646,9 +648,9 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
     for (struct held_row *h = a->held; h; h = h->next) {
         if (h->table != t || !same_slice(h->key, key))
             continue;
-        h->gone = c->op == CHANGE_DELETE;
-        known |= h->fence == fence && h->moves == moves && same_slice(h->entity_key, entity) &&
-                 same_ties(t, h->image, image);
+        h->gone = ghost ? h->gone : gone;
+        known |= h->fence == fence && h->moves == moves && h->ghost == ghost &&
+                 same_slice(h->entity_key, entity) && same_ties(t, h->image, image);
     }
     if (known)
         return 0;
@@ -663,7 +665,8 @@ static int hold_row(struct applier *a, const struct change *c, struct slice imag
                            .image = {copy, image.len},
                            .fence = fence,
                            .moves = moves,
-                           .gone = c->op == CHANGE_DELETE,
+                           .gone = gone,
+                           .ghost = ghost,
                            .entity = name,
                            .entity_key = {entity_key, entity.len},
                            .id = id,

@@ -118,7 +118,7 @@ static enum row_state held_state(const struct applier *a, const struct level *l,
     const uint8_t *values[MESSAGE_MAX_COLUMNS];
     uint64_t key;
     for (const struct held_row *h = i >= 0 && to >= 0 ? a->held : NULL; h; h = h->next)
-        if (h->table == t && h->image.len && (h->gone || !there) &&
+        if (h->table == t && h->image.len && !h->ghost && (h->gone || !there) &&
             images_values(t, h->image, values) == 0 && number(values[i], &key) && key == id &&
             (h->gone || number(values[to], link)))
             return h->gone ? ROW_ABSENT : ROW_PRESENT;
