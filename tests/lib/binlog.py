@@ -37,6 +37,20 @@ def events(paths, database):
             raise ServerError("mariadb-binlog %s: exit %d" % (path, reader.returncode))
 
 
+def rolled_back(paths):
+    """The transactions, as `events` counts them, of which something is rolled back."""
+    transaction, found = 0, set()
+    for path in paths:
+        with subprocess.Popen(["mariadb-binlog", "--no-defaults", "--base64-output=decode-rows", path], stdout=subprocess.PIPE) as reader:
+            for line in reader.stdout:
+                transaction += b"\tGTID " in line
+                if line.startswith(b"ROLLBACK"):
+                    found.add(transaction)
+        if reader.returncode:
+            raise ServerError("mariadb-binlog %s: exit %d" % (path, reader.returncode))
+    return found
+
+
 def primary_keys(server, database):
     """{table: ordinals of its primary key}; tables without one are not in it."""
     found = {}

@@ -3,7 +3,7 @@
 import os
 
 from ddl import TABLES
-from lib.binlog import events, primary_keys
+from lib.binlog import events, primary_keys, rolled_back
 from lib.lab import Difference
 
 LATE = ("mem", "mem_nk", "mym", "mym_nk", "aria")  # cannot roll back: what a new copy of them has is passed over
@@ -11,17 +11,18 @@ LATE = ("mem", "mem_nk", "mym", "mym_nk", "aria")  # cannot roll back: what a ne
 
 def check(lab, part):
     """Over all entities what was inserted, updated, deleted and folded are the row events of the source, whatever was killed
-    and cut in between. But for those that are two writes, a changed key or a row without one, and, in tables that cannot
-    roll back, those that came in a copy. `part`: rows are left out, and these are counted for no entity. Returns a note."""
+    and cut in between. But for those that are two writes, a changed key or a row without one, those that are rolled back, and, in
+    tables that cannot roll back, those that came in a copy. `part`: rows are left out, and these are counted for no entity. Returns a note."""
     status = lab.program.status()
     summed = sum(counts[name] for counts in status["entities"].values() for name in ("inserted", "updated", "deleted", "folded"))
     twice = passed = 0
     keys = primary_keys(lab.source, "shop")
     files = [os.path.join(lab.source.datadir, row[0]) for row in lab.source.query("SHOW BINARY LOGS")]
-    for _transaction, table, operation, before, after in events(files, "shop"):
+    back = rolled_back(files)
+    for transaction, table, operation, before, after in events(files, "shop"):
         key = keys.get(table) if table not in TABLES else None  # what DDL changes may have had none
         twice += operation == "update" and (not key or any(after.get(column, before[column]) != before[column] for column in key))
-        passed += table in LATE
+        passed += table in LATE or transaction in back
     more = summed - status["rows"]
     note = "%d transactions followed, %d row events, %+d of %d entities" % (status["transactions"], status["rows"], more,
                                                                             len(status["entities"]))
