@@ -70,17 +70,18 @@ def as_sql(condition):
 class Catalogue:
     """Which entities a seed has, and the condition that it asks of a root, if any."""
 
-    def __init__(self, rng, conditions, left_out=()):
+    def __init__(self, rng, conditions, left_out=(), limited=False):
         roots = [root for root in CONDITIONS if root not in left_out] if conditions else []
         self.root = rng.choice(roots) if roots else None
         self.condition = rng.choice(CONDITIONS[self.root][1]) if roots else None
+        self.limited = limited  # orders are valid up to v = 4
         self.entities, taken = {}, set()
         for name in rng.sample(sorted(CATALOGUE), len(CATALOGUE)):
             tables = rng.choice(CATALOGUE[name])
             for root in roots:
                 if tables[0][0] == root:
                     tables = CONDITIONS[root][0]
-            wanted = rng.random() < 0.8 or tables[0][0] == self.root
+            wanted = rng.random() < 0.8 or tables[0][0] == self.root or (limited and name == "order")
             if wanted and not taken & {table[0] for table in tables}:
                 self.entities[name] = tables
                 taken |= {table[0] for table in tables}
@@ -94,6 +95,8 @@ class Catalogue:
                 if value} for table, role, link, key, through in tables]}
             if name == "inventory":
                 text["tables"][0]["stock"] = True
+            if name == "order" and self.limited:
+                text["validate"] = [{"table": "ord", "column": "v", "max": 4}]
             table, column, entity = REFERENCES.get(name, (None, None, None))
             if entity in self.entities:
                 text["references"] = [{"table": table, "column": column, "entity": "own_" + entity}]

@@ -50,6 +50,8 @@ class Workload:
         self.images = random.Random("images %s" % seed) if images == "mixed" else None
         self.orders = random.Random("orders %s" % seed) if catalogue else None
         self.order_share = 0.5 if catalogue and catalogue.root == "ord" else 0.25
+        self.limited = catalogue and catalogue.limited  # DDL about what waits in quarantine stops the stream
+        self.keeps_keys = self.limited and catalogue.root == "ord"  # see README, Conflicts
         self.keeps_parents = catalogue and catalogue.root == "p"
         for session in self.sessions:
             session.replace = images == "FULL"
@@ -82,6 +84,8 @@ class Workload:
             self.step_xa(self.sessions[XA])
 
     def run(self, session, statements):
+        if self.keeps_keys and any(sql.startswith("UPDATE ord SET id") for sql in statements):
+            return
         if not self.keeps_parents or entities.keeps_parents(statements):
             for sql in statements:
                 session.do(sql)
@@ -91,7 +95,7 @@ class Workload:
     def change(self, session):
         """A change of rows: several statements where the form has several."""
         if self.orders and self.orders.random() < self.order_share:
-            self.run(session, entities.statements(self.orders, self.ddl and not session.in_transaction))
+            self.run(session, entities.statements(self.orders, self.ddl and not session.in_transaction and not self.limited))
         elif self.ddl and self.rng.random() < 0.08:
             self.run(session, self.ddl.row())
         else:
