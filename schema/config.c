@@ -457,12 +457,14 @@ static int check_import(struct loader *l)
         const char *key;
         bool set;
     } later[] = {
-        {"mask", c->mask_preset != MASK_PRESET_NONE || c->mask_rules.count > 0},
+        {"mask.preset", c->mask_preset != MASK_PRESET_NONE},
+        {"mask.rules", c->mask_rules.count > 0},
         {"where", c->where.count > 0},
         {"on_conflict", !sync && c->on_conflict != CONFLICT_STOP},
         {"on_invalid", !sync && c->on_invalid != INVALID_IGNORE},
         {"handlers", !sync && c->handlers.count > 0},
-        {"hooks", !sync && (c->hooks_command.count > 0 || *c->hooks_url)},
+        {"hooks.command", !sync && c->hooks_command.count > 0},
+        {"hooks.url", !sync && *c->hooks_url},
     };
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (later[i].set)

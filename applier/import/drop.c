@@ -47,6 +47,36 @@ static bool is_parent(const struct import *im, const struct import_row *row,
            !row->fresh && row->target_id && is_replaced(im, row->entity);
 }
 
+/* What it names is something that the source has, too: of its own the destination may have more. */
+static int add_known(const struct import *im, const char *column, uint32_t type, struct buf *sql)
+{
+    int rc = buf_puts(sql, " AND (t.") | sql_identifier(sql, column) |
+             buf_puts(sql, " IS NULL OR t.") | sql_identifier(sql, column) |
+             buf_puts(sql, " = 0 OR ");
+    rc |= registry_condition(im->registry, type, sql) | buf_puts(sql, "t.") |
+          sql_identifier(sql, column);
+    return rc | buf_puts(sql, "))");
+}
+
+/* What the source can speak about. Of what is set up at both sides (attributes, sets, groups) it
+ * can only of what came from it. */
+static int add_conditions(const struct import *im, const struct import_table *t, struct buf *sql)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
+        const struct import_reference *r = &t->references[i];
+        bool plain = r->rule && r->form == REFERENCE_ONE && r->when == NO_COLUMN &&
+                     !r->rule->attribute && !r->rule->input && !r->parent;
+        if (plain && t->target->columns[r->target].class == TARGET_INT)
+            rc = add_known(im, t->target->columns[r->target].name, r->type, sql);
+    }
+    if (rc == 0 && t->type != UINT32_MAX && filter_maps(t->entity))
+        rc = buf_puts(sql, " AND ") | registry_condition(im->registry, t->type, sql) |
+             buf_puts(sql, "t.") | sql_identifier(sql, t->target->columns[t->id_target].name) |
+             buf_puts(sql, ")");
+    return rc;
+}
+
 /* Delete what is at the destination under these parents and does not stay. */
 static int drop_under(struct import *im, const struct import_table *t, const char *list,
                       const struct places *stay, struct ds_error *err)
@@ -57,8 +87,11 @@ static int drop_under(struct import *im, const struct import_table *t, const cha
              sql_identifier(&sql, t->target->name) | buf_puts(&sql, " t WHERE t.") |
              sql_identifier(&sql, t->target->columns[t->link_target].name) |
              buf_printf(&sql, " IN (%s)", list);
-    if (rc)
+    if (rc || add_conditions(im, t, &sql))
         return import_no_memory(err);
+    rc = registry_flush(im->registry, err); /* which the conditions ask */
+    if (rc)
+        return rc;
     MYSQL_RES *rows = db_select(im->db, err, "%s", buf_cstr(&sql));
     if (!rows)
         return err->code;

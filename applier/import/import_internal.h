@@ -8,6 +8,8 @@
 #include "schema/document.h"
 
 #define NO_COLUMN UINT32_MAX
+/* Attributes with this source model, or none, have options of their own. */
+#define IMPORT_OPTIONS_MODEL "eav/entity_attribute_source_table"
 /* Ids that a dry run gives are above: no shop has come so far. */
 #define IMPORT_MADE_UP (UINT64_C(1) << 62)
 
@@ -60,8 +62,11 @@ struct import_table {
     uint32_t link_source, link_target; /* NO_COLUMN: a root */
     uint32_t parent_type;
     uint32_t attribute; /* source ordinal of attribute_id in tables of values, else NO_COLUMN */
-    uint32_t store;     /* source ordinal of store_id, else NO_COLUMN */
-    uint32_t value;     /* … of value */
+    struct {            /* in the list of attributes: source ordinals; code NO_COLUMN elsewhere */
+        uint32_t code, input, model;
+    } own_attribute;
+    uint32_t store; /* source ordinal of store_id, else NO_COLUMN */
+    uint32_t value; /* … of value */
     struct import_document *documents;
     uint32_t document_count;
     struct import_reference *references;
@@ -89,6 +94,7 @@ struct import_row {
     enum change_op op;
     enum row_state state;
     bool fresh;                      /* was ROW_NEW */
+    bool waits;                      /* something of it is deferred */
     bool filled_in;                  /* `changed` is what was deferred */
     uint32_t number;                 /* in the order of coming */
     const uint8_t **before, **after; /* by source ordinal; NULL pointers: not sent */

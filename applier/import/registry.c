@@ -287,6 +287,17 @@ int registry_remove(struct registry *r, uint32_t type, struct slice id)
     return 0;
 }
 
+int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
+{
+    return buf_puts(sql, "EXISTS (SELECT 1 FROM ") |
+           sql_table(sql, r->state_database, "datasync_entity_registry") |
+           buf_puts(sql, " r WHERE r.source_system = ") |
+           sql_string(sql, r->source_system, strlen(r->source_system)) |
+           buf_puts(sql, " AND r.entity_type = ") |
+           sql_string(sql, r->types[type], strlen(r->types[type])) |
+           buf_puts(sql, " AND r.target_id = ");
+}
+
 /* --- writing ----------------------------------------------------------------- */
 
 static int identity(struct registry *r, const struct entry *e, struct buf *sql)

@@ -46,6 +46,9 @@ int registry_add(struct registry *r, uint32_t type, struct slice id, uint64_t ta
                  enum origin origin, struct slice external_ref);
 /* The row is gone. */
 int registry_remove(struct registry *r, uint32_t type, struct slice id);
+/* "EXISTS (SELECT … WHERE … AND r.target_id = ": some source id of the type became that row; the
+ * value and a ")" are to follow. */
+int registry_condition(const struct registry *r, uint32_t type, struct buf *sql);
 /* Write what was added and removed. */
 int registry_flush(struct registry *r, struct ds_error *err);
 /* The transaction was rolled back, or much is kept: forget all. */

@@ -97,6 +97,23 @@ static bool is_one_of(const uint8_t *raw, const char *const *values)
     return false;
 }
 
+static const struct import_attribute *own_attribute(const struct import_table *t,
+                                                    const uint8_t *const *values)
+{
+    static _Thread_local struct import_attribute own;
+    char scratch[32];
+    bool null;
+    memset(&own, 0, sizeof own);
+    struct slice code = import_text(values[t->own_attribute.code], scratch, &null);
+    snprintf(own.code, sizeof own.code, "%.*s", (int)code.len, (const char *)code.p);
+    struct slice input = import_text(values[t->own_attribute.input], scratch, &null);
+    snprintf(own.input, sizeof own.input, "%.*s", (int)input.len, (const char *)input.p);
+    struct slice model = import_text(values[t->own_attribute.model], scratch, &null);
+    own.options = model.len == 0 || (model.len == strlen(IMPORT_OPTIONS_MODEL) &&
+                                     memcmp(model.p, IMPORT_OPTIONS_MODEL, model.len) == 0);
+    return &own;
+}
+
 /* The attribute that the row is a value of, at the destination; or, in the list of attributes, is.
  */
 static const struct import_attribute *
@@ -107,6 +124,8 @@ attribute_of(const struct import *im, const struct import_row *row, const uint8_
     const struct import_table *t = row->table;
     if (t->attribute == NO_COLUMN)
         return NULL;
+    if (t->own_attribute.code != NO_COLUMN) /* it is one, by what it says itself */
+        return own_attribute(t, values);
     struct slice id = import_text(values[t->attribute], scratch, &null);
     uint32_t type = registry_type(im->registry, "attribute");
     const struct registered *r = null ? NULL : registry_find(im->registry, type, id);
@@ -287,6 +306,7 @@ int import_defer(struct import *im, struct import_row *row, const struct import_
     struct deferred *d = arena_zalloc(&im->arena, sizeof *d);
     if (!d)
         return import_no_memory(err);
+    row->waits = true;
     *d = (struct deferred){.row = row, .reference = r, .document = document, .next = im->deferred};
     im->deferred = d;
     return 0;

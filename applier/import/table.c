@@ -222,6 +222,11 @@ static int compile(struct import_table *t, const struct source_table *source, st
     t->source_count = def->column_count;
     t->attribute = source_column(def, "attribute_id");
     t->store = source_column(def, "store_id");
+    t->own_attribute.code = source_column(def, "attribute_code");
+    t->own_attribute.input = source_column(def, "frontend_input");
+    t->own_attribute.model = source_column(def, "source_model");
+    if (!t->root || t->own_attribute.input == NO_COLUMN || t->own_attribute.model == NO_COLUMN)
+        t->own_attribute.code = NO_COLUMN;
     t->references =
         arena_zalloc(&t->arena, (t->entity->reference_count + 2) * sizeof *t->references);
     if (!t->references || add_columns(t, def) || import_add_documents(t))
@@ -400,8 +405,7 @@ int import_attributes_load(struct import *im, struct ds_error *err)
         snprintf(a->input, sizeof a->input, "%s", or_empty(row[2]));
         snprintf(a->type, sizeof a->type, "%s", or_empty(row[5]));
         snprintf(a->backend, sizeof a->backend, "%s", or_empty(row[3]));
-        a->options =
-            !row[4] || !*row[4] || strcmp(row[4], "eav/entity_attribute_source_table") == 0;
+        a->options = !row[4] || !*row[4] || strcmp(row[4], IMPORT_OPTIONS_MODEL) == 0;
     }
     mysql_free_result(rows);
     im->attributes_known = true;

@@ -103,7 +103,16 @@ static int learn_id(struct import *im, struct import_row *row, uint64_t id, stru
     if (!row->place || !row->place[0])
         return import_no_memory(err);
     row->state = ROW_WRITTEN;
-    return registered(im, row, id, err);
+    return row->table->new_ids ? registered(im, row, id, err) : 0;
+}
+
+/* The column that the destination counts; NO_COLUMN: none. */
+static uint32_t counted_column(const struct import_table *t)
+{
+    const struct target_key *key = t->target->row_key;
+    bool counts = t->target->auto_increment >= 0 && key->count == 1 &&
+                  key->columns[0] == (uint32_t)t->target->auto_increment;
+    return counts ? key->columns[0] : NO_COLUMN;
 }
 
 static int explain(const struct import_row *row, uint32_t count, int rc, struct ds_error *err)
@@ -125,7 +134,7 @@ static int insert_returning(struct import *im, struct import_row *const *rows, u
                             struct buf *sql, struct ds_error *err)
 {
     const struct import_table *t = rows[0]->table;
-    const char *id = t->target->columns[t->id_target].name;
+    const char *id = t->target->columns[counted_column(t)].name;
     int rc = 0;
     for (uint32_t i = 0; im->options.dry_run && i < count && rc == 0; i++)
         rc = learn_id(im, rows[i], ++im->made_up, err);
@@ -214,12 +223,30 @@ static int insert_plain(struct import *im, struct import_row *const *rows, uint3
     return rc;
 }
 
-static int insert_rows(struct import *im, struct import_row *const *rows, uint32_t count,
+/* Those come first whose place has to be known later. */
+static uint32_t waiting_first(struct import_row **rows, uint32_t count)
+{
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i]->waits) {
+            struct import_row *row = rows[i];
+            rows[i] = rows[waiting];
+            rows[waiting++] = row;
+        }
+    return waiting;
+}
+
+static int insert_rows(struct import *im, struct import_row **rows, uint32_t count,
                        struct ds_error *err)
 {
     int rc = 0;
-    if (count && !rows[0]->table->new_ids)
-        return insert_plain(im, rows, count, err);
+    if (count && !rows[0]->table->new_ids) {
+        bool counts = counted_column(rows[0]->table) != NO_COLUMN;
+        uint32_t waiting = counts ? waiting_first(rows, count) : 0;
+        if (waiting < count)
+            rc = insert_plain(im, rows + waiting, count - waiting, err);
+        count = waiting;
+    }
     for (uint32_t at = 0; at < count && rc == 0;) {
         uint32_t some = count - at;
         rc = insert_some(im, rows + at, &some, err);

@@ -23,7 +23,13 @@ KEPT_BY_THE_SHOP = {
     "eav_entity_type", "eav_entity_store", "eav_attribute_label", "eav_attribute_option",
     "eav_attribute_option_value", "directory_country_region", "tax_calculation_rate_title",
     "tax_calculation", "review_entity", "review_status", "review_detail", "rating_option",
-    "rating_option_vote_aggregated", "downloadable_link_price", "weee_discount"}
+    "catalog_product_entity_media_gallery", "catalog_product_option", "catalog_product_option_type_value",
+    "catalog_product_bundle_option", "catalog_product_bundle_selection", "downloadable_link", "downloadable_sample", "weee_tax",
+    "customer_address_entity", "product_alert_price", "product_alert_stock", "sales_flat_order_address", "sales_flat_order_item",
+    "sales_flat_order_payment", "sales_flat_order_status_history", "sales_order_tax", "downloadable_link_purchased",
+    "downloadable_link_purchased_item", "sales_flat_invoice_item", "sales_flat_invoice_comment", "sales_flat_creditmemo_item",
+    "sales_flat_creditmemo_comment", "sales_flat_shipment_item", "sales_flat_shipment_track", "sales_flat_shipment_comment",
+    "rating_option_vote", "wishlist_item", "wishlist_item_option", "rating_option_vote_aggregated", "downloadable_link_price", "weee_discount"}
 
 
 def facts(name):
