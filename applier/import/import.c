@@ -190,7 +190,7 @@ static int know_entities(struct import *im, struct ds_error *err)
                                              : IMPORT_MATCH;
         if (e->matched && e->policy == IMPORT_WRITE &&
             im->options.config->on_duplicate == DUPLICATE_SKIP)
-            e->policy = IMPORT_MATCH;
+            e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
     }
     return rc;
 }
@@ -237,7 +237,8 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
         case DUPLICATE_ERROR:
             return duplicate(im, e, err);
         case DUPLICATE_SKIP:
-            e->policy = IMPORT_MATCH;
+            /* what other entities need of it is made all the same: options, groups */
+            e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
             counts->skipped++;
             return 0;
         case DUPLICATE_MERGE:

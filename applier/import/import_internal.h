@@ -94,6 +94,7 @@ struct import_row {
     enum change_op op;
     enum row_state state;
     bool fresh;                      /* was ROW_NEW */
+    bool written;                    /* by us: it was not only found */
     bool waits;                      /* something of it is deferred */
     bool filled_in;                  /* `changed` is what was deferred */
     uint32_t number;                 /* in the order of coming */

@@ -103,7 +103,7 @@ static const struct target_table *shop_target(const struct import *im, const cha
 static const struct import_attribute *
 attribute_by_code(const struct import *im, const struct import_table *t, const char *code)
 {
-    const char *table = t->entity->tables[0].table;
+    const char *table = t->entry->table;
     size_t len = strlen(table);
     len -= len > 7 && strcmp(table + len - 7, "_entity") == 0 ? 7 : 0;
     for (uint32_t i = 0; i < im->attribute_count; i++) {
@@ -135,6 +135,8 @@ static const uint8_t *value_elsewhere(struct import *im, const struct import_row
         }
         const struct import_attribute *a =
             !scoped && t->attribute != NO_COLUMN ? import_attribute_of(im, other) : NULL;
+        if (other->parent != row)
+            continue;
         column =
             a && strcmp(a->code, attribute) == 0 ? import_source_column(t, "value") : NO_COLUMN;
         if (column != NO_COLUMN)
@@ -160,8 +162,8 @@ static const uint8_t *part_value(const struct matching *m, const struct import_r
 }
 
 /* `, x`, and the JOIN that x needs. */
-static int part_expression(const struct matching *m, uint32_t i, bool second, struct buf *select,
-                           struct buf *joins, struct ds_error *err)
+static int part_expression(const struct matching *m, uint32_t i, bool second, const char *join,
+                           struct buf *select, struct buf *joins, struct ds_error *err)
 {
     const struct import_table *t = m->t;
     const struct catalogue_part *rule = t->parts[i].rule;
@@ -175,7 +177,7 @@ static int part_expression(const struct matching *m, uint32_t i, bool second, st
         const struct catalogue_table *entry = import_catalogue_table(t->entity, rule->table);
         if (!other || !entry)
             return error_set(err, DS_ESCHEMA, "the destination has no table %s", rule->table);
-        int rc = sql_column(select, alias, rule->column) | buf_puts(joins, " JOIN ") |
+        int rc = sql_column(select, alias, rule->column) | buf_puts(joins, join) |
                  sql_identifier(joins, other->name) | buf_printf(joins, " %s ON ", alias) |
                  sql_column(joins, alias, entry->link) | buf_puts(joins, " = ") |
                  sql_column(joins, "t", id);
@@ -187,12 +189,17 @@ static int part_expression(const struct matching *m, uint32_t i, bool second, st
     if (!a)
         return error_set(err, DS_ESCHEMA, "the destination has no attribute %s of %s",
                          attribute_code(rule, second), t->entity->name);
-    int rc =
-        sql_column(select, alias, "value") |
-        buf_printf(joins, " JOIN `%s_%s` %s ON %s.entity_id = ", t->target->name, a->backend, alias,
-                   alias) |
-        sql_column(joins, "t", id) |
-        buf_printf(joins, " AND %s.attribute_id = %lu AND %s.store_id = 0", alias, a->id, alias);
+    char values[200];
+    int n = snprintf(values, sizeof values, "%s_%s", t->target->name, a->backend);
+    const struct target_table *other = target_find(m->im->target, values, (size_t)n);
+    if (!other)
+        return error_set(err, DS_ESCHEMA, "the destination has no table %s", values);
+    int rc = sql_column(select, alias, "value") | buf_puts(joins, join) |
+             buf_printf(joins, "`%s` %s ON %s.entity_id = ", values, alias, alias) |
+             sql_column(joins, "t", id) |
+             buf_printf(joins, " AND %s.attribute_id = %lu", alias, a->id);
+    if (target_column_ordinal(other, "store_id") >= 0)
+        rc |= buf_printf(joins, " AND %s.store_id = 0", alias);
     return rc ? import_no_memory(err) : 0;
 }
 
@@ -374,7 +381,7 @@ static int select_candidates(struct matching *m, const char *column, struct ds_e
               sql_column(&m->sql, "t", t->target->columns[t->id_target].name);
     for (uint32_t i = 0; i < t->part_count && rc == 0; i++) {
         rc = buf_puts(&m->sql, ", ");
-        int failed = part_expression(m, i, false, &m->sql, &joins, err);
+        int failed = part_expression(m, i, false, " LEFT JOIN ", &m->sql, &joins, err);
         if (failed)
             return failed;
     }
@@ -458,7 +465,8 @@ static struct candidate *find_candidate(struct matching *m, const struct import_
 static int match_identity(struct matching *m, uint32_t column, struct ds_error *err)
 {
     bool any = false;
-    int rc = candidates_begin(m, err);
+    int rc = import_attributes_load(m->im, err);
+    rc = rc ? rc : candidates_begin(m, err);
     for (uint32_t at = m->first; at < m->end && rc == 0;)
         rc = fetch_candidates(m, column, &at, &any, err);
     for (uint32_t i = m->first; any && i < m->end && rc == 0; i++) {
@@ -574,7 +582,7 @@ static int ask_natural(struct matching *m, uint32_t *at, bool second, struct ds_
               sql_column(&select, "t", t->target->columns[t->id_target].name);
     for (uint32_t i = 0; i < t->part_count && rc == 0; i++) {
         rc = i ? buf_puts(&on, " AND ") : 0;
-        int failed = part_expression(m, i, second, &on, &joins, err);
+        int failed = part_expression(m, i, second, " JOIN ", &on, &joins, err);
         if (failed)
             return failed == DS_ESCHEMA ? (*at = m->end, 0) : failed;
         rc |= buf_printf(&on, " = i.v%u", i);

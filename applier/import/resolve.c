@@ -484,7 +484,7 @@ int import_resolve_deferred(struct import *im, struct ds_error *err)
         struct import_row *row = d->row;
         const struct import_reference *r = d->reference;
         const uint8_t *value;
-        if (row->state != ROW_WRITTEN || !row->place || row->entity->left)
+        if (row->state != ROW_WRITTEN || !row->place || !row->written)
             continue;
         uint32_t target = r ? r->target : d->document->target;
         enum resolved is =

@@ -357,6 +357,14 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
     return rc ? rc : import_update_columns(im, rows, changing, err);
 }
 
+/* A value of something that stays as it is. */
+static bool is_value_of_old(const struct import_row *row)
+{
+    const struct import_table *t = row->table;
+    return t->attribute != NO_COLUMN && t->value != NO_COLUMN &&
+           !(row->parent && row->parent->fresh);
+}
+
 int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     struct import_row **new = arena_alloc(&im->arena, (end - first + 1) * sizeof(void *));
@@ -370,9 +378,12 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
             continue;
         enum import_policy policy = row->entity->policy;
         bool writes = !row->entity->left && (policy == IMPORT_WRITE || row->state == ROW_NEW);
+        if (policy == IMPORT_REFER && is_value_of_old(row))
+            writes = false;
         if (writes && policy != IMPORT_MATCH && import_note(im, row))
             return import_no_memory(err);
-        if (row->entity->left || (policy == IMPORT_MATCH && row->state == ROW_NEW))
+        row->written = writes && policy != IMPORT_MATCH;
+        if (row->entity->left || (row->state == ROW_NEW && !row->written))
             row->state = ROW_LEFT;
         else if (row->state == ROW_NEW)
             new[new_count++] = row;

@@ -201,6 +201,10 @@ def _lines(text):
     return [line.split() for line in text.strip().splitlines()]
 
 
+# Rows of entities that nobody knows by anything but their number: what refers to one is right when it says the same.
+UNKEYED = ("sales_flat_quote", "sales_flat_quote_item", "sales_flat_quote_address", "sales_flat_quote_payment", "gift_message")
+
+
 class Facts:
     """facts[entity][key][field] is a Field; `roots[table]`: {id of a row: (entity, key)}, of roots and members."""
 
@@ -299,6 +303,8 @@ class Facts:
         for number, label in labels.items():
             groups[label].append(number)
         own = self.shop.key(table)
+        if table in UNKEYED:  # an import cannot know which of two it is, and makes one of its own
+            return labels
         for label, numbers in groups.items():
             if len(numbers) > 1:
                 ids = self.shop.ids
