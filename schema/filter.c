@@ -411,10 +411,25 @@ bool filter_imports(const struct filter *f, const struct catalogue_entity *e)
            (e->kind == KIND_DATA || is_named(f, e));
 }
 
+/* Is part of what identifies the root a word of its own, not only whose it is? */
+static bool has_name(const struct catalogue_entity *e)
+{
+    const struct catalogue_table *root = &e->tables[0];
+    for (size_t i = 0; i < root->part_count; i++) {
+        bool refers = false;
+        for (size_t k = 0; k < e->reference_count && root->parts[i].column; k++)
+            refers |= strcmp(e->references[k].table, root->table) == 0 &&
+                      strcmp(e->references[k].column, root->parts[i].column) == 0;
+        if (!refers)
+            return true;
+    }
+    return false;
+}
+
 bool filter_maps(const struct catalogue_entity *e)
 {
     return e->kind == KIND_REFERENCE ||
-           (e->kind == KIND_DATA && e->tables[0].identity == IDENTITY_COLUMNS);
+           (e->kind == KIND_DATA && e->tables[0].identity == IDENTITY_COLUMNS && has_name(e));
 }
 
 static void add_referred(const struct filter *f, const struct catalogue_entity *e, bool *set)

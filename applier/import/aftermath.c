@@ -107,6 +107,14 @@ static int note_path(struct import *im, const uint8_t *path)
     return rc;
 }
 
+/* Also of one that is there already. */
+int import_note_number(struct import *im, const struct import_row *row)
+{
+    return row->table->root && row->after && has_sequence(row->table->entity->name)
+               ? note_number(im, row)
+               : 0;
+}
+
 int import_note(struct import *im, const struct import_row *row)
 {
     const struct import_table *t = row->table;
@@ -115,8 +123,6 @@ int import_note(struct import *im, const struct import_row *row)
         im->aftermath->due[i] |= strcmp(indexed[i].entity, t->entity->name) == 0;
     if (!t->root)
         return 0;
-    if (row->after && has_sequence(t->entity->name))
-        rc = note_number(im, row);
     int path =
         strcmp(t->entity->name, "category") == 0 ? target_column_ordinal(t->target, "path") : -1;
     if (rc == 0 && path >= 0 && row->was)

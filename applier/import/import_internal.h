@@ -263,6 +263,8 @@ void import_aftermath_free(struct import *im);
 void import_aftermath_clear(struct import *im);
 /* The row is about to be written, or deleted. DS_ENOMEM. */
 int import_note(struct import *im, const struct import_row *row);
+/* The row is at the destination. DS_ENOMEM. */
+int import_note_number(struct import *im, const struct import_row *row);
 /* All of the range is written. */
 int import_aftermath(struct import *im, struct ds_error *err);
 

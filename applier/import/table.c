@@ -255,7 +255,9 @@ static bool is_imported(const struct import *im, const struct catalogue_entity *
     size_t place = 0;
     while (catalogue_at(im->options.catalogue, place) != e)
         place++;
-    return im->scope[place] && entry->identity != IDENTITY_NONE;
+    /* what the shop's indexers make of its rows is theirs to make */
+    bool derived = strcmp(entry->role, "index") == 0 || strcmp(entry->role, "summary") == 0;
+    return im->scope[place] && entry->identity != IDENTITY_NONE && !derived;
 }
 
 static void forget_table(struct import *im, struct import_table *t)

@@ -382,6 +382,8 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
             writes = false;
         if (writes && policy != IMPORT_MATCH && import_note(im, row))
             return import_no_memory(err);
+        if (import_note_number(im, row))
+            return import_no_memory(err);
         row->written = writes && policy != IMPORT_MATCH;
         if (row->entity->left || (row->state == ROW_NEW && !row->written))
             row->state = ROW_LEFT;

@@ -1,0 +1,148 @@
+"""What `sync` and a stream in mode import do to a shop with ids of its own, judged by the check."""
+
+import json
+import random
+
+from lib.importcheck import ENTITIES, MORE_ENTITIES
+from lib.suite import expect, expect_contains, expect_equal
+from lib.twoshops import TwoShops
+
+# Both shops have the same carts, which nobody can tell apart; taxes are set up at each side, and come only by name.
+COMPARED = tuple(name for name in ENTITIES + MORE_ENTITIES if name not in ("cart", "tax_rate", "tax_rule"))
+MOVING = ("eav_entity_store", "index_process", "core_flag")  # tables that a shop, or what is due, may change at any time
+ORDER = ("customer_group", "attribute", "attribute_set", "category", "product", "stock", "customer", "salesrule", "catalogrule",
+         "gift_message", "order", "invoice", "shipment", "creditmemo", "newsletter", "rating", "review", "tag", "wishlist", "tax_rate",
+         "tax_rule", "quote", "cms_block", "cms_page", "category", "cms_block", "cms_page")
+
+
+def registered(shops):
+    """{type of the registry: table} beside those that the check knows."""
+    code, out, err = shops.lab.program.command("entities", "--json")
+    expect_equal(code, 0, err)
+    types = {}
+    for line in out.splitlines():
+        entity = json.loads(line)
+        if entity["name"].startswith("@"):
+            continue
+        types.update((table["table"], table["table"]) for table in entity["tables"])
+        types[entity["name"]] = entity["tables"][0]["table"]
+    del types["stock"]  # known by its product, as the check knows
+    return types
+
+
+def right(shops, policy, system, more=()):
+    # an alert is of its customer: left alone with it
+    entities = tuple(name for name in COMPARED + more if not (policy == "skip" and name.endswith("_alert")))
+    report = shops.check(policy=policy, system=system, entities=entities, types=registered(shops))
+    expect(not report.problems, "%s:\n%s" % (policy, report))
+
+
+def sync(shops, entity, *options, expect_code=0, system="legacy"):
+    code, out, err = shops.lab.program.command("sync", entity, system, *options, timeout=240)
+    expect_equal(code, expect_code, "sync %s %s: %s" % (entity, " ".join(options), err[-1500:]))
+    return out, err
+
+
+def rows(shops):
+    """A checksum of each of the shop's tables at the destination."""
+    names = [row[0] for row in shops.destination.query(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'openmage' AND TABLE_TYPE = 'BASE TABLE'")
+        if row[0] not in MOVING]
+    return dict(shops.destination.query("CHECKSUM TABLE " + ", ".join("openmage.`%s`" % name for name in names)))
+
+
+def summary(out):
+    return {line["entity"]: {key: value for key, value in line.items() if key not in ("entity", "per_second") and value}
+            for line in map(json.loads, out.splitlines())}
+
+
+def define(suite):
+    for policy in ("update", "merge", "skip"):
+        def case(policy=policy):
+            with TwoShops(settings={}) as shops:
+                before = rows(shops)
+                dry, _err = sync(shops, "all", "-d", policy, "--dry-run", "--json")
+                expect_equal(rows(shops), before, "a dry run writes nothing")
+                expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry"), 0, "registry")
+                out, _err = sync(shops, "all", "-d", policy, "--json")
+                expect_equal(summary(dry), summary(out), "what a dry run foretells")
+                right(shops, policy, "legacy")
+                after = rows(shops)
+                out, _err = sync(shops, "all", "-d", policy, "--json")
+                expect_equal(rows(shops), after, "again: nothing changes")
+                expect_equal([name for name, counts in summary(out).items() if "created" in counts], [], "again: created")
+        suite.case("sync-all-" + policy, "all entities, as on-duplicate says; again: nothing changes")(case)
+
+    @suite.case("sync-one-by-one", "kind by kind, each in a run of its own")
+    def _():
+        with TwoShops(settings={}) as shops:
+            for entity in ORDER:
+                sync(shops, entity, "-d", "update")
+            right(shops, "update", "legacy", more=("tax_rate", "tax_rule"))
+
+    @suite.case("sync-stops", "an entity that is there stops the run; one that does not fit is left out when asked to, and named")
+    def _():
+        with TwoShops(settings={}) as shops:
+            _out, err = sync(shops, "customer", expect_code=1)
+            expect_contains(err, "is at the destination already, and on_duplicate is error", "error")
+            sku = shops.source.scalar("SELECT sku FROM openmage.catalog_product_entity ORDER BY entity_id LIMIT 1")
+            number = shops.source.scalar("SELECT MIN(entity_id) FROM openmage.catalog_product_entity")
+            for index in ("UNQ_CATALOG_PRODUCT_ENTITY_SKU", "IDX_CATALOG_PRODUCT_ENTITY_SKU"):
+                if shops.destination.query("SHOW INDEX FROM openmage.catalog_product_entity WHERE Key_name = '%s' AND Non_unique = 0" % index):
+                    shops.destination.run("ALTER TABLE catalog_product_entity DROP INDEX " + index, database="openmage")
+            shops.destination.run("INSERT INTO catalog_product_entity (entity_type_id, attribute_set_id, type_id, sku) SELECT entity_type_id, "
+                                  "attribute_set_id, type_id, '%s' FROM catalog_product_entity, (SELECT 1 UNION SELECT 2) x ORDER BY entity_id "
+                                  "LIMIT 2" % sku, database="openmage")
+            _out, err = sync(shops, "product", "-d", "update", expect_code=1)
+            expect_contains(err, "natural key of product %d" % number, "error")
+            out, err = sync(shops, "product", "-d", "update", "--skip-invalid", "--json", expect_code=3)
+            expect_contains(err, "left out entity=product key=%d" % number, "log")
+            expect_equal(summary(out)["product"]["invalid"], 1, "summary")
+
+    @suite.case("sync-some", "ids, numbers, dates and limits choose what is copied")
+    def _():
+        with TwoShops(settings={}) as shops:
+            found = shops.source.query("SELECT entity_id, increment_id FROM openmage.sales_flat_order ORDER BY entity_id LIMIT 3")
+            for options, count in ((("--limit", "2"), 2), (("--entity-ids", "%d,%d" % (found[0][0], found[2][0])), 2),
+                                   (("--increment-ids", found[1][1]), 1), (("--date-from", "2100-01-01"), 0),
+                                   (("--date-to", "2100-01-01", "--date-from", "2000-01-01", "--limit", "5"), 5)):
+                out, _err = sync(shops, "order", "-d", "update", "--dry-run", "--json", *options)
+                told = summary(out).get("order", {})
+                expect_equal(sum(told.values()), count, "orders with %s: %s" % (options, told))
+            _out, err = sync(shops, "product", "--increment-ids", "1", expect_code=2)
+            expect_contains(err, "--increment-ids: entity product has no column for it", "error")
+            _out, err = sync(shops, "order", "--date-from", "yesterday", expect_code=2)
+            expect_contains(err, "--date-from: 'yesterday' is no date", "error")
+            code, _out, err = shops.lab.program.command("sync", "order", "x", "--adapter", "shopify")
+            expect_equal(code, 2, "an adapter that there is not yet")
+            expect_contains(err, "shopify does not work in this version", "error")
+
+    for kills in (False, True):
+        def case(kills=kills):
+            with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update"}) as shops:
+                program, draw = shops.lab.program, random.Random(shops.seed)
+                if not kills:
+                    program.incremental(timeout=240)
+                    right(shops, "update", "shop")
+                    while shops.live():
+                        program.incremental(timeout=240)
+                        right(shops, "update", "shop")
+                    return
+                program.start()
+                more = True
+                while more:
+                    for _ in range(4):
+                        program.wait_for("some progress", lambda status, least=status_batches(program) + draw.randrange(1, 4):
+                                         status["batches"] >= least or status["caught_up"])
+                        program.kill()
+                        program.start()
+                    more = shops.live()
+                program.wait_caught_up(timeout=240)
+                program.stop()
+                right(shops, "update", "shop")
+        suite.case("stream-killed" if kills else "stream", "the first copy, then the shop's life%s" % (
+            ", killed at random" if kills else ", step by step"))(case)
+
+
+def status_batches(program):
+    return program.status()["batches"]
