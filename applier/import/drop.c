@@ -47,6 +47,40 @@ static bool is_parent(const struct import *im, const struct import_row *row,
            !row->fresh && row->target_id && is_replaced(im, row->entity);
 }
 
+static int forget_below(struct import *im, const struct import_table *t,
+                        const struct catalogue_table *parent, const char *ids, struct ds_error *err)
+{
+    const char *prefix = im->options.config->destination.prefix;
+    int rc = 0;
+    for (size_t i = 1; i < t->entity->table_count && rc == 0; i++) {
+        const struct catalogue_table *x = &t->entity->tables[i];
+        const struct catalogue_table *above =
+            x->through ? import_catalogue_table(t->entity, x->through) : &t->entity->tables[0];
+        BUF_AUTO struct buf name = {0}, list = {0};
+        if (above != parent || !x->key || !import_type_name(t->entity, x))
+            continue;
+        rc = buf_printf(&name, "%s%s", prefix ? prefix : "", x->table) ? import_no_memory(err) : 0;
+        if (rc || !target_find(im->target, (const char *)name.data, name.len))
+            continue;
+        rc = buf_puts(&list, "SELECT ") | sql_identifier(&list, x->key) |
+             buf_puts(&list, " FROM ") | sql_identifier(&list, buf_cstr(&name)) |
+             buf_puts(&list, " WHERE ") | sql_identifier(&list, x->link) |
+             buf_printf(&list, " IN (%s)", ids);
+        rc = rc ? import_no_memory(err) : forget_below(im, t, x, buf_cstr(&list), err);
+        uint32_t type = registry_type(im->registry, import_type_name(t->entity, x));
+        rc = rc ? rc : registry_remove_targets(im->registry, type, buf_cstr(&list), err);
+    }
+    return rc;
+}
+
+int import_forget(struct import *im, const struct import_table *t, const char *ids,
+                  struct ds_error *err)
+{
+    int rc = forget_below(im, t, t->entry, ids, err);
+    return rc || t->type == UINT32_MAX ? rc
+                                       : registry_remove_targets(im->registry, t->type, ids, err);
+}
+
 /* What it names is something that the source has, too: of its own the destination may have more. */
 static int add_known(const struct import *im, const char *column, uint32_t type, struct buf *sql)
 {

@@ -252,6 +252,10 @@ const uint8_t **import_read_place(struct import *im, const struct import_table *
                                   const unsigned long *lengths);
 
 /* --- drop.c --- */
+/* Rows of the table with these ids at the destination ("1,2,3") are about to go, and with them what
+ * is reached through them: the registry forgets them. */
+int import_forget(struct import *im, const struct import_table *t, const char *ids,
+                  struct ds_error *err);
 /* Rows of the table at the destination that whole entities do not have go. [first, end): those that
  * they have, looked for and not yet written. */
 int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,

@@ -298,6 +298,34 @@ int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
            buf_puts(sql, " AND r.target_id = ");
 }
 
+int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
+                            struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (r->dry)
+        return 0;
+    int rc = registry_flush(r, err);
+    if (rc)
+        return rc;
+    rc = buf_puts(&sql, "SELECT source_id FROM ") |
+         sql_table(&sql, r->state_database, "datasync_entity_registry") |
+         buf_puts(&sql, " WHERE source_system = ") |
+         sql_string(&sql, r->source_system, strlen(r->source_system)) |
+         buf_puts(&sql, " AND entity_type = ") |
+         sql_string(&sql, r->types[type], strlen(r->types[type])) |
+         buf_puts(&sql, " AND target_id IN (") | buf_puts(&sql, ids) | buf_puts(&sql, ")");
+    if (rc)
+        return out_of_memory(err);
+    MYSQL_RES *rows = db_select(r->db, err, "%s", buf_cstr(&sql));
+    if (!rows)
+        return err->code;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = registry_remove(r, type,
+                             (struct slice){(const uint8_t *)row[0], mysql_fetch_lengths(rows)[0]});
+    mysql_free_result(rows);
+    return rc ? out_of_memory(err) : 0;
+}
+
 /* --- writing ----------------------------------------------------------------- */
 
 static int identity(struct registry *r, const struct entry *e, struct buf *sql)

@@ -49,6 +49,10 @@ int registry_remove(struct registry *r, uint32_t type, struct slice id);
 /* "EXISTS (SELECT … WHERE … AND r.target_id = ": some source id of the type became that row; the
  * value and a ")" are to follow. */
 int registry_condition(const struct registry *r, uint32_t type, struct buf *sql);
+/* Remove all source ids of the type whose rows at the destination are in `ids`: "1,2,3", or a
+ * SELECT. Flushes. */
+int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
+                            struct ds_error *err);
 /* Write what was added and removed. */
 int registry_flush(struct registry *r, struct ds_error *err);
 /* The transaction was rolled back, or much is kept: forget all. */

@@ -401,10 +401,30 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
 /* --- deletes
  * ---------------------------------------------------------------------------------------- */
 
+/* Where its id is the key, it is in its place. */
+static int forget_places(struct import *im, const struct import_table *t, const uint8_t ***places,
+                         uint32_t count, struct ds_error *err)
+{
+    BUF_AUTO struct buf ids = {0};
+    if (t->target->row_key->count != 1 || t->target->row_key->columns[0] != t->id_target)
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        char scratch[32];
+        bool null;
+        struct slice id = import_text(places[i][0], scratch, &null);
+        if ((i && buf_puts(&ids, ",")) || buf_append(&ids, id.p, id.len))
+            return import_no_memory(err);
+    }
+    return import_forget(im, t, buf_cstr(&ids), err);
+}
+
 int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
                          uint32_t count, struct ds_error *err)
 {
     struct source_table *table = arena_zalloc(&im->arena, sizeof *table); /* for messages */
+    int forgotten = count && t->type != UINT32_MAX ? forget_places(im, t, places, count, err) : 0;
+    if (forgotten)
+        return forgotten;
     struct net **nets = room(im, count);
     struct net *all = arena_zalloc(&im->arena, (count + 1) * sizeof *all);
     if (!nets || !all || !table)
@@ -438,10 +458,8 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
             (row->entity->policy == IMPORT_REFER && !ours))
             continue; /* deletes touch only what this source has created */
         places[count++] = row->place;
-        if (import_note(im, row))
-            return import_no_memory(err);
-        if (row->table->type != UINT32_MAX &&
-            registry_remove(im->registry, row->table->type, row->id))
+        if (import_note(im, row) || (row->table->type != UINT32_MAX &&
+                                     registry_remove(im->registry, row->table->type, row->id)))
             return import_no_memory(err);
     }
     return import_delete_places(im, im->rows[first]->table, places, count, err);

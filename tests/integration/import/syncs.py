@@ -144,5 +144,31 @@ def define(suite):
             ", killed at random" if kills else ", step by step"))(case)
 
 
+    @suite.case("stream-deletes", "what the source deletes goes, with what hangs on it, here and in the registry; the destination's own stays")
+    def _():
+        with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "merge"}) as shops:
+            program, source = shops.lab.program, shops.source
+            program.incremental(timeout=240)
+            origins = dict(shops.destination.query("SELECT source_id, origin FROM datasync.datasync_entity_registry WHERE entity_type = 'product'"))
+            has = [str(row[0]) for row in source.query("SELECT DISTINCT product_id FROM openmage.catalog_product_option")]
+            other = {origin: [number for number in origins if origins[number] == origin] for origin in ("created", "matched")}
+            ours = next(number for number in has + other["created"] if origins[number] == "created")
+            theirs = other["matched"][0]
+            targets = {number: shops.destination.scalar("SELECT target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'product' "
+                                                        "AND source_id = '%s'" % number) for number in (ours, theirs)}
+            customer = source.scalar("SELECT MAX(entity_id) FROM openmage.customer_entity")
+            source.run("DELETE FROM catalog_product_entity WHERE entity_id IN (%s, %s)" % (ours, theirs),
+                       "DELETE FROM customer_entity WHERE entity_id = %d" % customer, database="openmage")
+            program.incremental(timeout=240)
+            there = {row[0] for row in shops.destination.query("SELECT entity_id FROM openmage.catalog_product_entity")}
+            expect_equal((targets[ours] in there, targets[theirs] in there), (False, True), "created, and matched")
+            for type_, table, key in (("product", "catalog_product_entity", "entity_id"), ("catalog_product_option", "catalog_product_option", "option_id"),
+                                      ("catalog_product_option_type_value", "catalog_product_option_type_value", "option_type_id"),
+                                      ("customer", "customer_entity", "entity_id"), ("customer_address_entity", "customer_address_entity", "entity_id")):
+                expect_equal(shops.destination.query(
+                    "SELECT source_id FROM datasync.datasync_entity_registry r WHERE entity_type = '%s' AND NOT EXISTS (SELECT 1 FROM openmage.%s t "
+                    "WHERE t.%s = r.target_id)" % (type_, table, key)), (), "registered %s that is gone" % type_)
+
+
 def status_batches(program):
     return program.status()["batches"]
