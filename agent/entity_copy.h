@@ -9,6 +9,9 @@
  * such rows come once more at the end of their kind, without the delete. So do, at the end of all,
  * pages and blocks, whose texts name products and categories.
  *
+ * What rows refer to in kinds that are not asked for comes before them, the root's row alone: an
+ * import recognises it by its natural key.
+ *
  * Before what is asked for comes what it refers to and an import maps by code or name (websites,
  * stores, attributes, categories …), so that the applier can tell their ids.
  *

@@ -10,6 +10,21 @@
 #include "applier/import/import_internal.h"
 #include "schema/log.h"
 
+/* What is asked for, what that maps to, and, to be recognised only, whatever else it refers to. */
+static void set_scope(struct import *im)
+{
+    const struct catalogue *c = im->options.catalogue;
+    filter_import_scope(im->options.filter, im->scope);
+    for (size_t i = 0; i < catalogue_count(c); i++) {
+        const struct catalogue_entity *e = catalogue_at(c, i);
+        for (size_t k = 0; filter_imports(im->options.filter, e) && k < e->reference_count; k++) {
+            const struct catalogue_entity *to = catalogue_find(c, e->references[k].entity);
+            for (size_t n = 0; to && n < catalogue_count(c); n++)
+                im->scope[n] |= catalogue_at(c, n) == to && to->kind == KIND_DATA;
+        }
+    }
+}
+
 int import_new(struct import **out, const struct import_options *options, struct ds_error *err)
 {
     struct import *im = calloc(1, sizeof *im);
@@ -31,7 +46,7 @@ int import_new(struct import **out, const struct import_options *options, struct
                            options->config->source_system, options->dry_run, err);
     im->made_up = IMPORT_MADE_UP;
     if (rc == 0)
-        filter_import_scope(options->filter, im->scope);
+        set_scope(im);
     if (rc)
         import_free(im);
     else
@@ -218,7 +233,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
 {
     struct import_entity *e = row->entity;
     const struct config *config = im->options.config;
-    struct import_counts none, *counts = counts_of(im, e);
+    struct import_counts none = {0}, *counts = counts_of(im, e);
     if (row->origin->flags & CHANGE_COPIED && !e->whole) /* it comes once more */
         counts = &none;
     if (row->state == ROW_NEW) {

@@ -172,12 +172,11 @@ static void fold(struct import *im, struct import_row *r, const struct change *c
     r->after = after;
 }
 
-static int entity_key_of(const struct change *c, const struct import_table *t,
-                         const uint8_t *const *values, const uint8_t **out)
+static const uint8_t *entity_key_of(const struct change *c, const struct import_table *t,
+                                    const uint8_t *const *values)
 {
     struct slice key = held_entity_key(c);
-    *out = key.len ? key.p : t->root ? values[t->id_source] : NULL;
-    return 0;
+    return key.len ? key.p : t->root && values ? values[t->id_source] : NULL;
 }
 
 static bool is_mark(const struct change *c)
@@ -205,11 +204,10 @@ static int add_new(struct import *im, const struct import_table *t, const struct
                    const uint8_t **before, const uint8_t **after, struct ds_error *err)
 {
     const uint8_t *const *values = before ? before : after; /* by which it is found: not NULL */
-    const uint8_t *key;
     char scratch[32];
     bool null;
     struct import_row *r = arena_zalloc(&im->arena, sizeof *r);
-    if (!r || entity_key_of(c, t, values, &key))
+    if (!r)
         return import_no_memory(err);
     *r = (struct import_row){.table = (struct import_table *)t,
                              .origin = c,
@@ -224,7 +222,7 @@ static int add_new(struct import *im, const struct import_table *t, const struct
         if (!r->id.p && id.len)
             return import_no_memory(err);
     }
-    r->entity = entity_of(im, t, key);
+    r->entity = entity_of(im, t, entity_key_of(c, t, values));
     if (!r->entity)
         return import_no_memory(err);
     if (t->root && c->op != CHANGE_DELETE)
@@ -247,7 +245,6 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
 {
     struct import_table *t = c->table->import;
     const uint8_t **before = NULL, **after = NULL;
-    const uint8_t *key;
     int rc = 0;
     *full = begins_another(im, t, c) || im->row_count >= ROWS_PER_SEGMENT;
     if (*full)
@@ -257,8 +254,7 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     if (rc == 0 && c->after.len)
         rc = split(im, t, c->after, before, &after, err);
     if (rc == 0 && is_mark(c)) {
-        entity_key_of(c, t, before, &key);
-        struct import_entity *e = entity_of(im, t, key);
+        struct import_entity *e = entity_of(im, t, entity_key_of(c, t, before));
         if (!e)
             return import_no_memory(err);
         e->whole = true;

@@ -117,6 +117,29 @@ def define(suite):
             expect_equal(code, 2, "an adapter that there is not yet")
             expect_contains(err, "shopify does not work in this version", "error")
 
+    @suite.case("sync-orders-alone", "what orders refer to and nobody has imported is found by SKU, address and the like, and never made")
+    def _():
+        with TwoShops(settings={}) as shops:
+            ask = lambda sql: shops.destination.scalar(sql, "openmage")
+            counts = [ask("SELECT COUNT(*) FROM " + table) for table in ("catalog_product_entity", "customer_entity", "salesrule")]
+            sync(shops, "order", "-d", "update")
+            expect_equal([ask("SELECT COUNT(*) FROM " + table) for table in ("catalog_product_entity", "customer_entity", "salesrule")],
+                         counts, "products, customers and rules")
+            ours = ("sales_flat_order o JOIN datasync.datasync_entity_registry r ON r.entity_type = 'order' AND r.target_id = o.entity_id ")
+            there = shops.source.query("SELECT i.item_id, p.sku FROM openmage.sales_flat_order_item i JOIN openmage.catalog_product_entity p "
+                                       "ON p.entity_id = i.product_id")
+            found, named = 0, {str(number): sku for number, sku in there}
+            for number, sku in shops.destination.query(
+                    "SELECT r.source_id, p.sku FROM openmage.sales_flat_order_item i JOIN datasync.datasync_entity_registry r ON r.entity_type = "
+                    "'sales_flat_order_item' AND r.target_id = i.item_id LEFT JOIN openmage.catalog_product_entity p ON p.entity_id = i.product_id"):
+                known = named.get(number) is not None and ask("SELECT COUNT(*) FROM catalog_product_entity WHERE sku = '%s'" % named[number])
+                expect_equal(sku, named[number] if known else None, "product of item %s" % number)
+                found += sku is not None
+            expect(found > 0, "no item has a product")
+            lost = ask("SELECT COUNT(*) FROM %s WHERE o.customer_id IS NULL AND EXISTS (SELECT 1 FROM customer_entity c JOIN core_store s ON "
+                       "s.website_id = c.website_id WHERE s.store_id = o.store_id AND c.email = o.customer_email AND o.customer_is_guest = 0)" % ours)
+            expect_equal(lost, 0, "orders without their customers")
+
     for kills in (False, True):
         def case(kills=kills):
             with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update"}) as shops:

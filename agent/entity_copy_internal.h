@@ -1,0 +1,83 @@
+/* What entity_copy.c and entity_tables.c share; nobody else includes it. */
+#ifndef AGENT_ENTITY_COPY_INTERNAL_H
+#define AGENT_ENTITY_COPY_INTERNAL_H
+
+#include "agent/entity_copy.h"
+#include "agent/snapshot_rows.h"
+#include "agent/snapshot_source.h"
+#include "schema/message.h"
+
+enum { ROOTS_PER_CHUNK = 500 };
+
+enum pass {
+    FIRST,     /* everything */
+    REFERRING, /* rows that refer to entities of the same kind, which may come behind them */
+    TEXTS,     /* everything of kinds whose texts name entities of later kinds */
+};
+
+struct copied_row { /* of the chunk in hand */
+    struct slice image;
+    uint32_t table;
+    struct copied_row *next; /* of the same entity */
+};
+
+struct copied_id { /* of a row that others lead to → its entity in the chunk */
+    struct slice value;
+    uint32_t root;
+    struct copied_id *next;
+};
+
+struct copied_table {
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    const struct copied_table *through; /* NULL: its link leads to the root */
+    char name[300];
+    struct table_plan plan;
+    uint32_t link, key; /* ordinals, UINT32_MAX: none */
+    bool has_members;
+    bool again; /* its rows refer to entities of the same kind, or lead through such a table */
+    struct copied_id **ids;
+};
+
+struct copy {
+    const struct entity_copy_options *o;
+    struct snapshot_source source;
+    uint32_t next_table_id;
+    uint64_t number; /* entities handed out */
+    struct buf message;
+
+    /* the kind in hand */
+    const struct catalogue_entity *entity;
+    struct copied_table *tables;
+    uint32_t table_count;
+    char **keys; /* of its roots, as text */
+    size_t key_count;
+    struct copied_table
+        *referred; /* roots of other kinds that it refers to, and that nobody has asked for */
+    uint32_t referred_count;
+
+    /* the chunk in hand */
+    struct arena arena;
+    size_t first, end; /* in keys */
+    struct copied_row *heads[ROOTS_PER_CHUNK], *tails[ROOTS_PER_CHUNK];
+    struct slice root_keys[ROOTS_PER_CHUNK]; /* raw */
+    uint32_t current;                        /* table that is being read */
+};
+
+/* entity_tables.c */
+int entity_no_memory(struct ds_error *err);
+/* Its ordinal; UINT32_MAX: there is none, or name is NULL. */
+uint32_t entity_column(const struct table_plan *plan, const char *name);
+/* Add a table of the kind in hand, if the source has it; its `table` message goes out. */
+int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err);
+/* Roots of other kinds that rows of this one refer to and that are only recognised by an import. */
+int entity_open_referred(struct copy *c, struct ds_error *err);
+/* NULL: the reference leads to none of these. */
+const struct catalogue_entity *entity_referred_kind(const struct copy *c,
+                                                    const struct catalogue_reference *r);
+/* Keys of the kind's roots; selected: those of the selection. */
+int entity_read_roots(struct copy *c, bool selected, struct ds_error *err);
+int entity_add_order(const struct copy *c, struct buf *sql); /* ORDER BY of roots */
+void entity_close_kind(struct copy *c);
+
+#endif

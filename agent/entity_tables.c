@@ -1,0 +1,279 @@
+/* The tables of a kind of entity that is copied, which of its roots are asked for, and to what its
+ * rows refer. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/entity_copy_internal.h"
+#include "schema/log.h"
+
+int entity_no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for a copy of entities");
+}
+
+static const char *prefix_of(const struct copy *c)
+{
+    return c->o->config->source.prefix ? c->o->config->source.prefix : "";
+}
+
+uint32_t entity_column(const struct table_plan *plan, const char *name)
+{
+    for (uint32_t i = 0; name && i < plan->column_count; i++)
+        if (plan->described[i].name.len == strlen(name) &&
+            strncasecmp((const char *)plan->described[i].name.p, name, strlen(name)) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+/* --- tables of a kind ----------------------------------------------------------------------------
+ */
+
+static struct copied_table *table_by_name(struct copy *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->table_count; i++)
+        if (strcmp(c->tables[i].entry->table, name) == 0)
+            return &c->tables[i];
+    return NULL;
+}
+
+static bool refers_to_own_kind(const struct copy *c, const struct catalogue_table *entry)
+{
+    const struct catalogue *all = c->o->catalogue;
+    for (size_t i = 0; i < c->entity->reference_count; i++) {
+        const struct catalogue_reference *r = &c->entity->references[i];
+        if (r->required && !r->to && strcmp(r->table, entry->table) == 0 &&
+            catalogue_find(all, r->entity) == c->entity)
+            return true;
+    }
+    return false;
+}
+
+static int table_exists(struct copy *c, const char *name, bool *exists, struct ds_error *err)
+{
+    BUF_AUTO struct buf literal = {0};
+    uint64_t n = 0;
+    bool found;
+    if (sql_string(&literal, name, strlen(name)))
+        return entity_no_memory(err);
+    int rc = db_scalar_u64(c->source.db, &n, &found, err,
+                           "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
+                           "DATABASE() AND TABLE_NAME = %s",
+                           buf_cstr(&literal));
+    *exists = n > 0;
+    return rc;
+}
+
+static int put_table(struct copy *c, const struct copied_table *t, struct ds_error *err)
+{
+    const char *role = t->entry->role ? t->entry->role : "";
+    const struct msg_table m = {
+        .id = t->plan.id,
+        .database = {(const uint8_t *)c->source.database, strlen(c->source.database)},
+        .name = {(const uint8_t *)t->name, strlen(t->name)},
+        .entity = {(const uint8_t *)t->entity->name, strlen(t->entity->name)},
+        .role = {(const uint8_t *)role, strlen(role)},
+        .flags = TABLE_NAMES | TABLE_SIGNEDNESS | TABLE_KEYS,
+        .column_count = t->plan.column_count,
+        .columns = t->plan.described,
+    };
+    buf_clear(&c->message);
+    if (message_write_table(&c->message, &m))
+        return entity_no_memory(err);
+    return c->o->put(c->o->arg, c->message.data, c->message.len, err);
+}
+
+int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err)
+{
+    struct copied_table *t = &c->tables[c->table_count];
+    bool exists = false;
+    *t = (struct copied_table){.entity = c->entity, .entry = entry};
+    snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), entry->table);
+    int rc = table_exists(c, t->name, &exists, err);
+    if (rc || !exists ||
+        (filter_imports(c->o->filter, c->entity) && !filter_keeps(c->o->filter, t->name)))
+        return rc;
+    if (entry->through && !(t->through = table_by_name(c, entry->through)))
+        return 0;
+    rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
+    if (rc)
+        return rc;
+    c->table_count++;
+    t->link = entity_column(&t->plan, entry->link);
+    t->key = entity_column(&t->plan, entry == &c->entity->tables[0] ? entry->link : entry->key);
+    if (t->link == UINT32_MAX)
+        return error_set(err, DS_ESCHEMA, "table %s has no column %s", t->name, entry->link);
+    t->again = entry != &c->entity->tables[0] &&
+               (refers_to_own_kind(c, entry) || (t->through && t->through->again));
+    for (size_t i = 0; i < c->entity->table_count; i++) {
+        const char *through = c->entity->tables[i].through;
+        t->has_members |= through && strcmp(through, entry->table) == 0;
+    }
+    return put_table(c, t, err);
+}
+
+void entity_close_kind(struct copy *c)
+{
+    for (uint32_t i = 0; i < c->table_count; i++)
+        table_plan_free(&c->tables[i].plan);
+    for (uint32_t i = 0; i < c->referred_count; i++)
+        table_plan_free(&c->referred[i].plan);
+    for (size_t i = 0; i < c->key_count; i++)
+        free(c->keys[i]);
+    free(c->referred);
+    c->referred = NULL;
+    c->referred_count = 0;
+    free(c->tables);
+    free(c->keys);
+    c->tables = NULL;
+    c->keys = NULL;
+    c->table_count = 0;
+    c->key_count = 0;
+}
+
+/* --- its roots
+ * ------------------------------------------------------------------------------------- */
+
+static int add_list(struct buf *sql, const char *column, const char *const *values, size_t count)
+{
+    int rc = buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " IN (");
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = (i ? buf_puts(sql, ",") : 0) | sql_string(sql, values[i], strlen(values[i]));
+    return rc | buf_puts(sql, ")");
+}
+
+static int not_there(const struct copy *c, const char *option, struct ds_error *err)
+{
+    return error_set(err, DS_EUSAGE, "--%s: entity %s has no column for it", option,
+                     c->entity->name);
+}
+
+static int add_dates(const struct copy *c, const struct entity_selection *s, struct buf *sql,
+                     struct ds_error *err)
+{
+    static const char *const columns[] = {"updated_at", "update_time", "change_status_at",
+                                          "created_at"};
+    const char *column = NULL;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns && !column; i++)
+        if (entity_column(&c->tables[0].plan, columns[i]) != UINT32_MAX)
+            column = columns[i];
+    if (!column)
+        return not_there(c, s->date_from ? "date-from" : "date-to", err);
+    int rc = 0;
+    if (s->date_from)
+        rc = buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " >= ") |
+             sql_string(sql, s->date_from, strlen(s->date_from));
+    if (s->date_to)
+        rc |= buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " < ") |
+              sql_string(sql, s->date_to, strlen(s->date_to)) | buf_puts(sql, " + INTERVAL 1 DAY");
+    return rc ? entity_no_memory(err) : 0;
+}
+
+/* A tree's roots come by their depth. */
+int entity_add_order(const struct copy *c, struct buf *sql)
+{
+    const char *link = c->entity->tables[0].link;
+    int rc = buf_puts(sql, " ORDER BY ");
+    for (size_t i = 0; i < c->entity->reference_count; i++) {
+        const struct catalogue_reference *r = &c->entity->references[i];
+        if (r->form == REFERENCE_PATH && strcmp(r->table, c->entity->tables[0].table) == 0)
+            rc |= buf_puts(sql, "LENGTH(") | sql_identifier(sql, r->column) |
+                  buf_puts(sql, ") - LENGTH(REPLACE(") | sql_identifier(sql, r->column) |
+                  buf_puts(sql, ", '/', '')), ");
+    }
+    return rc | sql_identifier(sql, link);
+}
+
+static int select_roots(struct copy *c, bool selected, struct buf *sql, struct ds_error *err)
+{
+    const struct entity_selection *s = &c->o->selection;
+    const char *link = c->entity->tables[0].link;
+    int rc = buf_puts(sql, "SELECT ") | sql_identifier(sql, link) | buf_puts(sql, " FROM ") |
+             sql_identifier(sql, c->tables[0].name) | buf_puts(sql, " WHERE 1");
+    if (rc == 0 && selected && s->id_count)
+        rc = add_list(sql, link, s->ids, s->id_count);
+    if (rc == 0 && selected && s->increment_id_count) {
+        if (entity_column(&c->tables[0].plan, "increment_id") == UINT32_MAX)
+            return not_there(c, "increment-ids", err);
+        rc = add_list(sql, "increment_id", s->increment_ids, s->increment_id_count);
+    }
+    if (rc == 0 && selected && (s->date_from || s->date_to)) {
+        int failed = add_dates(c, s, sql, err);
+        if (failed)
+            return failed;
+    }
+    rc |= entity_add_order(c, sql);
+    if (selected && s->limit)
+        rc |= buf_printf(sql, " LIMIT %lu", s->limit);
+    return rc ? entity_no_memory(err) : 0;
+}
+
+int entity_read_roots(struct copy *c, bool selected, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = select_roots(c, selected, &sql, err);
+    if (rc)
+        return rc;
+    MYSQL_RES *rows = db_select(c->source.db, err, "%s", buf_cstr(&sql));
+    if (!rows)
+        return err->code;
+    c->keys = calloc(mysql_num_rows(rows) + 1, sizeof *c->keys);
+    for (MYSQL_ROW row; c->keys && rc == 0 && (row = mysql_fetch_row(rows));) {
+        unsigned long *lengths = mysql_fetch_lengths(rows);
+        c->keys[c->key_count] = row[0] ? strndup(row[0], lengths[0]) : strdup("");
+        rc = c->keys[c->key_count] ? 0 : DS_ENOMEM;
+        c->key_count += rc == 0;
+    }
+    mysql_free_result(rows);
+    return c->keys && rc == 0 ? 0 : entity_no_memory(err);
+}
+
+/* --- what is referred to ---------------------------------------------------------------------- */
+
+/* An import finds them by their natural key, if the registry has not met them. */
+static bool is_known_by_columns(const struct catalogue_entity *e)
+{
+    for (size_t i = 0; i < e->natural_key_count; i++)
+        if (!e->natural_key[i].column || e->natural_key[i].table)
+            return false;
+    return e->natural_key_count > 0;
+}
+
+const struct catalogue_entity *entity_referred_kind(const struct copy *c,
+                                                    const struct catalogue_reference *r)
+{
+    const struct catalogue_entity *e = catalogue_find(c->o->catalogue, r->entity);
+    bool plain =
+        !r->to && !r->by && !r->deferred && r->form == REFERENCE_ONE && !r->attribute && !r->input;
+    return plain && e && e != c->entity && e->kind == KIND_DATA && !filter_maps(e) &&
+                   !filter_imports(c->o->filter, e) && is_known_by_columns(e)
+               ? e
+               : NULL;
+}
+
+int entity_open_referred(struct copy *c, struct ds_error *err)
+{
+    c->referred = calloc(c->entity->reference_count + 1, sizeof *c->referred);
+    int rc = c->referred ? 0 : entity_no_memory(err);
+    for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
+        const struct catalogue_entity *e = entity_referred_kind(c, &c->entity->references[i]);
+        struct copied_table *t = &c->referred[c->referred_count];
+        bool exists = false;
+        for (uint32_t k = 0; e && k < c->referred_count; k++)
+            e = c->referred[k].entity == e ? NULL : e;
+        if (!e)
+            continue;
+        *t = (struct copied_table){.entity = e, .entry = &e->tables[0]};
+        snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), e->tables[0].table);
+        rc = table_exists(c, t->name, &exists, err);
+        if (rc || !exists)
+            continue;
+        rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
+        t->link = rc ? UINT32_MAX : entity_column(&t->plan, t->entry->link);
+        c->referred_count += rc == 0;
+        if (rc == 0 && t->link != UINT32_MAX)
+            rc = put_table(c, t, err);
+    }
+    return rc;
+}
