@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/entity_copy.h"
+#include "agent/csv/csv_copy.h"
 #include "schema/catalogue.h"
 #include "schema/config.h"
 #include "schema/error.h"
@@ -50,6 +50,7 @@ struct agent_options {
     struct position from;                /* empty: from the start of the files, or the checkpoint */
     uint64_t from_time;                  /* 0 none */
     const struct entity_selection *copy; /* sync: copy whole entities, then end; NULL: no */
+    const struct csv_options *csv;       /* … from this file; NULL: from the source */
 };
 
 /* Numbers for status; a consistent copy. */
@@ -61,6 +62,7 @@ struct agent_status {
     bool at_end;            /* nothing more to read at the moment */
     uint64_t source_time;   /* commit time of the last transaction read, seconds */
     uint64_t transactions, rows, bytes;
+    uint64_t invalid; /* records of a file that were passed over */
     uint64_t snapshot_tables_done, snapshot_tables, snapshot_rows, snapshot_rows_estimate,
         snapshot_bytes;
     char snapshot_table[200];

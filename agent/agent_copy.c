@@ -52,6 +52,26 @@ int copy_before_stream(struct agent *a, uint32_t number, struct position *end, s
     return rc ? rc : spool_flush(a->options.spool, err);
 }
 
+#ifdef HAVE_CSV
+static int copy_file(struct agent *a, const struct entity_copy_options *o, struct position *end,
+                     struct ds_error *err)
+{
+    uint64_t invalid = 0;
+    int rc = csv_copy(a->options.csv, o, &invalid, end, err);
+    pthread_mutex_lock(&a->mutex);
+    a->status.invalid = invalid;
+    pthread_mutex_unlock(&a->mutex);
+    return rc;
+}
+#else
+static int copy_file(struct agent *a, const struct entity_copy_options *o, struct position *end,
+                     struct ds_error *err)
+{
+    (void)a, (void)o, (void)end;
+    return error_set(err, DS_EUSAGE, "this datasync was built without CSV files (-Dcsv)");
+}
+#endif
+
 int copy_entities(struct agent *a, struct ds_error *err)
 {
     struct entity_copy_options o = options(a);
@@ -62,7 +82,7 @@ int copy_entities(struct agent *a, struct ds_error *err)
     if (rc == 0)
         rc = spool_writer_reset(a->options.spool, NULL, "copy", err);
     if (rc == 0)
-        rc = entity_copy(&o, &end, err);
+        rc = a->options.csv ? copy_file(a, &o, &end, err) : entity_copy(&o, &end, err);
     if (rc == 0)
         rc = spool_flush(a->options.spool, err);
     pthread_mutex_lock(&a->mutex);

@@ -83,8 +83,18 @@ static const struct option replay_options[] = {
 };
 static const struct option sync_options[] = {
     {"adapter", 'a', OPTION_TEXT, "NAME", FIELD(adapter),
-     .doc = "What SOURCE is. openmage (default): the source database of the configuration, or of "
-            "--db-host and its kin."},
+     .doc = "What SOURCE is. csv (default with --file): a file. openmage (default without): the "
+            "source database of the configuration, or of --db-host and its kin."},
+    {"file", 'f', OPTION_TEXT, "FILE", FIELD(file),
+     .doc = "The CSV file: its first line names the columns."},
+    {"delimiter", 0, OPTION_TEXT, "CHARACTER|tab", FIELD(delimiter),
+     .doc = "What stands between the file's fields. Default: a comma."},
+    {"encoding", 0, OPTION_TEXT, "NAME", FIELD(encoding),
+     .doc = "Of the file's text, as iconv names it: latin1, cp1252 …. Default: UTF-8, or UTF-16 "
+            "where the file begins so."},
+    {"auto-link-configurables", 0, OPTION_FLAG, NULL, FIELD(auto_link),
+     .doc = "Simple products of the file belong to the configurable one that they follow, if they "
+            "have its attribute set."},
     {"on-duplicate", 'd', OPTION_TEXT, "skip|update|merge|error", FIELD(on_duplicate),
      .doc = "An entity that the destination has already: leave it; make it as the source's; the "
             "same, but keep what the source has empty; stop (default)."},

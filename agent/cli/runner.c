@@ -329,6 +329,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .from = o->from,
         .from_time = o->from_time,
         .copy = o->copy,
+        .csv = o->csv,
     };
     struct applier_options applier = {
         .config = &r->in->config,
@@ -396,6 +397,20 @@ static void run_loop(struct runner *r)
     logging_progress("");
 }
 
+/* Records of a file that were passed over. */
+static bool any_invalid(const struct runner *r)
+{
+    struct agent_status st;
+    if (!r->agent)
+        return false;
+    agent_status_get(r->agent, &st);
+    uint64_t invalid = st.invalid;
+    agent_status_free(&st);
+    if (invalid)
+        log_warn("records of the file were left out, see above records=%lu", invalid);
+    return invalid > 0;
+}
+
 static bool left_out(struct runner *r)
 {
     struct applier_status st;
@@ -421,7 +436,7 @@ static int finish(struct runner *r)
     if (make_status(r, &s))
         return EXIT_FAILED;
     progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
-    bool left = s.quarantined || left_out(r);
+    bool left = any_invalid(r) | (s.quarantined || left_out(r));
     int printed = r->o->copy ? sync_summary(r->in, r->applier) : EXIT_DONE;
     stream_status_free(&s);
     return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : printed;

@@ -26,6 +26,7 @@ struct runner_options {
     struct position from;
     uint64_t from_time;
     const struct entity_selection *copy; /* sync; NULL: follow the stream, or a range of it */
+    const struct csv_options *csv;       /* … from a file; NULL: from the source */
 };
 
 /* Configuration must be loaded (cli_open). Gives the exit code; has logged the error. */

@@ -57,20 +57,57 @@ static int check_date(const char *option, const char *text, struct ds_error *err
 
 static int check_adapter(const char *adapter, struct ds_error *err)
 {
-    static const char *const later[] = {"csv", "woocommerce", "shopify", "magento2"};
-    if (!adapter || strcmp(adapter, "openmage") == 0)
+    static const char *const later[] = {"woocommerce", "shopify", "magento2"};
+    if (!adapter || strcmp(adapter, "openmage") == 0 || strcmp(adapter, "csv") == 0)
         return 0;
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(adapter, later[i]) == 0)
             return error_set(err, DS_EUSAGE, "--adapter: %s does not work in this version",
                              adapter);
-    return error_set(err, DS_EUSAGE, "--adapter: '%.100s' is not one of: openmage", adapter);
+    return error_set(err, DS_EUSAGE, "--adapter: '%.100s' is not one of: csv, openmage", adapter);
+}
+
+/* The file's options, if the entities come from a file; else *is_file is false. */
+static int read_file_options(const struct invocation *in, struct csv_options *csv, bool *is_file,
+                             struct ds_error *err)
+{
+    const char *delimiter = in->delimiter ? in->delimiter : ",";
+    *is_file = in->adapter ? strcmp(in->adapter, "csv") == 0 : in->file != NULL;
+    if (!*is_file && (in->file || in->delimiter || in->encoding || in->auto_link))
+        return error_set(err, DS_EUSAGE,
+                         "--file, --delimiter, --encoding and --auto-link-configurables are for "
+                         "the adapter csv");
+    if (!*is_file)
+        return 0;
+    if (!in->file)
+        return error_set(err, DS_EUSAGE, "--file: the adapter csv needs a file");
+    if (strcmp(delimiter, "tab") == 0 || strcmp(delimiter, "\\t") == 0)
+        delimiter = "\t";
+    if (strlen(delimiter) != 1 || strchr("\"\r\n", *delimiter))
+        return error_set(err, DS_EUSAGE,
+                         "--delimiter: '%.20s' is not one character, or cannot be one", delimiter);
+    *csv = (struct csv_options){.file = in->file,
+                                .delimiter = *delimiter,
+                                .encoding = in->encoding,
+                                .skip_invalid = in->skip_invalid,
+                                .auto_link = in->auto_link};
+    return cli_check_file(in->file, err);
+}
+
+/* A product's record has its stock, too. */
+static const char *entities_of(const char *entity, bool is_file)
+{
+    static const char *const products[] = {"product", "products"};
+    for (size_t i = 0; is_file && i < sizeof products / sizeof *products; i++)
+        if (strcmp(entity, products[i]) == 0)
+            return "[product, stock]";
+    return entity;
 }
 
 /* What stands in the configuration is for a stream; here the command line says which entities. */
-static int open_config(struct invocation *in, struct ds_error *err)
+static int open_config(struct invocation *in, bool is_file, struct ds_error *err)
 {
-    const char *entity = in->arguments[0];
+    const char *entity = entities_of(in->arguments[0], is_file);
     int rc = preset(in, "mode", "import", "sync", err);
     rc = rc ? rc : preset(in, "source_system", in->arguments[1], "SOURCE", err);
     rc = rc ? rc : preset(in, "entities", entity, "ENTITY", err);
@@ -120,9 +157,21 @@ int sync_summary(const struct invocation *in, const struct applier *applier)
     return rc ? EXIT_FAILED : cli_output(&out);
 }
 
+static int check_entity(const struct invocation *in, struct ds_error *err)
+{
+#ifdef HAVE_CSV
+    return csv_check_entity(in->catalogue, in->arguments[0], err);
+#else
+    (void)in;
+    return error_set(err, DS_EUSAGE, "this datasync was built without CSV files (-Dcsv)");
+#endif
+}
+
 int command_sync(struct invocation *in)
 {
     struct ds_error err = {0};
+    struct csv_options csv = {0};
+    bool is_file = false;
     struct entity_selection selection = {
         .date_from = in->date_from, .date_to = in->date_to, .limit = in->limit};
     struct runner_options o = {.command = "sync",
@@ -144,7 +193,10 @@ int command_sync(struct invocation *in)
         rc = split_list(in->increment_ids, &increment_ids, &selection.increment_id_count, &err);
     selection.ids = ids;
     selection.increment_ids = increment_ids;
-    rc = rc ? rc : open_config(in, &err);
+    rc = rc ? rc : read_file_options(in, &csv, &is_file, &err);
+    o.csv = is_file ? &csv : NULL;
+    rc = rc ? rc : open_config(in, is_file, &err);
+    rc = rc || !is_file ? rc : check_entity(in, &err);
     int code = rc ? cli_fail(&err) : runner_run(in, &o);
     free(ids);
     free(increment_ids);

@@ -1,0 +1,196 @@
+#include "agent/csv/csv_copy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/csv/kinds.h"
+#include "schema/log.h"
+
+enum { RECORDS_PER_PROGRESS = 100 };
+
+static const struct csv_kind *const kinds[] = {&csv_products};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+/* --- which kind --------------------------------------------------------------------------------
+ */
+
+static const struct csv_kind *kind_of(const struct catalogue *catalogue, const char *name)
+{
+    const struct catalogue_entity *e = catalogue_find(catalogue, name);
+    for (int i = 0; e && i < KINDS; i++)
+        if (strcmp(kinds[i]->entity, e->name) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+int csv_check_entity(const struct catalogue *catalogue, const char *entity, struct ds_error *err)
+{
+    char list[400] = "";
+    if (kind_of(catalogue, entity))
+        return 0;
+    for (int i = 0; i < KINDS; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+                 kinds[i]->entity);
+    return error_set(err, DS_EUSAGE, "a CSV file cannot carry '%.60s': these it can: %s", entity,
+                     list);
+}
+
+/* --- which records -----------------------------------------------------------------------------
+ */
+
+static bool is_listed(struct slice v, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (v.len == strlen(list[i]) && memcmp(v.p, list[i], v.len) == 0)
+            return true;
+    return false;
+}
+
+static const char *date_column(const struct csv_import *in)
+{
+    static const char *const columns[] = {"updated_at", "update_time", "change_status_at",
+                                          "created_at"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (has_column(in, columns[i]))
+            return columns[i];
+    return NULL;
+}
+
+static int check_selection(const struct csv_import *in, struct ds_error *err)
+{
+    const struct entity_selection *s = &in->o->selection;
+    const char *missing = (s->date_from || s->date_to) && !date_column(in) ? "updated_at"
+                          : s->id_count && !has_column(in, in->kind->id)   ? in->kind->id
+                          : s->increment_id_count && !has_column(in, "increment_id")
+                              ? "increment_id"
+                              : NULL;
+    return missing ? error_set(err, DS_EUSAGE,
+                               "%s has no column %s, by which its records are to be chosen",
+                               records_path(in->file), missing)
+                   : 0;
+}
+
+static bool is_selected(const struct csv_import *in)
+{
+    const struct entity_selection *s = &in->o->selection;
+    struct slice v;
+    if (s->id_count && cell_filled(in, in->kind->id, &v) + 1 && !is_listed(v, s->ids, s->id_count))
+        return false;
+    if (s->increment_id_count && cell_filled(in, "increment_id", &v) + 1 &&
+        !is_listed(v, s->increment_ids, s->increment_id_count))
+        return false;
+    if (!s->date_from && !s->date_to)
+        return true;
+    cell_filled(in, date_column(in), &v);
+    return v.len >= 10 && (!s->date_from || memcmp(v.p, s->date_from, 10) >= 0) &&
+           (!s->date_to || memcmp(v.p, s->date_to, 10) <= 0);
+}
+
+/* --- the file ------------------------------------------------------------------------------------
+ */
+
+/* A record has an error. 0: it is passed over. */
+static int refuse(const struct csv_import *in, uint64_t line, int rc, uint64_t *invalid,
+                  struct ds_error *err)
+{
+    char where[600], why[sizeof err->message];
+    if (rc != DS_EFORMAT)
+        return rc;
+    snprintf(where, sizeof where, "%.500s line %lu: ", records_path(in->file), line);
+    if (line && strncmp(err->message, where, strlen(where)) != 0) {
+        memcpy(why, err->message, sizeof why);
+        error_set(err, rc, "%s%s", where, why);
+    }
+    if (!in->csv->skip_invalid)
+        return rc;
+    log_warn("record left out entity=%s reason=\"%s\"", in->kind->entity, err->message);
+    ++*invalid;
+    error_clear(err);
+    return 0;
+}
+
+static int end_record(struct csv_import *in, uint64_t *invalid, struct ds_error *err)
+{
+    int rc = shop_end_record(in->shop, err);
+    return rc ? refuse(in, in->record ? in->record->line : 0, rc, invalid, err) : 0;
+}
+
+static void tell_progress(const struct csv_import *in, uint64_t done, uint64_t count)
+{
+    if (in->o->progress)
+        in->o->progress(in->o->arg, in->kind->entity, done, count);
+}
+
+static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_error *err)
+{
+    uint64_t taken = 0;
+    int rc = 0;
+    while (rc == 0) {
+        if (in->o->stop_requested && in->o->stop_requested(in->o->arg))
+            return error_set(err, DS_ESTOPPED, "asked to stop during the copy");
+        rc = records_next(in->file, &in->record, err);
+        if (rc && in->record)
+            rc = refuse(in, in->record->line, rc, invalid, err);
+        else if (rc == 0 && !in->record)
+            break;
+        else if (rc == 0 && is_selected(in)) {
+            in->kind->record(in);
+            rc = end_record(in, invalid, err);
+            taken++;
+        }
+        if (taken % RECORDS_PER_PROGRESS == 0)
+            tell_progress(in, taken, 0);
+        if (in->o->selection.limit && taken >= in->o->selection.limit)
+            break;
+    }
+    in->record = NULL;
+    for (bool more = in->kind->end != NULL; more && rc == 0;) {
+        more = in->kind->end(in);
+        rc = end_record(in, invalid, err);
+    }
+    tell_progress(in, taken, taken);
+    return rc;
+}
+
+static int read_file(struct csv_import *in, uint64_t *invalid, struct position *end,
+                     struct ds_error *err)
+{
+    int rc = check_selection(in, err);
+    if (rc == 0) {
+        in->kind->open(in);
+        rc = shop_end_record(in->shop, err);
+        rc = rc ? rc : read_records(in, invalid, err);
+        in->kind->close(in);
+    }
+    return rc ? rc : shop_end(in->shop, end, err);
+}
+
+int csv_copy(const struct csv_options *csv, const struct entity_copy_options *o, uint64_t *invalid,
+             struct position *end, struct ds_error *err)
+{
+    const struct config_list *entities = &o->config->entities;
+    struct csv_import in = {.csv = csv, .o = o};
+    const struct records_options file = {.path = csv->file,
+                                         .delimiter = csv->delimiter,
+                                         .encoding = csv->encoding,
+                                         .max_record = o->config->max_event};
+    const struct shop_options shop = {.config = o->config,
+                                      .catalogue = o->catalogue,
+                                      .arg = o->arg,
+                                      .put = o->put,
+                                      .mark = o->mark};
+    memset(end, 0, sizeof *end);
+    *invalid = 0;
+    int rc = entities->count ? csv_check_entity(o->catalogue, entities->items[0], err)
+                             : error_set(err, DS_EUSAGE, "no entity is named");
+    if (rc == 0) {
+        in.kind = kind_of(o->catalogue, entities->items[0]);
+        rc = records_open(&in.file, &file, err);
+    }
+    rc = rc ? rc : shop_open(&in.shop, &shop, err);
+    rc = rc ? rc : read_file(&in, invalid, end, err);
+    shop_close(in.shop);
+    records_close(in.file);
+    return rc;
+}

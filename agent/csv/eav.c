@@ -1,0 +1,205 @@
+/* Columns of a file that are attributes. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/csv/kinds.h"
+#include "schema/log.h"
+
+/* --- cells -------------------------------------------------------------------------------------
+ */
+
+bool has_column(const struct csv_import *in, const char *column)
+{
+    return records_column_find(in->file, column) != UINT32_MAX;
+}
+
+bool cell(const struct csv_import *in, const char *column, struct slice *out)
+{
+    uint32_t i = records_column_find(in->file, column);
+    *out = i == UINT32_MAX ? slice_of("") : in->record->fields[i];
+    return i != UINT32_MAX;
+}
+
+bool cell_filled(const struct csv_import *in, const char *column, struct slice *out)
+{
+    cell(in, column, out);
+    *out = slice_trim(*out);
+    return out->len > 0;
+}
+
+void column_unknown(const struct csv_import *in, const char *column)
+{
+    log_warn("column is left out: it is nothing that the entity has at the destination file=%s "
+             "column=%s entity=%s",
+             records_path(in->file), column, in->kind->entity);
+}
+
+/* --- which --------------------------------------------------------------------------------------
+ */
+
+void eav_open(struct eav *e, struct csv_import *in, const char *type, const char *table,
+              bool (*other)(const char *column))
+{
+    uint32_t count = records_column_count(in->file);
+    *e = (struct eav){.type = type, .table = table};
+    e->columns = calloc(count + 1, sizeof *e->columns);
+    if (!e->columns)
+        shop_no_memory(in->shop);
+    for (uint32_t i = 0; e->columns && i < count; i++) {
+        const char *name = records_column(in->file, i);
+        const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of(name));
+        bool value = a && !slice_is(a->backend, "static");
+        if (!*name || other(name))
+            continue;
+        if (value || shop_has_column(in->shop, table, name))
+            e->columns[e->count++] = (struct eav_column){i, name, value ? a : NULL};
+        else
+            column_unknown(in, name);
+    }
+}
+
+void eav_close(struct eav *e)
+{
+    free(e->columns);
+    e->columns = NULL;
+}
+
+void eav_set_root(const struct eav *e, struct csv_import *in, struct shop_row *root)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!e->columns[i].attribute)
+            row_set(root, e->columns[i].name, in->record->fields[e->columns[i].index],
+                    e->columns[i].name);
+}
+
+/* --- values -------------------------------------------------------------------------------------
+ */
+
+static struct slice word(struct slice v, const char *const *words)
+{
+    for (; words[0]; words += 2)
+        if (slice_is(v, words[0]))
+            return slice_of(words[1]);
+    return v;
+}
+
+/* Values that stand for something by their number, in the words of the shop's own pages. */
+static struct slice number_of(const struct shop_attribute *a, struct slice v)
+{
+    static const char *const status[] = {"enabled", "1", "disabled", "2", NULL};
+    static const char *const visibility[] = {
+        "not visible individually", "1", "catalog", "2", "search", "3",
+        "catalog, search",          "4", "both",    "4", NULL};
+    if (slice_is(a->source, "catalog/product_status"))
+        return word(v, status);
+    if (slice_is(a->source, "catalog/product_visibility"))
+        return word(v, visibility);
+    return v;
+}
+
+static struct slice option_list(struct shop *s, const struct shop_attribute *a, struct slice v)
+{
+    static const char *const names[] = {"label", NULL};
+    const struct nested list = nested_read(s, v, names, "options");
+    struct slice ids = slice_of(""), label;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!nested_get(&list.items[i], &label, "label", "value", NULL) || !slice_trim(label).len)
+            continue;
+        struct slice id = shop_refer_option(s, a, label);
+        if (memchr(id.p, ',', id.len))
+            shop_invalid(s, "'%.*s': labels of several choices may have no comma", (int)label.len,
+                         (const char *)label.p);
+        ids = shop_format(s, "%.*s%s%.*s", (int)ids.len, (const char *)ids.p, ids.len ? "," : "",
+                          (int)id.len, (const char *)id.p);
+    }
+    return ids;
+}
+
+/* The shop has 1 and 2 for its first two options of this one. */
+static struct slice gender_label(struct shop *s, const struct shop_attribute *a, struct slice v)
+{
+    struct slice label;
+    if (!slice_is(a->code, "gender") || v.len != 1 || !isdigit(*v.p))
+        return v;
+    if (*v.p == '0')
+        return slice_of("");
+    if (shop_option_label(s, a, (unsigned)(*v.p - '0'), &label))
+        return label;
+    shop_invalid(s, "gender: '%c' is none of 0, 1, 2", *v.p);
+    return v;
+}
+
+static void set_option(struct shop *s, struct shop_row *r, const struct shop_attribute *a,
+                       struct slice v)
+{
+    if (slice_is(a->input, "multiselect")) {
+        row_set(r, "value", option_list(s, a, v), "options");
+        return;
+    }
+    v = gender_label(s, a, v);
+    if (v.len)
+        row_id(r, "value", shop_refer_option(s, a, v));
+    else
+        row_set(r, "value", v, "value");
+}
+
+static void put_value(struct csv_import *in, const struct eav *e, const struct shop_attribute *a,
+                      struct slice id, struct slice store, struct slice value, const char *what)
+{
+    struct shop *s = in->shop;
+    struct slice trimmed = slice_trim(value);
+    struct slice attribute = shop_refer_attribute(s, a);
+    struct shop_row r = shop_row(
+        s, (const char *)shop_format(s, "%s_%.*s", e->table, (int)a->backend.len, a->backend.p).p);
+    row_id(&r, "entity_type_id", shop_refer_type(s, e->type));
+    row_id(&r, "attribute_id", attribute);
+    row_id(&r, "store_id", store);
+    row_id(&r, "entity_id", id);
+    if (!trimmed.len)
+        row_set(&r, "value", slice_of(""), what);
+    else if (a->options)
+        set_option(s, &r, a, trimmed);
+    else if (slice_is(a->code, "tax_class_id"))
+        row_id(&r, "value",
+               slice_is(trimmed, "0") || slice_is(trimmed, "none")
+                   ? slice_of("0")
+                   : shop_refer(s, NAME_PRODUCT_TAX_CLASS, trimmed, what));
+    else if (slice_is(a->code, "landing_page"))
+        row_id(&r, "value", trimmed);
+    else
+        row_set(&r, "value", number_of(a, value), what);
+    row_put(&r);
+}
+
+void eav_put_values(const struct eav *e, struct csv_import *in, struct slice id, struct slice store)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->columns[i].attribute)
+            put_value(in, e, e->columns[i].attribute, id, store,
+                      in->record->fields[e->columns[i].index], e->columns[i].name);
+}
+
+void eav_put(struct csv_import *in, const char *type, const char *table, const char *code,
+             struct slice id, struct slice store, struct slice value, const char *what)
+{
+    const struct eav e = {.type = type, .table = table};
+    const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of(code));
+    if (a && !slice_is(a->backend, "static"))
+        put_value(in, &e, a, id, store, value, what);
+}
+
+struct slice url_key_of(struct shop *s, struct slice name)
+{
+    char key[200];
+    size_t n = 0;
+    for (size_t i = 0; i < name.len && n + 1 < sizeof key; i++) {
+        if (isalnum(name.p[i]))
+            key[n++] = (char)tolower(name.p[i]);
+        else if (n && key[n - 1] != '-')
+            key[n++] = '-';
+    }
+    while (n && key[n - 1] == '-')
+        n--;
+    return shop_format(s, "%.*s", (int)n, key);
+}

@@ -1,0 +1,69 @@
+/* Inside the CSV adapter: kinds of entities, and what they share. Not for others.
+ *
+ * A kind turns each record into rows of the made-up shop. Its functions return nothing: errors
+ * stick in the shop, whose record ends behind each call.
+ */
+#ifndef AGENT_CSV_KINDS_H
+#define AGENT_CSV_KINDS_H
+
+#include "agent/csv/csv_copy.h"
+#include "agent/csv/nested.h"
+#include "agent/csv/records.h"
+#include "agent/csv/shop.h"
+
+struct csv_import {
+    const struct csv_options *csv;
+    const struct entity_copy_options *o;
+    struct shop *shop;
+    struct records *file;
+    const struct record *record; /* in hand */
+    const struct csv_kind *kind;
+    void *state; /* the kind's own */
+};
+
+struct csv_kind {
+    const char *entity; /* in the catalogue */
+    const char *id;     /* column with the source's id */
+    void (*open)(struct csv_import *in);
+    void (*record)(struct csv_import *in);
+    /* Behind the last record, as often as it says that there is more; may be NULL. */
+    bool (*end)(struct csv_import *in);
+    void (*close)(struct csv_import *in);
+};
+extern const struct csv_kind csv_products;
+
+/* The cell under a column of the header. False, and "": there is no such column. */
+bool cell(const struct csv_import *in, const char *column, struct slice *out);
+bool cell_filled(const struct csv_import *in, const char *column, struct slice *out);
+bool has_column(const struct csv_import *in, const char *column);
+/* Columns of the header that nobody has claimed are told once. */
+void column_unknown(const struct csv_import *in, const char *column);
+
+/* --- eav.c: columns that are attributes, or columns of the root's table --- */
+struct eav_column {
+    uint32_t index;
+    const char *name;
+    const struct shop_attribute *attribute; /* NULL: a column of the root */
+};
+struct eav {
+    const char *type, *table; /* catalog_product, catalog_product_entity */
+    struct eav_column *columns;
+    uint32_t count;
+};
+/* All columns of the header but those that `other` says are something else. */
+void eav_open(struct eav *e, struct csv_import *in, const char *type, const char *table,
+              bool (*other)(const char *column));
+void eav_close(struct eav *e);
+bool eav_is_static(const struct eav *e, const char *column);
+/* Columns of the root that the file has. */
+void eav_set_root(const struct eav *e, struct csv_import *in, struct shop_row *root);
+/* Values of the record, at one store. */
+void eav_put_values(const struct eav *e, struct csv_import *in, struct slice id,
+                    struct slice store);
+/* One value; does nothing if the destination has no such attribute. `what` is for people. */
+void eav_put(struct csv_import *in, const char *type, const char *table, const char *code,
+             struct slice id, struct slice store, struct slice value, const char *what);
+/* "Blue T-Shirt, large" → "blue-t-shirt-large" */
+struct slice url_key_of(struct shop *s, struct slice name);
+
+#endif

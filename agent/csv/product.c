@@ -1,0 +1,344 @@
+/* Products: their row, values, categories, websites and stock. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/csv/product.h"
+#include "schema/log.h"
+
+static const char type[] = "catalog_product", table[] = "catalog_product_entity",
+                  stock_table[] = "cataloginventory_stock_item";
+
+struct products {
+    struct eav eav;
+    bool *stock; /* per column of the header: is it the stock item's? */
+    struct product_links *links;
+};
+
+/* --- columns -----------------------------------------------------------------------------------
+ */
+
+static bool is_other(const char *column)
+{
+    static const char *const own[] = {"entity_id",    "entity_type_id",   "sku",
+                                      "type_id",      "attribute_set_id", "attribute_set",
+                                      "category_ids", "website_ids",      "attribute_set_code",
+                                      "websites",     "store_id",         NULL};
+    static const char *const stock[] = {"qty",
+                                        "is_in_stock",
+                                        "manage_stock",
+                                        "min_qty",
+                                        "max_qty",
+                                        "min_sale_qty",
+                                        "max_sale_qty",
+                                        "backorders",
+                                        "notify_stock_qty",
+                                        "is_qty_decimal",
+                                        "qty_increments",
+                                        "enable_qty_increments",
+                                        "is_decimal_divided",
+                                        NULL};
+    for (size_t i = 0; own[i]; i++)
+        if (strcmp(own[i], column) == 0)
+            return true;
+    for (size_t i = 0; stock[i]; i++)
+        if (strcmp(stock[i], column) == 0)
+            return true;
+    return strncmp(column, "use_config_", 11) == 0 || product_is_child_column(column) ||
+           product_is_link_column(column);
+}
+
+static bool is_stock_column(struct shop *s, const char *column)
+{
+    static const char *const not_stock[] = {"item_id", "product_id", "stock_id", NULL};
+    for (size_t i = 0; not_stock[i]; i++)
+        if (strcmp(not_stock[i], column) == 0)
+            return false;
+    return shop_has_column(s, stock_table, column) && !shop_attribute(s, type, slice_of(column)) &&
+           is_other(column);
+}
+
+static void open_products(struct csv_import *in)
+{
+    uint32_t count = records_column_count(in->file);
+    struct products *p = calloc(1, sizeof *p);
+    in->state = p;
+    if (p) {
+        p->stock = calloc(count + 1, sizeof *p->stock);
+        p->links = product_links_new(in);
+    }
+    if (!p || !p->stock || !p->links) {
+        shop_no_memory(in->shop);
+        return;
+    }
+    if (!has_column(in, "sku")) {
+        shop_invalid(in->shop, "%s has no column sku, which every product needs",
+                     records_path(in->file));
+        return;
+    }
+    eav_open(&p->eav, in, type, table, is_other);
+    for (uint32_t i = 0; i < count; i++)
+        p->stock[i] = is_stock_column(in->shop, records_column(in->file, i));
+}
+
+static void close_products(struct csv_import *in)
+{
+    struct products *p = in->state;
+    if (!p)
+        return;
+    eav_close(&p->eav);
+    product_links_free(p->links);
+    free(p->stock);
+    free(p);
+}
+
+/* --- the product itself ------------------------------------------------------------------------
+ */
+
+static bool read_product(struct csv_import *in, struct product *p)
+{
+    struct shop *s = in->shop;
+    uint64_t target;
+    if (!cell_filled(in, "sku", &p->sku)) {
+        shop_invalid(s, "sku is empty");
+        return false;
+    }
+    if (!cell_filled(in, "entity_id", &p->id))
+        p->id = shop_id(s, "sku", p->sku, slice_of(""));
+    bool found = shop_registered(s, "product", p->id, &target);
+    if (!found)
+        shop_ask(s, &found,
+                 (const char *)shop_format(s, "SELECT 1 FROM %s WHERE sku = %s LIMIT 1",
+                                           shop_table_name(s, table), shop_quote(s, p->sku))
+                     .p);
+    p->is_new = !found;
+    return !shop_failed(s);
+}
+
+static bool needs_price(struct slice type_id)
+{
+    return !type_id.len || slice_is(type_id, "simple") || slice_is(type_id, "virtual") ||
+           slice_is(type_id, "configurable") || slice_is(type_id, "downloadable");
+}
+
+static void check_required(struct csv_import *in, struct slice type_id)
+{
+    struct slice v;
+    if (!cell_filled(in, "name", &v))
+        shop_invalid(in->shop, "name is empty, which a new product needs");
+    if (needs_price(type_id) && !cell_filled(in, "price", &v))
+        shop_invalid(in->shop, "price is empty, which a new product of this type needs");
+}
+
+static void set_attribute_set(struct csv_import *in, const struct product *p, struct shop_row *root)
+{
+    static const char *const columns[] = {"attribute_set_id", "attribute_set_code",
+                                          "attribute_set"};
+    struct slice v;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (cell_filled(in, columns[i], &v)) {
+            row_id(root, "attribute_set_id", shop_refer(in->shop, NAME_PRODUCT_SET, v, columns[i]));
+            return;
+        }
+    if (p->is_new)
+        row_id(root, "attribute_set_id", shop_refer_default(in->shop, NAME_PRODUCT_SET, NULL));
+}
+
+static void put_root(struct csv_import *in, const struct product *p)
+{
+    struct products *all = in->state;
+    struct shop *s = in->shop;
+    struct shop_row root = shop_row(s, table);
+    struct slice type_id;
+    cell_filled(in, "type_id", &type_id);
+    if (p->is_new) {
+        check_required(in, type_id);
+        row_set(&root, "type_id", type_id.len ? type_id : slice_of("simple"), "type_id");
+        row_set(&root, "created_at", shop_now(s), "created_at");
+        row_set(&root, "updated_at", shop_now(s), "updated_at");
+        if (slice_is(type_id, "configurable") || slice_is(type_id, "bundle")) {
+            row_number(&root, "has_options", 1);
+            row_number(&root, "required_options", 1);
+        }
+    } else if (type_id.len) {
+        row_set(&root, "type_id", type_id, "type_id");
+    }
+    row_id(&root, "entity_id", p->id);
+    row_id(&root, "entity_type_id", shop_refer_type(s, type));
+    row_set(&root, "sku", p->sku, "sku");
+    set_attribute_set(in, p, &root);
+    eav_set_root(&all->eav, in, &root);
+    product_put_options(in, p, &root); /* the root tells whether there are any */
+}
+
+/* What a new product has that the file does not tell. */
+static void put_defaults(struct csv_import *in, const struct product *p)
+{
+    struct slice admin = shop_refer(in->shop, NAME_STORE, slice_of("0"), "store");
+    struct slice name, v, class, code;
+    static const struct {
+        const char *code, *value;
+    } defaults[] = {{"status", "1"}, {"visibility", "4"}, {"options_container", "container2"}};
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        if (!cell_filled(in, defaults[i].code, &v))
+            eav_put(in, type, table, defaults[i].code, p->id, admin, slice_of(defaults[i].value),
+                    defaults[i].code);
+    if (!cell_filled(in, "tax_class_id", &v) && shop_name_count(in->shop, NAME_PRODUCT_TAX_CLASS)) {
+        shop_name_at(in->shop, NAME_PRODUCT_TAX_CLASS, 0, &class, &code);
+        eav_put(in, type, table, "tax_class_id", p->id, admin, class, "tax_class_id");
+    }
+    if (!cell_filled(in, "url_key", &v) && cell_filled(in, "name", &name))
+        eav_put(in, type, table, "url_key", p->id, admin, url_key_of(in->shop, name), "url_key");
+}
+
+static void put_categories(struct csv_import *in, const struct product *p)
+{
+    static const char *const names[] = {"id", NULL};
+    struct slice v, id;
+    uint64_t target;
+    if (!cell(in, "category_ids", &v))
+        return;
+    const struct nested list = nested_read(in->shop, v, names, "category_ids");
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!nested_get(&list.items[i], &id, "id", "category_id", NULL) || !id.len)
+            continue;
+        if (!shop_registered(in->shop, "category", id, &target)) {
+            log_warn("product is not put into a category that has not been imported from this "
+                     "source file=%s line=%lu category=%.*s",
+                     records_path(in->file), in->record->line, (int)id.len, (const char *)id.p);
+            continue;
+        }
+        struct shop_row r = shop_row(in->shop, "catalog_category_product");
+        row_id(&r, "category_id", id);
+        row_id(&r, "product_id", p->id);
+        row_put(&r);
+    }
+}
+
+static void put_website(struct csv_import *in, const struct product *p, struct slice website)
+{
+    struct shop_row r = shop_row(in->shop, "catalog_product_website");
+    row_id(&r, "product_id", p->id);
+    row_id(&r, "website_id", website);
+    row_put(&r);
+}
+
+static void put_websites(struct csv_import *in, const struct product *p)
+{
+    static const char *const names[] = {"code", NULL};
+    struct slice v, code, number;
+    bool given = cell_filled(in, "website_ids", &v) || cell_filled(in, "websites", &v);
+    const struct nested list = nested_read(in->shop, v, names, "website_ids");
+    for (uint32_t i = 0; i < list.count; i++)
+        if (nested_get(&list.items[i], &code, "code", "website_id", NULL) && code.len)
+            put_website(in, p, shop_refer(in->shop, NAME_WEBSITE, code, "website_ids"));
+    for (size_t i = 0; p->is_new && !given && i < shop_name_count(in->shop, NAME_WEBSITE); i++) {
+        shop_name_at(in->shop, NAME_WEBSITE, i, &number, &code);
+        if (!slice_is(number, "0"))
+            put_website(in, p, shop_refer(in->shop, NAME_WEBSITE, code, "website_ids"));
+    }
+}
+
+/* --- stock ---------------------------------------------------------------------------------------
+ */
+
+/* A value of its own switches off the shop's general one. */
+static void set_own_values(struct shop_row *r)
+{
+    static const char *const columns[] = {"min_qty",       "min_sale_qty",     "max_sale_qty",
+                                          "backorders",    "notify_stock_qty", "manage_stock",
+                                          "qty_increments"};
+    char name[64];
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        snprintf(name, sizeof name, "use_config_%s", columns[i]);
+        if (row_has(r, columns[i]) && !row_has(r, name))
+            row_number(r, name, 0);
+    }
+}
+
+static bool is_positive(struct slice v)
+{
+    bool any = false;
+    for (size_t i = 0; i < v.len; i++)
+        any |= v.p[i] >= '1' && v.p[i] <= '9';
+    return any && *v.p != '-';
+}
+
+static void put_stock(struct csv_import *in, const struct product *p)
+{
+    struct products *all = in->state;
+    struct shop *s = in->shop;
+    struct slice qty, v;
+    bool any = false;
+    struct shop_row r = shop_row(s, stock_table);
+    for (uint32_t i = 0; i < records_column_count(in->file); i++)
+        if (all->stock[i] && slice_trim(in->record->fields[i]).len) {
+            const char *name = records_column(in->file, i);
+            row_set(&r, name, in->record->fields[i], name);
+            any = true;
+        }
+    if (cell_filled(in, "max_qty", &v) && !row_has(&r, "max_sale_qty"))
+        row_set(&r, "max_sale_qty", v, "max_qty");
+    if (!any && !p->is_new)
+        return;
+    if (cell_filled(in, "qty", &qty)) {
+        if (!row_has(&r, "is_in_stock"))
+            row_number(&r, "is_in_stock", is_positive(qty));
+        if (!row_has(&r, "manage_stock"))
+            row_number(&r, "manage_stock", 1);
+    }
+    set_own_values(&r);
+    row_id(&r, "product_id", p->id);
+    row_id(&r, "stock_id", shop_refer_default(s, NAME_STOCK, NULL));
+    shop_begin(s, p->id);
+    row_put(&r);
+    shop_commit(s);
+}
+
+/* --- records -------------------------------------------------------------------------------------
+ */
+
+static void take_product(struct csv_import *in)
+{
+    struct products *all = in->state;
+    struct shop *s = in->shop;
+    enum config_stock stock = in->o->config->stock;
+    struct slice store = slice_of("0"), other;
+    struct product p;
+    if (!read_product(in, &p))
+        return;
+    if (stock == STOCK_ONLY && p.is_new)
+        shop_invalid(s, "sku: the destination has no product %.*s, whose stock is to be set",
+                     (int)p.sku.len, (const char *)p.sku.p);
+    if (stock == STOCK_ONLY && shop_refer_product(s, p.sku, &p.id)) {
+        put_stock(in, &p);
+        return;
+    }
+    store =
+        shop_refer(s, NAME_STORE, cell_filled(in, "store_id", &other) ? other : store, "store_id");
+    shop_begin(s, p.id);
+    put_root(in, &p);
+    eav_put_values(&all->eav, in, p.id, store);
+    if (p.is_new)
+        put_defaults(in, &p);
+    put_categories(in, &p);
+    put_websites(in, &p);
+    product_put_prices(in, &p);
+    product_put_images(in, &p);
+    shop_commit(s);
+    if (stock == STOCK_INCLUDE)
+        put_stock(in, &p);
+    product_take_links(in, all->links, &p);
+}
+
+static bool end_products(struct csv_import *in)
+{
+    return product_put_links(in, ((struct products *)in->state)->links);
+}
+
+const struct csv_kind csv_products = {.entity = "product",
+                                      .id = "entity_id",
+                                      .open = open_products,
+                                      .record = take_product,
+                                      .end = end_products,
+                                      .close = close_products};

@@ -1,0 +1,27 @@
+/* Inside the CSV adapter: what the parts of a product's record share. Not for others. */
+#ifndef AGENT_CSV_PRODUCT_H
+#define AGENT_CSV_PRODUCT_H
+
+#include "agent/csv/kinds.h"
+
+struct product { /* of the record in hand */
+    struct slice sku, id;
+    bool is_new; /* the destination does not have it, nor has it come from this source */
+};
+
+/* product_children.c: within the product's transaction */
+void product_put_prices(struct csv_import *in, const struct product *p);
+void product_put_options(struct csv_import *in, const struct product *p, struct shop_row *root);
+void product_put_images(struct csv_import *in, const struct product *p);
+bool product_is_child_column(const char *column);
+
+/* product_links.c: what leads to other products, kept until all of them have come */
+struct product_links;
+struct product_links *product_links_new(struct csv_import *in);
+void product_links_free(struct product_links *l);
+void product_take_links(struct csv_import *in, struct product_links *l, const struct product *p);
+/* The links of the next product; false: there is no more. */
+bool product_put_links(struct csv_import *in, struct product_links *l);
+bool product_is_link_column(const char *column);
+
+#endif

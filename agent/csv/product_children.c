@@ -1,0 +1,421 @@
+/* Products: prices by quantity and group, custom options, images. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/csv/product.h"
+
+static const char type[] = "catalog_product", table[] = "catalog_product_entity";
+
+bool product_is_child_column(const char *column)
+{
+    static const char *const columns[] = {
+        "tier_prices", "group_prices", "custom_options", "media_gallery",
+        "image",       "small_image",  "thumbnail",      NULL};
+    for (size_t i = 0; columns[i]; i++)
+        if (strcmp(columns[i], column) == 0)
+            return true;
+    return false;
+}
+
+/* --- prices --------------------------------------------------------------------------------------
+ */
+
+/* Which customers and which website a price is for. */
+static void set_whom(struct csv_import *in, struct shop_row *r, const struct nested_item *item,
+                     const char *what)
+{
+    struct slice group, website;
+    nested_get(item, &group, "cust_group", "customer_group_id", "group");
+    nested_get(item, &website, "website_id", "website", NULL);
+    bool all = !group.len || slice_is(group, "32000") || slice_is(group, "all");
+    row_number(r, "all_groups", all);
+    row_id(r, "customer_group_id",
+           shop_refer(in->shop, NAME_CUSTOMER_GROUP, all ? slice_of("0") : group, what));
+    row_id(r, "website_id",
+           shop_refer(in->shop, NAME_WEBSITE,
+                      !website.len || slice_is(website, "all") ? slice_of("0") : website, what));
+}
+
+static void put_tier_prices(struct csv_import *in, const struct product *p, struct slice text)
+{
+    static const char *const names[] = {"group", "qty", "price", "website", NULL};
+    const struct nested list = nested_read(in->shop, text, names, "tier_prices");
+    struct slice qty, price;
+    for (uint32_t i = 0; i < list.count; i++) {
+        const struct nested_item *item = &list.items[i];
+        nested_get(item, &qty, "qty", "price_qty", NULL);
+        nested_get(item, &price, "price", "value", NULL);
+        if (!qty.len || !price.len)
+            shop_invalid(in->shop, "tier_prices: a price needs group:qty:price, or JSON with qty "
+                                   "and price");
+        struct shop_row r = shop_row(in->shop, "catalog_product_entity_tier_price");
+        row_id(&r, "entity_id", p->id);
+        set_whom(in, &r, item, "tier_prices");
+        row_set(&r, "qty", qty, "tier_prices");
+        row_set(&r, "value", price, "tier_prices");
+        row_put(&r);
+    }
+}
+
+/* "10%": so much less than the price of the record. */
+static struct slice price_of(struct csv_import *in, struct slice price)
+{
+    struct slice base;
+    if (!price.len || price.p[price.len - 1] != '%')
+        return price;
+    if (!cell_filled(in, "price", &base))
+        shop_invalid(in->shop, "group_prices: a percentage needs the product's price beside it");
+    double of = strtod((const char *)shop_format(in->shop, "%.*s", (int)base.len, base.p).p, NULL);
+    double percent =
+        strtod((const char *)shop_format(in->shop, "%.*s", (int)price.len, price.p).p, NULL);
+    return shop_format(in->shop, "%.4f", of * (1 - percent / 100));
+}
+
+static void put_group_prices(struct csv_import *in, const struct product *p, struct slice text)
+{
+    static const char *const names[] = {"group", "price", "website", NULL};
+    const struct nested list = nested_read(in->shop, text, names, "group_prices");
+    struct slice price;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!nested_get(&list.items[i], &price, "price", "value", NULL) || !price.len)
+            shop_invalid(in->shop, "group_prices: a price needs group:price, or JSON with price");
+        struct shop_row r = shop_row(in->shop, "catalog_product_entity_group_price");
+        row_id(&r, "entity_id", p->id);
+        set_whom(in, &r, &list.items[i], "group_prices");
+        row_set(&r, "value", price_of(in, price), "group_prices");
+        row_put(&r);
+    }
+}
+
+void product_put_prices(struct csv_import *in, const struct product *p)
+{
+    struct slice text;
+    if (cell_filled(in, "tier_prices", &text))
+        put_tier_prices(in, p, text);
+    if (cell_filled(in, "group_prices", &text))
+        put_group_prices(in, p, text);
+}
+
+/* --- custom options ------------------------------------------------------------------------------
+ */
+
+struct option {
+    const struct nested_item *item; /* title, type, is_require and what else it has */
+    struct nested values;
+    struct slice id, title, type;
+    bool required;
+    uint32_t place;
+};
+
+static struct slice option_type(struct slice v)
+{
+    static const char *const types[] = {"field",    "area",     "drop_down", "radio",
+                                        "checkbox", "multiple", "date",      "date_time",
+                                        "time",     "file",     "dropdown",  NULL};
+    if (slice_is(v, "dropdown"))
+        return slice_of("drop_down");
+    if (slice_is(v, "datetime"))
+        return slice_of("date_time");
+    for (size_t i = 0; types[i]; i++)
+        if (slice_is(v, types[i]))
+            return slice_of(types[i]);
+    return slice_of("");
+}
+
+static bool has_values(struct slice v)
+{
+    return slice_is(v, "drop_down") || slice_is(v, "radio") || slice_is(v, "checkbox") ||
+           slice_is(v, "multiple");
+}
+
+static void set_from(struct shop_row *r, const char *column, const struct nested_item *item,
+                     const char *name, const char *other)
+{
+    struct slice v;
+    if (nested_get(item, &v, name, other, NULL) && v.len)
+        row_set(r, column, v, "custom_options");
+}
+
+static void put_price(struct csv_import *in, const char *prices, const char *key, struct slice id,
+                      const struct nested_item *item)
+{
+    struct slice price, kind;
+    if (!nested_get(item, &price, "price", NULL, NULL) || !price.len)
+        return;
+    struct shop_row r = shop_row(in->shop, prices);
+    row_id(&r, key, id);
+    row_id(&r, "store_id", slice_of("0"));
+    row_set(&r, "price", price, "custom_options");
+    nested_get(item, &kind, "price_type", NULL, NULL);
+    row_text(&r, "price_type", slice_is(kind, "percent") ? "percent" : "fixed");
+    row_put(&r);
+}
+
+static void put_title(struct csv_import *in, const char *titles, const char *key, struct slice id,
+                      struct slice title)
+{
+    struct shop_row r = shop_row(in->shop, titles);
+    row_id(&r, key, id);
+    row_id(&r, "store_id", shop_refer(in->shop, NAME_STORE, slice_of("0"), "store"));
+    row_set(&r, "title", title, "custom_options");
+    row_put(&r);
+}
+
+static void put_option_value(struct csv_import *in, const struct option *o,
+                             const struct nested_item *item, uint32_t place)
+{
+    struct slice title;
+    if (!nested_get(item, &title, "title", NULL, NULL) || !title.len) {
+        shop_invalid(in->shop, "custom_options: a value of '%.*s' has no title", (int)o->title.len,
+                     (const char *)o->title.p);
+        return;
+    }
+    struct slice id = shop_id(in->shop, "", o->id, title);
+    struct shop_row r = shop_row(in->shop, "catalog_product_option_type_value");
+    row_id(&r, "option_type_id", id);
+    row_id(&r, "option_id", o->id);
+    row_number(&r, "sort_order", place);
+    set_from(&r, "sort_order", item, "sort_order", "position");
+    set_from(&r, "sku", item, "sku", NULL);
+    row_put(&r);
+    put_title(in, "catalog_product_option_type_title", "option_type_id", id, title);
+    put_price(in, "catalog_product_option_type_price", "option_type_id", id, item);
+}
+
+static void put_option(struct csv_import *in, const struct product *p, struct option *o)
+{
+    o->id = shop_id(in->shop, "option", p->id, o->title);
+    struct shop_row r = shop_row(in->shop, "catalog_product_option");
+    row_id(&r, "option_id", o->id);
+    row_id(&r, "product_id", p->id);
+    row_set(&r, "type", o->type, "custom_options");
+    row_number(&r, "is_require", o->required);
+    row_number(&r, "sort_order", o->place);
+    set_from(&r, "sort_order", o->item, "sort_order", "position");
+    set_from(&r, "sku", o->item, "sku", NULL);
+    set_from(&r, "max_characters", o->item, "max_characters", "max");
+    set_from(&r, "file_extension", o->item, "file_extension", "ext");
+    set_from(&r, "image_size_x", o->item, "image_size_x", "width");
+    set_from(&r, "image_size_y", o->item, "image_size_y", "height");
+    row_put(&r);
+    put_title(in, "catalog_product_option_title", "option_id", o->id, o->title);
+    if (!has_values(o->type))
+        put_price(in, "catalog_product_option_price", "option_id", o->id, o->item);
+    for (uint32_t i = 0; i < o->values.count; i++)
+        put_option_value(in, o, &o->values.items[i], i);
+}
+
+static void check_option(struct csv_import *in, struct option *o)
+{
+    struct slice given = o->type;
+    o->type = option_type(given);
+    if (!o->title.len)
+        shop_invalid(in->shop, "custom_options: an option has no title");
+    else if (!o->type.len)
+        shop_invalid(in->shop, "custom_options: '%.*s' is no type of an option", (int)given.len,
+                     (const char *)given.p);
+    else if (has_values(o->type) && !o->values.count)
+        shop_invalid(in->shop, "custom_options: '%.*s' has no values to choose from",
+                     (int)o->title.len, (const char *)o->title.p);
+}
+
+static void read_json_option(struct csv_import *in, const struct nested_item *item,
+                             struct option *o)
+{
+    static const char *const names[] = {"title", NULL};
+    struct slice v;
+    o->item = item;
+    nested_get(item, &o->title, "title", NULL, NULL);
+    nested_get(item, &o->type, "type", NULL, NULL);
+    if (nested_get(item, &v, "is_require", "required", "is_required"))
+        o->required = !slice_is(v, "0") && !slice_is(v, "false") && v.len;
+    if (nested_get(item, &v, "values", "options", NULL))
+        o->values = nested_read(in->shop, v, names, "custom_options");
+}
+
+/* Small=0|Large=2.50: values of a choice; max=20|price=1: what else the option has. */
+static struct nested read_pairs(struct csv_import *in, struct slice text, bool values)
+{
+    size_t cap = 1;
+    struct slice rest = text, part;
+    for (size_t i = 0; i < text.len; i++)
+        cap += text.p[i] == '|';
+    struct nested_item *items = arena_zalloc(shop_arena(in->shop), cap * sizeof *items);
+    struct nested_value *pairs = arena_zalloc(shop_arena(in->shop), 2 * cap * sizeof *pairs);
+    struct nested list = {.items = items};
+    if (!items || !pairs) {
+        shop_no_memory(in->shop);
+        return list;
+    }
+    while (nested_next(&rest, '|', &part)) {
+        struct slice name = part, value = slice_of("");
+        const uint8_t *equals = part.len ? memchr(part.p, '=', part.len) : NULL;
+        if (!part.len)
+            continue;
+        if (equals) {
+            name = slice_trim((struct slice){part.p, (size_t)(equals - part.p)});
+            value =
+                slice_trim((struct slice){equals + 1, part.len - (size_t)(equals + 1 - part.p)});
+        }
+        struct nested_value *at = pairs + 2 * list.count;
+        at[0] = values ? (struct nested_value){slice_of("title"), name}
+                       : (struct nested_value){name, value};
+        at[1] = (struct nested_value){slice_of(values ? "price" : ""), value};
+        items[list.count++] = (struct nested_item){at, values ? 2 : 1};
+    }
+    return list;
+}
+
+/* Title:type:required|optional:params */
+static void read_short_option(struct csv_import *in, struct slice text, struct option *o)
+{
+    struct slice rest = text, required = slice_of(""), params;
+    nested_next(&rest, ':', &o->title);
+    if (nested_next(&rest, ':', &o->type))
+        nested_next(&rest, ':', &required);
+    o->required = slice_is(required, "required") || slice_is(required, "1");
+    params = rest.p ? slice_trim(rest) : slice_of("");
+    bool values = has_values(option_type(o->type));
+    struct nested pairs = read_pairs(in, params, values);
+    struct nested_item *one = arena_zalloc(shop_arena(in->shop), sizeof *one);
+    struct nested_value *all = arena_zalloc(shop_arena(in->shop), (pairs.count + 1) * sizeof *all);
+    if (!one || !all) {
+        shop_no_memory(in->shop);
+        return;
+    }
+    for (uint32_t i = 0; !values && i < pairs.count; i++)
+        all[one->count++] = pairs.items[i].values[0];
+    one->values = all;
+    o->item = one;
+    if (values)
+        o->values = pairs;
+}
+
+static void take_option(struct csv_import *in, const struct product *p, struct option *o, bool *any,
+                        bool *required)
+{
+    check_option(in, o);
+    if (shop_failed(in->shop))
+        return;
+    put_option(in, p, o);
+    *any = true;
+    *required |= o->required;
+}
+
+static void read_options(struct csv_import *in, const struct product *p, struct slice text,
+                         bool *any, bool *required)
+{
+    static const char *const names[] = {"title", NULL};
+    struct slice part;
+    uint32_t place = 0;
+    if (nested_is_json(text)) {
+        const struct nested list = nested_read(in->shop, text, names, "custom_options");
+        for (uint32_t i = 0; i < list.count; i++) {
+            struct option o = {.place = place++};
+            read_json_option(in, &list.items[i], &o);
+            take_option(in, p, &o, any, required);
+        }
+        return;
+    }
+    while (nested_next(&text, ';', &part)) {
+        struct option o = {.place = place};
+        if (!part.len)
+            continue;
+        place++;
+        read_short_option(in, part, &o);
+        take_option(in, p, &o, any, required);
+    }
+}
+
+void product_put_options(struct csv_import *in, const struct product *p, struct shop_row *root)
+{
+    struct slice text;
+    bool any = false, required = false;
+    if (cell_filled(in, "custom_options", &text))
+        read_options(in, p, text, &any, &required);
+    if (any)
+        row_number(root, "has_options", 1);
+    if (required)
+        row_number(root, "required_options", 1);
+    row_put(root);
+}
+
+/* --- images --------------------------------------------------------------------------------------
+ */
+
+/* The place in the shop's media folder: /s/h/shirt.jpg. */
+static struct slice image_place(struct csv_import *in, struct slice v, const char *what)
+{
+    const char *text = (const char *)shop_format(in->shop, "%.*s", (int)v.len, (const char *)v.p).p;
+    bool url = strstr(text, "://") != NULL;
+    if (slice_is(v, "no_selection") || !v.len)
+        return slice_of("no_selection");
+    if (strstr(text, "..") || strchr(text, '\\')) {
+        shop_invalid(in->shop, "%s: '%s' leads out of the folder of images", what, text);
+        return v;
+    }
+    if (*text == '/' && !url)
+        return v;
+    const char *name = strrchr(text, '/');
+    char end = url ? '?' : '\0';
+    name = name ? name + 1 : text;
+    size_t n = strcspn(name, end ? "?#" : "");
+    if (!n) {
+        shop_invalid(in->shop, "%s: '%s' names no file", what, text);
+        return v;
+    }
+    int first = isalnum((unsigned char)name[0]) ? tolower((unsigned char)name[0]) : '_';
+    int second = n > 1 && isalnum((unsigned char)name[1]) ? tolower((unsigned char)name[1]) : '_';
+    return shop_format(in->shop, "/%c/%c/%.*s", first, second, (int)n, name);
+}
+
+static void put_image(struct csv_import *in, const struct product *p, struct slice place,
+                      const struct nested_item *item, uint32_t position)
+{
+    const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of("media_gallery"));
+    struct slice key = shop_format(in->shop, "image\n%.*s\n%.*s", (int)p->id.len, p->id.p,
+                                   (int)place.len, place.p);
+    if (!a || !shop_once(in->shop, key))
+        return;
+    struct slice id = shop_id(in->shop, "image", p->id, place);
+    struct shop_row r = shop_row(in->shop, "catalog_product_entity_media_gallery");
+    row_id(&r, "value_id", id);
+    row_id(&r, "attribute_id", shop_refer_attribute(in->shop, a));
+    row_id(&r, "entity_id", p->id);
+    row_set(&r, "value", place, "media_gallery");
+    row_put(&r);
+    struct shop_row v = shop_row(in->shop, "catalog_product_entity_media_gallery_value");
+    row_id(&v, "value_id", id);
+    row_id(&v, "store_id", shop_refer(in->shop, NAME_STORE, slice_of("0"), "store"));
+    row_number(&v, "position", position);
+    row_number(&v, "disabled", 0);
+    if (item) {
+        set_from(&v, "label", item, "label", NULL);
+        set_from(&v, "position", item, "position", NULL);
+        set_from(&v, "disabled", item, "disabled", "exclude");
+    }
+    row_put(&v);
+}
+
+void product_put_images(struct csv_import *in, const struct product *p)
+{
+    static const char *const roles[] = {"image", "small_image", "thumbnail"};
+    static const char *const names[] = {"file", NULL};
+    struct slice v, file, admin = shop_refer(in->shop, NAME_STORE, slice_of("0"), "store");
+    uint32_t position = 0;
+    cell(in, "media_gallery", &v);
+    const struct nested list = nested_read(in->shop, v, names, "media_gallery");
+    for (uint32_t i = 0; i < list.count; i++)
+        if (nested_get(&list.items[i], &file, "file", "url", "value") && file.len)
+            put_image(in, p, image_place(in, file, "media_gallery"), &list.items[i], ++position);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        if (!cell(in, roles[i], &v))
+            continue;
+        struct slice place = image_place(in, slice_trim(v), roles[i]);
+        eav_put(in, type, table, roles[i], p->id, admin, place, roles[i]);
+        if (!slice_is(place, "no_selection"))
+            put_image(in, p, place, NULL, ++position);
+    }
+}

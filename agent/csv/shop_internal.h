@@ -1,0 +1,67 @@
+/* Inside the made-up shop: what its parts share. Not for others. */
+#ifndef AGENT_CSV_SHOP_INTERNAL_H
+#define AGENT_CSV_SHOP_INTERNAL_H
+
+#include "agent/csv/shop.h"
+#include "agent/snapshot_rows.h"
+#include "agent/snapshot_source.h"
+#include "schema/message.h"
+
+struct shop_table {
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    char name[300];
+    struct table_plan plan;
+    bool exists, sent;
+    struct shop_table *next;
+};
+
+/* Something known under a text. */
+struct known {
+    struct slice key, value;
+    uint64_t hash;
+    struct known *next;
+};
+struct named { /* a row of a table that codes or names tell */
+    struct slice number, code, extra;
+};
+
+struct shop {
+    struct shop_options o;
+    struct snapshot_source destination; /* read only */
+    bool has_registry;
+    struct ds_error err;
+    int rc;
+    struct shop_table *tables;
+    uint32_t next_table_id;
+    uint64_t number; /* transactions handed out */
+    char now[32];
+    struct buf scratch;
+
+    struct arena arena;              /* of the record */
+    struct buf references, rows;     /* messages, each behind its length; length 0: commit here */
+    struct slice key, reference_key; /* raw, of the entity begun */
+    bool referring;
+
+    struct arena kept; /* for the whole run */
+    struct known **known;
+    struct known **order; /* in which they were learnt; from `settled` on by this record */
+    size_t known_count, known_cap, settled;
+
+    struct shop_attribute *attributes;
+    size_t attribute_count;
+    struct named *names[NAME_COUNT];
+    size_t name_count[NAME_COUNT];
+    bool names_loaded[NAME_COUNT];
+};
+
+struct known *shop_find(const struct shop *s, struct slice key);
+/* Learn it, until the record turns out to be invalid. */
+struct known *shop_learn(struct shop *s, struct slice key, struct slice value);
+void shop_fail(struct shop *s, int code); /* s->err is filled */
+struct slice shop_keep(struct shop *s, const void *p, size_t len);
+int shop_load_attributes(struct shop *s);
+struct shop_table *shop_table_find(struct shop *s, const char *name);
+struct slice shop_raw_id(struct shop *s, struct slice id);
+
+#endif

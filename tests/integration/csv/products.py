@@ -1,0 +1,165 @@
+"""Products: all that a record may have, one by one, in the destination's own tables."""
+
+from lib.suite import expect, expect_equal
+
+from base import shop, suite
+
+PRODUCT = "(SELECT entity_id FROM catalog_product_entity WHERE sku = '%s')"
+
+
+def value(s, code, sku, store=0):
+    return s.value("catalog_product", code, PRODUCT % sku, store)
+
+
+@suite.case("csv-products", "the example of the old module: rows, values, stock, websites; again, and nothing changes")
+def _():
+    with shop() as s:
+        out = s.sync("product", "products_simple.csv")
+        expect("has not been imported from this source" in out, "the unknown categories are not told: " + out)
+        s.expect("SELECT sku, type_id, attribute_set_id FROM catalog_product_entity ORDER BY sku",
+                 ("BULB-E27", "simple", "4"), ("CABLE-2M", "simple", "4"), ("LAMP-01", "simple", "4"), ("LAMP-02", "simple", "4"),
+                 ("SERVICE-1", "virtual", "4"))
+        s.expect("SELECT %s, %s, %s, %s, %s" % (value(s, "name", "LAMP-02"), value(s, "description", "LAMP-02"),
+                                                value(s, "price", "LAMP-02"), value(s, "special_price", "LAMP-02"),
+                                                value(s, "url_key", "LAMP-02")),
+                 ("Floor Lamp", 'A lamp\nfor "floors"', "129.0000", "99.0000", "floor-lamp"))
+        s.expect("SELECT %s, %s, %s, %s" % (value(s, "status", "CABLE-2M"), value(s, "visibility", "CABLE-2M"),
+                                            value(s, "tax_class_id", "CABLE-2M"), value(s, "tax_class_id", "SERVICE-1")),
+                 ("2", "1", "2", "0"))
+        s.expect("SELECT sku, qty, is_in_stock, manage_stock, use_config_manage_stock, stock_id FROM cataloginventory_stock_item JOIN "
+                 "catalog_product_entity ON entity_id = product_id ORDER BY sku",
+                 ("BULB-E27", "0.0000", "0", "1", "0", "1"), ("CABLE-2M", "250.5000", "1", "1", "0", "1"),
+                 ("LAMP-01", "100.0000", "1", "1", "0", "1"), ("LAMP-02", "12.0000", "1", "1", "0", "1"),
+                 ("SERVICE-1", "0.0000", "1", "1", "0", "1"))
+        s.expect("SELECT COUNT(*), MIN(website_id), MAX(website_id) FROM catalog_product_website", ("5", "1", "1"))
+        s.expect("SELECT source_id, origin FROM datasync.datasync_entity_registry WHERE entity_type = 'product' ORDER BY 1",
+                 *((str(n), "created") for n in range(1001, 1006)))
+        before = s.snapshot()
+        s.sync("product", "products_simple.csv")
+        expect_equal(s.snapshot(), before, "checksums after the second run")
+        for dry in ("--dry-run",):
+            s.text("product", "entity_id,sku,name,price\n1001,LAMP-01,Another,1\n9,NEW-9,New,1\n", dry)
+        expect_equal(s.snapshot(), before, "checksums after a dry run")
+
+
+@suite.case("csv-products-update", "what a file does not name stays; an empty cell empties; another shop's product is found by SKU")
+def _():
+    with shop() as s:
+        s.sync("product", "products_simple.csv")
+        s.text("product", "sku,price,special_price,qty\nLAMP-02,111,,\nLAMP-01,50,45,7\n", source="other")
+        s.expect("SELECT %s, %s, %s, %s" % (value(s, "name", "LAMP-02"), value(s, "price", "LAMP-02"),
+                                            value(s, "special_price", "LAMP-02"), value(s, "special_price", "LAMP-01")),
+                 ("Floor Lamp", "111.0000", None, "45.0000"))
+        s.expect("SELECT qty FROM cataloginventory_stock_item JOIN catalog_product_entity ON entity_id = product_id WHERE sku LIKE "
+                 "'LAMP%' ORDER BY sku", "7.0000", "12.0000")
+        s.expect("SELECT COUNT(*) FROM catalog_product_entity", "5")
+        s.expect("SELECT source_id, origin FROM datasync.datasync_entity_registry WHERE entity_type = 'product' AND source_system = "
+                 "'other' ORDER BY 1", ("sku:LAMP-01", "matched"), ("sku:LAMP-02", "matched"))
+        s.text("product", "sku,price,special_price\nLAMP-01,,44\n", source="other", duplicate="merge")
+        s.expect("SELECT %s, %s" % (value(s, "price", "LAMP-01"), value(s, "special_price", "LAMP-01")), ("50.0000", "44.0000"))
+        out = s.text("product", "sku,name,price\nLAMP-01,X,1\n", source="third", duplicate="error", code=1)
+        expect("already" in out, out)
+        s.expect("SELECT %s" % value(s, "name", "LAMP-01"), "Desk Lamp")
+
+
+@suite.case("csv-products-choices", "choices by label, new ones are made, several in one cell, and numbers are labels, never ids")
+def _():
+    with shop() as s:
+        s.add_attribute("shade", labels=["Red", "Blue"])
+        s.add_attribute("features", kind="multiselect", backend="varchar", labels=["Dimmable"])
+        s.text("product", "sku,name,price,shade,features,manufacturer\nA,a,1,red,\"Dimmable,Foldable\",Acme\nB,b,1,Green,foldable|dimmable,1\n"
+                          "C,c,1,,,\n")
+        s.expect("SELECT v.value FROM eav_attribute_option_value v JOIN eav_attribute_option USING (option_id) JOIN eav_attribute a USING "
+                 "(attribute_id) WHERE attribute_code IN ('shade', 'features', 'manufacturer') ORDER BY a.attribute_code, v.value",
+                 "Dimmable", "Foldable", "1", "Acme", "Blue", "Green", "Red")
+        label = "(SELECT value FROM eav_attribute_option_value WHERE option_id = %s AND store_id = 0)"
+        s.expect("SELECT %s, %s, %s, %s" % (label % value(s, "shade", "A"), label % value(s, "shade", "B"),
+                                            label % value(s, "manufacturer", "A"), label % value(s, "manufacturer", "B")),
+                 ("Red", "Green", "Acme", "1"))
+        s.expect("SELECT %s, %s" % (value(s, "shade", "C"), value(s, "features", "C")), (None, None))
+        ids = {label: number for number, label in s.rows("SELECT option_id, value FROM eav_attribute_option_value")}
+        s.expect("SELECT %s, %s" % (value(s, "features", "A"), value(s, "features", "B")),
+                 ("%s,%s" % (ids["Dimmable"], ids["Foldable"]), "%s,%s" % (ids["Foldable"], ids["Dimmable"])))
+
+
+@suite.case("csv-products-children", "prices by quantity and group, custom options, images: matched in the second run, not appended")
+def _():
+    with shop() as s:
+        text = ("entity_id,sku,name,price,tier_prices,group_prices,custom_options,image,media_gallery,website_ids\n"
+                "p-1,A,a,100,\"[{\"\"customer_group_id\"\": 32000, \"\"qty\"\": 5, \"\"value\"\": 90},{\"\"group\"\":\"\"Wholesale\"\",\"\"qty\"\":10,"
+                "\"\"price\"\":80.5}]\",Retailer:75|Wholesale:10%,Engraving:field:optional:max=20|price=4;Size:drop_down:required:S=0|L=2.50,"
+                "shirt.jpg,/s/h/shirt.jpg|back.jpg,base\n"
+                "p-2,B,b,10,all:2:9|General:3:8.25,,\"[{\"\"title\"\":\"\"Wrap\"\",\"\"type\"\":\"\"checkbox\"\",\"\"is_require\"\":false,\"\"values\"\":"
+                "[{\"\"title\"\":\"\"Paper\"\",\"\"price\"\":10,\"\"price_type\"\":\"\"percent\"\",\"\"sku\"\":\"\"wrap\"\"}]}]\",,,1\n")
+        for _ in range(2):
+            s.text("product", text)
+            s.expect("SELECT sku, all_groups, customer_group_id, qty, value FROM catalog_product_entity_tier_price JOIN "
+                     "catalog_product_entity USING (entity_id) ORDER BY sku, qty", ("A", "1", "0", "5.0000", "90.0000"),
+                     ("A", "0", "2", "10.0000", "80.5000"), ("B", "1", "0", "2.0000", "9.0000"), ("B", "0", "1", "3.0000", "8.2500"))
+            s.expect("SELECT customer_group_id, value FROM catalog_product_entity_group_price ORDER BY 1", ("2", "90.0000"),
+                     ("3", "75.0000"))
+            s.expect("SELECT e.sku, title, type, is_require, max_characters, price FROM catalog_product_option o JOIN "
+                     "catalog_product_option_title USING (option_id) JOIN catalog_product_entity e ON entity_id = product_id LEFT JOIN "
+                     "catalog_product_option_price USING (option_id) ORDER BY e.sku, o.sort_order",
+                     ("A", "Engraving", "field", "0", "20", "4.0000"), ("A", "Size", "drop_down", "1", None, None),
+                     ("B", "Wrap", "checkbox", "0", None, None))
+            s.expect("SELECT title, price, price_type, v.sku FROM catalog_product_option_type_value v JOIN catalog_product_option_type_title "
+                     "USING (option_type_id) JOIN catalog_product_option_type_price USING (option_type_id) ORDER BY title",
+                     ("L", "2.5000", "fixed", None), ("Paper", "10.0000", "percent", "wrap"), ("S", "0.0000", "fixed", None))
+            s.expect("SELECT sku, has_options, required_options FROM catalog_product_entity ORDER BY sku", ("A", "1", "1"), ("B", "1", "0"))
+            s.expect("SELECT g.value, v.position FROM catalog_product_entity_media_gallery g JOIN "
+                     "catalog_product_entity_media_gallery_value v USING (value_id) ORDER BY 2", ("/s/h/shirt.jpg", "1"),
+                     ("/b/a/back.jpg", "2"))
+            s.expect("SELECT %s" % value(s, "image", "A"), "/s/h/shirt.jpg")
+        out = s.text("product", "sku,name,price,image\nC,c,1,../../etc/passwd\n", code=1)
+        expect("leads out of the folder" in out and "line 2" in out, out)
+
+
+LINKS = ("SELECT p.sku, c.sku FROM catalog_product_super_link l JOIN catalog_product_entity p ON p.entity_id = parent_id JOIN "
+         "catalog_product_entity c ON c.entity_id = product_id ORDER BY 1, 2")
+CHOICES = ("SELECT sku, attribute_code FROM catalog_product_super_attribute JOIN catalog_product_entity ON entity_id = product_id JOIN "
+           "eav_attribute USING (attribute_id) ORDER BY 1, position")
+
+
+@suite.case("csv-products-configurable", "named by the parent, by the child, or by their place; attributes told, or found by difference")
+def _():
+    with shop() as s:
+        s.add_attribute("shade", labels=["Red", "Blue"])
+        s.add_attribute("size", labels=["S", "M"])
+        s.text("product", "sku,type_id,name,price,shade,size,super_attributes,configurable_children_skus,configurable_parent_sku\n"
+                          "P1,configurable,p1,10,,,\"shade,size\",P1-R|P1-B,\n"
+                          "P1-R,simple,r,10,Red,S,,,\nP1-B,simple,b,10,Blue,S,,,\n"
+                          "P2-M,simple,m,5,Red,M,,,P2\nP2-S,simple,s,5,Red,S,,,P2\nP2,configurable,p2,5,,,,,\n")
+        links = [("P1", "P1-B"), ("P1", "P1-R"), ("P2", "P2-M"), ("P2", "P2-S")]
+        s.expect(LINKS, *links)
+        s.expect(CHOICES, ("P1", "shade"), ("P1", "size"), ("P2", "size"))
+        s.expect("SELECT COUNT(*) FROM catalog_product_relation", "4")
+        placed = ("sku,type_id,attribute_set,name,price,shade\nP3,configurable,Default,p3,1,\nP3-R,simple,Default,a,1,Red\n"
+                  "P3-B,simple,Default,b,1,Blue\nP4,virtual,Default,c,1,\nP5,grouped,Default,d,,\nP6,simple,Default,e,1,Red\n")
+        s.text("product", placed)
+        s.expect(LINKS, *links)
+        s.text("product", placed, "--auto-link-configurables")
+        links += [("P3", "P3-B"), ("P3", "P3-R")]
+        s.expect(LINKS, *links)
+        s.expect(CHOICES, ("P1", "shade"), ("P1", "size"), ("P2", "size"), ("P3", "shade"))
+        s.text("product", "sku,configurable_children_skus\nP3,P6\n", source="another")
+        s.expect(LINKS, *(links + [("P3", "P6")]))
+        out = s.text("product", "sku,configurable_children_skus\nP3,NO-SUCH\n", code=1)
+        expect("product NO-SUCH is neither in the file nor at the destination" in out and "line 2" in out, out)
+        out = s.text("product", "sku,super_attributes,configurable_children_skus\nP3,name,P6\n", code=1)
+        expect("'name' is no attribute" in out, out)
+
+
+@suite.case("csv-products-grouped", "with quantities, named by the group or by its members")
+def _():
+    with shop() as s:
+        members = ("SELECT p.sku, c.sku, q.value, n.value FROM catalog_product_link l JOIN catalog_product_entity p ON p.entity_id = "
+                   "l.product_id JOIN catalog_product_entity c ON c.entity_id = linked_product_id JOIN "
+                   "catalog_product_link_attribute_decimal q USING (link_id) JOIN catalog_product_link_attribute_int n USING (link_id) "
+                   "WHERE l.link_type_id = 3 AND q.product_link_attribute_id = 3 AND n.product_link_attribute_id = 2 ORDER BY 1, 4")
+        text = ("sku,type_id,name,price,grouped_product_skus,grouped_parent_sku,grouped_qty\nSET,grouped,set,,CUP:2|PLATE:1.5,,\n"
+                "CUP,simple,cup,1,,,\nPLATE,simple,plate,2,,,\nFORK,simple,fork,1,,TABLE,4\nTABLE,grouped,table,,,,\n")
+        for _ in range(2):
+            s.text("product", text)
+            s.expect(members, ("SET", "CUP", "2.0000", "0"), ("SET", "PLATE", "1.5000", "1"), ("TABLE", "FORK", "4.0000", "0"))
+        expect_equal(s.one("SELECT COUNT(*) FROM catalog_product_link"), 3, "links")
