@@ -144,6 +144,17 @@ static void set_option(struct shop *s, struct shop_row *r, const struct shop_att
         row_set(r, "value", v, "value");
 }
 
+/* Are its values ids of rows elsewhere? */
+static bool is_id(const struct shop_attribute *a)
+{
+    static const char *const codes[] = {"landing_page", "default_billing", "default_shipping",
+                                        "region_id", NULL};
+    for (size_t i = 0; codes[i]; i++)
+        if (slice_is(a->code, codes[i]))
+            return true;
+    return false;
+}
+
 static void put_value(struct csv_import *in, const struct eav *e, const struct shop_attribute *a,
                       struct slice id, struct slice store, struct slice value, const char *what)
 {
@@ -154,8 +165,14 @@ static void put_value(struct csv_import *in, const struct eav *e, const struct s
         s, (const char *)shop_format(s, "%s_%.*s", e->table, (int)a->backend.len, a->backend.p).p);
     row_id(&r, "entity_type_id", shop_refer_type(s, e->type));
     row_id(&r, "attribute_id", attribute);
-    row_id(&r, "store_id", store);
+    if (store.len)
+        row_id(&r, "store_id", store);
     row_id(&r, "entity_id", id);
+    if (!trimmed.len && !row_may_be_null(&r, "value")) {
+        if (in->o->config->on_duplicate != DUPLICATE_MERGE)
+            row_delete(&r);
+        return;
+    }
     if (!trimmed.len)
         row_set(&r, "value", slice_of(""), what);
     else if (a->options)
@@ -165,7 +182,7 @@ static void put_value(struct csv_import *in, const struct eav *e, const struct s
                slice_is(trimmed, "0") || slice_is(trimmed, "none")
                    ? slice_of("0")
                    : shop_refer(s, NAME_PRODUCT_TAX_CLASS, trimmed, what));
-    else if (slice_is(a->code, "landing_page"))
+    else if (is_id(a))
         row_id(&r, "value", trimmed);
     else
         row_set(&r, "value", number_of(a, value), what);

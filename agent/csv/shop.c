@@ -446,7 +446,7 @@ static void tell_table(struct shop *s, struct shop_table *t)
     t->sent = true;
 }
 
-void row_put(struct shop_row *r)
+static void put_change(struct shop_row *r, enum change_op op)
 {
     struct shop *s = r->shop;
     struct shop_table *t = r->table;
@@ -458,16 +458,26 @@ void row_put(struct shop_row *r)
     for (uint32_t i = 0; i < t->plan.column_count && rc == 0; i++)
         rc = r->values[i].len ? buf_append(&image, r->values[i].p, r->values[i].len)
                               : value_write_absent(&image);
-    const struct msg_change m = {.table_id = t->plan.id,
-                                 .op = CHANGE_INSERT,
-                                 .flags = (r->reference ? CHANGE_COPIED : 0u) |
-                                          (t->entry->stock ? CHANGE_STOCK : 0u),
-                                 .entity_key = r->reference ? s->reference_key : s->key,
-                                 .after = {image.data, image.len}};
+    struct msg_change m = {.table_id = t->plan.id,
+                           .op = op,
+                           .flags = (r->reference ? CHANGE_COPIED : 0u) |
+                                    (t->entry->stock ? CHANGE_STOCK : 0u),
+                           .entity_key = r->reference ? s->reference_key : s->key};
+    *(op == CHANGE_INSERT ? &m.after : &m.before) = (struct slice){image.data, image.len};
     buf_clear(&s->scratch);
     if (rc || message_write_change(&s->scratch, &m))
         shop_no_memory(s);
     stage(s, r->reference ? &s->references : &s->rows);
+}
+
+void row_put(struct shop_row *r)
+{
+    put_change(r, CHANGE_INSERT);
+}
+
+void row_delete(struct shop_row *r)
+{
+    put_change(r, CHANGE_DELETE);
 }
 
 /* --- records ------------------------------------------------------------------------------- */

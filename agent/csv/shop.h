@@ -85,7 +85,10 @@ void row_number(struct shop_row *r, const char *column, uint64_t value);
 /* An id of the source: a number where it is one, else text. */
 void row_id(struct shop_row *r, const char *column, struct slice id);
 bool row_has(const struct shop_row *r, const char *column);
+bool row_may_be_null(const struct shop_row *r, const char *column);
 void row_put(struct shop_row *r);
+/* The row, told by what is set of it, is to go if it is there. */
+void row_delete(struct shop_row *r);
 /* Has the destination's table such a column? */
 bool shop_has_column(struct shop *s, const char *table, const char *column);
 

@@ -57,6 +57,12 @@ bool row_has(const struct shop_row *r, const char *column)
     return i != UINT32_MAX && r->values[i].len;
 }
 
+bool row_may_be_null(const struct shop_row *r, const char *column)
+{
+    uint32_t i = ordinal(r, column);
+    return i != UINT32_MAX && r->table->plan.described[i].flags & COLUMN_NULLABLE;
+}
+
 /* --- numbers and dates ----------------------------------------------------------------------- */
 
 static bool word_number(struct slice v, int64_t *out)

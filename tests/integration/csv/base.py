@@ -1,9 +1,9 @@
 """A shop as it is after its installation, and files imported into it."""
 
 import contextlib
-import gzip
 import os
 
+from lib import recording
 from lib.program import Datasync, ProgramError
 from lib.server import REPLICA, Server, create_accounts
 from lib.suite import Skip, Suite, expect_equal
@@ -11,23 +11,16 @@ from lib.workspace import Workspace
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 FIXTURES = os.path.join(TOP, "tests", "fixtures", "csv")
-DATABASE = "openmage"
+DATABASE = recording.DATABASE
 suite = Suite("csv", case_timeout=240)
 
 
 def load_base(server):
-    folder = os.environ.get("DATASYNC_RECORDING") or os.path.join(
-        os.path.dirname(TOP), "shared", "recordings", "openmage-small")
-    if not os.path.exists(os.path.join(folder, "base.sql.gz")):
-        raise Skip("no recording at " + folder)
-    path = server.work.path("base.sql")
-    server.run("CREATE DATABASE openmage CHARACTER SET utf8mb4", database=None)
-    with gzip.open(os.path.join(folder, "base.sql.gz"), "rb") as packed, open(path, "wb") as out:
-        for line in packed:
-            if b"SET GLOBAL gtid_slave_pos" not in line:
-                out.write(line)
-    server.load_file(path, DATABASE)
-    os.unlink(path)
+    folder = recording.find()
+    if not folder:
+        raise Skip("no recording")
+    server.run(recording.CREATE, database=None)
+    recording.load_base(server, folder)
 
 
 class Shop:
