@@ -9,7 +9,7 @@
 
 enum { RECORDS_PER_PROGRESS = 100 };
 
-static const struct csv_kind *const kinds[] = {&csv_products, &csv_customers};
+static const struct csv_kind *const kinds[] = {&csv_categories, &csv_products, &csv_customers};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* --- which kind --------------------------------------------------------------------------------

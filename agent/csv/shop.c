@@ -1,6 +1,7 @@
 /* The made-up shop's life, its tables and messages. */
 #include "agent/csv/shop.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -384,6 +385,8 @@ bool shop_refer_begin(struct shop *s, const char *entity, struct slice id)
     struct slice key = shop_format(s, "%s\n%.*s", entity, (int)id.len, (const char *)id.p);
     if (s->rc || shop_find(s, key))
         return false;
+    assert(!s->referring); /* what a reference refers to comes before it */
+    s->referring = true;
     shop_learn(s, key, slice_of(""));
     s->reference_key = shop_raw_id(s, id);
     stage_begin(s, &s->references);
@@ -399,6 +402,7 @@ struct shop_row shop_refer_row(struct shop *s, const char *table)
 
 void shop_refer_end(struct shop *s)
 {
+    s->referring = false;
     stage_commit(s, &s->references);
 }
 
@@ -524,6 +528,7 @@ int shop_end_record(struct shop *s, struct ds_error *err)
     buf_clear(&s->rows);
     arena_reset(&s->arena, ARENA_KEEP);
     s->rc = 0;
+    s->referring = false;
     error_clear(&s->err);
     return rc;
 }

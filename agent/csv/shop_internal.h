@@ -41,7 +41,7 @@ struct shop {
     struct arena arena;              /* of the record */
     struct buf references, rows;     /* messages, each behind its length; length 0: commit here */
     struct slice key, reference_key; /* raw, of the entity begun */
-    bool referring;
+    bool referring;                  /* between shop_refer_begin and shop_refer_end */
 
     struct arena kept; /* for the whole run */
     struct known **known;

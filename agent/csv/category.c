@@ -1,0 +1,431 @@
+/* Categories: a tree, whose parents may stand behind their children.
+ *
+ * All records are kept, and put when the file has been read, parents first. A parent that the file
+ * has not is one that came from this source before, or the destination's own root.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/csv/kinds.h"
+
+static const char type[] = "catalog_category", table[] = "catalog_category_entity";
+
+enum visit { NOT_YET, ON_THE_WAY, DONE };
+
+struct category {
+    struct record record;          /* fields in the arena of `categories` */
+    struct slice id, parent, path; /* path empty: it was left out */
+    struct category *above;        /* in the file; NULL: it is not there */
+    uint32_t below;                /* categories of the file under it, at any depth */
+    enum visit visit;
+    struct category *waiting; /* while they are arranged */
+    bool circle;              /* its parents lead back to it */
+};
+
+struct categories {
+    struct eav eav;
+    struct arena arena;
+    struct category **all;
+    size_t count, cap, next;
+    bool arranged;
+};
+
+static bool is_other(const char *column)
+{
+    static const char *const own[] = {"entity_id", "entity_type_id", "attribute_set_id",
+                                      "parent_id", "path",           "level",
+                                      "store_id",  "children_count", NULL};
+    for (size_t i = 0; own[i]; i++)
+        if (strcmp(own[i], column) == 0)
+            return true;
+    return false;
+}
+
+static void open_categories(struct csv_import *in)
+{
+    struct categories *c = calloc(1, sizeof *c);
+    in->state = c;
+    if (!c)
+        shop_no_memory(in->shop);
+    else
+        eav_open(&c->eav, in, type, table, is_other);
+}
+
+static void close_categories(struct csv_import *in)
+{
+    struct categories *c = in->state;
+    if (!c)
+        return;
+    eav_close(&c->eav);
+    arena_free(&c->arena);
+    free(c->all);
+    free(c);
+}
+
+/* --- the file ------------------------------------------------------------------------------------
+ */
+
+static struct slice keep(struct csv_import *in, struct slice s)
+{
+    const uint8_t *copy = arena_copy(&((struct categories *)in->state)->arena, s.p, s.len);
+    if (!copy && s.len)
+        shop_no_memory(in->shop);
+    return copy ? (struct slice){copy, s.len} : slice_of("");
+}
+
+static bool keep_record(struct csv_import *in, struct category *c)
+{
+    struct categories *all = in->state;
+    const struct record *r = in->record;
+    struct slice *fields = arena_alloc(&all->arena, (r->count + 1) * sizeof *fields);
+    for (uint32_t i = 0; fields && i < r->count; i++)
+        fields[i] = keep(in, r->fields[i]);
+    if (!fields)
+        shop_no_memory(in->shop);
+    c->record = (struct record){.line = r->line, .count = r->count, .fields = fields};
+    return !shop_failed(in->shop);
+}
+
+static struct slice id_key(struct csv_import *in, struct slice id)
+{
+    return shop_format(in->shop, "category\n%.*s", (int)id.len, (const char *)id.p);
+}
+
+static void take_category(struct csv_import *in)
+{
+    struct categories *all = in->state;
+    struct slice id, parent, name, known;
+    struct category *c = arena_zalloc(&all->arena, sizeof *c);
+    if (all->count == all->cap) {
+        size_t cap = all->cap ? all->cap * 2 : 256;
+        struct category **bigger = realloc(all->all, cap * sizeof *bigger);
+        if (!bigger) {
+            shop_no_memory(in->shop);
+            return;
+        }
+        all->all = bigger;
+        all->cap = cap;
+    }
+    cell_filled(in, "parent_id", &parent);
+    if (!cell_filled(in, "url_key", &name) && !cell_filled(in, "name", &name))
+        shop_invalid(in->shop, "name is empty");
+    if (!cell_filled(in, "entity_id", &id))
+        id = shop_id(in->shop, "in", parent, name);
+    if (shop_recall(in->shop, id_key(in, id), &known))
+        shop_invalid(in->shop, "category %.*s stands in the file twice", (int)id.len,
+                     (const char *)id.p);
+    if (!c || !keep_record(in, c))
+        return;
+    c->id = keep(in, id);
+    c->parent = keep(in, parent);
+    shop_remember(in->shop, id_key(in, id), shop_format(in->shop, "%zu", all->count));
+    all->all[all->count++] = c;
+}
+
+static struct category *find_category(struct csv_import *in, struct slice id)
+{
+    const struct categories *all = in->state;
+    struct slice number;
+    if (!id.len || !shop_recall(in->shop, id_key(in, id), &number))
+        return NULL;
+    number = shop_format(in->shop, "%.*s", (int)number.len, (const char *)number.p);
+    return all->all[strtoull((const char *)number.p, NULL, 10)];
+}
+
+/* Parents before children. */
+static void arrange(struct csv_import *in)
+{
+    struct categories *all = in->state;
+    struct category **order = calloc(all->count + 1, sizeof *order);
+    size_t placed = 0;
+    all->arranged = true;
+    if (!order) {
+        shop_no_memory(in->shop);
+        return;
+    }
+    for (size_t i = 0; i < all->count; i++)
+        all->all[i]->above = find_category(in, all->all[i]->parent);
+    for (size_t i = 0; i < all->count; i++) {
+        struct category *top = NULL, *c = all->all[i];
+        for (; c && c->visit == NOT_YET; c = c->above) {
+            c->visit = ON_THE_WAY;
+            c->waiting = top;
+            top = c;
+        }
+        if (top && c && c->visit == ON_THE_WAY) {
+            top->circle = true;
+            top->above = NULL;
+        }
+        for (; top; top = top->waiting) {
+            top->visit = DONE;
+            order[placed++] = top;
+        }
+    }
+    for (size_t i = 0; i < all->count; i++)
+        for (struct category *c = all->all[i]->above; c; c = c->above)
+            c->below++;
+    free(all->all);
+    all->all = order;
+}
+
+/* --- what is above the file's own ---------------------------------------------------------------
+ */
+
+static void refer_value(struct csv_import *in, uint64_t target, struct slice id, const char *code,
+                        struct slice attribute)
+{
+    struct shop *s = in->shop;
+    const struct shop_attribute *a = shop_attribute(s, type, slice_of(code));
+    bool found = false;
+    struct slice v = slice_of("");
+    if (a)
+        v = shop_ask(s, &found,
+                     (const char *)shop_format(
+                         s,
+                         "SELECT value FROM %s WHERE entity_id = %lu AND attribute_id = %lu AND "
+                         "store_id = 0",
+                         shop_table_name(s, "catalog_category_entity_varchar"), target, a->id)
+                         .p);
+    if (!found)
+        return;
+    struct shop_row value = shop_refer_row(s, "catalog_category_entity_varchar");
+    row_id(&value, "entity_type_id", slice_of(type));
+    row_id(&value, "entity_id", id);
+    row_id(&value, "attribute_id", attribute);
+    row_id(&value, "store_id", slice_of("0"));
+    row_set(&value, "value", v, code);
+    row_put(&value);
+}
+
+/* A category of the destination, by its number: what it is called there. */
+static void refer_category(struct csv_import *in, uint64_t target, struct slice id,
+                           struct slice parent, struct slice path)
+{
+    static const char *const codes[] = {"url_key", "name"};
+    struct shop *s = in->shop;
+    struct slice attributes[2];
+    for (int i = 0; i < 2; i++) {
+        const struct shop_attribute *a = shop_attribute(s, type, slice_of(codes[i]));
+        attributes[i] = a ? shop_refer_attribute(s, a) : slice_of("");
+    }
+    shop_refer_type(s, type);
+    shop_refer(s, NAME_STORE, slice_of("0"), "store");
+    if (!shop_refer_begin(s, "category", id))
+        return;
+    struct shop_row r = shop_refer_row(s, table);
+    row_id(&r, "entity_id", id);
+    row_id(&r, "parent_id", parent);
+    row_set(&r, "path", path, "path");
+    row_put(&r);
+    for (int i = 0; i < 2; i++)
+        refer_value(in, target, id, codes[i], attributes[i]);
+    shop_refer_end(s);
+}
+
+/* The path, in the source's ids, of a category of the destination that the source calls `own`. */
+static struct slice path_of(struct csv_import *in, uint64_t target, struct slice own)
+{
+    struct shop *s = in->shop;
+    bool found;
+    struct slice part, id, parent = slice_of("0"), path = slice_of("");
+    struct slice there =
+        shop_ask(s, &found,
+                 (const char *)shop_format(s, "SELECT path FROM %s WHERE entity_id = %lu",
+                                           shop_table_name(s, table), target)
+                     .p);
+    while (found && nested_next(&there, '/', &part) && !shop_failed(s)) {
+        uint64_t number = strtoull(
+            (const char *)shop_format(s, "%.*s", (int)part.len, (const char *)part.p).p, NULL, 10);
+        bool known = true;
+        if (number == 1 || (number == target && own.len)) { /* every shop's tree begins with 1 */
+            id = number == 1 ? part : own;
+            known = false;
+        } else if (!shop_source_id(s, "category", number, &id)) {
+            id = shop_id(s, "destination", part, slice_of(""));
+            known = false;
+        }
+        path = shop_format(s, "%.*s%s%.*s", (int)path.len, (const char *)path.p,
+                           path.len ? "/" : "", (int)id.len, (const char *)id.p);
+        if (!known)
+            refer_category(in, number, id, parent, path);
+        parent = id;
+    }
+    return path;
+}
+
+static uint64_t default_root(struct csv_import *in)
+{
+    bool found;
+    struct slice v = shop_ask(
+        in->shop, &found,
+        (const char *)shop_format(in->shop,
+                                  "SELECT g.root_category_id FROM %s g JOIN %s w ON g.group_id = "
+                                  "w.default_group_id WHERE w.website_id > 0 AND "
+                                  "g.root_category_id > 0 ORDER BY w.is_default DESC LIMIT 1",
+                                  shop_table_name(in->shop, "core_store_group"),
+                                  shop_table_name(in->shop, "core_website"))
+            .p);
+    if (!found)
+        shop_invalid(in->shop, "the destination has no default website with a root category");
+    return found ? strtoull((const char *)v.p, NULL, 10) : 0;
+}
+
+/* The parent's path; *parent becomes its id. A registered parent is where the registry says, what
+ * every shop has as its root is the destination's root, and no parent means that, too. */
+static struct slice path_above(struct csv_import *in, const struct category *c,
+                               struct slice *parent)
+{
+    uint64_t target;
+    if (c->above) {
+        *parent = c->above->id;
+        return c->above->path;
+    }
+    *parent = c->parent;
+    if (shop_registered(in->shop, "category", c->parent, &target))
+        return path_of(in, target, slice_of(""));
+    if (c->parent.len && !slice_is(c->parent, "0") && !slice_is(c->parent, "1") &&
+        !slice_is(c->parent, "2")) {
+        shop_invalid(
+            in->shop,
+            "parent_id: category %.*s is neither in the file nor imported from this source "
+            "before",
+            (int)c->parent.len, (const char *)c->parent.p);
+        return slice_of("");
+    }
+    if (!slice_is(c->parent, "2")) /* 1 is above all roots; 0 and nothing mean the root */
+        *parent = slice_of("2");
+    target = slice_is(c->parent, "1") ? 0 : default_root(in);
+    if (target)
+        return path_of(in, target, *parent);
+    *parent = slice_of("1");
+    return path_of(in, 1, *parent);
+}
+
+/* --- rows ----------------------------------------------------------------------------------------
+ */
+
+static bool is_there(struct csv_import *in, const struct category *c, struct slice parent)
+{
+    struct shop *s = in->shop;
+    uint64_t target, above;
+    bool found = shop_registered(s, "category", c->id, &target);
+    struct slice key;
+    const char *code = cell_filled(in, "url_key", &key) ? "url_key" : "name";
+    const struct shop_attribute *a = shop_attribute(s, type, slice_of(code));
+    if (found || !a)
+        return found;
+    cell_filled(in, code, &key);
+    if (!shop_registered(s, "category", parent, &above))
+        above = slice_is(parent, "1") ? 1 : slice_is(parent, "2") ? default_root(in) : 0;
+    shop_ask(s, &found,
+             (const char *)shop_format(
+                 s,
+                 "SELECT 1 FROM %s e JOIN %s v USING (entity_id) WHERE e.parent_id = %lu AND "
+                 "v.attribute_id = %lu AND v.store_id = 0 AND v.value = %s LIMIT 1",
+                 shop_table_name(s, table), shop_table_name(s, "catalog_category_entity_varchar"),
+                 above, a->id, shop_quote(s, key))
+                 .p);
+    return found;
+}
+
+static void put_defaults(struct csv_import *in, const struct category *c, struct slice store)
+{
+    static const struct {
+        const char *code, *value;
+    } defaults[] = {{"is_active", "1"},
+                    {"include_in_menu", "1"},
+                    {"is_anchor", "1"},
+                    {"display_mode", "PRODUCTS"}};
+    struct slice v, name;
+    if (!cell_filled(in, "name", &name))
+        shop_invalid(in->shop, "name is empty, which a new category needs");
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        if (!cell_filled(in, defaults[i].code, &v))
+            eav_put(in, type, table, defaults[i].code, c->id, store, slice_of(defaults[i].value),
+                    defaults[i].code);
+    if (!cell_filled(in, "url_key", &v))
+        eav_put(in, type, table, "url_key", c->id, store, url_key_of(in->shop, name), "url_key");
+}
+
+static uint32_t depth_of(struct slice path)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < path.len; i++)
+        n += path.p[i] == '/';
+    return n;
+}
+
+static void put_root(struct csv_import *in, const struct category *c, struct slice parent, bool new)
+{
+    struct categories *all = in->state;
+    struct shop *s = in->shop;
+    struct slice v;
+    struct shop_row r = shop_row(s, table);
+    if (new) {
+        row_number(&r, "position", 0);
+        row_number(&r, "children_count", c->below);
+        row_set(&r, "created_at", shop_now(s), "created_at");
+        row_set(&r, "updated_at", shop_now(s), "updated_at");
+    }
+    eav_set_root(&all->eav, in, &r);
+    row_id(&r, "entity_id", c->id);
+    row_id(&r, "entity_type_id", shop_refer_type(s, type));
+    row_id(&r, "parent_id", parent);
+    row_set(&r, "path", c->path, "path");
+    row_number(&r, "level", depth_of(c->path));
+    if (cell_filled(in, "attribute_set_id", &v))
+        row_id(&r, "attribute_set_id", shop_refer(s, NAME_CATEGORY_SET, v, "attribute_set_id"));
+    else if (new)
+        row_id(&r, "attribute_set_id", shop_refer_default(s, NAME_CATEGORY_SET, NULL));
+    row_put(&r);
+}
+
+static void put_category(struct csv_import *in, struct category *c)
+{
+    struct categories *all = in->state;
+    struct shop *s = in->shop;
+    struct slice v, parent;
+    if (c->circle)
+        shop_invalid(s, "parent_id: the parents of category %.*s lead back to itself",
+                     (int)c->id.len, (const char *)c->id.p);
+    struct slice above = path_above(in, c, &parent);
+    if (!above.len)
+        shop_invalid(s, "parent_id: category %.*s, in which this one stands, was left out",
+                     (int)parent.len, (const char *)parent.p);
+    if (shop_failed(s))
+        return;
+    bool new = !is_there(in, c, parent);
+    struct slice store =
+        shop_refer(s, NAME_STORE, cell_filled(in, "store_id", &v) ? v : slice_of("0"), "store_id");
+    c->path = keep(in, shop_format(s, "%.*s/%.*s", (int)above.len, (const char *)above.p,
+                                   (int)c->id.len, (const char *)c->id.p));
+    shop_begin(s, c->id);
+    put_root(in, c, parent, new);
+    eav_put_values(&all->eav, in, c->id, store);
+    if (new)
+        put_defaults(in, c, store);
+    shop_commit(s);
+    if (shop_failed(s))
+        c->path = slice_of("");
+}
+
+static bool end_categories(struct csv_import *in)
+{
+    struct categories *all = in->state;
+    if (!all->arranged)
+        arrange(in);
+    if (shop_failed(in->shop) || all->next == all->count)
+        return false;
+    struct category *c = all->all[all->next++];
+    in->record = &c->record;
+    put_category(in, c);
+    return true;
+}
+
+const struct csv_kind csv_categories = {.entity = "category",
+                                        .id = "entity_id",
+                                        .open = open_categories,
+                                        .record = take_category,
+                                        .end = end_categories,
+                                        .close = close_categories};
