@@ -30,7 +30,8 @@ struct csv_kind {
     bool (*end)(struct csv_import *in);
     void (*close)(struct csv_import *in);
 };
-extern const struct csv_kind csv_products, csv_customers, csv_categories;
+extern const struct csv_kind csv_products, csv_customers, csv_categories, csv_attributes,
+    csv_newsletter, csv_blocks, csv_pages;
 
 /* The cell under a column of the header. False, and "": there is no such column. */
 bool cell(const struct csv_import *in, const char *column, struct slice *out);

@@ -145,11 +145,11 @@ bool shop_option_label(struct shop *s, const struct shop_attribute *a, unsigned 
 /* By id, code or name; false: the country has no such region. */
 bool shop_refer_region(struct shop *s, struct slice country, struct slice region, struct slice *id,
                        struct slice *name);
-/* One that the destination has; false: it has not. Once asked, not asked again. */
+/* One that the destination has, by what SOURCE calls it where it has come from there; false: there
+ * is none. */
 bool shop_refer_product(struct shop *s, struct slice sku, struct slice *id);
 bool shop_refer_customer(struct shop *s, struct slice email, struct slice website,
                          struct slice *id);
-bool shop_refer_order(struct shop *s, struct slice increment_id, struct slice *id);
 /* Any other row: begin it, fill and put it. False: it has been put before. */
 bool shop_refer_begin(struct shop *s, const char *entity, struct slice id);
 struct shop_row shop_refer_row(struct shop *s, const char *table);

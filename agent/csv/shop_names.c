@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/csv/nested.h"
 #include "agent/csv/shop_internal.h"
 
 /* --- questions ---------------------------------------------------------------------------------
@@ -396,30 +397,46 @@ struct slice shop_refer_option(struct shop *s, const struct shop_attribute *a, s
 /* --- rows of other entities --------------------------------------------------------------------
  */
 
-static const struct known *ask_once(struct shop *s, struct slice key, const char *sql)
+/* A row of the destination, found by `sql`, which gives its id, a blank, and what it is known by.
+ * *id: what SOURCE calls it; if it has not come from there, it stays, and *named is to be put.
+ * False: there is none. */
+static bool find_row(struct shop *s, const char *entity, struct slice key, const char *sql,
+                     struct slice *id, struct slice *named)
 {
     const struct known *k = s->rc ? NULL : shop_find(s, key);
     bool found;
-    if (k || s->rc)
-        return k;
-    struct slice value = shop_ask(s, &found, sql);
-    return s->rc ? NULL : shop_learn(s, key, found ? value : slice_of(""));
+    struct slice number, own;
+    if (!k && !s->rc) {
+        struct slice value = shop_ask(s, &found, sql);
+        k = s->rc ? NULL : shop_learn(s, key, found ? value : slice_of(""));
+    }
+    if (!k || !k->value.len)
+        return false;
+    *named = k->value;
+    nested_next(named, ' ', &number);
+    if (shop_source_id(s, entity, strtoull((const char *)number.p, NULL, 10), &own)) {
+        *id = own;
+        named->len = 0;
+    }
+    return !s->rc;
 }
 
 bool shop_refer_product(struct shop *s, struct slice sku, struct slice *id)
 {
+    struct slice named;
     *id = shop_id(s, "sku", sku, slice_of(""));
-    const struct known *k = ask_once(
-        s, shop_format(s, "product of\n%.*s", (int)sku.len, (const char *)sku.p),
-        (const char *)shop_format(s, "SELECT sku FROM %s WHERE sku = %s LIMIT 1",
-                                  shop_table_name(s, "catalog_product_entity"), shop_quote(s, sku))
-            .p);
-    if (!k || !k->value.len)
+    if (!find_row(s, "product",
+                  shop_format(s, "product of\n%.*s", (int)sku.len, (const char *)sku.p),
+                  (const char *)shop_format(
+                      s, "SELECT CONCAT(entity_id, ' ', sku) FROM %s WHERE sku = %s LIMIT 1",
+                      shop_table_name(s, "catalog_product_entity"), shop_quote(s, sku))
+                      .p,
+                  id, &named))
         return false;
-    if (shop_refer_begin(s, "product", *id)) {
+    if (named.len && shop_refer_begin(s, "product", *id)) {
         struct shop_row r = shop_refer_row(s, "catalog_product_entity");
         row_id(&r, "entity_id", *id);
-        row_set(&r, "sku", k->value, "sku");
+        row_set(&r, "sku", named, "sku");
         row_put(&r);
         shop_refer_end(s);
     }
@@ -428,47 +445,25 @@ bool shop_refer_product(struct shop *s, struct slice sku, struct slice *id)
 
 bool shop_refer_customer(struct shop *s, struct slice email, struct slice website, struct slice *id)
 {
-    struct slice website_id = shop_refer(s, NAME_WEBSITE, website, "website");
+    struct slice named, website_id = shop_refer(s, NAME_WEBSITE, website, "website");
     *id = shop_id(s, "email", email, website);
-    const struct known *k =
-        ask_once(s,
-                 shop_format(s, "customer of\n%.*s\n%.*s", (int)email.len, (const char *)email.p,
-                             (int)website.len, (const char *)website.p),
-                 (const char *)shop_format(
-                     s,
-                     "SELECT c.email FROM %s c JOIN %s w USING (website_id) WHERE c.email = %s "
-                     "AND w.code = %s LIMIT 1",
-                     shop_table_name(s, "customer_entity"), shop_table_name(s, "core_website"),
-                     shop_quote(s, email), shop_quote(s, website))
-                     .p);
-    if (!k || !k->value.len)
+    if (!find_row(s, "customer",
+                  shop_format(s, "customer of\n%.*s\n%.*s", (int)email.len, (const char *)email.p,
+                              (int)website.len, (const char *)website.p),
+                  (const char *)shop_format(
+                      s,
+                      "SELECT CONCAT(c.entity_id, ' ', c.email) FROM %s c JOIN %s w USING "
+                      "(website_id) WHERE c.email = %s AND w.code = %s LIMIT 1",
+                      shop_table_name(s, "customer_entity"), shop_table_name(s, "core_website"),
+                      shop_quote(s, email), shop_quote(s, website))
+                      .p,
+                  id, &named))
         return false;
-    if (shop_refer_begin(s, "customer", *id)) {
+    if (named.len && shop_refer_begin(s, "customer", *id)) {
         struct shop_row r = shop_refer_row(s, "customer_entity");
         row_id(&r, "entity_id", *id);
-        row_set(&r, "email", k->value, "email");
+        row_set(&r, "email", named, "email");
         row_id(&r, "website_id", website_id);
-        row_put(&r);
-        shop_refer_end(s);
-    }
-    return true;
-}
-
-bool shop_refer_order(struct shop *s, struct slice increment_id, struct slice *id)
-{
-    *id = shop_id(s, "increment", increment_id, slice_of(""));
-    const struct known *k = ask_once(
-        s, shop_format(s, "order of\n%.*s", (int)increment_id.len, (const char *)increment_id.p),
-        (const char *)shop_format(s, "SELECT increment_id FROM %s WHERE increment_id = %s LIMIT 1",
-                                  shop_table_name(s, "sales_flat_order"),
-                                  shop_quote(s, increment_id))
-            .p);
-    if (!k || !k->value.len)
-        return false;
-    if (shop_refer_begin(s, "order", *id)) {
-        struct shop_row r = shop_refer_row(s, "sales_flat_order");
-        row_id(&r, "entity_id", *id);
-        row_set(&r, "increment_id", k->value, "increment_id");
         row_put(&r);
         shop_refer_end(s);
     }
