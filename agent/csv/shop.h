@@ -84,6 +84,8 @@ void row_text(struct shop_row *r, const char *column, const char *value);
 void row_number(struct shop_row *r, const char *column, uint64_t value);
 /* An id of the source: a number where it is one, else text. */
 void row_id(struct shop_row *r, const char *column, struct slice id);
+/* `column` becomes what `from` is, if the former is not set and the latter is. */
+void row_copy(struct shop_row *r, const char *column, const char *from);
 bool row_has(const struct shop_row *r, const char *column);
 bool row_may_be_null(const struct shop_row *r, const char *column);
 void row_put(struct shop_row *r);

@@ -57,6 +57,13 @@ bool row_has(const struct shop_row *r, const char *column)
     return i != UINT32_MAX && r->values[i].len;
 }
 
+void row_copy(struct shop_row *r, const char *column, const char *from)
+{
+    uint32_t to = ordinal(r, column), i = ordinal(r, from);
+    if (to != UINT32_MAX && i != UINT32_MAX && !r->values[to].len)
+        r->values[to] = r->values[i];
+}
+
 bool row_may_be_null(const struct shop_row *r, const char *column)
 {
     uint32_t i = ordinal(r, column);

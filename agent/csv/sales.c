@@ -1,0 +1,94 @@
+#include "agent/csv/sales.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sales_open(struct csv_import *in, const char *table, bool (*own)(const char *column))
+{
+    struct sales *s = calloc(1, sizeof *s);
+    uint32_t count = records_column_count(in->file);
+    in->state = s;
+    if (s)
+        s->taken = calloc(count + 1, sizeof *s->taken);
+    if (!s || !s->taken) {
+        shop_no_memory(in->shop);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name = records_column(in->file, i);
+        bool other = !*name || own(name);
+        s->taken[i] = !other && shop_has_column(in->shop, table, name);
+        if (!other && !s->taken[i])
+            column_unknown(in, name);
+    }
+}
+
+void sales_close(struct csv_import *in)
+{
+    struct sales *s = in->state;
+    if (s)
+        free(s->taken);
+    free(s);
+}
+
+void sales_set_cells(struct csv_import *in, struct shop_row *r)
+{
+    const struct sales *s = in->state;
+    for (uint32_t i = 0; i < records_column_count(in->file); i++)
+        if (s->taken[i])
+            row_set(r, records_column(in->file, i), in->record->fields[i],
+                    records_column(in->file, i));
+}
+
+void sales_set_base(struct shop_row *r)
+{
+    static const char *const columns[] = {
+        "grand_total",         "subtotal",          "tax_amount",
+        "shipping_amount",     "discount_amount",   "price",
+        "row_total",           "original_price",    "total_paid",
+        "total_refunded",      "total_invoiced",    "total_due",
+        "adjustment_positive", "subtotal_incl_tax", "adjustment_negative",
+        "shipping_tax_amount", "price_incl_tax",    "row_total_incl_tax",
+        "total_qty_ordered",   "shipping_incl_tax"};
+    char base[64];
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        snprintf(base, sizeof base, "base_%s", columns[i]);
+        row_copy(r, base, columns[i]);
+    }
+}
+
+void sales_set_item(struct shop_row *r, const struct nested_item *item, const char *what)
+{
+    for (uint32_t i = 0; i < item->count; i++) {
+        const struct nested_value *v = &item->values[i];
+        const char *name =
+            (const char *)shop_format(r->shop, "%.*s", (int)v->name.len, (const char *)v->name.p).p;
+        if (v->value.len && strcmp(name, "item_id") != 0 && strcmp(name, "product_id") != 0 &&
+            strcmp(name, "parent_item_id") != 0 && strcmp(name, "order_item_id") != 0 &&
+            strcmp(name, "order_id") != 0 && strcmp(name, "entity_id") != 0 &&
+            strcmp(name, "parent_id") != 0 && strcmp(name, "store_id") != 0)
+            row_set(r, name, v->value, what);
+    }
+}
+
+double sales_number(struct shop *s, struct slice v)
+{
+    return strtod((const char *)shop_format(s, "%.*s", (int)v.len, (const char *)v.p).p, NULL);
+}
+
+struct slice sales_times(struct shop *s, struct slice a, struct slice b)
+{
+    return shop_format(s, "%.4f", sales_number(s, a) * sales_number(s, b));
+}
+
+void sales_check_amount(struct csv_import *in, const char *column, bool needed)
+{
+    struct slice v;
+    if (!cell_filled(in, column, &v)) {
+        if (needed)
+            shop_invalid(in->shop, "%s is empty", column);
+    } else if (*v.p == '-') {
+        shop_invalid(in->shop, "%s: %.*s is less than 0", column, (int)v.len, (const char *)v.p);
+    }
+}

@@ -1,0 +1,25 @@
+/* Inside the CSV adapter: what orders and their documents share. Not for others. */
+#ifndef AGENT_CSV_SALES_H
+#define AGENT_CSV_SALES_H
+
+#include "agent/csv/kinds.h"
+
+/* Which columns of the header are columns of a document's own table. */
+struct sales {
+    bool *taken;
+};
+void sales_open(struct csv_import *in, const char *table, bool (*own)(const char *column));
+void sales_close(struct csv_import *in);
+/* These columns of the record. */
+void sales_set_cells(struct csv_import *in, struct shop_row *r);
+/* Amounts in the shop's base currency that are not told are those in the order's. */
+void sales_set_base(struct shop_row *r);
+/* Every value of the item that is a column of the row's table. */
+void sales_set_item(struct shop_row *r, const struct nested_item *item, const char *what);
+/* a × b with four digits behind the point; what is no number counts as 0. */
+struct slice sales_times(struct shop *s, struct slice a, struct slice b);
+double sales_number(struct shop *s, struct slice v);
+/* Not negative, and a number; an error where it is empty and needed. */
+void sales_check_amount(struct csv_import *in, const char *column, bool needed);
+
+#endif
