@@ -9,9 +9,9 @@
 
 enum { RECORDS_PER_PROGRESS = 100 };
 
-static const struct csv_kind *const kinds[] = {&csv_blocks,     &csv_pages,    &csv_attributes,
-                                               &csv_categories, &csv_products, &csv_customers,
-                                               &csv_newsletter, &csv_orders};
+static const struct csv_kind *const kinds[] = {
+    &csv_blocks,     &csv_pages,  &csv_attributes, &csv_categories, &csv_products,   &csv_customers,
+    &csv_newsletter, &csv_orders, &csv_invoices,   &csv_shipments,  &csv_creditmemos};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 /* --- which kind --------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ struct csv_kind {
     void (*close)(struct csv_import *in);
 };
 extern const struct csv_kind csv_products, csv_customers, csv_categories, csv_attributes,
-    csv_newsletter, csv_blocks, csv_pages, csv_orders;
+    csv_newsletter, csv_blocks, csv_pages, csv_orders, csv_invoices, csv_shipments, csv_creditmemos;
 
 /* The cell under a column of the header. False, and "": there is no such column. */
 bool cell(const struct csv_import *in, const char *column, struct slice *out);

@@ -69,3 +69,55 @@ def _():
                              ("increment_id,grand_total,items\nA1,1,\"[{\"\"qty\"\":\"\n", "no JSON: it ends too early")):
             out = s.text("order", text, code=1)
             expect(reason in out and "line 2" in out, "%r is not in: %s" % (reason, out))
+
+
+@suite.case("csv-documents", "invoices, shipments with tracks, credit memos: of the order by id or number, of its items by SKU")
+def _():
+    with shop() as s:
+        s.sync("product", "products_simple.csv")
+        s.sync("order", "orders_with_items.csv")
+        order = "(SELECT increment_id FROM sales_flat_order o WHERE o.entity_id = d.order_id)"
+        item = "(SELECT sku FROM sales_flat_order_item i WHERE i.item_id = order_item_id)"
+        address = "(SELECT CONCAT(address_type, ' ', city) FROM sales_flat_order_address a WHERE a.entity_id = d.%s_address_id)"
+        for _ in range(2):
+            s.text("invoice", "entity_id,order_id,increment_id,grand_total,created_at,items\n"
+                              "INV-1,ORD-101,INV-1,64.95,2024-02-05 10:00:00,LAMP-01:1|GONE-9:1\n"
+                              "INV-2,200000103,INV-2,139,2024-02-06 10:00:00,\n")
+            s.expect("SELECT increment_id, %s, grand_total, base_grand_total, state, store_id, total_qty, order_currency_code, %s, %s, created_at "
+                     "FROM sales_flat_invoice d ORDER BY 1" % (order, address % "billing", address % "shipping"),
+                     ("INV-1", "200000101", "64.9500", "64.9500", "2", "1", "2.0000", "USD", "billing Dallas", "shipping Reno",
+                      "2024-02-05 10:00:00"),
+                     ("INV-2", "200000103", "139.0000", "139.0000", "2", "1", "1.0000", "USD", "billing Austin", "shipping Austin",
+                      "2024-02-06 10:00:00"))
+            s.expect("SELECT increment_id, d.sku, d.qty, d.price, d.row_total, %s, d.product_id IS NULL FROM sales_flat_invoice_item d JOIN "
+                     "sales_flat_invoice v ON v.entity_id = parent_id ORDER BY 1, 2" % item,
+                     ("INV-1", "GONE-9", "1.0000", "49.9500", "49.9500", "GONE-9", "1"),
+                     ("INV-1", "LAMP-01", "1.0000", "49.9500", "49.9500", "LAMP-01", "0"),
+                     ("INV-2", "LAMP-02", "1.0000", "129.0000", "129.0000", "LAMP-02", "0"))
+            s.expect("SELECT increment_id, order_increment_id, grand_total, billing_name, order_created_at FROM sales_flat_invoice_grid d ORDER "
+                     "BY 1", ("INV-1", "200000101", "64.9500", "Ben Clark", "2024-02-01 09:00:00"),
+                     ("INV-2", "200000103", "139.0000", "Dora Evans", "2024-02-03 11:00:00"))
+            s.text("shipment", "entity_id,order_id,increment_id,created_at,items,tracks\n"
+                               "7,ORD-101,SHIP-7,2024-02-07 10:00:00,LAMP-01:2,dhl:JD0001|custom:X-2:Bike\n"
+                               "8,ORD-103,SHIP-8,2024-02-08 10:00:00,,\"[{\"\"track_number\"\":\"\"1Z\"\",\"\"carrier_code\"\":\"\"ups\"\"}]\"\n")
+            s.expect("SELECT increment_id, %s, total_qty, (SELECT GROUP_CONCAT(CONCAT_WS(' ', carrier_code, title, track_number) ORDER BY "
+                     "track_number) FROM sales_flat_shipment_track t WHERE t.parent_id = d.entity_id AND t.order_id = d.order_id), (SELECT "
+                     "GROUP_CONCAT(CONCAT(sku, ' ', qty)) FROM sales_flat_shipment_item i WHERE i.parent_id = d.entity_id) FROM "
+                     "sales_flat_shipment d ORDER BY 1" % order,
+                     ("SHIP-7", "200000101", "2.0000", "dhl DHL JD0001,custom Bike X-2", "LAMP-01 2.0000"),
+                     ("SHIP-8", "200000103", "1.0000", "ups United Parcel Service 1Z", "LAMP-02 1.0000"))
+            s.expect("SELECT order_increment_id, total_qty, shipping_name FROM sales_flat_shipment_grid ORDER BY 1",
+                     ("200000101", "2.0000", "Ben Clark"), ("200000103", "1.0000", "Dora Evans"))
+            s.text("creditmemo", "entity_id,order_id,invoice_id,increment_id,grand_total,created_at,adjustment_positive,adjustment_negative,items\n"
+                                 "c1,ORD-101,INV-1,CM-1,47.45,2024-03-01,0,2.5,\"[{\"\"sku\"\":\"\"LAMP-01\"\",\"\"qty\"\":1,\"\"price\"\":49.95}]\"\n")
+            s.expect("SELECT d.increment_id, %s, v.increment_id, d.grand_total, d.adjustment_negative, d.base_adjustment_negative, d.state, "
+                     "g.creditmemo_status, d.created_at FROM sales_flat_creditmemo d JOIN sales_flat_invoice v ON v.entity_id = d.invoice_id JOIN "
+                     "sales_flat_creditmemo_grid g ON g.entity_id = d.entity_id" % order,
+                     ("CM-1", "200000101", "INV-1", "47.4500", "2.5000", "2.5000", "2", "2", "2024-03-01 00:00:00"))
+            s.expect("SELECT sku, qty, row_total, %s FROM sales_flat_creditmemo_item d" % item, ("LAMP-01", "1.0000", "49.9500", "LAMP-01"))
+        for text, reason in (("order_id,increment_id,grand_total\nORD-9,I9,1\n", "order ORD-9 has not been imported from this source"),
+                             ("order_id,increment_id,grand_total\nORD-101,,1\n", "increment_id is empty"),
+                             ("order_id,increment_id,grand_total,items\nORD-101,I9,1,NONE:1\n", "has no item 'NONE'")):
+            out = s.text("invoice", text, code=1)
+            expect(reason in out and "line 2" in out, "%r is not in: %s" % (reason, out))
+        expect_equal(s.one("SELECT COUNT(*) FROM sales_flat_invoice"), 2, "invoices")
