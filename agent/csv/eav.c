@@ -155,6 +155,20 @@ static bool is_id(const struct shop_attribute *a)
     return false;
 }
 
+/* An empty value is a row with NULL, but not where the column takes none, nor at a store view,
+ * where it means the general value. */
+static bool is_kept_empty(const struct shop_row *r, struct slice store)
+{
+    return row_may_be_null(r, "value") && (!store.len || slice_is(store, "0"));
+}
+
+/* What an entity has to have cannot be emptied. */
+static bool stays(const struct shop_attribute *a, struct slice value)
+{
+    return !slice_trim(value).len &&
+           (a->required || slice_is(a->code, "url_key") || slice_is(a->code, "options_container"));
+}
+
 static void put_value(struct csv_import *in, const struct eav *e, const struct shop_attribute *a,
                       struct slice id, struct slice store, struct slice value, const char *what)
 {
@@ -168,7 +182,7 @@ static void put_value(struct csv_import *in, const struct eav *e, const struct s
     if (store.len)
         row_id(&r, "store_id", store);
     row_id(&r, "entity_id", id);
-    if (!trimmed.len && !row_may_be_null(&r, "value")) {
+    if (!trimmed.len && !is_kept_empty(&r, store)) {
         if (in->o->config->on_duplicate != DUPLICATE_MERGE)
             row_delete(&r);
         return;
@@ -192,7 +206,8 @@ static void put_value(struct csv_import *in, const struct eav *e, const struct s
 void eav_put_values(const struct eav *e, struct csv_import *in, struct slice id, struct slice store)
 {
     for (uint32_t i = 0; i < e->count; i++)
-        if (e->columns[i].attribute)
+        if (e->columns[i].attribute &&
+            !stays(e->columns[i].attribute, in->record->fields[e->columns[i].index]))
             put_value(in, e, e->columns[i].attribute, id, store,
                       in->record->fields[e->columns[i].index], e->columns[i].name);
 }

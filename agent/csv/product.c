@@ -111,7 +111,10 @@ static bool read_product(struct csv_import *in, struct product *p)
                  (const char *)shop_format(s, "SELECT 1 FROM %s WHERE sku = %s LIMIT 1",
                                            shop_table_name(s, table), shop_quote(s, p->sku))
                      .p);
-    p->is_new = !found;
+    struct slice id;
+    p->again =
+        shop_recall(s, shop_format(s, "id of\n%.*s", (int)p->sku.len, (const char *)p->sku.p), &id);
+    p->is_new = !found && !p->again;
     return !shop_failed(s);
 }
 

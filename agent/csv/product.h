@@ -6,6 +6,7 @@
 
 struct product { /* of the record in hand */
     struct slice sku, id;
+    bool again;  /* the file has had a record of it, at another store */
     bool is_new; /* the destination does not have it, nor has it come from this source */
 };
 

@@ -339,7 +339,8 @@ void product_put_options(struct csv_import *in, const struct product *p, struct 
         row_number(root, "has_options", 1);
     if (required)
         row_number(root, "required_options", 1);
-    row_put(root);
+    if (!p->again || any)
+        row_put(root);
 }
 
 /* --- images --------------------------------------------------------------------------------------

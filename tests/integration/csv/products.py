@@ -163,3 +163,36 @@ def _():
             s.text("product", text)
             s.expect(members, ("SET", "CUP", "2.0000", "0"), ("SET", "PLATE", "1.5000", "1"), ("TABLE", "FORK", "4.0000", "0"))
         expect_equal(s.one("SELECT COUNT(*) FROM catalog_product_link"), 3, "links")
+
+
+@suite.case("csv-products-stock", "--stock exclude leaves it alone, --stock only sets nothing else; values of its own switch off the general ones")
+def _():
+    with shop() as s:
+        stock = ("SELECT sku, qty, is_in_stock, min_qty, use_config_min_qty, backorders, use_config_backorders FROM cataloginventory_stock_item "
+                 "JOIN catalog_product_entity ON entity_id = product_id ORDER BY sku")
+        text = "sku,name,price,qty,min_qty,backorders\nA,%s,1,%d,2,\nB,%s,1,%d,,1\n"
+        s.text("product", text % ("a", 5, "b", 0), "--stock", "exclude")
+        s.expect(stock)
+        s.text("product", text % ("a", 5, "b", 0))
+        wanted = [("A", "5.0000", "1", "2.0000", "0", "0", "1"), ("B", "0.0000", "0", "0.0000", "1", "1", "0")]
+        s.expect(stock, *wanted)
+        s.text("product", text % ("a2", 7, "b2", 8), "--stock", "exclude")
+        s.expect(stock, *wanted)
+        s.expect("SELECT %s" % value(s, "name", "A"), "a2")
+        s.text("product", text % ("a3", 0, "b3", 9), "--stock", "only")
+        s.expect(stock, ("A", "0.0000", "0", "2.0000", "0", "0", "1"), ("B", "9.0000", "1", "0.0000", "1", "1", "0"))
+        s.expect("SELECT %s" % value(s, "name", "A"), "a2")
+        out = s.text("product", "sku,qty\nNO-SUCH,1\n", "--stock", "only", code=1)
+        expect("no product NO-SUCH" in out, out)
+
+
+@suite.case("csv-products-stores", "a record for each store view")
+def _():
+    with shop() as s:
+        for _ in range(2):
+            s.text("product", "sku,store_id,name,price,visibility\nA,0,Chair,5,4\nA,default,Stuhl,,\nB,admin,Table,6,\n")
+            s.expect("SELECT %s, %s, %s" % (value(s, "name", "A"), value(s, "name", "A", 1), value(s, "name", "B")), ("Chair", "Stuhl", "Table"))
+            s.expect("SELECT %s, %s" % (value(s, "price", "A"), value(s, "visibility", "B")), ("5.0000", "4"))
+            s.expect("SELECT COUNT(*) FROM catalog_product_entity", "2")
+        out = s.text("product", "sku,store_id,name,price\nA,french,Chaise,1\n", code=1)
+        expect("no store 'french'" in out, out)
