@@ -30,6 +30,11 @@ def _():
                                                 value(s, "gender", "chris"), value(s, "dob", "anna")),
                      ("Female", "Male", None, "1980-05-17 00:00:00"))
             s.expect("SELECT COUNT(*) FROM customer_address_entity", "0")
+        s.text("customer", "entity_id,email,gender,dob\n1,anna@example.com,,\n2,ben@example.com,,\n", duplicate="merge")
+        s.expect("SELECT %s IS NULL, %s" % (value(s, "gender", "ben"), value(s, "dob", "anna")), ("0", "1980-05-17 00:00:00"))
+        s.text("customer", "entity_id,email,gender,dob\n1,anna@example.com,,\n2,ben@example.com,1,\n")
+        s.expect("SELECT %s, %s, %s IS NULL" % (value(s, "gender", "anna"), value(s, "dob", "anna"), value(s, "gender", "ben")),
+                 (None, None, "0"))
         for text, reason in (("email,firstname,lastname\nnobody,N,N\n", "no e-mail address"),
                              ("email,firstname,lastname\nx@example.com,,N\n", "firstname or lastname is empty"),
                              ("email,firstname,lastname,group_id\nx@example.com,X,Y,Nobles\n", "no customer group 'Nobles'"),
