@@ -83,6 +83,8 @@ enum change_flag {
                            from the source; the image need not be whole */
     CHANGE_COPIED = 64, /* of that copy: deletes of roots, whether they are there or not, of which
                            images hold the key only; then inserts */
+    CHANGE_NAMED = 128, /* insert: of a row that others only name, with what it is known by: to be
+                           found, not written, also where its entity is asked for */
 };
 enum begin_flag {
     BEGIN_DDL = 1,              /* the group holds DDL */

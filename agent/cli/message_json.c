@@ -231,7 +231,8 @@ static void print_change_flags(struct json *j, uint32_t flags)
                  {CHANGE_STOCK, "stock"},
                  {CHANGE_CASCADE, "cascade"},
                  {CHANGE_ENTERS, "enters"},
-                 {CHANGE_COPIED, "copied"}};
+                 {CHANGE_COPIED, "copied"},
+                 {CHANGE_NAMED, "named"}};
     if (!flags)
         return;
     json_array(j, "flags");

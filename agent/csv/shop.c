@@ -464,7 +464,7 @@ static void put_change(struct shop_row *r, enum change_op op)
                               : value_write_absent(&image);
     struct msg_change m = {.table_id = t->plan.id,
                            .op = op,
-                           .flags = (r->reference ? CHANGE_COPIED : 0u) |
+                           .flags = (r->reference ? CHANGE_COPIED | CHANGE_NAMED : 0u) |
                                     (t->entry->stock ? CHANGE_STOCK : 0u),
                            .entity_key = r->reference ? s->reference_key : s->key};
     *(op == CHANGE_INSERT ? &m.after : &m.before) = (struct slice){image.data, image.len};

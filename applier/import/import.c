@@ -185,6 +185,12 @@ const struct import_counts *import_counts_get(const struct import *im, size_t *c
 /* --- what is done with an entity -----------------------------------------------------------------
  */
 
+/* Its rows are to be as they come; else it is only referred to. */
+static bool is_asked_for(const struct import_entity *e)
+{
+    return e->table->selected && !(e->root && e->root->origin->flags & CHANGE_NAMED);
+}
+
 static int know_entities(struct import *im, struct ds_error *err)
 {
     for (uint32_t i = 0; i < im->entity_count; i++) {
@@ -200,7 +206,7 @@ static int know_entities(struct import *im, struct ds_error *err)
             registry_find(im->registry, registry_type(im->registry, e->entity->name), e->key);
         e->here = r && r->found;
         e->matched = e->here && r->origin == ORIGIN_MATCHED;
-        e->policy = e->table->selected       ? IMPORT_WRITE
+        e->policy = is_asked_for(e)          ? IMPORT_WRITE
                     : filter_maps(e->entity) ? IMPORT_REFER
                                              : IMPORT_MATCH;
         if (e->matched && e->policy == IMPORT_WRITE &&
@@ -239,15 +245,18 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER && config->reference_missing == MISSING_ERROR)
             return missing(e, err);
-        if (e->policy == IMPORT_MATCH && e->table->selected)
+        if (e->policy == IMPORT_MATCH && is_asked_for(e))
             e->policy = IMPORT_WRITE; /* what it matched is gone */
         counts->created += e->policy != IMPORT_MATCH;
         return 0;
     }
-    if (row->state != ROW_FOUND || e->policy == IMPORT_REFER || !e->table->selected)
+    if (row->state != ROW_FOUND || e->policy == IMPORT_REFER || !is_asked_for(e))
         return 0;
     bool own = im->options.follows && e->here && !e->matched;
-    if ((e->whole && !own) || e->matched) {
+    /* a record of a file, which mostly does not have all of an entity */
+    bool record =
+        !im->options.follows && row->op == CHANGE_INSERT && !(row->origin->flags & CHANGE_COPIED);
+    if (((e->whole || record) && !own) || e->matched) {
         switch (config->on_duplicate) {
         case DUPLICATE_ERROR:
             return duplicate(im, e, err);

@@ -257,7 +257,9 @@ static bool is_imported(const struct import *im, const struct catalogue_entity *
         place++;
     /* what the shop's indexers make of its rows is theirs to make */
     bool derived = strcmp(entry->role, "index") == 0 || strcmp(entry->role, "summary") == 0;
-    return im->scope[place] && entry->identity != IDENTITY_NONE && !derived;
+    /* roots that are not asked for come with what they are known by, to be found */
+    bool named = e->kind == KIND_DATA && entry == &e->tables[0];
+    return (im->scope[place] || named) && entry->identity != IDENTITY_NONE && !derived;
 }
 
 static void forget_table(struct import *im, struct import_table *t)

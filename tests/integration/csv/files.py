@@ -74,3 +74,38 @@ def _():
                "--date-to", "2026-01-31")
         s.text("product", "entity_id,sku,name,price\nx1,E,e,1\nx2,F,f,1\n", "--entity-ids", "x2", source="second")
         s.expect("SELECT sku FROM catalog_product_entity ORDER BY sku", "A", "C", "F")
+
+
+@suite.case("csv-what-is-only-named", "the destination's own products, customers and categories are found, not written, also where stopping at "
+            "duplicates is asked for")
+def _():
+    with shop() as s:
+        s.text("product", "sku,name,price\nOWN,Own,1\n", source="own")
+        s.text("customer", "email,firstname,lastname\nown@example.com,Own,One\n", source="own")
+        before = s.rows("SELECT * FROM catalog_product_entity_varchar"), s.rows("SELECT * FROM customer_entity_varchar")
+        s.text("order", "increment_id,grand_total,customer_email,items\nO-1,1,own@example.com,OWN:1:1\n", duplicate="error")
+        s.expect("SELECT c.email, p.sku FROM sales_flat_order o JOIN customer_entity c ON c.entity_id = o.customer_id JOIN "
+                 "sales_flat_order_item i ON i.order_id = o.entity_id JOIN catalog_product_entity p ON p.entity_id = i.product_id",
+                 ("own@example.com", "OWN"))
+        s.text("newsletter", "subscriber_email\nown@example.com\n", duplicate="error")
+        s.expect("SELECT email FROM newsletter_subscriber JOIN customer_entity ON entity_id = customer_id", "own@example.com")
+        s.text("product", "sku,type_id,name,price,grouped_product_skus\nSET,grouped,Set,,OWN:3\n", duplicate="error")
+        s.expect("SELECT p.sku FROM catalog_product_link JOIN catalog_product_entity p ON p.entity_id = linked_product_id", "OWN")
+        s.text("category", "entity_id,parent_id,name\n9,2,New\n", duplicate="error")
+        s.text("category", "entity_id,parent_id,name\n10,9,Newer\n", duplicate="error")
+        s.expect("SELECT level FROM catalog_category_entity WHERE entity_id > 2 ORDER BY 1", "2", "3")
+        expect_equal((s.rows("SELECT * FROM catalog_product_entity_varchar WHERE entity_id = 1"),
+                      s.rows("SELECT * FROM customer_entity_varchar")), before, "what the destination had")
+
+
+@suite.case("csv-duplicates", "what came from the same source is a duplicate, too: stopped at, left as it is, or changed")
+def _():
+    with shop() as s:
+        name = s.value("catalog_product", "name", "(SELECT entity_id FROM catalog_product_entity WHERE sku = 'A')")
+        s.text("product", "sku,name,price\nA,first,1\n", duplicate="error")
+        out = s.text("product", "sku,name,price\nA,second,1\n", duplicate="error", code=1)
+        expect("already" in out, out)
+        s.text("product", "sku,name,price\nA,second,1\n", duplicate="skip")
+        s.expect("SELECT " + name, "first")
+        s.text("product", "sku,name,price\nA,second,1\n", duplicate="update")
+        s.expect("SELECT " + name, "second")
