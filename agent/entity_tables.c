@@ -149,6 +149,40 @@ static int not_there(const struct copy *c, const char *option, struct ds_error *
                      c->entity->name);
 }
 
+/* AND column within the dates. */
+static int add_range(const struct entity_selection *s, const char *column, struct buf *sql)
+{
+    int rc = 0;
+    if (s->date_from)
+        rc = buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " >= ") |
+             sql_string(sql, s->date_from, strlen(s->date_from));
+    if (s->date_to)
+        rc |= buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " < ") |
+              sql_string(sql, s->date_to, strlen(s->date_to)) | buf_puts(sql, " + INTERVAL 1 DAY");
+    return rc;
+}
+
+/* Of a kind that is known by another one's row (stock by its product): as that was modified. */
+static int add_dates_of_parent(const struct copy *c, const struct entity_selection *s,
+                               struct buf *sql, struct ds_error *err)
+{
+    const struct catalogue_table *root = &c->entity->tables[0];
+    const struct catalogue_entity *e = NULL;
+    for (size_t i = 0; i < c->entity->reference_count && !e; i++) {
+        const struct catalogue_reference *r = &c->entity->references[i];
+        if (strcmp(r->table, root->table) == 0 && strcmp(r->column, root->link) == 0 && !r->to)
+            e = catalogue_find(c->o->catalogue, r->entity);
+    }
+    if (!e)
+        return not_there(c, s->date_from ? "date-from" : "date-to", err);
+    int rc = buf_puts(sql, " AND ") | sql_identifier(sql, root->link) |
+             buf_puts(sql, " IN (SELECT ") | sql_identifier(sql, e->tables[0].link) |
+             buf_printf(sql, " FROM `%s", prefix_of(c)) |
+             buf_printf(sql, "%s` WHERE 1", e->tables[0].table) | add_range(s, "updated_at", sql) |
+             buf_puts(sql, ")");
+    return rc ? entity_no_memory(err) : 0;
+}
+
 static int add_dates(const struct copy *c, const struct entity_selection *s, struct buf *sql,
                      struct ds_error *err)
 {
@@ -159,14 +193,8 @@ static int add_dates(const struct copy *c, const struct entity_selection *s, str
         if (entity_column(&c->tables[0].plan, columns[i]) != UINT32_MAX)
             column = columns[i];
     if (!column)
-        return not_there(c, s->date_from ? "date-from" : "date-to", err);
-    int rc = 0;
-    if (s->date_from)
-        rc = buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " >= ") |
-             sql_string(sql, s->date_from, strlen(s->date_from));
-    if (s->date_to)
-        rc |= buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " < ") |
-              sql_string(sql, s->date_to, strlen(s->date_to)) | buf_puts(sql, " + INTERVAL 1 DAY");
+        return add_dates_of_parent(c, s, sql, err);
+    int rc = add_range(s, column, sql);
     return rc ? entity_no_memory(err) : 0;
 }
 

@@ -94,27 +94,32 @@ static int read_file_options(const struct invocation *in, struct csv_options *cs
     return cli_check_file(in->file, err);
 }
 
-/* A product's record has its stock, too. */
-static const char *entities_of(const char *entity, bool is_file)
+/* A product has its stock, too; --stock says whether it is wanted, or nothing else. */
+static const char *entities_of(const char *entity)
 {
     static const char *const products[] = {"product", "products"};
-    for (size_t i = 0; is_file && i < sizeof products / sizeof *products; i++)
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
         if (strcmp(entity, products[i]) == 0)
             return "[product, stock]";
     return entity;
 }
 
 /* What stands in the configuration is for a stream; here the command line says which entities. */
-static int open_config(struct invocation *in, bool is_file, struct ds_error *err)
+static int open_config(struct invocation *in, struct ds_error *err)
 {
-    const char *entity = entities_of(in->arguments[0], is_file);
+    const char *entity = entities_of(in->arguments[0]);
     int rc = preset(in, "mode", "import", "sync", err);
     rc = rc ? rc : preset(in, "source_system", in->arguments[1], "SOURCE", err);
     rc = rc ? rc : preset(in, "entities", entity, "ENTITY", err);
     if (rc == 0 && !in->on_duplicate)
         in->on_duplicate = "error";
     rc = rc ? rc : preset(in, "on_duplicate", in->on_duplicate, "on-duplicate", err);
-    return rc ? rc : cli_open(in, err);
+    rc = rc ? rc : cli_open(in, err);
+    const struct catalogue_entity *e = rc ? NULL : catalogue_find(in->catalogue, in->arguments[0]);
+    if (e && e->kind == KIND_DERIVED)
+        rc = error_set(err, DS_EUSAGE,
+                       "%s is never imported: the shop makes it from its other rows", e->name);
+    return rc;
 }
 
 /* --- the summary --------------------------------------------------------------------------- */
@@ -195,7 +200,7 @@ int command_sync(struct invocation *in)
     selection.increment_ids = increment_ids;
     rc = rc ? rc : read_file_options(in, &csv, &is_file, &err);
     o.csv = is_file ? &csv : NULL;
-    rc = rc ? rc : open_config(in, is_file, &err);
+    rc = rc ? rc : open_config(in, &err);
     rc = rc || !is_file ? rc : check_entity(in, &err);
     int code = rc ? cli_fail(&err) : runner_run(in, &o);
     free(ids);

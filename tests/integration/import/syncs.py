@@ -113,6 +113,12 @@ def define(suite):
             expect_contains(err, "--increment-ids: entity product has no column for it", "error")
             _out, err = sync(shops, "order", "--date-from", "yesterday", expect_code=2)
             expect_contains(err, "--date-from: 'yesterday' is no date", "error")
+            for options, kinds in (((), ["product", "stock"]), (("--stock", "exclude"), ["product"]), (("--stock", "only"), ["stock"]),
+                                   (("--date-from", "2000-01-01"), ["product", "stock"])):
+                out, _err = sync(shops, "product", "-d", "update", "--dry-run", "--json", *options)
+                expect_equal([kind for kind in summary(out) if kind in ("product", "stock")], kinds, "product with %s" % (options,))
+            _out, err = sync(shops, "url_rewrite", expect_code=2)
+            expect_contains(err, "url_rewrite is never imported", "error")
             code, _out, err = shops.lab.program.command("sync", "order", "x", "--adapter", "shopify")
             expect_equal(code, 2, "an adapter that there is not yet")
             expect_contains(err, "shopify does not work in this version", "error")
