@@ -213,12 +213,36 @@ int entity_add_order(const struct copy *c, struct buf *sql)
     return rc | sql_identifier(sql, link);
 }
 
+static bool is_number(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits && !text[digits];
+}
+
+/* The server takes the beginning of a text for a number, and other text for 0. */
+static int check_ids(const struct copy *c, const struct entity_selection *s, struct ds_error *err)
+{
+    uint32_t link = c->tables[0].link;
+    enum enum_field_types type = (enum enum_field_types)c->tables[0].plan.described[link].type;
+    bool number = type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 ||
+                  type == MYSQL_TYPE_LONG || type == MYSQL_TYPE_LONGLONG;
+    for (size_t i = 0; i < s->id_count && number; i++)
+        if (!is_number(s->ids[i]))
+            return error_set(err, DS_EUSAGE,
+                             "--entity-ids: '%.100s' is no number, as ids of entity %s are",
+                             s->ids[i], c->entity->name);
+    return 0;
+}
+
 static int select_roots(struct copy *c, bool selected, struct buf *sql, struct ds_error *err)
 {
     const struct entity_selection *s = &c->o->selection;
     const char *link = c->entity->tables[0].link;
-    int rc = buf_puts(sql, "SELECT ") | sql_identifier(sql, link) | buf_puts(sql, " FROM ") |
-             sql_identifier(sql, c->tables[0].name) | buf_puts(sql, " WHERE 1");
+    int rc = selected ? check_ids(c, s, err) : 0;
+    if (rc)
+        return rc;
+    rc = buf_puts(sql, "SELECT ") | sql_identifier(sql, link) | buf_puts(sql, " FROM ") |
+         sql_identifier(sql, c->tables[0].name) | buf_puts(sql, " WHERE 1");
     if (rc == 0 && selected && s->id_count)
         rc = add_list(sql, link, s->ids, s->id_count);
     if (rc == 0 && selected && s->increment_id_count) {

@@ -28,7 +28,7 @@ static int split_list(char *text, const char ***out, size_t *count, struct ds_er
 {
     size_t n = 1;
     for (const char *p = text; *p; p++)
-        n += *p == ',';
+        n += *p == ',' || *p == ' ';
     *out = calloc(n, sizeof **out);
     if (!*out)
         return error_set(err, DS_ENOMEM, "out of memory for the command line");
