@@ -9,7 +9,6 @@
 #include "schema/document.h"
 #include "schema/log.h"
 
-#define COPY_FILE "copy."
 enum { FIRST_TABLE_ID = 1, BUCKETS = 1 << 14 };
 
 /* --- a chunk: rows by entity
@@ -220,7 +219,7 @@ static int put_commit_at(struct copy *c, const struct position *at, struct ds_er
 static struct position copy_position(const struct copy *c)
 {
     struct position at = {.file.pos = c->number};
-    snprintf(at.file.file, sizeof at.file.file, COPY_FILE "%06u", c->o->number);
+    snprintf(at.file.file, sizeof at.file.file, POSITION_COPY_FILE "%06u", c->o->number);
     return at;
 }
 
@@ -406,9 +405,8 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
 
 uint32_t entity_copy_number(const struct position *p)
 {
-    size_t head = sizeof COPY_FILE - 1;
-    return p->gtid.count == 0 && strncmp(p->file.file, COPY_FILE, head) == 0
-               ? (uint32_t)strtoul(p->file.file + head, NULL, 10)
+    return position_of_copy(p)
+               ? (uint32_t)strtoul(p->file.file + sizeof POSITION_COPY_FILE - 1, NULL, 10)
                : 0;
 }
 

@@ -93,12 +93,20 @@ bool position_empty(const struct position *p)
     return !p || (p->gtid.count == 0 && !p->file.file[0]);
 }
 
+bool position_of_copy(const struct position *p)
+{
+    return p->gtid.count == 0 &&
+           strncmp(p->file.file, POSITION_COPY_FILE, sizeof POSITION_COPY_FILE - 1) == 0;
+}
+
 bool position_reached(const struct position *a, const struct position *b)
 {
     if (position_empty(a))
         return true;
     if (a->gtid.count && b->gtid.count)
         return gtid_set_subset(&a->gtid, &b->gtid);
+    if (position_of_copy(a) != position_of_copy(b))
+        return false;
     if (!a->file.file[0] || !b->file.file[0])
         return false;
     return file_position_compare(&a->file, &b->file) <= 0;

@@ -85,6 +85,10 @@ struct position {
 void position_free(struct position *p);
 int position_copy(struct position *to, const struct position *from);
 bool position_empty(const struct position *p); /* nothing known; NULL allowed */
+/* A copy of entities counts them in a file of its own, "copy.000001", which is in no order with a
+ * binlog's. */
+#define POSITION_COPY_FILE "copy."
+bool position_of_copy(const struct position *p);
 /* Has everything up to `a` been seen at `b`? By GTID where both have one, else by file. */
 bool position_reached(const struct position *a, const struct position *b);
 /* Appends "gtid=0-1-5 file=bin.000002:1234", only what is known, "none" for nothing. */
