@@ -159,7 +159,7 @@ static int define(struct tables *t, const struct table_map *map, const struct po
     char scratch[SHOP_TABLE_SIZE];
     table->attributes =
         mirrored && strcmp(shop_table(t->prefix, map->name, scratch, &shops), "eav_attribute") == 0;
-    table->ours = mirrored && filter_keeps(t->filter, map->name);
+    table->ours = mirrored && filter_travels(t->filter, map->name);
     const struct parent *parent = mirrored ? parents_find(t->parents, map->name) : NULL;
     struct filter_level level;
     table->parent = parent != NULL;

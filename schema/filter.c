@@ -455,6 +455,27 @@ void filter_import_scope(const struct filter *f, bool *set)
     }
 }
 
+bool filter_travels(const struct filter *f, const char *table)
+{
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *entry;
+    char scratch[SHOP_TABLE_SIZE];
+    bool shops, refers = false;
+    if (filter_keeps(f, table) || f->config->mode != MODE_IMPORT)
+        return filter_keeps(f, table);
+    table = shop_table(f->config->source.prefix, table, scratch, &shops);
+    if (!shops || !catalogue_lookup(f->catalogue, table, &entity, &entry) || !filter_maps(entity))
+        return false;
+    bool *scope = calloc(catalogue_count(f->catalogue) + 1, sizeof *scope);
+    if (!scope)
+        return true; /* what is not needed is left out where it is written */
+    filter_import_scope(f, scope);
+    for (size_t i = 0; i < catalogue_count(f->catalogue); i++)
+        refers |= scope[i] && catalogue_at(f->catalogue, i) == entity;
+    free(scope);
+    return refers;
+}
+
 /* --- fingerprint --------------------------------------------------------- */
 
 static int append_names(struct buf *out, const char *key, const struct names *names)

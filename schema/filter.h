@@ -36,6 +36,8 @@ bool filter_keeps(const struct filter *f, const char *table);
 bool filter_imports(const struct filter *f, const struct catalogue_entity *e);
 /* Does an import find it by code or name, and make it where it is missing? */
 bool filter_maps(const struct catalogue_entity *e);
+/* Does a change of this table travel? To an import also what its entities refer to. */
+bool filter_travels(const struct filter *f, const char *table);
 /* Sets set[i] for catalogue_at(i): what is asked for, and what that refers to, step by step, as far
  * as it is mapped. */
 void filter_import_scope(const struct filter *f, bool *set);
