@@ -442,13 +442,13 @@ static const uint8_t *parameter(const struct writer *w, const struct step *s, co
 
 /* Law 11: a warning is a value that did not arrive as it was, except the empty error value of ENUM.
  */
-static int check_warnings(struct writer *w, const struct step *s, struct ds_error *err)
+int writer_check(struct writer *w, const struct target_table *t, struct ds_error *err)
 {
     if (mysql_warning_count(w->db) == 0)
         return 0;
     bool has_enum = false;
-    for (uint32_t i = 0; i < s->target->column_count; i++)
-        has_enum |= s->target->columns[i].is_enum;
+    for (uint32_t i = 0; i < t->column_count; i++)
+        has_enum |= t->columns[i].is_enum;
     MYSQL_RES *res = db_select(w->db, err, "SHOW WARNINGS");
     if (!res)
         return err->code;
@@ -547,7 +547,7 @@ static int execute(struct writer *w, const struct step *s, uint32_t rows, struct
     }
     if (rc == 0)
         rc = check_count(s, affected, rows, err);
-    return rc ? rc : check_warnings(w, s, err);
+    return rc ? rc : writer_check(w, s->target, err);
 }
 
 static int grow_values(struct writer *w, size_t rows)

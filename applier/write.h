@@ -26,6 +26,9 @@ int writer_attach(struct writer *w, MYSQL *db, const struct db_server *server,
 /* Forget prepared statements about a table that DDL has changed; NULL: all. */
 void writer_forget(struct writer *w, const char *table);
 /* *rows grows by the number of rows written. */
+/* After a statement of one's own that inserted rows into the table: did their values arrive as they
+ * are (law 11)? DS_ECONFLICT. */
+int writer_check(struct writer *w, const struct target_table *t, struct ds_error *err);
 int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct ds_error *err);
 /* Insert and delete these rows, so that the auto-increment counter knows them. */
 int writer_ghosts(struct writer *w, struct net *const *ghosts, uint32_t count,

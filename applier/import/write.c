@@ -143,6 +143,7 @@ static int insert_returning(struct import *im, struct import_row *const *rows, u
     if (!im->server->mariadb) {
         rc = db_exec_len(im->db, (const char *)sql->data, sql->len, err);
         uint64_t next = mysql_insert_id(im->db);
+        rc = rc ? rc : writer_check(im->writer, t->target, err);
         for (uint32_t i = 0; i < count && rc == 0; i++, next += im->increment)
             rc = learn_id(im, rows[i], next, err);
         return rc;
@@ -159,7 +160,7 @@ static int insert_returning(struct import *im, struct import_row *const *rows, u
     for (uint32_t i = 0; i < count && rc == 0; i++)
         rc = learn_id(im, rows[i], strtoull(mysql_fetch_row(res)[0], NULL, 10), err);
     mysql_free_result(res);
-    return rc;
+    return rc ? rc : writer_check(im->writer, t->target, err);
 }
 
 /* New rows of one shape that are to get ids. */
