@@ -129,16 +129,23 @@ static int split(struct import *im, const struct import_table *t, struct slice i
     return 0;
 }
 
+/* Is all there by which the row is found at both sides? */
 static int need_key(const struct import_table *t, const uint8_t *const *values,
                     struct ds_error *err)
 {
+    bool all = (t->link_source == NO_COLUMN || values[t->link_source]) &&
+               (t->id_source == NO_COLUMN || values[t->id_source]) &&
+               (t->attribute == NO_COLUMN || values[t->attribute]);
     for (uint32_t i = 0; i < t->key_count; i++)
-        if (!values[t->key[i]])
-            return error_set(err, DS_ESCHEMA,
-                             "a change of table %s comes without its key: set binlog_row_image = "
-                             "FULL at the source",
-                             t->entry->table);
-    return 0;
+        all = all && values[t->key[i]];
+    for (uint32_t i = 0; i < t->part_count; i++)
+        all = all && (t->parts[i].source == NO_COLUMN || values[t->parts[i].source]);
+    return all ? 0
+               : error_set(err, DS_ESCHEMA,
+                           "a change of table %s does not say which row it is of: set "
+                           "binlog_row_image = FULL at the source, then copy again with "
+                           "--resnapshot",
+                           t->entry->table);
 }
 
 static int push_row(struct import *im, struct import_row *row, struct ds_error *err)
@@ -246,7 +253,7 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     struct import_table *t = c->table->import;
     const uint8_t **before = NULL, **after = NULL;
     int rc = 0;
-    *full = begins_another(im, t, c) || im->row_count >= ROWS_PER_SEGMENT;
+    *full = begins_another(im, t, c) || (im->row_count >= ROWS_PER_SEGMENT);
     if (*full)
         return 0;
     if (c->before.len)

@@ -1,0 +1,53 @@
+"""Names and numbers that pass from one row of the source to another, and copies that come in pieces."""
+
+from lib.suite import expect_contains, expect_equal
+from lib.twoshops import TwoShops
+
+STREAM = {"mode": "import", "source_system": "legacy", "on_duplicate": "update"}
+PRODUCT = ("INSERT INTO catalog_product_entity (%sentity_type_id, attribute_set_id, type_id, sku) SELECT %sentity_type_id, attribute_set_id, "
+           "type_id, '%s' FROM catalog_product_entity ORDER BY entity_id LIMIT 1")
+
+
+def sync(shops, entity, *options, expect_code=0):
+    code, out, err = shops.lab.program.command("sync", entity, "legacy", *options, timeout=240)
+    expect_equal(code, expect_code, "sync %s %s: %s" % (entity, " ".join(options), err[-1500:]))
+    return out, err
+
+
+def target(shops, kind, number):
+    return shops.destination.scalar("SELECT target_id FROM datasync.datasync_entity_registry WHERE source_system = 'legacy' AND "
+                                    "entity_type = '%s' AND source_id = '%s'" % (kind, number))
+
+
+def imported(shops, origin):
+    """[(source id, target id, SKU at the source)] of products, in the order of their ids."""
+    skus = dict(shops.source.query("SELECT entity_id, sku FROM openmage.catalog_product_entity"))
+    rows = shops.destination.query("SELECT CAST(source_id AS UNSIGNED), target_id FROM datasync.datasync_entity_registry WHERE "
+                                   "entity_type = 'product' AND origin = '%s' ORDER BY 1" % origin)
+    return [(row[0], row[1], skus[row[0]]) for row in rows]
+
+
+def sku_of(shops, number):
+    return shops.destination.scalar("SELECT sku FROM openmage.catalog_product_entity WHERE entity_id = %d" % number)
+
+
+def define(suite):
+    @suite.case("not-as-it-was", "a value that the destination would cut, a change that does not say all, an id that is none")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            shops.destination.run("UPDATE cms_page SET content_heading = NULL", "ALTER TABLE cms_page MODIFY content_heading VARCHAR(3)", database="openmage")
+            shops.source.run("INSERT INTO cms_page (title, identifier, content_heading) VALUES ('x', 'long-heading', 'longer than three')",
+                             "INSERT INTO cms_page_store (page_id, store_id) SELECT MAX(page_id), 0 FROM cms_page", database="openmage")
+            page = shops.source.scalar("SELECT MAX(page_id) FROM openmage.cms_page")
+            _out, err = sync(shops, "cms_page", "-d", "update", "--entity-ids", str(page), expect_code=1)
+            expect_contains(err, "does not fit the destination's column", "error")
+            for ids in ("1x", "one", "1, 2,  x"):
+                _out, err = sync(shops, "customer_group", "-d", "update", "--entity-ids", ids, expect_code=2)
+                expect_contains(err, "is no number, as ids of entity customer_group are", "error")
+            sync(shops, "customer_group", "-d", "update", "--entity-ids", "0 1 2 3")
+            shops.lab.program.configure({"entities": ["product"]})
+            shops.lab.program.incremental(timeout=240)
+            shops.source.run("SET SESSION binlog_row_image = MINIMAL", "DELETE FROM catalog_product_entity_varchar LIMIT 1", database="openmage")
+            code, _out, err = shops.lab.program.command("incremental", timeout=240)
+            expect_equal(code, 1, err)
+            expect_contains(err, "does not say which row it is of: set binlog_row_image = FULL", "error")
