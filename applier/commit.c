@@ -328,7 +328,7 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
     if (a->import)
-        return import_write(a->import, &a->batch, first, count, extra, err);
+        return import_write(a->import, &a->batch, first, count, a->open_written, extra, err);
     int rc = members_sort_out(a, first, count, err);
     if (rc)
         return rc;

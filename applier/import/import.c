@@ -240,7 +240,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     struct import_entity *e = row->entity;
     const struct config *config = im->options.config;
     struct import_counts none = {0}, *counts = counts_of(im, e);
-    if (row->origin->flags & CHANGE_COPIED && !e->whole) /* it comes once more */
+    if (row->origin->flags & CHANGE_COPIED && !e->whole && !e->begun) /* it comes once more */
         counts = &none;
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER && config->reference_missing == MISSING_ERROR)
@@ -256,7 +256,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     /* a record of a file, which mostly does not have all of an entity */
     bool record =
         !im->options.follows && row->op == CHANGE_INSERT && !(row->origin->flags & CHANGE_COPIED);
-    if (((e->whole || record) && !own) || e->matched) {
+    if (((e->whole || e->begun || record) && !own) || e->matched) {
         switch (config->on_duplicate) {
         case DUPLICATE_ERROR:
             return duplicate(im, e, err);
@@ -411,9 +411,10 @@ static int take(struct import *im, const struct change *c, struct ds_error *err)
 }
 
 int import_write(struct import *im, const struct batch *batch, uint32_t first, uint32_t count,
-                 struct counters *extra, struct ds_error *err)
+                 bool part, struct counters *extra, struct ds_error *err)
 {
     im->counters = extra;
+    im->part = part;
     im->duplicate = false;
     im->begun_ms = now_ms();
     int rc = import_rows_begin(im, err);

@@ -50,9 +50,11 @@ int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
 /* The destination's table for one of the stream. Gives it a target, or NULL: its rows are not
  * imported. DS_ESCHEMA: it cannot take them. */
 int import_resolve_table(struct import *im, struct source_table *t, struct ds_error *err);
-/* Write transactions [first, first + count) of the batch. Errors as of writer_step. */
+/* Write transactions [first, first + count) of the batch. `part`: of one that comes in parts, which
+ * are not all there is of a copied entity: nothing that is missing in it goes. Errors as of
+ * writer_step. */
 int import_write(struct import *im, const struct batch *batch, uint32_t first, uint32_t count,
-                 struct counters *extra, struct ds_error *err);
+                 bool part, struct counters *extra, struct ds_error *err);
 /* After transaction `index` did not fit, with this error, and was rolled back: is it to be left
  * out? Then import_leave counts it. */
 bool import_may_leave(const struct import *im);

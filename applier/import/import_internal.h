@@ -125,6 +125,7 @@ struct import_entity {
     struct import_row *rows; /* all of it in the segment */
     bool found;              /* its root's row is at the destination */
     bool whole;              /* its rows are all that it has */
+    bool begun;              /* it comes whole, of which only a part is here */
     bool matched;            /* the destination's own, found by its natural key, now or earlier */
     bool here;               /* the registry has it */
     bool left;               /* its root cannot be written */
@@ -176,6 +177,7 @@ struct import {
     struct import_entity **entity_list;
     uint32_t entity_count, entity_cap;
     struct deferred *deferred;
+    bool part;          /* the range is part of a transaction */
     uint64_t begun_ms;  /* the range in hand */
     bool duplicate;     /* the error is one of on_duplicate */
     uint64_t made_up;   /* the last id that a dry run has given */

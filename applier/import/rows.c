@@ -12,6 +12,7 @@
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
+#include "schema/log.h"
 
 enum { BUCKETS = 1 << 15, ENTITY_BUCKETS = 1 << 12, ROWS_PER_SEGMENT = 50000 };
 
@@ -238,6 +239,12 @@ static int add_new(struct import *im, const struct import_table *t, const struct
     return push_row(im, r, err);
 }
 
+/* Rows of a copied entity stay together: what it has at the destination and not in them, goes. */
+static bool may_begin(const struct change *c)
+{
+    return is_mark(c) || !(c->flags & CHANGE_COPIED);
+}
+
 /* A key that changes ends one row's history and begins another's: the id stays the destination's.
  */
 static int rekey(struct import *im, const struct import_table *t, struct import_row *r,
@@ -253,7 +260,7 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     struct import_table *t = c->table->import;
     const uint8_t **before = NULL, **after = NULL;
     int rc = 0;
-    *full = begins_another(im, t, c) || (im->row_count >= ROWS_PER_SEGMENT);
+    *full = begins_another(im, t, c) || (im->row_count >= ROWS_PER_SEGMENT && may_begin(c));
     if (*full)
         return 0;
     if (c->before.len)
@@ -264,7 +271,12 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
         struct import_entity *e = entity_of(im, t, entity_key_of(c, t, before));
         if (!e)
             return import_no_memory(err);
-        e->whole = true;
+        e->whole = !im->part;
+        e->begun = im->part;
+        if (im->part)
+            log_warn("an entity is larger than a batch: what the source has no more of it stays; "
+                     "raise batch.max_bytes entity=%s key=%.*s",
+                     t->entity->name, (int)e->key.len, (const char *)e->key.p);
         return 0;
     }
     const uint8_t *const *known = before ? before : after;

@@ -32,6 +32,25 @@ def sku_of(shops, number):
 
 
 def define(suite):
+    @suite.case("pieces", "a copy of many batches, and an entity that is larger than one")
+    def _():
+        with TwoShops(settings=dict(STREAM, entities=["newsletter"], batch={"max_rows": 3})) as shops:
+            shops.lab.program.incremental(timeout=240)
+            missing = "SELECT subscriber_email FROM openmage.newsletter_subscriber"
+            there, here = ({row[0] for row in server.query(missing)} for server in (shops.source, shops.destination))
+            expect_equal(there - here, set(), "incremental ends behind the copy")
+            shops.lab.program.configure({"entities": ["all"], "batch": {"max_rows": 50000, "max_bytes": "64MiB"}})
+            shops.source.run("SET SESSION sql_mode = ''", "INSERT INTO salesrule (name) VALUES ('large')",
+                             "INSERT INTO salesrule_coupon (rule_id, code) SELECT LAST_INSERT_ID(), CONCAT('LARGE', seq) FROM seq_1_to_60000",
+                             database="openmage")
+            coupons = []
+            for size in ("64MiB", "64MiB", "1MiB"):
+                shops.lab.program.configure({"batch": {"max_bytes": size}})
+                sync(shops, "salesrule", "-d", "update")
+                coupons.append(shops.destination.query("SELECT COUNT(*), SUM(coupon_id) FROM openmage.salesrule_coupon WHERE code LIKE 'LARGE%'"))
+            expect_equal(coupons[0][0][0], 60000, "coupons")
+            expect_equal(coupons, coupons[:1] * 3, "the same coupons each time")
+
     @suite.case("not-as-it-was", "a value that the destination would cut, a change that does not say all, an id that is none")
     def _():
         with TwoShops(settings=STREAM) as shops:
@@ -51,3 +70,15 @@ def define(suite):
             code, _out, err = shops.lab.program.command("incremental", timeout=240)
             expect_equal(code, 1, err)
             expect_contains(err, "does not say which row it is of: set binlog_row_image = FULL", "error")
+
+    @suite.case("one-kind", "a stream of one kind brings what this refers to, also when that is new")
+    def _():
+        with TwoShops(settings=dict(STREAM, entities=["customer"])) as shops:
+            shops.lab.program.incremental(timeout=240)
+            shops.source.run("INSERT INTO customer_group (customer_group_code, tax_class_id) VALUES ('Fresh', 3)",
+                             "INSERT INTO customer_entity (entity_type_id, website_id, email, group_id, store_id) SELECT 1, 1, "
+                             "'fresh@example.com', MAX(customer_group_id), 1 FROM customer_group", database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal(shops.destination.query(
+                "SELECT customer_group_code FROM openmage.customer_entity JOIN openmage.customer_group ON customer_group_id = group_id WHERE "
+                "email = 'fresh@example.com'"), (("Fresh",),), "group of the new customer")
