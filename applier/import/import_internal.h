@@ -245,6 +245,21 @@ const uint8_t *import_translated(struct import *im, const struct import_row *row
 /* What was deferred. */
 int import_resolve_deferred(struct import *im, struct ds_error *err);
 
+/* --- claims.c --- */
+/* Rows of the destination by their id → the segment's rows that they are. In the segment's arena.
+ */
+struct claims {
+    struct claim *rows; /* NULL: everything is free */
+    uint64_t mask;
+};
+/* The row that the id belongs to: `row`, if it was free. No more rows than were given to
+ * import_claim_registered claim one each. */
+const struct import_row *import_claim(struct claims *claims, uint64_t id,
+                                      const struct import_row *row);
+/* What the registry says of rows [first, end), of one table. */
+int import_claim_registered(struct import *im, uint32_t first, uint32_t end, struct claims *out,
+                            struct ds_error *err);
+
 /* --- match.c --- */
 /* Which of the open rows in [first, end), of one table, the destination has. */
 int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);

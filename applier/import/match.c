@@ -20,7 +20,7 @@ struct candidate {
     struct slice key; /* its parts, see append_part */
     const uint8_t **place;
     uint64_t id;
-    bool taken;
+    bool taken, registered;
     uint64_t hash;
     struct candidate *next;
 };
@@ -29,6 +29,7 @@ struct matching {
     struct import *im;
     struct import_table *t;
     uint32_t first, end;
+    struct claims claims; /* empty: rows have no id by which they can be told */
     struct candidate **buckets;
     struct buf sql, key;
 };
@@ -321,7 +322,7 @@ static int match_registered(struct matching *m, struct ds_error *err)
         const struct registered *r = row->state == ROW_OPEN && row->id.p
                                          ? registry_find(im->registry, m->t->type, row->id)
                                          : NULL;
-        if (!r || !r->found)
+        if (!r || !r->found || import_claim(&m->claims, r->target, row) != row)
             continue;
         row->target_id = r->target;
         bool made_up = im->options.dry_run && r->target > IMPORT_MADE_UP;
@@ -331,6 +332,26 @@ static int match_registered(struct matching *m, struct ds_error *err)
     for (uint32_t at = m->first; any && at < m->end && rc == 0;)
         rc = ask_ids(m, &at, err);
     return rc;
+}
+
+/* A stream has told of all that is gone at the source: what is registered is another row, even if
+ * that is not in the segment. A copy has not. */
+static bool asks_registry(const struct matching *m)
+{
+    return m->im->options.follows && m->claims.rows;
+}
+
+/* `, is it registered?` */
+static int select_registered(const struct matching *m, struct buf *sql)
+{
+    return buf_puts(sql, ", ") | registry_condition(m->im->registry, m->t->type, sql) |
+           sql_column(sql, "t", m->t->target->columns[m->t->id_target].name) | buf_puts(sql, ")");
+}
+
+static bool is_free(struct matching *m, const struct candidate *c, const struct import_row *row)
+{
+    bool others = c->registered && !row->entity->whole && row->entity->policy == IMPORT_WRITE;
+    return !c->taken && !others && import_claim(&m->claims, c->id, row) == row;
 }
 
 /* --- by identity, among the rows of the same parents
@@ -358,6 +379,7 @@ static int add_candidate(struct matching *m, MYSQL_ROW row, const unsigned long 
     for (uint32_t i = 0; i < t->part_count; i++, at++)
         if (append_part(&m->key, row[at], lengths[at], !row[at]))
             return import_no_memory(err);
+    c->registered = asks_registry(m) && *row[at] == '1';
     c->key = (struct slice){arena_copy(&m->im->arena, m->key.data, m->key.len), m->key.len};
     if (!c->key.p)
         return import_no_memory(err);
@@ -385,6 +407,7 @@ static int select_candidates(struct matching *m, const char *column, struct ds_e
         if (failed)
             return failed;
     }
+    rc |= asks_registry(m) ? select_registered(m, &m->sql) : 0;
     rc |= buf_puts(&m->sql, " FROM ") | sql_identifier(&m->sql, t->target->name) |
           buf_puts(&m->sql, " t") | buf_append(&m->sql, joins.data, joins.len) |
           buf_puts(&m->sql, " WHERE ") | sql_column(&m->sql, "t", column) |
@@ -456,8 +479,8 @@ static struct candidate *find_candidate(struct matching *m, const struct import_
     }
     uint64_t hash = XXH3_64bits(m->key.data, m->key.len);
     struct candidate *c = m->buckets[hash % BUCKETS];
-    while (c && (c->taken || c->hash != hash || c->key.len != m->key.len ||
-                 memcmp(c->key.p, m->key.data, m->key.len) != 0))
+    while (c && (c->hash != hash || c->key.len != m->key.len ||
+                 memcmp(c->key.p, m->key.data, m->key.len) != 0 || !is_free(m, c, row)))
         c = c->next;
     return c;
 }
@@ -561,8 +584,11 @@ static int take_natural(struct matching *m, MYSQL_RES *rows, struct ds_error *er
         uint32_t at = 1 + m->t->target->row_key->count;
         struct candidate c = {.place = import_read_place(m->im, m->t, r + 1, lengths + 1)};
         c.id = m->t->type != UINT32_MAX && r[at] ? strtoull(r[at], NULL, 10) : 0;
+        c.registered = asks_registry(m) && *r[at + 1] == '1';
         if (!c.place)
             rc = import_no_memory(err);
+        else if (!is_free(m, &c, row))
+            continue;
         else if (row->state == ROW_FOUND)
             rc = row->target_id == c.id ? 0 : ambiguous(m, row, err);
         else
@@ -580,6 +606,7 @@ static int ask_natural(struct matching *m, uint32_t *at, bool second, struct ds_
     if (t->type != UINT32_MAX)
         rc |= buf_puts(&select, ", ") |
               sql_column(&select, "t", t->target->columns[t->id_target].name);
+    rc |= asks_registry(m) ? select_registered(m, &select) : 0;
     for (uint32_t i = 0; i < t->part_count && rc == 0; i++) {
         rc = i ? buf_puts(&on, " AND ") : 0;
         int failed = part_expression(m, i, second, " JOIN ", &on, &joins, err);
@@ -644,7 +671,9 @@ static bool all_numbers(const struct import_table *t)
 int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     struct matching m = {.im = im, .t = im->rows[first]->table, .first = first, .end = end};
-    int rc = id_is_key(m.t) ? match_registered(&m, err) : 0;
+    int rc = id_is_key(m.t) ? import_claim_registered(im, first, end, &m.claims, err) : 0;
+    rc = rc || !m.claims.rows ? rc : match_registered(&m, err);
+    rc = rc || !asks_registry(&m) ? rc : registry_flush(im->registry, err);
     if (rc == 0 && m.t->root && all_numbers(m.t))
         rc = match_identity(&m, m.t->parts[0].target, err);
     else if (rc == 0 && m.t->root && m.t->part_count)

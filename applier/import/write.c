@@ -395,8 +395,9 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         else
             row->state = ROW_WRITTEN; /* as it is */
     }
-    int rc = insert_rows(im, new, new_count, err);
-    return rc ? rc : update_rows(im, old, old_count, err);
+    /* a new row may have what an old one had before: a SKU, an id */
+    int rc = update_rows(im, old, old_count, err);
+    return rc ? rc : insert_rows(im, new, new_count, err);
 }
 
 /* --- deletes
@@ -442,6 +443,15 @@ int import_delete_places(struct import *im, const struct import_table *t, const 
                : 0;
 }
 
+/* A row of the destination's own stays when the source deletes what was matched with it. That id
+ * may come to be another row's. */
+static int forget_matched(struct import *im, const struct import_row *row, struct ds_error *err)
+{
+    char id[32];
+    snprintf(id, sizeof id, "%lu", row->target_id);
+    return row->table->type == UINT32_MAX ? 0 : import_forget(im, row->table, id, err);
+}
+
 int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     const uint8_t ***places = arena_alloc(&im->arena, (end - first + 1) * sizeof *places);
@@ -455,6 +465,8 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
         bool root = row->table->root;
         row->state = ROW_WRITTEN;
         bool ours = row->entity->here && !row->entity->matched;
+        if (root && row->entity->matched && forget_matched(im, row, err))
+            return err->code;
         if (row->entity->policy == IMPORT_MATCH || (root && row->entity->matched) ||
             (row->entity->policy == IMPORT_REFER && !ours))
             continue; /* deletes touch only what this source has created */

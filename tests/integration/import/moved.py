@@ -32,6 +32,49 @@ def sku_of(shops, number):
 
 
 def define(suite):
+    @suite.case("moved-names", "what one row was called, another is now: both are there, after a second sync as in a stream")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            shops.lab.program.incremental(timeout=240)
+            products = imported(shops, "created")
+            option, attribute, label = shops.source.query(
+                "SELECT o.option_id, attribute_id, value FROM openmage.eav_attribute_option o JOIN openmage.eav_attribute_option_value v "
+                "ON v.option_id = o.option_id AND store_id = 0 ORDER BY 1 DESC LIMIT 1")[0]
+            for how, (number, here, sku) in zip(("stream", "sync"), products):
+                shops.source.run("UPDATE catalog_product_entity SET sku = CONCAT(sku, '-old') WHERE entity_id = %d" % number,
+                                 PRODUCT % ("", "", sku),
+                                 "UPDATE eav_attribute_option_value SET value = 'once %s' WHERE option_id = %d AND store_id = 0" % (how, option),
+                                 "INSERT INTO eav_attribute_option (attribute_id) VALUES (%d)" % attribute,
+                                 "INSERT INTO eav_attribute_option_value (option_id, store_id, value) SELECT MAX(option_id), 0, '%s' FROM "
+                                 "eav_attribute_option" % label, database="openmage")
+                if how == "stream":
+                    shops.lab.program.incremental(timeout=240)
+                else:
+                    sync(shops, "attribute", "-d", "update")
+                    sync(shops, "product", "-d", "update")
+                new = shops.source.scalar("SELECT entity_id FROM openmage.catalog_product_entity WHERE sku = '%s'" % sku)
+                expect_equal((target(shops, "product", number), sku_of(shops, here)), (here, sku + "-old"), how + ": the renamed one")
+                expect_equal(sku_of(shops, target(shops, "product", new)), sku, how + ": the new one")
+                last = shops.source.scalar("SELECT MAX(option_id) FROM openmage.eav_attribute_option")
+                options = [target(shops, "eav_attribute_option", each) for each in (option, last)]
+                expect_equal(len(set(options) - {None}), 2, how + ": two options")
+                option = last
+
+    @suite.case("moved-ids", "an id that the source gives to another row leads to another one here")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            shops.lab.program.incremental(timeout=240)
+            (number, here, sku), (own, kept, name) = imported(shops, "created")[0], imported(shops, "matched")[0]
+            shops.source.run("UPDATE catalog_product_entity SET entity_id = 90001 WHERE entity_id = %d" % number,
+                             PRODUCT % ("entity_id, ", "%d, " % number, "under the old id"),
+                             "DELETE FROM catalog_product_entity WHERE entity_id = %d" % own,
+                             PRODUCT % ("entity_id, ", "%d, " % own, "under the id of one that is gone"), database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal((target(shops, "product", 90001), sku_of(shops, here)), (here, sku), "the row that took another id")
+            expect_equal(sku_of(shops, target(shops, "product", number)), "under the old id", "its old id")
+            expect_equal(sku_of(shops, kept), name, "the destination's own, that the source has no more")
+            expect_equal(sku_of(shops, target(shops, "product", own)), "under the id of one that is gone", "the id of one that is gone")
+
     @suite.case("pieces", "a copy of many batches, and an entity that is larger than one")
     def _():
         with TwoShops(settings=dict(STREAM, entities=["newsletter"], batch={"max_rows": 3})) as shops:
