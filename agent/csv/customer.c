@@ -230,7 +230,8 @@ static struct slice put_address(struct csv_import *in, const struct customer *c,
     struct shop *s = in->shop;
     struct slice street, city, id = slice_of("");
     uint64_t target;
-    bool any = part(in, family, "street", &street) | part(in, family, "city", &city);
+    bool has_street = part(in, family, "street", &street);
+    bool any = part(in, family, "city", &city) || has_street;
     if (!any || shop_failed(s))
         return id;
     id = shop_id(s, "", c->id, shop_format(s, "%.*s", (int)strlen(family) - 1, family));

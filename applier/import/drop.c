@@ -6,6 +6,8 @@
 #include <xxhash.h>
 
 #include "applier/import/import_internal.h"
+#include "schema/log.h"
+#include "schema/shop_table.h"
 
 enum { PARENTS_PER_QUERY = 1000 };
 
@@ -70,6 +72,52 @@ static int forget_below(struct import *im, const struct import_table *t,
         uint32_t type = registry_type(im->registry, import_type_name(t->entity, x));
         rc = rc ? rc : registry_remove_targets(im->registry, type, buf_cstr(&list), err);
     }
+    return rc;
+}
+
+/* Do rows of this foreign key, which are roots of entities, refer to the id without being
+ * registered? */
+static int holds_own(struct import *im, const struct target_fk *fk, uint64_t id, bool *holds,
+                     struct ds_error *err)
+{
+    const struct catalogue_entity *e;
+    const struct catalogue_table *entry;
+    char scratch[SHOP_TABLE_SIZE];
+    bool shops;
+    const char *plain =
+        shop_table(im->options.config->destination.prefix, fk->child->name, scratch, &shops);
+    if (fk->on_delete != FK_CASCADE || fk->count != 1 || !shops ||
+        !catalogue_lookup(im->options.catalogue, plain, &e, &entry) || entry != &e->tables[0] ||
+        !import_type_name(e, entry))
+        return 0;
+    BUF_AUTO struct buf sql = {0};
+    uint64_t count = 0;
+    bool found;
+    int rc = buf_puts(&sql, "SELECT COUNT(*) FROM ") | sql_identifier(&sql, fk->child->name) |
+             buf_puts(&sql, " t WHERE t.") |
+             sql_identifier(&sql, fk->child->columns[fk->columns[0]].name) |
+             buf_printf(&sql, " = %lu AND NOT ", id);
+    uint32_t type = registry_type(im->registry, import_type_name(e, entry));
+    rc |= registry_condition(im->registry, type, &sql) | buf_puts(&sql, "t.") |
+          sql_identifier(&sql, entry->link) | buf_puts(&sql, ")");
+    rc = rc ? import_no_memory(err)
+            : db_scalar_u64(im->db, &count, &found, err, "%s", buf_cstr(&sql));
+    *holds |= rc == 0 && count > 0;
+    return rc;
+}
+
+int import_holds_others(struct import *im, const struct import_row *row, bool *holds,
+                        struct ds_error *err)
+{
+    const struct target_table *t = row->table->target;
+    *holds = false;
+    int rc = filter_maps(row->table->entity) ? registry_flush(im->registry, err) : 0;
+    for (uint32_t i = 0; i < t->referrer_count && filter_maps(row->table->entity) && rc == 0; i++)
+        rc = holds_own(im, t->referrers[i], row->target_id, holds, err);
+    if (rc == 0 && *holds)
+        log_warn("kept though the source has deleted it: entities of the destination's own hang on "
+                 "it entity=%s id=%lu",
+                 row->table->entity->name, row->target_id);
     return rc;
 }
 

@@ -271,6 +271,10 @@ const uint8_t **import_read_place(struct import *im, const struct import_table *
 /* --- drop.c --- */
 /* Rows of the table with these ids at the destination ("1,2,3") are about to go, and with them what
  * is reached through them: the registry forgets them. */
+/* Would the row take along an entity that is the destination's own (its products, of an attribute
+ * set)? */
+int import_holds_others(struct import *im, const struct import_row *row, bool *holds,
+                        struct ds_error *err);
 int import_forget(struct import *im, const struct import_table *t, const char *ids,
                   struct ds_error *err);
 /* Rows of the table at the destination that whole entities do not have go. [first, end): those that

@@ -211,6 +211,37 @@ static void tell_lost_columns(const struct import_table *t, const struct msg_tab
     }
 }
 
+/* Text arrives as bytes: both sides must read them alike. */
+static int check_charset(const struct import_table *t, const struct msg_column *from,
+                         const struct target_column *to, struct ds_error *err)
+{
+    const MARIADB_CHARSET_INFO *known = from->collation && to->class == TARGET_TEXT
+                                            ? mariadb_get_charset_by_nr(from->collation)
+                                            : NULL;
+    const char *set = known ? known->csname : NULL;
+    bool alike = !set || strcmp(set, to->charset) == 0 || strcmp(set, "ascii") == 0 ||
+                 strcmp(set, "binary") == 0 ||
+                 (strncmp(set, "utf8", 4) == 0 && strncmp(to->charset, "utf8", 4) == 0);
+    if (alike)
+        return 0;
+    error_set(err, DS_ESCHEMA,
+              "column %s is %s at the source and %s at the destination: give both the same "
+              "character set",
+              to->name, set, to->charset);
+    error_at_table(err, NULL, t->target->name);
+    return DS_ESCHEMA;
+}
+
+static int check_charsets(const struct import_table *t, const struct msg_table *def,
+                          struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->target->column_count && rc == 0; i++)
+        if (t->from[i] != NO_COLUMN)
+            rc = check_charset(t, &def->columns[t->from[i]], &t->target->columns[i], err);
+    return rc;
+}
+
 static int compile(struct import_table *t, const struct source_table *source, struct ds_error *err)
 {
     const struct msg_table *def = &source->def;
@@ -244,6 +275,7 @@ static int compile(struct import_table *t, const struct source_table *source, st
         rc = error_set(err, DS_EUNSUPPORTED,
                        "table %s has no primary key at the source: its rows cannot be told apart",
                        t->entry->table);
+    rc = rc ? rc : check_charsets(t, def, err);
     if (rc == 0)
         tell_lost_columns(t, def);
     return rc;

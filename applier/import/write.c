@@ -470,6 +470,11 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
         if (row->entity->policy == IMPORT_MATCH || (root && row->entity->matched) ||
             (row->entity->policy == IMPORT_REFER && !ours))
             continue; /* deletes touch only what this source has created */
+        bool holds = false;
+        if (root && import_holds_others(im, row, &holds, err))
+            return err->code;
+        if (holds)
+            continue;
         places[count++] = row->place;
         if (import_note(im, row) || (row->table->type != UINT32_MAX &&
                                      registry_remove(im->registry, row->table->type, row->id)))

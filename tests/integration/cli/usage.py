@@ -15,7 +15,7 @@ SIDES = "source: {database: shop, port: 1}\ndestination: {port: 2}\n"
 def _():
     for arguments, part in (
             ((), "a command is missing"),
-            (("sync", "order", "shop"), "unknown command 'sync'"),
+            (("migrate", "data", "config.xml"), "unknown command 'migrate'"), (("sync", "order"), "usage: datasync sync ENTITY|all SOURCE"),
             (("migrate",), "unknown command 'migrate'"),
             (("verify",), "unknown command 'verify'"),
             (("run", "--nonsense"), "unknown option '--nonsense'"),
@@ -37,7 +37,7 @@ def _():
             (("entities", "unicorn"), "no entity 'unicorn'"),
             (("entities", "--json", "--graph"), "--json, --graph and --plain"),
             (("entities", "--plain", "--json", "order"), "--json, --graph and --plain"),
-            (("help", "sync"), "unknown command 'sync'")):
+            (("help", "migrate"), "unknown command 'migrate'")):
         out = expect_call(2, part, *arguments)
         expect_equal(out, "", "stdout of " + " ".join(arguments))
 
@@ -52,7 +52,7 @@ def _():
                 ("name: a\nname: b\n", "datasync.yaml:2: key 'name' was given before"),
                 ("source: {database: s\n", "not valid YAML"),
                 (SIDES + "start: ${NO_SUCH_VARIABLE}\n", "NO_SUCH_VARIABLE"),
-                (SIDES + "mode: import\n", "import does not work in this version"),
+                (SIDES + "mode: import\non_conflict: quarantine\n", "does not go with mode: import in this version"),
                 (SIDES + "entities: [gadget]\n", "datasync.yaml:3: entities: there is no entity 'gadget'"),
                 (SIDES + "entities: []\n", "datasync.yaml:3: entities: is empty"),
                 (SIDES + "entities_dir: /no/such\n", "datasync.yaml:3: entities_dir: /no/such: No such file"),
@@ -122,7 +122,7 @@ def _():
     expect_equal(expect_call(0, None, "help"), text, "datasync help")
     commands = re.findall(r"^  ([a-z]+) +[A-Z]", text.split("options of every")[0], re.M)
     expect("run" in commands and len(commands) > 10, "commands: %s" % commands)
-    for later in ("sync", "migrate", "verify"):
+    for later in ("migrate", "verify"):
         expect(later not in commands, later + " is listed, but does not work")
     manuals = os.path.join(os.environ["BUILD"], "deploy") if os.environ.get("BUILD") else None
     for command in commands:
