@@ -58,10 +58,8 @@ static int take_row(struct copy *c, struct copied_table *t, struct slice image,
     struct slice link = raw_value(columns[t->link]);
     uint32_t at = 0;
     if (root) { /* in the order of the query, which need not be that of the keys */
-        struct copied_id *known = find_id(t, link);
-        if (known)
-            return 0;
-        at = c->current++;
+        struct copied_id *known = find_id(t, link); /* stock items, of several stocks */
+        at = known ? known->root : c->current++;
         if (at >= ROOTS_PER_CHUNK)
             return error_set(err, DS_EFORMAT, "more roots than keys in table %s", t->name);
         c->root_keys[at] = link;

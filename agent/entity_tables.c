@@ -241,8 +241,11 @@ static int select_roots(struct copy *c, bool selected, struct buf *sql, struct d
     int rc = selected ? check_ids(c, s, err) : 0;
     if (rc)
         return rc;
-    rc = buf_puts(sql, "SELECT ") | sql_identifier(sql, link) | buf_puts(sql, " FROM ") |
-         sql_identifier(sql, c->tables[0].name) | buf_puts(sql, " WHERE 1");
+    const char *key = c->entity->tables[0].key;
+    bool several = key && strcmp(key, link) != 0;
+    rc = buf_puts(sql, several ? "SELECT DISTINCT " : "SELECT ") | sql_identifier(sql, link) |
+         buf_puts(sql, " FROM ") | sql_identifier(sql, c->tables[0].name) |
+         buf_puts(sql, " WHERE 1");
     if (rc == 0 && selected && s->id_count)
         rc = add_list(sql, link, s->ids, s->id_count);
     if (rc == 0 && selected && s->increment_id_count) {

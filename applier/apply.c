@@ -337,6 +337,9 @@ static int use_database(struct applier *a, struct ds_error *err)
     int rc = db_scalar(a->db, &value, &there, err,
                        "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s",
                        buf_cstr(&literal));
+    if (rc == 0 && !there && a->options.dry_run)
+        rc = error_set(err, DS_ESCHEMA,
+                       "the destination has no database %s, and a dry run makes none", a->database);
     if (rc == 0 && !there) {
         log_info("creating the destination's database database=%s", a->database);
         rc = db_exec(a->db, err, "CREATE DATABASE IF NOT EXISTS %s", buf_cstr(&name));
@@ -344,11 +347,22 @@ static int use_database(struct applier *a, struct ds_error *err)
     return rc ? rc : db_exec(a->db, err, "USE %s", buf_cstr(&name));
 }
 
+/* A dry run makes no table. */
+static int open_state(struct applier *a, struct ds_error *err)
+{
+    bool exists = true;
+    if (!a->options.dry_run)
+        return state_ensure(a->db, a->state_database, err);
+    int rc = state_exists(a->db, a->state_database, &exists, err);
+    a->stateless = !exists;
+    return rc || a->stateless ? rc : state_ensure(a->db, a->state_database, err);
+}
+
 /* What the checkpoint of earlier runs says, and the schema that it belongs to. */
 static int read_state(struct applier *a, struct ds_error *err)
 {
     int rc = 0;
-    if (a->options.resnapshot && a->options.dry_run)
+    if (a->options.dry_run && (a->options.resnapshot || a->stateless))
         return 0; /* as if there were none */
     if (a->options.resnapshot) {
         rc = checkpoint_delete(a->db, a->state_database, a->name, err);
@@ -378,7 +392,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
     int rc = db_connect(&a->db, &a->endpoint, err);
     rc = rc ? rc : db_server_info(a->db, &a->server, err);
     rc = rc ? rc : take_lock(a, err);
-    rc = rc ? rc : state_ensure(a->db, a->state_database, err);
+    rc = rc ? rc : open_state(a, err);
     rc = rc ? rc : use_database(a, err);
     if (rc == 0 && a->target)
         rc = target_load(a->target, a->db, err);
@@ -396,23 +410,24 @@ int applier_connect(struct applier *a, struct ds_error *err)
     return rc;
 }
 
+/* What earlier runs have left in our tables. */
+static int load_state(struct applier *a, struct ds_error *err)
+{
+    int rc = stale_at_start(a, err);
+    rc = rc ? rc : conflict_load(a, err);
+    rc = rc ? rc : members_open(a, err);
+    rc = rc ? rc : members_after_ddl(a, err);
+    rc = rc || a->opened ? rc : skip_load(a, err);
+    return rc || a->opened ? rc : outbox_tell_left(a->config, a->db, err);
+}
+
 static int connect_session(struct applier *a, struct ds_error *err)
 {
     int rc = applier_connect(a, err);
     if (rc == 0 && !a->import)
         rc = check_triggers(a, err);
-    if (rc == 0)
-        rc = stale_at_start(a, err);
-    if (rc == 0)
-        rc = conflict_load(a, err);
-    if (rc == 0)
-        rc = members_open(a, err);
-    if (rc == 0)
-        rc = members_after_ddl(a, err);
-    if (rc == 0 && !a->opened)
-        rc = skip_load(a, err);
-    if (rc == 0 && !a->opened)
-        rc = outbox_tell_left(a->config, a->db, err);
+    if (rc == 0 && !a->stateless)
+        rc = load_state(a, err);
     if (rc == 0 && !a->opened)
         rc = consumer_open(a, err);
     if (rc == 0 && a->options.hooks)

@@ -108,6 +108,7 @@ struct applier {
     bool mask_recorded;                  /* at the destination, with a checkpoint */
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
+    bool stateless;           /* a dry run at a destination that has none of our tables */
     bool copy_ended;          /* … and no checkpoint says so yet */
     bool passing_copy;        /* the store gives a copy again that is applied already */
     bool passing_stale;       /* … or a copy of one table that was applied earlier */

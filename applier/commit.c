@@ -63,6 +63,8 @@ static int not_ours(const struct applier *a, const struct checkpoint *there, str
 int commit_resolve(struct applier *a, struct ds_error *err)
 {
     struct checkpoint there = {0};
+    if (a->options.dry_run) /* has committed nothing */
+        return 0;
     int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
         rc = checkpoint_read(a->db, a->state_database, a->name, true, &there, err);
@@ -504,6 +506,17 @@ bool commit_does_not_fit(int rc, const struct ds_error *err)
     return rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno);
 }
 
+/* An import has not looked whether all that it refers to is still there. */
+static int once_more(struct applier *a, uint32_t first, struct ds_error *err)
+{
+    const struct ds_error why = *err;
+    bool again;
+    int rc = import_doubt(a->import, &why, &again, err);
+    if (rc || !again)
+        return rc ? rc : why.code;
+    return try_with_retries(a, first, 1, NETTED, err);
+}
+
 int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
 {
     if (a->open_written && end > a->batch_done) {
@@ -525,8 +538,7 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
             continue;
         }
         if (commit_does_not_fit(rc, err)) {
-            if (!a->import)
-                rc = try_with_retries(a, first, 1, EXACT, err);
+            rc = a->import ? once_more(a, first, err) : try_with_retries(a, first, 1, EXACT, err);
             if (commit_does_not_fit(rc, err) && (!a->import || import_may_leave(a->import))) {
                 place_error(a, first, err);
                 rc = try_with_retries(a, first, 1, BY_POLICY, err);

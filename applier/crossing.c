@@ -354,7 +354,7 @@ int crossing_post(struct applier *a, struct ds_error *err)
         return err->code;
     if (filter_is_all(a->options.filter))
         return 0;
-    int rc = load(a, err);
+    int rc = a->stateless ? 0 : load(a, err);
     if (rc == 0)
         rc = target_relink(a->target, err);
     return rc ? rc : note_parents(a, err);

@@ -35,7 +35,8 @@ int import_new(struct import **out, const struct import_options *options, struct
     im->counts = calloc(entities + 1, sizeof *im->counts);
     im->pending = calloc(entities + 1, sizeof *im->pending);
     im->scope = calloc(entities + 1, sizeof *im->scope);
-    int rc = im->counts && im->pending && im->scope && import_aftermath_new(im) == 0
+    int rc = im->counts && im->pending && im->scope && import_aftermath_new(im) == 0 &&
+                     import_seen_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -60,9 +61,11 @@ void import_free(struct import *im)
         return;
     import_tables_free(im);
     import_aftermath_free(im);
+    import_seen_free(im);
     registry_free(im->registry);
     arena_free(&im->arena);
     free(im->attributes);
+    free(im->dying);
     free(im->entity_list);
     free(im->rows);
     free(im->counts);
@@ -80,10 +83,10 @@ int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
     im->target = target;
     im->writer = writer;
     im->attributes_known = false;
-    registry_attach(im->registry, db);
+    int rc = registry_attach(im->registry, db, err);
     /* a live shop writes beside us: its rows are seen when they are committed, and its own
      * numbering of new rows is kept to */
-    int rc = db_exec(db, err, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    rc = rc ? rc : db_exec(db, err, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
     if (rc == 0)
         rc = db_exec(db, err,
                      "SET SESSION auto_increment_increment = DEFAULT, auto_increment_offset = "
@@ -128,6 +131,9 @@ static void clear_pending(struct import *im)
 void import_rolled_back(struct import *im)
 {
     registry_forget(im->registry);
+    registry_believe(im->registry);
+    im->doubts = false;
+    import_seen_rolled_back(im);
     import_aftermath_clear(im);
     im->attributes_known = false;
     clear_pending(im);
@@ -150,6 +156,9 @@ void import_committed(struct import *im)
         c->deleted += p->deleted;
     }
     clear_pending(im);
+    registry_believe(im->registry);
+    im->doubts = false;
+    import_seen_committed(im);
     registry_trim(im->registry);
 }
 
@@ -233,6 +242,32 @@ static int missing(const struct import_entity *e, struct ds_error *err)
                      e->entity->name, (int)e->key.len, (const char *)e->key.p);
 }
 
+/* A change of a row is not all that there is of its entity, if that has other tables. */
+static bool is_part(const struct import_row *row)
+{
+    const struct catalogue_entity *e = row->entity->entity;
+    bool others = false;
+    for (size_t i = 1; i < e->table_count; i++)
+        others |= import_has_rows_of(&e->tables[i]);
+    return others && row->op == CHANGE_UPDATE && is_asked_for(row->entity) &&
+           row->entity->policy != IMPORT_REFER;
+}
+
+/* It is not made of what the change happens to have. */
+static int leave_part(struct import *im, struct import_row *row, struct ds_error *err)
+{
+    struct import_entity *e = row->entity;
+    row->state = ROW_LEFT;
+    e->left = true;
+    log_warn("changed at the source, and not at the destination: left out; to bring it there, run "
+             "datasync sync %s %s --entity-ids %.*s",
+             e->entity->name, im->options.config->source_system, (int)e->key.len,
+             (const char *)e->key.p);
+    return e->here && registry_remove(im->registry, row->table->type, row->id)
+               ? import_no_memory(err)
+               : 0;
+}
+
 /* The root's row has been looked for. Whole entities ask the policy; a change of one that was
  * imported has asked it then. */
 static int decide(struct import *im, struct import_row *row, struct ds_error *err)
@@ -242,6 +277,8 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     struct import_counts none = {0}, *counts = counts_of(im, e);
     if (row->origin->flags & CHANGE_COPIED && !e->whole && !e->begun) /* it comes once more */
         counts = &none;
+    if (row->state == ROW_NEW && is_part(row))
+        return leave_part(im, row, err);
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER && config->reference_missing == MISSING_ERROR)
             return missing(e, err);
@@ -420,6 +457,7 @@ int import_write(struct import *im, const struct batch *batch, uint32_t first, u
     int rc = import_rows_begin(im, err);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];
+        rc = import_dying_begin(im, &batch->changes[tx->first], tx->count, err);
         for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
             const struct change *c = &batch->changes[i];
             if (!c->table->import || c->skip)

@@ -55,6 +55,9 @@ int import_resolve_table(struct import *im, struct source_table *t, struct ds_er
  * writer_step. */
 int import_write(struct import *im, const struct batch *batch, uint32_t first, uint32_t count,
                  bool part, struct counters *extra, struct ds_error *err);
+/* After a transaction did not fit, with this error, and was rolled back: is it to be tried again,
+ * since the registry may name what the destination has deleted? */
+int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);
 /* After transaction `index` did not fit, with this error, and was rolled back: is it to be left
  * out? Then import_leave counts it. */
 bool import_may_leave(const struct import *im);

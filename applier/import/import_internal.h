@@ -69,6 +69,8 @@ struct import_table {
     uint32_t value; /* … of value */
     struct import_document *documents;
     uint32_t document_count;
+    uint32_t *unsigned_here; /* ordinals of the target, of columns that are signed at the source */
+    uint32_t unsigned_count;
     struct import_reference *references;
     uint32_t reference_count;
     struct import_part
@@ -96,6 +98,7 @@ struct import_row {
     bool fresh;                      /* was ROW_NEW */
     bool written;                    /* by us: it was not only found */
     bool waits;                      /* something of it is deferred */
+    bool dying;                      /* its entity is deleted in the same transaction */
     bool filled_in;                  /* `changed` is what was deferred */
     uint32_t number;                 /* in the order of coming */
     const uint8_t **before, **after; /* by source ordinal; NULL pointers: not sent */
@@ -151,10 +154,12 @@ struct deferred {
 };
 
 struct aftermath;
+struct seen;
 
 struct import {
     struct import_options options;
     struct aftermath *aftermath;
+    struct seen *seen;
     MYSQL *db;
     const struct db_server *server;
     struct target *target;
@@ -177,9 +182,12 @@ struct import {
     struct import_entity **entity_list;
     uint32_t entity_count, entity_cap;
     struct deferred *deferred;
-    bool part;          /* the range is part of a transaction */
-    uint64_t begun_ms;  /* the range in hand */
-    bool duplicate;     /* the error is one of on_duplicate */
+    bool part;         /* the range is part of a transaction */
+    uint64_t begun_ms; /* the range in hand */
+    bool duplicate;    /* the error is one of on_duplicate */
+    bool doubts;       /* the range is tried again, and the registry is not believed */
+    uint64_t *dying;   /* entities that the transaction in hand deletes: hashes, sorted */
+    uint32_t dying_count, dying_cap;
     uint64_t made_up;   /* the last id that a dry run has given */
     uint64_t left_rows; /* rows that were left out since what they refer to is not here */
     struct counters *counters;
@@ -205,6 +213,8 @@ const struct catalogue_table *import_catalogue_table(const struct catalogue_enti
 /* Ids of that table are in the registry: under which name? NULL: they are the same at both sides.
  */
 const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t);
+/* Are rows of such a table imported at all? */
+bool import_has_rows_of(const struct catalogue_table *entry);
 int import_table_find(struct import *im, const struct source_table *source,
                       struct import_table **out, struct ds_error *err);
 void import_tables_free(struct import *im);
@@ -218,6 +228,25 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
 /* Sort, find parents and entities' roots. */
 int import_rows_end(struct import *im, struct ds_error *err);
 struct import_row *import_row_by_id(const struct import *im, uint32_t type, struct slice id);
+
+/* The entity's key that a change says, as text. */
+int import_change_key(struct import *im, const struct change *c, struct slice *key,
+                      char scratch[32], bool *null, struct ds_error *err);
+
+/* --- seen.c --- */
+int import_seen_new(struct import *im); /* DS_ENOMEM */
+void import_seen_free(struct import *im);
+/* Has a committed transaction of this run met the row of the type that has the id? */
+bool import_seen(const struct import *im, uint32_t type, uint64_t id);
+int import_see(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
+void import_seen_committed(struct import *im);
+void import_seen_rolled_back(struct import *im);
+
+/* --- gone.c --- */
+/* The transaction begins: which entities does it delete? */
+int import_dying_begin(struct import *im, const struct change *changes, uint32_t count,
+                       struct ds_error *err);
+bool import_is_dying(const struct import *im, const struct import_entity *e);
 
 /* --- documents.c --- */
 int import_add_documents(struct import_table *t); /* DS_ENOMEM */

@@ -348,8 +348,16 @@ static int select_registered(const struct matching *m, struct buf *sql)
            sql_column(sql, "t", m->t->target->columns[m->t->id_target].name) | buf_puts(sql, ")");
 }
 
+/* Only a stream is told what the source has no more. */
+static bool is_copied(const struct matching *m, const struct import_row *row)
+{
+    return !m->im->options.follows || row->origin->flags & CHANGE_COPIED;
+}
+
 static bool is_free(struct matching *m, const struct candidate *c, const struct import_row *row)
 {
+    if (m->t->root && id_is_key(m->t) && is_copied(m, row) && import_seen(m->im, m->t->type, c->id))
+        return false;
     bool others = c->registered && !row->entity->whole && row->entity->policy == IMPORT_WRITE;
     return !c->taken && !others && import_claim(&m->claims, c->id, row) == row;
 }
@@ -684,6 +692,9 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
         if (im->rows[i]->state == ROW_OPEN) {
             im->rows[i]->state = ROW_NEW;
             im->rows[i]->fresh = true;
+        } else if (m.t->root && id_is_key(m.t) && im->rows[i]->state == ROW_FOUND &&
+                   is_copied(&m, im->rows[i])) {
+            rc = import_see(im, m.t->type, im->rows[i]->target_id) ? import_no_memory(err) : 0;
         }
     buf_free(&m.sql);
     buf_free(&m.key);

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "applier/state.h"
 #include "schema/arena.h"
 #include "schema/db.h"
+#include "schema/log.h"
 
 enum {
     BUCKETS = 1 << 16,
@@ -28,8 +30,10 @@ struct entry {
 struct registry {
     MYSQL *db;
     bool dry;
+    bool missing; /* there is no such table yet, and a dry run makes none */
     const char *state_database, *source_system;
     char **types;
+    char **doubts; /* by type: SQL that tells whether r.target_id exists; NULL: believed */
     uint32_t type_count;
     struct entry **buckets;
     struct entry *to_load, *to_write, **write_end;
@@ -64,18 +68,33 @@ void registry_free(struct registry *r)
 {
     if (!r)
         return;
+    registry_believe(r);
     for (uint32_t i = 0; i < r->type_count; i++)
         free(r->types[i]);
     free(r->types);
+    free(r->doubts);
     free(r->buckets);
     arena_free(&r->arena);
     free(r);
 }
 
-void registry_attach(struct registry *r, MYSQL *db)
+int registry_attach(struct registry *r, MYSQL *db, struct ds_error *err)
 {
+    bool exists = true;
+    int rc = r->dry ? state_exists(db, r->state_database, &exists, err) : 0;
     registry_forget(r);
     r->db = db;
+    r->missing = !exists;
+    return rc;
+}
+
+static int from_registry(const struct registry *r, struct buf *sql)
+{
+    return r->missing ? buf_puts(sql, "(SELECT '' AS source_system, '' AS entity_type, '' AS "
+                                      "source_id, 0 AS target_id, '' AS origin FROM DUAL WHERE "
+                                      "FALSE) r")
+                      : sql_table(sql, r->state_database, "datasync_entity_registry") |
+                            buf_puts(sql, " r");
 }
 
 /* Of a dry run only what was not flushed yet is undone. */
@@ -114,13 +133,42 @@ uint32_t registry_type(struct registry *r, const char *name)
         if (strcmp(r->types[i], name) == 0)
             return i;
     char **bigger = realloc(r->types, (r->type_count + 1) * sizeof *bigger);
-    char *copy = bigger ? strdup(name) : NULL;
+    char **doubts = bigger ? realloc(r->doubts, (r->type_count + 1) * sizeof *doubts) : NULL;
+    char *copy = doubts ? strdup(name) : NULL;
     if (bigger)
         r->types = bigger;
+    if (doubts)
+        r->doubts = doubts;
     if (!copy)
         return UINT32_MAX;
     r->types[r->type_count] = copy;
+    r->doubts[r->type_count] = NULL;
     return r->type_count++;
+}
+
+const char *registry_type_name(const struct registry *r, uint32_t type)
+{
+    return type < r->type_count ? r->types[type] : NULL;
+}
+
+int registry_doubt(struct registry *r, uint32_t type, const char *table, const char *column)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (buf_puts(&sql, "EXISTS (SELECT 1 FROM ") || sql_identifier(&sql, table) ||
+        buf_puts(&sql, " d WHERE d.") || sql_identifier(&sql, column) ||
+        buf_puts(&sql, " = r.target_id)"))
+        return DS_ENOMEM;
+    free(r->doubts[type]);
+    r->doubts[type] = strdup(buf_cstr(&sql));
+    return r->doubts[type] ? 0 : DS_ENOMEM;
+}
+
+void registry_believe(struct registry *r)
+{
+    for (uint32_t i = 0; i < r->type_count; i++) {
+        free(r->doubts[i]);
+        r->doubts[i] = NULL;
+    }
 }
 
 static struct entry **bucket(const struct registry *r, uint32_t type, struct slice id)
@@ -172,6 +220,25 @@ const struct registered *registry_find(const struct registry *r, uint32_t type, 
     return e ? &e->is : NULL;
 }
 
+/* The entry is to be written; one that waits to be loaded need not be any more. */
+static void mark(struct registry *r, struct entry *e, enum pending pending)
+{
+    if (e->pending == PENDING_LOAD) {
+        struct entry **at = &r->to_load;
+        while (*at && *at != e)
+            at = &(*at)->next_pending;
+        if (*at)
+            *at = e->next_pending;
+        e->pending = PENDING_NONE;
+    }
+    if (e->pending == PENDING_NONE) {
+        e->next_pending = NULL;
+        *r->write_end = e;
+        r->write_end = &e->next_pending;
+    }
+    e->pending = pending;
+}
+
 static int take_rows(struct registry *r, MYSQL_RES *rows, uint32_t type)
 {
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
@@ -179,6 +246,13 @@ static int take_rows(struct registry *r, MYSQL_RES *rows, uint32_t type)
         struct entry *e = make(r, type, (struct slice){(const uint8_t *)row[0], lengths[0]});
         if (!e)
             return DS_ENOMEM;
+        if (row[3] && *row[3] == '0') {
+            log_warn("was deleted at the destination: what the source changes of it is left out "
+                     "until it is copied again type=%s source_id=%s target_id=%s",
+                     r->types[type], row[0], row[1]);
+            mark(r, e, PENDING_REMOVE);
+            continue;
+        }
         e->is = (struct registered){.found = true,
                                     .target = strtoull(row[1], NULL, 10),
                                     .origin = strcmp(row[2], "matched") == 0 ? ORIGIN_MATCHED
@@ -192,9 +266,9 @@ static int load_type(struct registry *r, struct entry *list, struct ds_error *er
 {
     BUF_AUTO struct buf sql = {0};
     uint32_t type = list->type;
-    int rc = buf_puts(&sql, "SELECT source_id, target_id, origin FROM ") |
-             sql_table(&sql, r->state_database, "datasync_entity_registry") |
-             buf_puts(&sql, " WHERE source_system = ") |
+    int rc = buf_puts(&sql, "SELECT source_id, target_id, origin, ") |
+             buf_puts(&sql, r->doubts[type] ? r->doubts[type] : "1") | buf_puts(&sql, " FROM ") |
+             from_registry(r, &sql) | buf_puts(&sql, " WHERE source_system = ") |
              sql_string(&sql, r->source_system, strlen(r->source_system)) |
              buf_puts(&sql, " AND entity_type = ") |
              sql_string(&sql, r->types[type], strlen(r->types[type])) |
@@ -245,25 +319,6 @@ int registry_load(struct registry *r, struct ds_error *err)
     return rc;
 }
 
-/* The entry is to be written; one that waits to be loaded need not be any more. */
-static void mark(struct registry *r, struct entry *e, enum pending pending)
-{
-    if (e->pending == PENDING_LOAD) {
-        struct entry **at = &r->to_load;
-        while (*at && *at != e)
-            at = &(*at)->next_pending;
-        if (*at)
-            *at = e->next_pending;
-        e->pending = PENDING_NONE;
-    }
-    if (e->pending == PENDING_NONE) {
-        e->next_pending = NULL;
-        *r->write_end = e;
-        r->write_end = &e->next_pending;
-    }
-    e->pending = pending;
-}
-
 int registry_add(struct registry *r, uint32_t type, struct slice id, uint64_t target,
                  enum origin origin, struct slice external_ref)
 {
@@ -289,9 +344,8 @@ int registry_remove(struct registry *r, uint32_t type, struct slice id)
 
 int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
 {
-    return buf_puts(sql, "EXISTS (SELECT 1 FROM ") |
-           sql_table(sql, r->state_database, "datasync_entity_registry") |
-           buf_puts(sql, " r WHERE r.source_system = ") |
+    return buf_puts(sql, "EXISTS (SELECT 1 FROM ") | from_registry(r, sql) |
+           buf_puts(sql, " WHERE r.source_system = ") |
            sql_string(sql, r->source_system, strlen(r->source_system)) |
            buf_puts(sql, " AND r.entity_type = ") |
            sql_string(sql, r->types[type], strlen(r->types[type])) |

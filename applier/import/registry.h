@@ -31,11 +31,18 @@ struct registry;
 int registry_new(struct registry **out, const char *state_database, const char *source_system,
                  bool dry, struct ds_error *err);
 void registry_free(struct registry *r);
-/* A new connection. */
-void registry_attach(struct registry *r, MYSQL *db);
+/* A new connection. A dry run may find no registry there: it is empty then. */
+int registry_attach(struct registry *r, MYSQL *db, struct ds_error *err);
 
 /* The number of a type, from 0; its name is copied. UINT32_MAX: out of memory. */
 uint32_t registry_type(struct registry *r, const char *name);
+
+/* NULL: there is no such type. */
+const char *registry_type_name(const struct registry *r, uint32_t type);
+/* Until the next registry_believe, what is loaded of the type must exist in this table at the
+ * destination, by this column; what does not is removed from the registry, with a warning. */
+int registry_doubt(struct registry *r, uint32_t type, const char *table, const char *column);
+void registry_believe(struct registry *r);
 
 int registry_want(struct registry *r, uint32_t type, struct slice id);
 int registry_load(struct registry *r, struct ds_error *err);

@@ -390,6 +390,28 @@ static int translate_one(struct import *im, struct import_row *row,
     return 0;
 }
 
+/* -1 would become a large number, as between servers that do not tell which columns are signed. */
+static int check_signs(const struct import_row *row, const uint8_t *const *from,
+                       struct ds_error *err)
+{
+    const struct import_table *t = row->table;
+    for (uint32_t i = 0; i < t->unsigned_count; i++) {
+        const struct target_column *c = &t->target->columns[t->unsigned_here[i]];
+        const uint8_t *at = from[t->from[t->unsigned_here[i]]];
+        struct value v;
+        if (!at || value_read(&at, at + value_length(at), &v) || v.kind != VALUE_INT || v.i >= 0)
+            continue;
+        error_set(err, DS_ECONFLICT,
+                  "a value does not fit the destination's column: %s is below 0 in %s %.*s, and "
+                  "unsigned there",
+                  c->name, t->entity->name, (int)row->entity->key.len,
+                  (const char *)row->entity->key.p);
+        error_at_table(err, NULL, t->target->name);
+        return DS_ECONFLICT;
+    }
+    return 0;
+}
+
 static int translate_image(struct import *im, struct import_row *row, const uint8_t *const *from,
                            const uint8_t ***out, bool after, struct ds_error *err)
 {
@@ -402,7 +424,7 @@ static int translate_image(struct import *im, struct import_row *row, const uint
             t->from[i] == NO_COLUMN || (t->new_ids && i == t->id_target) ? NULL : from[t->from[i]];
     if (t->target->auto_increment >= 0 && t->entry->identity != IDENTITY_SAME)
         to[t->target->auto_increment] = NULL; /* the destination counts */
-    int rc = 0;
+    int rc = after ? check_signs(row, from, err) : 0;
     for (uint32_t i = 0; i < t->reference_count && rc == 0 && row->state == ROW_OPEN; i++)
         rc = translate_one(im, row, &t->references[i], from, to, after, err);
     *out = to;

@@ -187,6 +187,17 @@ static const uint8_t *entity_key_of(const struct change *c, const struct import_
     return key.len ? key.p : t->root && values ? values[t->id_source] : NULL;
 }
 
+int import_change_key(struct import *im, const struct change *c, struct slice *key,
+                      char scratch[32], bool *null, struct ds_error *err)
+{
+    const uint8_t **values = NULL;
+    struct slice image = c->before.len ? c->before : c->after;
+    int rc = split(im, c->table->import, image, NULL, &values, err);
+    if (rc == 0)
+        *key = import_text(entity_key_of(c, c->table->import, values), scratch, null);
+    return rc;
+}
+
 static bool is_mark(const struct change *c)
 {
     return c->op == CHANGE_DELETE && c->flags & CHANGE_COPIED;
@@ -235,6 +246,7 @@ static int add_new(struct import *im, const struct import_table *t, const struct
         return import_no_memory(err);
     if (t->root && c->op != CHANGE_DELETE)
         r->entity->root = r;
+    r->dying = c->op == CHANGE_DELETE && import_is_dying(im, r->entity);
     link_row(im, r, key_hash(t, after ? after : before));
     return push_row(im, r, err);
 }
@@ -290,6 +302,7 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     if (!r)
         return add_new(im, t, c, before, after, err);
     fold(im, r, c, after);
+    r->dying = r->op == CHANGE_DELETE && import_is_dying(im, r->entity);
     return after && before && !same_key(r, t, before) ? rekey(im, t, r, after) : 0;
 }
 

@@ -166,6 +166,15 @@ static int add_columns(struct import_table *t, const struct msg_table *def)
         t->from[i] = t->target->columns[i].generated
                          ? NO_COLUMN
                          : source_column(def, t->target->columns[i].name);
+    t->unsigned_here = arena_alloc(&t->arena, (t->target->column_count + 1) * sizeof(uint32_t));
+    if (!t->unsigned_here)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < t->target->column_count; i++) {
+        const struct target_column *c = &t->target->columns[i];
+        if (t->from[i] != NO_COLUMN && c->class == TARGET_INT && c->is_unsigned &&
+            !(t->flags[t->from[i]] & COLUMN_UNSIGNED))
+            t->unsigned_here[t->unsigned_count++] = i;
+    }
     for (uint32_t i = 0; i < def->column_count; i++)
         if (def->columns[i].flags & COLUMN_KEY)
             t->key[t->key_count++] = i;
@@ -281,17 +290,22 @@ static int compile(struct import_table *t, const struct source_table *source, st
     return rc;
 }
 
+/* What the shop's indexers make of its rows is theirs to make. */
+bool import_has_rows_of(const struct catalogue_table *entry)
+{
+    return entry->identity != IDENTITY_NONE && strcmp(entry->role, "index") != 0 &&
+           strcmp(entry->role, "summary") != 0;
+}
+
 static bool is_imported(const struct import *im, const struct catalogue_entity *e,
                         const struct catalogue_table *entry)
 {
     size_t place = 0;
     while (catalogue_at(im->options.catalogue, place) != e)
         place++;
-    /* what the shop's indexers make of its rows is theirs to make */
-    bool derived = strcmp(entry->role, "index") == 0 || strcmp(entry->role, "summary") == 0;
     /* roots that are not asked for come with what they are known by, to be found */
     bool named = e->kind == KIND_DATA && entry == &e->tables[0];
-    return (im->scope[place] || named) && entry->identity != IDENTITY_NONE && !derived;
+    return (im->scope[place] || named) && import_has_rows_of(entry);
 }
 
 static void forget_table(struct import *im, struct import_table *t)

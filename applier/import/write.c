@@ -89,6 +89,8 @@ static int registered(struct import *im, struct import_row *row, uint64_t id, st
 {
     struct slice none = {NULL, 0};
     row->target_id = id;
+    if (row->table->root && row->table->new_ids && import_see(im, row->table->type, id))
+        return import_no_memory(err);
     return row->table->type != UINT32_MAX && row->id.p &&
                    registry_add(im->registry, row->table->type, row->id, id, ORIGIN_CREATED, none)
                ? import_no_memory(err)
@@ -467,7 +469,7 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
         bool ours = row->entity->here && !row->entity->matched;
         if (root && row->entity->matched && forget_matched(im, row, err))
             return err->code;
-        if (row->entity->policy == IMPORT_MATCH || (root && row->entity->matched) ||
+        if (row->entity->policy == IMPORT_MATCH || ((root || row->dying) && row->entity->matched) ||
             (row->entity->policy == IMPORT_REFER && !ours))
             continue; /* deletes touch only what this source has created */
         bool holds = false;

@@ -1,0 +1,109 @@
+/* What is gone at one side, and was not told to the other.
+ *
+ * The destination deletes rows that the registry still knows. A root that is looked for is missed
+ * there and then; what only refers to one fails at its foreign key. Only then, the transaction is
+ * tried once more with every id of the registry looked up: those that lead nowhere are forgotten.
+ *
+ * The source may delete an entity by statements for each of its tables. Of one that is the
+ * destination's own, its rows stay as its root does.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "applier/apply.h"
+#include "applier/import/import_internal.h"
+
+enum { ER_NO_REFERENCED_ROW_2 = 1452 };
+
+/* --- at the destination ------------------------------------------------------------------------
+ */
+
+/* The table and column at the destination that a type's ids are of. false: not known. */
+static bool table_of_type(const struct import *im, const char *type, struct buf *table,
+                          const char **column)
+{
+    const struct catalogue *all = im->options.catalogue;
+    const char *prefix = im->options.config->destination.prefix;
+    const struct catalogue_entity *e;
+    const struct catalogue_table *entry;
+    if (catalogue_lookup(all, type, &e, &entry) && entry != &e->tables[0]) {
+        *column = entry->key;
+    } else {
+        e = catalogue_find(all, type);
+        entry = e ? &e->tables[0] : NULL;
+        *column = e ? entry->link : NULL;
+    }
+    if (!entry || !*column || buf_printf(table, "%s%s", prefix ? prefix : "", entry->table))
+        return false;
+    const struct target_table *t = target_find(im->target, (const char *)table->data, table->len);
+    return t && t->exists && target_column_ordinal(t, *column) >= 0;
+}
+
+int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err)
+{
+    int rc = 0;
+    *again = !im->doubts && !im->options.dry_run && why->server_errno == ER_NO_REFERENCED_ROW_2;
+    im->doubts |= *again;
+    for (uint32_t i = 0; *again && registry_type_name(im->registry, i) && rc == 0; i++) {
+        BUF_AUTO struct buf table = {0};
+        const char *column = NULL;
+        if (table_of_type(im, registry_type_name(im->registry, i), &table, &column))
+            rc = registry_doubt(im->registry, i, buf_cstr(&table), column) ? import_no_memory(err)
+                                                                           : 0;
+    }
+    return rc;
+}
+
+/* --- at the source -----------------------------------------------------------------------------
+ */
+
+static uint64_t hash_entity(const struct catalogue_entity *e, struct slice key)
+{
+    return XXH3_64bits_withSeed(key.p, key.len, (uintptr_t)e);
+}
+
+static int by_value(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return (a > b) - (a < b);
+}
+
+int import_dying_begin(struct import *im, const struct change *changes, uint32_t count,
+                       struct ds_error *err)
+{
+    int rc = 0;
+    im->dying_count = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        const struct change *c = &changes[i];
+        struct slice key;
+        char scratch[32];
+        bool null;
+        if (!c->table->import || !c->table->import->root || c->skip || c->op != CHANGE_DELETE ||
+            c->flags & CHANGE_COPIED)
+            continue;
+        rc = import_change_key(im, c, &key, scratch, &null, err);
+        if (rc || null)
+            continue;
+        if (im->dying_count == im->dying_cap) {
+            uint32_t cap = im->dying_cap ? im->dying_cap * 2 : 64;
+            uint64_t *bigger = realloc(im->dying, cap * sizeof *bigger);
+            if (!bigger)
+                return import_no_memory(err);
+            im->dying = bigger;
+            im->dying_cap = cap;
+        }
+        im->dying[im->dying_count++] = hash_entity(c->table->import->entity, key);
+    }
+    if (im->dying_count)
+        qsort(im->dying, im->dying_count, sizeof *im->dying, by_value);
+    return rc;
+}
+
+bool import_is_dying(const struct import *im, const struct import_entity *e)
+{
+    uint64_t hash = hash_entity(e->entity, e->key);
+    return im->dying_count &&
+           bsearch(&hash, im->dying, im->dying_count, sizeof hash, by_value) != NULL;
+}

@@ -1,0 +1,129 @@
+/* Which rows of the destination has this run met?
+ *
+ * Two rows of the source may have the same natural key (price rules of one name, subscribers of one
+ * e-mail). The first of them takes the destination's row that has it; the second must not, even
+ * when it comes in a later batch. What an earlier run has registered may be taken: a copy is not
+ * told what the source has deleted since, and made again under another id.
+ *
+ * A bit for each id, in pages as they are needed: ids are counted up, so there are few empty ones.
+ */
+#include <stdlib.h>
+
+#include "applier/import/import_internal.h"
+
+enum { PAGE_BITS = 1 << 15, PAGES_MAX = 1 << 20 };
+
+struct seen_type { /* of the registry */
+    uint64_t **pages;
+    uint32_t page_count;
+};
+
+struct seen {
+    struct seen_type *types;
+    uint32_t type_count;
+    struct seen_bit {
+        uint64_t *word, bit;
+    } * pending; /* of the transaction that is open */
+    uint32_t pending_count, pending_cap;
+};
+
+int import_seen_new(struct import *im)
+{
+    im->seen = calloc(1, sizeof *im->seen);
+    return im->seen ? 0 : DS_ENOMEM;
+}
+
+void import_seen_free(struct import *im)
+{
+    struct seen *s = im->seen;
+    if (!s)
+        return;
+    for (uint32_t i = 0; i < s->type_count; i++) {
+        for (uint32_t k = 0; k < s->types[i].page_count; k++)
+            free(s->types[i].pages[k]);
+        free(s->types[i].pages);
+    }
+    free(s->types);
+    free(s->pending);
+    free(s);
+}
+
+/* A dry run's made-up ids are nobody's, and no shop comes to what PAGES_MAX cannot hold. */
+static bool is_kept(uint64_t id)
+{
+    return id / PAGE_BITS < PAGES_MAX;
+}
+
+bool import_seen(const struct import *im, uint32_t type, uint64_t id)
+{
+    const struct seen *s = im->seen;
+    uint64_t page = id / PAGE_BITS, bit = id % PAGE_BITS;
+    if (!is_kept(id) || type >= s->type_count || page >= s->types[type].page_count ||
+        !s->types[type].pages[page])
+        return false;
+    return s->types[type].pages[page][bit / 64] >> (bit % 64) & 1;
+}
+
+static void *grow(void *p, uint32_t *count, uint32_t wanted, size_t size)
+{
+    char *bigger = realloc(p, wanted * size);
+    for (size_t i = *count * size; bigger && i < wanted * size; i++)
+        bigger[i] = 0;
+    if (bigger)
+        *count = wanted;
+    return bigger;
+}
+
+/* The word that has the id's bit. NULL: out of memory. */
+static uint64_t *word_of(struct seen *s, uint32_t type, uint64_t id)
+{
+    uint32_t page = (uint32_t)(id / PAGE_BITS);
+    if (type >= s->type_count) {
+        void *bigger = grow(s->types, &s->type_count, type + 1, sizeof *s->types);
+        if (!bigger)
+            return NULL;
+        s->types = bigger;
+    }
+    struct seen_type *t = &s->types[type];
+    if (page >= t->page_count) {
+        void *bigger = grow(t->pages, &t->page_count, page + 1, sizeof *t->pages);
+        if (!bigger)
+            return NULL;
+        t->pages = bigger;
+    }
+    if (!t->pages[page])
+        t->pages[page] = calloc(PAGE_BITS / 64, sizeof(uint64_t));
+    return t->pages[page] ? &t->pages[page][id % PAGE_BITS / 64] : NULL;
+}
+
+int import_see(struct import *im, uint32_t type, uint64_t id)
+{
+    struct seen *s = im->seen;
+    if (!is_kept(id))
+        return 0;
+    uint64_t *word = word_of(s, type, id);
+    if (!word)
+        return DS_ENOMEM;
+    if (s->pending_count == s->pending_cap) {
+        uint32_t cap = s->pending_cap ? s->pending_cap * 2 : 1024;
+        struct seen_bit *bigger = realloc(s->pending, cap * sizeof *bigger);
+        if (!bigger)
+            return DS_ENOMEM;
+        s->pending = bigger;
+        s->pending_cap = cap;
+    }
+    s->pending[s->pending_count++] = (struct seen_bit){word, 1ull << (id % 64)};
+    return 0;
+}
+
+void import_seen_committed(struct import *im)
+{
+    for (uint32_t i = 0; i < im->seen->pending_count; i++)
+        *im->seen->pending[i].word |= im->seen->pending[i].bit;
+    im->seen->pending_count = 0;
+}
+
+void import_seen_rolled_back(struct import *im)
+{
+    im->seen->pending_count = 0;
+}

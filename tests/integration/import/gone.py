@@ -1,0 +1,93 @@
+"""What one side has deleted, what the source has twice, and what a look beforehand leaves."""
+
+from lib.suite import expect, expect_contains, expect_equal
+from lib.twoshops import TwoShops
+from moved import STREAM, imported, sync, target
+
+VALUES = "catalog_product_entity_varchar"
+
+
+def count(server, what):
+    return server.scalar("SELECT COUNT(*) FROM openmage." + what)
+
+
+def define(suite):
+    @suite.case("gone-here", "products that the destination has deleted: not half of one comes back, nothing stops, a copy brings them")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            program = shops.lab.program
+            program.incremental(timeout=240)
+            gone = imported(shops, "created")[:3]
+            other = imported(shops, "created")[3]
+            shops.destination.run("DELETE FROM catalog_product_entity WHERE entity_id IN (%s)" % ", ".join(str(row[1]) for row in gone),
+                                  database="openmage")
+            for at, (sql, told) in enumerate((
+                    ("UPDATE catalog_product_entity SET updated_at = NOW() + INTERVAL 1 HOUR WHERE entity_id = %d", "--entity-ids %d"),
+                    ("UPDATE catalog_product_entity_varchar SET value = 'new name' WHERE entity_id = %d LIMIT 2", "source_id=%d"),
+                    ("INSERT IGNORE INTO catalog_product_link (product_id, linked_product_id, link_type_id) VALUES (%d, %%d, 1)" % other[0],
+                     "source_id=%d"))):
+                shops.source.run(sql % gone[at][0], "UPDATE cms_block SET title = 'after %d' LIMIT 1" % at, database="openmage")
+                err = program.incremental(timeout=240)
+                expect_contains(err, told % gone[at][0], "what is left out")
+                expect_equal(count(shops.destination, "cms_block WHERE title = 'after %d'" % at), 1, "what came behind")
+                expect_equal(target(shops, "product", gone[at][0]), None, "registered")
+            expect_equal(count(shops.destination, "catalog_product_entity WHERE sku IN (%s)" % ", ".join("'%s'" % row[2] for row in gone)), 0,
+                         "products that came back")
+            sync(shops, "product", "-d", "update", "--entity-ids", ",".join(str(row[0]) for row in gone))
+            for number, _here, _sku in gone:
+                here = target(shops, "product", number)
+                expect_equal(count(shops.destination, "%s WHERE entity_id = %d AND store_id = 0" % (VALUES, here)),
+                             count(shops.source, "%s WHERE entity_id = %d AND store_id = 0" % (VALUES, number)), "values of one that is back")
+            shops.source.run("UPDATE %s SET value = 'and again' WHERE entity_id = %d AND store_id = 0 LIMIT 1" % (VALUES, gone[0][0]),
+                             database="openmage")
+            program.incremental(timeout=240)
+            expect_equal(count(shops.destination, "%s WHERE value = 'and again'" % VALUES), 1, "changes of one that is back")
+
+    @suite.case("gone-there", "an entity that the source deletes by statements for each table: the destination's own keeps all its rows")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            shops.lab.program.incremental(timeout=240)
+            tables = (VALUES, "catalog_product_entity_int"), ("catalog_product_website", )
+            (own, here, _), (created, there, _) = imported(shops, "matched")[0], imported(shops, "created")[0]
+
+            def rows(product):
+                return [count(shops.destination, "%s WHERE entity_id = %d" % (table, product)) for table in tables[0]] + [
+                    count(shops.destination, "%s WHERE product_id = %d" % (table, product)) for table in tables[1]]
+            before = rows(here)
+            expect(sum(rows(there)), "the other one has no rows")
+            for number in (own, created):
+                shops.source.run("BEGIN", *("DELETE FROM %s WHERE entity_id = %d" % (table, number) for table in tables[0]),
+                                 *("DELETE FROM %s WHERE product_id = %d" % (table, number) for table in tables[1]),
+                                 "DELETE FROM catalog_product_entity WHERE entity_id = %d" % number, "COMMIT", database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal(rows(here), before, "rows of the destination's own product")
+            expect_equal(sum(rows(there)), 0, "rows of the product that came from the source")
+
+    @suite.case("twins", "what the source has twice is there twice, in the smallest batches; a dry run leaves nothing; a sign is kept")
+    def _():
+        with TwoShops(settings={"batch": {"max_rows": 1}}) as shops:
+            source, destination = shops.source, shops.destination
+            source.run("SET SESSION sql_mode = ''", *["INSERT INTO salesrule (name, sort_order) VALUES ('Twin rule', %d)" % i for i in range(3)],
+                       *["INSERT INTO newsletter_subscriber (store_id, customer_id, subscriber_email, subscriber_status) VALUES "
+                         "(%d, 0, 'twin@example.com', 1)" % store for store in (0, 1)],
+                       "INSERT INTO cataloginventory_stock (stock_name) VALUES ('second')",
+                       "INSERT INTO cataloginventory_stock_item (product_id, stock_id, qty) SELECT MIN(product_id), "
+                       "(SELECT MAX(stock_id) FROM cataloginventory_stock), 7777 FROM cataloginventory_stock_item", database="openmage")
+            for entity, table, where, want in (("salesrule", "salesrule", "name = 'Twin rule'", 3),
+                                               ("newsletter", "newsletter_subscriber", "subscriber_email = 'twin@example.com'", 2),
+                                               ("product", "cataloginventory_stock_item", "qty = 7777", 1)):
+                before = destination.query("SHOW DATABASES"), count(destination, table)
+                sync(shops, entity, "-d", "update", "--dry-run")
+                if entity == "salesrule":
+                    expect_equal((destination.query("SHOW DATABASES"), count(destination, table)), before, "after a dry run")
+                for _ in range(2):
+                    sync(shops, entity, "-d", "update")
+                    expect_equal(count(destination, "%s WHERE %s" % (table, where)), want, entity)
+            for server, how in ((source, "INT"), (destination, "INT UNSIGNED")):
+                server.run("ALTER TABLE newsletter_subscriber MODIFY subscriber_status %s NOT NULL DEFAULT 0" % how, database="openmage")
+            source.run("UPDATE newsletter_subscriber SET subscriber_status = -5 WHERE subscriber_email = 'twin@example.com'", database="openmage")
+            _out, err = sync(shops, "newsletter", "-d", "update", expect_code=1)
+            expect_contains(err, "subscriber_status is below 0", "error")
+            source.run("SET SESSION sql_mode = ''", "INSERT INTO salesrule (name) VALUES ('Twin rule')", database="openmage")
+            sync(shops, "salesrule", "-d", "update")
+            expect_equal(count(destination, "salesrule WHERE name = 'Twin rule'"), 4, "one more, in a run that meets the others again")
