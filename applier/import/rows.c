@@ -130,16 +130,18 @@ static int split(struct import *im, const struct import_table *t, struct slice i
     return 0;
 }
 
-/* Is all there by which the row is found at both sides? */
-static int need_key(const struct import_table *t, const uint8_t *const *values,
-                    struct ds_error *err)
+/* Is all there by which the row is found at both sides? A record of a file may have an id instead
+ * of a natural key. */
+static int need_key(const struct import *im, const struct import_table *t,
+                    const uint8_t *const *values, struct ds_error *err)
 {
+    bool record = !im->options.follows && t->type != UINT32_MAX;
     bool all = (t->link_source == NO_COLUMN || values[t->link_source]) &&
                (t->id_source == NO_COLUMN || values[t->id_source]) &&
                (t->attribute == NO_COLUMN || values[t->attribute]);
     for (uint32_t i = 0; i < t->key_count; i++)
         all = all && values[t->key[i]];
-    for (uint32_t i = 0; i < t->part_count; i++)
+    for (uint32_t i = 0; i < t->part_count && !record; i++)
         all = all && (t->parts[i].source == NO_COLUMN || values[t->parts[i].source]);
     return all ? 0
                : error_set(err, DS_ESCHEMA,
@@ -294,8 +296,8 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     const uint8_t *const *known = before ? before : after;
     if (rc == 0 && !known)
         rc = error_set(err, DS_EFORMAT, "a change of table %s has no row image", t->entry->table);
-    rc = rc ? rc : need_key(t, known, err);
-    rc = rc || !after ? rc : need_key(t, after, err);
+    rc = rc ? rc : need_key(im, t, known, err);
+    rc = rc || !after ? rc : need_key(im, t, after, err);
     if (rc)
         return rc;
     struct import_row *r = find_row(im, t, known, key_hash(t, known));
