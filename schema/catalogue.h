@@ -94,6 +94,14 @@ struct catalogue_rule {
     const char *const *one_of;               /* NULL-terminated, empty: anything */
 };
 
+/* What is set in an entity that is gone at the source, where an import switches it off instead of
+ * deleting it: of the root, or a value for all stores. */
+struct catalogue_soft {
+    const char *column;    /* NULL: an attribute */
+    const char *attribute; /* code */
+    const char *value;     /* NULL: NULL, where there is a value */
+};
+
 enum catalogue_kind {
     KIND_DATA,
     KIND_REFERENCE, /* set up at each side; an import maps to it and changes nothing */
@@ -113,6 +121,8 @@ struct catalogue_entity {
     size_t reference_count;
     const struct catalogue_rule *rules;
     size_t rule_count;
+    const struct catalogue_soft *softs; /* none: it cannot be switched off */
+    size_t soft_count;
     const char *file;            /* it came from: "product.yaml" when built in, else a path */
     unsigned line, aliases_line; /* there, of its name and of the first alias */
 };

@@ -333,14 +333,15 @@ static int read_references(const struct catalogue_reader *r, const yaml_node_t *
 static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root,
                        struct catalogue_entity *e)
 {
-    enum { NAME, TABLES, KIND, ALIASES, NATURAL_KEY, REFERENCES, VALIDATE, FIELDS };
+    enum { NAME, TABLES, KIND, ALIASES, NATURAL_KEY, REFERENCES, VALIDATE, SOFT_DELETE, FIELDS };
     struct catalogue_field f[FIELDS] = {[NAME] = {.key = "name", .required = true},
                                         [TABLES] = {.key = "tables", .required = true},
                                         [KIND] = {.key = "kind"},
                                         [ALIASES] = {.key = "aliases"},
                                         [NATURAL_KEY] = {.key = "natural_key"},
                                         [REFERENCES] = {.key = "references"},
-                                        [VALIDATE] = {.key = "validate"}};
+                                        [VALIDATE] = {.key = "validate"},
+                                        [SOFT_DELETE] = {.key = "soft_delete"}};
     unsigned kind = KIND_DATA;
     int rc = catalogue_read_fields(r, root, f, FIELDS);
     e->line = catalogue_line(f[NAME].node);
@@ -355,7 +356,8 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
     rc = rc ? rc : read_tables(r, f[TABLES].node, e);
     rc = rc ? rc : check_parts(r, f[NATURAL_KEY].node, e, e->natural_key, e->natural_key_count);
     rc = rc ? rc : read_references(r, f[REFERENCES].node, e);
-    return rc ? rc : catalogue_read_rules(r, f[VALIDATE].node, e);
+    rc = rc ? rc : catalogue_read_rules(r, f[VALIDATE].node, e);
+    return rc ? rc : catalogue_read_softs(r, f[SOFT_DELETE].node, e);
 }
 
 static int read_group(const struct catalogue_reader *r, const yaml_node_t *root,

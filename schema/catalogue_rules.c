@@ -1,4 +1,4 @@
-/* Validation rules of an entity file. */
+/* Validation rules of an entity file, and how the entity is switched off. */
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,5 +114,42 @@ int catalogue_read_rules(const struct catalogue_reader *r, const yaml_node_t *no
     e->rule_count = count;
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = read_rule(r, catalogue_entry(r, node, i), e, &rules[i]);
+    return rc;
+}
+
+static int read_soft(const struct catalogue_reader *r, const yaml_node_t *node,
+                     struct catalogue_soft *out)
+{
+    enum { COLUMN, ATTRIBUTE, VALUE, FIELDS };
+    struct catalogue_field f[FIELDS] = {[COLUMN] = {.key = "column"},
+                                        [ATTRIBUTE] = {.key = "attribute"},
+                                        [VALUE] = {.key = "value", .required = true}};
+    int rc = catalogue_read_fields(r, node, f, FIELDS);
+    rc = rc ? rc : catalogue_read_name(r, f[COLUMN].node, &out->column);
+    rc = rc ? rc : catalogue_read_name(r, f[ATTRIBUTE].node, &out->attribute);
+    rc = rc ? rc : catalogue_read_text(r, f[VALUE].node, &out->value);
+    if (rc)
+        return rc;
+    if (!out->column == !out->attribute)
+        return FAIL(r, node, "it is a 'column' or an 'attribute' that is set");
+    if (strcmp(out->value, "null") == 0)
+        out->value = NULL;
+    return 0;
+}
+
+int catalogue_read_softs(const struct catalogue_reader *r, const yaml_node_t *node,
+                         struct catalogue_entity *e)
+{
+    size_t count = catalogue_length(node);
+    int rc = catalogue_want_list(r, node, "columns and attributes");
+    if (rc || count == 0)
+        return rc;
+    struct catalogue_soft *softs = arena_zalloc(r->arena, count * sizeof *softs);
+    if (!softs)
+        return catalogue_no_memory(r);
+    e->softs = softs;
+    e->soft_count = count;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = read_soft(r, catalogue_entry(r, node, i), &softs[i]);
     return rc;
 }

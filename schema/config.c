@@ -152,7 +152,7 @@ static int read_setting(struct loader *l, const struct setting *s, const yaml_no
     l->c->line[setting_index(s)] = (uint32_t)node->start_mark.line + 1;
     if ((s->type == SETTING_LIST || s->type == SETTING_LINES) && node->type == YAML_SEQUENCE_NODE)
         return read_list(l, s, node);
-    if (s->type == SETTING_MAP && node->type == YAML_MAPPING_NODE)
+    if ((s->type == SETTING_MAP || s->type == SETTING_CHOICES) && node->type == YAML_MAPPING_NODE)
         return read_map(l, s, node);
     int rc = check_scalar(l, node, s->key);
     if (rc || scalar_is_null(node)) /* `key:` with nothing behind it keeps the default */
@@ -324,7 +324,8 @@ static const struct setting *map_of(const char *key)
 {
     for (size_t i = 0; i < config_setting_count; i++) {
         size_t n = strlen(config_settings[i].key);
-        if (config_settings[i].type == SETTING_MAP &&
+        if ((config_settings[i].type == SETTING_MAP ||
+             config_settings[i].type == SETTING_CHOICES) &&
             strncmp(key, config_settings[i].key, n) == 0 && key[n] == '.')
             return &config_settings[i];
     }

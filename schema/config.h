@@ -26,8 +26,11 @@ enum config_unknown { MASK_UNKNOWN_STOP, MASK_UNKNOWN_NULL };
 enum config_conflict { CONFLICT_STOP, CONFLICT_QUARANTINE, CONFLICT_OVERWRITE };
 enum config_duplicate { DUPLICATE_SKIP, DUPLICATE_UPDATE, DUPLICATE_MERGE, DUPLICATE_ERROR };
 enum config_missing { MISSING_CREATE, MISSING_ERROR };
+enum config_delete { DELETE_HARD, DELETE_SOFT, DELETE_IGNORE };
 enum config_invalid { INVALID_IGNORE, INVALID_ERROR, INVALID_SKIP, INVALID_QUARANTINE };
 
+/* In a mapping of entities: those that it does not name. */
+#define CONFIG_ALL "all"
 struct config_list { /* of a mapping: key, value, key, value … */
     char **items;
     size_t count;
@@ -48,7 +51,9 @@ struct config {
     enum config_mode mode;
     char *source_system; /* in the registry of an import; default: name */
     enum config_duplicate on_duplicate;
-    enum config_missing reference_missing;
+    struct config_list reference_missing; /* entity, text of an enum config_missing */
+    struct config_list deletes;           /* entity, text of an enum config_delete */
+    enum config_delete delete_matched;
     char *start;             /* snapshot | current | GTID set | FILE:POSITION */
     char *state_dir;         /* resolved default */
     char *state_database;    /* default "datasync" */

@@ -52,7 +52,9 @@ static int print_list(struct buf *out, const struct setting *s, const struct con
 {
     struct config_list list;
     memcpy(&list, (const char *)c + s->offset, sizeof list);
-    bool map = s->type == SETTING_MAP;
+    bool map = s->type != SETTING_LIST && s->type != SETTING_LINES;
+    if (s->type == SETTING_CHOICES && list.count == 2 && strcmp(list.items[0], CONFIG_ALL) == 0)
+        return buf_puts(out, list.items[1]);
     int rc = buf_puts(out, map ? "{" : "[");
     for (size_t i = 0; i < list.count && rc == 0; i++) {
         rc = i ? buf_puts(out, map && i % 2 ? ": " : ", ") : 0;
@@ -81,7 +83,8 @@ static int print_value(struct buf *out, const struct setting *s, const struct co
                           : buf_puts(out, "[]");
         return is_text(s) ? print_text(out, value, true) : buf_puts(out, value);
     }
-    if (s->type == SETTING_LIST || s->type == SETTING_LINES || s->type == SETTING_MAP)
+    if (s->type == SETTING_LIST || s->type == SETTING_LINES || s->type == SETTING_MAP ||
+        s->type == SETTING_CHOICES)
         return print_list(out, s, c);
     int rc = setting_format(s, c, &text);
     if (rc)

@@ -11,6 +11,7 @@ static const char *const presets[] = {"none", "openmage", NULL};
 static const char *const unknowns[] = {"stop", "null", NULL};
 static const char *const duplicates[] = {"skip", "update", "merge", "error", NULL};
 static const char *const missings[] = {"create", "error", NULL};
+static const char *const deletes[] = {"hard", "soft", "ignore", NULL};
 static const char *const invalids[] = {"ignore", "error", "skip", "quarantine", NULL};
 static const char *const tls_modes[] = {"preferred", "disabled",        "required",
                                         "verify_ca", "verify_identity", NULL};
@@ -182,12 +183,30 @@ const struct setting config_settings[] = {
          "Import: an entity that the destination has already. skip: leave it. update: make it as "
          "the source's. merge: the same, but keep what the source has empty. error: stop."},
     {.key = "reference_missing",
-     .type = SETTING_CHOICE,
+     .type = SETTING_CHOICES,
      AT(reference_missing),
      .value = "create",
      .choices = missings,
      .doc = "Import: a website, store, attribute or alike to which entities refer, and which the "
-            "destination does not have: create it, or stop with an error."},
+            "destination does not have: create it, or stop with an error. For all, or by entity: "
+            "{all: create, website: error}."},
+    {.key = "delete",
+     .type = SETTING_CHOICES,
+     AT(deletes),
+     .value = "hard",
+     .choices = deletes,
+     .doc =
+         "Import: what came from the source, and is deleted there. hard: delete it. soft: switch "
+         "it off, as the entity's soft_delete says (products, categories, customers, pages, "
+         "blocks, price rules, subscribers, reviews); what cannot be, stays. ignore: leave it. "
+         "For all, or by entity: {all: hard, product: soft}."},
+    {.key = "delete_matched",
+     .type = SETTING_CHOICE,
+     AT(delete_matched),
+     .value = "ignore",
+     .choices = deletes,
+     .doc = "Import: the same for what the destination had before the source's was imported into "
+            "it."},
     {.key = "start",
      .type = SETTING_TEXT,
      AT(start),

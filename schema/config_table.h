@@ -27,6 +27,7 @@ enum setting_type {
     SETTING_LIST,     /* struct config_list */
     SETTING_LINES,    /* struct config_list whose items may hold blanks: a list, or lines */
     SETTING_MAP,      /* struct config_list, any keys with one text each; --set KEY.NAME=TEXT */
+    SETTING_CHOICES,  /* the same, each text one of `choices`; one text alone is that of "all" */
 };
 
 struct setting {
@@ -35,7 +36,7 @@ struct setting {
     size_t offset;       /* in struct config */
     const char *value;   /* default, in text form; "" empty */
     const char *example; /* value of the example file where it differs, NULL: commented out */
-    const char *const *choices; /* SETTING_CHOICE; NULL-terminated */
+    const char *const *choices; /* SETTING_CHOICE, SETTING_CHOICES; NULL-terminated */
     uint64_t min, max;          /* numbers; both 0: any */
     const char *environment;    /* variable that gives the default, or NULL */
     const char *shown; /* default as the reference says it where `value` does not, or NULL */

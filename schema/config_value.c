@@ -116,17 +116,25 @@ static int parse_numeric(const struct setting *s, struct config *c, const char *
     return 0;
 }
 
+static int find_choice(const struct setting *s, const char *where, const char *text, unsigned *out,
+                       struct ds_error *err)
+{
+    BUF_AUTO struct buf list = {0};
+    for (*out = 0; s->choices[*out]; ++*out)
+        if (strcmp(text, s->choices[*out]) == 0)
+            return 0;
+    return error_set(err, DS_EUSAGE, "%s: %s: '%.100s' is not one of: %s", where, s->key, text,
+                     setting_type_text(s, &list));
+}
+
 static int parse_choice(const struct setting *s, struct config *c, const char *where,
                         const char *text, struct ds_error *err)
 {
-    for (unsigned i = 0; s->choices[i]; i++)
-        if (strcmp(text, s->choices[i]) == 0) {
-            memcpy(field(s, c), &i, sizeof i);
-            return 0;
-        }
-    BUF_AUTO struct buf list = {0};
-    return error_set(err, DS_EUSAGE, "%s: %s: '%.100s' is not one of: %s", where, s->key, text,
-                     setting_type_text(s, &list));
+    unsigned choice;
+    int rc = find_choice(s, where, text, &choice, err);
+    if (rc == 0)
+        memcpy(field(s, c), &choice, sizeof choice);
+    return rc;
 }
 
 static bool only(const char *text, const char *extra)
@@ -165,8 +173,11 @@ int setting_set_entry(const struct setting *s, struct config *c, const char *whe
     const char *items[512] = {NULL};
     size_t at = 0;
     memcpy(&list, field(s, c), sizeof list);
+    unsigned choice;
     if (!*key)
         return error_set(err, DS_EUSAGE, "%s: %s: the name is empty", where, s->key);
+    if (s->type == SETTING_CHOICES && find_choice(s, where, value, &choice, err))
+        return err->code;
     for (size_t i = 0; i < list.count; i++)
         items[i] = list.items[i];
     while (at < list.count && strcmp(items[at], key) != 0)
@@ -221,6 +232,15 @@ int setting_set_list(const struct setting *s, struct config *c, const char *cons
     return 0;
 }
 
+static int parse_choice_of_all(const struct setting *s, struct config *c, const char *where,
+                               const char *text, struct ds_error *err)
+{
+    const char *const items[] = {CONFIG_ALL, text};
+    unsigned choice;
+    int rc = find_choice(s, where, text, &choice, err);
+    return rc ? rc : setting_set_list(s, c, items, 2, err);
+}
+
 static int set_text(const struct setting *s, struct config *c, const char *text,
                     struct ds_error *err)
 {
@@ -270,6 +290,8 @@ int setting_parse(const struct setting *s, struct config *c, const char *where, 
                                  "%s.NAME=TEXT",
                                  where, s->key, s->key)
                      : setting_set_list(s, c, NULL, 0, err);
+    case SETTING_CHOICES:
+        return parse_choice_of_all(s, c, where, text, err);
     default:
         return parse_numeric(s, c, where, text, err);
     }
@@ -324,7 +346,8 @@ int setting_format(const struct setting *s, const struct config *c, struct buf *
     }
     case SETTING_LIST:
     case SETTING_LINES:
-    case SETTING_MAP: {
+    case SETTING_MAP:
+    case SETTING_CHOICES: {
         struct config_list list;
         memcpy(&list, p, sizeof list);
         int rc = 0;
@@ -360,11 +383,15 @@ const char *setting_type_text(const struct setting *s, struct buf *scratch)
     case SETTING_MAP:
         return "mapping";
     case SETTING_CHOICE:
+    case SETTING_CHOICES:
         buf_clear(scratch);
         for (size_t i = 0; s->choices[i]; i++)
             if (buf_printf(scratch, "%s%s", i ? " | " : "", s->choices[i]))
                 return "";
-        return buf_cstr(scratch);
+        return s->type == SETTING_CHOICES &&
+                       buf_puts(scratch, ", or a mapping of entities to these")
+                   ? ""
+                   : buf_cstr(scratch);
     default:
         return "text";
     }

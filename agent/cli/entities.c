@@ -104,6 +104,18 @@ static void json_rule(struct json *j, const struct catalogue_rule *rule)
     json_end(j);
 }
 
+static void json_soft(struct json *j, const struct catalogue_soft *soft)
+{
+    json_object(j, NULL);
+    json_optional(j, "column", soft->column);
+    json_optional(j, "attribute", soft->attribute);
+    if (soft->value)
+        json_text(j, "value", soft->value);
+    else
+        json_null(j, "value");
+    json_end(j);
+}
+
 static int print_entity_json(const struct catalogue_entity *e, struct buf *out)
 {
     struct json j = {.out = out};
@@ -123,6 +135,10 @@ static int print_entity_json(const struct catalogue_entity *e, struct buf *out)
     json_array(&j, "validate");
     for (size_t i = 0; i < e->rule_count; i++)
         json_rule(&j, &e->rules[i]);
+    json_end(&j);
+    json_array(&j, "soft_delete");
+    for (size_t i = 0; i < e->soft_count; i++)
+        json_soft(&j, &e->softs[i]);
     json_end(&j);
     json_text(&j, "file", e->file);
     json_end(&j);
@@ -257,6 +273,11 @@ static int print_whole(const struct catalogue_entity *e, struct buf *out)
     rc = rc || !e->rule_count ? rc : buf_puts(out, "rules:\n");
     for (size_t i = 0; i < e->rule_count && rc == 0; i++)
         rc = print_rule(out, &e->rules[i]);
+    rc = rc || !e->soft_count ? rc : buf_puts(out, "soft delete:\n");
+    for (size_t i = 0; i < e->soft_count && rc == 0; i++)
+        rc = buf_printf(out, "  %s%s = %s\n", e->softs[i].column ? "" : "attribute ",
+                        e->softs[i].column ? e->softs[i].column : e->softs[i].attribute,
+                        e->softs[i].value ? e->softs[i].value : "NULL");
     return rc;
 }
 

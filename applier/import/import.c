@@ -45,6 +45,7 @@ int import_new(struct import **out, const struct import_options *options, struct
     rc = rc ? rc
             : registry_new(&im->registry, options->config->state_database,
                            options->config->source_system, options->dry_run, err);
+    rc = rc ? rc : import_policies_new(im, err);
     im->made_up = IMPORT_MADE_UP;
     if (rc == 0)
         set_scope(im);
@@ -71,6 +72,8 @@ void import_free(struct import *im)
     free(im->counts);
     free(im->pending);
     free(im->scope);
+    free(im->deletions);
+    free(im->missing);
     free(im);
 }
 
@@ -280,7 +283,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     if (row->state == ROW_NEW && is_part(row))
         return leave_part(im, row, err);
     if (row->state == ROW_NEW) {
-        if (e->policy == IMPORT_REFER && config->reference_missing == MISSING_ERROR)
+        if (e->policy == IMPORT_REFER && im->missing[e->table->place] == MISSING_ERROR)
             return missing(e, err);
         if (e->policy == IMPORT_MATCH && is_asked_for(e))
             e->policy = IMPORT_WRITE; /* what it matched is gone */
@@ -347,10 +350,6 @@ static int delete_table(struct import *im, uint32_t first, uint32_t end, struct 
         rc = import_match(im, first, end, err);
     if (rc || !any)
         return rc;
-    for (uint32_t i = first; i < end; i++)
-        if (im->rows[i]->table->root && im->rows[i]->state == ROW_FOUND &&
-            im->rows[i]->op == CHANGE_DELETE)
-            counts_of(im, im->rows[i]->entity)->deleted++;
     return import_delete_rows(im, first, end, err);
 }
 

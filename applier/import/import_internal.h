@@ -170,7 +170,8 @@ struct import {
     struct import_attribute *attributes; /* by id */
     uint32_t attribute_count;
     bool attributes_known;
-    bool *scope; /* by place of the entity: is it imported, or referred to? */
+    bool *scope;                   /* by place of the entity: is it imported, or referred to? */
+    unsigned *deletions, *missing; /* by place: enum config_delete, enum config_missing */
     struct import_counts *counts, *pending; /* by place of the entity in the catalogue */
 
     /* the segment in hand, in `arena` */
@@ -219,6 +220,9 @@ int import_table_find(struct import *im, const struct source_table *source,
                       struct import_table **out, struct ds_error *err);
 void import_tables_free(struct import *im);
 const struct import_attribute *import_attribute_by_id(const struct import *im, uint64_t id);
+/* The attribute of the entity's type that has this code at the destination. */
+const struct import_attribute *
+import_attribute_by_code(const struct import *im, const struct import_table *t, const char *code);
 int import_attributes_load(struct import *im, struct ds_error *err);
 
 /* --- rows.c --- */
@@ -322,12 +326,17 @@ int import_note_number(struct import *im, const struct import_row *row);
 /* All of the range is written. */
 int import_aftermath(struct import *im, struct ds_error *err);
 
+/* --- delete.c --- */
+/* What the configuration says, for each entity. */
+int import_policies_new(struct import *im, struct ds_error *err);
+/* Deletes of the source that are found, of one table. */
+int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+
 /* --- write.c --- */
 /* Rows of one table: new ones are inserted and learn their ids, others are updated. */
 int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
                          uint32_t count, struct ds_error *err);
-int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 /* Update columns of rows that are written. */
 int import_update_columns(struct import *im, struct import_row *const *rows, uint32_t count,
                           struct ds_error *err);

@@ -100,22 +100,6 @@ static const struct target_table *shop_target(const struct import *im, const cha
     return t && t->exists ? t : NULL;
 }
 
-/* The attribute of the entity's type that has this code at the destination. */
-static const struct import_attribute *
-attribute_by_code(const struct import *im, const struct import_table *t, const char *code)
-{
-    const char *table = t->entry->table;
-    size_t len = strlen(table);
-    len -= len > 7 && strcmp(table + len - 7, "_entity") == 0 ? 7 : 0;
-    for (uint32_t i = 0; i < im->attribute_count; i++) {
-        const struct import_attribute *a = &im->attributes[i];
-        if (strcmp(a->code, code) == 0 && strlen(a->type) == len &&
-            memcmp(a->type, table, len) == 0)
-            return a;
-    }
-    return NULL;
-}
-
 /* A value of the row in another table, from the segment. NULL: there is none. */
 static const uint8_t *value_elsewhere(struct import *im, const struct import_row *row,
                                       const struct catalogue_part *part, const char *attribute)
@@ -186,7 +170,8 @@ static int part_expression(const struct matching *m, uint32_t i, bool second, co
             rc |= buf_printf(joins, " AND %s.store_id = 0", alias);
         return rc ? import_no_memory(err) : 0;
     }
-    const struct import_attribute *a = attribute_by_code(m->im, t, attribute_code(rule, second));
+    const struct import_attribute *a =
+        import_attribute_by_code(m->im, t, attribute_code(rule, second));
     if (!a)
         return error_set(err, DS_ESCHEMA, "the destination has no attribute %s of %s",
                          attribute_code(rule, second), t->entity->name);
@@ -544,7 +529,7 @@ static const struct target_column *part_column(const struct matching *m, uint32_
         column = part->rule->column;
     } else {
         const struct import_attribute *a =
-            attribute_by_code(m->im, m->t, attribute_code(part->rule, second));
+            import_attribute_by_code(m->im, m->t, attribute_code(part->rule, second));
         int n = snprintf(name, sizeof name, "%s_%s", m->t->target->name, a ? a->backend : "");
         other = target_find(m->im->target, name, (size_t)n);
     }

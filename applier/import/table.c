@@ -417,6 +417,21 @@ const struct import_attribute *import_attribute_by_id(const struct import *im, u
     return low < im->attribute_count && im->attributes[low].id == id ? &im->attributes[low] : NULL;
 }
 
+const struct import_attribute *
+import_attribute_by_code(const struct import *im, const struct import_table *t, const char *code)
+{
+    const char *table = t->entry->table;
+    size_t len = strlen(table);
+    len -= len > 7 && strcmp(table + len - 7, "_entity") == 0 ? 7 : 0;
+    for (uint32_t i = 0; i < im->attribute_count; i++) {
+        const struct import_attribute *a = &im->attributes[i];
+        if (strcmp(a->code, code) == 0 && strlen(a->type) == len &&
+            memcmp(a->type, table, len) == 0)
+            return a;
+    }
+    return NULL;
+}
+
 static const char *or_empty(const char *text)
 {
     return text ? text : "";

@@ -63,6 +63,63 @@ def define(suite):
             expect_equal(rows(here), before, "rows of the destination's own product")
             expect_equal(sum(rows(there)), 0, "rows of the product that came from the source")
 
+    @suite.case("deletes-by-policy", "what the source deletes goes, is switched off or stays, as the configuration says for each entity")
+    def _():
+        policies = {"all": "hard", "products": "soft", "customer": "soft", "newsletter": "ignore"}
+        with TwoShops(settings=dict(STREAM, delete=policies)) as shops:
+            program, source = shops.lab.program, shops.source
+            for wrong, told in (("maybe", "'maybe' is not one of: hard | soft | ignore"), ({"order": "soft"}, "order cannot be switched off"),
+                                ({"thing": "hard"}, "'thing' is no entity")):
+                program.configure({"delete": "hard"})  # settings are merged
+                program.configure({"delete": wrong})
+                code, _out, err = program.command("incremental")
+                expect_equal(code, 2, err)
+                expect_contains(err, told, "error")
+            program.configure({"delete": "hard"})
+            program.configure({"delete": policies})
+            program.incremental(timeout=240)
+
+            def created(entity, limit=1):
+                return shops.destination.query("SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE origin = 'created' AND "
+                                               "entity_type = '%s' ORDER BY CAST(source_id AS UNSIGNED) LIMIT %d" % (entity, limit))
+
+            def value(entity, code, number):
+                backend = shops.destination.scalar("SELECT backend_type FROM openmage.eav_attribute WHERE attribute_code = '%s' AND entity_type_id = "
+                                                   "(SELECT entity_type_id FROM openmage.%s LIMIT 1)" % (code, entity))
+                rows = shops.destination.query("SELECT DISTINCT value FROM openmage.%s_%s v JOIN openmage.eav_attribute USING (attribute_id) WHERE "
+                                               "attribute_code = '%s' AND entity_id = %d" % (entity, backend, code, number))
+                return [row[0] for row in rows]
+            products, customers, subscribers, orders = (created(entity, 2) for entity in ("product", "customer", "newsletter", "order"))
+            own, kept, _sku = imported(shops, "matched")[0]
+            source.run("BEGIN", "DELETE FROM %s WHERE entity_id = %s" % (VALUES, products[0][0]),
+                       "DELETE FROM catalog_product_entity_int WHERE entity_id = %s AND attribute_id = (SELECT attribute_id FROM eav_attribute "
+                       "WHERE attribute_code = 'status' AND entity_type_id = 4)" % products[0][0],
+                       "DELETE FROM catalog_product_entity WHERE entity_id = %s" % products[0][0], "COMMIT",
+                       "DELETE FROM catalog_product_entity WHERE entity_id IN (%s, %d)" % (products[1][0], own),
+                       "DELETE FROM customer_entity WHERE entity_id = %s" % customers[0][0],
+                       "DELETE FROM newsletter_subscriber WHERE subscriber_id = %s" % subscribers[0][0],
+                       "DELETE FROM sales_flat_order WHERE entity_id = %s" % orders[0][0], database="openmage")
+            program.incremental(timeout=240)
+            for _number, here in products:
+                expect_equal((value("catalog_product_entity", "status", here), value("catalog_product_entity", "visibility", here)), ([2], [1]),
+                             "a product that is switched off")
+                expect(count(shops.destination, "%s WHERE entity_id = %d" % (VALUES, here)) > 0, "its values are gone")
+            expect_equal((count(shops.destination, "customer_entity WHERE entity_id = %d AND is_active = 0" % customers[0][1]),
+                          value("customer_entity", "password_hash", customers[0][1])), (1, [None]), "a customer who is switched off")
+            expect_equal(count(shops.destination, "newsletter_subscriber WHERE subscriber_id = %d AND subscriber_status <> 3" % subscribers[0][1]), 1,
+                         "a subscriber who stays")
+            expect_equal(count(shops.destination, "sales_flat_order WHERE entity_id = %d" % orders[0][1]), 0, "an order that goes")
+            expect(value("catalog_product_entity", "status", kept) != [2], "the destination's own was switched off")
+            left = [target(shops, *each) for each in (("product", products[0][0]), ("customer", customers[0][0]), ("newsletter", subscribers[0][0]))]
+            expect_equal(left, [None] * 3, "registered though the source has them no more")
+            own, kept, _sku = imported(shops, "matched")[0]
+            program.configure({"delete": "ignore", "delete_matched": "hard"})
+            source.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % own,
+                       "DELETE FROM sales_flat_order WHERE entity_id = %s" % orders[1][0], database="openmage")
+            program.incremental(timeout=240)
+            expect_equal((count(shops.destination, "catalog_product_entity WHERE entity_id = %d" % kept),
+                          count(shops.destination, "sales_flat_order WHERE entity_id = %d" % orders[1][1])), (0, 1), "matched goes, created stays")
+
     @suite.case("twins", "what the source has twice is there twice, in the smallest batches; a dry run leaves nothing; a sign is kept")
     def _():
         with TwoShops(settings={"batch": {"max_rows": 1}}) as shops:

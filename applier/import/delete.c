@@ -1,0 +1,241 @@
+/* What the source has deleted: deleted here, switched off, or left.
+ *
+ * What this source has created goes as `delete` says, the destination's own as `delete_matched`.
+ * What stays is not the source's any more: its id may come to be another row's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/import/import_internal.h"
+#include "schema/db.h"
+#include "schema/log.h"
+
+/* --- policies ----------------------------------------------------------------------------------
+ */
+
+static const char *const deletions[] = {"hard", "soft", "ignore", NULL};
+static const char *const missings[] = {"create", "error", NULL};
+
+static unsigned number_of(const char *text, const char *const *texts)
+{
+    unsigned n = 0;
+    while (texts[n] && strcmp(texts[n], text) != 0)
+        n++;
+    return texts[n] ? n : 0; /* the configuration has been checked */
+}
+
+/* By place of the entity, from "all" and entities by their names. */
+static int spread(struct import *im, const char *key, const struct config_list *list,
+                  const char *const *texts, unsigned *out, struct ds_error *err)
+{
+    const struct catalogue *all = im->options.catalogue;
+    char where[300];
+    for (size_t i = 0; i < list->count; i += 2) {
+        bool every = strcmp(list->items[i], CONFIG_ALL) == 0;
+        const struct catalogue_entity *e = every ? NULL : catalogue_find(all, list->items[i]);
+        if (!every && !e)
+            return error_set(
+                err, DS_EUSAGE, "%s: %s: '%.100s' is no entity; `datasync entities` lists them",
+                config_where(im->options.config, key, where, sizeof where), key, list->items[i]);
+        for (size_t n = 0; n < catalogue_count(all) && every; n++)
+            out[n] = number_of(list->items[i + 1], texts);
+    }
+    for (size_t i = 0; i < list->count; i += 2) /* which win over all, wherever that stands */
+        for (size_t n = 0; n < catalogue_count(all); n++)
+            if (catalogue_find(all, list->items[i]) == catalogue_at(all, n))
+                out[n] = number_of(list->items[i + 1], texts);
+    return 0;
+}
+
+static int check_soft(struct import *im, struct ds_error *err)
+{
+    const struct config_list *list = &im->options.config->deletes;
+    char where[300];
+    for (size_t i = 0; i < list->count; i += 2) {
+        const struct catalogue_entity *e = catalogue_find(im->options.catalogue, list->items[i]);
+        if (e && !e->soft_count && strcmp(list->items[i + 1], "soft") == 0)
+            return error_set(err, DS_EUSAGE,
+                             "%s: delete: %s cannot be switched off (its entity file has no "
+                             "soft_delete): choose hard or ignore",
+                             config_where(im->options.config, "delete", where, sizeof where),
+                             e->name);
+    }
+    return 0;
+}
+
+int import_policies_new(struct import *im, struct ds_error *err)
+{
+    size_t count = catalogue_count(im->options.catalogue) + 1;
+    const struct config *c = im->options.config;
+    im->deletions = calloc(count, sizeof *im->deletions);
+    im->missing = calloc(count, sizeof *im->missing);
+    if (!im->deletions || !im->missing)
+        return import_no_memory(err);
+    int rc = spread(im, "reference_missing", &c->reference_missing, missings, im->missing, err);
+    rc = rc ? rc : spread(im, "delete", &c->deletes, deletions, im->deletions, err);
+    return rc ? rc : check_soft(im, err);
+}
+
+/* --- switching off -----------------------------------------------------------------------------
+ */
+
+static int literal(struct buf *sql, const char *value)
+{
+    return value ? sql_string(sql, value, strlen(value)) : buf_puts(sql, "NULL");
+}
+
+static int set_column(struct import *im, const struct import_table *t,
+                      const struct catalogue_soft *soft, const char *ids, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (target_column_ordinal(t->target, soft->column) < 0)
+        return 0;
+    int rc = buf_puts(&sql, "UPDATE ") | sql_identifier(&sql, t->target->name) |
+             buf_puts(&sql, " SET ") | sql_identifier(&sql, soft->column) | buf_puts(&sql, " = ") |
+             literal(&sql, soft->value) | buf_puts(&sql, " WHERE ") |
+             sql_identifier(&sql, t->target->columns[t->id_target].name) |
+             buf_printf(&sql, " IN (%s)", ids);
+    return rc ? import_no_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+}
+
+/* Everywhere that it has a value, and at the default scope if it has none there. */
+static int set_attribute(struct import *im, const struct import_table *t,
+                         const struct catalogue_soft *soft, const char *ids, struct ds_error *err)
+{
+    BUF_AUTO struct buf update = {0}, insert = {0}, value = {0};
+    int rc = import_attributes_load(im, err);
+    const struct import_attribute *a = rc ? NULL : import_attribute_by_code(im, t, soft->attribute);
+    char name[200];
+    if (rc || !a)
+        return rc;
+    int n = snprintf(name, sizeof name, "%s_%s", t->target->name, a->backend);
+    const struct target_table *values = target_find(im->target, name, (size_t)n);
+    if (!values || !values->exists)
+        return 0;
+    bool stores = target_column_ordinal(values, "store_id") >= 0;
+    bool types = target_column_ordinal(values, "entity_type_id") >= 0;
+    rc = literal(&value, soft->value) |
+         buf_printf(&update,
+                    "UPDATE `%s` SET value = %s WHERE attribute_id = %lu AND entity_id IN "
+                    "(%s)",
+                    name, buf_cstr(&value), a->id, ids);
+    rc |=
+        buf_printf(&insert,
+                   "INSERT INTO `%s` (%s%sattribute_id, entity_id, value) SELECT %s%s%lu, "
+                   "e.entity_id, %s FROM `%s` e WHERE e.entity_id IN (%s) AND NOT EXISTS (SELECT "
+                   "1 FROM `%s` v WHERE v.entity_id = e.entity_id AND v.attribute_id = %lu%s)",
+                   name, types ? "entity_type_id, " : "", stores ? "store_id, " : "",
+                   types ? "e.entity_type_id, " : "", stores ? "0, " : "", a->id, buf_cstr(&value),
+                   t->target->name, ids, name, a->id, stores ? " AND v.store_id = 0" : "");
+    if (rc)
+        return import_no_memory(err);
+    rc = db_exec_len(im->db, (const char *)update.data, update.len, err);
+    return rc || !soft->value ? rc
+                              : db_exec_len(im->db, (const char *)insert.data, insert.len, err);
+}
+
+static int switch_off(struct import *im, const struct import_table *t, const char *ids,
+                      struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < t->entity->soft_count && !im->options.dry_run && rc == 0; i++) {
+        const struct catalogue_soft *soft = &t->entity->softs[i];
+        rc =
+            soft->column ? set_column(im, t, soft, ids, err) : set_attribute(im, t, soft, ids, err);
+    }
+    return rc;
+}
+
+/* --- rows ---------------------------------------------------------------------------------------
+ */
+
+/* Is it the source's to change? What is only referred to is, if it was made for that. */
+static bool may_change(const struct import_entity *e)
+{
+    return e->policy == IMPORT_WRITE || (e->policy == IMPORT_REFER && e->here && !e->matched);
+}
+
+static enum config_delete deletion_of(const struct import *im, const struct import_row *row)
+{
+    const struct import_entity *e = row->entity;
+    enum config_delete how =
+        e->matched ? im->options.config->delete_matched : im->deletions[row->table->place];
+    return !may_change(e) || (how == DELETE_SOFT && !e->entity->soft_count) ? DELETE_IGNORE : how;
+}
+
+struct deleting {
+    const uint8_t ***places;
+    uint32_t count;
+    struct buf off, gone; /* ids of roots that are switched off; of all that stay */
+};
+
+static int add_id(struct buf *list, uint64_t id)
+{
+    return buf_printf(list, "%s%lu", list->len ? "," : "", id);
+}
+
+static int delete_row(struct import *im, struct import_row *row, struct deleting *d,
+                      struct ds_error *err)
+{
+    d->places[d->count++] = row->place;
+    return import_note(im, row) || (row->table->type != UINT32_MAX &&
+                                    registry_remove(im->registry, row->table->type, row->id))
+               ? import_no_memory(err)
+               : 0;
+}
+
+static int delete_root(struct import *im, struct import_row *row, struct deleting *d,
+                       struct ds_error *err)
+{
+    enum config_delete how = deletion_of(im, row);
+    bool holds = false;
+    if (how == DELETE_HARD && import_holds_others(im, row, &holds, err))
+        return err->code;
+    if (holds)
+        return 0;
+    if (how != DELETE_HARD) {
+        bool off = how == DELETE_SOFT;
+        im->pending[row->table->place].deleted += off;
+        if ((off && (add_id(&d->off, row->target_id) || import_note(im, row))) ||
+            (row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)))
+            return import_no_memory(err);
+        return 0;
+    }
+    im->pending[row->table->place].deleted++;
+    return delete_row(im, row, d, err);
+}
+
+/* Of an entity that stays though the source has deleted it, with a statement for each table, all
+ * stays. */
+static int delete_member(struct import *im, struct import_row *row, struct deleting *d,
+                         struct ds_error *err)
+{
+    if (!may_change(row->entity) || (row->dying && deletion_of(im, row) != DELETE_HARD))
+        return 0;
+    return delete_row(im, row, d, err);
+}
+
+int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    struct import_table *t = im->rows[first]->table;
+    struct deleting d = {.places = arena_alloc(&im->arena, (end - first + 1) * sizeof *d.places)};
+    int rc = 0;
+    if (!d.places)
+        return import_no_memory(err);
+    for (uint32_t i = first; i < end && rc == 0; i++) {
+        struct import_row *row = im->rows[i];
+        if (row->op != CHANGE_DELETE || row->state != ROW_FOUND)
+            continue;
+        row->state = ROW_WRITTEN;
+        rc = (t->root ? delete_root : delete_member)(im, row, &d, err);
+    }
+    if (rc == 0 && d.off.len)
+        rc = switch_off(im, t, buf_cstr(&d.off), err);
+    if (rc == 0 && d.gone.len)
+        rc = import_forget(im, t, buf_cstr(&d.gone), err);
+    rc = rc ? rc : import_delete_places(im, t, d.places, d.count, err);
+    buf_free(&d.off);
+    buf_free(&d.gone);
+    return rc;
+}
