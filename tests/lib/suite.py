@@ -145,7 +145,7 @@ class Suite:
         parser.add_argument("names", nargs="*", help="cases, or parts of their names; default all")
         parser.add_argument("--list", action="store_true", help="print the cases and what for")
         parser.add_argument("--single", help=argparse.SUPPRESS)
-        parser.add_argument("-j", "--jobs", type=int, default=2, help="cases at once (2)")
+        parser.add_argument("-j", "--jobs", type=int, default=3, help="cases at once (3)")
         parser.add_argument("--keep", action="store_true", help="leave servers' folders in place")
         parser.add_argument("--engine", choices=("datasync", "native"))
         parser.add_argument("--budget", type=float, help="seconds; start no case after them")
