@@ -75,6 +75,7 @@ void applier_free(struct applier *a)
     gather_free(a);
     conflict_free(a);
     import_free(a->import);
+    positions_free(a->positions);
     members_free(a);
     stale_free(a);
     skip_free(a);
@@ -267,43 +268,6 @@ static int take_lock(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-static int load_entities(struct applier *a)
-{
-    struct entity_counts counts;
-    const char *line = a->cp.entities;
-    a->entity_count = 0;
-    while ((line = entity_counts_read(line, &counts))) {
-        uint32_t i = gather_entity(a, counts.name);
-        if (i == UINT32_MAX)
-            return DS_ENOMEM;
-        a->entities[i] = counts;
-    }
-    return 0;
-}
-
-static int check_filter(struct applier *a, struct ds_error *err)
-{
-    bool same = false;
-    a->mask_recorded = a->cp.found && strcmp(a->cp.filter, a->filter) == 0;
-    if (!a->cp.found || a->mask_recorded)
-        return 0;
-    int rc = mask_record_compare(a, &same, err);
-    a->mask_differs = same;
-    if (rc || same)
-        return rc;
-    if (strcmp(a->cp.filter_text, a->filter_text) == 0)
-        return error_set(err, DS_EUSAGE,
-                         "the catalogue gives names of the filter another meaning than it had when "
-                         "stream %s was copied (\"%s\"): set it back, or copy again with "
-                         "--resnapshot",
-                         a->name, a->filter_text);
-    return error_set(
-        err, DS_EUSAGE,
-        "the filter differs from the one that stream %s was copied with: it was \"%s\", now "
-        "it is \"%s\"; set it back, or copy again with --resnapshot",
-        a->name, a->cp.filter_text, a->filter_text);
-}
-
 /* Triggers would run a second time for rows that the source's triggers have written already. */
 static int check_triggers(struct applier *a, struct ds_error *err)
 {
@@ -347,43 +311,6 @@ static int use_database(struct applier *a, struct ds_error *err)
     return rc ? rc : db_exec(a->db, err, "USE %s", buf_cstr(&name));
 }
 
-/* A dry run makes no table. */
-static int open_state(struct applier *a, struct ds_error *err)
-{
-    bool exists = true;
-    if (!a->options.dry_run)
-        return state_ensure(a->db, a->state_database, err);
-    int rc = state_exists(a->db, a->state_database, &exists, err);
-    a->stateless = !exists;
-    return rc || a->stateless ? rc : state_ensure(a->db, a->state_database, err);
-}
-
-/* What the checkpoint of earlier runs says, and the schema that it belongs to. */
-static int read_state(struct applier *a, struct ds_error *err)
-{
-    int rc = 0;
-    if (a->options.dry_run && (a->options.resnapshot || a->stateless))
-        return 0; /* as if there were none */
-    if (a->options.resnapshot) {
-        rc = checkpoint_delete(a->db, a->state_database, a->name, err);
-        a->options.resnapshot = false;
-        a->replace_rows = true;
-    }
-    if (rc == 0)
-        rc = checkpoint_read(a->db, a->state_database, a->name, false, &a->cp, err);
-    if (rc == 0)
-        rc = check_filter(a, err);
-    if (rc == 0 && load_entities(a))
-        rc = out_of_memory(err);
-    if (rc == 0 && a->cp.found) {
-        char *copy = strdup(a->cp.source_identity);
-        free(a->source_identity);
-        a->source_identity = copy;
-        rc = copy ? 0 : out_of_memory(err);
-    }
-    return rc;
-}
-
 int applier_connect(struct applier *a, struct ds_error *err)
 {
     handlers_detach(a->handlers);
@@ -392,7 +319,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
     int rc = db_connect(&a->db, &a->endpoint, err);
     rc = rc ? rc : db_server_info(a->db, &a->server, err);
     rc = rc ? rc : take_lock(a, err);
-    rc = rc ? rc : open_state(a, err);
+    rc = rc ? rc : resume_open(a, err);
     rc = rc ? rc : use_database(a, err);
     if (rc == 0 && a->target)
         rc = target_load(a->target, a->db, err);
@@ -406,7 +333,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
     if (rc == 0 && a->import)
         rc = import_attach(a->import, a->db, &a->server, a->target, a->writer, err);
     if (rc == 0)
-        rc = a->opened ? commit_resolve(a, err) : read_state(a, err);
+        rc = a->opened ? commit_resolve(a, err) : resume_read(a, err);
     return rc;
 }
 

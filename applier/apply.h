@@ -1,6 +1,7 @@
 /* Inside the applier: what its parts share. Not for others.
  *
  *   apply.c      life: connect, lock, checkpoint, main loop, stop, status
+ *   resume.c     what earlier runs have left
  *   gather.c     messages of the spool → transactions of the batch
  *   commit.c     a batch → the destination, in one transaction with the checkpoint (laws 1, 5)
  *   barrier.c    transactions that stand alone: DDL, TRUNCATE, XA (laws 7, 10)
@@ -29,6 +30,7 @@
 #include "applier/import/import.h"
 #include "applier/outbox.h"
 #include "applier/plan.h"
+#include "applier/positions.h"
 #include "applier/state.h"
 #include "applier/target.h"
 #include "applier/write.h"
@@ -155,11 +157,12 @@ struct applier {
     uint32_t xa_rows;              /* … its rows of datasync_xa */
     uint64_t batch_started_ms;
 
-    struct import *import;     /* NULL: mode mirror */
-    struct members *members;   /* NULL: no entity travels in part */
-    struct handlers *handlers; /* NULL: none, and no rule is asked */
-    struct handled *handled;   /* the range that they take part in, while it is written */
-    uint64_t dropped;          /* entity changes of this run (on_invalid: skip) */
+    struct import *import;       /* NULL: mode mirror */
+    struct positions *positions; /* of entities; NULL: mode mirror, or a copy of its own */
+    struct members *members;     /* NULL: no entity travels in part */
+    struct handlers *handlers;   /* NULL: none, and no rule is asked */
+    struct handled *handled;     /* the range that they take part in, while it is written */
+    uint64_t dropped;            /* entity changes of this run (on_invalid: skip) */
 
     struct held_row *held; /* newest first */
     struct arena held_arena;
@@ -209,6 +212,12 @@ struct applier {
 /* apply.c */
 /* Connect, take the lock, read checkpoint and schema; without a spool. */
 int applier_connect(struct applier *a, struct ds_error *err);
+
+/* resume.c */
+/* Our tables. A dry run makes none. */
+int resume_open(struct applier *a, struct ds_error *err);
+/* The checkpoint, if the filter is the one that it is of. */
+int resume_read(struct applier *a, struct ds_error *err);
 
 /* consumer.c */
 /* Tell the agent where we are, and begin to read. */

@@ -59,6 +59,7 @@ struct transaction {
     bool position_only; /* not a transaction of ours: the end of a copy, or what other databases
                            moved */
     bool rolled_back;   /* only rows of non-transactional tables count */
+    uint32_t front;     /* for how many entities it is new (positions.h) */
     uint64_t skip;      /* id of the request to pass over it, 0 none */
     uint64_t chunk;     /* spool chunk in which it ends */
     bool ends_chunk;    /* nothing of a later transaction is in that chunk */

@@ -34,8 +34,9 @@ int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from)
     fresh.filter_text = strdup(from->filter_text ? from->filter_text : "");
     fresh.stale = strdup(from->stale ? from->stale : "");
     fresh.entities = strdup(from->entities ? from->entities : "");
-    bool ok = fresh.gtid_set && fresh.file && fresh.source_identity && fresh.filter_text &&
-              fresh.stale && fresh.entities;
+    fresh.rows = from->rows ? strdup(from->rows) : NULL;
+    bool ok = !fresh.rows == !from->rows && fresh.gtid_set && fresh.file && fresh.source_identity &&
+              fresh.filter_text && fresh.stale && fresh.entities;
     checkpoint_free(to);
     *to = fresh;
     return ok ? 0 : DS_ENOMEM;
@@ -46,6 +47,14 @@ static bool same_place(const struct checkpoint *x, const struct checkpoint *y)
     return x->found == y->found &&
            (!x->found || (strcmp(x->gtid_set, y->gtid_set) == 0 && strcmp(x->file, y->file) == 0 &&
                           x->pos == y->pos));
+}
+
+static int lock_checkpoint(struct applier *a, struct checkpoint *there, struct ds_error *err)
+{
+    return a->positions
+               ? positions_checkpoint(a->positions, a->db, a->state_database, a->name, true, there,
+                                      err)
+               : checkpoint_read(a->db, a->state_database, a->name, NULL, true, there, err);
 }
 
 static int not_ours(const struct applier *a, const struct checkpoint *there, struct ds_error *err)
@@ -67,7 +76,7 @@ int commit_resolve(struct applier *a, struct ds_error *err)
         return 0;
     int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
-        rc = checkpoint_read(a->db, a->state_database, a->name, true, &there, err);
+        rc = lock_checkpoint(a, &there, err);
     if (rc == 0)
         rc = db_exec(a->db, err, "COMMIT");
     if (rc == 0 && !same_place(&there, &a->cp)) {
@@ -77,6 +86,8 @@ int commit_resolve(struct applier *a, struct ds_error *err)
                 a->batch.transaction_count) /* else it is not in memory any more */
                 a->batch_done = a->pending_done;
             rc = checkpoint_copy(&a->cp, &a->pending) ? out_of_memory(err) : 0;
+            if (rc == 0 && a->positions)
+                positions_committed(a->positions, &a->cp);
         } else {
             rc = not_ours(a, &there, err);
         }
@@ -96,7 +107,7 @@ int commit_begin(struct applier *a, struct ds_error *err)
     crash_point("commit.begin");
     int rc = db_exec(a->db, err, "START TRANSACTION");
     if (rc == 0)
-        rc = checkpoint_read(a->db, a->state_database, a->name, true, &there, err);
+        rc = lock_checkpoint(a, &there, err);
     if (rc == 0 && !same_place(&there, &a->cp))
         rc = not_ours(a, &there, err);
     checkpoint_free(&there);
@@ -175,7 +186,7 @@ struct transaction commit_here(const struct applier *a)
 int commit_finish(struct applier *a, const struct transaction *tx, const struct counters *more,
                   struct ds_error *err)
 {
-    bool first = !a->cp.found;
+    bool first = !a->cp.row;
     struct counters sum = *more, *extra = &sum;
     int released = chain_has_rest(a) ? chain_release(a, false, extra, err) : 0;
     if (released)
@@ -184,7 +195,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
         return out_of_memory(err);
     struct checkpoint *cp = &a->pending;
     BUF_AUTO struct buf stale = {0};
-    cp->found = true;
+    cp->found = cp->row = true;
     cp->pos = tx->pos;
     cp->source_time = tx->timestamp ? tx->timestamp : cp->source_time;
     cp->counters.transactions += extra->transactions;
@@ -200,6 +211,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
              print_entities(a, &cp->entities) | stale_print(a, &stale);
     if (rc == 0 && a->stale_known)
         rc = set_text(&cp->stale, stale.data, stale.len);
+    if (rc == 0 && a->positions)
+        rc = positions_assign(a->positions, tx->front, cp);
     if (rc)
         return out_of_memory(err);
     crash_point("commit.after_write");
@@ -212,6 +225,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
         return rc;
     rc = first ? checkpoint_insert(a->db, a->state_database, a->name, cp, err)
                : checkpoint_update(a->db, a->state_database, a->name, cp, err);
+    if (rc == 0 && a->positions && a->cp.rows && !cp->rows)
+        rc = checkpoint_settle(a->db, a->state_database, a->name, err);
     crash_point("commit.before_commit");
     if (rc == 0)
         rc = db_exec(a->db, err, "COMMIT");
@@ -228,6 +243,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     members_committed(a);
     if (a->import)
         import_committed(a->import);
+    if (a->positions)
+        positions_committed(a->positions, &a->cp);
     if (a->unsettled)
         stale_committed(a);
     for (uint32_t i = 0; i < a->entity_count; i++) {
@@ -330,7 +347,8 @@ int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
     if (a->import)
-        return import_write(a->import, &a->batch, first, count, a->open_written, extra, err);
+        return import_write(a->import, &a->batch, a->positions, first, count, a->open_written,
+                            extra, err);
     int rc = members_sort_out(a, first, count, err);
     if (rc)
         return rc;

@@ -1,4 +1,6 @@
 /* Where reading the spool begins: whether what is there is of this stream. */
+#include <string.h>
+
 #include "applier/apply.h"
 
 /* What was masked by other rules is read again. Without a checkpoint, what an earlier stream has
@@ -40,16 +42,33 @@ static int restarted_already(struct applier *a, uint64_t generation, struct ds_e
     return 0;
 }
 
+/* An import of other entities than the last time: what is stored lacks theirs. */
+static int read_otherwise(struct applier *a, bool *yes, struct ds_error *err)
+{
+    char own[33];
+    BUF_AUTO struct buf readable = {0}, posted = {0};
+    *yes = false;
+    if (!a->import || a->options.range)
+        return 0;
+    if (filter_fingerprint_read(a->options.filter, own, &readable))
+        return error_set(err, DS_ENOMEM, "out of memory for the filter");
+    int rc = spool_posted(a->options.spool, SPOOL_NOTE_FILTER, &posted, err);
+    *yes = rc == 0 && posted.len && strcmp(own, buf_cstr(&posted)) != 0;
+    return rc;
+}
+
 /* Tell the agent where we are. Once: the spool stays open over lost connections. */
 int consumer_open(struct applier *a, struct ds_error *err)
 {
     struct position applied = {0};
     uint64_t generation = 0;
+    bool otherwise = false;
     int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
+    rc = rc ? rc : read_otherwise(a, &otherwise, err);
     if (rc == 0)
         rc = crossing_post(a, err);
     /* before the agent may go on: one that ends at once would never see the request */
-    if (rc == 0 && (!a->cp.found || a->options.range || a->mask_differs))
+    if (rc == 0 && (!a->cp.found || a->options.range || a->mask_differs || otherwise))
         rc = refuse_old_stream(a, &generation, err);
     if (rc == 0)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);

@@ -226,6 +226,20 @@ int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_er
     return rc;
 }
 
+/* For how many entities is the one that ends here new? */
+static int find_front(const struct applier *a, const struct msg_commit *m, uint32_t *front,
+                      struct ds_error *err)
+{
+    struct position at = {0};
+    *front = 0;
+    if (!a->positions)
+        return 0;
+    int rc = parse_place(m->gtid_set, m->file, m->pos, &at, err);
+    rc = rc ? rc : positions_front(a->positions, &at, a->open_begin.gtid, front, err);
+    position_free(&at);
+    return rc;
+}
+
 static int end_transaction(struct applier *a, const struct message *m, bool *skipped,
                            struct ds_error *err)
 {
@@ -246,8 +260,11 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
             "in state_dir, it is fetched again");
     if (a->skips)
         rc = skip_at_commit(a, &m->commit, err);
+    uint32_t front = 0;
     if (rc == 0)
         rc = gather_resolve(a, &m->commit, err);
+    if (rc == 0)
+        rc = find_front(a, &m->commit, &front, err);
     if (rc)
         return rc;
     if (b->transaction_count == b->transaction_cap) {
@@ -274,6 +291,7 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
                              .begin_flags = a->open_begin.flags,
                              .rolled_back = m->commit.flags & COMMIT_ROLLBACK,
                              .position_only = a->open_position_only,
+                             .front = front,
                              .skip = a->open_skip,
                              .chunk = a->chunk_seq};
     b->bytes += sizeof(struct transaction) + m->raw.len;

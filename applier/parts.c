@@ -90,10 +90,14 @@ static int make_room(struct applier *a, struct ds_error *err)
 /* Changes up to `end`, as transaction 0. */
 static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct ds_error *err)
 {
+    uint32_t front = 0;
+    if (a->positions && positions_front(a->positions, NULL, a->open_begin.gtid, &front, err))
+        return err->code;
     a->batch.transactions[0] = (struct transaction){.first = *done,
                                                     .count = end - *done,
                                                     .earlier = a->open_earlier,
                                                     .gtid = a->open_begin.gtid,
+                                                    .front = front,
                                                     .timestamp = a->open_begin.timestamp};
     *done = end;
     return a->batch.transactions[0].count ? write_changes(a, err) : 0;

@@ -218,6 +218,7 @@ void checkpoint_free(struct checkpoint *cp)
     free(cp->filter_text);
     free(cp->stale);
     free(cp->entities);
+    free(cp->rows);
     memset(cp, 0, sizeof *cp);
 }
 
@@ -226,26 +227,30 @@ static char *text_or_empty(const char *text)
     return strdup(text ? text : "");
 }
 
-int checkpoint_read(MYSQL *db, const char *state_database, const char *name, bool for_update,
-                    struct checkpoint *out, struct ds_error *err)
+int checkpoint_read(MYSQL *db, const char *state_database, const char *name, const char *entity,
+                    bool for_update, struct checkpoint *out, struct ds_error *err)
 {
     memset(out, 0, sizeof *out);
-    BUF_AUTO struct buf table = {0}, key = {0};
+    BUF_AUTO struct buf table = {0}, key = {0}, own = {0};
     if (sql_table(&table, state_database, "datasync_checkpoint") ||
-        sql_string(&key, name, strlen(name)))
+        sql_string(&key, name, strlen(name)) ||
+        sql_string(&own, entity ? entity : "", entity ? strlen(entity) : 0))
         return error_set(err, DS_ENOMEM, "out of memory");
     MYSQL_RES *res = db_select(
         db, err,
-        "SELECT gtid_set, file, pos, source_identity, filter, filter_text, source_time, "
-        "server_started, dirty, stale, transactions, row_events, rows_written, batches, conflicts, "
-        "entities FROM %s WHERE name = %s AND entity = ''%s",
-        buf_cstr(&table), buf_cstr(&key), for_update ? " FOR UPDATE" : "");
+        "SELECT e.gtid_set, e.file, e.pos, e.source_identity, s.filter, s.filter_text, "
+        "e.source_time, s.server_started, s.dirty, s.stale, s.transactions, s.row_events, "
+        "s.rows_written, s.batches, s.conflicts, s.entities FROM %s s JOIN %s e ON e.name = s.name "
+        "AND e.entity IN ('', %s) WHERE s.name = %s AND s.entity = '' ORDER BY e.entity DESC "
+        "LIMIT 1%s",
+        buf_cstr(&table), buf_cstr(&table), buf_cstr(&own), buf_cstr(&key),
+        for_update ? " FOR UPDATE" : "");
     if (!res)
         return err->code;
     MYSQL_ROW row = mysql_fetch_row(res);
     int rc = 0;
     if (row) {
-        out->found = true;
+        out->row = true;
         out->gtid_set = text_or_empty(row[0]);
         out->file = text_or_empty(row[1]);
         out->pos = strtoull(row[2], NULL, 10);
@@ -262,6 +267,7 @@ int checkpoint_read(MYSQL *db, const char *state_database, const char *name, boo
         out->counters.batches = strtoull(row[13], NULL, 10);
         out->counters.conflicts = strtoull(row[14], NULL, 10);
         out->entities = text_or_empty(row[15]);
+        out->found = !entity || row[0][0] || row[1][0];
         if (!out->gtid_set || !out->file || !out->source_identity || !out->filter_text ||
             !out->stale || !out->entities)
             rc = error_set(err, DS_ENOMEM, "out of memory");
@@ -270,49 +276,94 @@ int checkpoint_read(MYSQL *db, const char *state_database, const char *name, boo
     return rc;
 }
 
-/* The assignments of every column but the key, for INSERT … SET and UPDATE … SET alike. */
-static int write_assignments(struct buf *sql, const struct checkpoint *cp)
+static int out_of_memory(struct ds_error *err)
 {
-    const struct {
-        const char *column, *value;
-    } texts[] = {
-        {"gtid_set", cp->gtid_set},
-        {"file", cp->file},
-        {"source_identity", cp->source_identity},
-        {"filter", cp->filter},
-        {"stale", cp->stale},
-        {"entities", cp->entities},
-        {"filter_text", cp->filter_text},
-    };
+    return error_set(err, DS_ENOMEM, "out of memory for the checkpoint");
+}
+
+/* Is it the position of those that have none of their own? */
+static bool of_stream(const struct checkpoint *cp)
+{
+    return !cp->rows || cp->rows[0] == '\n' || strstr(cp->rows, "\n\n");
+}
+
+static int write_text(struct buf *sql, const char *column, const char *value)
+{
+    value = value ? value : "";
+    return buf_printf(sql, "%s = ", column) | sql_string(sql, value, strlen(value)) |
+           buf_puts(sql, ", ");
+}
+
+static int write_position(struct buf *sql, const struct checkpoint *cp)
+{
+    int rc = write_text(sql, "gtid_set", cp->gtid_set);
+    rc |= write_text(sql, "file", cp->file);
+    rc |= write_text(sql, "source_identity", cp->source_identity);
+    return rc | buf_printf(sql, "pos = %lu, source_time = %lu, ", cp->pos, cp->source_time);
+}
+
+/* The assignments of every column but the key, for INSERT … SET and UPDATE … SET alike. */
+static int write_assignments(struct buf *sql, const struct checkpoint *cp, bool position)
+{
+    int rc = position ? write_position(sql, cp) : 0;
+    rc |= write_text(sql, "filter", cp->filter);
+    rc |= write_text(sql, "stale", cp->stale);
+    rc |= write_text(sql, "entities", cp->entities);
+    rc |= write_text(sql, "filter_text", cp->filter_text);
+    return rc |
+           buf_printf(sql,
+                      "server_started = %lu, dirty = %d, transactions = %lu, row_events = %lu, "
+                      "rows_written = %lu, batches = %lu, conflicts = %lu",
+                      cp->server_started, cp->dirty, cp->counters.transactions, cp->counters.rows,
+                      cp->counters.rows_written, cp->counters.batches, cp->counters.conflicts);
+}
+
+/* Row by row: they are few, and each of them is there from the second time on. */
+static int write_entity(MYSQL *db, const char *state_database, const char *name, const char *entity,
+                        size_t len, const struct checkpoint *cp, struct ds_error *err)
+{
+    static const struct checkpoint none = {.filter = ""};
+    BUF_AUTO struct buf sql = {0}, position = {0};
+    int rc = write_position(&position, cp);
+    position.len -= rc ? 0 : strlen(", ");
+    rc |= buf_puts(&sql, "INSERT INTO ") | sql_table(&sql, state_database, "datasync_checkpoint");
+    rc |= buf_puts(&sql, " SET name = ") | sql_string(&sql, name, strlen(name));
+    rc |= buf_puts(&sql, ", entity = ") | sql_string(&sql, entity, len);
+    rc |= buf_puts(&sql, ", ") | buf_append(&sql, position.data, position.len);
+    rc |= buf_puts(&sql, ", ") | write_assignments(&sql, &none, false);
+    rc |= buf_puts(&sql, " ON DUPLICATE KEY UPDATE ");
+    rc |= buf_append(&sql, position.data, position.len);
+    return rc ? out_of_memory(err) : db_exec_len(db, (const char *)sql.data, sql.len, err);
+}
+
+static int write_entities(MYSQL *db, const char *state_database, const char *name,
+                          const struct checkpoint *cp, struct ds_error *err)
+{
     int rc = 0;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        const char *value = texts[i].value ? texts[i].value : "";
-        rc |= buf_printf(sql, "%s = ", texts[i].column);
-        rc |= sql_string(sql, value, strlen(value));
-        rc |= buf_puts(sql, ", ");
+    for (const char *line = cp->rows; line && *line && rc == 0; line = strchr(line, '\n') + 1) {
+        size_t len = strcspn(line, "\n");
+        rc = len ? write_entity(db, state_database, name, line, len, cp, err) : 0;
     }
-    rc |= buf_printf(
-        sql,
-        "pos = %lu, source_time = %lu, server_started = %lu, dirty = %d, transactions = "
-        "%lu, row_events = %lu, rows_written = %lu, batches = %lu, conflicts = %lu",
-        cp->pos, cp->source_time, cp->server_started, cp->dirty, cp->counters.transactions,
-        cp->counters.rows, cp->counters.rows_written, cp->counters.batches, cp->counters.conflicts);
     return rc;
 }
 
 int checkpoint_insert(MYSQL *db, const char *state_database, const char *name,
                       const struct checkpoint *cp, struct ds_error *err)
 {
+    static const struct checkpoint nowhere = {.filter = ""};
     BUF_AUTO struct buf sql = {0};
+    bool position = of_stream(cp);
     int rc = buf_puts(&sql, "INSERT INTO ");
     rc |= sql_table(&sql, state_database, "datasync_checkpoint");
     rc |= buf_puts(&sql, " SET name = ");
     rc |= sql_string(&sql, name, strlen(name));
     rc |= buf_puts(&sql, ", ");
-    rc |= write_assignments(&sql, cp);
+    rc |= write_position(&sql, position ? cp : &nowhere);
+    rc |= write_assignments(&sql, cp, false);
     if (rc)
-        return error_set(err, DS_ENOMEM, "out of memory");
-    return db_exec_len(db, (const char *)sql.data, sql.len, err);
+        return out_of_memory(err);
+    rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
+    return rc ? rc : write_entities(db, state_database, name, cp, err);
 }
 
 int checkpoint_update(MYSQL *db, const char *state_database, const char *name,
@@ -322,11 +373,11 @@ int checkpoint_update(MYSQL *db, const char *state_database, const char *name,
     int rc = buf_puts(&sql, "UPDATE ");
     rc |= sql_table(&sql, state_database, "datasync_checkpoint");
     rc |= buf_puts(&sql, " SET ");
-    rc |= write_assignments(&sql, cp);
+    rc |= write_assignments(&sql, cp, of_stream(cp));
     rc |= buf_puts(&sql, " WHERE entity = '' AND name = ");
     rc |= sql_string(&sql, name, strlen(name));
     if (rc)
-        return error_set(err, DS_ENOMEM, "out of memory");
+        return out_of_memory(err);
     rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
     if (rc)
         return rc;
@@ -335,7 +386,16 @@ int checkpoint_update(MYSQL *db, const char *state_database, const char *name,
                          "the checkpoint of stream %s is gone from %s: somebody deleted it while "
                          "datasync was running; start again with --resnapshot",
                          name, state_database);
-    return 0;
+    return cp->rows ? write_entities(db, state_database, name, cp, err) : 0;
+}
+
+int checkpoint_settle(MYSQL *db, const char *state_database, const char *name, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (buf_puts(&sql, "DELETE FROM ") | sql_table(&sql, state_database, "datasync_checkpoint") |
+        buf_puts(&sql, " WHERE entity <> '' AND name = ") | sql_string(&sql, name, strlen(name)))
+        return out_of_memory(err);
+    return db_exec_len(db, (const char *)sql.data, sql.len, err);
 }
 
 int checkpoint_delete(MYSQL *db, const char *state_database, const char *name, struct ds_error *err)

@@ -41,7 +41,10 @@ struct entity_counts {
 };
 
 struct checkpoint {
-    bool found;
+    bool found; /* there is a position */
+    bool row;   /* the stream has its row, whether or not with a position */
+    char *rows; /* import: whose position it is, names of entities in lines, "" that of all which
+                   have none of their own; NULL: of all that there are */
     char *gtid_set; /* as text; "" none */
     char *file;
     uint64_t pos;
@@ -58,14 +61,18 @@ struct checkpoint {
     struct counters counters;
 };
 void checkpoint_free(struct checkpoint *cp);
-/* for_update: inside a transaction, locks the row. */
-int checkpoint_read(MYSQL *db, const char *state_database, const char *name, bool for_update,
-                    struct checkpoint *out, struct ds_error *err);
+/* entity: at the position of this one, or of the stream ("") where it has none of its own. NULL: a
+ * mirror. for_update: inside a transaction, locks the row. Leaves out->rows NULL. */
+int checkpoint_read(MYSQL *db, const char *state_database, const char *name, const char *entity,
+                    bool for_update, struct checkpoint *out, struct ds_error *err);
 int checkpoint_insert(MYSQL *db, const char *state_database, const char *name,
                       const struct checkpoint *cp, struct ds_error *err);
-/* Writes everything; DS_EPOSITION unless exactly one row matched. */
+/* Writes everything; DS_EPOSITION unless the stream's row is there. */
 int checkpoint_update(MYSQL *db, const char *state_database, const char *name,
                       const struct checkpoint *cp, struct ds_error *err);
+/* Forget the positions of single entities: the stream's is that of all. */
+int checkpoint_settle(MYSQL *db, const char *state_database, const char *name,
+                      struct ds_error *err);
 int checkpoint_delete(MYSQL *db, const char *state_database, const char *name,
                       struct ds_error *err);
 int checkpoint_position(const struct checkpoint *cp, struct position *out, struct ds_error *err);

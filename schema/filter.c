@@ -39,6 +39,11 @@ static bool everything(const struct config_list *list, const char *word)
     return false;
 }
 
+static bool all_tables(const struct filter *f)
+{
+    return everything(&f->config->tables_include, "*") && !f->config->tables_exclude.count;
+}
+
 static int check_entities(const struct filter *f, struct ds_error *err)
 {
     const struct config_list *list = &f->config->entities;
@@ -197,8 +202,7 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
         return no_memory(err);
     *f = (struct filter){.config = c, .catalogue = catalogue};
     char where[700];
-    f->all = everything(&c->entities, "all") && c->stock == STOCK_INCLUDE &&
-             everything(&c->tables_include, "*") && c->tables_exclude.count == 0;
+    f->all = everything(&c->entities, "all") && c->stock == STOCK_INCLUDE && all_tables(f);
     int rc = check_entities(f, err);
     if (rc == 0 && !c->tables_include.count)
         rc = error_set(err, DS_EUSAGE, "%s: tables.include: is empty; [\"*\"] is everything",
@@ -411,6 +415,11 @@ bool filter_imports(const struct filter *f, const struct catalogue_entity *e)
            (e->kind == KIND_DATA || is_named(f, e));
 }
 
+bool filter_imports_all(const struct filter *f)
+{
+    return everything(&f->config->entities, "all") && f->config->stock == STOCK_INCLUDE;
+}
+
 /* Is part of what identifies the root a word of its own, not only whose it is? */
 static bool has_name(const struct catalogue_entity *e)
 {
@@ -534,10 +543,10 @@ static int append_groups(const struct filter *f, const struct names *patterns, s
 }
 
 /* What the names that the filter uses stand for. */
-static int append_meaning(const struct filter *f, struct buf *out)
+static int append_meaning(const struct filter *f, bool choice, struct buf *out)
 {
     int rc = 0;
-    for (size_t i = 0; i < f->entities.count && rc == 0; i++) {
+    for (size_t i = 0; i < f->entities.count && choice && rc == 0; i++) {
         const char *name = f->entities.items[i];
         rc = buf_printf(out, "\n%s", name);
         if (strcmp(name, "table") != 0)
@@ -545,7 +554,7 @@ static int append_meaning(const struct filter *f, struct buf *out)
         for (size_t e = 0; strcmp(name, "table") == 0 && e < catalogue_count(f->catalogue); e++)
             rc |= append_tables(out, catalogue_at(f->catalogue, e));
     }
-    if (rc == 0 && f->config->stock != STOCK_INCLUDE)
+    if (rc == 0 && choice && f->config->stock != STOCK_INCLUDE)
         rc = append_roles(f, NULL, out);
     if (rc == 0)
         rc = append_groups(f, &f->include, out);
@@ -594,34 +603,36 @@ static int append_levels(const struct filter *f, struct buf *out)
     return rc;
 }
 
-int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable)
-{
-    return filter_fingerprint_with(f, f->mask, out, readable);
-}
-
-int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
-                            struct buf *readable)
+static int append_choice(const struct filter *f, struct buf *out)
 {
     static const char *const stock[] = {"include", "exclude", "only"};
+    int rc = buf_printf(out, " stock=%s", stock[f->config->stock]);
+    return rc ? rc : append_names(out, "entities", &f->entities);
+}
+
+/* choice: do the entities that are asked for make a difference? */
+static int fingerprint(const struct filter *f, const struct mask *mask, bool choice, char out[33],
+                       struct buf *readable)
+{
     const struct config *c = f->config;
+    bool all = choice ? f->all : all_tables(f);
     BUF_AUTO struct buf whole = {0};
     buf_clear(readable);
-    int rc = buf_printf(readable, "mode=%s stock=%s", c->mode == MODE_MIRROR ? "mirror" : "import",
-                        stock[c->stock]);
-    if (rc == 0)
-        rc = append_names(readable, "entities", &f->entities);
+    int rc = buf_printf(readable, "mode=%s", c->mode == MODE_MIRROR ? "mirror" : "import");
+    if (rc == 0 && choice)
+        rc = append_choice(f, readable);
     if (rc == 0)
         rc = append_names(readable, "tables.include", &f->include);
     if (rc == 0)
         rc = append_names(readable, "tables.exclude", &f->exclude);
-    if (rc == 0 && !f->all && c->source.prefix && *c->source.prefix) /* names are without it */
+    if (rc == 0 && !all && c->source.prefix && *c->source.prefix) /* names are without it */
         rc = buf_printf(readable, " prefix=%s", c->source.prefix);
     if (rc == 0 && c->where.count)
         rc = append_conditions(f, readable);
     if (rc == 0)
         rc = buf_append(&whole, readable->data, readable->len);
-    if (rc == 0 && !f->all)
-        rc = append_meaning(f, &whole);
+    if (rc == 0 && !all)
+        rc = append_meaning(f, choice, &whole);
     if (rc == 0)
         rc = append_levels(f, &whole);
     if (rc == 0 && mask)
@@ -631,4 +642,20 @@ int filter_fingerprint_with(const struct filter *f, const struct mask *mask, cha
     XXH128_hash_t h = XXH3_128bits(whole.data, whole.len);
     snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
     return 0;
+}
+
+int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
+                            struct buf *readable)
+{
+    return fingerprint(f, mask, f->config->mode == MODE_MIRROR, out, readable);
+}
+
+int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable)
+{
+    return filter_fingerprint_with(f, f->mask, out, readable);
+}
+
+int filter_fingerprint_read(const struct filter *f, char out[33], struct buf *readable)
+{
+    return fingerprint(f, f->mask, true, out, readable);
 }

@@ -34,6 +34,8 @@ bool filter_is_all(const struct filter *f);
 bool filter_keeps(const struct filter *f, const char *table);
 /* Mode import: is the entity asked for? One that is set up at each side only by its name. */
 bool filter_imports(const struct filter *f, const struct catalogue_entity *e);
+/* Mode import: are all entities asked for that may be? */
+bool filter_imports_all(const struct filter *f);
 /* Does an import find it by code or name, and make it where it is missing? */
 bool filter_maps(const struct catalogue_entity *e);
 /* Does a change of this table travel? To an import also what its entities refer to. */
@@ -70,10 +72,13 @@ const struct catalogue *filter_catalogue(const struct filter *f);
 /* 32 hex digits, and a readable form, of what the filter does: order, repetitions and other names
  * of the same entities make no difference. Two filters with the same digits choose the same tables,
  * as long as the catalogue means the same by the names that they use: what these stand for counts.
- */
+ * Which entities an import asks for does not: each has a position of its own. */
 int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable);
 /* The same with another mask than its own (NULL: none). */
 int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
                             struct buf *readable);
+
+/* The same, and which entities are asked for: with what filter a stream was read. */
+int filter_fingerprint_read(const struct filter *f, char out[33], struct buf *readable);
 
 #endif

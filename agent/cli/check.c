@@ -12,7 +12,7 @@
 #include "agent/where_check.h"
 #include "applier/handlers.h"
 #include "applier/outbox.h"
-#include "applier/state.h"
+#include "applier/positions.h"
 #include "schema/db.h"
 
 #include <errno.h>
@@ -226,7 +226,7 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
     BUF_AUTO struct buf table = {0};
     int rc = state_exists(db, c->state_database, &exists, err);
     if (rc == 0 && exists)
-        rc = checkpoint_read(db, c->state_database, c->name, false, &cp, err);
+        rc = positions_look(db, c, r->in->filter, &cp, NULL, err);
     if (rc == 0 && cp.found) {
         char filter[33];
         BUF_AUTO struct buf readable = {0};

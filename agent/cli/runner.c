@@ -17,6 +17,8 @@
 #include "agent/cli/status.h"
 #include "applier/hooks.h"
 #include "applier/outbox.h"
+#include "applier/positions.h"
+#include "schema/db.h"
 #include "schema/log.h"
 
 enum { SIGNALS = 3 };
@@ -477,7 +479,7 @@ static int run_locked(struct runner *r)
 static int check_dry_run(struct invocation *in, bool *nothing, struct ds_error *err)
 {
     struct stream_status s;
-    int rc = stream_status_stopped(&s, &in->config, err);
+    int rc = stream_status_stopped(&s, &in->config, in->filter, err);
     if (rc)
         return rc;
     *nothing = !s.applied_gtid && !s.applied_file;
@@ -485,7 +487,7 @@ static int check_dry_run(struct invocation *in, bool *nothing, struct ds_error *
     return 0;
 }
 
-int runner_run(struct invocation *in, const struct runner_options *o)
+static int run_once(struct invocation *in, const struct runner_options *o, bool *stopped)
 {
     struct runner r = {.in = in, .o = o};
     struct stream_lock lock = STREAM_LOCK_NONE;
@@ -512,7 +514,88 @@ int runner_run(struct invocation *in, const struct runner_options *o)
     if (r.spool)
         spool_close(r.spool);
     stream_lock_release(&lock);
+    *stopped = r.stopping;
     return code;
+}
+
+/* --- entities that an import has not had yet ------------------------------------------------ */
+
+static int look_for_new(struct invocation *in, struct buf *names, struct ds_error *err)
+{
+    const struct config *c = &in->config;
+    DB_AUTO MYSQL *db = NULL;
+    struct db_endpoint ep = config_endpoint(c, false);
+    struct checkpoint cp = {0};
+    bool exists = false;
+    ep.database = NULL;
+    int rc = db_connect(&db, &ep, err);
+    rc = rc ? rc : state_exists(db, c->state_database, &exists, err);
+    if (rc || !exists)
+        return rc;
+    rc = positions_look(db, c, in->filter, &cp, names, err);
+    checkpoint_free(&cp);
+    return rc;
+}
+
+/* Run for these alone, up to where the source is now. `names` is changed. */
+static int run_for(struct invocation *in, const struct runner_options *o, char *names,
+                   bool *stopped)
+{
+    char *items[512];
+    struct config_list asked = in->config.entities, some = {.items = items};
+    enum config_stock stock = in->config.stock;
+    struct filter *filter = in->filter;
+    struct runner_options first = *o;
+    struct ds_error err = {0};
+    for (char *save, *name = strtok_r(names, ",", &save);
+         name && some.count < sizeof items / sizeof *items; name = strtok_r(NULL, ",", &save))
+        items[some.count++] = name;
+    in->config.entities = some;
+    in->config.stock = STOCK_INCLUDE;
+    first.retry_forever = false;
+    first.ends_by_itself = true;
+    first.limit_rows = 0;
+    first.stop_at = (struct agent_stop_at){.kind = STOP_AT_SOURCE_NOW};
+    int rc = filter_new(&in->filter, &in->config, in->catalogue, &err);
+    int code = rc ? cli_fail(&err) : run_once(in, &first, stopped);
+    if (rc == 0)
+        filter_free(in->filter);
+    in->config.entities = asked;
+    in->config.stock = stock;
+    in->filter = filter;
+    return code;
+}
+
+/* Of an import's entities some may be behind, and some never have been copied: these are brought to
+ * where the source is, before all go on together. */
+static int bring_new(struct invocation *in, const struct runner_options *o, bool *stopped)
+{
+    BUF_AUTO struct buf names = {0};
+    struct ds_error err = {0};
+    if (in->config.mode != MODE_IMPORT || !o->agent || !o->applier || o->range || o->resnapshot)
+        return EXIT_DONE;
+    int rc = look_for_new(in, &names, &err);
+    if (rc == DS_ECONN && o->retry_forever) { /* the applier waits for it, and finds out */
+        log_debug("the destination cannot be asked yet message=\"%s\"", err.message);
+        return EXIT_DONE;
+    }
+    if (rc)
+        return cli_fail(&err);
+    if (!names.len)
+        return EXIT_DONE;
+    log_info("entities have not been copied yet, and come first entities=%s", buf_cstr(&names));
+    *stopped = o->dry_run;
+    return o->dry_run ? EXIT_DONE : run_for(in, o, (char *)names.data, stopped);
+}
+
+int runner_run(struct invocation *in, const struct runner_options *o)
+{
+    bool stopped = false;
+    int before = bring_new(in, o, &stopped);
+    if (stopped || (before != EXIT_DONE && before != EXIT_INCOMPLETE))
+        return before;
+    int code = run_once(in, o, &stopped);
+    return code == EXIT_DONE && o->ends_by_itself ? before : code;
 }
 
 /* --- where ---------------------------------------------------------------- */

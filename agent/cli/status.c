@@ -19,8 +19,9 @@ static int ask(const struct config *c, const char *suffix, struct stream_status 
 }
 
 /* Two processes: what the applier says counts, with the agent's part put in. */
-static int ask_halves(const struct config *c, struct stream_status *out, struct ds_error *err)
+static int ask_halves(const struct invocation *in, struct stream_status *out, struct ds_error *err)
 {
+    const struct config *c = &in->config;
     struct stream_status agent, applier;
     int applier_rc = ask(c, ".apply.sock", &applier, err);
     if (applier_rc && applier_rc != DS_EAGAIN)
@@ -34,7 +35,7 @@ static int ask_halves(const struct config *c, struct stream_status *out, struct 
     if (applier_rc == DS_EAGAIN) { /* an agent alone applies nothing: the checkpoint has the rest */
         if (agent_rc)
             return DS_EAGAIN;
-        int rc = stream_status_stopped(out, c, err);
+        int rc = stream_status_stopped(out, &in->config, in->filter, err);
         if (rc == 0) {
             out->state = agent.state;
             if (stream_status_merge(out, &agent, (uint64_t)time(NULL)))
@@ -53,13 +54,13 @@ static int ask_halves(const struct config *c, struct stream_status *out, struct 
     return rc ? error_set(err, DS_ENOMEM, "out of memory") : 0;
 }
 
-static int get(const struct config *c, struct stream_status *out, struct ds_error *err)
+static int get(const struct invocation *in, struct stream_status *out, struct ds_error *err)
 {
-    int rc = ask(c, ".sock", out, err);
+    int rc = ask(&in->config, ".sock", out, err);
     if (rc == DS_EAGAIN)
-        rc = ask_halves(c, out, err);
+        rc = ask_halves(in, out, err);
     if (rc == DS_EAGAIN)
-        rc = stream_status_stopped(out, c, err);
+        rc = stream_status_stopped(out, &in->config, in->filter, err);
     return rc;
 }
 
@@ -68,7 +69,7 @@ static int show(const struct invocation *in)
     struct ds_error err = {0};
     struct stream_status s;
     BUF_AUTO struct buf text = {0};
-    int rc = get(&in->config, &s, &err);
+    int rc = get(in, &s, &err);
     if (rc)
         return cli_fail(&err);
     if (in->watch && !in->json && isatty(STDOUT_FILENO))

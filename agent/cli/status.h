@@ -55,7 +55,8 @@ int stream_status_make(struct stream_status *out, const struct config *c,
                        const struct agent_status *agent, const struct applier_status *applier,
                        uint64_t now);
 /* From the checkpoint at the destination: nothing runs. Connects. */
-int stream_status_stopped(struct stream_status *out, const struct config *c, struct ds_error *err);
+int stream_status_stopped(struct stream_status *out, const struct config *c,
+                          const struct filter *filter, struct ds_error *err);
 /* Put what an agent said into what an applier said. */
 int stream_status_merge(struct stream_status *applier, const struct stream_status *agent,
                         uint64_t now);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/cli/status.h"
-#include "applier/state.h"
+#include "applier/positions.h"
 #include "schema/db.h"
 
 static int keep(char **out, const char *text)
@@ -249,15 +249,15 @@ static int fill_checkpoint(struct stream_status *s, const struct checkpoint *cp)
     return rc ? rc : parse_stale(s, cp->stale);
 }
 
-static int read_stopped(struct stream_status *s, const struct config *c, MYSQL *db,
-                        struct ds_error *err)
+static int read_stopped(struct stream_status *s, const struct config *c,
+                        const struct filter *filter, MYSQL *db, struct ds_error *err)
 {
     bool exists, found;
     int rc = state_exists(db, c->state_database, &exists, err);
     if (rc || !exists)
         return rc;
     struct checkpoint cp = {0};
-    rc = checkpoint_read(db, c->state_database, c->name, false, &cp, err);
+    rc = positions_look(db, c, filter, &cp, NULL, err);
     if (rc == 0 && cp.found && fill_checkpoint(s, &cp))
         rc = error_set(err, DS_ENOMEM, "out of memory for the status");
     checkpoint_free(&cp);
@@ -281,7 +281,8 @@ static int read_stopped(struct stream_status *s, const struct config *c, MYSQL *
     return rc;
 }
 
-int stream_status_stopped(struct stream_status *out, const struct config *c, struct ds_error *err)
+int stream_status_stopped(struct stream_status *out, const struct config *c,
+                          const struct filter *filter, struct ds_error *err)
 {
     DB_AUTO MYSQL *db = NULL;
     memset(out, 0, sizeof *out);
@@ -295,7 +296,7 @@ int stream_status_stopped(struct stream_status *out, const struct config *c, str
     if (rc)
         rc = error_set(err, DS_ENOMEM, "out of memory for the status");
     rc = rc ? rc : db_connect(&db, &ep, err);
-    rc = rc ? rc : read_stopped(out, c, db, err);
+    rc = rc ? rc : read_stopped(out, c, filter, db, err);
     if (rc)
         stream_status_free(out);
     return rc;

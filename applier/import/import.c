@@ -446,8 +446,9 @@ static int take(struct import *im, const struct change *c, struct ds_error *err)
     return rc ? rc : import_rows_add(im, c, &full, err);
 }
 
-int import_write(struct import *im, const struct batch *batch, uint32_t first, uint32_t count,
-                 bool part, struct counters *extra, struct ds_error *err)
+int import_write(struct import *im, const struct batch *batch, const struct positions *positions,
+                 uint32_t first, uint32_t count, bool part, struct counters *extra,
+                 struct ds_error *err)
 {
     im->counters = extra;
     im->part = part;
@@ -459,7 +460,8 @@ int import_write(struct import *im, const struct batch *batch, uint32_t first, u
         rc = import_dying_begin(im, &batch->changes[tx->first], tx->count, err);
         for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
             const struct change *c = &batch->changes[i];
-            if (!c->table->import || c->skip)
+            const struct import_table *t = c->table->import;
+            if (!t || c->skip || (positions && !positions_new_for(positions, t->place, tx->front)))
                 continue;
             extra->rows++;
             rc = take(im, c, err);

@@ -249,7 +249,7 @@ class Other:
     def link(self, number, others):
         kind = self.one("SELECT MIN(link_type_id) FROM catalog_product_link_type")
         for other in others:
-            self.insert("catalog_product_link", product_id=number, linked_product_id=other, link_type_id=kind)
+            self.run("INSERT IGNORE INTO catalog_product_link (product_id, linked_product_id, link_type_id) VALUES (%s, %s, %s)", number, other, kind)
 
     def gallery(self, number):
         image = self.insert("catalog_product_entity_media_gallery", attribute_id=self.attribute("catalog_product", "media_gallery"),

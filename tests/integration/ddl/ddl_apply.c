@@ -64,7 +64,7 @@ static int begin_locked(void *arg, struct ds_error *err)
     int rc = db_exec(s->db, err, "START TRANSACTION");
     if (rc)
         return rc;
-    rc = checkpoint_read(s->db, s->state, s->name, true, &cp, err);
+    rc = checkpoint_read(s->db, s->state, s->name, NULL, true, &cp, err);
     if (rc == 0 && (!cp.found || cp.pos != s->pos - 1))
         rc = error_set(err, DS_EPOSITION, "the checkpoint is at %lu", cp.pos);
     checkpoint_free(&cp);
@@ -215,7 +215,7 @@ static int run(struct ds_error *err)
     if (rc == 0)
         rc = state_ensure(db, s.state, err);
     if (rc == 0)
-        rc = checkpoint_read(db, s.state, s.name, false, &cp, err);
+        rc = checkpoint_read(db, s.state, s.name, NULL, false, &cp, err);
     if (rc == 0 && !cp.found)
         rc = checkpoint_insert(db, s.state, s.name, &(struct checkpoint){.pos = s.pos - 1}, err);
     bool behind = cp.found && cp.pos == s.pos;

@@ -619,6 +619,8 @@ def _():
             halves[1].start(command="agent")
             deadline = time.monotonic() + 60
             while lab.differences():
+                for one in halves:
+                    expect(one.running(), "ended: " + one.log_tail())
                 if time.monotonic() > deadline:
                     lab.equal()
                 time.sleep(0.1)

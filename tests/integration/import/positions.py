@@ -1,0 +1,105 @@
+"""Runs for some of the entities: each has a position of its own, and nothing is lost between them."""
+
+import json
+import random
+
+from lib.suite import expect, expect_contains, expect_equal
+from lib.twoshops import TwoShops
+
+STREAM = {"mode": "import", "source_system": "shop", "on_duplicate": "update"}
+# what others of the list refer to comes first: what is not there yet is not referred to
+ORDER = ("customer", "category", "product", "stock", "newsletter", "order", "invoice", "shipment", "creditmemo", "cms_block", "cms_page")
+
+
+def rows(shops):
+    return dict(shops.destination.query("SELECT entity, IF(gtid_set = '', file, gtid_set) FROM datasync.datasync_checkpoint WHERE name = 'default'"))
+
+
+def run(shops, *arguments, expect_code=0):
+    code, out, err = shops.lab.program.command("incremental", *arguments, timeout=240)
+    expect_equal(code, expect_code, "incremental %s: %s" % (" ".join(arguments), err[-1500:]))
+    return out, err
+
+
+def chosen(entities):
+    return [word for entity in entities for word in ("--entity", entity)]
+
+
+def define(suite, right):
+    @suite.case("positions", "entities go on by themselves and come together again")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            draw = random.Random(shops.seed)
+            run(shops)
+            expect_equal(list(rows(shops)), [""], "rows after the first copy")
+            number = shops.source.scalar("SELECT entity_id FROM openmage.customer_entity ORDER BY entity_id LIMIT 1")
+            for email in ("old@example.com", "new@example.com"):
+                shops.source.run("UPDATE customer_entity SET email = '%s' WHERE entity_id = %s" % (email, number), database="openmage")
+            run(shops, "--entity", "customer")
+            run(shops, "--limit", "1")
+            expect_equal(shops.destination.query("SELECT email FROM openmage.customer_entity WHERE email IN ('old@example.com', 'new@example.com')"),
+                         (("new@example.com",),), "an entity that is ahead of the stream")
+            more = True
+            while more:
+                more = shops.live()
+                waiting = list(ORDER[:draw.randrange(len(ORDER) + 1)])
+                while waiting:
+                    some = [waiting.pop(0) for _ in range(draw.randrange(1, len(waiting) + 1))]
+                    before = rows(shops)
+                    run(shops, *chosen(some))
+                    now, after = shops.source.gtid(), rows(shops)
+                    expect_equal({e: after.get(e) for e in some}, {e: now for e in some}, "positions of what was asked for")
+                    expect_equal({e: p for e, p in after.items() if e not in some},
+                                 {e: p for e, p in before.items() if e not in some}, "positions of the others")
+                if draw.random() < 0.3:
+                    run(shops, "--stock", draw.choice(("only", "exclude")))
+                if draw.random() < 0.3:
+                    run(shops)
+            run(shops)
+            expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after a run for all")
+            right(shops, "update", "shop")
+
+    @suite.case("positions-new", "what has never been copied is, before all go on together; what the spool of other entities lacks is read again")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            status = lambda *arguments: json.loads(shops.lab.program.command("status", "--json", *arguments)[1])
+            run(shops, *chosen(("customer", "product")))
+            first = shops.source.gtid()
+            expect_equal(rows(shops), {"": "", "customer": first, "product": first}, "rows of two entities")
+            expect_equal(status()["applied"]["gtid"], None, "what all have applied")
+            shops.live()
+            run(shops, *chosen(("customer",)))
+            expect_equal(rows(shops), {"": "", "customer": shops.source.gtid(), "product": first}, "one of them goes on")
+            shops.source.run("UPDATE catalog_product_entity SET sku = 'moved-on' ORDER BY entity_id LIMIT 1", database="openmage")
+            shops.lab.program.configure({"entities": ["product", "customer"]})
+            expect_equal(status()["applied"]["gtid"], first, "the oldest of the two")
+            _out, err = run(shops, "--dry-run", "--stock", "include", "-v")
+            expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM openmage.catalog_product_entity WHERE sku = 'moved-on'"), 0, "dry run")
+            shops.lab.program.configure({"entities": ["all"]})
+            _out, err = run(shops, "--dry-run", "-v")
+            expect_contains(err, "have not been copied yet", "dry run of all")
+            _out, err = run(shops, "-v")
+            expect_contains(err, "have not been copied yet, and come first", "log")
+            expect(not {"customer", "product"} & set(err.split("come first entities=", 1)[1].split("\n")[0].split(",")), "copied twice")
+            expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after a run for all")
+            right(shops, "update", "shop")
+
+    @suite.case("positions-killed", "kills while entities stand at different places")
+    def _():
+        with TwoShops(settings=dict(STREAM, batch={"max_rows": 300})) as shops:
+            program, draw = shops.lab.program, random.Random(shops.seed)
+            run(shops)
+            more = True
+            while more:
+                more = shops.live()
+                run(shops, *chosen(ORDER[:draw.randrange(1, len(ORDER))]))
+            program.start()
+            for _ in range(4):
+                least = program.status()["batches"] + draw.randrange(1, 4)
+                program.wait_for("some progress", lambda status, least=least: status["batches"] >= least or status["caught_up"])
+                program.kill()
+                program.start()
+            program.wait_caught_up(timeout=240)
+            program.stop()
+            expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after a run for all")
+            right(shops, "update", "shop")
