@@ -225,6 +225,10 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
         return import_no_memory(err);
     for (uint32_t i = first; i < end && rc == 0; i++) {
         struct import_row *row = im->rows[i];
+        bool registered = t->root && row->entity->here && t->type != UINT32_MAX;
+        if (row->op == CHANGE_DELETE && row->state == ROW_NEW && registered &&
+            registry_remove(im->registry, t->type, row->id))
+            rc = import_no_memory(err);
         if (row->op != CHANGE_DELETE || row->state != ROW_FOUND)
             continue;
         row->state = ROW_WRITTEN;

@@ -142,7 +142,7 @@ static const uint8_t *part_value(const struct matching *m, const struct import_r
 {
     const struct import_part *part = &m->t->parts[i];
     if (part->target != NO_COLUMN)
-        return row->values[part->target];
+        return (row->values ? row->values : row->was)[part->target];
     return value_elsewhere(m->im, row, part->rule, attribute_code(part->rule, second));
 }
 

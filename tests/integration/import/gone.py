@@ -33,6 +33,13 @@ def define(suite):
                 expect_equal(target(shops, "product", gone[at][0]), None, "registered")
             expect_equal(count(shops.destination, "catalog_product_entity WHERE sku IN (%s)" % ", ".join("'%s'" % row[2] for row in gone)), 0,
                          "products that came back")
+            number, here, _sku = imported(shops, "created")[4]
+            shops.destination.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % here, database="openmage")
+            shops.source.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % number, "UPDATE cms_block SET title = 'both' LIMIT 1",
+                             database="openmage")
+            program.incremental(timeout=240)
+            expect_equal((count(shops.destination, "cms_block WHERE title = 'both'"), target(shops, "product", number)), (1, None),
+                         "what came behind, and the registered row of what both sides have deleted")
             sync(shops, "product", "-d", "update", "--entity-ids", ",".join(str(row[0]) for row in gone))
             for number, _here, _sku in gone:
                 here = target(shops, "product", number)
