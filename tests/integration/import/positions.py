@@ -71,7 +71,8 @@ def define(suite, right):
             shops.live()
             run(shops, *chosen(("customer",)))
             expect_equal(rows(shops), {"": "", "customer": shops.source.gtid(), "product": first}, "one of them goes on")
-            shops.source.run("UPDATE catalog_product_entity SET sku = 'moved-on' ORDER BY entity_id LIMIT 1", database="openmage")
+            shops.source.run("INSERT INTO catalog_product_entity (entity_type_id, attribute_set_id, type_id, sku) SELECT entity_type_id, "
+                             "attribute_set_id, 'simple', 'moved-on' FROM catalog_product_entity LIMIT 1", database="openmage")
             shops.lab.program.configure({"entities": ["product", "customer"]})
             expect_equal(status()["applied"]["gtid"], first, "the oldest of the two")
             _out, err = run(shops, "--dry-run", "--stock", "include", "-v")
