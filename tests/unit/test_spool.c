@@ -2,6 +2,7 @@
 #include "tests/unit/spool_helper.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <time.h>
 
 #define MiB ((uint64_t)1 << 20)
@@ -686,10 +687,20 @@ static void two_threads_with_a_small_store(void **state)
     assert_int_equal(job.seen, job.until);
 }
 
-static void *wake_later(void *arg)
+enum { WAKES = 500 };
+
+struct waker_job {
+    struct spool *s;
+    sem_t woken; /* up: the one before has arrived */
+};
+
+static void *wake_often(void *arg)
 {
-    nanosleep(&(struct timespec){0, 20 * 1000 * 1000}, NULL);
-    spool_wake(arg);
+    struct waker_job *job = arg;
+    for (int i = 0; i < WAKES; i++) {
+        sem_wait(&job->woken);
+        spool_wake(job->s);
+    }
     return NULL;
 }
 
@@ -699,9 +710,15 @@ static void a_waiting_consumer_can_be_woken(void **state)
     pthread_t thread;
     assert_ok(spool_writer_open(f->s, err));
     assert_ok(spool_consumer_open(f->s, NULL, err));
-    assert_int_equal(pthread_create(&thread, NULL, wake_later, f->s), 0);
-    assert_int_equal(spool_wait(f->s, -1), DS_EAGAIN); /* for ever, but for the wake */
+    struct waker_job job = {.s = f->s};
+    assert_int_equal(sem_init(&job.woken, 0, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wake_often, &job), 0);
+    for (int i = 0; i < WAKES; i++) { /* before the wait, at its start, in the middle of it */
+        sem_post(&job.woken);
+        assert_int_equal(spool_wait(f->s, -1), DS_EAGAIN); /* for ever, but for the wake */
+    }
     assert_int_equal(pthread_join(thread, NULL), 0);
+    sem_destroy(&job.woken);
     spool_wake(f->s); /* before the wait: not lost */
     assert_int_equal(spool_wait(f->s, -1), DS_EAGAIN);
     assert_int_equal(spool_wait(f->s, 1), DS_EAGAIN);
