@@ -77,7 +77,7 @@ static int check_filter(struct agent *a, struct ds_error *err)
     int rc = spool_posted(a->options.spool, SPOOL_NOTE_FILTER, &posted, err);
     if (rc || !posted.len)
         return rc;
-    if (filter_fingerprint_read(a->options.filter, own, &readable))
+    if (filter_fingerprint_chosen(a->options.filter, own, &readable))
         return error_set(err, DS_ENOMEM, "out of memory for the filter");
     if (strcmp(own, buf_cstr(&posted)) == 0)
         return 0;

@@ -36,7 +36,8 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     a->limit_left = options->limit_rows;
     pthread_mutex_init(&a->shared.mutex, NULL);
     BUF_AUTO struct buf readable = {0};
-    int rc = filter_fingerprint(options->filter, a->filter, &readable);
+    int rc = filter_fingerprint_chosen(options->filter, a->chosen, &readable);
+    rc = rc ? rc : filter_fingerprint(options->filter, a->filter, &readable);
     if (rc == 0)
         rc = writer_new(&a->writer, a->database, err);
     if (rc == 0 && outbox_wanted(a->config) && !options->dry_run)

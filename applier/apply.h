@@ -106,7 +106,8 @@ struct applier {
     bool conditions_due;       /* condition_check has to look */
     bool crossings_due;        /* crossing_settle has to look */
     char filter[33];
-    bool mask_differs;                   /* from that of the checkpoint, in what had no rule */
+    char chosen[33];   /* of the filter with which the source is read (filter_fingerprint_chosen) */
+    bool mask_differs; /* from that of the checkpoint, in what had no rule */
     bool mask_recorded;                  /* at the destination, with a checkpoint */
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "applier/apply.h"
+#include "schema/crash.h"
 
 /* What was masked by other rules is read again. Without a checkpoint, what an earlier stream has
  * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
@@ -42,19 +43,21 @@ static int restarted_already(struct applier *a, uint64_t generation, struct ds_e
     return 0;
 }
 
-/* An import of other entities than the last time: what is stored lacks theirs. */
-static int read_otherwise(struct applier *a, bool *yes, struct ds_error *err)
+/* An import of other entities than the last time: what is stored lacks theirs. No agent has such a
+ * filter as is posted meanwhile, and a run that ends here leaves the next one to do this again. */
+static int read_anew(struct applier *a, uint64_t *generation, bool *done, struct ds_error *err)
 {
-    char own[33];
-    BUF_AUTO struct buf readable = {0}, posted = {0};
-    *yes = false;
+    BUF_AUTO struct buf posted = {0};
+    *done = false;
     if (!a->import || a->options.range)
         return 0;
-    if (filter_fingerprint_read(a->options.filter, own, &readable))
-        return error_set(err, DS_ENOMEM, "out of memory for the filter");
     int rc = spool_posted(a->options.spool, SPOOL_NOTE_FILTER, &posted, err);
-    *yes = rc == 0 && posted.len && strcmp(own, buf_cstr(&posted)) != 0;
-    return rc;
+    if (rc || !posted.len || strcmp(a->chosen, buf_cstr(&posted)) == 0)
+        return rc;
+    *done = true;
+    rc = spool_post(a->options.spool, SPOOL_NOTE_FILTER, "to be read anew", err);
+    crash_point("consumer.anew");
+    return rc ? rc : refuse_old_stream(a, generation, err);
 }
 
 /* Tell the agent where we are. Once: the spool stays open over lost connections. */
@@ -62,13 +65,13 @@ int consumer_open(struct applier *a, struct ds_error *err)
 {
     struct position applied = {0};
     uint64_t generation = 0;
-    bool otherwise = false;
+    bool anew = false;
     int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
-    rc = rc ? rc : read_otherwise(a, &otherwise, err);
+    rc = rc ? rc : read_anew(a, &generation, &anew, err);
     if (rc == 0)
         rc = crossing_post(a, err);
     /* before the agent may go on: one that ends at once would never see the request */
-    if (rc == 0 && (!a->cp.found || a->options.range || a->mask_differs || otherwise))
+    if (rc == 0 && !anew && (!a->cp.found || a->options.range || a->mask_differs))
         rc = refuse_old_stream(a, &generation, err);
     if (rc == 0)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);

@@ -350,11 +350,7 @@ int crossing_settle(struct applier *a, struct ds_error *err)
 
 int crossing_post(struct applier *a, struct ds_error *err)
 {
-    char filter[33];
-    BUF_AUTO struct buf readable = {0};
-    if (filter_fingerprint_read(a->options.filter, filter, &readable))
-        return error_set(err, DS_ENOMEM, "out of memory for the filter");
-    if (a->options.spool && spool_post(a->options.spool, SPOOL_NOTE_FILTER, filter, err))
+    if (a->options.spool && spool_post(a->options.spool, SPOOL_NOTE_FILTER, a->chosen, err))
         return err->code;
     if (filter_is_all(a->options.filter))
         return 0;

@@ -232,7 +232,7 @@ static int find_front(const struct applier *a, const struct msg_commit *m, uint3
 {
     struct position at = {0};
     *front = 0;
-    if (!a->positions)
+    if (!a->positions || !positions_apart(a->positions))
         return 0;
     int rc = parse_place(m->gtid_set, m->file, m->pos, &at, err);
     rc = rc ? rc : positions_front(a->positions, &at, a->open_begin.gtid, front, err);

@@ -132,11 +132,11 @@ static int list_to_copy(struct positions *p, const struct filter *filter)
     return rc;
 }
 
-/* Those that stand where the oldest does. */
+/* Those that a copy is to bring, or that stand where the oldest does. */
 static uint32_t count_front(const struct positions *p)
 {
     uint32_t n = p->count > 0;
-    while (n < p->count && by_age(&p->items[n - 1], &p->items[n]) == 0)
+    while (n < p->count && (!p->items[n].known || by_age(&p->items[n - 1], &p->items[n]) == 0))
         n++;
     return n;
 }
@@ -197,13 +197,18 @@ int positions_checkpoint(const struct positions *p, MYSQL *db, const char *state
 
 /* --- the stream ------------------------------------------------------------------------------ */
 
+bool positions_apart(const struct positions *p)
+{
+    return p->front < p->count;
+}
+
 int positions_front(const struct positions *p, const struct position *after, struct slice gtid,
                     uint32_t *front, struct ds_error *err)
 {
     struct gtid own = {.flavour = GTID_NONE};
     char text[GTID_TEXT_SIZE];
     *front = p->front;
-    if (p->front == p->count || (after && position_of_copy(after)))
+    if (!positions_apart(p) || (after && position_of_copy(after)))
         return 0;
     snprintf(text, sizeof text, "%.*s", (int)gtid.len, (const char *)gtid.p);
     if (!after && gtid_parse(&own, text, NULL))
@@ -222,7 +227,7 @@ int positions_front(const struct positions *p, const struct position *after, str
 
 bool positions_new_for(const struct positions *p, uint32_t place, uint32_t front)
 {
-    return p->of[place] == UINT32_MAX || p->of[place] < front;
+    return p->of[place] == UINT32_MAX || p->of[place] < front || p->of[place] < p->front;
 }
 
 /* All have come to one place. */

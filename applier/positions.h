@@ -28,12 +28,14 @@ void positions_free(struct positions *p);
 /* Some entities have a position, these have none: they are to be copied first. NULL: all or none
  * have. By commas. */
 const char *positions_to_copy(struct positions *p);
+/* Do some stand further on than the stream? */
+bool positions_apart(const struct positions *p);
 /* For how many of them is a transaction with this place behind it new? Without a place (it is not
  * known yet): by its GTID. DS_EUNSUPPORTED: it has neither. */
 int positions_front(const struct positions *p, const struct position *after, struct slice gtid,
                     uint32_t *front, struct ds_error *err);
-/* Is a transaction that is new for `front` of them new for the entity at this place of the
- * catalogue? */
+/* Is a transaction that is new for `front` of them (0: for those that the stream stands at) new for
+ * the entity at this place of the catalogue? */
 bool positions_new_for(const struct positions *p, uint32_t place, uint32_t front);
 /* Says in *cp whose position its one is, when a transaction that is new for `front` is applied. */
 int positions_assign(const struct positions *p, uint32_t front, struct checkpoint *cp);

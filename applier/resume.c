@@ -59,8 +59,11 @@ int resume_open(struct applier *a, struct ds_error *err)
 
 static int read_checkpoint(struct applier *a, struct ds_error *err)
 {
+    checkpoint_free(&a->cp);
     if (!a->import || a->options.checkpoint) /* one for all of what is copied */
         return checkpoint_read(a->db, a->state_database, a->name, NULL, false, &a->cp, err);
+    positions_free(a->positions); /* of a connection that did not last */
+    a->positions = NULL;
     int rc = positions_read(&a->positions, a->db, a->state_database, a->name, a->options.filter,
                             &a->cp, err);
     if (rc == 0 && !a->options.dry_run)

@@ -655,7 +655,7 @@ int filter_fingerprint(const struct filter *f, char out[33], struct buf *readabl
     return filter_fingerprint_with(f, f->mask, out, readable);
 }
 
-int filter_fingerprint_read(const struct filter *f, char out[33], struct buf *readable)
+int filter_fingerprint_chosen(const struct filter *f, char out[33], struct buf *readable)
 {
     return fingerprint(f, f->mask, true, out, readable);
 }

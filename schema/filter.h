@@ -77,8 +77,8 @@ int filter_fingerprint(const struct filter *f, char out[33], struct buf *readabl
 /* The same with another mask than its own (NULL: none). */
 int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
                             struct buf *readable);
-
-/* The same, and which entities are asked for: with what filter a stream was read. */
-int filter_fingerprint_read(const struct filter *f, char out[33], struct buf *readable);
+/* That of filter_fingerprint, but also of an import the entities count: what has been read of a
+ * source for one choice is not what another one needs. */
+int filter_fingerprint_chosen(const struct filter *f, char out[33], struct buf *readable);
 
 #endif

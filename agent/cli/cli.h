@@ -108,6 +108,8 @@ int cli_open(struct invocation *in, struct ds_error *err);
 /* For commands that need no server: where there is no configuration at all, the built-in catalogue
  * will do, and nothing else is filled. One that is there must be right. */
 int cli_open_if_configured(struct invocation *in, struct ds_error *err);
+/* "1, 2,3": the parts, which stay in `text`; free *out. */
+int cli_split_list(char *text, const char ***out, size_t *count, struct ds_error *err);
 /* Log the error and give the exit code for it. */
 int cli_fail(const struct ds_error *err);
 int cli_exit_code(int rc);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -105,6 +106,19 @@ int cli_open(struct invocation *in, struct ds_error *err)
         return rc;
     }
     in->opened = true;
+    return 0;
+}
+
+int cli_split_list(char *text, const char ***out, size_t *count, struct ds_error *err)
+{
+    size_t n = 1;
+    for (const char *p = text; *p; p++)
+        n += *p == ',' || *p == ' ';
+    *out = calloc(n, sizeof **out);
+    if (!*out)
+        return error_set(err, DS_ENOMEM, "out of memory for the command line");
+    for (char *save, *part = strtok_r(text, ", ", &save); part; part = strtok_r(NULL, ", ", &save))
+        (*out)[(*count)++] = part;
     return 0;
 }
 

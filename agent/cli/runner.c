@@ -541,18 +541,15 @@ static int look_for_new(struct invocation *in, struct buf *names, struct ds_erro
 static int run_for(struct invocation *in, const struct runner_options *o, char *names,
                    bool *stopped)
 {
-    char *items[512];
-    struct config_list asked = in->config.entities, some = {.items = items};
+    struct config_list asked = in->config.entities, some = {0};
     enum config_stock stock = in->config.stock;
     struct filter *filter = in->filter;
     struct runner_options first = *o;
     struct ds_error err = {0};
-    for (char *save, *name = strtok_r(names, ",", &save);
-         name && some.count < sizeof items / sizeof *items; name = strtok_r(NULL, ",", &save))
-        items[some.count++] = name;
+    if (cli_split_list(names, (const char ***)&some.items, &some.count, &err))
+        return cli_fail(&err);
     in->config.entities = some;
     in->config.stock = STOCK_INCLUDE;
-    first.retry_forever = false;
     first.ends_by_itself = true;
     first.limit_rows = 0;
     first.stop_at = (struct agent_stop_at){.kind = STOP_AT_SOURCE_NOW};
@@ -563,6 +560,7 @@ static int run_for(struct invocation *in, const struct runner_options *o, char *
     in->config.entities = asked;
     in->config.stock = stock;
     in->filter = filter;
+    free(some.items);
     return code;
 }
 
@@ -575,7 +573,7 @@ static int bring_new(struct invocation *in, const struct runner_options *o, bool
     if (in->config.mode != MODE_IMPORT || !o->agent || !o->applier || o->range || o->resnapshot)
         return EXIT_DONE;
     int rc = look_for_new(in, &names, &err);
-    if (rc == DS_ECONN && o->retry_forever) { /* the applier waits for it, and finds out */
+    if (rc == DS_ECONN) { /* the applier waits for it, and finds out */
         log_debug("the destination cannot be asked yet message=\"%s\"", err.message);
         return EXIT_DONE;
     }

@@ -35,7 +35,7 @@ static int ask_halves(const struct invocation *in, struct stream_status *out, st
     if (applier_rc == DS_EAGAIN) { /* an agent alone applies nothing: the checkpoint has the rest */
         if (agent_rc)
             return DS_EAGAIN;
-        int rc = stream_status_stopped(out, &in->config, in->filter, err);
+        int rc = stream_status_stopped(out, c, in->filter, err);
         if (rc == 0) {
             out->state = agent.state;
             if (stream_status_merge(out, &agent, (uint64_t)time(NULL)))

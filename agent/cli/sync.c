@@ -23,20 +23,6 @@ static int preset(struct invocation *in, const char *key, const char *value, con
     return 0;
 }
 
-/* "1, 2,3": parts in `text`, which is changed. */
-static int split_list(char *text, const char ***out, size_t *count, struct ds_error *err)
-{
-    size_t n = 1;
-    for (const char *p = text; *p; p++)
-        n += *p == ',' || *p == ' ';
-    *out = calloc(n, sizeof **out);
-    if (!*out)
-        return error_set(err, DS_ENOMEM, "out of memory for the command line");
-    for (char *save, *part = strtok_r(text, ", ", &save); part; part = strtok_r(NULL, ", ", &save))
-        (*out)[(*count)++] = part;
-    return 0;
-}
-
 static bool is_date(const char *text)
 {
     static const char form[] = "dddd-dd-dd";
@@ -193,9 +179,9 @@ int command_sync(struct invocation *in)
     rc = rc ? rc : check_date("date-from", in->date_from, &err);
     rc = rc ? rc : check_date("date-to", in->date_to, &err);
     if (rc == 0 && in->entity_ids)
-        rc = split_list(in->entity_ids, &ids, &selection.id_count, &err);
+        rc = cli_split_list(in->entity_ids, &ids, &selection.id_count, &err);
     if (rc == 0 && in->increment_ids)
-        rc = split_list(in->increment_ids, &increment_ids, &selection.increment_id_count, &err);
+        rc = cli_split_list(in->increment_ids, &increment_ids, &selection.increment_id_count, &err);
     selection.ids = ids;
     selection.increment_ids = increment_ids;
     rc = rc ? rc : read_file_options(in, &csv, &is_file, &err);

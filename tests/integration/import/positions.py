@@ -15,8 +15,8 @@ def rows(shops):
     return dict(shops.destination.query("SELECT entity, IF(gtid_set = '', file, gtid_set) FROM datasync.datasync_checkpoint WHERE name = 'default'"))
 
 
-def run(shops, *arguments, expect_code=0):
-    code, out, err = shops.lab.program.command("incremental", *arguments, timeout=240)
+def run(shops, *arguments, expect_code=0, env=None):
+    code, out, err = shops.lab.program.command("incremental", *arguments, timeout=240, env=env)
     expect_equal(code, expect_code, "incremental %s: %s" % (" ".join(arguments), err[-1500:]))
     return out, err
 
@@ -62,9 +62,11 @@ def define(suite, right):
 
     @suite.case("positions-new", "what has never been copied is, before all go on together; what the spool of other entities lacks is read again")
     def _():
-        with TwoShops(settings=STREAM) as shops:
+        with TwoShops(settings=dict(STREAM, batch={"max_rows": 100})) as shops:
             status = lambda *arguments: json.loads(shops.lab.program.command("status", "--json", *arguments)[1])
-            run(shops, *chosen(("customer", "product")))
+            run(shops, *chosen(("customer",)), expect_code=-9, env={"DATASYNC_CRASH": "commit.after_commit:2"})
+            expect(rows(shops)["customer"].startswith("copy."), "the crash was not in the middle of the copy: %s" % rows(shops))
+            run(shops, *chosen(("customer", "product")), "--set", "batch.max_rows=50000")
             first = shops.source.gtid()
             expect_equal(rows(shops), {"": "", "customer": first, "product": first}, "rows of two entities")
             expect_equal(status()["applied"]["gtid"], None, "what all have applied")
@@ -85,6 +87,19 @@ def define(suite, right):
             expect(not {"customer", "product"} & set(err.split("come first entities=", 1)[1].split("\n")[0].split(",")), "copied twice")
             expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after a run for all")
             right(shops, "update", "shop")
+
+    @suite.case("positions-stored", "what a run for other entities has stored, and not written when it ended, is read again")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            run(shops)
+            shops.source.run("UPDATE cms_page SET title = 'before it' ORDER BY page_id LIMIT 1",
+                             "UPDATE customer_entity SET email = 'first@example.com' ORDER BY entity_id LIMIT 1", database="openmage")
+            run(shops, "--entity", "customer", expect_code=-9, env={"DATASYNC_CRASH": "commit.begin:1"})
+            run(shops, expect_code=-9, env={"DATASYNC_CRASH": "consumer.anew:1"})
+            run(shops)
+            expect_equal([shops.destination.scalar(sql) for sql in ("SELECT COUNT(*) FROM openmage.customer_entity WHERE email = 'first@example.com'",
+                                                                    "SELECT COUNT(*) FROM openmage.cms_page WHERE title = 'before it'")], [1, 1],
+                         "the customer, and the page that the first run did not read")
 
     @suite.case("positions-killed", "kills while entities stand at different places")
     def _():
