@@ -9,7 +9,8 @@
 struct entity_position {
     const char *name; /* of the catalogue; "": all that have none of their own */
     struct position at;
-    bool known; /* else not copied yet, or its copy has not ended */
+    bool known;      /* else not copied yet, or its copy has not ended */
+    uint32_t before; /* its place before they were sorted */
 };
 
 struct positions {
@@ -104,17 +105,18 @@ static int take_rows(struct positions *p, MYSQL_RES *rows, const struct filter *
 
 static int sort_items(struct positions *p, const struct filter *filter)
 {
-    const struct catalogue *c = filter_catalogue(filter);
-    const char **names = calloc(p->count + 1, sizeof *names);
-    if (!names)
+    uint32_t *now = calloc(p->count + 1, sizeof *now);
+    if (!now)
         return DS_ENOMEM;
     for (uint32_t i = 0; i < p->count; i++)
-        names[i] = p->items[i].name;
+        p->items[i].before = i;
     qsort(p->items, p->count, sizeof *p->items, by_age);
-    for (uint32_t place = 0; place < catalogue_count(c); place++)
+    for (uint32_t i = 0; i < p->count; i++)
+        now[p->items[i].before] = i;
+    for (uint32_t place = 0; place < catalogue_count(filter_catalogue(filter)); place++)
         if (p->of[place] != UINT32_MAX)
-            p->of[place] = item_named(p, names[p->of[place]]);
-    free(names);
+            p->of[place] = now[p->of[place]];
+    free(now);
     return 0;
 }
 
