@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "applier/apply.h"
-#include "schema/crash.h"
 
 /* What was masked by other rules is read again. Without a checkpoint, what an earlier stream has
  * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
@@ -56,7 +55,6 @@ static int read_anew(struct applier *a, uint64_t *generation, bool *done, struct
         return rc;
     *done = true;
     rc = spool_post(a->options.spool, SPOOL_NOTE_FILTER, "to be read anew", err);
-    crash_point("consumer.anew");
     return rc ? rc : refuse_old_stream(a, generation, err);
 }
 

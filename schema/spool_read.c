@@ -274,7 +274,9 @@ int spool_post(struct spool *s, enum spool_note note, const char *text, struct d
     if (rc)
         return rc;
     rc = spool_put_bytes(s, txn, note_key(note), text, strlen(text), err);
-    return finish(s, txn, rc, err);
+    rc = finish(s, txn, rc, err);
+    crash_point("spool.posted");
+    return rc;
 }
 
 int spool_posted(struct spool *s, enum spool_note note, struct buf *out, struct ds_error *err)

@@ -95,7 +95,7 @@ def define(suite, right):
             shops.source.run("UPDATE cms_page SET title = 'before it' ORDER BY page_id LIMIT 1",
                              "UPDATE customer_entity SET email = 'first@example.com' ORDER BY entity_id LIMIT 1", database="openmage")
             run(shops, "--entity", "customer", expect_code=-9, env={"DATASYNC_CRASH": "commit.begin:1"})
-            run(shops, expect_code=-9, env={"DATASYNC_CRASH": "consumer.anew:1"})
+            run(shops, expect_code=-9, env={"DATASYNC_CRASH": "spool.posted:1"})
             run(shops)
             expect_equal([shops.destination.scalar(sql) for sql in ("SELECT COUNT(*) FROM openmage.customer_entity WHERE email = 'first@example.com'",
                                                                     "SELECT COUNT(*) FROM openmage.cms_page WHERE title = 'before it'")], [1, 1],
