@@ -419,7 +419,9 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
         return entity_no_memory(err);
     filter_import_scope(o->filter, needed);
     int rc = source_open(&c->source, o->config, err);
-    rc = rc ? rc : source_begin(&c->source, &snapshot, &at, err);
+    if (rc == 0) /* where no stream follows, no position is needed, and so no binlog */
+        rc = o->follows ? source_begin(&c->source, &snapshot, &at, err)
+                        : source_begin_alone(&c->source, err);
     rc = rc ? rc : copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */
         rc = o->follows ? put_commit_at(c, &at, err) : put_commit(c, err);

@@ -304,6 +304,11 @@ static int begin_mariadb(struct snapshot_source *s, struct position *at, struct 
     return rc;
 }
 
+int source_begin_alone(struct snapshot_source *s, struct ds_error *err)
+{
+    return db_exec(s->db, err, "START TRANSACTION WITH CONSISTENT SNAPSHOT");
+}
+
 int source_begin(struct snapshot_source *s, const struct snapshot_options *o, struct position *at,
                  struct ds_error *err)
 {

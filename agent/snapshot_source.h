@@ -29,6 +29,9 @@ void source_close(struct snapshot_source *s);
  * stream. DS_EUNSUPPORTED names the xids. */
 int source_begin(struct snapshot_source *s, const struct snapshot_options *o, struct position *at,
                  struct ds_error *err);
+/* The same for a copy that no stream follows: no position, so no privilege but SELECT, and no
+ * binlog is needed. */
+int source_begin_alone(struct snapshot_source *s, struct ds_error *err);
 int source_rollback(struct snapshot_source *s, struct ds_error *err);
 /* Where the binlog ends now. */
 int source_position(struct snapshot_source *s, struct position *at, struct ds_error *err);

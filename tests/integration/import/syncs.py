@@ -101,7 +101,7 @@ def define(suite):
 
     @suite.case("sync-some", "ids, numbers, dates and limits choose what is copied")
     def _():
-        with TwoShops(settings={}) as shops:
+        with TwoShops(settings={}, source_options=("--skip-log-bin",)) as shops:
             found = shops.source.query("SELECT entity_id, increment_id FROM openmage.sales_flat_order ORDER BY entity_id LIMIT 3")
             for options, count in ((("--limit", "2"), 2), (("--entity-ids", "%d,%d" % (found[0][0], found[2][0])), 2),
                                    (("--increment-ids", found[1][1]), 1), (("--date-from", "2100-01-01"), 0),
@@ -109,6 +109,10 @@ def define(suite):
                 out, _err = sync(shops, "order", "-d", "update", "--dry-run", "--json", *options)
                 told = summary(out).get("order", {})
                 expect_equal(sum(told.values()), count, "orders with %s: %s" % (options, told))
+            shops.source.run("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'x'", "GRANT SELECT ON openmage.* TO reader@'127.0.0.1'", database=None)
+            out, _err = sync(shops, "order", "-d", "update", "--dry-run", "--json", "--limit", "1", "--set", "source.user=reader", "--set",
+                             "source.password=x")
+            expect_equal(sum(summary(out)["order"].values()), 1, "orders that an account with SELECT alone has read")
             _out, err = sync(shops, "product", "--increment-ids", "1", expect_code=2)
             expect_contains(err, "--increment-ids: entity product has no column for it", "error")
             _out, err = sync(shops, "order", "--date-from", "yesterday", expect_code=2)
