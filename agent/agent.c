@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "agent/agent_state.h"
+#include "agent/tracker.h"
 #include "schema/log.h"
 
 enum {
@@ -426,6 +427,7 @@ void agent_free(struct agent *a)
     parents_free(a->parents);
     roots_free(a->roots);
     masker_free(a->masker);
+    tracker_free(a->tracker);
     buf_free(&a->copied);
     agent_status_free(&a->status);
     position_free(&a->source_at_connect);

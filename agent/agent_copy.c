@@ -1,9 +1,12 @@
-/* Whole entities instead of the binlog, for `sync`. */
+/* Whole entities instead of the binlog, for `sync` and `incremental --tracker`. */
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/agent_state.h"
 #include "agent/entity_copy.h"
+#include "agent/tracker.h"
+
+enum { APPLIER_STEP_MS = 10 };
 
 static int put(void *arg, const void *message, size_t len, struct ds_error *err)
 {
@@ -72,17 +75,67 @@ static int copy_file(struct agent *a, const struct entity_copy_options *o, struc
 }
 #endif
 
-int copy_entities(struct agent *a, struct ds_error *err)
+/* Wait until the destination has committed everything up to here. */
+static int wait_committed(struct agent *a, const struct position *at, struct ds_error *err)
+{
+    bool there = at->file.pos == 0; /* nothing has been handed out */
+    int rc = there ? 0 : spool_flush(a->options.spool, err);
+    while (rc == 0 && !there) {
+        struct spool_state st;
+        rc = spool_state_get(a->options.spool, &st, err);
+        if (rc)
+            break;
+        there = st.applier_known && !st.applied_none && position_reached(at, &st.applied);
+        spool_state_free(&st);
+        if (!there)
+            rc = agent_sleep(a, APPLIER_STEP_MS);
+    }
+    return rc == DS_ESTOPPED ? error_set(err, rc, "asked to stop during the copy") : rc;
+}
+
+static int kind_done(void *arg, const struct catalogue_entity *e, const struct position *at,
+                     struct ds_error *err)
+{
+    struct agent *a = arg;
+    int rc = wait_committed(a, at, err);
+    return rc ? rc : tracker_mark(a->tracker, e, err);
+}
+
+/* What the tracker at the source names. */
+static int copy_tracked(struct agent *a, struct entity_copy_options *o, struct position *end,
+                        struct ds_error *err)
+{
+    const struct agent_options *options = &a->options;
+    struct entity_selection *s = &o->selection;
+    int rc = tracker_open(&a->tracker, options->config, options->catalogue, options->filter,
+                          options->tracker, err);
+    rc = rc ? rc : tracker_read(a->tracker, err);
+    if (rc)
+        return rc;
+    s->listed = true;
+    s->kinds = tracker_kinds(a->tracker, &s->kind_count);
+    o->kind_done = options->tracker->mark ? kind_done : NULL;
+    return entity_copy(o, end, err);
+}
+
+static int copy_what(struct agent *a, struct position *end, struct ds_error *err)
 {
     struct entity_copy_options o = options(a);
-    struct position end = {0};
     o.selection = *a->options.copy;
+    return a->options.tracker ? copy_tracked(a, &o, end, err)
+           : a->options.csv   ? copy_file(a, &o, end, err)
+                              : entity_copy(&o, end, err);
+}
+
+int copy_entities(struct agent *a, struct ds_error *err)
+{
+    struct position end = {0};
     agent_set_state(a, AGENT_SNAPSHOT, NULL);
     int rc = agent_wait_applier(a, err);
     if (rc == 0)
         rc = spool_writer_reset(a->options.spool, NULL, "copy", err);
     if (rc == 0)
-        rc = a->options.csv ? copy_file(a, &o, &end, err) : entity_copy(&o, &end, err);
+        rc = copy_what(a, &end, err);
     if (rc == 0)
         rc = spool_flush(a->options.spool, err);
     pthread_mutex_lock(&a->mutex);

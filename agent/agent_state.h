@@ -29,6 +29,7 @@ struct agent {
     struct db_endpoint lookup; /* of the source, for roots */
     struct history *history;   /* NULL: the source names columns */
     struct buf copied;         /* definitions of the tables of a copy, for the history */
+    struct tracker *tracker;   /* incremental --tracker */
     struct dump dump;
     struct {
         bool pending;       /* a copy is put aside, until the stream is … */

@@ -166,19 +166,19 @@ static int put(struct copy *c, struct ds_error *err)
     return c->o->put(c->o->arg, c->message.data, c->message.len, err);
 }
 
-static int put_begin(struct copy *c, struct ds_error *err)
+int entity_put_begin(struct copy *c, struct ds_error *err)
 {
     const struct msg_begin m = {.server_id = c->source.server.server_id, .flags = BEGIN_SNAPSHOT};
     buf_clear(&c->message);
     return message_write_begin(&c->message, &m) ? entity_no_memory(err) : put(c, err);
 }
 
-static int put_change(struct copy *c, const struct copied_table *t, enum change_op op,
-                      struct slice key, struct slice image, struct ds_error *err)
+int entity_put_change(struct copy *c, const struct copied_table *t, enum change_op op,
+                      uint32_t flags, struct slice key, struct slice image, struct ds_error *err)
 {
     struct msg_change m = {.table_id = t->plan.id,
                            .op = op,
-                           .flags = CHANGE_COPIED | (t->entry->stock ? CHANGE_STOCK : 0u),
+                           .flags = flags | (t->entry->stock ? CHANGE_STOCK : 0u),
                            .entity_key = key};
     *(op == CHANGE_INSERT ? &m.after : &m.before) = image;
     buf_clear(&c->message);
@@ -193,7 +193,16 @@ static int put_mark(struct copy *c, struct slice key, struct ds_error *err)
     for (uint32_t i = 0; i < t->plan.column_count && rc == 0; i++)
         rc = i == t->link ? buf_append(&image, key.p, key.len) : value_write_absent(&image);
     return rc ? entity_no_memory(err)
-              : put_change(c, t, CHANGE_DELETE, key, (struct slice){image.data, image.len}, err);
+              : entity_put_change(c, t, CHANGE_DELETE, CHANGE_COPIED, key,
+                                  (struct slice){image.data, image.len}, err);
+}
+
+/* Rows of what is only referred to, though the filter asks for its kind. */
+static uint32_t copied_flags(const struct copy *c, const struct copied_table *t)
+{
+    bool named = filter_imports(c->o->filter, t->entity) &&
+                 (t->entity != c->entity || !entity_is_asked_for(c, t->entity));
+    return CHANGE_COPIED | (named ? CHANGE_NAMED : 0u);
 }
 
 static int put_commit_at(struct copy *c, const struct position *at, struct ds_error *err)
@@ -221,7 +230,7 @@ static struct position copy_position(const struct copy *c)
     return at;
 }
 
-static int put_commit(struct copy *c, struct ds_error *err)
+int entity_put_commit(struct copy *c, struct ds_error *err)
 {
     c->number++;
     const struct position at = copy_position(c);
@@ -238,15 +247,15 @@ static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_err
         row = row->next;
     if (!row)
         return 0;
-    int rc = put_begin(c, err);
+    int rc = entity_put_begin(c, err);
     if (rc == 0 && pass == FIRST)
         rc = put_mark(c, key, err);
     for (; row && rc == 0; row = row->next) {
         const struct copied_table *t = &c->tables[row->table];
         if (pass != REFERRING || t->again)
-            rc = put_change(c, t, CHANGE_INSERT, key, row->image, err);
+            rc = entity_put_change(c, t, CHANGE_INSERT, copied_flags(c, t), key, row->image, err);
     }
-    return rc ? rc : put_commit(c, err);
+    return rc ? rc : entity_put_commit(c, err);
 }
 
 /* --- roots that are referred to -----------------------------------------------------------------
@@ -277,14 +286,35 @@ static int add_referring(const struct copy *c, const struct copied_table *to, st
            sql_identifier(sql, to->entry->link);
 }
 
+/* Is the referred one listed, so that all of it has come already? */
+static bool is_copied(const struct copy *c, const struct copied_table *t, struct slice key)
+{
+    const struct entity_ids *listed = entity_listed(c, t->entity);
+    const uint8_t *at = key.p;
+    char text[24];
+    struct value v;
+    if (!listed || value_read(&at, key.p + key.len, &v))
+        return false;
+    if (v.kind == VALUE_UINT)
+        snprintf(text, sizeof text, "%lu", v.u);
+    else if (v.kind == VALUE_INT)
+        snprintf(text, sizeof text, "%ld", v.i);
+    else
+        return false;
+    return entity_is_listed(listed, text);
+}
+
 static int put_referred_row(struct copy *c, struct copied_table *t, struct slice image,
                             const uint8_t **columns, struct ds_error *err)
 {
     if (image_split(image, t->plan.column_count, columns))
         return error_set(err, DS_EFORMAT, "rows of a copy cannot be read");
-    int rc = put_begin(c, err);
-    rc = rc ? rc : put_change(c, t, CHANGE_INSERT, raw_value(columns[t->link]), image, err);
-    return rc ? rc : put_commit(c, err);
+    struct slice key = raw_value(columns[t->link]);
+    if (is_copied(c, t, key))
+        return 0;
+    int rc = entity_put_begin(c, err);
+    rc = rc ? rc : entity_put_change(c, t, CHANGE_INSERT, copied_flags(c, t), key, image, err);
+    return rc ? rc : entity_put_commit(c, err);
 }
 
 static int put_referred(struct copy *c, struct copied_table *t, struct ds_error *err)
@@ -354,13 +384,13 @@ static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass
     for (size_t i = 0; i < e->table_count && rc == 0; i++)
         if (i == 0 || c->table_count)
             rc = entity_open_table(c, &e->tables[i], err);
-    if (rc == 0 && !c->table_count && filter_imports(c->o->filter, e))
+    if (rc == 0 && !c->table_count && entity_is_asked_for(c, e))
         log_debug("the source has no table %s: nothing to copy of entity %s", e->tables[0].table,
                   e->name);
-    if (rc == 0 && c->table_count && filter_imports(c->o->filter, e))
+    if (rc == 0 && c->table_count && entity_is_asked_for(c, e))
         rc = entity_open_referred(c, err);
     if (rc == 0 && c->table_count)
-        rc = entity_read_roots(c, filter_imports(c->o->filter, e), err);
+        rc = entity_read_roots(c, entity_is_asked_for(c, e), err);
     if (rc == 0)
         rc = copy_rows(c, pass, err);
     for (uint32_t i = 0; i < c->table_count; i++)
@@ -384,21 +414,42 @@ static bool has_texts(const struct catalogue_entity *e)
     return false;
 }
 
+static int tell_kind(const struct copy *c, const struct catalogue_entity *e, struct ds_error *err)
+{
+    const struct position at = copy_position(c);
+    return c->o->kind_done && entity_listed(c, e) ? c->o->kind_done(c->o->arg, e, &at, err) : 0;
+}
+
 static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
 {
     const struct catalogue *all = c->o->catalogue;
     size_t count = catalogue_count(all), kinds = 0;
     int rc = 0;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (needed[i]) {
-            rc = copy_kind(c, catalogue_at(all, i), FIRST, err);
-            kinds += filter_imports(c->o->filter, catalogue_at(all, i));
-        }
-    for (size_t i = 0; i < count && rc == 0 && kinds > 1; i++)
-        if (needed[i] && filter_imports(c->o->filter, catalogue_at(all, i)) &&
-            has_texts(catalogue_at(all, i)))
-            rc = copy_kind(c, catalogue_at(all, i), TEXTS, err);
+    for (size_t i = 0; i < count; i++)
+        kinds += entity_is_asked_for(c, catalogue_at(all, i));
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        const struct catalogue_entity *e = catalogue_at(all, i);
+        rc = needed[i] ? copy_kind(c, e, FIRST, err) : 0;
+        if (rc == 0 && (kinds == 1 || !has_texts(e)))
+            rc = tell_kind(c, e, err);
+    }
+    for (size_t i = 0; i < count && rc == 0 && kinds > 1; i++) {
+        const struct catalogue_entity *e = catalogue_at(all, i);
+        if (!needed[i] || !entity_is_asked_for(c, e) || !has_texts(e))
+            continue;
+        rc = copy_kind(c, e, TEXTS, err);
+        rc = rc ? rc : tell_kind(c, e, err);
+    }
     return rc;
+}
+
+/* What is asked for, and what that maps to. */
+static void set_needed(const struct copy *c, bool *needed)
+{
+    const struct catalogue *all = c->o->catalogue;
+    for (size_t i = 0; i < catalogue_count(all); i++)
+        if (entity_is_asked_for(c, catalogue_at(all, i)))
+            filter_add_scope(c->o->filter, catalogue_at(all, i), needed);
 }
 
 uint32_t entity_copy_number(const struct position *p)
@@ -417,14 +468,15 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
     bool *needed = calloc(catalogue_count(o->catalogue) + 1, sizeof *needed);
     if (!needed)
         return entity_no_memory(err);
-    filter_import_scope(o->filter, needed);
+    set_needed(c, needed);
     int rc = source_open(&c->source, o->config, err);
     if (rc == 0) /* where no stream follows, no position is needed, and so no binlog */
         rc = o->follows ? source_begin(&c->source, &snapshot, &at, err)
                         : source_begin_alone(&c->source, err);
+    rc = rc ? rc : entity_put_gone(c, err);
     rc = rc ? rc : copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */
-        rc = o->follows ? put_commit_at(c, &at, err) : put_commit(c, err);
+        rc = o->follows ? put_commit_at(c, &at, err) : entity_put_commit(c, err);
     const struct position last = copy_position(c);
     if (rc == 0 && position_copy(end, o->follows ? &at : &last))
         rc = entity_no_memory(err);

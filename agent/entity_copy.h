@@ -15,14 +15,35 @@
  * Before what is asked for comes what it refers to and an import maps by code or name (websites,
  * stores, attributes, categories …), so that the applier can tell their ids.
  *
- * Blocks on the caller's thread; memory is bounded by some hundred entities at a time.
+ * Of a selection that lists entities kind by kind, those come first that the source has no more, as
+ * deletions of their roots, what hangs on others before these. Then the rest as above; what is not
+ * listed is then only referred to, also where the filter asks for its kind.
+ *
+ * Blocks on the caller's thread; memory is bounded by some hundred entities at a time, and the ids
+ * that are listed.
  */
 #ifndef AGENT_ENTITY_COPY_H
 #define AGENT_ENTITY_COPY_H
 
 #include "agent/snapshot.h"
 
+/* One that may have changed, or gone. */
+struct changed_id {
+    const char *id;   /* key of its root */
+    const char *name; /* what it was called (SKU …) when it went; NULL: not known */
+};
+
+struct entity_ids {
+    const struct catalogue_entity *entity;
+    const struct changed_id *items; /* by id, in the order of strcmp, each once */
+    size_t count;
+};
+
 struct entity_selection {
+    bool listed; /* these, and nothing else below */
+    const struct entity_ids *kinds;
+    size_t kind_count;
+
     const char *const *ids; /* keys of roots; NULL: all */
     size_t id_count;
     const char *const *increment_ids;
@@ -44,6 +65,9 @@ struct entity_copy_options {
     int (*put)(void *arg, const void *message, size_t len, struct ds_error *err);
     /* An entity ends: what came so far is whole as of this position. */
     int (*mark)(void *arg, const struct position *at, struct ds_error *err);
+    /* All that is listed of this kind is handed out, as of this position. May be NULL. */
+    int (*kind_done)(void *arg, const struct catalogue_entity *e, const struct position *at,
+                     struct ds_error *err);
     bool (*stop_requested)(void *arg);
     /* The kind in hand, entities of it that have been handed out, and how many there are. */
     void (*progress)(void *arg, const char *entity, uint64_t done, uint64_t count);

@@ -1,4 +1,4 @@
-/* What entity_copy.c and entity_tables.c share; nobody else includes it. */
+/* What entity_copy.c, entity_gone.c and entity_tables.c share; nobody else includes it. */
 #ifndef AGENT_ENTITY_COPY_INTERNAL_H
 #define AGENT_ENTITY_COPY_INTERNAL_H
 
@@ -64,10 +64,27 @@ struct copy {
     uint32_t current;                        /* table that is being read */
 };
 
+/* entity_copy.c */
+/* put_… hand out messages of a transaction; entity_put_commit ends an entity. */
+int entity_put_begin(struct copy *c, struct ds_error *err);
+int entity_put_change(struct copy *c, const struct copied_table *t, enum change_op op,
+                      uint32_t flags, struct slice key, struct slice image, struct ds_error *err);
+int entity_put_commit(struct copy *c, struct ds_error *err);
+
+/* entity_gone.c */
+/* What is listed and the source has no more. */
+int entity_put_gone(struct copy *c, struct ds_error *err);
+
 /* entity_tables.c */
 int entity_no_memory(struct ds_error *err);
+/* Is it copied, or only referred to? */
+bool entity_is_asked_for(const struct copy *c, const struct catalogue_entity *e);
+/* NULL: nothing of the kind is listed. */
+const struct entity_ids *entity_listed(const struct copy *c, const struct catalogue_entity *e);
+bool entity_is_listed(const struct entity_ids *ids, const char *id);
 /* Its ordinal; UINT32_MAX: there is none, or name is NULL. */
 uint32_t entity_column(const struct table_plan *plan, const char *name);
+bool entity_key_is_number(const struct copied_table *t);
 /* Add a table of the kind in hand, if the source has it; its `table` message goes out. */
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err);
 /* Roots of other kinds that rows of this one refer to and that are only recognised by an import. */

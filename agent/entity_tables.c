@@ -8,9 +8,36 @@
 #include "agent/entity_copy_internal.h"
 #include "schema/log.h"
 
+enum { LISTED_PER_QUERY = 5000 };
+
 int entity_no_memory(struct ds_error *err)
 {
     return error_set(err, DS_ENOMEM, "out of memory for a copy of entities");
+}
+
+const struct entity_ids *entity_listed(const struct copy *c, const struct catalogue_entity *e)
+{
+    const struct entity_selection *s = &c->o->selection;
+    for (size_t i = 0; s->listed && i < s->kind_count; i++)
+        if (s->kinds[i].entity == e)
+            return &s->kinds[i];
+    return NULL;
+}
+
+bool entity_is_asked_for(const struct copy *c, const struct catalogue_entity *e)
+{
+    return filter_imports(c->o->filter, e) && (!c->o->selection.listed || entity_listed(c, e));
+}
+
+static int by_id(const void *x, const void *y)
+{
+    return strcmp(((const struct changed_id *)x)->id, ((const struct changed_id *)y)->id);
+}
+
+bool entity_is_listed(const struct entity_ids *ids, const char *id)
+{
+    const struct changed_id wanted = {.id = id};
+    return ids && bsearch(&wanted, ids->items, ids->count, sizeof wanted, by_id);
 }
 
 static const char *prefix_of(const struct copy *c)
@@ -92,7 +119,7 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
     snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), entry->table);
     int rc = table_exists(c, t->name, &exists, err);
     if (rc || !exists ||
-        (filter_imports(c->o->filter, c->entity) && !filter_keeps(c->o->filter, t->name)))
+        (entity_is_asked_for(c, c->entity) && !filter_keeps(c->o->filter, t->name)))
         return rc;
     if (entry->through && !(t->through = table_by_name(c, entry->through)))
         return 0;
@@ -219,19 +246,39 @@ static bool is_number(const char *text)
     return digits && !text[digits];
 }
 
+bool entity_key_is_number(const struct copied_table *t)
+{
+    enum enum_field_types type = (enum enum_field_types)t->plan.described[t->link].type;
+    return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 ||
+           type == MYSQL_TYPE_LONG || type == MYSQL_TYPE_LONGLONG;
+}
+
 /* The server takes the beginning of a text for a number, and other text for 0. */
 static int check_ids(const struct copy *c, const struct entity_selection *s, struct ds_error *err)
 {
-    uint32_t link = c->tables[0].link;
-    enum enum_field_types type = (enum enum_field_types)c->tables[0].plan.described[link].type;
-    bool number = type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 ||
-                  type == MYSQL_TYPE_LONG || type == MYSQL_TYPE_LONGLONG;
-    for (size_t i = 0; i < s->id_count && number; i++)
-        if (!is_number(s->ids[i]))
-            return error_set(err, DS_EUSAGE,
-                             "--entity-ids: '%.100s' is no number, as ids of entity %s are",
-                             s->ids[i], c->entity->name);
+    const struct entity_ids *listed = entity_listed(c, c->entity);
+    size_t count = listed ? listed->count : s->id_count;
+    for (size_t i = 0; i < count && entity_key_is_number(&c->tables[0]); i++) {
+        const char *id = listed ? listed->items[i].id : s->ids[i];
+        if (!is_number(id))
+            return error_set(err, DS_EUSAGE, "%s: '%.100s' is no number, as ids of entity %s are",
+                             listed ? "the tracker's table" : "--entity-ids", id, c->entity->name);
+    }
     return 0;
+}
+
+/* Many are picked out of all, so that no statement gets too long. */
+static int add_listed(const struct entity_ids *listed, const char *column, struct buf *sql)
+{
+    if (!listed->count)
+        return buf_puts(sql, " AND 0");
+    if (listed->count > LISTED_PER_QUERY)
+        return 0;
+    int rc = buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " IN (");
+    for (size_t i = 0; i < listed->count && rc == 0; i++)
+        rc = (i ? buf_puts(sql, ",") : 0) |
+             sql_string(sql, listed->items[i].id, strlen(listed->items[i].id));
+    return rc | buf_puts(sql, ")");
 }
 
 static int select_roots(struct copy *c, bool selected, struct buf *sql, struct ds_error *err)
@@ -246,6 +293,10 @@ static int select_roots(struct copy *c, bool selected, struct buf *sql, struct d
     rc = buf_puts(sql, several ? "SELECT DISTINCT " : "SELECT ") | sql_identifier(sql, link) |
          buf_puts(sql, " FROM ") | sql_identifier(sql, c->tables[0].name) |
          buf_puts(sql, " WHERE 1");
+    const struct entity_ids *listed = selected ? entity_listed(c, c->entity) : NULL;
+    if (listed)
+        return rc | add_listed(listed, link, sql) | entity_add_order(c, sql) ? entity_no_memory(err)
+                                                                             : 0;
     if (rc == 0 && selected && s->id_count)
         rc = add_list(sql, link, s->ids, s->id_count);
     if (rc == 0 && selected && s->increment_id_count) {
@@ -273,9 +324,12 @@ int entity_read_roots(struct copy *c, bool selected, struct ds_error *err)
     MYSQL_RES *rows = db_select(c->source.db, err, "%s", buf_cstr(&sql));
     if (!rows)
         return err->code;
+    const struct entity_ids *listed = selected ? entity_listed(c, c->entity) : NULL;
     c->keys = calloc(mysql_num_rows(rows) + 1, sizeof *c->keys);
     for (MYSQL_ROW row; c->keys && rc == 0 && (row = mysql_fetch_row(rows));) {
         unsigned long *lengths = mysql_fetch_lengths(rows);
+        if (listed && !entity_is_listed(listed, row[0] ? row[0] : ""))
+            continue;
         c->keys[c->key_count] = row[0] ? strndup(row[0], lengths[0]) : strdup("");
         rc = c->keys[c->key_count] ? 0 : DS_ENOMEM;
         c->key_count += rc == 0;
@@ -301,8 +355,9 @@ const struct catalogue_entity *entity_referred_kind(const struct copy *c,
     const struct catalogue_entity *e = catalogue_find(c->o->catalogue, r->entity);
     bool plain =
         !r->to && !r->by && !r->deferred && r->form == REFERENCE_ONE && !r->attribute && !r->input;
-    return plain && e && e != c->entity && e->kind == KIND_DATA && !filter_maps(e) &&
-                   !filter_imports(c->o->filter, e) && is_known_by_columns(e)
+    bool whole = entity_is_asked_for(c, e) && !c->o->selection.listed;
+    return plain && e && e != c->entity && e->kind == KIND_DATA && !filter_maps(e) && !whole &&
+                   is_known_by_columns(e)
                ? e
                : NULL;
 }

@@ -49,7 +49,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
                                                  .catalogue = filter_catalogue(options->filter),
                                                  .filter = options->filter,
                                                  .dry_run = options->dry_run,
-                                                 .follows = !options->range,
+                                                 .follows = !options->range || options->changed,
                                                  .skip_invalid = options->skip_invalid},
                         err);
     rc = rc ? rc : handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);

@@ -453,14 +453,19 @@ static void add_referred(const struct filter *f, const struct catalogue_entity *
     }
 }
 
+void filter_add_scope(const struct filter *f, const struct catalogue_entity *e, bool *set)
+{
+    for (size_t i = 0; i < catalogue_count(f->catalogue); i++)
+        set[i] |= catalogue_at(f->catalogue, i) == e;
+    add_referred(f, e, set);
+}
+
 void filter_import_scope(const struct filter *f, bool *set)
 {
     for (size_t i = 0; i < catalogue_count(f->catalogue); i++) {
         const struct catalogue_entity *e = catalogue_at(f->catalogue, i);
-        if (!filter_imports(f, e))
-            continue;
-        set[i] = true;
-        add_referred(f, e, set);
+        if (filter_imports(f, e))
+            filter_add_scope(f, e, set);
     }
 }
 

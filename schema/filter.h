@@ -43,6 +43,8 @@ bool filter_travels(const struct filter *f, const char *table);
 /* Sets set[i] for catalogue_at(i): what is asked for, and what that refers to, step by step, as far
  * as it is mapped. */
 void filter_import_scope(const struct filter *f, bool *set);
+/* The same of one entity. */
+void filter_add_scope(const struct filter *f, const struct catalogue_entity *e, bool *set);
 /* Which of its rows travel; NULL: all that filter_keeps says. Also for f NULL. */
 const struct where *filter_where(const struct filter *f, const char *table);
 /* A table of an entity whose root has a condition: rows of the others travel while the row of the

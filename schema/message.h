@@ -84,7 +84,9 @@ enum change_flag {
     CHANGE_COPIED = 64, /* of that copy: deletes of roots, whether they are there or not, of which
                            images hold the key only; then inserts */
     CHANGE_NAMED = 128, /* insert: of a row that others only name, with what it is known by: to be
-                           found, not written, also where its entity is asked for */
+                           found, not written, also where its entity is asked for. delete: of a root
+                           that an import may know under another id, by its natural key, which
+                           nothing at the source has any more */
 };
 enum begin_flag {
     BEGIN_DDL = 1,              /* the group holds DDL */

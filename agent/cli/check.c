@@ -9,6 +9,7 @@
 #include "agent/masker.h"
 #include "agent/parents.h"
 #include "agent/source.h"
+#include "agent/tracker.h"
 #include "agent/where_check.h"
 #include "applier/handlers.h"
 #include "applier/outbox.h"
@@ -518,7 +519,10 @@ int command_check(struct invocation *in)
         return cli_fail(&err);
     int rc = check_destination(&r, &position, &has_position, identity, sizeof identity, &err);
     r.side = "source";
-    rc = rc ? rc : source_check(&in->config, has_position ? &position : NULL, found, &r, &err);
+    if (rc == 0)
+        rc = in->tracker
+                 ? tracker_check(&in->config, in->catalogue, in->filter, found, &r, &err)
+                 : source_check(&in->config, has_position ? &position : NULL, found, &r, &err);
     rc = rc ? rc : check_pair(&r, identity, &err);
     if (rc == 0)
         check_machine(&r);

@@ -80,7 +80,7 @@ struct invocation {
     bool help, version;
     /* of single commands */
     bool json, watch, yes, resnapshot, dry_run, mark_synced, no_lock, example, man, reference;
-    bool plain, counts, summary, graph, auto_link;
+    bool plain, counts, summary, graph, auto_link, tracker;
     const char *delimiter, *encoding;
     const char *adapter, *on_duplicate, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */

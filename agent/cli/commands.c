@@ -62,12 +62,21 @@ static const struct option agent_options[] = {
     LAST,
 };
 static const struct option incremental_options[] = {
+    {"tracker", 0, OPTION_FLAG, NULL, FIELD(tracker),
+     .doc = "Instead of the binlog, what the table datasync_change_tracker of the source names "
+            "(mode: import): copies the entities of its pending rows as they are now, and deletes "
+            "those that the source has no more."},
     {"limit", 'l', OPTION_NUMBER, "ROWS", FIELD(limit),
      .doc = "End at the last whole transaction before so many changed rows; the next run goes on "
-            "there. A first transaction that is larger is not applied: exit 1. 0: no limit."},
+            "there. A first transaction that is larger is not applied: exit 1. With --tracker: no "
+            "more than so many of its rows of each type. 0: no limit."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
     {"mark-synced", 0, OPTION_FLAG, NULL, FIELD(mark_synced),
-     .doc = "Accepted for old crontabs: data and position always commit together."},
+     .doc = "With --tracker: mark its rows, when the destination has committed what they name; "
+            "without it the next run copies the same again. Otherwise accepted for old crontabs: "
+            "data and position always commit together."},
+    {"json", 0, OPTION_FLAG, NULL, FIELD(json),
+     .doc = "With --tracker: the summary as lines of JSON."},
     {"no-lock", 0, OPTION_FLAG, NULL, FIELD(no_lock),
      .doc = "Do not take the stream's lock. What it protects is then yours to see to."},
     RESNAPSHOT,
@@ -124,6 +133,8 @@ static const struct option skip_options[] = {
     LAST,
 };
 static const struct option check_options[] = {
+    {"tracker", 0, OPTION_FLAG, NULL, FIELD(tracker),
+     .doc = "For `incremental --tracker`: look at the tracker's table instead of the binlog."},
     {"counts", 0, OPTION_FLAG, NULL, FIELD(counts),
      .doc = "Then read all tables of both sides and compare their rows and checksums. Exit 1 when "
             "one differs, which it may for as long as changes are on their way."},
@@ -198,7 +209,11 @@ const struct command cli_commands[] = {
      .text =
          "Does what `run` does, first copy included, up to the source's position read at the "
          "start, then ends with exit 0, or 3 when changes wait in quarantine or `datasync skip` "
-         "had a transaction passed over. Exit 4 while another one or `run` is at work."},
+         "had a transaction passed over. Exit 4 while another one or `run` is at work.\n\n"
+         "With --tracker it copies what a module of the source's shop has noted as changed, for "
+         "sources whose binlog cannot be had. What the module does not see, such as direct SQL, "
+         "does not come then. The account at the source needs SELECT on the shop, and for "
+         "--mark-synced UPDATE and DELETE on that one table; `datasync check --tracker` tells."},
     {.name = "replay",
      .arguments = "[BINLOG…]",
      .max_arguments = 10000,

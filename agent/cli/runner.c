@@ -332,6 +332,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .from_time = o->from_time,
         .copy = o->copy,
         .csv = o->csv,
+        .tracker = o->tracker,
     };
     struct applier_options applier = {
         .config = &r->in->config,
@@ -346,6 +347,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .range = o->range,
         .checkpoint = o->copy ? r->checkpoint : NULL,
         .follows = o->stop_at.kind == STOP_AT_SOURCE_NOW,
+        .changed = o->tracker != NULL,
     };
     int rc = 0;
     if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))

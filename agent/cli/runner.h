@@ -25,8 +25,9 @@ struct runner_options {
     bool range;
     struct position from;
     uint64_t from_time;
-    const struct entity_selection *copy; /* sync; NULL: follow the stream, or a range of it */
-    const struct csv_options *csv;       /* … from a file; NULL: from the source */
+    const struct entity_selection *copy;   /* sync; NULL: follow the stream, or a range of it */
+    const struct csv_options *csv;         /* … from a file; NULL: from the source */
+    const struct tracker_options *tracker; /* … what has changed there; NULL: what `copy` says */
 };
 
 /* Configuration must be loaded (cli_open). Gives the exit code; has logged the error. */

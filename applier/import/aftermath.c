@@ -132,6 +132,25 @@ int import_note(struct import *im, const struct import_row *row)
     return rc;
 }
 
+int import_note_gone(struct import *im, const struct import_row *row, struct ds_error *err)
+{
+    const struct import_table *t = row->table;
+    int path =
+        strcmp(t->entity->name, "category") == 0 ? target_column_ordinal(t->target, "path") : -1;
+    if (!t->root || path < 0 || (row->was && row->was[path]))
+        return 0;
+    BUF_AUTO struct buf text = {0};
+    bool found;
+    int rc = db_scalar(im->db, &text, &found, err,
+                       "SELECT REPLACE(path, '/', ',') FROM `%s` WHERE entity_id = %lu",
+                       t->target->name, row->target_id);
+    struct buf *tree = &im->aftermath->tree;
+    if (rc == 0 && text.len &&
+        ((tree->len && buf_puts(tree, ",")) || buf_append(tree, text.data, text.len)))
+        rc = import_no_memory(err);
+    return rc;
+}
+
 /* --- done at the end ----------------------------------------------------------------------------
  */
 

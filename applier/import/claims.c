@@ -46,3 +46,8 @@ int import_claim_registered(struct import *im, uint32_t first, uint32_t end, str
     }
     return 0;
 }
+
+bool import_goes_by_name(const struct import_row *row)
+{
+    return row->op == CHANGE_DELETE && row->origin->flags & CHANGE_NAMED;
+}

@@ -165,6 +165,8 @@ static enum config_delete deletion_of(const struct import *im, const struct impo
 }
 
 struct deleting {
+    uint32_t first, end;
+    bool shared; /* of some root's row the registry has several ids */
     const uint8_t ***places;
     uint32_t count;
     struct buf off, gone; /* ids of roots that are switched off; of all that stay */
@@ -185,11 +187,90 @@ static int delete_row(struct import *im, struct import_row *row, struct deleting
                : 0;
 }
 
+static bool is_same(struct slice x, struct slice y)
+{
+    return x.len == y.len && (!x.len || memcmp(x.p, y.p, x.len) == 0);
+}
+
+/* Does the source delete this one now, too? */
+static bool is_deleted(const struct import *im, const struct deleting *d, struct slice id)
+{
+    for (uint32_t i = d->first; i < d->end; i++)
+        if (im->rows[i]->op == CHANGE_DELETE && is_same(im->rows[i]->id, id))
+            return true;
+    return false;
+}
+
+static MYSQL_RES *registered_as(struct import *im, const struct import_row *row,
+                                struct ds_error *err)
+{
+    char target[24];
+    snprintf(target, sizeof target, "%lu", row->target_id);
+    return registry_of_targets(im->registry, row->table->type, target, err);
+}
+
+/* Found by its name: is it this source's, under whatever id? */
+static int ask_origin(struct import *im, struct import_row *row, bool *stays, struct ds_error *err)
+{
+    bool created = false;
+    *stays = true;
+    MYSQL_RES *rows = row->table->type == UINT32_MAX ? NULL : registered_as(im, row, err);
+    if (!rows)
+        return row->table->type == UINT32_MAX ? 0 : err->code;
+    for (MYSQL_ROW r; (r = mysql_fetch_row(rows)); *stays = false)
+        created |= strcmp(r[1], "created") == 0;
+    mysql_free_result(rows);
+    row->entity->matched = !created;
+    return 0;
+}
+
+/* A row that is another one's of the source, too (a SKU that was used again), is that one's now. */
+static int give_away(struct import *im, const struct import_row *row, const struct deleting *d,
+                     bool *stays, struct ds_error *err)
+{
+    uint32_t type = row->table->type;
+    int rc = 0;
+    MYSQL_RES *rows = registered_as(im, row, err);
+    if (!rows)
+        return err->code;
+    for (MYSQL_ROW r; rc == 0 && (r = mysql_fetch_row(rows));) {
+        struct slice id = {(const uint8_t *)r[0], mysql_fetch_lengths(rows)[0]};
+        if (is_same(id, row->id) || is_deleted(im, d, id))
+            continue;
+        *stays = true;
+        if (!row->entity->matched)
+            rc = registry_add(im->registry, type, id, row->target_id, ORIGIN_CREATED,
+                              (struct slice){NULL, 0});
+    }
+    mysql_free_result(rows);
+    if (rc == 0 && *stays)
+        rc = registry_remove(im->registry, type, row->id);
+    return rc ? import_no_memory(err) : 0;
+}
+
+static int find_shared(struct import *im, struct deleting *d, struct ds_error *err)
+{
+    const struct import_table *t = im->rows[d->first]->table;
+    BUF_AUTO struct buf ids = {0};
+    for (uint32_t i = d->first; i < d->end && t->type != UINT32_MAX; i++)
+        if (im->rows[i]->op == CHANGE_DELETE && im->rows[i]->state == ROW_FOUND &&
+            add_id(&ids, im->rows[i]->target_id))
+            return import_no_memory(err);
+    return ids.len ? registry_shared(im->registry, t->type, buf_cstr(&ids), &d->shared, err) : 0;
+}
+
 static int delete_root(struct import *im, struct import_row *row, struct deleting *d,
                        struct ds_error *err)
 {
+    bool stays = false, holds = false;
+    int rc = import_goes_by_name(row) && !row->entity->here ? ask_origin(im, row, &stays, err)
+             : d->shared                                    ? give_away(im, row, d, &stays, err)
+                                                            : 0;
+    if (rc)
+        return rc;
+    if (stays)
+        return 0;
     enum config_delete how = deletion_of(im, row);
-    bool holds = false;
     if (how == DELETE_HARD && import_holds_others(im, row, &holds, err))
         return err->code;
     if (holds)
@@ -203,7 +284,7 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
         return 0;
     }
     im->pending[row->table->place].deleted++;
-    return delete_row(im, row, d, err);
+    return import_note_gone(im, row, err) ? err->code : delete_row(im, row, d, err);
 }
 
 /* Of an entity that stays though the source has deleted it, with a statement for each table, all
@@ -219,10 +300,12 @@ static int delete_member(struct import *im, struct import_row *row, struct delet
 int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     struct import_table *t = im->rows[first]->table;
-    struct deleting d = {.places = arena_alloc(&im->arena, (end - first + 1) * sizeof *d.places)};
-    int rc = 0;
+    struct deleting d = {.first = first,
+                         .end = end,
+                         .places = arena_alloc(&im->arena, (end - first + 1) * sizeof *d.places)};
     if (!d.places)
         return import_no_memory(err);
+    int rc = t->root ? find_shared(im, &d, err) : 0;
     for (uint32_t i = first; i < end && rc == 0; i++) {
         struct import_row *row = im->rows[i];
         bool registered = t->root && row->entity->here && t->type != UINT32_MAX;

@@ -200,7 +200,9 @@ const struct import_counts *import_counts_get(const struct import *im, size_t *c
 /* Its rows are to be as they come; else it is only referred to. */
 static bool is_asked_for(const struct import_entity *e)
 {
-    return e->table->selected && !(e->root && e->root->origin->flags & CHANGE_NAMED);
+    const struct import_row *row = e->root ? e->root : e->rows;
+    bool named = row && row->op != CHANGE_DELETE && row->origin->flags & CHANGE_NAMED;
+    return e->table->selected && !named;
 }
 
 static int know_entities(struct import *im, struct ds_error *err)

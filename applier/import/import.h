@@ -31,8 +31,8 @@ struct import_options {
     const struct catalogue *catalogue;
     const struct filter *filter; /* which entities are asked for: others are only referred to */
     bool dry_run;                /* look and count, write nothing */
-    bool follows;                /* a stream: what comes whole may be a copy that was interrupted */
-    bool skip_invalid;           /* an entity that does not fit is left out, else it stops */
+    bool follows;      /* a stream, or what it would tell: what comes whole may have come before */
+    bool skip_invalid; /* an entity that does not fit is left out, else it stops */
 };
 
 /* What became of an entity, root by root; also what a dry run would do. */

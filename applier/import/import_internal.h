@@ -279,6 +279,8 @@ const uint8_t *import_translated(struct import *im, const struct import_row *row
 int import_resolve_deferred(struct import *im, struct ds_error *err);
 
 /* --- claims.c --- */
+/* A deletion of what may be registered under another id: import_delete_rows looks whose it is. */
+bool import_goes_by_name(const struct import_row *row);
 /* Rows of the destination by their id → the segment's rows that they are. In the segment's arena.
  */
 struct claims {
@@ -321,6 +323,9 @@ void import_aftermath_free(struct import *im);
 void import_aftermath_clear(struct import *im);
 /* The row is about to be written, or deleted. DS_ENOMEM. */
 int import_note(struct import *im, const struct import_row *row);
+/* Of one that is about to be deleted, and of which no more than the key was told: what else it was
+ * here. */
+int import_note_gone(struct import *im, const struct import_row *row, struct ds_error *err);
 /* The row is at the destination. DS_ENOMEM. */
 int import_note_number(struct import *im, const struct import_row *row);
 /* All of the range is written. */

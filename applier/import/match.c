@@ -213,6 +213,8 @@ static int recognised(struct matching *m, struct import_row *row, struct candida
 {
     found(m, row, c->place, c->id);
     c->taken = true;
+    if (import_goes_by_name(row))
+        return 0;
     if (m->t->root && !row->entity->here)
         row->entity->matched = true;
     if (m->t->type != UINT32_MAX &&
@@ -343,7 +345,8 @@ static bool is_free(struct matching *m, const struct candidate *c, const struct 
 {
     if (m->t->root && id_is_key(m->t) && is_copied(m, row) && import_seen(m->im, m->t->type, c->id))
         return false;
-    bool others = c->registered && !row->entity->whole && row->entity->policy == IMPORT_WRITE;
+    bool others = c->registered && !row->entity->whole && row->entity->policy == IMPORT_WRITE &&
+                  !import_goes_by_name(row);
     return !c->taken && !others && import_claim(&m->claims, c->id, row) == row;
 }
 

@@ -352,27 +352,54 @@ int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
            buf_puts(sql, " AND r.target_id = ");
 }
 
-int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
-                            struct ds_error *err)
+static int where_targets(const struct registry *r, uint32_t type, const char *ids, struct buf *sql)
+{
+    return buf_puts(sql, " FROM ") | from_registry(r, sql) |
+           buf_puts(sql, " WHERE r.source_system = ") |
+           sql_string(sql, r->source_system, strlen(r->source_system)) |
+           buf_puts(sql, " AND r.entity_type = ") |
+           sql_string(sql, r->types[type], strlen(r->types[type])) |
+           buf_puts(sql, " AND r.target_id IN (") | buf_puts(sql, ids) | buf_puts(sql, ")");
+}
+
+MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *ids,
+                               struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    if (r->dry)
-        return 0;
+    if (registry_flush(r, err))
+        return NULL;
+    if (buf_puts(&sql, "SELECT r.source_id, r.origin") | where_targets(r, type, ids, &sql)) {
+        (void)out_of_memory(err);
+        return NULL;
+    }
+    return db_select(r->db, err, "%s", buf_cstr(&sql));
+}
+
+int registry_shared(struct registry *r, uint32_t type, const char *ids, bool *shared,
+                    struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint64_t more = 0;
+    bool found;
     int rc = registry_flush(r, err);
     if (rc)
         return rc;
-    rc = buf_puts(&sql, "SELECT source_id FROM ") |
-         sql_table(&sql, r->state_database, "datasync_entity_registry") |
-         buf_puts(&sql, " WHERE source_system = ") |
-         sql_string(&sql, r->source_system, strlen(r->source_system)) |
-         buf_puts(&sql, " AND entity_type = ") |
-         sql_string(&sql, r->types[type], strlen(r->types[type])) |
-         buf_puts(&sql, " AND target_id IN (") | buf_puts(&sql, ids) | buf_puts(&sql, ")");
-    if (rc)
-        return out_of_memory(err);
-    MYSQL_RES *rows = db_select(r->db, err, "%s", buf_cstr(&sql));
+    rc = buf_puts(&sql, "SELECT COUNT(*) - COUNT(DISTINCT r.target_id)") |
+         where_targets(r, type, ids, &sql);
+    rc = rc ? out_of_memory(err) : db_scalar_u64(r->db, &more, &found, err, "%s", buf_cstr(&sql));
+    *shared = more > 0;
+    return rc;
+}
+
+int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
+                            struct ds_error *err)
+{
+    if (r->dry)
+        return 0;
+    MYSQL_RES *rows = registry_of_targets(r, type, ids, err);
     if (!rows)
         return err->code;
+    int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
         rc = registry_remove(r, type,
                              (struct slice){(const uint8_t *)row[0], mysql_fetch_lengths(rows)[0]});

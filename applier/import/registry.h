@@ -56,6 +56,13 @@ int registry_remove(struct registry *r, uint32_t type, struct slice id);
 /* "EXISTS (SELECT … WHERE … AND r.target_id = ": some source id of the type became that row; the
  * value and a ")" are to follow. */
 int registry_condition(const struct registry *r, uint32_t type, struct buf *sql);
+/* Source ids of the type whose rows at the destination are in `ids`, "1,2,3" or a SELECT:
+ * source_id, origin. Flushes. NULL: an error. */
+MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *ids,
+                               struct ds_error *err);
+/* Has one of these rows several source ids? Flushes. */
+int registry_shared(struct registry *r, uint32_t type, const char *ids, bool *shared,
+                    struct ds_error *err);
 /* Remove all source ids of the type whose rows at the destination are in `ids`: "1,2,3", or a
  * SELECT. Flushes. */
 int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
