@@ -317,3 +317,44 @@ def define(suite):
             expect_equal(set(noted.states()), {1}, "all is marked")
             report = shops.check(policy="update", system="shop", entities=COMPARED, types=registered(shops))
             expect(not report.problems, str(report))
+
+    @suite.case("old-commands", "what the module has a command of its own for comes with the command that the README names")
+    def _():
+        with TwoShops(settings=SETTINGS) as shops:
+            sync(shops, "all", "-d", "update", system="shop")
+            ask = lambda sql: shops.destination.scalar(sql, "openmage")
+            right_rows = rows(shops)
+            both = "source_system = 'shop' AND entity_type = 'order' AND target_id = "
+            damages = {
+                "stock": ("UPDATE cataloginventory_stock_item SET qty = qty + 1000 WHERE EXISTS (SELECT 1 FROM "
+                          "datasync.datasync_entity_registry WHERE source_system = 'shop' AND entity_type = 'product' AND target_id = "
+                          "product_id)", ("stock", "-d", "update")),
+                "stock --missing-only": ("DELETE FROM cataloginventory_stock_item WHERE product_id = (SELECT MIN(target_id) FROM "
+                                         "datasync.datasync_entity_registry WHERE entity_type = 'product')", ("stock", "-d", "skip")),
+                "grid:sync": ("UPDATE sales_flat_order_grid SET shipping_name = 'x', base_grand_total = 0 WHERE EXISTS (SELECT 1 FROM "
+                              "datasync.datasync_entity_registry WHERE %s entity_id)" % both, ("order", "-d", "update")),
+                "options-container": (
+                    "DELETE v FROM catalog_product_entity_varchar v JOIN eav_attribute a USING (attribute_id) JOIN "
+                    "datasync.datasync_entity_registry r ON r.entity_type = 'product' AND r.target_id = v.entity_id WHERE attribute_code = "
+                    "'options_container'", ("product", "-d", "update")),
+                "reconcile-statuses": ("UPDATE sales_flat_order o JOIN sales_flat_order_grid g USING (entity_id) SET o.status = 'x', g.status "
+                                       "= 'x' WHERE EXISTS (SELECT 1 FROM datasync.datasync_entity_registry WHERE %s o.entity_id)" % both,
+                                       ("order", "-d", "update")),
+                "fix-configurable-order-items": (
+                    "UPDATE sales_flat_order_item p JOIN sales_flat_order_item c ON c.parent_item_id = p.item_id SET p.product_id = "
+                    "c.product_id WHERE p.product_type = 'configurable' AND EXISTS (SELECT 1 FROM datasync.datasync_entity_registry WHERE "
+                    "%s p.order_id)" % both, ("order", "-d", "update")),
+            }
+            for command, (damage, remedy) in damages.items():
+                shops.destination.run(damage, database="openmage")
+                expect(rows(shops) != right_rows, command + ": there is nothing to put right")
+                sync(shops, *remedy, system="shop")
+                right(shops, "update", "shop")
+            # resync-stale: by the day of the last change
+            number, target = origins(shops, "product")["created"][0]
+            stale, fresh = origins(shops, "product")["created"][1]
+            shops.source.run("UPDATE catalog_product_entity SET updated_at = '2001-01-01'", rename(number, "changed"), rename(stale, "not now"),
+                             "UPDATE catalog_product_entity SET updated_at = NOW() WHERE entity_id = %d" % number, database="openmage")
+            sync(shops, "product", "-d", "merge", "--date-from", "2020-01-01", system="shop")
+            expect_equal((product_name(shops, target), product_name(shops, fresh) == "not now"), ("changed", False), "stale products")
+            expect_equal(ask("SELECT COUNT(*) FROM catalog_product_entity WHERE entity_id = %d" % target), 1, "products of that id")
