@@ -106,6 +106,13 @@ static const struct {
      "external_ref VARCHAR(255) NULL,"
      "synced_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
      "UNIQUE KEY (source_system, entity_type, source_id), KEY (entity_type, target_id)"},
+    {"datasync_incomplete", "source_system VARCHAR(64) NOT NULL,"
+                            "entity_type VARCHAR(64) NOT NULL,"
+                            "source_id VARCHAR(191) NOT NULL,"
+                            "missing_type VARCHAR(64) NOT NULL,"
+                            "missing_id VARCHAR(191) NOT NULL,"
+                            "PRIMARY KEY (source_system, entity_type, source_id, missing_type, "
+                            "missing_id)"},
 };
 enum { TABLE_COUNT = sizeof tables / sizeof *tables };
 

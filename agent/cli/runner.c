@@ -17,7 +17,6 @@
 #include "agent/cli/status.h"
 #include "applier/hooks.h"
 #include "applier/outbox.h"
-#include "applier/positions.h"
 #include "schema/db.h"
 #include "schema/log.h"
 
@@ -224,6 +223,8 @@ static int make_status(struct runner *r, struct stream_status *out)
                                 r->applier ? &applier : NULL, now_seconds());
     if (rc == 0 && r->hooks)
         hooks_status_get(r->hooks, &out->hooks);
+    if (rc == 0 && r->o->unfinished)
+        stream_status_unfinished(out, now_seconds());
     if (r->agent)
         agent_status_free(&agent);
     if (r->applier)
@@ -347,7 +348,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .range = o->range,
         .checkpoint = o->copy ? r->checkpoint : NULL,
         .follows = o->stop_at.kind == STOP_AT_SOURCE_NOW,
-        .changed = o->tracker != NULL,
+        .changed = o->tracker || o->again,
     };
     int rc = 0;
     if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))
@@ -441,7 +442,7 @@ static int finish(struct runner *r)
         return EXIT_FAILED;
     progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
     bool left = any_invalid(r) | (s.quarantined || left_out(r));
-    int printed = r->o->copy ? sync_summary(r->in, r->applier) : EXIT_DONE;
+    int printed = r->o->copy && !r->o->again ? sync_summary(r->in, r->applier) : EXIT_DONE;
     stream_status_free(&s);
     return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : printed;
 }
@@ -489,7 +490,7 @@ static int check_dry_run(struct invocation *in, bool *nothing, struct ds_error *
     return 0;
 }
 
-static int run_once(struct invocation *in, const struct runner_options *o, bool *stopped)
+int runner_once(struct invocation *in, const struct runner_options *o, bool *stopped)
 {
     struct runner r = {.in = in, .o = o};
     struct stream_lock lock = STREAM_LOCK_NONE;
@@ -518,84 +519,6 @@ static int run_once(struct invocation *in, const struct runner_options *o, bool 
     stream_lock_release(&lock);
     *stopped = r.stopping;
     return code;
-}
-
-/* --- entities that an import has not had yet ------------------------------------------------ */
-
-static int look_for_new(struct invocation *in, struct buf *names, struct ds_error *err)
-{
-    const struct config *c = &in->config;
-    DB_AUTO MYSQL *db = NULL;
-    struct db_endpoint ep = config_endpoint(c, false);
-    struct checkpoint cp = {0};
-    bool exists = false;
-    ep.database = NULL;
-    int rc = db_connect(&db, &ep, err);
-    rc = rc ? rc : state_exists(db, c->state_database, &exists, err);
-    if (rc || !exists)
-        return rc;
-    rc = positions_look(db, c, in->filter, &cp, names, err);
-    checkpoint_free(&cp);
-    return rc;
-}
-
-/* Run for these alone, up to where the source is now. `names` is changed. */
-static int run_for(struct invocation *in, const struct runner_options *o, char *names,
-                   bool *stopped)
-{
-    struct config_list asked = in->config.entities, some = {0};
-    enum config_stock stock = in->config.stock;
-    struct filter *filter = in->filter;
-    struct runner_options first = *o;
-    struct ds_error err = {0};
-    if (cli_split_list(names, (const char ***)&some.items, &some.count, &err))
-        return cli_fail(&err);
-    in->config.entities = some;
-    in->config.stock = STOCK_INCLUDE;
-    first.ends_by_itself = true;
-    first.limit_rows = 0;
-    first.stop_at = (struct agent_stop_at){.kind = STOP_AT_SOURCE_NOW};
-    int rc = filter_new(&in->filter, &in->config, in->catalogue, &err);
-    int code = rc ? cli_fail(&err) : run_once(in, &first, stopped);
-    if (rc == 0)
-        filter_free(in->filter);
-    in->config.entities = asked;
-    in->config.stock = stock;
-    in->filter = filter;
-    free(some.items);
-    return code;
-}
-
-/* Of an import's entities some may be behind, and some never have been copied: these are brought to
- * where the source is, before all go on together. */
-static int bring_new(struct invocation *in, const struct runner_options *o, bool *stopped)
-{
-    BUF_AUTO struct buf names = {0};
-    struct ds_error err = {0};
-    if (in->config.mode != MODE_IMPORT || !o->agent || !o->applier || o->range || o->resnapshot)
-        return EXIT_DONE;
-    int rc = look_for_new(in, &names, &err);
-    if (rc == DS_ECONN) { /* the applier waits for it, and finds out */
-        log_debug("the destination cannot be asked yet message=\"%s\"", err.message);
-        return EXIT_DONE;
-    }
-    if (rc)
-        return cli_fail(&err);
-    if (!names.len)
-        return EXIT_DONE;
-    log_info("entities have not been copied yet, and come first entities=%s", buf_cstr(&names));
-    *stopped = o->dry_run;
-    return o->dry_run ? EXIT_DONE : run_for(in, o, (char *)names.data, stopped);
-}
-
-int runner_run(struct invocation *in, const struct runner_options *o)
-{
-    bool stopped = false;
-    int before = bring_new(in, o, &stopped);
-    if (stopped || (before != EXIT_DONE && before != EXIT_INCOMPLETE))
-        return before;
-    int code = run_once(in, o, &stopped);
-    return code == EXIT_DONE && o->ends_by_itself ? before : code;
 }
 
 /* --- where ---------------------------------------------------------------- */

@@ -17,6 +17,7 @@ struct runner_options {
     bool retry_forever;
     bool no_lock, resnapshot, dry_run;
     bool skip_invalid;   /* sync */
+    bool unfinished;     /* another run follows, for what this one leaves */
     bool ends_by_itself; /* exit 3 when changes wait in quarantine */
     uint64_t limit_rows;
     struct agent_stop_at stop_at;
@@ -26,12 +27,15 @@ struct runner_options {
     struct position from;
     uint64_t from_time;
     const struct entity_selection *copy;   /* sync; NULL: follow the stream, or a range of it */
+    bool again;                            /* … of what the stream could not write whole */
     const struct csv_options *csv;         /* … from a file; NULL: from the source */
     const struct tracker_options *tracker; /* … what has changed there; NULL: what `copy` says */
 };
 
 /* Configuration must be loaded (cli_open). Gives the exit code; has logged the error. */
 int runner_run(struct invocation *in, const struct runner_options *o);
+/* One run of those that runner_run (runs.c) consists of. *stopped: by a signal. */
+int runner_once(struct invocation *in, const struct runner_options *o, bool *stopped);
 
 /* --stop-at, --from, --to: a time, a GTID set or FILE:POSITION. Free the position. */
 int runner_parse_where(const char *option, const char *text, struct agent_stop_at *out,

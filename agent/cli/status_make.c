@@ -162,6 +162,15 @@ int stream_status_make(struct stream_status *out, const struct config *c,
     return rc;
 }
 
+void stream_status_unfinished(struct stream_status *s, uint64_t now)
+{
+    if (s->state == STREAM_STREAMING)
+        s->state = STREAM_CATCHING_UP;
+    s->caught_up = false;
+    if (s->lag_seconds == 0)
+        s->lag_seconds = lag(s, 0, 0, now);
+}
+
 int stream_status_merge(struct stream_status *applier, const struct stream_status *agent,
                         uint64_t now)
 {

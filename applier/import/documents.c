@@ -96,9 +96,12 @@ static int belongs(const struct visit *v, uint64_t value, struct slice option, b
     return rc;
 }
 
-static int not_here(const struct visit *v, struct slice *to)
+static int not_here(const struct visit *v, const struct document_id *id, uint32_t type,
+                    struct slice *to)
 {
     const char *table = v->document->format->table;
+    if (import_incomplete(v->im, v->row, type, id->id))
+        return DS_ENOMEM;
     if (table && strstr(table, "rule")) {
         *to = (struct slice){(const uint8_t *)"0", 1};
         return DOCUMENT_REPLACE;
@@ -135,7 +138,7 @@ static int visit_id(void *arg, const struct document_id *id, struct slice *to)
         v->pending = true;
         return DOCUMENT_KEEP;
     case IS_NOT_HERE:
-        return not_here(v, to);
+        return not_here(v, id, type, to);
     }
     int rc = id->maybe ? belongs(v, target, id->of, &yes) : 0;
     if (rc || !yes)

@@ -74,6 +74,8 @@ void import_free(struct import *im)
     free(im->scope);
     free(im->deletions);
     free(im->missing);
+    buf_free(&im->incomplete);
+    buf_free(&im->elsewhere);
     free(im);
 }
 
@@ -138,6 +140,7 @@ void import_rolled_back(struct import *im)
     im->doubts = false;
     import_seen_rolled_back(im);
     import_aftermath_clear(im);
+    buf_clear(&im->incomplete);
     im->attributes_known = false;
     clear_pending(im);
 }
@@ -339,6 +342,7 @@ static int translate_rows(struct import *im, uint32_t first, uint32_t end, bool 
         if (row->state != ROW_WAITS || (row->op == CHANGE_DELETE) != deletes)
             continue;
         rc = import_translate(im, row, err);
+        rc = rc ? rc : import_incomplete_write(im, false, err);
         *any |= row->state == ROW_OPEN;
     }
     return rc;
@@ -455,6 +459,7 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     im->counters = extra;
     im->part = part;
     im->duplicate = false;
+    im->remembers = positions && !im->options.dry_run && !filter_imports_all(im->options.filter);
     im->begun_ms = now_ms();
     int rc = import_rows_begin(im, err);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
@@ -472,5 +477,6 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     }
     rc = rc ? rc : run_segment(im, err);
     rc = rc ? rc : registry_flush(im->registry, err);
+    rc = rc ? rc : import_incomplete_write(im, true, err);
     return rc ? rc : import_aftermath(im, err);
 }

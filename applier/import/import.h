@@ -4,11 +4,14 @@
  * (rows.c); a segment's net row changes are translated and written table by table, what others
  * refer to first:
  *
- *   table.c     what the catalogue says of a source table, for the destination's table (compiled
- * once) rows.c      changes → net rows, and the entities that they are of registry.c  which
- * destination row a source id became resolve.c   ids in a row → the destination's ids match.c rows
- * → rows that the destination has already write.c     inserts with new ids, updates, deletes
- *   import.c    life, and the order of it all
+ * - table.c: what the catalogue says of a source table, for the destination's table (compiled once)
+ * - rows.c: changes → net rows, and the entities that they are of
+ * - registry.c: which destination row a source id became
+ * - resolve.c: ids in a row → the destination's ids
+ * - match.c: rows → rows that the destination has already
+ * - write.c: inserts with new ids, updates, deletes
+ * - incomplete.c: what could not be translated yet
+ * - import.c: life, and the order of it all
  *
  * Everything happens in the caller's open destination transaction. One owner, the applier's thread.
  */

@@ -189,8 +189,11 @@ struct import {
     bool doubts;       /* the range is tried again, and the registry is not believed */
     uint64_t *dying;   /* entities that the transaction in hand deletes: hashes, sorted */
     uint32_t dying_count, dying_cap;
-    uint64_t made_up;   /* the last id that a dry run has given */
-    uint64_t left_rows; /* rows that were left out since what they refer to is not here */
+    uint64_t made_up;      /* the last id that a dry run has given */
+    uint64_t left_rows;    /* rows that were left out since what they refer to is not here */
+    bool remembers;        /* what may come by another run: see incomplete.h */
+    struct buf incomplete; /* … values of rows for datasync_incomplete */
+    struct buf elsewhere;  /* by type of the registry: enum elsewhere, a byte each */
     struct counters *counters;
 };
 
@@ -330,6 +333,13 @@ int import_note_gone(struct import *im, const struct import_row *row, struct ds_
 int import_note_number(struct import *im, const struct import_row *row);
 /* All of the range is written. */
 int import_aftermath(struct import *im, struct ds_error *err);
+
+/* --- incomplete.c --- */
+/* The row names something of the type that is not here. DS_ENOMEM. */
+int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,
+                      struct slice id);
+/* Write what is remembered by now, or, unless it is the last, only if it fills a statement. */
+int import_incomplete_write(struct import *im, bool last, struct ds_error *err);
 
 /* --- delete.c --- */
 /* What the configuration says, for each entity. */

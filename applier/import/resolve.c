@@ -338,6 +338,26 @@ static void leave_row(struct import *im, struct import_row *row, const struct im
               (const char *)id.p);
 }
 
+/* What is missing in the column may come later. */
+static int remember(struct import *im, const struct import_row *row,
+                    const struct import_reference *r, const uint8_t *raw)
+{
+    char scratch[32];
+    bool null;
+    uint64_t target;
+    struct slice text = import_text(raw, scratch, &null), id;
+    const uint8_t *at = text.p, *end = text.p + text.len;
+    int rc = 0;
+    if (null || !im->remembers)
+        return 0;
+    if (r->form == REFERENCE_ONE)
+        return import_incomplete(im, row, r->type, text);
+    while (rc == 0 && next_id(&at, end, separator_of(r), &id))
+        if (id.len && import_resolve_id(im, r->type, id, &target) == IS_NOT_HERE)
+            rc = import_incomplete(im, row, r->type, id);
+    return rc;
+}
+
 /* A tree's row holds its depth beside its path. Gives the column, NO_COLUMN: none. */
 static uint32_t set_level(struct import *im, const struct import_table *t,
                           const struct import_reference *r, const uint8_t *path, const uint8_t **to)
@@ -387,6 +407,8 @@ static int translate_one(struct import *im, struct import_row *row,
         return after ? import_defer(im, row, r, NULL, err) : 0;
     if (r->required && after)
         leave_row(im, row, r, from[r->source]);
+    if (after && remember(im, row, r, from[r->source]))
+        return import_no_memory(err);
     return 0;
 }
 

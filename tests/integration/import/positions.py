@@ -11,6 +11,25 @@ STREAM = {"mode": "import", "source_system": "shop", "on_duplicate": "update"}
 ORDER = ("customer", "category", "product", "stock", "newsletter", "order", "invoice", "shipment", "creditmemo", "cms_block", "cms_page")
 
 
+# a new customer's order of a new product, paid at once: each row is in a transaction of its own
+PLACED = (
+    "INSERT INTO customer_entity (entity_type_id, attribute_set_id, website_id, email, group_id, store_id, created_at, updated_at, is_active) "
+    "SELECT entity_type_id, attribute_set_id, website_id, 'behind@example.com', group_id, store_id, NOW(), NOW(), 1 FROM customer_entity "
+    "ORDER BY entity_id LIMIT 1",
+    "INSERT INTO catalog_product_entity (entity_type_id, attribute_set_id, type_id, sku) SELECT entity_type_id, attribute_set_id, 'simple', "
+    "'behind-3' FROM catalog_product_entity LIMIT 1",
+    "INSERT INTO cataloginventory_stock_item (product_id, stock_id, qty, is_in_stock) SELECT entity_id, 1, 7, 1 FROM catalog_product_entity "
+    "WHERE sku = 'behind-3'",
+    "INSERT INTO sales_flat_order (state, status, store_id, increment_id, customer_id, customer_email, created_at, updated_at) SELECT 'new', "
+    "'pending', c.store_id, 'behind-1', c.entity_id, c.email, NOW(), NOW() FROM customer_entity c WHERE email = 'behind@example.com'",
+    "INSERT INTO sales_flat_order_item (order_id, store_id, product_id, product_type, sku, name, qty_ordered, created_at, updated_at) SELECT "
+    "o.entity_id, o.store_id, p.entity_id, 'simple', p.sku, 'x', 1, NOW(), NOW() FROM sales_flat_order o, catalog_product_entity p WHERE "
+    "increment_id = 'behind-1' AND p.sku = 'behind-3'",
+    "INSERT INTO sales_flat_invoice (store_id, order_id, increment_id, grand_total, created_at, updated_at) SELECT store_id, entity_id, 'behind-2', "
+    "1, NOW(), NOW() FROM sales_flat_order WHERE increment_id = 'behind-1'",
+)
+
+
 def rows(shops):
     return dict(shops.destination.query("SELECT entity, IF(gtid_set = '', file, gtid_set) FROM datasync.datasync_checkpoint WHERE name = 'default'"))
 
@@ -100,6 +119,39 @@ def define(suite, right):
             expect_equal([shops.destination.scalar(sql) for sql in ("SELECT COUNT(*) FROM openmage.customer_entity WHERE email = 'first@example.com'",
                                                                     "SELECT COUNT(*) FROM openmage.cms_page WHERE title = 'before it'")], [1, 1],
                          "the customer, and the page that the first run did not read")
+
+    @suite.case("positions-behind", "what came before that which it refers to is completed, by the next run for it")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            ask = lambda sql: shops.destination.scalar(sql, "openmage")
+            run(shops)
+            shops.source.run(*PLACED, database="openmage")
+            for entity in ("invoice", "order", "customer"):
+                run(shops, "--entity", entity)
+            run(shops, "--stock", "only")
+            expect_equal((ask("SELECT customer_id FROM sales_flat_order WHERE increment_id = 'behind-1'"),
+                          ask("SELECT COUNT(*) FROM sales_flat_invoice WHERE increment_id = 'behind-2'"),
+                          ask("SELECT COUNT(*) FROM cataloginventory_stock_item i JOIN catalog_product_entity p ON p.entity_id = i.product_id "
+                              "WHERE sku = 'behind-3'")), (None, 0, 0), "what is not there yet")
+            remembered = shops.destination.query("SELECT entity_type, missing_type FROM datasync.datasync_incomplete")
+            for pair in (("order", "customer"), ("order", "product"), ("invoice", "order"), ("stock", "product")):
+                expect(pair in remembered, "%s is not remembered: %s" % (pair, remembered))
+            run(shops, "--entity", "invoice", expect_code=-9, env={"DATASYNC_CRASH": "commit.after_commit:1"})
+            run(shops, "--entity", "order")
+            run(shops, "--entity", "product")
+            run(shops, "--dry-run")
+            expect_equal(ask("SELECT COUNT(*) FROM sales_flat_order_item WHERE sku = 'behind-3' AND product_id IS NOT NULL"), 0, "a dry run")
+            shops.lab.program.start()
+            shops.lab.program.wait_caught_up(timeout=120)
+            shops.lab.program.stop()
+            expect_equal(ask("SELECT COUNT(*) FROM sales_flat_order o JOIN customer_entity c ON c.entity_id = o.customer_id JOIN "
+                             "sales_flat_order_item i ON i.order_id = o.entity_id JOIN catalog_product_entity p ON p.entity_id = i.product_id "
+                             "JOIN sales_flat_invoice v ON v.order_id = o.entity_id JOIN cataloginventory_stock_item s ON s.product_id = "
+                             "p.entity_id WHERE o.increment_id = 'behind-1' AND c.email = 'behind@example.com' AND v.increment_id = 'behind-2' "
+                             "AND s.qty = 7"), 1, "all of it")
+            expect_equal(shops.destination.query("SELECT * FROM datasync.datasync_incomplete WHERE missing_type IN ('customer', 'product', 'order')"),
+                         (), "what is remembered")
+            right(shops, "update", "shop")
 
     @suite.case("positions-killed", "kills while entities stand at different places")
     def _():

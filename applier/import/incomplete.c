@@ -1,0 +1,152 @@
+#include "applier/import/incomplete.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "applier/import/import_internal.h"
+#include "schema/db.h"
+
+enum { STATEMENT_BYTES = 256 << 10 };
+enum elsewhere { NOT_KNOWN, COMES_HERE, COMES_ELSEWHERE };
+
+static int out_of_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for entities that are not complete");
+}
+
+/* --- remembering --------------------------------------------------------------------------- */
+
+/* Does another run bring what ids of this type name? Types are names of entities and of tables. */
+static enum elsewhere find_elsewhere(const struct import *im, const char *type)
+{
+    const struct catalogue *all = im->options.catalogue;
+    const struct catalogue_entity *e = catalogue_find(all, type);
+    const struct catalogue_table *t;
+    if (!e && !catalogue_lookup(all, type, &e, &t))
+        return COMES_HERE;
+    return filter_imports(im->options.filter, e) ? COMES_HERE : COMES_ELSEWHERE;
+}
+
+static int comes_elsewhere(struct import *im, uint32_t type, bool *yes)
+{
+    static const uint8_t not_known = NOT_KNOWN;
+    const char *name = registry_type_name(im->registry, type);
+    struct buf *known = &im->elsewhere;
+    while (known->len <= type)
+        if (buf_append(known, &not_known, 1))
+            return DS_ENOMEM;
+    if (known->data[type] == NOT_KNOWN)
+        known->data[type] = name ? (uint8_t)find_elsewhere(im, name) : COMES_HERE;
+    *yes = known->data[type] == COMES_ELSEWHERE;
+    return 0;
+}
+
+int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,
+                      struct slice id)
+{
+    const char *missing = registry_type_name(im->registry, type);
+    const char *system = im->options.config->source_system;
+    const struct import_entity *e = row->entity;
+    struct buf *rows = &im->incomplete;
+    bool yes = im->remembers && e->policy == IMPORT_WRITE && e->key.len && id.len;
+    if (yes && comes_elsewhere(im, type, &yes))
+        return DS_ENOMEM;
+    if (!yes)
+        return 0;
+    return buf_puts(rows, rows->len ? ",(" : "(") | sql_string(rows, system, strlen(system)) |
+           buf_puts(rows, ",") | sql_string(rows, e->entity->name, strlen(e->entity->name)) |
+           buf_puts(rows, ",") | sql_string(rows, e->key.p, e->key.len) | buf_puts(rows, ",") |
+           sql_string(rows, missing, strlen(missing)) | buf_puts(rows, ",") |
+           sql_string(rows, id.p, id.len) | buf_puts(rows, ")");
+}
+
+int import_incomplete_write(struct import *im, bool last, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    struct buf *rows = &im->incomplete;
+    if (!rows->len || (!last && rows->len < STATEMENT_BYTES))
+        return 0;
+    int rc = buf_puts(&sql, "INSERT IGNORE INTO ") |
+             sql_table(&sql, im->options.config->state_database, "datasync_incomplete") |
+             buf_puts(&sql, " VALUES ") | buf_append(&sql, rows->data, rows->len);
+    buf_clear(rows);
+    return rc ? out_of_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+}
+
+/* --- completing ---------------------------------------------------------------------------- */
+
+/* "i.source_system = … AND i.entity_type IN (…)" */
+static int where_asked_for(const struct config *c, const struct filter *f, struct buf *sql)
+{
+    const struct catalogue *all = filter_catalogue(f);
+    int rc = buf_puts(sql, " WHERE i.source_system = ") |
+             sql_string(sql, c->source_system, strlen(c->source_system)) |
+             buf_puts(sql, " AND i.entity_type IN (''");
+    for (size_t n = 0; n < catalogue_count(all) && rc == 0; n++) {
+        const struct catalogue_entity *e = catalogue_at(all, n);
+        if (filter_imports(f, e))
+            rc = buf_puts(sql, ",") | sql_string(sql, e->name, strlen(e->name));
+    }
+    return rc | buf_puts(sql, ")");
+}
+
+int incomplete_any(MYSQL *db, const struct config *c, const struct filter *f, bool *any,
+                   struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint64_t count = 0;
+    bool found;
+    int rc = buf_puts(&sql, "SELECT EXISTS (SELECT * FROM ") |
+             sql_table(&sql, c->state_database, "datasync_incomplete") | buf_puts(&sql, " i") |
+             where_asked_for(c, f, &sql) | buf_puts(&sql, ")");
+    rc = rc ? out_of_memory(err) : db_scalar_u64(db, &count, &found, err, "%s", buf_cstr(&sql));
+    *any = count > 0;
+    return rc;
+}
+
+MYSQL_RES *incomplete_ready(MYSQL *db, const struct config *c, const struct filter *f,
+                            struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_puts(&sql, "SELECT i.entity_type, i.source_id, i.missing_type, i.missing_id "
+                            "FROM ") |
+             sql_table(&sql, c->state_database, "datasync_incomplete") |
+             buf_puts(&sql, " i JOIN ") |
+             sql_table(&sql, c->state_database, "datasync_entity_registry") |
+             buf_puts(&sql, " r ON r.source_system = i.source_system AND r.entity_type = "
+                            "i.missing_type AND r.source_id = i.missing_id") |
+             where_asked_for(c, f, &sql) | buf_puts(&sql, " ORDER BY 1, 2");
+    if (rc) {
+        (void)out_of_memory(err);
+        return NULL;
+    }
+    return db_select(db, err, "%s", buf_cstr(&sql));
+}
+
+static int add_row(const struct config *c, MYSQL_ROW row, struct buf *sql)
+{
+    int rc = buf_puts(sql, sql->len ? ",(" : "(") |
+             sql_string(sql, c->source_system, strlen(c->source_system));
+    for (int i = 0; i < 4; i++)
+        rc |= buf_puts(sql, ",") | sql_string(sql, row[i], strlen(row[i]));
+    return rc | buf_puts(sql, ")");
+}
+
+int incomplete_forget(MYSQL *db, const struct config *c, MYSQL_RES *ready, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, rows = {0};
+    int rc = sql_table(&table, c->state_database, "datasync_incomplete") ? out_of_memory(err) : 0;
+    mysql_data_seek(ready, 0);
+    for (MYSQL_ROW row = mysql_fetch_row(ready); row && rc == 0;) {
+        rc = add_row(c, row, &rows) ? out_of_memory(err) : 0;
+        row = mysql_fetch_row(ready);
+        if (rc || (row && rows.len < STATEMENT_BYTES))
+            continue;
+        rc = db_exec(db, err,
+                     "DELETE FROM %s WHERE (source_system, entity_type, source_id, missing_type, "
+                     "missing_id) IN (%s)",
+                     buf_cstr(&table), buf_cstr(&rows));
+        buf_clear(&rows);
+    }
+    return rc;
+}

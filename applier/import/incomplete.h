@@ -1,0 +1,32 @@
+/* Entities of which something was left out since what it refers to had not come yet.
+ *
+ * While entities stand at different positions, one may refer to another that its own run has not
+ * brought yet (an order to a customer, a stock item to a product). The column is left empty then,
+ * or the row out, as where there is no such thing; but datasync_incomplete remembers it, in the
+ * transaction that leaves it out, and when the missing one is in the registry the entity is copied
+ * again, whole. A run for all entities leaves nothing to remember.
+ *
+ * import_incomplete… are the import's, on the applier's thread; incomplete_… are for commands.
+ */
+#ifndef APPLIER_IMPORT_INCOMPLETE_H
+#define APPLIER_IMPORT_INCOMPLETE_H
+
+#include <mysql.h>
+#include <stdbool.h>
+
+#include "schema/config.h"
+#include "schema/error.h"
+#include "schema/filter.h"
+
+/* Does the destination remember any of the configured source system, of a kind that the filter asks
+ * for? */
+int incomplete_any(MYSQL *db, const struct config *c, const struct filter *f, bool *any,
+                   struct ds_error *err);
+/* Those of which something that was missing has come: columns entity_type, source_id, missing_type,
+ * missing_id, in order of the first two. NULL: an error. Free with mysql_free_result. */
+MYSQL_RES *incomplete_ready(MYSQL *db, const struct config *c, const struct filter *f,
+                            struct ds_error *err);
+/* They have been copied again. */
+int incomplete_forget(MYSQL *db, const struct config *c, MYSQL_RES *ready, struct ds_error *err);
+
+#endif
