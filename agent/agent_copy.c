@@ -5,6 +5,8 @@
 #include "agent/agent_state.h"
 #include "agent/entity_copy.h"
 #include "agent/tracker.h"
+#include "agent/where_check.h"
+#include "schema/db.h"
 
 enum { APPLIER_STEP_MS = 10 };
 
@@ -38,6 +40,7 @@ static struct entity_copy_options options(struct agent *a)
     return (struct entity_copy_options){.config = a->options.config,
                                         .catalogue = a->options.catalogue,
                                         .filter = a->options.filter,
+                                        .masker = a->masker,
                                         .number = 1,
                                         .arg = a,
                                         .put = put,
@@ -127,11 +130,25 @@ static int copy_what(struct agent *a, struct position *end, struct ds_error *err
                               : entity_copy(&o, end, err);
 }
 
+/* Masks and conditions fit the source. */
+static int open_rules(struct agent *a, struct ds_error *err)
+{
+    const struct db_endpoint endpoint = config_endpoint(a->options.config, true);
+    DB_AUTO MYSQL *source = NULL;
+    int rc = agent_masker_open(a, true, err);
+    if (rc || !filter_where_table(a->options.filter, 0))
+        return rc;
+    rc = db_connect(&source, &endpoint, err);
+    return rc ? rc : where_check(a->options.filter, a->options.config, source, true, err);
+}
+
 int copy_entities(struct agent *a, struct ds_error *err)
 {
     struct position end = {0};
     agent_set_state(a, AGENT_SNAPSHOT, NULL);
     int rc = agent_wait_applier(a, err);
+    if (rc == 0 && !a->options.csv)
+        rc = open_rules(a, err);
     if (rc == 0)
         rc = spool_writer_reset(a->options.spool, NULL, "copy", err);
     if (rc == 0)

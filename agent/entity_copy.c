@@ -150,11 +150,11 @@ static int read_table(struct copy *c, struct copied_table *t, struct ds_error *e
     if (t == &c->tables[0] && entity_add_order(c, &pick))
         return entity_no_memory(err);
     struct reading r = {c, t, columns, take_row};
-    const struct row_output out = {.arg = &r,
-                                   .put = take_rows,
-                                   .chunk = no_chunk,
-                                   .max_row = c->o->config->max_event,
-                                   .pick = buf_cstr(&pick)};
+    struct row_output out = entity_output(c, t);
+    out.arg = &r;
+    out.put = take_rows;
+    out.chunk = no_chunk;
+    out.pick = buf_cstr(&pick);
     return table_rows_copy(&t->plan, &c->source, &out, &rows, err);
 }
 
@@ -328,11 +328,11 @@ static int put_referred(struct copy *c, struct copied_table *t, struct ds_error 
     if (!any || t->link == UINT32_MAX)
         return 0;
     struct reading r = {c, t, columns, put_referred_row};
-    const struct row_output out = {.arg = &r,
-                                   .put = take_rows,
-                                   .chunk = no_chunk,
-                                   .max_row = c->o->config->max_event,
-                                   .pick = buf_cstr(&pick)};
+    struct row_output out = entity_output(c, t);
+    out.arg = &r;
+    out.put = take_rows;
+    out.chunk = no_chunk;
+    out.pick = buf_cstr(&pick);
     return table_rows_copy(&t->plan, &c->source, &out, &rows, err);
 }
 
@@ -354,15 +354,17 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
     uint32_t count = c->current;
     for (uint32_t i = 0; pass == FIRST && i < c->referred_count && rc == 0; i++)
         rc = put_referred(c, &c->referred[i], err);
-    for (uint32_t i = 0; i < count && rc == 0; i++)
+    for (uint32_t i = 0; i < count && c->left && rc == 0; i++, c->left--)
         rc = put_entity(c, i, pass, err);
     return rc;
 }
 
 static int copy_rows(struct copy *c, enum pass pass, struct ds_error *err)
 {
+    const uint64_t limit = filter_imports(c->o->filter, c->entity) ? c->o->selection.limit : 0;
     int rc = 0;
-    for (c->first = 0; c->first < c->key_count && rc == 0; c->first = c->end) {
+    c->left = limit ? limit : UINT64_MAX;
+    for (c->first = 0; c->first < c->key_count && c->left && rc == 0; c->first = c->end) {
         c->end = c->first + ROOTS_PER_CHUNK;
         c->end = c->end < c->key_count ? c->end : c->key_count;
         rc = copy_chunk(c, pass, err);

@@ -12,6 +12,8 @@
  * What rows refer to in kinds that are not asked for comes before them, the root's row alone: an
  * import recognises it by its natural key.
  *
+ * A condition on a root's table holds for the whole entity, one on another table for its rows.
+ *
  * Before what is asked for comes what it refers to and an import maps by code or name (websites,
  * stores, attributes, categories …), so that the applier can tell their ids.
  *
@@ -55,7 +57,8 @@ struct entity_selection {
 struct entity_copy_options {
     const struct config *config;
     const struct catalogue *catalogue;
-    const struct filter *filter; /* which entities and tables */
+    const struct filter *filter; /* which entities and tables, and of these which rows */
+    struct masker *masker;       /* NULL: values travel as they are */
     struct entity_selection selection;
     uint32_t number; /* of the copy: its positions are in file "copy.00000n", so behind all of those
                         of copies with lower numbers; from 1 */

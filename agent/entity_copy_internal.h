@@ -33,7 +33,9 @@ struct copied_table {
     const struct copied_table *through; /* NULL: its link leads to the root */
     char name[300];
     struct table_plan plan;
-    uint32_t link, key; /* ordinals, UINT32_MAX: none */
+    struct mask_plan *mask;    /* NULL: all values are kept */
+    struct where_bound *where; /* NULL: all rows come */
+    uint32_t link, key;        /* ordinals, UINT32_MAX: none */
     bool has_members;
     bool again; /* its rows refer to entities of the same kind, or lead through such a table */
     struct copied_id **ids;
@@ -50,8 +52,9 @@ struct copy {
     const struct catalogue_entity *entity;
     struct copied_table *tables;
     uint32_t table_count;
-    char **keys; /* of its roots, as text */
+    char **keys; /* of its roots, as text; of those that a condition leaves out, too */
     size_t key_count;
+    uint64_t left; /* of --limit, in this pass */
     struct copied_table
         *referred; /* roots of other kinds that it refers to, and that nobody has asked for */
     uint32_t referred_count;
@@ -89,6 +92,8 @@ bool entity_key_is_number(const struct copied_table *t);
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err);
 /* Roots of other kinds that rows of this one refer to and that are only recognised by an import. */
 int entity_open_referred(struct copy *c, struct ds_error *err);
+/* A row_output of the table's rows. */
+struct row_output entity_output(const struct copy *c, const struct copied_table *t);
 /* NULL: the reference leads to none of these. */
 const struct catalogue_entity *entity_referred_kind(const struct copy *c,
                                                     const struct catalogue_reference *r);

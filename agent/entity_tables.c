@@ -111,6 +111,39 @@ static int put_table(struct copy *c, const struct copied_table *t, struct ds_err
     return c->o->put(c->o->arg, c->message.data, c->message.len, err);
 }
 
+/* How its rows travel. Those of a kind that is only referred to are not chosen. */
+static int open_rules(struct copy *c, struct copied_table *t, struct ds_error *err)
+{
+    const struct where *where =
+        filter_imports(c->o->filter, t->entity) ? filter_where(c->o->filter, t->name) : NULL;
+    int rc = c->o->masker ? masker_plan(c->o->masker, t->name, t->plan.described,
+                                        t->plan.column_count, TABLE_NAMES, NULL, &t->mask, err)
+                          : 0;
+    if (rc == 0 && where)
+        rc =
+            where_bind(&t->where, where, t->plan.described, t->plan.column_count, TABLE_NAMES, err);
+    if (rc == 0 && mask_plan_masks(t->mask, t->link))
+        rc = masker_refuse_link(t->plan.described[t->link].name, err);
+    if (rc == 0 && t->key != UINT32_MAX && mask_plan_masks(t->mask, t->key))
+        rc = masker_refuse_link(t->plan.described[t->key].name, err);
+    return rc;
+}
+
+struct row_output entity_output(const struct copy *c, const struct copied_table *t)
+{
+    return (struct row_output){.max_row = c->o->config->max_event,
+                               .masker = c->o->masker,
+                               .mask = t->mask,
+                               .where = t->where};
+}
+
+static void close_table(struct copied_table *t)
+{
+    table_plan_free(&t->plan);
+    mask_plan_free(t->mask);
+    where_bound_free(t->where);
+}
+
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err)
 {
     struct copied_table *t = &c->tables[c->table_count];
@@ -137,15 +170,16 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
         const char *through = c->entity->tables[i].through;
         t->has_members |= through && strcmp(through, entry->table) == 0;
     }
-    return put_table(c, t, err);
+    rc = open_rules(c, t, err);
+    return rc ? rc : put_table(c, t, err);
 }
 
 void entity_close_kind(struct copy *c)
 {
     for (uint32_t i = 0; i < c->table_count; i++)
-        table_plan_free(&c->tables[i].plan);
+        close_table(&c->tables[i]);
     for (uint32_t i = 0; i < c->referred_count; i++)
-        table_plan_free(&c->referred[i].plan);
+        close_table(&c->referred[i]);
     for (size_t i = 0; i < c->key_count; i++)
         free(c->keys[i]);
     free(c->referred);
@@ -310,7 +344,7 @@ static int select_roots(struct copy *c, bool selected, struct buf *sql, struct d
             return failed;
     }
     rc |= entity_add_order(c, sql);
-    if (selected && s->limit)
+    if (selected && s->limit && !c->tables[0].where) /* else those are counted that it lets in */
         rc |= buf_printf(sql, " LIMIT %lu", s->limit);
     return rc ? entity_no_memory(err) : 0;
 }
@@ -381,9 +415,12 @@ int entity_open_referred(struct copy *c, struct ds_error *err)
             continue;
         rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
         t->link = rc ? UINT32_MAX : entity_column(&t->plan, t->entry->link);
+        t->key = UINT32_MAX;
         c->referred_count += rc == 0;
-        if (rc == 0 && t->link != UINT32_MAX)
-            rc = put_table(c, t, err);
+        if (rc || t->link == UINT32_MAX)
+            continue;
+        rc = open_rules(c, t, err);
+        rc = rc ? rc : put_table(c, t, err);
     }
     return rc;
 }

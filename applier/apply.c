@@ -47,6 +47,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
         rc = import_new(&a->import,
                         &(struct import_options){.config = a->config,
                                                  .catalogue = filter_catalogue(options->filter),
+                                                 .outbox = a->outbox,
                                                  .filter = options->filter,
                                                  .dry_run = options->dry_run,
                                                  .follows = !options->range || options->changed,
@@ -343,8 +344,8 @@ static int load_state(struct applier *a, struct ds_error *err)
 {
     int rc = stale_at_start(a, err);
     rc = rc ? rc : conflict_load(a, err);
-    rc = rc ? rc : members_open(a, err);
-    rc = rc ? rc : members_after_ddl(a, err);
+    rc = rc || a->import ? rc : members_open(a, err);
+    rc = rc || a->import ? rc : members_after_ddl(a, err);
     rc = rc || a->opened ? rc : skip_load(a, err);
     return rc || a->opened ? rc : outbox_tell_left(a->config, a->db, err);
 }

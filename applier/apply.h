@@ -500,6 +500,9 @@ typedef int chain_write(struct applier *a, uint32_t first, uint32_t count, uint6
                         struct ds_error *err);
 int handled_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                   struct counters *extra, struct ds_error *err);
+/* … import_write; what is not valid is left out there, a handler's error stops. */
+int handled_import(struct applier *a, uint32_t first, uint32_t count, struct counters *extra,
+                   struct ds_error *err);
 int handled_by_policy(struct applier *a, uint32_t index, struct counters *extra,
                       struct ds_error *err);
 int handled_chain(struct applier *a, uint32_t first, uint32_t count, chain_write *write,

@@ -168,7 +168,7 @@ int commit_tell(struct applier *a, const struct transaction *tx, struct ds_error
         .gtid_set = tx->gtid_set, .file = tx->file, .pos = tx->pos, .time = tx->timestamp};
     if (!a->outbox)
         return 0;
-    if (a->copy_ended)
+    if (a->copy_ended && !a->import) /* it has told what it wrote */
         outbox_note_tables(a->outbox, OUTBOX_SNAPSHOT, NULL, 0, true);
     return outbox_write(a->outbox, a->db, &place, err);
 }
@@ -343,12 +343,20 @@ int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows, s
     return rc;
 }
 
+static int write_import(struct applier *a, uint32_t first, uint32_t count, struct counters *extra,
+                        struct ds_error *err)
+{
+    int rc = a->handlers ? handled_import(a, first, count, extra, err)
+                         : import_write(a->import, &a->batch, a->positions, first, count,
+                                        a->open_written, extra, err);
+    return rc || !a->outbox ? rc : outbox_flush(a->outbox, a->db, false, err);
+}
+
 int commit_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
                  struct counters *extra, struct ds_error *err)
 {
     if (a->import)
-        return import_write(a->import, &a->batch, a->positions, first, count, a->open_written,
-                            extra, err);
+        return write_import(a, first, count, extra, err);
     int rc = members_sort_out(a, first, count, err);
     if (rc)
         return rc;
@@ -431,7 +439,8 @@ static int by_policy(struct applier *a, uint32_t index, struct counters *extra,
 {
     if (!a->import)
         return conflict_transaction(a, index, extra, err);
-    import_leave(a->import, &a->batch, index, err);
+    if (import_leave(a->import, &a->batch, index, err))
+        return out_of_memory(err);
     extra->transactions++;
     extra->conflicts++;
     a->dropped++;

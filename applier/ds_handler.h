@@ -17,8 +17,8 @@
  *   (rows of tables that cannot roll back, MyISAM and MEMORY, are written; the range commits)
  *
  * All handlers see a change in one hook before the next change is shown. Entity changes come in
- * order of dependency (a customer before an order), within an entity by key. Rows that are copied
- * (snapshot) do not pass handlers, nor does a dry run call them.
+ * order of dependency (a customer before an order), within an entity by key. Rows that a mirror
+ * copies (snapshot) do not pass handlers, nor does a dry run call them.
  *
  * What. An entity change is what the range comes to for one entity: each of its rows as it was
  * before the range and as it is to be after it. States in between are not seen; what is inserted
@@ -27,6 +27,13 @@
  * keys of the destination change by themselves are in no event, and so in no change. A table of no
  * entity is one change per range, its entity is "table"; so are, table by table, rows of an entity
  * whose key is not known. Their key is unknown.
+ *
+ * Imports. Where the destination has ids of its own (mode: import, and sync), a change is as the
+ * source has it: its key, and the ids in its rows; target() tells those of the destination, of new
+ * rows from after_apply on. Tables have the destination's names. Copied entities do pass handlers
+ * there, with all of their rows as inserted ones, whether the destination has them or not; what is
+ * only referred to does not. What replace() takes over is in no registry: other entities do not
+ * find it. A hook that fails stops the import, or with sync --skip-invalid leaves the entity out.
  *
  * Promise. Handlers are called at least once for what is committed: a range that does not fit is
  * rolled back and done again in smaller ones, a connection breaks, the process is killed. What they
@@ -155,6 +162,13 @@ struct ds_api {
     int (*reason)(struct ds_call *call, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
     void (*log)(struct ds_call *call, enum ds_log_level level, const char *text);
+
+    /* --- behind the first version: look at `size` --- */
+    /* The id that a row has at the destination which the source knows by `id`: of the entity's
+     * table, with the shop's prefix, NULL its root's. False: it is not there (yet), or its id is in
+     * no registry. A mirror's ids are the same at both sides. */
+    bool (*target)(struct ds_call *call, const char *entity, const char *table, struct ds_value id,
+                   struct ds_value *out);
 };
 
 /* A handler. Hooks that are NULL are not called. */

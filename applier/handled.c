@@ -7,6 +7,9 @@
  * written, and what they have written is for that alone. Each round leaves out one entity more, so
  * it ends.
  *
+ * An import writes rows that the destination has under other ids: there handlers see a view of the
+ * range, with the source's (import/view.c), and what is not valid is left out.
+ *
  * Written change by change (conflict.c), only writing tells which changes are set aside. There a
  * round counts if it has set aside what the one before it has; else it is done again.
  */
@@ -31,8 +34,9 @@ struct failure {
 struct handled {
     struct applier *a;
     const struct batch *batch;
-    uint32_t first, count; /* transactions */
-    bool strict;           /* what fails is not set aside: it is set aside already */
+    uint32_t first, count;    /* transactions */
+    bool strict;              /* what fails is not set aside: it is set aside already */
+    struct import_view *view; /* what `batch` is, of an import; NULL: a mirror */
     struct entity_changes set;
     struct failure *failures;
     uint32_t failure_count, dropped;
@@ -91,6 +95,12 @@ bool handled_failed(const struct handled *h, const struct change *c, bool *drop,
     return false;
 }
 
+/* The change of the batch that is shown as this one. */
+static struct change *written_as(const struct handled *h, const struct change *seen)
+{
+    return &h->a->batch.changes[h->view->base + (seen - h->batch->changes)];
+}
+
 static int remember_failure(struct handled *h, const struct ds_change *e, bool drop,
                             const struct ds_error *why, struct ds_error *err)
 {
@@ -100,9 +110,14 @@ static int remember_failure(struct handled *h, const struct ds_change *e, bool d
     *f = (struct failure){
         .of = e, .number = ++h->failure_count, .drop = drop, .why = *why, .next = h->failures};
     h->failures = f;
-    for (uint32_t i = 0; i < e->change_count; i++)
+    for (uint32_t i = 0; i < e->change_count; i++) {
         e->changes[i]->failure = f->number;
+        if (h->view)
+            written_as(h, e->changes[i])->failure = f->number;
+    }
     h->dropped += drop;
+    if (h->view) /* told when it is certain */
+        return AGAIN;
     char place[sizeof h->call.position];
     transaction_place(&h->batch->transactions[e->changes[0]->transaction], place, sizeof place);
     log_warn("conflict entity=\"%s\" position=\"%s\" action=%s message=\"%s\"", why->key, place,
@@ -114,11 +129,15 @@ static int remember_failure(struct handled *h, const struct ds_change *e, bool d
 static int stops(const struct handled *h, bool invalid, struct ds_error *err)
 {
     struct ds_error why = *err;
+    const char *remedy =
+        invalid && h->view ? "put it right at the source, or leave it out with on_invalid: skip "
+                             "(sync: --skip-invalid)"
+        : invalid          ? "put it right at the source, or set on_invalid to quarantine or skip"
+        : h->view          ? "repair what it says"
+                           : "repair what it says, or set on_conflict to quarantine";
     if (h->strict)
         return DS_ECONFLICT;
-    error_set(err, DS_ECONFLICT, "%.1100s: %s", why.message,
-              invalid ? "put it right at the source, or set on_invalid to quarantine or skip"
-                      : "repair what it says, or set on_conflict to quarantine");
+    error_set(err, DS_ECONFLICT, "%.1100s: %s", why.message, remedy);
     error_at_key(err, why.key);
     return DS_ECONFLICT;
 }
@@ -131,11 +150,15 @@ static int fail(struct handled *h, const struct ds_change *e, const char *hook, 
     BUF_AUTO struct buf name = {0};
     if (entity_change_text(e, &name))
         return out_of_memory(err);
-    error_set(err, DS_ECONFLICT, "handler %s, %s of %s: %s", call->handler->h.name, hook,
-              buf_cstr(&name), call->has_reason ? call->reason : "no reason given");
+    const char *reason = call->has_reason ? call->reason : "no reason given";
+    if (h->view && invalid && !*call->handler->path)
+        error_set(err, DS_ECONFLICT, "%s is not valid: %s", buf_cstr(&name), reason);
+    else
+        error_set(err, DS_ECONFLICT, "handler %s, %s of %s: %s", call->handler->h.name, hook,
+                  buf_cstr(&name), reason);
     error_at_key(err, buf_cstr(&name));
     bool stop = invalid ? c->on_invalid == INVALID_ERROR || c->on_invalid == INVALID_IGNORE
-                        : c->on_conflict == CONFLICT_STOP;
+                        : h->view || c->on_conflict == CONFLICT_STOP;
     if (stop || h->strict)
         return stops(h, invalid, err);
     return remember_failure(h, e, invalid && c->on_invalid == INVALID_SKIP, err, err);
@@ -186,6 +209,12 @@ static int dispatch(const struct handler *x, enum hook hook, struct ds_call *cal
     return DS_HANDLER_ERROR;
 }
 
+/* A dry run asks the rules alone. */
+static bool takes_part(const struct handled *h, const struct handler *x, enum hook hook)
+{
+    return has_hook(x, hook) && !(h->a->options.dry_run && *x->path);
+}
+
 /* *result: what the hook says. Not 0: the range cannot go on, whatever it says. */
 static int call_hook(struct handled *h, const struct handler *x, enum hook hook,
                      const struct ds_change *e, int *result, struct ds_error *err)
@@ -210,6 +239,15 @@ static int call_hook(struct handled *h, const struct handler *x, enum hook hook,
     return 0;
 }
 
+static void take_over(const struct handled *h, const struct ds_change *e)
+{
+    for (uint32_t i = 0; i < e->change_count; i++) {
+        e->changes[i]->skip = e->changes[i]->replaced = true;
+        if (h->view)
+            written_as(h, e->changes[i])->skip = true;
+    }
+}
+
 /* Of each change; in `validate` all of them are asked, so that one round leaves out all. */
 static int call_each(struct handled *h, enum hook hook, struct ds_error *err)
 {
@@ -220,16 +258,15 @@ static int call_each(struct handled *h, enum hook hook, struct ds_error *err)
         for (uint32_t k = 0; k < all->count; k++) {
             const struct handler *x = &all->items[k];
             int result = 0;
-            if (!has_hook(x, hook) || !handler_wants(x, e->entity))
+            if (!takes_part(h, x, hook) || !handler_wants(x, e->entity))
                 continue;
             int broken = call_hook(h, x, hook, e, &result, err);
             if (broken)
                 return broken;
-            bool taken = hook == REPLACE && result == DS_HANDLER_REPLACED;
-            for (uint32_t c = 0; c < e->change_count && taken; c++)
-                e->changes[c]->skip = e->changes[c]->replaced = true;
-            if (taken)
+            if (hook == REPLACE && result == DS_HANDLER_REPLACED) {
+                take_over(h, e);
                 break;
+            }
             if (result == DS_HANDLER_OK)
                 continue;
             rc =
@@ -272,7 +309,7 @@ static int call_batch(struct handled *h, enum hook hook, struct ds_error *err)
     for (uint32_t k = 0; k < all->count; k++) {
         const struct handler *x = &all->items[k];
         int result = 0;
-        if (!has_hook(x, hook) || !sees_any(h, x))
+        if (!takes_part(h, x, hook) || !sees_any(h, x))
             continue;
         int rc = call_hook(h, x, hook, NULL, &result, err);
         if (rc == 0 && result != DS_HANDLER_OK)
@@ -311,16 +348,23 @@ int handled_after(struct handled *h, struct ds_error *err)
 
 /* --- a range ----------------------------------------------------------------------- */
 
+/* Of a transaction, so that what belongs together may come in several. */
+static bool is_part(const struct applier *a)
+{
+    return a->open_written || a->xa_in_parts;
+}
+
 static int start(struct handled *h, const struct counters *extra, struct ds_error *err)
 {
     struct applier *a = h->a;
     const struct transaction *last = &h->batch->transactions[h->first + h->count - 1];
+    uint32_t base = h->view ? h->view->base : 0;
     for (uint32_t i = h->batch->transactions[h->first].first; i < last->first + last->count; i++)
-        a->batch.changes[i].failure = 0;
+        a->batch.changes[base + i].failure = 0;
     if (!h->strict) {
         transaction_place(last, h->call.position, sizeof h->call.position);
         h->call.commit_time = last->timestamp;
-        h->call.partial = a->open_written || a->xa_in_parts;
+        h->call.partial = is_part(a) || (h->view && h->view->records);
     }
     h->extra = *extra;
     h->held_dirty = a->held_dirty;
@@ -330,8 +374,10 @@ static int start(struct handled *h, const struct counters *extra, struct ds_erro
         arena_copy(&h->arena, a->pending_entities, a->entity_count * sizeof *a->pending_entities);
     if (!h->pending)
         return out_of_memory(err);
+    if (h->view)
+        import_mark(a->import);
     int rc = a->outbox ? outbox_flush(a->outbox, a->db, true, err) : 0;
-    return rc ? rc : db_exec(a->db, err, "SAVEPOINT datasync_handlers");
+    return rc || a->options.dry_run ? rc : db_exec(a->db, err, "SAVEPOINT datasync_handlers");
 }
 
 /* As it was before the range. */
@@ -340,7 +386,10 @@ static int go_back(struct handled *h, struct counters *extra, struct ds_error *e
     struct applier *a = h->a;
     if (a->outbox)
         outbox_drop(a->outbox);
-    int rc = db_exec(a->db, err, "ROLLBACK TO SAVEPOINT datasync_handlers");
+    if (h->view)
+        import_go_back(a->import);
+    int rc =
+        a->options.dry_run ? 0 : db_exec(a->db, err, "ROLLBACK TO SAVEPOINT datasync_handlers");
     if (rc == 0 && a->held_dirty)
         rc = conflict_load(a, err);
     a->held_dirty = h->held_dirty;
@@ -378,6 +427,92 @@ int handled_write(struct applier *a, uint32_t first, uint32_t count, bool exact,
         if (again)
             rc = go_back(&h, extra, err);
     }
+    end(&h, rc, extra);
+    return rc;
+}
+
+/* --- an import -------------------------------------------------------------------- */
+
+/* What is left out so far. */
+static void mark_left(struct handled *h)
+{
+    for (uint32_t i = 0; i < h->view->batch.change_count; i++) {
+        struct change *c = &h->a->batch.changes[h->view->base + i];
+        struct change *seen = &h->view->batch.changes[i];
+        const struct ds_error *why;
+        bool drop;
+        c->skip = c->table->import && handled_failed(h, c, &drop, &why);
+        seen->skip = seen->left_out || c->skip;
+        seen->replaced = false;
+    }
+}
+
+static bool is_copied(const struct handled *h, const struct ds_change *e)
+{
+    return h->view->records || e->changes[0]->flags & CHANGE_COPIED;
+}
+
+/* What is left out of a part was perhaps written in those before it: all of them come again. */
+static int hold_left(const struct handled *h, struct ds_error *err)
+{
+    const struct applier *a = h->a;
+    if (!h->failures || !is_part(a))
+        return 0;
+    for (const struct failure *f = h->failures; f; f = f->next)
+        if (import_hold_left(a->import, f->of->entity, f->of->key, is_copied(h, f->of),
+                             f->why.message))
+            return out_of_memory(err);
+    if (a->options.dry_run) /* nothing was written */
+        return 0;
+    return error_set(err, DS_ERETRY, "what is not valid has to be left out of all of it: %.900s",
+                     h->failures->why.message);
+}
+
+static int tell_left(struct handled *h, struct ds_error *err)
+{
+    uint32_t held = 0;
+    if (is_part(h->a)) /* those are held */
+        h->failure_count = h->dropped = 0;
+    for (const struct failure *f = is_part(h->a) ? NULL : h->failures; f; f = f->next)
+        if (import_leave_entity(h->a->import, f->of->entity, f->of->key, is_copied(h, f->of),
+                                f->why.message))
+            return out_of_memory(err);
+    import_tell_held(h->a->import, &held);
+    h->failure_count += held;
+    h->dropped += held;
+    return 0;
+}
+
+static int import_rounds(struct handled *h, uint32_t first, struct counters *extra,
+                         struct ds_error *err)
+{
+    struct applier *a = h->a;
+    int rc = start(h, extra, err);
+    for (bool again = rc == 0; again;) {
+        mark_left(h);
+        rc = group(h, err);
+        rc = rc ? rc : before(h, err);
+        rc = rc ? rc : hold_left(h, err);
+        rc = rc ? rc
+                : import_write(a->import, &a->batch, a->positions, first, h->count, a->open_written,
+                               extra, err);
+        rc = rc ? rc : handled_after(h, err);
+        again = rc == AGAIN;
+        rc = again ? go_back(h, extra, err) : rc;
+        again &= rc == 0;
+    }
+    return rc ? rc : tell_left(h, err);
+}
+
+int handled_import(struct applier *a, uint32_t first, uint32_t count, struct counters *extra,
+                   struct ds_error *err)
+{
+    struct import_view view;
+    struct handled h = {.a = a, .batch = &view.batch, .count = count, .view = &view};
+    int rc =
+        import_view_begin(a->import, &a->batch, a->positions, first, count, &h.arena, &view, err);
+    rc = rc ? rc : import_rounds(&h, first, extra, err);
+    import_view_end(a->import);
     end(&h, rc, extra);
     return rc;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "applier/apply.h"
 #include "applier/handlers.h"
 #include "schema/json.h"
 #include "schema/log.h"
@@ -20,6 +21,21 @@ void handler_clean_text(char *text)
         p += n;
         left -= n;
     }
+}
+
+void handler_number_text(struct ds_value *v, char *room, size_t size)
+{
+    int n = 0;
+    if (v->kind == DS_INT)
+        n = snprintf(room, size, "%ld", v->i);
+    else if (v->kind == DS_UINT)
+        n = snprintf(room, size, "%lu", v->u);
+    else if (v->kind == DS_DOUBLE)
+        n = snprintf(room, size, "%.17g", v->d);
+    else
+        return;
+    v->text = room;
+    v->length = (size_t)n;
 }
 
 static const char *change_entity(const struct ds_change *change)
@@ -146,6 +162,20 @@ static void log_text(struct ds_call *call, enum ds_log_level level, const char *
               "handler=%s message=\"%s\"", call->handler ? call->handler->h.name : "", line);
 }
 
+static bool target(struct ds_call *call, const char *entity, const char *table, struct ds_value id,
+                   struct ds_value *out)
+{
+    struct import *im = call->a ? call->a->import : NULL;
+    char room[32];
+    bool found;
+    *out = im ? (struct ds_value){.kind = DS_UINT} : id;
+    if (!im)
+        return true;
+    handler_number_text(&id, room, sizeof room);
+    const struct slice text = {(const uint8_t *)id.text, id.length};
+    return import_target_id(im, entity, table, text, &found, &out->u, &call->broken) == 0 && found;
+}
+
 const struct ds_api handler_api = {
     .size = sizeof handler_api,
     .abi = DS_HANDLER_ABI_VERSION,
@@ -174,4 +204,5 @@ const struct ds_api handler_api = {
     .alloc = alloc,
     .reason = reason,
     .log = log_text,
+    .target = target,
 };

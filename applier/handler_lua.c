@@ -12,7 +12,8 @@
  * is bytes. validate gives nothing or true, else false and a reason, or the reason alone; replace
  * gives true if it has taken over. Beside the library there are `options`, log.error, .warn, .info
  * and .debug, db.query(sql, …), a list of rows by column name, db.exec(sql, …), how many rows it
- * matched, db.position(), db.commit_time() and db.partial(). What fails raises an error.
+ * matched, db.target(entity, id, table), the destination's id or nil, table may be left out,
+ * db.position(), db.commit_time() and db.partial(). What fails raises an error.
  *
  * Each file has a state of its own. Everything that can raise runs in protected mode.
  */
@@ -163,6 +164,20 @@ static int db_run(lua_State *L)
     return 1;
 }
 
+static int db_target(lua_State *L)
+{
+    struct ds_call *call = running(L);
+    struct ds_value id = argument(L, 2), target;
+    const char *table = luaL_optstring(L, 3, NULL);
+    if (api->target(call, luaL_checkstring(L, 1), table, id, &target))
+        push_value(L, &target);
+    else if (call->broken.code)
+        return luaL_error(L, "%s", call->broken.message);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 static int db_position(lua_State *L)
 {
     lua_pushstring(L, api->position(running(L)));
@@ -222,9 +237,13 @@ static int log_debug_level(lua_State *L)
 
 static void set_functions(lua_State *L, struct lua_handler *h)
 {
-    static const luaL_Reg db[] = {{"query", db_query},       {"exec", db_run},
-                                  {"position", db_position}, {"commit_time", db_commit_time},
-                                  {"partial", db_partial},   {NULL, NULL}};
+    static const luaL_Reg db[] = {{"query", db_query},
+                                  {"exec", db_run},
+                                  {"position", db_position},
+                                  {"commit_time", db_commit_time},
+                                  {"partial", db_partial},
+                                  {"target", db_target},
+                                  {NULL, NULL}};
     static const luaL_Reg log[] = {{"error", log_error_level},
                                    {"warn", log_warn_level},
                                    {"info", log_info_level},

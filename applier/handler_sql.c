@@ -111,7 +111,7 @@ static int out_of_memory(struct ds_call *call)
 
 static bool transaction_is_open(struct ds_call *call)
 {
-    if (call->a->db->server_status & SERVER_STATUS_IN_TRANS)
+    if (call->a->db->server_status & SERVER_STATUS_IN_TRANS || call->a->options.dry_run)
         return true;
     error_set(&call->broken, DS_ECONFLICT,
               "the statement has ended the destination transaction, which is the applier's");

@@ -28,8 +28,9 @@ struct outbox {
     const struct checkpoint *from;
     char what[800];  /* see outbox_begin */
     char digest[33]; /* of the idempotency keys, "" not yet made */
-    bool open;       /* rows are written that lack their end */
-    bool failed;     /* out of memory since outbox_begin */
+    struct timespec started;
+    bool open;   /* rows are written that lack their end */
+    bool failed; /* out of memory since outbox_begin */
     uint64_t written;
 };
 
@@ -90,6 +91,7 @@ int outbox_new(struct outbox **out, const struct config *c, const struct catalog
     o->catalogue = catalogue;
     o->hooks = hooks;
     o->noted.stream = c->name;
+    clock_gettime(CLOCK_REALTIME, &o->started);
     *out = o;
     return 0;
 }
@@ -356,6 +358,29 @@ void outbox_note(struct outbox *o, const struct change *c, struct slice key)
     }
 }
 
+void outbox_note_row(struct outbox *o, struct outbox_table **told, const char *table,
+                     enum change_op op, struct slice key)
+{
+    if (!*told)
+        *told = table_of(o, table);
+    if (!*told || !(*told)->told)
+        return;
+    if ((*told)->entity && known(key))
+        note_key(o, *told, key, op);
+    else
+        (*told)->changes++;
+}
+
+static void is_of(struct outbox *o, struct timespec when)
+{
+    snprintf(o->what, sizeof o->what, "snapshot %ld.%09ld", (long)when.tv_sec, when.tv_nsec);
+}
+
+void outbox_note_copy(struct outbox *o)
+{
+    is_of(o, o->started);
+}
+
 void outbox_note_tables(struct outbox *o, enum outbox_kind kind, const char *const *tables,
                         size_t count, bool everything)
 {
@@ -377,7 +402,7 @@ void outbox_note_tables(struct outbox *o, enum outbox_kind kind, const char *con
     if (kind == OUTBOX_SNAPSHOT) { /* another one may be of the same place, and is told again */
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
-        snprintf(o->what, sizeof o->what, "snapshot %ld.%09ld", (long)now.tv_sec, now.tv_nsec);
+        is_of(o, now);
     }
 }
 

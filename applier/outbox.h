@@ -16,6 +16,10 @@
  *              any (DROP DATABASE)
  *   snapshot   "everything": true: all rows are copied anew
  *
+ * Keys are the destination's: a mirror's are the source's too, an import says which ones they
+ * became. It tells of rows that it has written, copied ones as well, which then stand for
+ * `snapshot`.
+ *
  * Left out: tables of the groups @derived, @log and @session, entities that the shop derives from
  * others, rows that cascades take away (the root's deletion is told), and what hooks.entities
  * leaves out. A key that is no text or number is {"base64": …}.
@@ -40,6 +44,7 @@
 #include "schema/error.h"
 
 struct outbox;
+struct outbox_table;
 struct hooks;
 
 /* Are any hooks configured? */
@@ -61,6 +66,13 @@ void outbox_begin(struct outbox *o, const struct checkpoint *from, const char *w
 /* A change is part of it. key: of its entity, as in its message; len 0: unknown. */
 void outbox_note(struct outbox *o, const struct change *c, struct slice key);
 enum outbox_kind { OUTBOX_CHANGES, OUTBOX_DDL, OUTBOX_TRUNCATE, OUTBOX_COPIED, OUTBOX_SNAPSHOT };
+/* So is this row of that destination table; `told` keeps what is known of the table, NULL at first.
+ * key: of its entity at the destination, as a value of messages; len 0: unknown. */
+void outbox_note_row(struct outbox *o, struct outbox_table **told, const char *table,
+                     enum change_op op, struct slice key);
+/* What is noted comes from a copy: the next one, which may begin at the same checkpoint, is told
+ * anew. */
+void outbox_note_copy(struct outbox *o);
 /* So is something else, about these tables; one at most, told before the changes. */
 void outbox_note_tables(struct outbox *o, enum outbox_kind kind, const char *const *tables,
                         size_t count, bool everything);

@@ -4,7 +4,8 @@
  * Savepoints that are alive when a part is written become savepoints of the destination, so that
  * the source can roll back to them later. A part that does not fit rolls everything back; the
  * transaction is read again from the spool and written change by change, and if that fails too as
- * on_conflict says (law 5). One that may end in XA PREPARE is stored instead (xa.c).
+ * on_conflict says (law 5); an import stops at it, or leaves it out. One that may end in XA PREPARE
+ * is stored instead (xa.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +32,33 @@ static int write_changes(struct applier *a, struct ds_error *err)
 {
     if (a->open_begin.flags & BEGIN_XA_PREPARE && !a->options.dry_run)
         return xa_store(a, &a->batch.transactions[0], err);
+    if (a->part_how == BY_POLICY && a->import) { /* it is left out */
+        a->part_counters.conflicts = 1;
+        return 0;
+    }
     if (a->part_how == BY_POLICY && !a->options.dry_run)
         return conflict_transaction(a, 0, &a->part_counters, err);
     return commit_write(a, 0, 1, a->part_how != NETTED, &a->part_counters, err);
+}
+
+/* May it fit, or be treated otherwise, when it is written once more? */
+static bool may_try_again(const struct applier *a, int rc)
+{
+    if (rc != DS_ECONFLICT || a->part_how == BY_POLICY)
+        return rc == DS_ERETRY;
+    return !a->import || import_may_leave(a->import);
+}
+
+/* Of an import it is left out as a whole, else it is written change by change. */
+static int treat_otherwise(struct applier *a, struct ds_error *err)
+{
+    a->part_how = a->import ? BY_POLICY : a->part_how + 1;
+    if (!a->import)
+        return 0;
+    a->dropped++;
+    return import_leave(a->import, &a->batch, 0, err)
+               ? error_set(err, DS_ENOMEM, "out of memory for what is left out")
+               : 0;
 }
 
 int parts_failed(struct applier *a, int rc, struct ds_error *err)
@@ -42,7 +67,7 @@ int parts_failed(struct applier *a, int rc, struct ds_error *err)
         return rc;
     commit_roll_back(a);
     a->open_written = a->open_intent = false;
-    if (rc != DS_ERETRY && (rc != DS_ECONFLICT || a->part_how == BY_POLICY)) {
+    if (!may_try_again(a, rc)) {
         const struct transaction open = {.gtid = a->open_begin.gtid};
         char text[sizeof err->position];
         transaction_place(a->open ? &open : &a->batch.transactions[0], text, sizeof text);
@@ -50,8 +75,8 @@ int parts_failed(struct applier *a, int rc, struct ds_error *err)
         return rc;
     }
     log_warn("a large transaction is read again reason=\"%s\"", err->message);
-    a->part_how += rc == DS_ECONFLICT;
-    return gather_rewind(a, err);
+    rc = rc == DS_ECONFLICT ? treat_otherwise(a, err) : 0;
+    return rc ? rc : gather_rewind(a, err);
 }
 
 static int set_savepoint(struct applier *a, struct savepoint *s, struct ds_error *err)
@@ -158,6 +183,8 @@ int parts_finish(struct applier *a, struct ds_error *err)
         a->cp.counters.rows += a->part_counters.rows;
         a->cp.counters.rows_written += a->part_counters.rows_written;
         a->cp.counters.transactions += 1;
+        if (a->import)
+            import_committed(a->import);
     }
     a->batch_done = 1;
     parts_end(a);

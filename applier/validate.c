@@ -5,12 +5,14 @@
  * required one is there (or the one that does as well), where a row is new or loses a value. That
  * is not asked in parts of a large transaction, where the value may come in another part. What the
  * change does not hold is asked of the destination: which number an attribute has there, the other
- * attribute's value, and the rows that `when` and `unless_root` are about.
+ * attribute's value, and the rows that `when` and `unless_root` are about. In an import the rows
+ * are the source's, and so are their ids: the registry tells those of the destination.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/apply.h"
 #include "applier/validate.h"
 
 struct validation {
@@ -26,22 +28,6 @@ static const struct ds_api *const api = &handler_api;
 bool rule_is_empty(const struct ds_value *v)
 {
     return v->kind == DS_NULL || ((v->kind == DS_TEXT || v->kind == DS_BYTES) && v->length == 0);
-}
-
-/* Numbers as text, in `room`. */
-static void as_text(struct ds_value *v, char *room, size_t size)
-{
-    int n = 0;
-    if (v->kind == DS_INT)
-        n = snprintf(room, size, "%ld", v->i);
-    else if (v->kind == DS_UINT)
-        n = snprintf(room, size, "%lu", v->u);
-    else if (v->kind == DS_DOUBLE)
-        n = snprintf(room, size, "%.17g", v->d);
-    else
-        return;
-    v->text = room;
-    v->length = (size_t)n;
 }
 
 static bool equals(const struct ds_value *v, const char *text)
@@ -93,6 +79,10 @@ int rule_ask_value(const struct rule_check *k, const char *table, const char *co
 {
     char sql[300];
     struct ds_result *rows;
+    *out = (struct ds_value){.kind = DS_NULL};
+    *found = api->target(k->call, k->c->entity, table, id, &id);
+    if (!*found)
+        return 0;
     snprintf(sql, sizeof sql, "SELECT `%.64s` FROM `%s` WHERE `%.64s` = ?", column, table, key);
     int rc = rule_ask(k, sql, &id, 1, &rows);
     if (rc)
@@ -157,7 +147,7 @@ int rule_check_value(const struct rule_check *k, struct ds_value v)
     enum ds_kind kind = v.kind;
     if (rule_is_empty(&v))
         return 0;
-    as_text(&v, room, sizeof room);
+    handler_number_text(&v, room, sizeof room);
     int rc = k->rule->pattern ? check_pattern(k, &v) : 0;
     rc = rc ? rc : check_limits(k, kind, &v);
     if (rc == 0 && *k->rule->one_of && !one_of(&v, k->rule->one_of))
@@ -181,8 +171,8 @@ bool rule_value(const struct rule_check *k, const struct ds_row *row, const char
 bool rule_same(struct ds_value x, struct ds_value y)
 {
     char one[64], other[64];
-    as_text(&x, one, sizeof one);
-    as_text(&y, other, sizeof other);
+    handler_number_text(&x, one, sizeof one);
+    handler_number_text(&y, other, sizeof other);
     return x.kind != DS_NULL && y.kind != DS_NULL && x.length == y.length &&
            (x.length == 0 || memcmp(x.text, y.text, x.length) == 0);
 }
@@ -190,7 +180,7 @@ bool rule_same(struct ds_value x, struct ds_value y)
 bool rule_is_one_of(struct ds_value v, const char *const *values)
 {
     char room[64];
-    as_text(&v, room, sizeof room);
+    handler_number_text(&v, room, sizeof room);
     return v.kind != DS_NULL && one_of(&v, values);
 }
 
@@ -214,6 +204,12 @@ static int find_other(const struct rule_check *k, const struct ds_row *row, stru
     return rule_ask_value(k, k->c->table, column, k->c->key, id, &found, out);
 }
 
+/* A row that has no natural key at the source is known by its id: an import takes it as it is. */
+static bool is_nameless(const struct rule_check *k, const struct ds_value *v)
+{
+    return k->import && k->c->natural && v->kind == DS_NULL;
+}
+
 static int check_row(const struct rule_check *k, const struct ds_row *row, const char *column)
 {
     struct ds_value v, other;
@@ -222,7 +218,7 @@ static int check_row(const struct rule_check *k, const struct ds_row *row, const
         return 0;
     if (!rule_value(k, row, column, true, &v)) /* not in the image: as it was */
         return 0;
-    if (k->rule->required && rule_is_empty(&v)) {
+    if (k->rule->required && rule_is_empty(&v) && !is_nameless(k, &v)) {
         rc = find_other(k, row, &other);
         if (rc == 0 && rule_is_empty(&other))
             rc = rule_missing(k, "is empty");
@@ -285,11 +281,12 @@ static int check_rule(const struct rule_check *k)
 static int validate(void *state, struct ds_call *call, const struct ds_change *change)
 {
     const struct validation *v = state;
+    struct import *im = call->a ? call->a->import : NULL;
     int rc = 0;
     if (is_gone(change))
         return DS_HANDLER_OK;
     for (struct compiled_rule *c = v->rules; c && rc == 0; c = c->next) {
-        const struct rule_check k = {v->prefix, call, change, c, c->rule};
+        const struct rule_check k = {v->prefix, im, call, change, c, c->rule};
         if (strcmp(c->entity, api->change_entity(change)) == 0)
             rc = check_rule(&k);
     }
@@ -315,6 +312,14 @@ static const char *key_of(const struct catalogue_entity *e, const char *table)
     return "entity_id";
 }
 
+static bool is_natural(const struct catalogue_entity *e, const struct catalogue_rule *rule)
+{
+    bool is = false;
+    for (size_t i = 0; i < e->natural_key_count && rule->column; i++)
+        is |= e->natural_key[i].column && strcmp(e->natural_key[i].column, rule->column) == 0;
+    return is && strcmp(rule->table, e->tables[0].table) == 0;
+}
+
 static int compile(struct validation *v, const struct catalogue_entity *e,
                    const struct catalogue_rule *rule, struct compiled_rule ***at,
                    struct arena *arena)
@@ -326,6 +331,7 @@ static int compile(struct validation *v, const struct catalogue_entity *e,
     c->entity = e->name;
     c->key = key_of(e, rule->table);
     c->root_key = e->tables[0].link;
+    c->natural = is_natural(e, rule);
     c->attribute[0].code = rule->attribute;
     c->attribute[1].code = rule->attribute ? rule->either : NULL;
     snprintf(c->table, sizeof c->table, "%s%s", v->prefix, rule->table);

@@ -19,6 +19,7 @@ struct compiled_rule {
     const char *entity, *key; /* of the rule's table: what its value rows refer to */
     const char *root_key;     /* column of the root that holds the entity's key */
     char table[70], root[70]; /* with prefix */
+    bool natural;             /* about a column of the natural key */
     regex_t pattern;
     struct rule_attribute attribute[2]; /* the rule's, and the one that does as well */
     struct compiled_rule *next;
@@ -26,7 +27,8 @@ struct compiled_rule {
 
 /* One change, one rule. */
 struct rule_check {
-    const char *prefix; /* of the shop's tables */
+    const char *prefix;    /* of the shop's tables */
+    struct import *import; /* NULL: a mirror */
     struct ds_call *call;
     const struct ds_change *change;
     struct compiled_rule *c;

@@ -1,9 +1,11 @@
 /* Validation rules about attributes, whose values are rows: of the entity's value tables, by the
- * number that the attribute has at the destination. */
+ * number that the attribute has at the destination; in an import, where that is another one at the
+ * source, and the attribute may be there alone so far, by its code. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "applier/import/import.h"
 #include "applier/validate.h"
 
 static const struct ds_api *const api = &handler_api;
@@ -78,15 +80,49 @@ static int is_about(const struct rule_check *k, struct ds_value id, bool *is)
     return rc;
 }
 
+/* Of the destination's tables of values all begin with the name of the rule's. */
+static bool is_imported_value(const struct rule_check *k, const struct rule_attribute *a,
+                              const struct ds_row *row, bool after)
+{
+    struct ds_value id;
+    char room[64];
+    size_t len = strlen(k->c->table);
+    const char *table = api->row_table(row);
+    if (!a->code || strncmp(table, k->c->table, len) != 0 || table[len] != '_' ||
+        !rule_value(k, row, "attribute_id", after, &id))
+        return false;
+    handler_number_text(&id, room, sizeof room);
+    const char *code =
+        import_attribute_code(k->import, (struct slice){(const uint8_t *)id.text, id.length});
+    return code && strcmp(code, a->code) == 0;
+}
+
+static bool is_attribute(const struct rule_check *k, const struct rule_attribute *a,
+                         const struct ds_row *row, bool after)
+{
+    struct ds_value id;
+    if (k->import)
+        return is_imported_value(k, a, row, after);
+    return a->known && strcmp(api->row_table(row), a->table) == 0 &&
+           rule_value(k, row, "attribute_id", after, &id) && id.u == a->id;
+}
+
+/* The scope of all stores? The ids of a file are text. */
+static bool is_everywhere(struct ds_value store)
+{
+    char room[64];
+    handler_number_text(&store, room, sizeof room);
+    return store.kind == DS_NULL || (store.length == 1 && *store.text == '0');
+}
+
 /* Is it a row of the attribute's values? Then at the scope of all stores, or one's own? */
 static bool is_value_row(const struct rule_check *k, const struct rule_attribute *a,
                          const struct ds_row *row, bool after, bool *everywhere)
 {
-    struct ds_value id, store;
-    if (!a->known || strcmp(api->row_table(row), a->table) != 0 ||
-        !rule_value(k, row, "attribute_id", after, &id) || id.u != a->id)
+    struct ds_value store;
+    if (!is_attribute(k, a, row, after))
         return false;
-    *everywhere = !rule_value(k, row, "store_id", after, &store) || store.u == 0;
+    *everywhere = !rule_value(k, row, "store_id", after, &store) || is_everywhere(store);
     return true;
 }
 
@@ -129,7 +165,7 @@ static bool is_stored_value(const struct ds_result *found, size_t row)
         if (strcasecmp(api->result_column(found, i), "value") == 0)
             has = !rule_is_empty(&v);
         else if (strcasecmp(api->result_column(found, i), "store_id") == 0)
-            everywhere = v.u == 0;
+            everywhere = is_everywhere(v);
     }
     return has && everywhere;
 }
@@ -140,8 +176,11 @@ static int has_stored(const struct rule_check *k, const struct rule_attribute *a
 {
     char sql[300];
     struct ds_result *found;
-    const struct ds_value params[] = {id, {.kind = DS_UINT, .u = a->id}};
+    struct ds_value here;
     *has = false;
+    if (!api->target(k->call, k->c->entity, k->c->table, id, &here) || !a->known)
+        return 0;
+    const struct ds_value params[] = {here, {.kind = DS_UINT, .u = a->id}};
     snprintf(sql, sizeof sql, "SELECT * FROM `%s` WHERE entity_id = ? AND attribute_id = ?",
              a->table);
     int rc = rule_ask(k, sql, params, 2, &found);
@@ -157,7 +196,7 @@ static int has_value(const struct rule_check *k, struct ds_value id, bool is_new
     *has = false;
     for (size_t n = 0; n < 2 && !*has && rc == 0; n++) {
         const struct rule_attribute *a = &k->c->attribute[n];
-        if (!a->known)
+        if (!a->known && !(k->import && a->code))
             continue;
         enum written what = written(k, a, id);
         *has = what == WRITTEN;
@@ -211,6 +250,18 @@ static int check_taken(const struct rule_check *k, const struct rule_attribute *
     return rc || has ? rc : rule_missing(k, "is taken away");
 }
 
+/* Ids of options are each shop's own: nothing can be said of them as numbers. */
+static bool is_choice(const struct rule_check *k, const struct ds_row *row)
+{
+    struct ds_value id;
+    char room[64];
+    if (!k->import || !rule_value(k, row, "attribute_id", true, &id))
+        return false;
+    handler_number_text(&id, room, sizeof room);
+    return import_attribute_is_choice(k->import,
+                                      (struct slice){(const uint8_t *)id.text, id.length});
+}
+
 /* An empty value, where the other attribute may do and may come in another part, is not judged. */
 static int check_value_row(const struct rule_check *k, const struct rule_attribute *a,
                            const struct ds_row *row)
@@ -229,7 +280,7 @@ static int check_value_row(const struct rule_check *k, const struct rule_attribu
         rc = has_value(k, id, false, &has);
     if (rc || !has)
         return rc ? rc : rule_missing(k, "is empty");
-    return a == k->c->attribute ? rule_check_value(k, v) : 0;
+    return a == k->c->attribute && !is_choice(k, row) ? rule_check_value(k, v) : 0;
 }
 
 int rule_check_attribute(const struct rule_check *k)
@@ -237,7 +288,7 @@ int rule_check_attribute(const struct rule_check *k)
     struct compiled_rule *c = k->c;
     int rc = find_attribute(k, &c->attribute[0]);
     rc = rc ? rc : find_attribute(k, &c->attribute[1]);
-    if (rc || !c->attribute[0].known)
+    if (rc || (!c->attribute[0].known && !k->import))
         return rc;
     if (c->attribute[1].known && c->attribute[0].is_column != c->attribute[1].is_column)
         return api->reason(k->call,

@@ -250,12 +250,31 @@ int xa_write_open(struct applier *a, enum how how, struct counters *extra, struc
     return xa_write_stored(a, 0, OPEN, how, extra, err);
 }
 
-/* Netted, else change by change as on_conflict says; each try in a transaction of its own. */
+/* Once more from its beginning while there is more to be left out of it. */
+static int commit_import(struct applier *a, uint32_t index, struct slice xid,
+                         struct counters *extra, struct ds_error *err)
+{
+    for (;;) {
+        uint32_t held = import_held(a->import);
+        int rc = xa_write_stored(a, index, xid, NETTED, extra, err);
+        if (rc != DS_ERETRY || import_held(a->import) == held)
+            return rc;
+        commit_roll_back(a);
+        memset(extra, 0, sizeof *extra);
+        rc = commit_begin(a, err);
+        if (rc)
+            return rc;
+    }
+}
+
+/* Netted, else change by change as on_conflict says; each try in a transaction of its own. What
+ * does not fit stops an import. */
 static int commit(struct applier *a, uint32_t index, struct slice xid, struct counters *extra,
                   struct ds_error *err)
 {
-    int rc = xa_write_stored(a, index, xid, NETTED, extra, err);
-    if (rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno)) {
+    int rc = a->import ? commit_import(a, index, xid, extra, err)
+                       : xa_write_stored(a, index, xid, NETTED, extra, err);
+    if (!a->import && (rc == DS_ECONFLICT || (rc == DS_ERETRY && !err->server_errno))) {
         commit_roll_back(a);
         memset(extra, 0, sizeof *extra);
         rc = commit_begin(a, err);

@@ -447,29 +447,21 @@ static int check_servers(struct loader *l)
     return 0;
 }
 
-/* What a mirror does and an import does not yet. A `sync` takes of a stream's configuration what it
- * needs, but neither masks nor conditions may be passed over. */
+/* What a mirror does and an import does not yet. */
 static int check_import(struct loader *l)
 {
     const struct config *c = l->c;
     const char *option = c->option[setting_index(config_setting_find("mode", 4))];
     bool sync = option && strcmp(option, "sync") == 0;
-    const struct {
-        const char *key;
-        bool set;
-    } later[] = {
-        {"mask.preset", c->mask_preset != MASK_PRESET_NONE},
-        {"mask.rules", c->mask_rules.count > 0},
-        {"where", c->where.count > 0},
-        {"on_conflict", !sync && c->on_conflict != CONFLICT_STOP},
-        {"on_invalid", !sync && c->on_invalid != INVALID_IGNORE},
-        {"handlers", !sync && c->handlers.count > 0},
-        {"hooks.command", !sync && c->hooks_command.count > 0},
-        {"hooks.url", !sync && *c->hooks_url},
-    };
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (later[i].set)
-            return refuse(l, later[i].key, "does not go with mode: import in this version");
+    if (c->on_invalid == INVALID_QUARANTINE)
+        return refuse(l, "on_invalid",
+                      "quarantine does not go with mode: import, whose rows cannot wait: choose "
+                      "error or skip");
+    if (!sync && c->on_conflict != CONFLICT_STOP)
+        return refuse(l, "on_conflict", "does not go with mode: import in this version");
+    if (!sync && c->where.count)
+        return refuse(l, "where",
+                      "does not go with mode: import in this version, only with datasync sync");
     return 0;
 }
 

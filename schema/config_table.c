@@ -298,7 +298,9 @@ const struct setting config_settings[] = {
          "Conditions on rows, by table without prefix: only rows for which one is true travel, "
          "such as {sales_flat_order: \"created_at >= '2024-01-01'\"}. On the root of an entity "
          "it holds for all of the entity's rows: what comes into it is copied, what leaves it is "
-         "deleted. Not for other tables that foreign keys refer to. COLUMN = VALUE (<>, <, <=, >, "
+         "deleted. Not for other tables that foreign keys refer to. In imports for sync only, "
+         "which "
+         "copies what is in. COLUMN = VALUE (<>, <, <=, >, "
          ">=), BETWEEN, IN, LIKE, IS NULL, joined "
          "by AND, OR, NOT; texts compare byte by byte."},
     {.key = "mask.preset",
@@ -363,18 +365,20 @@ const struct setting config_settings[] = {
      AT(on_invalid),
      .value = "ignore",
      .choices = invalids,
-     .doc = "An entity that breaks a validation rule of the catalogue, or that a handler calls "
-            "invalid. ignore: no rule is asked. error: stop. quarantine: set it aside with all "
-            "later changes, until one makes it valid. skip: drop what the batch changes of it, "
-            "for good; later changes of rows that are missing then are conflicts. Rows that are "
-            "copied are not asked."},
+     .doc =
+         "An entity that breaks a validation rule of the catalogue, or that a handler calls "
+         "invalid. ignore: no rule is asked. error: stop. quarantine: set it aside with all "
+         "later changes, until one makes it valid. skip: drop what the batch changes of it, "
+         "for good; later changes of rows that are missing then are conflicts. Rows that a mirror "
+         "copies are not asked; those that an import copies are, and it knows no quarantine."},
     {.key = "handlers",
      .type = SETTING_LIST,
      AT(handlers),
      .value = "",
      .doc = "Files of handlers: shared objects (.so) and Lua files (.lua), called in this order; "
             "relative to this file's folder. What stands behind a blank is handed to the handler "
-            "as its options."},
+            "as its options. In imports they see the source's ids, and can ask for the "
+            "destination's."},
     {.key = "lua.allow",
      .type = SETTING_LIST,
      AT(lua_allow),
@@ -430,7 +434,7 @@ const struct setting config_settings[] = {
      AT(hooks_entities),
      .value = "all",
      .doc = "Entities that hooks are told of: names of the catalogue, `table` for all tables of "
-            "none, or all."},
+            "none, or all. Their keys are the destination's."},
     {.key = "hooks.timeout",
      .type = SETTING_SECONDS,
      AT(hooks_timeout),

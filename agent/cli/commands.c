@@ -108,8 +108,10 @@ static const struct option sync_options[] = {
      .doc = "An entity that the destination has already: leave it; make it as the source's; the "
             "same, but keep what the source has empty; stop (default)."},
     {"skip-invalid", 0, OPTION_FLAG, NULL, FIELD(skip_invalid),
-     .doc = "An entity that does not fit the destination is left out and logged with its key and "
-            "the reason; the run ends with exit 3. Without it the run stops there, with exit 1."},
+     .doc = "An entity that breaks a rule of the catalogue, that a handler calls invalid, or that "
+            "does not fit the destination is left out and logged with its key and the reason (of a "
+            "file, with its line); the run ends with exit 3. Without it the run stops there, with "
+            "exit 1."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run),
      .doc = "Look for everything and count, write nothing. Takes memory for each row's id."},
     {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "The summary as lines of JSON."},

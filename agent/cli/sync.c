@@ -100,6 +100,8 @@ static int open_config(struct invocation *in, struct ds_error *err)
     if (rc == 0 && !in->on_duplicate)
         in->on_duplicate = "error";
     rc = rc ? rc : preset(in, "on_duplicate", in->on_duplicate, "on-duplicate", err);
+    rc = rc ? rc
+            : preset(in, "on_invalid", in->skip_invalid ? "skip" : "error", "skip-invalid", err);
     rc = rc ? rc : cli_open(in, err);
     const struct catalogue_entity *e = rc ? NULL : catalogue_find(in->catalogue, in->arguments[0]);
     if (e && e->kind == KIND_DERIVED)
@@ -158,6 +160,18 @@ static int check_entity(const struct invocation *in, struct ds_error *err)
 #endif
 }
 
+/* A file has no server that could be asked how values compare. */
+static int check_file_options(const struct invocation *in, struct ds_error *err)
+{
+    bool masks = filter_mask(in->filter), chooses = filter_where_table(in->filter, 0);
+    if (masks || chooses)
+        return error_set(err, DS_EUSAGE,
+                         "%s does not go with the adapter csv: take it out of the configuration, "
+                         "or of the file what it is about",
+                         masks ? "mask" : "where");
+    return check_entity(in, err);
+}
+
 int command_sync(struct invocation *in)
 {
     struct ds_error err = {0};
@@ -187,7 +201,7 @@ int command_sync(struct invocation *in)
     rc = rc ? rc : read_file_options(in, &csv, &is_file, &err);
     o.csv = is_file ? &csv : NULL;
     rc = rc ? rc : open_config(in, &err);
-    rc = rc || !is_file ? rc : check_entity(in, &err);
+    rc = rc || !is_file ? rc : check_file_options(in, &err);
     int code = rc ? cli_fail(&err) : runner_run(in, &o);
     free(ids);
     free(increment_ids);

@@ -181,8 +181,9 @@ static int delete_row(struct import *im, struct import_row *row, struct deleting
                       struct ds_error *err)
 {
     d->places[d->count++] = row->place;
-    return import_note(im, row) || (row->table->type != UINT32_MAX &&
-                                    registry_remove(im->registry, row->table->type, row->id))
+    return import_note(im, row) || import_tell(im, row, CHANGE_DELETE) ||
+                   (row->table->type != UINT32_MAX &&
+                    registry_remove(im->registry, row->table->type, row->id))
                ? import_no_memory(err)
                : 0;
 }
@@ -278,7 +279,8 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
     if (how != DELETE_HARD) {
         bool off = how == DELETE_SOFT;
         im->pending[row->table->place].deleted += off;
-        if ((off && (add_id(&d->off, row->target_id) || import_note(im, row))) ||
+        if ((off && (add_id(&d->off, row->target_id) || import_note(im, row) ||
+                     import_tell(im, row, CHANGE_UPDATE))) ||
             (row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)))
             return import_no_memory(err);
         return 0;

@@ -34,9 +34,10 @@ int import_new(struct import **out, const struct import_options *options, struct
     im->options = *options;
     im->counts = calloc(entities + 1, sizeof *im->counts);
     im->pending = calloc(entities + 1, sizeof *im->pending);
+    im->marked = calloc(entities + 1, sizeof *im->marked);
     im->scope = calloc(entities + 1, sizeof *im->scope);
-    int rc = im->counts && im->pending && im->scope && import_aftermath_new(im) == 0 &&
-                     import_seen_new(im) == 0
+    int rc = im->counts && im->pending && im->marked && im->scope &&
+                     import_aftermath_new(im) == 0 && import_seen_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -71,11 +72,13 @@ void import_free(struct import *im)
     free(im->rows);
     free(im->counts);
     free(im->pending);
+    free(im->marked);
     free(im->scope);
     free(im->deletions);
     free(im->missing);
     buf_free(&im->incomplete);
     buf_free(&im->elsewhere);
+    import_left_free(im);
     free(im);
 }
 
@@ -128,9 +131,24 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void clear_pending(struct import *im)
+void import_forget_counts(struct import *im)
 {
     memset(im->pending, 0, catalogue_count(im->options.catalogue) * sizeof *im->pending);
+}
+
+void import_mark(struct import *im)
+{
+    size_t n = catalogue_count(im->options.catalogue);
+    memcpy(im->marked, im->pending, n * sizeof *im->marked);
+}
+
+void import_go_back(struct import *im)
+{
+    size_t n = catalogue_count(im->options.catalogue);
+    registry_forget(im->registry);
+    import_aftermath_clear(im);
+    im->attributes_known = false;
+    memcpy(im->pending, im->marked, n * sizeof *im->marked);
 }
 
 void import_rolled_back(struct import *im)
@@ -142,7 +160,8 @@ void import_rolled_back(struct import *im)
     import_aftermath_clear(im);
     buf_clear(&im->incomplete);
     im->attributes_known = false;
-    clear_pending(im);
+    import_left_again(im);
+    import_forget_counts(im);
 }
 
 void import_committed(struct import *im)
@@ -161,10 +180,11 @@ void import_committed(struct import *im)
         c->invalid += p->invalid;
         c->deleted += p->deleted;
     }
-    clear_pending(im);
+    import_forget_counts(im);
     registry_believe(im->registry);
     im->doubts = false;
     import_seen_committed(im);
+    import_left_committed(im);
     registry_trim(im->registry);
 }
 
@@ -175,20 +195,16 @@ bool import_may_leave(const struct import *im)
     return im->options.skip_invalid && !im->duplicate;
 }
 
-void import_leave(struct import *im, const struct batch *batch, uint32_t index,
-                  const struct ds_error *why)
+int import_leave(struct import *im, const struct batch *batch, uint32_t index,
+                 const struct ds_error *why)
 {
     const struct transaction *tx = &batch->transactions[index];
     const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
-    char line[sizeof(struct ds_error)], scratch[32];
-    bool null;
+    char line[sizeof(struct ds_error)];
     if (!c || !c->table->import)
-        return;
-    struct slice key = held_entity_key(c);
-    key = key.len ? import_text(key.p, scratch, &null) : key;
-    log_warn("left out entity=%s key=%.*s reason=\"%s\"", c->table->entity, (int)key.len,
-             key.len ? (const char *)key.p : "", error_format(why, line, sizeof line));
-    im->pending[c->table->import->place].invalid++;
+        return 0;
+    error_format(why, line, sizeof line);
+    return import_leave_entity(im, c->table->import->entity->name, held_entity_key(c), true, line);
 }
 
 const struct import_counts *import_counts_get(const struct import *im, size_t *count)
@@ -222,6 +238,7 @@ static int know_entities(struct import *im, struct ds_error *err)
         const struct registered *r =
             registry_find(im->registry, registry_type(im->registry, e->entity->name), e->key);
         e->here = r && r->found;
+        e->target = e->here ? r->target : 0;
         e->matched = e->here && r->origin == ORIGIN_MATCHED;
         e->policy = is_asked_for(e)          ? IMPORT_WRITE
                     : filter_maps(e->entity) ? IMPORT_REFER
@@ -253,12 +270,8 @@ static int missing(const struct import_entity *e, struct ds_error *err)
 /* A change of a row is not all that there is of its entity, if that has other tables. */
 static bool is_part(const struct import_row *row)
 {
-    const struct catalogue_entity *e = row->entity->entity;
-    bool others = false;
-    for (size_t i = 1; i < e->table_count; i++)
-        others |= import_has_rows_of(&e->tables[i]);
-    return others && row->op == CHANGE_UPDATE && is_asked_for(row->entity) &&
-           row->entity->policy != IMPORT_REFER;
+    return import_has_members(row->entity->entity) && row->op == CHANGE_UPDATE &&
+           is_asked_for(row->entity) && row->entity->policy != IMPORT_REFER;
 }
 
 /* It is not made of what the change happens to have. */
@@ -468,7 +481,8 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
         for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
             const struct change *c = &batch->changes[i];
             const struct import_table *t = c->table->import;
-            if (!t || c->skip || (positions && !positions_new_for(positions, t->place, tx->front)))
+            if (!t || c->skip || c->left_out ||
+                (positions && !positions_new_for(positions, t->place, tx->front)))
                 continue;
             extra->rows++;
             rc = take(im, c, err);

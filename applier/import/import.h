@@ -4,11 +4,14 @@
  * (rows.c); a segment's net row changes are translated and written table by table, what others
  * refer to first:
  *
- * - table.c: what the catalogue says of a source table, for the destination's table (compiled once)
+ * - table.c: what the catalogue says of a table, compiled once for both sides' columns
+ * - view.c: what rules and handlers see of a range
+ * - left.c: entities that are left out
  * - rows.c: changes → net rows, and the entities that they are of
  * - registry.c: which destination row a source id became
  * - resolve.c: ids in a row → the destination's ids
  * - match.c: rows → rows that the destination has already
+ * - tell.c: what hooks are told of
  * - write.c: inserts with new ids, updates, deletes
  * - incomplete.c: what could not be translated yet
  * - import.c: life, and the order of it all
@@ -29,9 +32,11 @@
 #include "schema/config.h"
 #include "schema/filter.h"
 
+struct outbox;
 struct import_options {
     const struct config *config;
     const struct catalogue *catalogue;
+    struct outbox *outbox;       /* what hooks are told of; NULL: nothing */
     const struct filter *filter; /* which entities are asked for: others are only referred to */
     bool dry_run;                /* look and count, write nothing */
     bool follows;      /* a stream, or what it would tell: what comes whole may have come before */
@@ -65,12 +70,51 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
  * since the registry may name what the destination has deleted? */
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);
 /* After transaction `index` did not fit, with this error, and was rolled back: is it to be left
- * out? Then import_leave counts it. */
+ * out? Then import_leave tells and counts it. DS_ENOMEM. */
 bool import_may_leave(const struct import *im);
-void import_leave(struct import *im, const struct batch *batch, uint32_t index,
-                  const struct ds_error *why);
+int import_leave(struct import *im, const struct batch *batch, uint32_t index,
+                 const struct ds_error *why);
+/* The same of one entity of the range that is being written. key: as in messages; copied: more of
+ * it may come, which is left out as well. */
+int import_leave_entity(struct import *im, const char *entity, struct slice key, bool copied,
+                        const char *why);
+/* The same where the range is a part of a transaction, and what came before may have been written:
+ * the caller rolls back, and when it comes again the entity is left out of all parts. A dry run
+ * goes on with the next one. DS_ENOMEM. */
+int import_hold_left(struct import *im, const char *entity, struct slice key, bool copied,
+                     const char *why);
+/* How many are held? */
+uint32_t import_held(const struct import *im);
+/* Tells and counts those that are left out of this part for the first time, and adds to *count. */
+void import_tell_held(struct import *im, uint32_t *count);
+/* All goes back to where the transaction stood at the mark; it is not rolled back as a whole. */
+void import_mark(struct import *im);
+void import_go_back(struct import *im);
 void import_rolled_back(struct import *im);
 void import_committed(struct import *im);
+/* --- view.c: what rules and handlers see of a range (handled.c) --- */
+struct import_view {
+    struct batch batch; /* its transactions; changes and their tables as the source has them.
+                           left_out: nothing to be asked of it */
+    uint32_t base;      /* where its first change stands in the batch that it shows */
+    bool records;       /* of a file: not all that an entity has */
+    struct import_code **codes;
+};
+/* positions: as of import_write. Marks changes of `batch`, too: left_out, what was left out before
+ * and comes once more. Everything is in `arena`; both last until import_view_end. */
+int import_view_begin(struct import *im, const struct batch *batch,
+                      const struct positions *positions, uint32_t first, uint32_t count,
+                      struct arena *arena, struct import_view *out, struct ds_error *err);
+void import_view_end(struct import *im);
+/* The code of the attribute that has that id at the source; NULL: unknown. */
+const char *import_attribute_code(const struct import *im, struct slice id);
+/* Are its values ids of options of its own? */
+bool import_attribute_is_choice(const struct import *im, struct slice id);
+/* The destination's id for the source's `id` in a table of the entity, by the name that it has
+ * there, NULL the root's. *found false: it is not there. */
+int import_target_id(struct import *im, const char *entity, const char *table, struct slice id,
+                     bool *found, uint64_t *target, struct ds_error *err);
+
 /* Of this run, committed. */
 const struct import_counts *import_counts_get(const struct import *im, size_t *count);
 

@@ -76,6 +76,8 @@ struct import_table {
     struct import_part
         *parts; /* what tells rows apart at the destination; none: the registry alone */
     uint32_t part_count;
+    struct outbox_table *told; /* for hooks, NULL: not yet */
+    struct source_table *seen; /* with the source's columns, of view.c; NULL: not yet */
     struct arena arena;
     struct import_table *next;
 };
@@ -130,7 +132,8 @@ struct import_entity {
     bool whole;              /* its rows are all that it has */
     bool begun;              /* it comes whole, of which only a part is here */
     bool matched;            /* the destination's own, found by its natural key, now or earlier */
-    bool here;               /* the registry has it */
+    bool here;               /* the registry has it … */
+    uint64_t target;         /* … as this row of the destination, before the segment */
     bool left;               /* its root cannot be written */
     enum import_policy policy;
     struct import_entity *next;
@@ -156,6 +159,18 @@ struct deferred {
 struct aftermath;
 struct seen;
 
+enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
+struct import_left { /* an entity that was left out in this run */
+    uint32_t place;  /* of its kind */
+    bool copied;     /* more of it may come; else only `why` is for something */
+    char *why;       /* of the transaction in hand, which comes in parts, nothing of it is written;
+                        NULL: of another one */
+    bool met, told;  /* it was seen, and told of, in this try */
+    size_t len;
+    struct import_left *next;
+    uint8_t key[];
+};
+
 struct import {
     struct import_options options;
     struct aftermath *aftermath;
@@ -173,6 +188,10 @@ struct import {
     bool *scope;                   /* by place of the entity: is it imported, or referred to? */
     unsigned *deletions, *missing; /* by place: enum config_delete, enum config_missing */
     struct import_counts *counts, *pending; /* by place of the entity in the catalogue */
+    struct import_counts *marked;           /* `pending` at import_mark */
+    const struct import_view *view;         /* of the range in hand, NULL none */
+    struct import_left *left[IMPORT_LEFT_BUCKETS];
+    uint32_t held; /* of these, with `why` */
 
     /* the segment in hand, in `arena` */
     struct arena arena;
@@ -219,6 +238,8 @@ const struct catalogue_table *import_catalogue_table(const struct catalogue_enti
 const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t);
 /* Are rows of such a table imported at all? */
 bool import_has_rows_of(const struct catalogue_table *entry);
+/* Of other tables than the entity's root? */
+bool import_has_members(const struct catalogue_entity *e);
 int import_table_find(struct import *im, const struct source_table *source,
                       struct import_table **out, struct ds_error *err);
 void import_tables_free(struct import *im);
@@ -273,6 +294,9 @@ int import_defer(struct import *im, struct import_row *row, const struct import_
 int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 /* Translate one row; its state becomes ROW_OPEN, ROW_WAITS or ROW_LEFT. */
 int import_translate(struct import *im, struct import_row *row, struct ds_error *err);
+/* The attribute that a row of the list of attributes is, as it says itself. Until the next call. */
+const struct import_attribute *import_own_attribute(const struct import_table *t,
+                                                    const uint8_t *const *values);
 /* The attribute that the row is a value of, at the destination; NULL: none, or not known yet. */
 const struct import_attribute *import_attribute_of(const struct import *im,
                                                    const struct import_row *row);
@@ -280,6 +304,23 @@ const struct import_attribute *import_attribute_of(const struct import *im,
 const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source);
 /* What was deferred. */
 int import_resolve_deferred(struct import *im, struct ds_error *err);
+
+/* --- tell.c --- */
+/* Hooks are told that the row is written. What goes with a whole entity that comes (drop.c) is told
+ * by its root. DS_ENOMEM. */
+int import_tell(struct import *im, const struct import_row *row, enum change_op op);
+
+/* What is counted of the transaction in hand. */
+void import_forget_counts(struct import *im);
+
+/* --- left.c --- */
+/* Where it stands, or is to stand. */
+struct import_left **import_find_left(struct import *im, uint32_t place, struct slice key);
+void import_forget_left(struct import *im, struct import_left **at);
+void import_left_free(struct import *im);
+/* The transaction in hand is rolled back, or committed. */
+void import_left_again(struct import *im);
+void import_left_committed(struct import *im);
 
 /* --- claims.c --- */
 /* A deletion of what may be registered under another id: import_delete_rows looks whose it is. */

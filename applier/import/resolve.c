@@ -97,7 +97,7 @@ static bool is_one_of(const uint8_t *raw, const char *const *values)
     return false;
 }
 
-static const struct import_attribute *own_attribute(const struct import_table *t,
+const struct import_attribute *import_own_attribute(const struct import_table *t,
                                                     const uint8_t *const *values)
 {
     static _Thread_local struct import_attribute own;
@@ -125,7 +125,7 @@ attribute_of(const struct import *im, const struct import_row *row, const uint8_
     if (t->attribute == NO_COLUMN)
         return NULL;
     if (t->own_attribute.code != NO_COLUMN) /* it is one, by what it says itself */
-        return own_attribute(t, values);
+        return import_own_attribute(t, values);
     struct slice id = import_text(values[t->attribute], scratch, &null);
     uint32_t type = registry_type(im->registry, "attribute");
     const struct registered *r = null ? NULL : registry_find(im->registry, type, id);
@@ -544,7 +544,9 @@ int import_resolve_deferred(struct import *im, struct ds_error *err)
             row->values[target] = value;
             level = set_level(im, row->table, r, value, row->values);
         }
-        if (!row->filled_in)
+        if (!row->filled_in && import_tell(im, row, row->fresh ? CHANGE_INSERT : CHANGE_UPDATE))
+            rc = import_no_memory(err);
+        if (rc == 0 && !row->filled_in)
             rc = add_row(im, row, &rows, &count, &cap, err);
         if (rc == 0)
             row->changed[target / 64] |= 1ull << (target % 64);

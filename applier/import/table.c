@@ -297,6 +297,14 @@ bool import_has_rows_of(const struct catalogue_table *entry)
            strcmp(entry->role, "summary") != 0;
 }
 
+bool import_has_members(const struct catalogue_entity *e)
+{
+    for (size_t i = 1; i < e->table_count; i++)
+        if (import_has_rows_of(&e->tables[i]))
+            return true;
+    return false;
+}
+
 static bool is_imported(const struct import *im, const struct catalogue_entity *e,
                         const struct catalogue_table *entry)
 {

@@ -356,6 +356,8 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
         rc = follow_id(im, row, err);
         if (any)
             rows[changing++] = row;
+        if (any && rc == 0 && import_tell(im, row, CHANGE_UPDATE))
+            rc = import_no_memory(err);
     }
     return rc ? rc : import_update_columns(im, rows, changing, err);
 }
@@ -399,7 +401,10 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
     }
     /* a new row may have what an old one had before: a SKU, an id */
     int rc = update_rows(im, old, old_count, err);
-    return rc ? rc : insert_rows(im, new, new_count, err);
+    rc = rc ? rc : insert_rows(im, new, new_count, err);
+    for (uint32_t i = 0; i < new_count && rc == 0; i++)
+        rc = import_tell(im, new[i], CHANGE_INSERT) ? import_no_memory(err) : 0;
+    return rc;
 }
 
 /* --- deletes

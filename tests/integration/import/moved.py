@@ -6,6 +6,10 @@ from lib.twoshops import TwoShops
 STREAM = {"mode": "import", "source_system": "legacy", "on_duplicate": "update"}
 PRODUCT = ("INSERT INTO catalog_product_entity (%sentity_type_id, attribute_set_id, type_id, sku) SELECT %sentity_type_id, attribute_set_id, "
            "type_id, '%s' FROM catalog_product_entity ORDER BY entity_id LIMIT 1")
+# what its rules require
+VALUES = ["INSERT INTO catalog_product_entity_%s (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, attribute_id, 0, "
+          "entity_id, 1 FROM catalog_product_entity JOIN eav_attribute USING (entity_type_id) WHERE attribute_code = '%s' AND sku = '%%s'" % each
+          for each in (("varchar", "name"), ("decimal", "price"))]
 
 
 def sync(shops, entity, *options, expect_code=0):
@@ -42,7 +46,7 @@ def define(suite):
                 "ON v.option_id = o.option_id AND store_id = 0 ORDER BY 1 DESC LIMIT 1")[0]
             for how, (number, here, sku) in zip(("stream", "sync"), products):
                 shops.source.run("UPDATE catalog_product_entity SET sku = CONCAT(sku, '-old') WHERE entity_id = %d" % number,
-                                 PRODUCT % ("", "", sku),
+                                 PRODUCT % ("", "", sku), *(values % sku for values in VALUES),
                                  "UPDATE eav_attribute_option_value SET value = 'once %s' WHERE option_id = %d AND store_id = 0" % (how, option),
                                  "INSERT INTO eav_attribute_option (attribute_id) VALUES (%d)" % attribute,
                                  "INSERT INTO eav_attribute_option_value (option_id, store_id, value) SELECT MAX(option_id), 0, '%s' FROM "

@@ -5,6 +5,7 @@ import time
 from lib.server import ACCOUNT
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
+from moved import VALUES
 from syncs import registered, right, rows, summary, sync
 
 SETTINGS = {"mode": "import", "source_system": "shop", "on_duplicate": "update"}
@@ -142,7 +143,7 @@ def used_again(shops, noted):
     sku = shops.source.scalar("SELECT sku FROM openmage.catalog_product_entity WHERE entity_id = %d" % used)
     shops.source.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % used, "INSERT INTO catalog_product_entity (entity_type_id, "
                      "attribute_set_id, type_id, sku) SELECT entity_type_id, attribute_set_id, 'simple', '%s' FROM catalog_product_entity LIMIT 1"
-                     % sku, database="openmage")
+                     % sku, *(values % sku for values in VALUES), database="openmage")
     other = shops.source.scalar("SELECT MAX(entity_id) FROM openmage.catalog_product_entity")
     sync(shops, "product", "-d", "update", "--entity-ids", str(other), system="shop")
     noted.change("product", used, action="delete", name=sku)
