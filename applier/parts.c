@@ -98,6 +98,8 @@ int parts_roll_back_to(struct applier *a, const struct savepoint *s, struct ds_e
     if (rc == 0 && a->held_dirty)
         conflict_forget(a);
     members_rolled_back(a);
+    if (a->import)
+        import_rolled_back(a->import);
     return rc;
 }
 
@@ -167,6 +169,8 @@ int parts_finish(struct applier *a, struct ds_error *err)
         if (rc == 0 && a->held_dirty)
             conflict_forget(a);
         members_rolled_back(a);
+        if (a->import)
+            import_rolled_back(a->import);
     }
     a->pending_done = 1;
     if (rc == 0)

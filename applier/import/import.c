@@ -477,11 +477,12 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     int rc = import_rows_begin(im, err);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];
-        rc = import_dying_begin(im, &batch->changes[tx->first], tx->count, err);
+        rc = import_dying_begin(im, &batch->changes[tx->first], tx->rolled_back ? 0 : tx->count,
+                                err);
         for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
             const struct change *c = &batch->changes[i];
             const struct import_table *t = c->table->import;
-            if (!t || c->skip || c->left_out ||
+            if (!t || c->skip || c->left_out || (tx->rolled_back && t->target->transactional) ||
                 (positions && !positions_new_for(positions, t->place, tx->front)))
                 continue;
             extra->rows++;

@@ -65,8 +65,13 @@ def hooks(suite):
             for entity in ("product", "category", "customer", "order", "invoice", "cms_page", "salesrule"):
                 expect_equal(first[entity].get("inserted", []), sorted(here for _there, here in targets(shops, entity, "created", "shop")), entity)
                 expect(not set(first[entity].get("updated", [])) - {here for _there, here in targets(shops, entity, "matched", "shop")}, entity)
+            # what is rolled back, and in the binlog all the same
+            run("CREATE TEMPORARY TABLE passing (id INT)", "START TRANSACTION",
+                "INSERT INTO cms_block (block_id, title, identifier, content) VALUES (29001, 'never', 'never-was', 'x')",
+                "DROP TEMPORARY TABLE passing", "ROLLBACK")
             program.incremental()
             expect_equal(told.messages(), [], "nothing has changed")
+            expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM openmage.cms_block WHERE identifier = 'never-was'"), 0, "what never was")
             (one, one_here), (two, two_here), (three, three_here), (gone, gone_here) = targets(shops, "product", "created", "shop")[:4]
             (own, _own_here), (other, _other_here) = targets(shops, "product", "matched", "shop")[:2]
             order, order_here = targets(shops, "order", "created", "shop")[0]
