@@ -25,6 +25,7 @@ enum config_preset { MASK_PRESET_NONE, MASK_PRESET_OPENMAGE };
 enum config_unknown { MASK_UNKNOWN_STOP, MASK_UNKNOWN_NULL };
 enum config_conflict { CONFLICT_STOP, CONFLICT_QUARANTINE, CONFLICT_OVERWRITE };
 enum config_duplicate { DUPLICATE_SKIP, DUPLICATE_UPDATE, DUPLICATE_MERGE, DUPLICATE_ERROR };
+enum config_options_mode { OPTIONS_AUTO, OPTIONS_REPLACE, OPTIONS_MERGE, OPTIONS_APPEND };
 enum config_missing { MISSING_CREATE, MISSING_ERROR };
 enum config_delete { DELETE_HARD, DELETE_SOFT, DELETE_IGNORE };
 enum config_invalid { INVALID_IGNORE, INVALID_ERROR, INVALID_SKIP, INVALID_QUARANTINE };
@@ -51,6 +52,7 @@ struct config {
     enum config_mode mode;
     char *source_system; /* in the registry of an import; default: name */
     enum config_duplicate on_duplicate;
+    enum config_options_mode options_mode;
     struct config_list reference_missing; /* entity, text of an enum config_missing */
     struct config_list deletes;           /* entity, text of an enum config_delete */
     enum config_delete delete_matched;

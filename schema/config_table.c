@@ -10,6 +10,7 @@ static const char *const conflicts[] = {"stop", "quarantine", "overwrite", NULL}
 static const char *const presets[] = {"none", "openmage", NULL};
 static const char *const unknowns[] = {"stop", "null", NULL};
 static const char *const duplicates[] = {"skip", "update", "merge", "error", NULL};
+static const char *const options_modes[] = {"auto", "replace", "merge", "append", NULL};
 static const char *const missings[] = {"create", "error", NULL};
 static const char *const deletes[] = {"hard", "soft", "ignore", NULL};
 static const char *const invalids[] = {"ignore", "error", "skip", "quarantine", NULL};
@@ -182,6 +183,17 @@ const struct setting config_settings[] = {
      .doc =
          "Import: an entity that the destination has already. skip: leave it. update: make it as "
          "the source's. merge: the same, but keep what the source has empty. error: stop."},
+    {.key = "options_mode",
+     .type = SETTING_CHOICE,
+     AT(options_mode),
+     .value = "auto",
+     .choices = options_modes,
+     .doc = "Import: custom options of a product that the destination has already. replace: they "
+            "become the source's; what both have keeps its ids, the rest goes. merge: those with "
+            "the same title become the source's, others are added, what the source has not stays. "
+            "append: "
+            "what is there stays as it is, options with other titles are added. auto: merge with "
+            "on_duplicate: merge, else replace."},
     {.key = "reference_missing",
      .type = SETTING_CHOICES,
      AT(reference_missing),

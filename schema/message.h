@@ -82,7 +82,9 @@ enum change_flag {
     CHANGE_ENTERS = 32, /* insert: of a root whose entity comes into the filter, and is to be copied
                            from the source; the image need not be whole */
     CHANGE_COPIED = 64, /* of that copy: deletes of roots, whether they are there or not, of which
-                           images hold the key only; then inserts */
+                           images hold the key only; then inserts. To an import also of a file's
+                           entities: a delete in a table that is no root says that all rows that the
+                           entity has there follow */
     CHANGE_NAMED = 128, /* insert: of a row that others only name, with what it is known by: to be
                            found, not written, also where its entity is asked for. delete: of a root
                            that an import may know under another id, by its natural key, which

@@ -82,7 +82,7 @@ struct invocation {
     bool json, watch, yes, resnapshot, dry_run, mark_synced, no_lock, example, man, reference;
     bool plain, counts, summary, graph, auto_link, tracker;
     const char *delimiter, *encoding;
-    const char *adapter, *on_duplicate, *date_from, *date_to;
+    const char *adapter, *on_duplicate, *options_mode, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */
     bool skip_invalid;
     const char *stop_at, *from, *to, *file, *reason, *command_name;

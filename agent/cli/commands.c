@@ -107,6 +107,11 @@ static const struct option sync_options[] = {
     {"on-duplicate", 'd', OPTION_TEXT, "skip|update|merge|error", FIELD(on_duplicate),
      .doc = "An entity that the destination has already: leave it; make it as the source's; the "
             "same, but keep what the source has empty; stop (default)."},
+    {"options-mode", 0, OPTION_TEXT, "replace|merge|append", FIELD(options_mode),
+     .doc = "Custom options of a product that the destination has already: make them the source's "
+            "(replace); change those with the same title, add the others, let no other option "
+            "go (merge); leave what is there, add those with other titles (append). Without it: "
+            "merge with --on-duplicate merge, else replace."},
     {"skip-invalid", 0, OPTION_FLAG, NULL, FIELD(skip_invalid),
      .doc = "An entity that breaks a rule of the catalogue, that a handler calls invalid, or that "
             "does not fit the destination is left out and logged with its key and the reason (of a "

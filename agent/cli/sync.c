@@ -90,6 +90,15 @@ static const char *entities_of(const char *entity)
     return entity;
 }
 
+static int check_options_mode(const struct invocation *in, struct ds_error *err)
+{
+    static const char *const entities[] = {"all", "product", "products"};
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
+        if (!in->options_mode || strcmp(in->arguments[0], entities[i]) == 0)
+            return 0;
+    return error_set(err, DS_EUSAGE, "--options-mode is for products");
+}
+
 /* What stands in the configuration is for a stream; here the command line says which entities. */
 static int open_config(struct invocation *in, struct ds_error *err)
 {
@@ -102,6 +111,8 @@ static int open_config(struct invocation *in, struct ds_error *err)
     rc = rc ? rc : preset(in, "on_duplicate", in->on_duplicate, "on-duplicate", err);
     rc = rc ? rc
             : preset(in, "on_invalid", in->skip_invalid ? "skip" : "error", "skip-invalid", err);
+    const char *options = in->options_mode ? in->options_mode : "auto";
+    rc = rc ? rc : preset(in, "options_mode", options, "options-mode", err);
     rc = rc ? rc : cli_open(in, err);
     const struct catalogue_entity *e = rc ? NULL : catalogue_find(in->catalogue, in->arguments[0]);
     if (e && e->kind == KIND_DERIVED)
@@ -192,6 +203,7 @@ int command_sync(struct invocation *in)
     int rc = check_adapter(in->adapter, &err);
     rc = rc ? rc : check_date("date-from", in->date_from, &err);
     rc = rc ? rc : check_date("date-to", in->date_to, &err);
+    rc = rc ? rc : check_options_mode(in, &err);
     if (rc == 0 && in->entity_ids)
         rc = cli_split_list(in->entity_ids, &ids, &selection.id_count, &err);
     if (rc == 0 && in->increment_ids)

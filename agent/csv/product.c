@@ -319,6 +319,7 @@ static void take_product(struct csv_import *in)
     }
     store =
         shop_refer(s, NAME_STORE, cell_filled(in, "store_id", &other) ? other : store, "store_id");
+    p.general = !store.len || slice_is(store, "0");
     shop_begin(s, p.id);
     put_root(in, &p);
     eav_put_values(&all->eav, in, p.id, store);

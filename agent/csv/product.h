@@ -6,8 +6,9 @@
 
 struct product { /* of the record in hand */
     struct slice sku, id;
-    bool again;  /* the file has had a record of it, at another store */
-    bool is_new; /* the destination does not have it, nor has it come from this source */
+    bool again;   /* the file has had a record of it, at another store */
+    bool general; /* the record has the values for all stores */
+    bool is_new;  /* the destination does not have it, nor has it come from this source */
 };
 
 /* product_children.c: within the product's transaction */

@@ -329,17 +329,36 @@ static void read_options(struct csv_import *in, const struct product *p, struct 
     }
 }
 
+/* The record tells all of them; titles at store views it cannot tell. An empty cell of a store view
+ * means the general value. */
+static void tell_all_options(struct csv_import *in, const struct product *p)
+{
+    static const char *const tables[] = {"catalog_product_option", "catalog_product_option_price",
+                                         "catalog_product_option_type_value",
+                                         "catalog_product_option_type_price"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        struct shop_row r = shop_row(in->shop, tables[i]);
+        row_id(&r, "product_id", p->id);
+        row_no_others(&r);
+    }
+}
+
 void product_put_options(struct csv_import *in, const struct product *p, struct shop_row *root)
 {
     struct slice text;
-    bool any = false, required = false;
-    if (cell_filled(in, "custom_options", &text))
+    bool any = false, required = false, filled = cell_filled(in, "custom_options", &text);
+    bool tells = has_column(in, "custom_options") && (filled || p->general) &&
+                 shop_once(in->shop, shop_format(in->shop, "options of\n%.*s", (int)p->id.len,
+                                                 (const char *)p->id.p));
+    if (tells)
+        tell_all_options(in, p);
+    if (filled)
         read_options(in, p, text, &any, &required);
     if (any)
         row_number(root, "has_options", 1);
     if (required)
         row_number(root, "required_options", 1);
-    if (!p->again || any)
+    if (!p->again || any || tells)
         row_put(root);
 }
 

@@ -450,7 +450,7 @@ static void tell_table(struct shop *s, struct shop_table *t)
     t->sent = true;
 }
 
-static void put_change(struct shop_row *r, enum change_op op)
+static void put_change(struct shop_row *r, enum change_op op, unsigned flags)
 {
     struct shop *s = r->shop;
     struct shop_table *t = r->table;
@@ -464,7 +464,7 @@ static void put_change(struct shop_row *r, enum change_op op)
                               : value_write_absent(&image);
     struct msg_change m = {.table_id = t->plan.id,
                            .op = op,
-                           .flags = (r->reference ? CHANGE_COPIED | CHANGE_NAMED : 0u) |
+                           .flags = (r->reference ? CHANGE_COPIED | CHANGE_NAMED : flags) |
                                     (t->entry->stock ? CHANGE_STOCK : 0u),
                            .entity_key = r->reference ? s->reference_key : s->key};
     *(op == CHANGE_INSERT ? &m.after : &m.before) = (struct slice){image.data, image.len};
@@ -476,12 +476,17 @@ static void put_change(struct shop_row *r, enum change_op op)
 
 void row_put(struct shop_row *r)
 {
-    put_change(r, CHANGE_INSERT);
+    put_change(r, CHANGE_INSERT, 0);
 }
 
 void row_delete(struct shop_row *r)
 {
-    put_change(r, CHANGE_DELETE);
+    put_change(r, CHANGE_DELETE, 0);
+}
+
+void row_no_others(struct shop_row *r)
+{
+    put_change(r, CHANGE_DELETE, CHANGE_COPIED);
 }
 
 /* --- records ------------------------------------------------------------------------------- */

@@ -91,6 +91,8 @@ bool row_may_be_null(const struct shop_row *r, const char *column);
 void row_put(struct shop_row *r);
 /* The row, told by what is set of it, is to go if it is there. */
 void row_delete(struct shop_row *r);
+/* Of this table the entity has no other rows than those that follow. */
+void row_no_others(struct shop_row *r);
 /* Has the destination's table such a column? */
 bool shop_has_column(struct shop *s, const char *table, const char *column);
 

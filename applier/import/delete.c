@@ -290,12 +290,16 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
 }
 
 /* Of an entity that stays though the source has deleted it, with a statement for each table, all
- * stays. */
+ * stays. So do options that are merged or appended. */
 static int delete_member(struct import *im, struct import_row *row, struct deleting *d,
                          struct ds_error *err)
 {
     if (!may_change(row->entity) || (row->dying && deletion_of(im, row) != DELETE_HARD))
         return 0;
+    if (!row->dying && import_option_is_kept(im, row))
+        return row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)
+                   ? import_no_memory(err)
+                   : 0;
     return delete_row(im, row, d, err);
 }
 

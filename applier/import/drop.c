@@ -35,18 +35,38 @@ static bool stays(const struct places *p, XXH64_hash_t hash)
     return bsearch(&hash, p->hashes, p->count, sizeof hash, by_value) != NULL;
 }
 
-/* Is the entity to become what the source has, no more? */
-static bool is_replaced(const struct import *im, const struct import_entity *e)
+static bool has_all(const struct import_entity *e, const struct catalogue_table *entry)
 {
-    bool merged = im->options.config->on_duplicate == DUPLICATE_MERGE && e->matched;
-    return e->whole && e->found && !e->left && e->policy == IMPORT_WRITE && !merged;
+    const struct import_whole_table *w = e->whole_tables;
+    while (w && w->entry != entry)
+        w = w->next;
+    return e->whole || w;
+}
+
+bool import_has_all(const struct import *im, const struct import_table *t)
+{
+    for (uint32_t i = 0; i < im->entity_count; i++)
+        if (im->entity_list[i]->entity == t->entity && has_all(im->entity_list[i], t->entry))
+            return true;
+    return false;
+}
+
+/* Is what the table has under the row to become what the source has, no more? */
+static bool is_replaced(const struct import *im, const struct import_row *row,
+                        const struct import_table *t)
+{
+    const struct import_entity *e = row->entity;
+    bool merged = import_is_option(t)
+                      ? !import_option_is_replaced(im, row, t)
+                      : im->options.config->on_duplicate == DUPLICATE_MERGE && e->matched;
+    return has_all(e, t->entry) && e->found && !e->left && e->policy == IMPORT_WRITE && !merged;
 }
 
 static bool is_parent(const struct import *im, const struct import_row *row,
-                      const struct catalogue_table *parent)
+                      const struct catalogue_table *parent, const struct import_table *t)
 {
     return row->table->entry == parent && row->op != CHANGE_DELETE && row->state == ROW_WRITTEN &&
-           !row->fresh && row->target_id && is_replaced(im, row->entity);
+           !row->fresh && row->target_id && is_replaced(im, row, t);
 }
 
 static int forget_below(struct import *im, const struct import_table *t,
@@ -218,7 +238,7 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
         return rc;
     for (uint32_t i = 0; i < im->row_count && rc == 0; i++) {
         const struct import_row *row = im->rows[i];
-        if (!is_parent(im, row, parent))
+        if (!is_parent(im, row, parent, t))
             continue;
         rc = buf_printf(&list, "%s%lu", count++ ? "," : "", row->target_id);
         rc = rc ? import_no_memory(err) : 0;

@@ -65,6 +65,9 @@ void import_free(struct import *im)
     import_aftermath_free(im);
     import_seen_free(im);
     registry_free(im->registry);
+    buf_free(&im->replaced_options);
+    buf_free(&im->joined_options);
+    buf_free(&im->shown_options);
     arena_free(&im->arena);
     free(im->attributes);
     free(im->dying);
@@ -159,6 +162,7 @@ void import_rolled_back(struct import *im)
     import_seen_rolled_back(im);
     import_aftermath_clear(im);
     buf_clear(&im->incomplete);
+    import_options_clear(im);
     im->attributes_known = false;
     import_left_again(im);
     import_forget_counts(im);
@@ -398,6 +402,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         if (rc || !any)
             break;
         rc = import_match(im, first, end, err);
+        rc = rc ? rc : import_leave_known_options(im, first, end, err);
         rc = rc ? rc : decide_roots(im, first, end, err);
         rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);
         rc = rc ? rc : import_write_rows(im, first, end, err);
@@ -415,20 +420,12 @@ static bool has_rows(const struct import *im, const struct import_table *t)
     return false;
 }
 
-static bool has_whole(const struct import *im, const struct catalogue_entity *entity)
-{
-    for (uint32_t i = 0; i < im->entity_count; i++)
-        if (im->entity_list[i]->entity == entity && im->entity_list[i]->whole)
-            return true;
-    return false;
-}
-
 /* Tables of which whole entities have no row at all; those that lead to others first. */
 static int drop_empty(struct import *im, struct ds_error *err)
 {
     int rc = 0;
     for (struct import_table *t = im->tables; t && rc == 0; t = t->next)
-        if (t->target_version == t->target->version && has_whole(im, t->entity) && !has_rows(im, t))
+        if (t->target_version == t->target->version && import_has_all(im, t) && !has_rows(im, t))
             rc = import_drop_rest(im, t, 0, 0, err);
     return rc;
 }
@@ -450,7 +447,8 @@ static int run_segment(struct import *im, struct ds_error *err)
         rc = write_table(im, first, end, err);
     }
     rc = rc ? rc : drop_empty(im, err);
-    return rc ? rc : import_resolve_deferred(im, err);
+    rc = rc ? rc : import_resolve_deferred(im, err);
+    return rc || import_note_options(im) == 0 ? rc : import_no_memory(err);
 }
 
 /* Add the change, after the segment before it when it begins another one. */
@@ -458,6 +456,7 @@ static int take(struct import *im, const struct change *c, struct ds_error *err)
 {
     bool full;
     int rc = import_rows_add(im, c, &full, err);
+    im->begins = false;
     if (rc || !full)
         return rc;
     rc = run_segment(im, err);
@@ -479,6 +478,7 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
         const struct transaction *tx = &batch->transactions[n];
         rc = import_dying_begin(im, &batch->changes[tx->first], tx->rolled_back ? 0 : tx->count,
                                 err);
+        im->begins = true;
         for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
             const struct change *c = &batch->changes[i];
             const struct import_table *t = c->table->import;
@@ -493,5 +493,6 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     rc = rc ? rc : run_segment(im, err);
     rc = rc ? rc : registry_flush(im->registry, err);
     rc = rc ? rc : import_incomplete_write(im, true, err);
+    rc = rc ? rc : import_finish_options(im, err);
     return rc ? rc : import_aftermath(im, err);
 }

@@ -13,6 +13,7 @@
  * - match.c: rows → rows that the destination has already
  * - tell.c: what hooks are told of
  * - write.c: inserts with new ids, updates, deletes
+ * - options.c: custom options of products: replaced, merged or appended
  * - incomplete.c: what could not be translated yet
  * - import.c: life, and the order of it all
  *

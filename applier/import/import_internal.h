@@ -102,6 +102,7 @@ struct import_row {
     bool waits;                      /* something of it is deferred */
     bool dying;                      /* its entity is deleted in the same transaction */
     bool filled_in;                  /* `changed` is what was deferred */
+    bool retyped;                    /* an option, found by its title under another type */
     uint32_t number;                 /* in the order of coming */
     const uint8_t **before, **after; /* by source ordinal; NULL pointers: not sent */
     const uint8_t **was, **values; /* by target ordinal, in the destination's ids; NULL: not set */
@@ -122,6 +123,12 @@ enum import_policy {
     IMPORT_MATCH, /* nothing is written; what is there is registered, so that others find it */
 };
 
+/* A table whose rows are all here, of an entity that is not whole. */
+struct import_whole_table {
+    const struct catalogue_table *entry;
+    struct import_whole_table *next;
+};
+
 struct import_entity {
     const struct catalogue_entity *entity;
     const struct import_table *table; /* one of its tables */
@@ -135,6 +142,7 @@ struct import_entity {
     bool here;               /* the registry has it … */
     uint64_t target;         /* … as this row of the destination, before the segment */
     bool left;               /* its root cannot be written */
+    struct import_whole_table *whole_tables;
     enum import_policy policy;
     struct import_entity *next;
     uint64_t hash;
@@ -202,7 +210,11 @@ struct import {
     struct import_entity **entity_list;
     uint32_t entity_count, entity_cap;
     struct deferred *deferred;
+    /* products of the range, "1,2,3", whose custom options are a file's, those which have them from
+     * both shops, and those of both which got some */
+    struct buf replaced_options, joined_options, shown_options;
     bool part;         /* the range is part of a transaction */
+    bool begins;       /* nothing is taken yet of the transaction in hand */
     uint64_t begun_ms; /* the range in hand */
     bool duplicate;    /* the error is one of on_duplicate */
     bool doubts;       /* the range is tried again, and the registry is not believed */
@@ -284,6 +296,9 @@ int import_rewrite_deferred(struct import *im, struct import_row *row,
                             const struct import_document *d, struct ds_error *err);
 
 /* --- resolve.c --- */
+/* A value as SQL, of text with the column's own collation. */
+int import_sql_value(struct buf *sql, const struct target_column *c, const uint8_t *raw,
+                     struct ds_error *err);
 enum resolved { IS_RESOLVED, IS_PENDING, IS_NOT_HERE };
 enum resolved import_resolve_id(const struct import *im, uint32_t type, struct slice id,
                                 uint64_t *target);
@@ -347,6 +362,31 @@ int import_select_place(struct buf *sql, const struct import_table *t);
 const uint8_t **import_read_place(struct import *im, const struct import_table *t, MYSQL_ROW row,
                                   const unsigned long *lengths);
 
+/* --- options.c: custom options of products --- */
+bool import_is_option(const struct import_table *t);
+/* … of rows that are told by a title in another table. */
+bool import_option_has_title(const struct import_table *t);
+/* Never OPTIONS_AUTO. */
+enum config_options_mode import_options_mode(const struct import *im,
+                                             const struct import_entity *e);
+/* The row may be the destination's option of that title though it is of another type. */
+bool import_option_may_change_type(const struct import *im, const struct import_row *row);
+/* What the table has under the option, found, is to be what the source has, no more. */
+bool import_option_is_replaced(const struct import *im, const struct import_row *option,
+                               const struct import_table *t);
+/* New options in [first, end), of one table, are left out where the destination appends and has
+ * the title. */
+int import_leave_known_options(struct import *im, uint32_t first, uint32_t end,
+                               struct ds_error *err);
+/* The row, looked for, is left as it is, or is not added to what is there. */
+bool import_option_stays(const struct import *im, const struct import_row *row);
+/* The row does not go when it is deleted at the source. */
+bool import_option_is_kept(const struct import *im, const struct import_row *row);
+/* A segment is written: remember what import_finish_options is to do for it. DS_ENOMEM. */
+int import_note_options(struct import *im);
+int import_finish_options(struct import *im, struct ds_error *err);
+void import_options_clear(struct import *im);
+
 /* --- drop.c --- */
 /* Rows of the table with these ids at the destination ("1,2,3") are about to go, and with them what
  * is reached through them: the registry forgets them. */
@@ -356,6 +396,8 @@ int import_holds_others(struct import *im, const struct import_row *row, bool *h
                         struct ds_error *err);
 int import_forget(struct import *im, const struct import_table *t, const char *ids,
                   struct ds_error *err);
+/* Is an entity of the segment here with all that it has in this table? */
+bool import_has_all(const struct import *im, const struct import_table *t);
 /* Rows of the table at the destination that whole entities do not have go. [first, end): those that
  * they have, looked for and not yet written. */
 int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,

@@ -32,6 +32,7 @@ struct matching {
     struct claims claims; /* empty: rows have no id by which they can be told */
     struct candidate **buckets;
     struct buf sql, key;
+    bool loose; /* own columns but the link to the parent are not asked for */
 };
 
 static int sql_column(struct buf *sql, const char *alias, const char *name)
@@ -213,13 +214,16 @@ static int recognised(struct matching *m, struct import_row *row, struct candida
 {
     found(m, row, c->place, c->id);
     c->taken = true;
+    row->retyped = m->loose;
     if (import_goes_by_name(row))
         return 0;
     if (m->t->root && !row->entity->here)
         row->entity->matched = true;
+    /* an option of the same title need not have come from the source */
+    bool matched = row->entity->matched || import_is_option(m->t);
     if (m->t->type != UINT32_MAX &&
         registry_add(m->im->registry, m->t->type, row->id, c->id,
-                     row->entity->matched ? ORIGIN_MATCHED : ORIGIN_CREATED, no_ref()))
+                     matched ? ORIGIN_MATCHED : ORIGIN_CREATED, no_ref()))
         return import_no_memory(err);
     return 0;
 }
@@ -501,23 +505,6 @@ static int match_identity(struct matching *m, uint32_t column, struct ds_error *
 /* --- by the natural key, under the destination's collation ---------------------------------------
  */
 
-static int sql_value(struct buf *sql, const struct target_column *c, const uint8_t *raw,
-                     struct ds_error *err)
-{
-    char scratch[32];
-    bool null;
-    if (c && c->class != TARGET_TEXT)
-        return bind_literal(sql, c, raw, err);
-    struct slice text = import_text(raw, scratch, &null);
-    if (null)
-        return buf_puts(sql, "NULL") ? import_no_memory(err) : 0;
-    int rc = buf_printf(sql, "_%s X'", c ? c->charset : "utf8mb4");
-    for (size_t i = 0; i < text.len && rc == 0; i++)
-        rc = buf_printf(sql, "%02x", text.p[i]);
-    rc |= buf_printf(sql, "' COLLATE %s", c ? c->collation : "utf8mb4_bin");
-    return rc ? import_no_memory(err) : 0;
-}
-
 /* The column that a part is compared with; NULL: none there. */
 static const struct target_column *part_column(const struct matching *m, uint32_t i, bool second)
 {
@@ -540,6 +527,12 @@ static const struct target_column *part_column(const struct matching *m, uint32_
     return ordinal < 0 ? NULL : &other->columns[ordinal];
 }
 
+static bool is_asked(const struct matching *m, uint32_t i)
+{
+    uint32_t own = m->t->parts[i].target;
+    return !m->loose || own == NO_COLUMN || own == m->t->link_target;
+}
+
 /* One row of values: SELECT n AS n, … AS v0, …. *asked false: the row has not got them all. */
 static int append_asked(struct matching *m, const struct import_row *row, uint32_t n, bool second,
                         bool *asked, struct ds_error *err)
@@ -547,6 +540,8 @@ static int append_asked(struct matching *m, const struct import_row *row, uint32
     const uint8_t *values[16] = {NULL};
     *asked = m->t->part_count <= 16;
     for (uint32_t i = 0; i < m->t->part_count && *asked; i++) {
+        if (!is_asked(m, i))
+            continue;
         values[i] = part_value(m, row, i, second);
         *asked = values[i] && !import_is_null(values[i]) && part_column(m, i, second);
     }
@@ -554,8 +549,10 @@ static int append_asked(struct matching *m, const struct import_row *row, uint32
         return 0;
     int rc = buf_printf(&m->sql, "SELECT %u AS n", n);
     for (uint32_t i = 0; i < m->t->part_count && rc == 0; i++) {
+        if (!is_asked(m, i))
+            continue;
         rc = buf_puts(&m->sql, ", ") ? DS_ENOMEM : 0;
-        rc = rc ? rc : sql_value(&m->sql, part_column(m, i, second), values[i], err);
+        rc = rc ? rc : import_sql_value(&m->sql, part_column(m, i, second), values[i], err);
         rc = rc ? rc : buf_printf(&m->sql, " AS v%u", i);
     }
     return rc == DS_ENOMEM ? import_no_memory(err) : rc;
@@ -583,7 +580,7 @@ static int take_natural(struct matching *m, MYSQL_RES *rows, struct ds_error *er
         c.registered = asks_registry(m) && *r[at + 1] == '1';
         if (!c.place)
             rc = import_no_memory(err);
-        else if (!is_free(m, &c, row))
+        else if ((row->state == ROW_FOUND && !m->t->root) || !is_free(m, &c, row))
             continue;
         else if (row->state == ROW_FOUND)
             rc = row->target_id == c.id ? 0 : ambiguous(m, row, err);
@@ -604,7 +601,9 @@ static int ask_natural(struct matching *m, uint32_t *at, bool second, struct ds_
               sql_column(&select, "t", t->target->columns[t->id_target].name);
     rc |= asks_registry(m) ? select_registered(m, &select) : 0;
     for (uint32_t i = 0; i < t->part_count && rc == 0; i++) {
-        rc = i ? buf_puts(&on, " AND ") : 0;
+        if (!is_asked(m, i))
+            continue;
+        rc = on.len ? buf_puts(&on, " AND ") : 0;
         int failed = part_expression(m, i, second, " JOIN ", &on, &joins, err);
         if (failed)
             return failed == DS_ESCHEMA ? (*at = m->end, 0) : failed;
@@ -616,7 +615,8 @@ static int ask_natural(struct matching *m, uint32_t *at, bool second, struct ds_
         const struct import_row *row = m->im->rows[*at];
         size_t before = m->sql.len;
         bool asked = false;
-        if (row->state != ROW_OPEN)
+        if (row->state != ROW_OPEN || !has_old_parent(row) ||
+            (m->loose && !import_option_may_change_type(m->im, row)))
             continue;
         rc = count ? buf_puts(&m->sql, " UNION ALL ") : 0;
         rc = rc ? import_no_memory(err) : append_asked(m, row, *at, second, &asked, err);
@@ -676,6 +676,10 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
         rc = match_natural(&m, err);
     else if (rc == 0 && !m.t->root && m.t->part_count)
         rc = match_identity(&m, m.t->link_target, err);
+    for (int pass = 0; pass < 2 && rc == 0 && import_option_has_title(m.t); pass++) {
+        m.loose = pass; /* as the shop compares titles; then whatever their types are */
+        rc = match_natural(&m, err);
+    }
     for (uint32_t i = first; i < end && rc == 0; i++)
         if (im->rows[i]->state == ROW_OPEN) {
             im->rows[i]->state = ROW_NEW;

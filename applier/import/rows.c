@@ -253,10 +253,24 @@ static int add_new(struct import *im, const struct import_table *t, const struct
     return push_row(im, r, err);
 }
 
-/* Rows of a copied entity stay together: what it has at the destination and not in them, goes. */
-static bool may_begin(const struct change *c)
+/* Rows of a copied entity stay together: what it has at the destination and not in them, goes. Only
+ * a stream has transactions of more than one. */
+static bool may_begin(const struct import *im, const struct change *c)
 {
-    return is_mark(c) || !(c->flags & CHANGE_COPIED);
+    return im->options.follows ? is_mark(c) || !(c->flags & CHANGE_COPIED) : im->begins;
+}
+
+/* Of an entity that is not whole: all that it has in this table follows. */
+static int add_whole_table(struct import *im, struct import_entity *e, const struct import_table *t,
+                           struct ds_error *err)
+{
+    struct import_whole_table *w = arena_zalloc(&im->arena, sizeof *w);
+    if (!w)
+        return import_no_memory(err);
+    *w = (struct import_whole_table){.entry = t->entry, .next = e->whole_tables};
+    if (!im->part)
+        e->whole_tables = w;
+    return 0;
 }
 
 /* A key that changes ends one row's history and begins another's: the id stays the destination's.
@@ -274,7 +288,7 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     struct import_table *t = c->table->import;
     const uint8_t **before = NULL, **after = NULL;
     int rc = 0;
-    *full = begins_another(im, t, c) || (im->row_count >= ROWS_PER_SEGMENT && may_begin(c));
+    *full = begins_another(im, t, c) || (im->row_count >= ROWS_PER_SEGMENT && may_begin(im, c));
     if (*full)
         return 0;
     if (c->before.len)
@@ -285,6 +299,8 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
         struct import_entity *e = entity_of(im, t, entity_key_of(c, t, before));
         if (!e)
             return import_no_memory(err);
+        if (!t->root)
+            return add_whole_table(im, e, t, err);
         e->whole = !im->part;
         e->begun = im->part;
         if (im->part)

@@ -282,12 +282,20 @@ static bool is_empty(const uint8_t *raw)
     return import_text(raw, scratch, &null).len == 0;
 }
 
+/* Where both shops are merged, what the source has empty stays. */
+static bool is_merged(const struct import *im, const struct import_row *row)
+{
+    bool replaced =
+        import_is_option(row->table) && import_options_mode(im, row->entity) == OPTIONS_REPLACE;
+    return im->options.config->on_duplicate == DUPLICATE_MERGE && row->entity->matched && !replaced;
+}
+
 /* Which columns are to be set? Of a row that comes whole all of them, of a change what it changes;
  * where both shops are merged, what the source has. */
 static bool sets(const struct import *im, const struct import_row *row, uint32_t i)
 {
     const struct import_table *t = row->table;
-    bool merged = im->options.config->on_duplicate == DUPLICATE_MERGE && row->entity->matched;
+    bool merged = is_merged(im, row);
     if (!row->values[i] || t->target->columns[i].generated || i == t->id_target ||
         (in_row_key(t->target, i) && row->op != CHANGE_UPDATE))
         return false;
@@ -382,7 +390,9 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         if (row->op == CHANGE_DELETE || (row->state != ROW_NEW && row->state != ROW_FOUND))
             continue;
         enum import_policy policy = row->entity->policy;
-        bool writes = !row->entity->left && (policy == IMPORT_WRITE || row->state == ROW_NEW);
+        bool stays = import_option_stays(im, row);
+        bool writes =
+            !row->entity->left && !stays && (policy == IMPORT_WRITE || row->state == ROW_NEW);
         if (policy == IMPORT_REFER && is_value_of_old(row))
             writes = false;
         if (writes && policy != IMPORT_MATCH && import_note(im, row))
@@ -394,7 +404,7 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
             row->state = ROW_LEFT;
         else if (row->state == ROW_NEW)
             new[new_count++] = row;
-        else if (policy == IMPORT_WRITE)
+        else if (policy == IMPORT_WRITE && !stays)
             old[old_count++] = row;
         else
             row->state = ROW_WRITTEN; /* as it is */

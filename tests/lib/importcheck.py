@@ -198,10 +198,17 @@ class _Compare:
             if merging and was is not None and field.value in (None, "") and not isinstance(field.value, Ref):
                 if value != was.value and not (value in NOTHING and was.value in NOTHING):
                     self.report.add(entity, key, name + " (to be kept)", was.value, value)
-            elif mine is None and self.unreachable(field):
+            elif (mine is None and self.unreachable(field)) or (merging and self.says_of_options(name, value, ours)):
                 continue
             elif (mine is None and not (field.value == GONE)) or not self.agree(field.value, value):
                 self.report.add(entity, key, name, field.value, value if mine else None)
+
+    @staticmethod
+    def says_of_options(name, value, ours):
+        """Where a product has custom options of both shops, its row may say so, whatever the source's says."""
+        told = [field.value for key, field in ours.items() if field.member == "catalog_product_option" and (
+            key.endswith("].is_require") if name == "required_options" else key.endswith("]"))]
+        return value == "1" and ((name == "has_options" and bool(told)) or (name == "required_options" and "1" in told))
 
     def alone(self, entity, key, theirs, ours, old):
         """What was to be left alone is as it was; reference data may have more, for others to refer to."""

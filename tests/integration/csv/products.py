@@ -115,6 +115,64 @@ def _():
         expect("leads out of the folder" in out and "line 2" in out, out)
 
 
+OPTIONS = ("SELECT title, type, is_require, price FROM catalog_product_option o JOIN catalog_product_option_title USING (option_id) LEFT JOIN "
+           "catalog_product_option_price p ON p.option_id = o.option_id ORDER BY title, type")
+VALUES = ("SELECT title, price FROM catalog_product_option_type_value v JOIN catalog_product_option_type_title USING (option_type_id) LEFT JOIN "
+          "catalog_product_option_type_price p ON p.option_type_id = v.option_type_id ORDER BY title")
+OPTION_IDS = ("SELECT LOWER(title), option_id FROM catalog_product_option_title UNION SELECT CONCAT('=', LOWER(title)), option_type_id FROM "
+              "catalog_product_option_type_title")
+
+
+@suite.case("csv-products-options", "--options-mode: a record's options replace those that are there, are merged with them or appended; ids stay")
+def _():
+    with shop() as s:
+        s.text("product", "sku,name,price\nA,a,1\n")
+        s.server.run("DELETE FROM catalog_product_entity_varchar WHERE attribute_id = (SELECT attribute_id FROM eav_attribute WHERE "
+                     "attribute_code = 'options_container')", database="openmage")
+        flags = "SELECT has_options, required_options FROM catalog_product_entity"
+        first = "sku,custom_options\nA,Size:drop_down:required:S=0|L=2;Engraving:field:optional:price=4\n"
+        s.text("product", first)
+        ids = dict(s.rows(OPTION_IDS))
+        s.expect(flags, ("1", "1"))
+        s.expect("SELECT %s" % value(s, "options_container", "A"), s.one("SELECT default_value FROM eav_attribute WHERE attribute_code = "
+                                                                          "'options_container'"))
+        s.text("product", "sku,price\nA,2\n")  # no such column: they stay
+        # an empty cell, where both are merged, or of a store view
+        s.text("product", "sku,custom_options\nA,\n", duplicate="merge")
+        s.text("product", "sku,custom_options\nA,\n", "--options-mode", "append")
+        s.text("product", "sku,store_id,custom_options\nA,default,\n")
+        s.expect(VALUES, ("L", "2.0000"), ("S", "0.0000"))
+        expect_equal(dict(s.rows(OPTION_IDS)), ids, "ids")
+        other = "sku,custom_options\nA,size:drop_down:optional:XL=3|s=1;engraving:field:required;Note:area:optional:price=1\n"
+        for _ in range(2):
+            s.text("product", other, "--options-mode", "append")
+            s.expect(OPTIONS, ("Engraving", "field", "0", "4.0000"), ("Note", "area", "0", "1.0000"), ("Size", "drop_down", "1", None))
+            s.expect(VALUES, ("L", "2.0000"), ("S", "0.0000"))
+        for _ in range(2):
+            s.text("product", other, source="another", duplicate="merge")
+            s.expect(OPTIONS, ("engraving", "field", "1", "4.0000"), ("Note", "area", "0", "1.0000"), ("size", "drop_down", "0", None))
+            s.expect(VALUES, ("s", "1.0000"), ("XL", "3.0000"))
+        merged = dict(s.rows(OPTION_IDS))
+        kept = {title: ids[title] for title in ids if title != "=l"}
+        expect_equal({title: merged[title] for title in kept}, kept, "ids of what was there, merged")
+        for _ in range(2):
+            s.text("product", other, source="another", duplicate="update")
+            s.expect(OPTIONS, ("engraving", "field", "1", None), ("Note", "area", "0", "1.0000"), ("size", "drop_down", "0", None))
+            s.expect(VALUES, ("s", "1.0000"), ("XL", "3.0000"))
+        s.text("product", first, "--options-mode", "replace", duplicate="merge")
+        s.expect(OPTIONS, ("Engraving", "field", "0", "4.0000"), ("Size", "drop_down", "1", None))
+        again = dict(s.rows(OPTION_IDS))
+        expect_equal({title: again[title] for title in ("size", "engraving", "=s")}, {title: ids[title] for title in
+                                                                                     ("size", "engraving", "=s")}, "ids, replaced")
+        s.text("product", "sku,store_id,custom_options\nA,default,\nA,0,\n")  # a store view's, then the general one
+        s.expect(OPTIONS)
+        s.expect(flags, ("0", "0"))
+        s.expect("SELECT COUNT(*) FROM datasync.datasync_entity_registry WHERE entity_type LIKE 'catalog_product_option%' AND source_system = "
+                 "'file'", "0")
+        s.text("product", other, source="another")  # which does not know yet that they are gone
+        s.expect(OPTIONS, ("engraving", "field", "1", None), ("Note", "area", "0", "1.0000"), ("size", "drop_down", "0", None))
+
+
 LINKS = ("SELECT p.sku, c.sku FROM catalog_product_super_link l JOIN catalog_product_entity p ON p.entity_id = parent_id JOIN "
          "catalog_product_entity c ON c.entity_id = product_id ORDER BY 1, 2")
 CHOICES = ("SELECT sku, attribute_code FROM catalog_product_super_attribute JOIN catalog_product_entity ON entity_id = product_id JOIN "
