@@ -80,6 +80,12 @@ struct catalogue_reference {
     unsigned line;            /* in the entity's file */
 };
 
+/* Values of this column are encrypted under the shop's key. */
+struct catalogue_encrypted {
+    const char *table, *column;
+    struct catalogue_when when;
+};
+
 /* What a row must satisfy where on_invalid asks (applier/validate.c). All but `required` is asked
  * only of values that are neither NULL nor empty. Unset limits are NULL. */
 struct catalogue_rule {
@@ -119,6 +125,8 @@ struct catalogue_entity {
     size_t natural_key_count;                 /* 0: none */
     const struct catalogue_reference *references;
     size_t reference_count;
+    const struct catalogue_encrypted *encrypted;
+    size_t encrypted_count;
     const struct catalogue_rule *rules;
     size_t rule_count;
     const struct catalogue_soft *softs; /* none: it cannot be switched off */

@@ -328,18 +328,64 @@ static int read_references(const struct catalogue_reader *r, const yaml_node_t *
     return rc;
 }
 
+/* --- encrypted columns --------------------------------------------------- */
+
+static int read_encrypted_column(const struct catalogue_reader *r, const yaml_node_t *node,
+                                 const struct catalogue_entity *e, struct catalogue_encrypted *out)
+{
+    struct catalogue_field f[] = {
+        {.key = "column", .required = true}, {.key = "table"}, {.key = "when"}};
+    int rc = catalogue_read_fields(r, node, f, sizeof f / sizeof *f);
+    out->table = e->tables[0].table;
+    rc = rc ? rc : catalogue_read_name(r, f[0].node, &out->column);
+    rc = rc ? rc : catalogue_read_name(r, f[1].node, &out->table);
+    rc = rc ? rc : catalogue_read_when(r, f[2].node, &out->when);
+    if (rc == 0 && !catalogue_find_table(e, out->table))
+        rc = FAIL(r, node, "'%s' is no table of this entity", out->table);
+    return rc;
+}
+
+static int read_encrypted(const struct catalogue_reader *r, const yaml_node_t *node,
+                          struct catalogue_entity *e)
+{
+    size_t count = catalogue_length(node);
+    int rc = catalogue_want_list(r, node, "columns");
+    if (rc || count == 0)
+        return rc;
+    struct catalogue_encrypted *columns = arena_zalloc(r->arena, count * sizeof *columns);
+    if (!columns)
+        return catalogue_no_memory(r);
+    e->encrypted = columns;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = read_encrypted_column(r, catalogue_entry(r, node, i), e,
+                                   &columns[e->encrypted_count++]);
+    return rc;
+}
+
 /* --- the whole ----------------------------------------------------------- */
 
 static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root,
                        struct catalogue_entity *e)
 {
-    enum { NAME, TABLES, KIND, ALIASES, NATURAL_KEY, REFERENCES, VALIDATE, SOFT_DELETE, FIELDS };
+    enum {
+        NAME,
+        TABLES,
+        KIND,
+        ALIASES,
+        NATURAL_KEY,
+        REFERENCES,
+        ENCRYPTED,
+        VALIDATE,
+        SOFT_DELETE,
+        FIELDS
+    };
     struct catalogue_field f[FIELDS] = {[NAME] = {.key = "name", .required = true},
                                         [TABLES] = {.key = "tables", .required = true},
                                         [KIND] = {.key = "kind"},
                                         [ALIASES] = {.key = "aliases"},
                                         [NATURAL_KEY] = {.key = "natural_key"},
                                         [REFERENCES] = {.key = "references"},
+                                        [ENCRYPTED] = {.key = "encrypted"},
                                         [VALIDATE] = {.key = "validate"},
                                         [SOFT_DELETE] = {.key = "soft_delete"}};
     unsigned kind = KIND_DATA;
@@ -356,6 +402,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
     rc = rc ? rc : read_tables(r, f[TABLES].node, e);
     rc = rc ? rc : check_parts(r, f[NATURAL_KEY].node, e, e->natural_key, e->natural_key_count);
     rc = rc ? rc : read_references(r, f[REFERENCES].node, e);
+    rc = rc ? rc : read_encrypted(r, f[ENCRYPTED].node, e);
     rc = rc ? rc : catalogue_read_rules(r, f[VALIDATE].node, e);
     return rc ? rc : catalogue_read_softs(r, f[SOFT_DELETE].node, e);
 }

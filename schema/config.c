@@ -400,6 +400,13 @@ static int refuse(struct loader *l, const char *key, const char *text)
                      key, text);
 }
 
+/* As applier/import/crypt.h tells them apart. */
+static bool is_crypt_key(const char *key)
+{
+    size_t len = strlen(key);
+    return len <= 56 || (len == 64 && strspn(key, "0123456789abcdefABCDEF") == len);
+}
+
 static int check_server(struct loader *l, const struct config_server *s, bool source)
 {
     const char *side = source ? "source" : "destination";
@@ -412,6 +419,11 @@ static int check_server(struct loader *l, const struct config_server *s, bool so
         snprintf(key, sizeof key, "%s.user", side);
         return refuse(l, key, "is empty");
     }
+    snprintf(key, sizeof key, "%s.crypt_key", side);
+    if (!is_crypt_key(s->crypt_key))
+        return refuse(l, key,
+                      "is no shop's key: 64 hexadecimal digits (Maho), or up to 56 other "
+                      "characters (Magento 1, OpenMage), as in its app/etc/local.xml");
     snprintf(key, sizeof key, "%s.tls.ca", side);
     if (s->tls_mode == TLS_VERIFY_CA && !*s->tls_ca)
         return refuse(l, key, "tls.mode verify_ca needs a file of CA certificates");

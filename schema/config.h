@@ -41,6 +41,7 @@ struct config_server {
     char *host, *socket, *user, *password, *database, *prefix;
     uint16_t port;
     uint32_t server_id; /* source only, 0: chosen */
+    char *crypt_key;    /* "" none */
     enum tls_mode tls_mode;
     char *tls_ca, *tls_cert, *tls_key;
 };

@@ -108,6 +108,15 @@ const struct setting config_settings[] = {
      AT(source.prefix),
      .value = "",
      .doc = "Table prefix of the shop, so that tables are recognised as entities."},
+    {.key = "source.crypt_key",
+     .type = SETTING_SECRET,
+     AT(source.crypt_key),
+     .value = "",
+     .doc = "Import: the key under which the shop encrypts values, global/crypt/key of its "
+            "app/etc/local.xml, best as ${NAME}. With the keys of both shops such values are "
+            "encrypted again; else they are left empty, which is told. 64 hexadecimal digits are "
+            "a key of Maho's, up to 56 other characters one of Magento's or OpenMage's. A process "
+            "that has a key writes no core file."},
     {.key = "source.server_id",
      .type = SETTING_NUMBER32,
      AT(source.server_id),
@@ -160,6 +169,11 @@ const struct setting config_settings[] = {
      AT(destination.prefix),
      .value = "",
      .doc = "Table prefix there; in mirror mode the source's."},
+    {.key = "destination.crypt_key",
+     .type = SETTING_SECRET,
+     AT(destination.crypt_key),
+     .value = "",
+     .doc = "Import: the key under which the shop there encrypts values, see source.crypt_key."},
     TLS_SETTINGS(destination),
 
     {.key = "mode",

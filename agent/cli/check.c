@@ -12,6 +12,7 @@
 #include "agent/tracker.h"
 #include "agent/where_check.h"
 #include "applier/handlers.h"
+#include "applier/import/keys.h"
 #include "applier/outbox.h"
 #include "applier/positions.h"
 #include "schema/db.h"
@@ -259,6 +260,17 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
     return rc;
 }
 
+static int check_key(struct report *r, MYSQL *db, bool source, struct ds_error *err)
+{
+    const struct config *c = &r->in->config;
+    int rc = c->mode == MODE_IMPORT ? keys_check(db, c, r->in->catalogue, source, err) : 0;
+    if (rc == DS_EUSAGE || rc == DS_EUNSUPPORTED) {
+        report(r, FINDING_STOP, "crypt_key", "%s", err->message);
+        rc = 0;
+    }
+    return rc;
+}
+
 static int check_destination(struct report *r, struct position *position, bool *has_position,
                              char *identity, size_t size, struct ds_error *err)
 {
@@ -281,6 +293,7 @@ static int check_destination(struct report *r, struct position *position, bool *
     rc = check_settings(r, db, err);
     rc = rc ? rc : check_database(r, db, c->destination.database, err);
     rc = rc ? rc : check_all_privileges(r, db, err);
+    rc = rc ? rc : check_key(r, db, false, err);
     return rc ? rc : check_state(r, db, position, has_position, err);
 }
 
@@ -432,6 +445,7 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     rc = rc ? rc : check_filter(r, db, err);
     rc = rc ? rc : check_conditions(r, db, err);
     rc = rc ? rc : check_mask(r, db, err);
+    rc = rc ? rc : check_key(r, db, true, err);
     if (rc)
         return rc;
     bool zones = strcmp(buf_cstr(&zone), buf_cstr(&r->zone)) == 0;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,11 +90,21 @@ static int load_catalogue(struct invocation *in, struct ds_error *err)
     return catalogue_load(&in->catalogue, folder, err);
 }
 
+/* A shop's key opens what others have trusted the shop with. */
+static void keep_keys_from_core_files(const struct config *c)
+{
+    bool any = *c->source.crypt_key || *c->destination.crypt_key;
+    if (any && prctl(PR_SET_DUMPABLE, 0))
+        log_warn("core files cannot be switched off, they would hold crypt_key: %s",
+                 strerror(errno));
+}
+
 int cli_open(struct invocation *in, struct ds_error *err)
 {
     int rc = config_load(&in->config, in->config_path, in->overrides, in->override_count, err);
     if (rc)
         return rc;
+    keep_keys_from_core_files(&in->config);
     rc = load_catalogue(in, err);
     if (rc == 0)
         rc = outbox_check_entities(&in->config, in->catalogue, err);

@@ -85,6 +85,15 @@ static void json_reference(struct json *j, const struct catalogue_reference *r)
     json_end(j);
 }
 
+static void json_encrypted(struct json *j, const struct catalogue_encrypted *c)
+{
+    json_object(j, NULL);
+    json_text(j, "table", c->table);
+    json_text(j, "column", c->column);
+    json_when(j, "when", &c->when);
+    json_end(j);
+}
+
 static void json_rule(struct json *j, const struct catalogue_rule *rule)
 {
     json_object(j, NULL);
@@ -131,6 +140,10 @@ static int print_entity_json(const struct catalogue_entity *e, struct buf *out)
     json_array(&j, "references");
     for (size_t i = 0; i < e->reference_count; i++)
         json_reference(&j, &e->references[i]);
+    json_end(&j);
+    json_array(&j, "encrypted");
+    for (size_t i = 0; i < e->encrypted_count; i++)
+        json_encrypted(&j, &e->encrypted[i]);
     json_end(&j);
     json_array(&j, "validate");
     for (size_t i = 0; i < e->rule_count; i++)
@@ -225,6 +238,13 @@ static int print_reference(struct buf *out, const struct catalogue_reference *r)
                                             : "\n");
 }
 
+static int print_encrypted(struct buf *out, const struct catalogue_encrypted *c)
+{
+    int rc = buf_printf(out, "  %s.%s", c->table, c->column);
+    rc = rc ? rc : print_when(out, "where", &c->when);
+    return rc ? rc : buf_puts(out, "\n");
+}
+
 static int print_rule(struct buf *out, const struct catalogue_rule *rule)
 {
     int rc =
@@ -270,6 +290,9 @@ static int print_whole(const struct catalogue_entity *e, struct buf *out)
     rc = rc || !e->reference_count ? rc : buf_puts(out, "refers to:\n");
     for (size_t i = 0; i < e->reference_count && rc == 0; i++)
         rc = print_reference(out, &e->references[i]);
+    rc = rc || !e->encrypted_count ? rc : buf_puts(out, "encrypted:\n");
+    for (size_t i = 0; i < e->encrypted_count && rc == 0; i++)
+        rc = print_encrypted(out, &e->encrypted[i]);
     rc = rc || !e->rule_count ? rc : buf_puts(out, "rules:\n");
     for (size_t i = 0; i < e->rule_count && rc == 0; i++)
         rc = print_rule(out, &e->rules[i]);

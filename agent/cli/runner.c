@@ -16,6 +16,7 @@
 #include "agent/cli/socket.h"
 #include "agent/cli/status.h"
 #include "applier/hooks.h"
+#include "applier/import/keys.h"
 #include "applier/outbox.h"
 #include "schema/db.h"
 #include "schema/log.h"
@@ -458,10 +459,35 @@ static void hold_signals(bool hold)
     pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
+/* A server that cannot be reached is left to those who go on trying. */
+static int check_key(const struct runner *r, bool source, struct ds_error *err)
+{
+    const struct config *config = &r->in->config;
+    struct ds_error away;
+    DB_AUTO MYSQL *db = NULL;
+    struct db_endpoint ep = config_endpoint(config, source);
+    ep.database = NULL;
+    if (!*(source ? &config->source : &config->destination)->crypt_key)
+        return 0;
+    int rc =
+        db_connect(&db, &ep, &away) ? 0 : keys_check(db, config, r->in->catalogue, source, err);
+    return rc == DS_ECONN ? 0 : rc;
+}
+
+/* Of the sides that this process speaks to. */
+static int check_keys(const struct runner *r, struct ds_error *err)
+{
+    const struct runner_options *o = r->o;
+    bool import = r->in->config.mode == MODE_IMPORT && !o->csv;
+    int rc = import && o->agent && !o->file_count ? check_key(r, true, err) : 0;
+    return rc || !import || !o->applier ? rc : check_key(r, false, err);
+}
+
 static int run_locked(struct runner *r)
 {
     struct ds_error err = {0};
-    int rc = spool_prepare(r, &err);
+    int rc = check_keys(r, &err);
+    rc = rc ? rc : spool_prepare(r, &err);
     rc = rc ? rc : halves_create(r, &err);
     if (rc)
         return cli_fail(&err);

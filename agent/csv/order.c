@@ -61,8 +61,19 @@ static bool is_own(const char *column)
            strncmp(column, "payment_", 8) == 0;
 }
 
+static void tell_unknown_payment_columns(const struct csv_import *in)
+{
+    for (uint32_t i = 0; i < records_column_count(in->file); i++) {
+        const char *name = records_column(in->file, i);
+        if (strncmp(name, "payment_", 8) == 0 &&
+            !shop_has_column(in->shop, "sales_flat_order_payment", name + 8))
+            column_unknown(in, name);
+    }
+}
+
 static void open_orders(struct csv_import *in)
 {
+    tell_unknown_payment_columns(in);
     if (!has_column(in, "increment_id"))
         shop_invalid(in->shop, "%s has no column increment_id, which every order needs",
                      records_path(in->file));

@@ -314,9 +314,21 @@ struct shop_table *shop_table_find(struct shop *s, const char *name)
     return s->rc ? NULL : t;
 }
 
-static uint32_t column_of(const struct shop_table *t, const char *name)
+/* Under the shop's key, which files have nothing to do with. */
+static bool is_encrypted(const struct shop_table *t, const char *name)
+{
+    for (size_t i = 0; i < t->entity->encrypted_count; i++)
+        if (strcmp(t->entity->encrypted[i].table, t->entry->table) == 0 &&
+            strcmp(t->entity->encrypted[i].column, name) == 0)
+            return true;
+    return false;
+}
+
+uint32_t shop_column(const struct shop_table *t, const char *name)
 {
     size_t len = strlen(name);
+    if (is_encrypted(t, name))
+        return UINT32_MAX;
     for (uint32_t i = 0; i < t->plan.column_count; i++) {
         const struct slice *c = &t->plan.described[i].name;
         if (c->len == len && memcmp(c->p, name, len) == 0)
@@ -328,7 +340,7 @@ static uint32_t column_of(const struct shop_table *t, const char *name)
 bool shop_has_column(struct shop *s, const char *table, const char *column)
 {
     const struct shop_table *t = s->rc ? NULL : shop_table_find(s, table);
-    return t && t->exists && column_of(t, column) != UINT32_MAX;
+    return t && t->exists && shop_column(t, column) != UINT32_MAX;
 }
 
 const char *shop_table_name(struct shop *s, const char *table)

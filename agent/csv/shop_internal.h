@@ -61,6 +61,8 @@ struct known *shop_learn(struct shop *s, struct slice key, struct slice value);
 void shop_fail(struct shop *s, int code); /* s->err is filled */
 struct slice shop_keep(struct shop *s, const void *p, size_t len);
 int shop_load_attributes(struct shop *s);
+/* The ordinal of a column that a file may set; UINT32_MAX: there is none. */
+uint32_t shop_column(const struct shop_table *t, const char *name);
 struct shop_table *shop_table_find(struct shop *s, const char *name);
 struct slice shop_raw_id(struct shop *s, struct slice id);
 

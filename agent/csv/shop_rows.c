@@ -42,13 +42,7 @@ struct slice shop_raw_id(struct shop *s, struct slice id)
 
 static uint32_t ordinal(const struct shop_row *r, const char *column)
 {
-    size_t len = strlen(column);
-    for (uint32_t i = 0; r->table && i < r->table->plan.column_count; i++) {
-        const struct slice *c = &r->table->plan.described[i].name;
-        if (c->len == len && memcmp(c->p, column, len) == 0)
-            return i;
-    }
-    return UINT32_MAX;
+    return r->table ? shop_column(r->table, column) : UINT32_MAX;
 }
 
 bool row_has(const struct shop_row *r, const char *column)

@@ -47,6 +47,7 @@ int import_new(struct import **out, const struct import_options *options, struct
             : registry_new(&im->registry, options->config->state_database,
                            options->config->source_system, options->dry_run, err);
     rc = rc ? rc : import_policies_new(im, err);
+    rc = rc ? rc : import_encryption_new(im, err);
     im->made_up = IMPORT_MADE_UP;
     if (rc == 0)
         set_scope(im);
@@ -64,6 +65,7 @@ void import_free(struct import *im)
     import_tables_free(im);
     import_aftermath_free(im);
     import_seen_free(im);
+    import_encryption_free(im);
     registry_free(im->registry);
     buf_free(&im->replaced_options);
     buf_free(&im->joined_options);
@@ -150,6 +152,8 @@ void import_go_back(struct import *im)
     size_t n = catalogue_count(im->options.catalogue);
     registry_forget(im->registry);
     import_aftermath_clear(im);
+    import_options_clear(im);
+    buf_clear(&im->incomplete);
     im->attributes_known = false;
     memcpy(im->pending, im->marked, n * sizeof *im->marked);
 }
@@ -163,6 +167,7 @@ void import_rolled_back(struct import *im)
     import_aftermath_clear(im);
     buf_clear(&im->incomplete);
     import_options_clear(im);
+    import_encryption_rolled_back(im);
     im->attributes_known = false;
     import_left_again(im);
     import_forget_counts(im);
@@ -189,6 +194,7 @@ void import_committed(struct import *im)
     im->doubts = false;
     import_seen_committed(im);
     import_left_committed(im);
+    import_encryption_committed(im);
     registry_trim(im->registry);
 }
 

@@ -14,6 +14,7 @@
  * - tell.c: what hooks are told of
  * - write.c: inserts with new ids, updates, deletes
  * - options.c: custom options of products: replaced, merged or appended
+ * - encrypted.c: values under the source's key → under the destination's (crypt.c)
  * - incomplete.c: what could not be translated yet
  * - import.c: life, and the order of it all
  *

@@ -32,6 +32,13 @@ struct import_document {
     uint32_t beside, beside_target; /* the column that is needed, too; NO_COLUMN: none */
 };
 
+/* A column whose values are encrypted under the source's key. */
+struct import_encrypted {
+    const struct catalogue_encrypted *rule;
+    uint32_t source, target;
+    uint32_t when; /* source ordinal of the column that `when` asks, NO_COLUMN: none */
+};
+
 /* How the destination's row is told: a column of the table's own, or a value that belongs to the
  * row in another table. */
 struct import_part {
@@ -71,6 +78,8 @@ struct import_table {
     uint32_t document_count;
     uint32_t *unsigned_here; /* ordinals of the target, of columns that are signed at the source */
     uint32_t unsigned_count;
+    struct import_encrypted *encrypted;
+    uint32_t encrypted_count;
     struct import_reference *references;
     uint32_t reference_count;
     struct import_part
@@ -103,6 +112,7 @@ struct import_row {
     bool dying;                      /* its entity is deleted in the same transaction */
     bool filled_in;                  /* `changed` is what was deferred */
     bool retyped;                    /* an option, found by its title under another type */
+    uint32_t emptied;                /* encrypted values that could not be */
     uint32_t number;                 /* in the order of coming */
     const uint8_t **before, **after; /* by source ordinal; NULL pointers: not sent */
     const uint8_t **was, **values; /* by target ordinal, in the destination's ids; NULL: not set */
@@ -166,6 +176,7 @@ struct deferred {
 
 struct aftermath;
 struct seen;
+struct encryption;
 
 enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
 struct import_left { /* an entity that was left out in this run */
@@ -183,6 +194,7 @@ struct import {
     struct import_options options;
     struct aftermath *aftermath;
     struct seen *seen;
+    struct encryption *encryption;
     MYSQL *db;
     const struct db_server *server;
     struct target *target;
@@ -295,10 +307,24 @@ int import_translate_documents(struct import *im, struct import_row *row, struct
 int import_rewrite_deferred(struct import *im, struct import_row *row,
                             const struct import_document *d, struct ds_error *err);
 
+/* --- encrypted.c --- */
+int import_encryption_new(struct import *im, struct ds_error *err);
+void import_encryption_free(struct import *im); /* tells what was left empty */
+void import_encryption_committed(struct import *im);
+void import_encryption_rolled_back(struct import *im);
+int import_add_encrypted(struct import_table *t); /* DS_ENOMEM */
+/* The row is about to be written. DS_ENOMEM. */
+int import_count_emptied(struct import *im, const struct import_row *row);
+int import_translate_encrypted(struct import *im, struct import_row *row, struct ds_error *err);
+
 /* --- resolve.c --- */
 /* A value as SQL, of text with the column's own collation. */
 int import_sql_value(struct buf *sql, const struct target_column *c, const uint8_t *raw,
                      struct ds_error *err);
+/* Is the value one of these texts? */
+bool import_is_one_of(const uint8_t *raw, const char *const *values);
+/* What stands in a column that has no value (yet); NULL: out of memory. */
+const uint8_t *import_nothing(struct import *im, const struct import_table *t, uint32_t target);
 enum resolved { IS_RESOLVED, IS_PENDING, IS_NOT_HERE };
 enum resolved import_resolve_id(const struct import *im, uint32_t type, struct slice id,
                                 uint64_t *target);

@@ -104,7 +104,7 @@ int import_sql_value(struct buf *sql, const struct target_column *c, const uint8
 
 /* --- which references count for a row ------------------------------------------------- */
 
-static bool is_one_of(const uint8_t *raw, const char *const *values)
+bool import_is_one_of(const uint8_t *raw, const char *const *values)
 {
     char scratch[32];
     bool null;
@@ -160,7 +160,7 @@ static bool counts(const struct import *im, const struct import_row *row,
                    const struct import_reference *r, const uint8_t *const *values)
 {
     const struct catalogue_reference *rule = r->rule;
-    if (rule && r->when != NO_COLUMN && !is_one_of(values[r->when], rule->when.values))
+    if (rule && r->when != NO_COLUMN && !import_is_one_of(values[r->when], rule->when.values))
         return false;
     if (!rule || (!rule->attribute && !rule->input))
         return true;
@@ -330,8 +330,7 @@ int import_defer(struct import *im, struct import_row *row, const struct import_
     return 0;
 }
 
-/* What stands in the column while the row that it names is not there. */
-static const uint8_t *nothing(struct import *im, const struct import_table *t, uint32_t target)
+const uint8_t *import_nothing(struct import *im, const struct import_table *t, uint32_t target)
 {
     const struct target_column *c = &t->target->columns[target];
     if (c->nullable)
@@ -418,7 +417,7 @@ static int translate_one(struct import *im, struct import_row *row,
         row->state = ROW_WAITS;
         return 0;
     }
-    to[r->target] = nothing(im, row->table, r->target);
+    to[r->target] = import_nothing(im, row->table, r->target);
     if (!to[r->target])
         return import_no_memory(err);
     if (is == IS_PENDING)
@@ -503,7 +502,7 @@ int import_translate(struct import *im, struct import_row *row, struct ds_error 
         rc = translate_image(im, row, row->after, &row->values, true, err);
     if (rc == 0 && row->after && row->state == ROW_OPEN)
         rc = import_translate_documents(im, row, err);
-    return rc;
+    return rc ? rc : import_translate_encrypted(im, row, err);
 }
 
 const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source)

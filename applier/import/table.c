@@ -269,7 +269,7 @@ static int compile(struct import_table *t, const struct source_table *source, st
         t->own_attribute.code = NO_COLUMN;
     t->references =
         arena_zalloc(&t->arena, (t->entity->reference_count + 2) * sizeof *t->references);
-    if (!t->references || add_columns(t, def) || import_add_documents(t))
+    if (!t->references || add_columns(t, def) || import_add_documents(t) || import_add_encrypted(t))
         return import_no_memory(err);
     t->value = source_column(def, "value");
     int rc = add_id(t, def, err);

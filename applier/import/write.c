@@ -400,6 +400,8 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         if (import_note_number(im, row))
             return import_no_memory(err);
         row->written = writes && policy != IMPORT_MATCH;
+        if (row->written && import_count_emptied(im, row))
+            return import_no_memory(err);
         if (row->entity->left || (row->state == ROW_NEW && !row->written))
             row->state = ROW_LEFT;
         else if (row->state == ROW_NEW)

@@ -114,6 +114,14 @@ static void builtin_entities_claim_their_tables(void **state)
         assert_ptr_equal(catalogue_find(c, same[i][0]), catalogue_find(c, same[i][1]));
     }
     assert_null(catalogue_find(c, "nothing"));
+    /* a backend model of its own, derived from the encrypted one */
+    const struct catalogue_entity *config = catalogue_find(c, "config");
+    bool has = false;
+    assert_non_null(config);
+    for (size_t i = 0; i < config->encrypted_count; i++)
+        for (const char *const *path = config->encrypted[i].when.values; *path; path++)
+            has |= strcmp(*path, "ai/general/openai_api_key") == 0;
+    assert_true(has);
     catalogue_free(c);
 }
 
@@ -214,6 +222,8 @@ static void users_files_add_and_override(void **state)
               "     identity: [line_id, {table: gift_line, column: at}]}\n"
               "  - {table: gift_code, role: code, link: gift_id, identity: same}\n"
               "  - {table: gift_raw, role: raw, link: gift_id}\n"
+              "encrypted:\n  - {column: secret}\n"
+              "  - {table: gift_note, column: text, when: {kind: [card, pin]}}\n"
               "validate:\n  - {column: code, required: true, or: name, pattern: '^[a-z]+$'}\n"
               "  - {attribute: colour, when: {kind: 1}, one_of: [red, blue], min: -1.5, max: 2,\n"
               "     unless_root: {state: [sent, used]}}\n");
@@ -234,6 +244,12 @@ static void users_files_add_and_override(void **state)
     assert_string_equal(gift->tables[2].parts[1].table, "gift_line");
     assert_int_equal(gift->tables[3].identity, IDENTITY_SAME);
     assert_int_equal(gift->tables[4].identity, IDENTITY_NONE);
+    assert_int_equal(gift->encrypted_count, 2);
+    assert_string_equal(gift->encrypted[0].table, "gift");
+    assert_string_equal(gift->encrypted[0].column, "secret");
+    assert_null(gift->encrypted[0].when.column);
+    assert_string_equal(gift->encrypted[1].table, "gift_note");
+    assert_string_equal(gift->encrypted[1].when.values[1], "pin");
     assert_int_equal(gift->rule_count, 2);
     assert_string_equal(gift->rules[0].either, "name");
     assert_string_equal(gift->rules[1].table, "gift");
@@ -330,6 +346,9 @@ static void errors_name_file_and_line(void **state)
           "     input: select, attribute: size}\n" ROOT,
           4, "'attribute' for one");
     fails("name: a\nkind: odd\n" ROOT, 2, "one of: data, reference, derived");
+    fails("name: a\nencrypted: [{table: t, column: c}]\n" ROOT, 2, "'t' is no table");
+    fails("name: a\nencrypted: [{when: {c: d}}]\n" ROOT, 2, "column");
+    fails("name: a\nencrypted: column\n" ROOT, 2, "list of columns");
     fails("name: a\nnatural_key: [{column: c}]\n" ROOT, 2, "{attribute: CODE}");
     fails("name: a\nnatural_key: [b, {table: c, column: d}]\n" ROOT, 2, "no table");
     fails("name: a\ntables:\n  - {table: t, role: root, link: id, identity: natural}\n", 3,

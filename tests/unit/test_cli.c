@@ -117,11 +117,12 @@ static void passwords_leave_the_process_title(void **state)
 {
     (void)state;
     struct invocation in;
-    assert_int_equal(parse(&in, NULL,
-                           WORDS("run", "--db-pass", "geheim1", "--set",
-                                 "destination.password=geheim2", "--db-pass=geheim3")),
-                     0);
-    assert_int_equal(in.override_count, 3);
+    assert_int_equal(
+        parse(&in, NULL,
+              WORDS("run", "--db-pass", "geheim1", "--set", "destination.password=geheim2",
+                    "--db-pass=geheim3", "--set", "source.crypt_key=geheim4")),
+        0);
+    assert_int_equal(in.override_count, 4);
     assert_string_equal(in.overrides[0].text, "source.password=geheim1");
     assert_string_equal(in.overrides[1].text, "destination.password=geheim2");
     assert_string_equal(in.overrides[2].text, "source.password=geheim3");

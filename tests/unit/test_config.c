@@ -219,6 +219,8 @@ static void what_does_not_work_yet_is_refused(void **state)
           "must be source.prefix");
 }
 
+#define SIXTY "123456789012345678901234567890123456789012345678901234567890"
+
 static void servers_must_be_told_apart(void **state)
 {
     (void)state;
@@ -226,6 +228,10 @@ static void servers_must_be_told_apart(void **state)
     fails("source: {database: s}\n", 0, "the same database of the same server");
     fails("source: {database: s}\ndestination: {database: d}\nstate_database: s\n", 3,
           "source's own database");
+    fails("source: {database: s, crypt_key: " SIXTY "}\ndestination: {port: 1}\n", 1,
+          "source.crypt_key: is no shop's key");
+    fails("source: {database: s}\ndestination:\n  crypt_key: " SIXTY "zzzz\n  port: 1\n", 3,
+          "destination.crypt_key: is no shop's key");
     fails("source: {database: s, host: ''}\ndestination: {port: 1}\n", 1, "host: is empty");
     fails("source: {database: s, tls: {mode: verify_ca}}\ndestination: {port: 1}\n", 0,
           "needs a file of CA");
@@ -342,7 +348,8 @@ static void printed_configuration_reads_back_the_same(void **state)
     struct config c, d;
     BUF_AUTO struct buf first = {0};
     BUF_AUTO struct buf second = {0};
-    loads(&c, "source: {user: \"a\\\"\\\\ü\\n'\", password: geheim, database: 's$${x}'}\n"
+    loads(&c, "source: {user: \"a\\\"\\\\ü\\n'\", crypt_key: geheim, password: geheim, database: "
+              "'s$${x}'}\n"
               "destination: {port: 3307, host: 10.0.0.1}\nbatch: {max_age: 1500ms}\n"
               "start: 0-1-5\nentities_dir: \"123\"\nspool: {max_size: 1537KiB}\n");
     assert_int_equal(config_print(&c, false, &first), 0);

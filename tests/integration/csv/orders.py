@@ -29,6 +29,10 @@ def _():
                      "BY 1", ("ORD-001", "complete", "Anna Berg", "Anna Berg", "110.0000", "110.0000"),
                      ("ORD-002", "pending", "Gus Guest", "Gus Guest", "55.5000", "55.5000"))
             s.expect("SELECT COUNT(*), SUM(order_currency_code = 'USD'), SUM(LENGTH(protect_code) = 6) FROM sales_flat_order", ("2", "2", "2"))
+        s.server.run("UPDATE sales_flat_order_payment SET cc_number_enc = 'under the key'", database="openmage")
+        said = s.text("order", "increment_id,payment_cc_number_enc,payment_cc_last4\nORD-001,4111111111111111,1111\n")
+        expect("column=payment_cc_number_enc" in said, "an encrypted column: " + said)
+        s.expect("SELECT DISTINCT cc_number_enc FROM sales_flat_order_payment", "under the key")
 
 
 @suite.case("csv-orders-items", "items as JSON and as text, text ids, negative discounts, guests, products that are gone")
