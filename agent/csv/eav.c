@@ -169,11 +169,21 @@ static bool stays(const struct shop_attribute *a, struct slice value)
            (a->required || slice_is(a->code, "url_key") || slice_is(a->code, "options_container"));
 }
 
+/* Is it the name of a file in the media folder? */
+static bool is_image(const struct eav *e, const struct shop_attribute *a, enum image_kind *kind)
+{
+    bool product = strcmp(e->type, "catalog_product") == 0;
+    *kind = product ? IMAGE_PRODUCT : IMAGE_CATEGORY;
+    return product ? slice_is(a->input, "media_image")
+                   : strcmp(e->type, "catalog_category") == 0 && slice_is(a->input, "image");
+}
+
 static void put_value(struct csv_import *in, const struct eav *e, const struct shop_attribute *a,
                       struct slice id, struct slice store, struct slice value, const char *what)
 {
     struct shop *s = in->shop;
     struct slice trimmed = slice_trim(value);
+    enum image_kind kind;
     struct slice attribute = shop_refer_attribute(s, a);
     struct shop_row r = shop_row(
         s, (const char *)shop_format(s, "%s_%.*s", e->table, (int)a->backend.len, a->backend.p).p);
@@ -198,6 +208,8 @@ static void put_value(struct csv_import *in, const struct eav *e, const struct s
                    : shop_refer(s, NAME_PRODUCT_TAX_CLASS, trimmed, what));
     else if (is_id(a))
         row_id(&r, "value", trimmed);
+    else if (is_image(e, a, &kind))
+        row_set(&r, "value", shop_image_place(s, kind, trimmed, what), what);
     else
         row_set(&r, "value", number_of(a, value), what);
     row_put(&r);

@@ -365,32 +365,6 @@ void product_put_options(struct csv_import *in, const struct product *p, struct 
 /* --- images --------------------------------------------------------------------------------------
  */
 
-/* The place in the shop's media folder: /s/h/shirt.jpg. */
-static struct slice image_place(struct csv_import *in, struct slice v, const char *what)
-{
-    const char *text = (const char *)shop_format(in->shop, "%.*s", (int)v.len, (const char *)v.p).p;
-    bool url = strstr(text, "://") != NULL;
-    if (slice_is(v, "no_selection") || !v.len)
-        return slice_of("no_selection");
-    if (strstr(text, "..") || strchr(text, '\\')) {
-        shop_invalid(in->shop, "%s: '%s' leads out of the folder of images", what, text);
-        return v;
-    }
-    if (*text == '/' && !url)
-        return v;
-    const char *name = strrchr(text, '/');
-    char end = url ? '?' : '\0';
-    name = name ? name + 1 : text;
-    size_t n = strcspn(name, end ? "?#" : "");
-    if (!n) {
-        shop_invalid(in->shop, "%s: '%s' names no file", what, text);
-        return v;
-    }
-    int first = isalnum((unsigned char)name[0]) ? tolower((unsigned char)name[0]) : '_';
-    int second = n > 1 && isalnum((unsigned char)name[1]) ? tolower((unsigned char)name[1]) : '_';
-    return shop_format(in->shop, "/%c/%c/%.*s", first, second, (int)n, name);
-}
-
 static void put_image(struct csv_import *in, const struct product *p, struct slice place,
                       const struct nested_item *item, uint32_t position)
 {
@@ -429,11 +403,12 @@ void product_put_images(struct csv_import *in, const struct product *p)
     const struct nested list = nested_read(in->shop, v, names, "media_gallery");
     for (uint32_t i = 0; i < list.count; i++)
         if (nested_get(&list.items[i], &file, "file", "url", "value") && file.len)
-            put_image(in, p, image_place(in, file, "media_gallery"), &list.items[i], ++position);
+            put_image(in, p, shop_image_place(in->shop, IMAGE_PRODUCT, file, "media_gallery"),
+                      &list.items[i], ++position);
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
         if (!cell(in, roles[i], &v))
             continue;
-        struct slice place = image_place(in, slice_trim(v), roles[i]);
+        struct slice place = shop_image_place(in->shop, IMAGE_PRODUCT, v, roles[i]);
         eav_put(in, type, table, roles[i], p->id, admin, place, roles[i]);
         if (!slice_is(place, "no_selection"))
             put_image(in, p, place, NULL, ++position);

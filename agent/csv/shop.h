@@ -23,6 +23,7 @@
 #include "schema/arena.h"
 #include "schema/catalogue.h"
 #include "schema/config.h"
+#include "schema/image_place.h"
 #include "schema/position.h"
 
 struct shop_options {
@@ -93,6 +94,10 @@ void row_put(struct shop_row *r);
 void row_delete(struct shop_row *r);
 /* Of this table the entity has no other rows than those that follow. */
 void row_no_others(struct shop_row *r);
+/* What a cell with the name, path or address of an image is in rows. Of no image "no_selection"; an
+ * error where it names no file. `what` is for people. */
+struct slice shop_image_place(struct shop *s, enum image_kind kind, struct slice cell,
+                              const char *what);
 /* Has the destination's table such a column? */
 bool shop_has_column(struct shop *s, const char *table, const char *column);
 
