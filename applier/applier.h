@@ -30,6 +30,7 @@ enum applier_state {
 
 struct hooks;
 struct import_counts;
+struct media_counts;
 struct applier_options {
     const struct config *config;
     const struct filter *filter;
@@ -81,6 +82,8 @@ void applier_status_get(struct applier *a, struct applier_status *out);
 void applier_status_free(struct applier_status *st);
 /* Mode import: what became of entities, in the catalogue's order. After applier_run. */
 const struct import_counts *applier_import_counts(const struct applier *a, size_t *count);
+/* … and of the images that they name; NULL: these are not looked at. */
+const struct media_counts *applier_import_files(const struct applier *a);
 void applier_free(struct applier *a);
 
 #endif

@@ -51,7 +51,8 @@ int applier_new(struct applier **out, const struct applier_options *options, str
                                                  .filter = options->filter,
                                                  .dry_run = options->dry_run,
                                                  .follows = !options->range || options->changed,
-                                                 .skip_invalid = options->skip_invalid},
+                                                 .skip_invalid = options->skip_invalid,
+                                                 .stop = &a->stop},
                         err);
     rc = rc ? rc : handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
     a->filter_text = strdup(buf_cstr(&readable));
@@ -99,6 +100,11 @@ const struct import_counts *applier_import_counts(const struct applier *a, size_
 {
     *count = 0;
     return a->import ? import_counts_get(a->import, count) : NULL;
+}
+
+const struct media_counts *applier_import_files(const struct applier *a)
+{
+    return a->import ? import_files(a->import) : NULL;
 }
 
 /* --- status ------------------------------------------------------------------ */

@@ -500,6 +500,11 @@ static int try_with_retries(struct applier *a, uint32_t first, uint32_t count, e
     int rc = 0;
     for (int attempt = 0; attempt < RETRIES; attempt++) {
         rc = try_range(a, first, count, how, err);
+        while (rc == DS_ERETRY && a->import && import_wants_files(a->import)) {
+            rc = import_fetch_files(a->import, err); /* no transaction is open meanwhile */
+            if (rc == 0)
+                rc = try_range(a, first, count, how, err);
+        }
         if (rc != DS_ERETRY || !err->server_errno || atomic_load(&a->stop))
             return rc;
         log_warn("destination is busy, trying the batch again error=%u message=\"%s\"",

@@ -505,21 +505,48 @@ static int check_start(struct loader *l)
     return refuse(l, "start", "must be snapshot, current, a GTID set, or FILE:POSITION");
 }
 
+/* An address with a host, and without a password, which would be in logs. */
+static int check_url(struct loader *l, const char *key, const char *url, const char *instead)
+{
+    bool tls = strncasecmp(url, "https://", 8) == 0;
+    if (!*url)
+        return 0;
+    if (!tls && strncasecmp(url, "http://", 7) != 0)
+        return refuse(l, key, "must begin with http:// or https://");
+    const char *host = url + (tls ? 8 : 7);
+    if (memchr(host, '@', strcspn(host, "/?#")))
+        return refuse(l, key, instead);
+    return !*host || strchr(":/?#", *host) ? refuse(l, key, "names no host") : 0;
+}
+
 static int check_hooks(struct loader *l)
 {
     const struct config *c = l->c;
-    const char *url = c->hooks_url;
-    bool tls = strncasecmp(url, "https://", 8) == 0;
-    if (*url && !tls && strncasecmp(url, "http://", 7) != 0)
-        return refuse(l, "hooks.url", "must begin with http:// or https://");
-    const char *host = url + (tls ? 8 : 7);
-    if (*url && memchr(host, '@', strcspn(host, "/?#")))
-        return refuse(l, "hooks.url", "must not hold a user or password; hooks.secret signs");
-    if (*url && (!*host || strchr(":/?#", *host)))
-        return refuse(l, "hooks.url", "names no host");
-    if (c->hooks_command.count && c->hooks_command.items[0][0] != '/')
+    int rc = check_url(l, "hooks.url", c->hooks_url,
+                       "must not hold a user or password; hooks.secret signs");
+    if (rc == 0 && c->hooks_command.count && c->hooks_command.items[0][0] != '/')
         return refuse(l, "hooks.command", "must begin with the program's absolute path");
-    return 0;
+    return rc;
+}
+
+static int check_images(struct loader *l)
+{
+    const struct config *c = l->c;
+    const struct {
+        const char *key;
+        bool set;
+    } wants[] = {{"images.base_path", *c->images_base_path},
+                 {"images.base_url", *c->images_base_url},
+                 {"images.replace", c->images_replace}};
+    for (size_t i = 0; i < sizeof wants / sizeof *wants && !*c->images_media_dir; i++)
+        if (wants[i].set)
+            return refuse(l, wants[i].key,
+                          "needs images.media_dir, the media folder of the destination's shop, "
+                          "where the files are to go");
+    if (strpbrk(c->images_base_url, "?#"))
+        return refuse(l, "images.base_url", "must be the address of a folder, without ? and #");
+    return check_url(l, "images.base_url", c->images_base_url,
+                     "must not hold a user or password; set images.user and images.password");
 }
 
 static int validate(struct loader *l)
@@ -532,6 +559,8 @@ static int validate(struct loader *l)
         rc = check_start(l);
     if (rc == 0)
         rc = check_hooks(l);
+    if (rc == 0)
+        rc = check_images(l);
     if (rc == 0 && !*c->state_database)
         rc = refuse(l, "state_database", "is empty");
     if (rc == 0 && c->state_dir[0] != '/' && c->state_dir[0] != '.')

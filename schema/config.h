@@ -57,6 +57,11 @@ struct config {
     struct config_list reference_missing; /* entity, text of an enum config_missing */
     struct config_list deletes;           /* entity, text of an enum config_delete */
     enum config_delete delete_matched;
+    char *images_media_dir, *images_base_path, *images_base_url; /* "" none */
+    char *images_user, *images_password, *images_ca;
+    uint64_t images_max_size;
+    uint32_t images_timeout, images_parallel; /* seconds; files at once */
+    bool images_allow_private, images_replace;
     char *start;             /* snapshot | current | GTID set | FILE:POSITION */
     char *state_dir;         /* resolved default */
     char *state_database;    /* default "datasync" */

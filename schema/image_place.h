@@ -1,8 +1,8 @@
 /* What rows call the files of a shop's media folder.
  *
  * A product's image is "/s/h/shirt.jpg", beneath media/catalog/product; a category's "shoes.jpg",
- * beneath media/catalog/category. The agent makes such names for cells of a file, which never lead
- * out of the folder. Any thread.
+ * beneath media/catalog/category. The agent makes such names for cells of a file, the applier takes
+ * files by them: neither lets a name lead out of the folder. Any thread.
  */
 #ifndef SCHEMA_IMAGE_PLACE_H
 #define SCHEMA_IMAGE_PLACE_H
@@ -16,6 +16,11 @@ enum { IMAGE_PATH_SIZE = 512 };
 
 /* Of the media folder: "catalog/product". */
 const char *image_folder(enum image_kind kind);
+
+/* A table that no shop has: its rows say where a file is to be had, of which rows of the same
+ * transaction give the name. Columns: kind, the name as in rows, address. */
+#define IMAGE_TABLE "datasync_image"
+enum { IMAGE_COLUMN_KIND, IMAGE_COLUMN_PLACE, IMAGE_COLUMN_URL, IMAGE_COLUMNS };
 
 /* http:// or https:// */
 bool image_is_url(struct slice text);

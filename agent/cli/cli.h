@@ -84,7 +84,7 @@ struct invocation {
     const char *delimiter, *encoding;
     const char *adapter, *on_duplicate, *options_mode, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */
-    bool skip_invalid;
+    bool skip_invalid, force_images;
     const char *stop_at, *from, *to, *file, *reason, *command_name;
     uint64_t limit; /* 0 none */
     /* filled by cli_open, which sets `opened`; the catalogue alone by cli_open_if_configured */

@@ -130,6 +130,14 @@ static const struct option sync_options[] = {
      .doc = "Only entities with these ids at the source."},
     {"increment-ids", 0, OPTION_TEXT, "NUMBER,NUMBER", FIELD(increment_ids),
      .doc = "Only orders, invoices, shipments or credit memos with these numbers."},
+    {"image-base-path", 0, OPTION_SETTING, "FOLDER", .setting = "images.base_path",
+     .doc = "The same as --set images.base_path=FOLDER: copy images that products and categories "
+            "name from there into images.media_dir."},
+    {"image-base-url", 0, OPTION_SETTING, "URL", .setting = "images.base_url",
+     .doc = "The same as --set images.base_url=URL: download them from there."},
+    {"force-image-import", 0, OPTION_FLAG, NULL, FIELD(force_images),
+     .doc = "The same as --set images.replace=true: also those that images.media_dir has already; "
+            "what differs is replaced."},
     {"db-prefix", 0, OPTION_SETTING, "PREFIX", .setting = "source.prefix",
      .doc = "The same as --set source.prefix=PREFIX."},
     LAST,

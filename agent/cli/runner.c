@@ -17,6 +17,7 @@
 #include "agent/cli/status.h"
 #include "applier/hooks.h"
 #include "applier/import/keys.h"
+#include "applier/media/media.h"
 #include "applier/outbox.h"
 #include "schema/db.h"
 #include "schema/log.h"
@@ -417,6 +418,18 @@ static bool any_invalid(const struct runner *r)
     return invalid > 0;
 }
 
+/* Images that could not be had. */
+static bool any_missing(const struct runner *r)
+{
+    const struct media_counts *c = r->applier ? applier_import_files(r->applier) : NULL;
+    if (!c || !c->missing)
+        return false;
+    log_warn("images are missing in images.media_dir, see above; what names them was imported, and "
+             "the next sync of it looks for them again images=%lu",
+             c->missing);
+    return true;
+}
+
 static bool left_out(struct runner *r)
 {
     struct applier_status st;
@@ -442,7 +455,7 @@ static int finish(struct runner *r)
     if (make_status(r, &s))
         return EXIT_FAILED;
     progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
-    bool left = any_invalid(r) | (s.quarantined || left_out(r));
+    bool left = any_invalid(r) | any_missing(r) | (s.quarantined || left_out(r));
     int printed = r->o->copy && !r->o->again ? sync_summary(r->in, r->applier) : EXIT_DONE;
     stream_status_free(&s);
     return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : printed;

@@ -5,6 +5,7 @@
 
 #include "agent/cli/runner.h"
 #include "applier/import/import.h"
+#include "applier/media/media.h"
 
 /* Setting KEY=VALUE, as if it had been given as an option before all others, which so come to
  * count. */
@@ -113,6 +114,8 @@ static int open_config(struct invocation *in, struct ds_error *err)
             : preset(in, "on_invalid", in->skip_invalid ? "skip" : "error", "skip-invalid", err);
     const char *options = in->options_mode ? in->options_mode : "auto";
     rc = rc ? rc : preset(in, "options_mode", options, "options-mode", err);
+    if (rc == 0 && in->force_images)
+        rc = preset(in, "images.replace", "true", "force-image-import", err);
     rc = rc ? rc : cli_open(in, err);
     const struct catalogue_entity *e = rc ? NULL : catalogue_find(in->catalogue, in->arguments[0]);
     if (e && e->kind == KIND_DERIVED)
@@ -146,6 +149,15 @@ static int print_counts(const struct import_counts *c, bool json, struct buf *ou
                       c->updated, c->merged, c->skipped, c->deleted, c->invalid, rate_of(c));
 }
 
+static int print_images(const struct media_counts *c, bool json, struct buf *out)
+{
+    return buf_printf(out,
+                      json ? "{\"images\":{\"copied\":%lu,\"downloaded\":%lu,\"kept\":%lu,"
+                             "\"missing\":%lu}}\n"
+                           : "images: %lu copied, %lu downloaded, %lu there already, %lu missing\n",
+                      c->copied, c->downloaded, c->kept, c->missing);
+}
+
 int sync_summary(const struct invocation *in, const struct applier *applier)
 {
     BUF_AUTO struct buf out = {0};
@@ -158,6 +170,9 @@ int sync_summary(const struct invocation *in, const struct applier *applier)
     for (size_t i = 0; i < count && rc == 0; i++)
         if (is_told(&counts[i]))
             rc = print_counts(&counts[i], in->json, &out);
+    const struct media_counts *images = applier_import_files(applier);
+    if (rc == 0 && images && images->copied + images->downloaded + images->kept + images->missing)
+        rc = print_images(images, in->json, &out);
     return rc ? EXIT_FAILED : cli_output(&out);
 }
 

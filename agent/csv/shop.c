@@ -365,6 +365,11 @@ static void stage(struct shop *s, struct buf *to)
         shop_no_memory(s);
 }
 
+void shop_stage_row(struct shop *s)
+{
+    stage(s, &s->rows);
+}
+
 static void stage_begin(struct shop *s, struct buf *to)
 {
     const struct msg_begin m = {.server_id = s->destination.server.server_id,

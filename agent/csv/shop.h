@@ -94,8 +94,10 @@ void row_put(struct shop_row *r);
 void row_delete(struct shop_row *r);
 /* Of this table the entity has no other rows than those that follow. */
 void row_no_others(struct shop_row *r);
-/* What a cell with the name, path or address of an image is in rows. Of no image "no_selection"; an
- * error where it names no file. `what` is for people. */
+/* The file that rows of the entity begun call `place` is to be had there. */
+void shop_image(struct shop *s, enum image_kind kind, struct slice place, struct slice url);
+/* What a cell with the name, path or address of an image is in rows; an address is told, too. Of no
+ * image "no_selection"; an error where it names no file. `what` is for people. */
 struct slice shop_image_place(struct shop *s, enum image_kind kind, struct slice cell,
                               const char *what);
 /* Has the destination's table such a column? */

@@ -34,7 +34,8 @@ struct shop {
     int rc;
     struct shop_table *tables;
     uint32_t next_table_id;
-    uint64_t number; /* transactions handed out */
+    uint32_t image_table; /* its number, 0: not told yet */
+    uint64_t number;      /* transactions handed out */
     char now[32];
     struct buf scratch;
 
@@ -65,5 +66,7 @@ int shop_load_attributes(struct shop *s);
 uint32_t shop_column(const struct shop_table *t, const char *name);
 struct shop_table *shop_table_find(struct shop *s, const char *name);
 struct slice shop_raw_id(struct shop *s, struct slice id);
+/* What is in the scratch becomes a message of the entity begun. */
+void shop_stage_row(struct shop *s);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
+#include "applier/media/media.h"
 #include "schema/log.h"
 
 /* What is asked for, what that maps to, and, to be recognised only, whatever else it refers to. */
@@ -48,6 +49,7 @@ int import_new(struct import **out, const struct import_options *options, struct
                            options->config->source_system, options->dry_run, err);
     rc = rc ? rc : import_policies_new(im, err);
     rc = rc ? rc : import_encryption_new(im, err);
+    rc = rc ? rc : import_files_new(im, err);
     im->made_up = IMPORT_MADE_UP;
     if (rc == 0)
         set_scope(im);
@@ -66,6 +68,7 @@ void import_free(struct import *im)
     import_aftermath_free(im);
     import_seen_free(im);
     import_encryption_free(im);
+    media_free(im->media);
     registry_free(im->registry);
     buf_free(&im->replaced_options);
     buf_free(&im->joined_options);
@@ -196,6 +199,8 @@ void import_committed(struct import *im)
     import_left_committed(im);
     import_encryption_committed(im);
     registry_trim(im->registry);
+    if (im->media)
+        media_committed(im->media);
 }
 
 /* --- what does not fit ---------------------------------------------------------------------- */
@@ -479,6 +484,7 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     im->duplicate = false;
     im->remembers = positions && !im->options.dry_run && !filter_imports_all(im->options.filter);
     im->begun_ms = now_ms();
+    import_files_begin(im);
     int rc = import_rows_begin(im, err);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];
@@ -488,6 +494,8 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
         for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
             const struct change *c = &batch->changes[i];
             const struct import_table *t = c->table->import;
+            if (!t)
+                rc = import_files_source(im, c, err);
             if (!t || c->skip || c->left_out || (tx->rolled_back && t->target->transactional) ||
                 (positions && !positions_new_for(positions, t->place, tx->front)))
                 continue;
@@ -500,5 +508,6 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     rc = rc ? rc : registry_flush(im->registry, err);
     rc = rc ? rc : import_incomplete_write(im, true, err);
     rc = rc ? rc : import_finish_options(im, err);
-    return rc ? rc : import_aftermath(im, err);
+    rc = rc ? rc : import_aftermath(im, err);
+    return rc ? rc : import_files_end(im, part, err);
 }

@@ -15,6 +15,7 @@
  * - write.c: inserts with new ids, updates, deletes
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)
+ * - files.c: images that rows name
  * - incomplete.c: what could not be translated yet
  * - import.c: life, and the order of it all
  *
@@ -43,6 +44,7 @@ struct import_options {
     bool dry_run;                /* look and count, write nothing */
     bool follows;      /* a stream, or what it would tell: what comes whole may have come before */
     bool skip_invalid; /* an entity that does not fit is left out, else it stops */
+    const _Atomic bool *stop; /* ends a fetch of files; NULL: nothing does */
 };
 
 /* What became of an entity, root by root; also what a dry run would do. */
@@ -92,6 +94,13 @@ void import_tell_held(struct import *im, uint32_t *count);
 /* All goes back to where the transaction stood at the mark; it is not rolled back as a whole. */
 void import_mark(struct import *im);
 void import_go_back(struct import *im);
+/* import_write has failed only because images have to be fetched first: roll back, have them
+ * fetched, and write the range again. Errors as of media_fetch. */
+bool import_wants_files(const struct import *im);
+int import_fetch_files(struct import *im, struct ds_error *err);
+/* Of this run; NULL: files are not looked at. */
+struct media_counts;
+const struct media_counts *import_files(const struct import *im);
 void import_rolled_back(struct import *im);
 void import_committed(struct import *im);
 /* --- view.c: what rules and handlers see of a range (handled.c) --- */

@@ -189,12 +189,15 @@ struct import_left { /* an entity that was left out in this run */
     struct import_left *next;
     uint8_t key[];
 };
+struct media;
 
 struct import {
     struct import_options options;
     struct aftermath *aftermath;
     struct seen *seen;
     struct encryption *encryption;
+    struct media *media; /* files that rows name; NULL: they are not looked at */
+    bool files_due;      /* the range was written, but for files, and is to be rolled back */
     MYSQL *db;
     const struct db_server *server;
     struct target *target;
@@ -455,6 +458,16 @@ int import_incomplete_write(struct import *im, bool last, struct ds_error *err);
 int import_policies_new(struct import *im, struct ds_error *err);
 /* Deletes of the source that are found, of one table. */
 int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+
+/* --- files.c --- */
+int import_files_new(struct import *im, struct ds_error *err);
+void import_files_begin(struct import *im);
+/* The row is about to be written: the file that its value names is wanted. */
+int import_note_file(struct import *im, const struct import_row *row, struct ds_error *err);
+/* The change is of a table that is not imported: does it say where a file is? */
+int import_files_source(struct import *im, const struct change *c, struct ds_error *err);
+/* DS_ERETRY, with `files_due`: they are to be fetched first. */
+int import_files_end(struct import *im, bool part, struct ds_error *err);
 
 /* --- write.c --- */
 /* Rows of one table: new ones are inserted and learn their ids, others are updated. */

@@ -402,6 +402,8 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         row->written = writes && policy != IMPORT_MATCH;
         if (row->written && import_count_emptied(im, row))
             return import_no_memory(err);
+        if (row->written && import_note_file(im, row, err))
+            return err->code;
         if (row->entity->left || (row->state == ROW_NEW && !row->written))
             row->state = ROW_LEFT;
         else if (row->state == ROW_NEW)
