@@ -13,6 +13,7 @@
 #include "agent/where_check.h"
 #include "applier/handlers.h"
 #include "applier/import/keys.h"
+#include "applier/media/media.h"
 #include "applier/outbox.h"
 #include "applier/positions.h"
 #include "schema/db.h"
@@ -483,6 +484,21 @@ static void check_hooks(struct report *r)
                *c->hooks_url ? "hooks.url" : "");
 }
 
+static void check_images(struct report *r)
+{
+    const struct config *c = &r->in->config;
+    struct media *media;
+    struct ds_error err;
+    if (!*c->images_media_dir || c->mode != MODE_IMPORT)
+        return;
+    if (media_new(&media, c, false, NULL, &err)) {
+        report(r, FINDING_STOP, "images", "%s", err.message);
+        return;
+    }
+    report(r, FINDING_OK, "images", "files go to %s", c->images_media_dir);
+    media_free(media);
+}
+
 static void check_handlers(struct report *r)
 {
     struct handlers *handlers;
@@ -504,6 +520,7 @@ static void check_machine(struct report *r)
     struct statvfs vfs;
     r->side = "here";
     check_hooks(r);
+    check_images(r);
     snprintf(path, sizeof path, "%s", c->state_dir);
     for (char *slash; access(path, F_OK) && errno == ENOENT && (slash = strrchr(path, '/'));)
         slash[slash == path ? 1 : 0] = 0;

@@ -73,6 +73,8 @@ def define(suite):
                                "entities": ["product"], "images": {"base_path": ""}})
             code, _out, err = program.command("incremental", timeout=120)
             expect_equal(code, 0, err[-1500:])
+            expect_contains(program.command("check")[1], "files go to " + media, "check")
+            expect_contains(program.command("check", "--set", "images.media_dir=/nowhere")[1], "images.media_dir: cannot open /nowhere", "check")
             held = []
 
             def during():  # a slow server holds no row, and a connection that is lost meanwhile loses nothing
