@@ -108,10 +108,19 @@ static int compare_limit(const struct rule_check *k, enum ds_kind kind, const st
     return invalid(k, "is not a number", "");
 }
 
+/* An import takes ids that are no numbers, as some files have them. */
+static bool is_other_id(const struct rule_check *k, const struct ds_value *v)
+{
+    int order;
+    return k->import && k->c->reference && !decimal_compare(v->text, v->length, "0", 1, &order);
+}
+
 static int check_limits(const struct rule_check *k, enum ds_kind kind, const struct ds_value *v)
 {
     const struct catalogue_rule *r = k->rule;
     int order = 0, rc = 0;
+    if (is_other_id(k, v))
+        return 0;
     if (r->min) {
         rc = compare_limit(k, kind, v, r->min, &order);
         if (rc == 0 && order < 0)
@@ -312,6 +321,15 @@ static const char *key_of(const struct catalogue_entity *e, const char *table)
     return "entity_id";
 }
 
+static bool is_reference(const struct catalogue_entity *e, const struct catalogue_rule *rule)
+{
+    bool is = false;
+    for (size_t i = 0; i < e->reference_count && rule->column; i++)
+        is |= strcmp(e->references[i].table, rule->table) == 0 &&
+              strcmp(e->references[i].column, rule->column) == 0;
+    return is;
+}
+
 static bool is_natural(const struct catalogue_entity *e, const struct catalogue_rule *rule)
 {
     bool is = false;
@@ -332,6 +350,7 @@ static int compile(struct validation *v, const struct catalogue_entity *e,
     c->key = key_of(e, rule->table);
     c->root_key = e->tables[0].link;
     c->natural = is_natural(e, rule);
+    c->reference = is_reference(e, rule);
     c->attribute[0].code = rule->attribute;
     c->attribute[1].code = rule->attribute ? rule->either : NULL;
     snprintf(c->table, sizeof c->table, "%s%s", v->prefix, rule->table);

@@ -20,6 +20,7 @@ struct compiled_rule {
     const char *root_key;     /* column of the root that holds the entity's key */
     char table[70], root[70]; /* with prefix */
     bool natural;             /* about a column of the natural key */
+    bool reference;           /* … of one that holds an id of another entity */
     regex_t pattern;
     struct rule_attribute attribute[2]; /* the rule's, and the one that does as well */
     struct compiled_rule *next;
