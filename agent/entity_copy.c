@@ -426,12 +426,14 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
 {
     const struct catalogue *all = c->o->catalogue;
     size_t count = catalogue_count(all), kinds = 0;
+    bool references = c->o->selection.references;
     int rc = 0;
     for (size_t i = 0; i < count; i++)
-        kinds += entity_is_asked_for(c, catalogue_at(all, i));
+        kinds += !references && entity_is_asked_for(c, catalogue_at(all, i));
     for (size_t i = 0; i < count && rc == 0; i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
-        rc = needed[i] ? copy_kind(c, e, FIRST, err) : 0;
+        bool left = references && entity_is_asked_for(c, e);
+        rc = needed[i] && !left ? copy_kind(c, e, FIRST, err) : 0;
         if (rc == 0 && (kinds == 1 || !has_texts(e)))
             rc = tell_kind(c, e, err);
     }

@@ -46,6 +46,8 @@ struct entity_selection {
     const struct entity_ids *kinds;
     size_t kind_count;
 
+    bool references; /* what others refer to and an import maps, and nothing of what is asked for */
+
     const char *const *ids; /* keys of roots; NULL: all */
     size_t id_count;
     const char *const *increment_ids;

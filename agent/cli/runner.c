@@ -16,6 +16,7 @@
 #include "agent/cli/socket.h"
 #include "agent/cli/status.h"
 #include "applier/hooks.h"
+#include "applier/import/import.h"
 #include "applier/import/keys.h"
 #include "applier/media/media.h"
 #include "applier/outbox.h"
@@ -445,6 +446,31 @@ static bool left_out(struct runner *r)
     return any;
 }
 
+/* A look before has found what others refer to, and what is not to be created. Of what is to be it
+ * tells how much. */
+static bool references_missing(const struct runner *r)
+{
+    struct ds_error err = {0};
+    uint64_t missing = 0;
+    size_t count;
+    const struct import_counts *counts = applier_import_counts(r->applier, &count);
+    for (size_t i = 0; i < count; i++) {
+        missing += counts[i].missing;
+        if (r->o->references && counts[i].created)
+            log_info("will be created, since others refer to it entity=%s count=%lu",
+                     counts[i].entity, counts[i].created);
+    }
+    if (!missing)
+        return false;
+    error_set(
+        &err, DS_ECONFLICT,
+        "%lu that others refer to are not at the destination, see above; nothing was written: "
+        "make them there, or set reference_missing: create",
+        missing);
+    (void)cli_fail(&err);
+    return true;
+}
+
 static int finish(struct runner *r)
 {
     struct stream_status s;
@@ -455,10 +481,16 @@ static int finish(struct runner *r)
     if (make_status(r, &s))
         return EXIT_FAILED;
     progress_summary(&r->progress, &s, uv_now(&r->loop), r->o->dry_run);
+    if (r->o->copy && r->o->dry_run && references_missing(r)) {
+        stream_status_free(&s);
+        return EXIT_FAILED;
+    }
     bool left = any_invalid(r) | any_missing(r) | (s.quarantined || left_out(r));
-    int printed = r->o->copy && !r->o->again ? sync_summary(r->in, r->applier) : EXIT_DONE;
+    bool prints = r->o->copy && !r->o->again && !r->o->references;
+    int printed = prints ? sync_summary(r->in, r->applier) : EXIT_DONE;
     stream_status_free(&s);
-    return r->o->ends_by_itself && !r->stopping && left ? EXIT_INCOMPLETE : printed;
+    bool incomplete = r->o->ends_by_itself && !r->stopping && !r->o->references && left;
+    return incomplete ? EXIT_INCOMPLETE : printed;
 }
 
 /* A signal that comes before its watcher stands would end the process with another code than 0. */

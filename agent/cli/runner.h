@@ -28,6 +28,7 @@ struct runner_options {
     uint64_t from_time;
     const struct entity_selection *copy;   /* sync; NULL: follow the stream, or a range of it */
     bool again;                            /* … of what the stream could not write whole */
+    bool references;                       /* … a look at what is referred to, before it */
     const struct csv_options *csv;         /* … from a file; NULL: from the source */
     const struct tracker_options *tracker; /* … what has changed there; NULL: what `copy` says */
 };

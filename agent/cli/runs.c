@@ -32,18 +32,43 @@ static int look_failed(struct ds_error *err)
     return EXIT_DONE;
 }
 
+/* --- what is referred to --------------------------------------------------------------------- */
+
+/* Before a copy: what it refers to and is not at the destination is told, and decided upon, before
+ * anything is written. */
+static int decide_references(struct invocation *in, const struct runner_options *o, bool *stopped)
+{
+    const struct entity_selection selection = {.references = true};
+    const struct runner_options look = {.command = o->command,
+                                        .agent = true,
+                                        .applier = true,
+                                        .ends_by_itself = true,
+                                        .retry_forever = o->retry_forever,
+                                        .no_lock = o->no_lock,
+                                        .unfinished = true,
+                                        .range = true,
+                                        .dry_run = true,
+                                        .references = true,
+                                        .copy = &selection,
+                                        .stop_at = {.kind = STOP_NEVER}};
+    return filter_imports_all(in->filter) ? EXIT_DONE : runner_once(in, &look, stopped);
+}
+
 /* --- what has never been copied ------------------------------------------------------------- */
 
-static int look_for_new(struct invocation *in, struct buf *names, struct ds_error *err)
+/* *none: of the entities that are asked for none has been copied. */
+static int look_for_new(struct invocation *in, struct buf *names, bool *none, struct ds_error *err)
 {
     const struct config *c = &in->config;
     DB_AUTO MYSQL *db = NULL;
     struct checkpoint cp = {0};
     bool there;
+    *none = true;
     int rc = open_state(c, &db, &there, err);
     if (rc || !there)
         return rc;
     rc = positions_look(db, c, in->filter, &cp, names, err);
+    *none = !cp.found;
     checkpoint_free(&cp);
     return rc;
 }
@@ -65,7 +90,9 @@ static int run_for(struct invocation *in, const struct runner_options *o, char *
     first.limit_rows = 0;
     first.stop_at = (struct agent_stop_at){.kind = STOP_AT_SOURCE_NOW};
     int rc = filter_new(&in->filter, &in->config, in->catalogue, &err);
-    int code = rc ? cli_fail(&err) : runner_once(in, &first, stopped);
+    int code = rc ? cli_fail(&err) : decide_references(in, o, stopped);
+    if (code == EXIT_DONE && !*stopped)
+        code = runner_once(in, &first, stopped);
     if (rc == 0)
         filter_free(in->filter);
     in->config.entities = asked;
@@ -80,12 +107,13 @@ static int bring_new(struct invocation *in, const struct runner_options *o, bool
 {
     BUF_AUTO struct buf names = {0};
     struct ds_error err = {0};
+    bool none;
     if (o->resnapshot)
-        return EXIT_DONE;
-    if (look_for_new(in, &names, &err))
+        return o->dry_run ? EXIT_DONE : decide_references(in, o, stopped);
+    if (look_for_new(in, &names, &none, &err))
         return look_failed(&err);
     if (!names.len)
-        return EXIT_DONE;
+        return none && !o->dry_run ? decide_references(in, o, stopped) : EXIT_DONE;
     log_info("entities have not been copied yet, and come first entities=%s", buf_cstr(&names));
     *stopped = o->dry_run;
     return o->dry_run ? EXIT_DONE : run_for(in, o, (char *)names.data, stopped);
@@ -233,6 +261,10 @@ static int run_import(struct invocation *in, const struct runner_options *o)
 int runner_run(struct invocation *in, const struct runner_options *o)
 {
     bool stopped = false;
+    bool copies = o->copy && !o->csv && !o->tracker && !o->dry_run;
+    int code = copies ? decide_references(in, o, &stopped) : EXIT_DONE;
+    if (code != EXIT_DONE || stopped)
+        return code;
     bool import = in->config.mode == MODE_IMPORT && o->agent && o->applier && !o->range;
     return import ? run_import(in, o) : runner_once(in, o, &stopped);
 }

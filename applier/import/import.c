@@ -11,6 +11,8 @@
 #include "applier/media/media.h"
 #include "schema/log.h"
 
+enum { TOLD_BY_NAME = 20 }; /* of each kind; more would hide the others */
+
 /* What is asked for, what that maps to, and, to be recognised only, whatever else it refers to. */
 static void set_scope(struct import *im)
 {
@@ -181,7 +183,8 @@ void import_committed(struct import *im)
     for (size_t i = 0; i < catalogue_count(im->options.catalogue); i++) {
         const struct import_counts *p = &im->pending[i];
         struct import_counts *c = &im->counts[i];
-        if (p->created + p->updated + p->merged + p->skipped + p->invalid + p->deleted) {
+        if (p->created + p->updated + p->merged + p->skipped + p->invalid + p->deleted +
+            p->missing) {
             c->first_ms = c->first_ms ? c->first_ms : im->begun_ms;
             c->last_ms = now_ms();
         }
@@ -191,6 +194,7 @@ void import_committed(struct import *im)
         c->skipped += p->skipped;
         c->invalid += p->invalid;
         c->deleted += p->deleted;
+        c->missing += p->missing;
     }
     import_forget_counts(im);
     registry_believe(im->registry);
@@ -274,12 +278,46 @@ static int duplicate(struct import *im, const struct import_entity *e, struct ds
                      e->entity->name, (int)e->key.len, (const char *)e->key.p);
 }
 
-static int missing(const struct import_entity *e, struct ds_error *err)
+/* What people call it: its natural key, as far as that stands in its row. */
+static int print_name(const struct import_row *row, struct buf *out)
 {
-    return error_set(err, DS_ECONFLICT,
-                     "%s %.*s is not at the destination: make it there, or set "
-                     "reference_missing: create",
-                     e->entity->name, (int)e->key.len, (const char *)e->key.p);
+    const struct import_table *t = row->table;
+    char scratch[32];
+    bool null;
+    int rc = 0;
+    for (uint32_t i = 0; i < t->part_count && rc == 0; i++) {
+        if (t->parts[i].rule->table || t->parts[i].source == NO_COLUMN)
+            continue;
+        struct slice text = import_text(row->after[t->parts[i].source], scratch, &null);
+        rc = buf_printf(out, "%s%.*s", out->len ? "/" : "", (int)text.len, (const char *)text.p);
+    }
+    return rc;
+}
+
+/* Others refer to it, and it is not here. A dry run, which comes first, tells of all of them. */
+static int missing(struct import *im, const struct import_row *row, struct import_counts *counts,
+                   struct ds_error *err)
+{
+    const struct import_entity *e = row->entity;
+    bool is_error = im->missing[e->table->place] == MISSING_ERROR;
+    BUF_AUTO struct buf name = {0};
+    if (!is_error)
+        counts->created++;
+    if (!is_error && !im->options.dry_run)
+        return 0;
+    if (print_name(row, &name))
+        return import_no_memory(err);
+    if (!im->options.dry_run)
+        return error_set(err, DS_ECONFLICT,
+                         "%s %.*s (%s) is not at the destination: make it there, or set "
+                         "reference_missing: create",
+                         e->entity->name, (int)e->key.len, (const char *)e->key.p, buf_cstr(&name));
+    counts->missing += is_error;
+    if (counts->created + counts->missing <= TOLD_BY_NAME)
+        log_info("not at the destination entity=%s key=%.*s name=\"%s\" action=%s", e->entity->name,
+                 (int)e->key.len, (const char *)e->key.p, buf_cstr(&name),
+                 is_error ? "stop" : "create");
+    return 0;
 }
 
 /* A change of a row is not all that there is of its entity, if that has other tables. */
@@ -316,8 +354,8 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     if (row->state == ROW_NEW && is_part(row))
         return leave_part(im, row, err);
     if (row->state == ROW_NEW) {
-        if (e->policy == IMPORT_REFER && im->missing[e->table->place] == MISSING_ERROR)
-            return missing(e, err);
+        if (e->policy == IMPORT_REFER)
+            return missing(im, row, counts, err);
         if (e->policy == IMPORT_MATCH && is_asked_for(e))
             e->policy = IMPORT_WRITE; /* what it matched is gone */
         counts->created += e->policy != IMPORT_MATCH;

@@ -52,6 +52,7 @@ struct import_counts {
     char entity[64];
     uint64_t first_ms, last_ms; /* when it was written, for its rate; of no particular clock */
     uint64_t created, updated, merged, skipped, invalid, deleted;
+    uint64_t missing; /* a dry run: others refer to them, and they are not to be created */
 };
 
 struct import;

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 from lib.importcheck import ENTITIES, MORE_ENTITIES
 from lib.suite import expect, expect_contains, expect_equal
@@ -98,6 +99,32 @@ def define(suite):
             out, err = sync(shops, "product", "-d", "update", "--skip-invalid", "--json", expect_code=3)
             expect_contains(err, "left out entity=product key=%d" % number, "log")
             expect_equal(summary(out)["product"]["invalid"], 1, "summary")
+
+    @suite.case("sync-references", "what is referred to and missing is told, all of it, before anything is written")
+    def _():
+        with TwoShops(settings={}) as shops:
+            ask = lambda sql: shops.destination.scalar(sql, "openmage")
+            groups = "SELECT COUNT(*) FROM customer_group WHERE customer_group_code IN ('first missing', 'second missing')"
+            shops.source.run("INSERT INTO customer_group (customer_group_code, tax_class_id) SELECT code, MIN(tax_class_id) FROM customer_group, "
+                             "(SELECT 'first missing' AS code UNION SELECT 'second missing') codes GROUP BY code", database="openmage")
+            before = rows(shops)
+            stream = ("--set", "mode=import", "--set", "source_system=legacy", "--set", "on_duplicate=update", "--entity", "customer")
+            for options in ((), ("--dry-run",)):
+                _out, err = sync(shops, "customer", "-d", "update", "--set", "reference_missing=error", *options, expect_code=1)
+                for name in ("first missing", "second missing"):
+                    expect_contains(err, 'name="%s" action=stop' % name, "what is missing %s" % (options,))
+                expect_contains(err, "nothing was written: make them there, or set reference_missing: create", "error")
+            code, _out, err = shops.lab.program.command("incremental", "--set", "reference_missing=error", *stream, timeout=240)
+            expect_equal((code, 'name="second missing" action=stop' in err), (1, True), "a stream: " + err[-1500:])
+            expect_equal((rows(shops), ask(groups)), (before, 0), "what was written")
+            expect_equal(shops.destination.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'datasync'"), (), "state")
+            _out, err = sync(shops, "customer", "-d", "update")
+            expect_contains(err, 'name="first missing" action=create', "what is created")
+            told = re.search(r"will be created, since others refer to it entity=customer_group count=(\d+)", err)
+            expect(told and int(told[1]) >= 2, "how many are created: " + err[-1500:])
+            expect_equal(ask(groups), 2, "groups")
+            _out, err = sync(shops, "customer", "-d", "update", "--set", "reference_missing=error")
+            expect("not at the destination" not in err, "again: " + err[-1500:])
 
     @suite.case("sync-some", "ids, numbers, dates and limits choose what is copied")
     def _():
