@@ -361,6 +361,8 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
         counts->created += e->policy != IMPORT_MATCH;
         return 0;
     }
+    if (row->state == ROW_FOUND && import_check_attribute(im, row, err))
+        return err->code;
     if (row->state != ROW_FOUND || e->policy == IMPORT_REFER || !is_asked_for(e))
         return 0;
     bool own = im->options.follows && e->here && !e->matched;

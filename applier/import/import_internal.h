@@ -275,6 +275,8 @@ const struct import_attribute *import_attribute_by_id(const struct import *im, u
 const struct import_attribute *
 import_attribute_by_code(const struct import *im, const struct import_table *t, const char *code);
 int import_attributes_load(struct import *im, struct ds_error *err);
+/* The row is an attribute that the destination has: are its values in the same table there? */
+int import_check_attribute(struct import *im, const struct import_row *row, struct ds_error *err);
 
 /* --- rows.c --- */
 int import_rows_begin(struct import *im, struct ds_error *err);

@@ -484,3 +484,26 @@ int import_attributes_load(struct import *im, struct ds_error *err)
     im->attributes_known = true;
     return 0;
 }
+
+/* Its values stand in the table of its type. */
+int import_check_attribute(struct import *im, const struct import_row *row, struct ds_error *err)
+{
+    const struct import_table *t = row->table;
+    uint32_t column =
+        t->own_attribute.code == NO_COLUMN ? NO_COLUMN : import_source_column(t, "backend_type");
+    char scratch[32];
+    bool null;
+    if (column == NO_COLUMN || !row->after || !row->after[column])
+        return 0;
+    int rc = import_attributes_load(im, err);
+    const struct import_attribute *a = rc ? NULL : import_attribute_by_id(im, row->target_id);
+    struct slice type = import_text(row->after[column], scratch, &null);
+    if (!a || (strlen(a->backend) == type.len && memcmp(a->backend, type.p, type.len) == 0))
+        return rc;
+    error_set(err, DS_ECONFLICT,
+              "attribute %s of %s has its values in another table: its backend_type is %.*s at the "
+              "source, and %s at the destination; convert it at one side",
+              a->code, a->type, (int)type.len, (const char *)type.p, a->backend);
+    error_at_table(err, NULL, t->target->name);
+    return DS_ECONFLICT;
+}

@@ -125,6 +125,14 @@ def define(suite):
             expect_equal(ask(groups), 2, "groups")
             _out, err = sync(shops, "customer", "-d", "update", "--set", "reference_missing=error")
             expect("not at the destination" not in err, "again: " + err[-1500:])
+            attribute = ("UPDATE eav_attribute SET backend_type = '%s' WHERE attribute_code = 'prefix' AND entity_type_id = (SELECT "
+                         "entity_type_id FROM eav_entity_type WHERE entity_type_code = 'customer')")
+            shops.destination.run(attribute % "text", database="openmage")
+            before = rows(shops)
+            _out, err = sync(shops, "customer", "-d", "update", expect_code=1)
+            expect_contains(err, "attribute prefix of customer has its values in another table: its backend_type is varchar at the source, and "
+                            "text at the destination", "error")
+            expect_equal(rows(shops), before, "rows, when values would get into another table")
 
     @suite.case("sync-some", "ids, numbers, dates and limits choose what is copied")
     def _():
