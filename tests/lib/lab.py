@@ -23,7 +23,8 @@ class Lab:
 
     def __init__(self, native=False, settings=None, source_options=(), destination_options=(),
                  keep=False, database="shop", create="CREATE DATABASE shop CHARACTER SET utf8mb4",
-                 engine=None):
+                 engine=None, data=None):
+        """`data`: data folders of an earlier lab's source and destination, with accounts and databases."""
         self.work = Workspace(keep=keep or bool(os.environ.get("DATASYNC_TEST_KEEP")))
         self.database = database
         self.engine = engine or engine_name()
@@ -31,16 +32,17 @@ class Lab:
         self.left_out = ()  # tables whose rows the settings' filter leaves out
         self.picks = None   # rows that travel, of tables of which not all do: see compare_table
         try:
-            self._start(native, settings, source_options, destination_options, create)
+            self._start(native, settings, source_options, destination_options, create, data)
         except BaseException:
             self.work.close()
             raise
 
-    def _start(self, native, settings, source_options, destination_options, create):
-        self.source = Server(self.work, "source", 1, (*SOURCE, *source_options))
+    def _start(self, native, settings, source_options, destination_options, create, data):
+        source_data, destination_data = data or (None, None)
+        self.source = Server(self.work, "source", 1, (*SOURCE, *source_options), source_data)
         # another default character set than the source's: nothing may depend on it
         self.destination = Server(self.work, "destination", 2, (
-            *REPLICA, "--character-set-server=utf8mb4", *destination_options))
+            *REPLICA, "--character-set-server=utf8mb4", *destination_options), destination_data)
         self.native = Server(self.work, "native", 3, (
             *REPLICA, "--character-set-server=utf8mb4")) if native else None
         servers = [s for s in (self.source, self.destination, self.native) if s]
@@ -48,16 +50,17 @@ class Lab:
             server.launch()
         for server in servers:
             server.wait_ready()
-        create_accounts(self.source, "source")
-        create_accounts(self.destination, "destination")
-        if create:
+        if not data:
+            create_accounts(self.source, "source")
+            create_accounts(self.destination, "destination")
+        if create and not data:
             self.source.run(create, database=None)
         if self.engine == "native":
             attach_native(self.destination, self.source)
             self.destination.run("STOP SLAVE", database=None)
             self.program = NativeFollower(self.source, self.destination)
         else:
-            if create:
+            if create and not data:
                 self.destination.run(create, database=None)
             self.program = Datasync(self.work, self.source, self.destination, settings=settings,
                                     database=self.database)

@@ -99,7 +99,7 @@ class Suite:
 
     def _run_all(self, names, arguments):
         waiting = list(names)
-        active = []
+        active, took = [], []
 
         def ended(number, _frame):
             for _name, process, _since in active:
@@ -137,7 +137,9 @@ class Suite:
                 if not any(line.startswith(("ok ", "not ok ")) for line in text.splitlines()):
                     text += "\nnot ok %s: ended without a result" % name
                 print(text, flush=True)
+                took.append((time.monotonic() - since, name))
                 failed += any(line.startswith("not ok ") for line in text.splitlines())
+        print("# slowest: " + ", ".join("%s %.0f s" % (name, seconds) for seconds, name in sorted(took)[:-6:-1]))
         return failed
 
     def main(self):

@@ -8,10 +8,14 @@
 
 The destination is made of the same recording: every row under another number, then parts of everything deleted, renamed or
 changed (shopother.py). It shares no entity's number with the source, but for those that a shop fixes, and none of its
-natural keys stands for the same thing by accident. The same seed makes the same shop.
+natural keys stands for the same thing by accident. The same seed makes the same shop. Those of all cases of a suite that name
+no seed are made once: each case begins with a copy of the data folders.
 """
 
+import fcntl
+import os
 import random
+import shutil
 
 from . import recording
 from .importcheck import Before, check
@@ -22,6 +26,34 @@ from .shopother import Other
 from .suite import Skip
 
 
+def _made_once():
+    """Seed and data folders (source, destination) of two shops, beside the template of an empty server; None: that is no
+    one's in common."""
+    template = os.environ.get("DATASYNC_TEST_TEMPLATE")
+    if not template:
+        return None
+    home = os.path.join(os.path.dirname(template), "two-shops")
+    with open(home + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(home):
+            _make(home)
+    with open(os.path.join(home, "seed"), encoding="ascii") as text:
+        return int(text.read()), os.path.join(home, "source"), os.path.join(home, "destination")
+
+
+def _make(home):
+    shops = TwoShops(random.randrange(1 << 31))
+    scratch = home + ".new"
+    os.makedirs(scratch)
+    for server in (shops.source, shops.destination):
+        server.stop()
+        shutil.copytree(server.datadir, os.path.join(scratch, server.name))
+    with open(os.path.join(scratch, "seed"), "w", encoding="ascii") as text:
+        text.write(str(shops.seed))
+    shops.close()
+    os.rename(scratch, home)
+
+
 class TwoShops:
     """`other`: False leaves the destination a renumbered copy of the source; `empty`: and this leaves it without tables."""
 
@@ -29,35 +61,38 @@ class TwoShops:
         self.folder = recording.find()
         if not self.folder:
             raise Skip("there is no recording")
-        self.seed = random.randrange(1 << 31) if seed is None else seed
-        self.lab = Lab(database=recording.DATABASE, create=recording.CREATE, settings=settings, source_options=source_options)
+        made = _made_once() if seed is None and other and not empty else None
+        self.seed = made[0] if made else random.randrange(1 << 31) if seed is None else seed
+        self.lab = Lab(database=recording.DATABASE, create=recording.CREATE, settings=settings, source_options=source_options,
+                       data=made and made[1:])
         self.work, self.source, self.destination = self.lab.work, self.lab.source, self.lab.destination
-        self.numbers = self.before = None
-        self.parts = {}
+        self.before = None
         try:
-            self._fill(other, empty)
+            print("# two shops of seed %d" % self.seed, flush=True)
+            self.logs = recording.logs(self.work, self.folder)
+            if made:
+                self.logs.pop(0)
+                self.before = Before(self.destination.connect(), self.source.connect())
+            else:
+                self._fill(other, empty)
         except BaseException:
             self.work.close()
             raise
 
     def _fill(self, other, empty):
-        print("# two shops of seed %d" % self.seed, flush=True)
         recording.load_base(self.source, self.folder)
-        self.logs = recording.logs(self.work, self.folder)
         self.live()
         enrich(self.source)
         if empty:
             return
         draw = random.Random(self.seed)
         shop = Shop(self.source.connect())
-        self.numbers = Numbers(shop, draw)
         create_empty(shop, self.destination)
-        copy(shop, self.destination.connect(), self.numbers)
+        copy(shop, self.destination.connect(), Numbers(shop, draw))
         if other:
             generator = Other(self.destination, draw)
             try:
                 generator.all()
-                self.parts = generator.said
             finally:
                 generator.close()
             self.before = Before(self.destination.connect(), self.source.connect())

@@ -142,7 +142,7 @@ def define(suite, right):
             run(shops, "--dry-run")
             expect_equal(ask("SELECT COUNT(*) FROM sales_flat_order_item WHERE sku = 'behind-3' AND product_id IS NOT NULL"), 0, "a dry run")
             shops.lab.program.start()
-            shops.lab.program.wait_caught_up(timeout=120)
+            shops.lab.program.wait_for("all of it", lambda status: status["caught_up"])  # its position alone says less
             shops.lab.program.stop()
             expect_equal(ask("SELECT COUNT(*) FROM sales_flat_order o JOIN customer_entity c ON c.entity_id = o.customer_id JOIN "
                              "sales_flat_order_item i ON i.order_id = o.entity_id JOIN catalog_product_entity p ON p.entity_id = i.product_id "
