@@ -12,7 +12,6 @@ natural keys stands for the same thing by accident. The same seed makes the same
 no seed are made once: each case begins with a copy of the data folders.
 """
 
-import fcntl
 import os
 import random
 import shutil
@@ -24,34 +23,26 @@ from .shopdata import Numbers, Shop, copy, create_empty
 from .shopenrich import enrich
 from .shopother import Other
 from .suite import Skip
+from .workspace import made_once
 
 
-def _made_once():
-    """Seed and data folders (source, destination) of two shops, beside the template of an empty server; None: that is no
-    one's in common."""
-    template = os.environ.get("DATASYNC_TEST_TEMPLATE")
-    if not template:
-        return None
-    home = os.path.join(os.path.dirname(template), "two-shops")
-    with open(home + ".lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(home):
-            _make(home)
-    with open(os.path.join(home, "seed"), encoding="ascii") as text:
-        return int(text.read()), os.path.join(home, "source"), os.path.join(home, "destination")
-
-
-def _make(home):
+def _make(folder):
     shops = TwoShops(random.randrange(1 << 31))
-    scratch = home + ".new"
-    os.makedirs(scratch)
     for server in (shops.source, shops.destination):
         server.stop()
-        shutil.copytree(server.datadir, os.path.join(scratch, server.name))
-    with open(os.path.join(scratch, "seed"), "w", encoding="ascii") as text:
+        shutil.copytree(server.datadir, os.path.join(folder, server.name))
+    with open(os.path.join(folder, "seed"), "w", encoding="ascii") as text:
         text.write(str(shops.seed))
     shops.close()
-    os.rename(scratch, home)
+
+
+def _made_before():
+    """Seed and data folders (source, destination); None: each case makes its own."""
+    folder = made_once("two-shops", _make)
+    if not folder:
+        return None
+    with open(os.path.join(folder, "seed"), encoding="ascii") as text:
+        return int(text.read()), os.path.join(folder, "source"), os.path.join(folder, "destination")
 
 
 class TwoShops:
@@ -61,7 +52,7 @@ class TwoShops:
         self.folder = recording.find()
         if not self.folder:
             raise Skip("there is no recording")
-        made = _made_once() if seed is None and other and not empty else None
+        made = _made_before() if seed is None and other and not empty else None
         self.seed = made[0] if made else random.randrange(1 << 31) if seed is None else seed
         self.lab = Lab(database=recording.DATABASE, create=recording.CREATE, settings=settings, source_options=source_options,
                        data=made and made[1:])

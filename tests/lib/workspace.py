@@ -5,6 +5,7 @@ a pipe: when the test is gone, whatever it started (pid files in the folder) is 
 folder removed.
 """
 
+import fcntl
 import os
 import random
 import shutil
@@ -119,3 +120,19 @@ def template(work):
 def share_template(work):
     """Make the template now, for every process started from here on."""
     os.environ["DATASYNC_TEST_TEMPLATE"] = template(work)
+
+
+def made_once(name, make):
+    """A folder beside the shared template, which make(folder) has made for all cases of the suite. None: nothing is shared."""
+    shared = os.environ.get("DATASYNC_TEST_TEMPLATE")
+    if not shared:
+        return None
+    folder = os.path.join(os.path.dirname(shared), name)
+    with open(folder + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(folder):
+            shutil.rmtree(folder + ".new", ignore_errors=True)  # of one that was killed
+            os.makedirs(folder + ".new")
+            make(folder + ".new")
+            os.rename(folder + ".new", folder)
+    return folder

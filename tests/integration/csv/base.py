@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import shutil
 
 from lib import recording
 from lib.program import Datasync, ProgramError
 from lib.server import REPLICA, Server, create_accounts
 from lib.suite import Skip, Suite, expect_equal
-from lib.workspace import Workspace
+from lib.workspace import Workspace, made_once
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 FIXTURES = os.path.join(TOP, "tests", "fixtures", "csv")
@@ -23,14 +24,28 @@ def load_base(server):
     recording.load_base(server, folder)
 
 
+def start(work, data=None):
+    """A server with the shop: a copy of that data folder, or made anew."""
+    server = Server(work, "shop", 1, (*REPLICA, "--character-set-server=utf8mb4"), data).start()
+    if not data:
+        create_accounts(server, "destination")
+        load_base(server)
+    return server
+
+
+def make(folder):
+    with Workspace() as work:
+        server = start(work)
+        server.stop()
+        shutil.copytree(server.datadir, folder, dirs_exist_ok=True)
+
+
 class Shop:
     """The destination, and the program that imports into it."""
 
     def __init__(self, work):
         self.work = work
-        self.server = Server(work, "shop", 1, (*REPLICA, "--character-set-server=utf8mb4")).start()
-        create_accounts(self.server, "destination")
-        load_base(self.server)
+        self.server = start(work, made_once("installed-shop", make))
         # no source: nothing listens there
         self.program = Datasync(work, self.server, self.server, source_port=1, database=DATABASE)
         self.files = 0
