@@ -2,6 +2,7 @@
 
 import os
 
+from . import mysql
 from .compare import compare
 from .program import Datasync, NativeFollower, ProgramError
 from .server import (REPLICA, SOURCE, Server, ServerError, attach_native, create_accounts,
@@ -23,8 +24,9 @@ class Lab:
 
     def __init__(self, native=False, settings=None, source_options=(), destination_options=(),
                  keep=False, database="shop", create="CREATE DATABASE shop CHARACTER SET utf8mb4",
-                 engine=None, data=None):
-        """`data`: data folders of an earlier lab's source and destination, with accounts and databases."""
+                 engine=None, data=None, mysql_destination=False):
+        """`data`: data folders of an earlier lab's source and destination, with accounts and databases.
+        `mysql_destination`: the destination is a MySQL server."""
         self.work = Workspace(keep=keep or bool(os.environ.get("DATASYNC_TEST_KEEP")))
         self.database = database
         self.engine = engine or engine_name()
@@ -32,17 +34,21 @@ class Lab:
         self.left_out = ()  # tables whose rows the settings' filter leaves out
         self.picks = None   # rows that travel, of tables of which not all do: see compare_table
         try:
-            self._start(native, settings, source_options, destination_options, create, data)
+            self._start(native, settings, source_options, destination_options, create, data,
+                        mysql_destination)
         except BaseException:
             self.work.close()
             raise
 
-    def _start(self, native, settings, source_options, destination_options, create, data):
+    def _start(self, native, settings, source_options, destination_options, create, data,
+               mysql_destination):
         source_data, destination_data = data or (None, None)
         self.source = Server(self.work, "source", 1, (*SOURCE, *source_options), source_data)
         # another default character set than the source's: nothing may depend on it
-        self.destination = Server(self.work, "destination", 2, (
-            *REPLICA, "--character-set-server=utf8mb4", *destination_options), destination_data)
+        kind, options = (mysql.MysqlServer, mysql.DESTINATION) if mysql_destination else (
+            Server, (*REPLICA, "--character-set-server=utf8mb4"))
+        self.destination = kind(self.work, "destination", 2, (*options, *destination_options),
+                                destination_data)
         self.native = Server(self.work, "native", 3, (
             *REPLICA, "--character-set-server=utf8mb4")) if native else None
         servers = [s for s in (self.source, self.destination, self.native) if s]
@@ -52,7 +58,10 @@ class Lab:
             server.wait_ready()
         if not data:
             create_accounts(self.source, "source")
-            create_accounts(self.destination, "destination")
+            if mysql_destination:
+                mysql.create_account(self.destination, "destination", self.database)
+            else:
+                create_accounts(self.destination, "destination")
         if create and not data:
             self.source.run(create, database=None)
         if self.engine == "native":

@@ -23,6 +23,7 @@ SOURCE = ("--log-bin=bin", "--sync-binlog=0", "--innodb-flush-log-at-trx-commit=
 GTID = ("--gtid-mode=ON", "--enforce-gtid-consistency=ON")
 NO_GTID = ("--gtid-mode=OFF", "--enforce-gtid-consistency=OFF")
 DESTINATION = ("--skip-log-bin",)
+MISSING = "no MySQL server: DATASYNC_MYSQL_ROOT names no folder with one"
 
 
 def root():
@@ -109,7 +110,7 @@ class MysqlServer(Server):
         return [row[0] for row in self.query("SHOW PROCESSLIST") if row[1] == user]
 
 
-def create_account(server, role):
+def create_account(server, role, database="shop"):
     """The program's account, with the privileges that the README names for MySQL."""
     account = "%s@'127.0.0.1'" % ACCOUNT
     statements = ["CREATE USER %s IDENTIFIED BY '%s'" % (account, PASSWORD)]
@@ -117,13 +118,13 @@ def create_account(server, role):
         statements += [
             "GRANT REPLICATION SLAVE, REPLICATION CLIENT, RELOAD, XA_RECOVER_ADMIN, SHOW_ROUTINE,"
             " PROCESS ON *.* TO " + account,
-            "GRANT SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT ON shop.* TO " + account,
+            "GRANT SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT ON %s.* TO %s" % (database, account),
         ]
     else:
         statements += [
             "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, LOCK"
             " TABLES, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, TRIGGER, EVENT ON"
-            " shop.* TO " + account,
+            " %s.* TO %s" % (database, account),
             "GRANT ALL PRIVILEGES ON datasync.* TO " + account,
             "GRANT ALL PRIVILEGES ON `datasync\\_scratch\\_%`.* TO " + account,
             "GRANT SET_ANY_DEFINER, ALLOW_NONEXISTENT_DEFINER, SYSTEM_USER, SHOW_ROUTINE, PROCESS ON"

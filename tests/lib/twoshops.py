@@ -16,7 +16,7 @@ import os
 import random
 import shutil
 
-from . import recording
+from . import mysql, recording
 from .importcheck import Before, check
 from .lab import Lab
 from .shopdata import Numbers, Shop, copy, create_empty
@@ -26,8 +26,8 @@ from .suite import Skip
 from .workspace import made_once
 
 
-def _make(folder):
-    shops = TwoShops(random.randrange(1 << 31))
+def _make(folder, mysql_destination=False):
+    shops = TwoShops(random.randrange(1 << 31), mysql_destination=mysql_destination)
     for server in (shops.source, shops.destination):
         server.stop()
         shutil.copytree(server.datadir, os.path.join(folder, server.name))
@@ -36,9 +36,9 @@ def _make(folder):
     shops.close()
 
 
-def _made_before():
+def _made_before(mysql_destination):
     """Seed and data folders (source, destination); None: each case makes its own."""
-    folder = made_once("two-shops", _make)
+    folder = made_once("two-shops-mysql", lambda folder: _make(folder, True)) if mysql_destination else made_once("two-shops", _make)
     if not folder:
         return None
     with open(os.path.join(folder, "seed"), encoding="ascii") as text:
@@ -46,16 +46,20 @@ def _made_before():
 
 
 class TwoShops:
-    """`other`: False leaves the destination a renumbered copy of the source; `empty`: and this leaves it without tables."""
+    """`other`: False leaves the destination a renumbered copy of the source; `empty`: and this leaves it without tables.
+    `mysql_destination`: the destination is a MySQL server's."""
 
-    def __init__(self, seed=None, other=True, empty=False, settings=None, source_options=("--binlog-row-metadata=FULL",)):
+    def __init__(self, seed=None, other=True, empty=False, settings=None, source_options=("--binlog-row-metadata=FULL",),
+                 mysql_destination=False):
         self.folder = recording.find()
         if not self.folder:
             raise Skip("there is no recording")
-        made = _made_before() if seed is None and other and not empty else None
+        if mysql_destination and not mysql.root():
+            raise Skip(mysql.MISSING)
+        made = _made_before(mysql_destination) if seed is None and other and not empty else None
         self.seed = made[0] if made else random.randrange(1 << 31) if seed is None else seed
         self.lab = Lab(database=recording.DATABASE, create=recording.CREATE, settings=settings, source_options=source_options,
-                       data=made and made[1:])
+                       data=made and made[1:], mysql_destination=mysql_destination)
         self.work, self.source, self.destination = self.lab.work, self.lab.source, self.lab.destination
         self.before = None
         try:

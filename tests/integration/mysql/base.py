@@ -48,7 +48,7 @@ class Lab:
     def __init__(self, source, destination, settings=None, source_options=(), gtid=True,
                  destination_options=(), create="CREATE DATABASE shop CHARACTER SET utf8mb4"):
         if not mysql.root():
-            raise Skip("no MySQL server: DATASYNC_MYSQL_ROOT names no folder with one")
+            raise Skip(mysql.MISSING)
         self.work = Workspace(keep=bool(os.environ.get("DATASYNC_TEST_KEEP")))
         try:
             self.source = self._server("source", source, 1, (
