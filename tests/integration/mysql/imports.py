@@ -14,7 +14,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 from lib.twoshops import TwoShops
 from syncs import right, rows, summary, sync
 
-SETTINGS = {"mode": "import", "source_system": "legacy", "on_duplicate": "update"}
 # rows of these come by the dozen, and have children
 COUNTED = ("catalog_product_entity", "catalog_product_option", "catalog_product_option_type_value", "customer_entity",
            "customer_address_entity", "eav_attribute_option", "sales_flat_order", "sales_flat_order_item", "sales_flat_order_address",
@@ -52,34 +51,30 @@ class Crowd(threading.Thread):
         self.connection.close()
 
 
-def whole_import(shops):
-    program = shops.lab.program
-    sync(shops, "all", "-d", "update")
-    right(shops, "update", "legacy")
-    after = rows(shops)
-    out, _err = sync(shops, "all", "-d", "update", "--json")
-    expect_equal(rows(shops), after, "again: nothing changes")
-    expect_equal([name for name, counts in summary(out).items() if "created" in counts], [], "again: created")
-    program.incremental(timeout=240)
-    while shops.live():
-        program.incremental(timeout=240)
+@suite.case("import-into-mysql", "all entities; again: nothing changes")
+def _():
+    with TwoShops(settings={}, mysql_destination=True) as shops:
+        sync(shops, "all", "-d", "update")
         right(shops, "update", "legacy")
+        after = rows(shops)
+        out, _err = sync(shops, "all", "-d", "update", "--json")
+        expect_equal(rows(shops), after, "again: nothing changes")
+        expect_equal([name for name, counts in summary(out).items() if "created" in counts], [], "again: created")
 
 
-@suite.case("import-into-mysql", "all entities, again, then the shop's life step by step")
+@suite.case("import-into-mysql-among-others", "ids in steps of three, and others take some all the time: a copy, then the shop's life")
 def _():
-    with TwoShops(settings=SETTINGS, mysql_destination=True) as shops:
-        whole_import(shops)
-
-
-@suite.case("import-into-mysql-among-others", "ids in steps of three, and others take some all the time: every row hangs on its own")
-def _():
-    with TwoShops(settings=SETTINGS, mysql_destination=True) as shops:
+    settings = {"mode": "import", "source_system": "legacy", "on_duplicate": "update"}
+    with TwoShops(settings=settings, mysql_destination=True) as shops:
         destination = shops.destination
         expect_equal(destination.scalar("SELECT @@innodb_autoinc_lock_mode"), 2, "innodb_autoinc_lock_mode")
         destination.run("SET GLOBAL auto_increment_increment = 3", "SET GLOBAL auto_increment_offset = 2", database=None)
         with Crowd(destination, 3) as same, Crowd(destination, 1) as other:
-            whole_import(shops)
+            shops.lab.program.incremental(timeout=240)
+            right(shops, "update", "legacy")
+            while shops.live():
+                shops.lab.program.incremental(timeout=240)
+            right(shops, "update", "legacy")
         for table in COUNTED:
             expect(same.taken[table] > 0 and other.taken[table] > 0, "nobody else had a number of " + table)
         given = {}
