@@ -32,6 +32,11 @@ static int look_failed(struct ds_error *err)
     return EXIT_DONE;
 }
 
+static bool goes_on(int code, bool stopped)
+{
+    return !stopped && (code == EXIT_DONE || code == EXIT_INCOMPLETE);
+}
+
 /* --- what is referred to --------------------------------------------------------------------- */
 
 /* Before a copy: what it refers to and is not at the destination is told, and decided upon, before
@@ -159,6 +164,7 @@ static int copy_again(struct invocation *in, const struct runner_options *o, MYS
                                          .agent = true,
                                          .applier = true,
                                          .ends_by_itself = true,
+                                         .retry_forever = o->retry_forever,
                                          .no_lock = o->no_lock,
                                          .range = true,
                                          .again = true,
@@ -209,7 +215,7 @@ static int complete(struct invocation *in, const struct runner_options *o, bool 
         more = rows && mysql_num_rows(rows);
         if (more)
             code = copy_again(in, o, rows, stopped);
-        if (more && code == EXIT_DONE && !*stopped)
+        if (more && goes_on(code, *stopped))
             (void)forget(&in->config, rows, &err);
         mysql_free_result(rows);
         if (err.code)
@@ -231,16 +237,10 @@ static int catch_up(struct invocation *in, const struct runner_options *o, bool 
     first.ends_by_itself = first.unfinished = true;
     first.stop_at = (struct agent_stop_at){.kind = STOP_AT_SOURCE_NOW};
     int code = runner_once(in, &first, stopped);
-    return *stopped || (code != EXIT_DONE && code != EXIT_INCOMPLETE) ? code
-                                                                      : complete(in, o, stopped);
+    return goes_on(code, *stopped) ? complete(in, o, stopped) : code;
 }
 
 /* --- all of them ---------------------------------------------------------------------------- */
-
-static bool goes_on(int code, bool stopped)
-{
-    return !stopped && (code == EXIT_DONE || code == EXIT_INCOMPLETE);
-}
 
 /* Copies are of the source as it is now: not where a run is to stop before. */
 static int run_import(struct invocation *in, const struct runner_options *o)
