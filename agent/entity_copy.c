@@ -36,14 +36,32 @@ static int keep_id(struct copy *c, struct copied_table *t, struct slice value, u
     struct copied_id **head = bucket(t, value);
     if (!i)
         return DS_ENOMEM;
-    *i = (struct copied_id){.value = value, .root = root, .next = *head};
-    *head = i;
+    *i = (struct copied_id){.value = value, .root = root, .next = *head, .earlier = t->last_id};
+    *head = t->last_id = i;
     return 0;
+}
+
+static int ids_open(struct copy *c, struct copied_table *t)
+{
+    t->last_id = NULL;
+    t->ids = arena_zalloc(&c->arena, BUCKETS * sizeof(struct copied_id *));
+    return t->ids ? 0 : DS_ENOMEM;
 }
 
 static struct slice raw_value(const uint8_t *raw)
 {
     return (struct slice){raw, value_length(raw)};
+}
+
+static int keep_referred(struct copy *c, const struct copied_table *t, const uint8_t **columns)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->referring_count && rc == 0; i++) {
+        struct slice value = raw_value(columns[t->referring[i].column]);
+        if (*value.p != VALUE_BYTE_NULL && !find_id(t->referring[i].to, value))
+            rc = keep_id(c, t->referring[i].to, value, 0);
+    }
+    return rc;
 }
 
 static int take_row(struct copy *c, struct copied_table *t, struct slice image,
@@ -71,6 +89,8 @@ static int take_row(struct copy *c, struct copied_table *t, struct slice image,
     }
     if ((root || t->has_members) && t->key != UINT32_MAX &&
         keep_id(c, t, raw_value(columns[t->key]), at))
+        return entity_no_memory(err);
+    if (c->pass == FIRST && keep_referred(c, t, columns))
         return entity_no_memory(err);
     *row = (struct copied_row){.image = {kept, image.len}, .table = (uint32_t)(t - c->tables)};
     if (c->tails[at])
@@ -123,39 +143,84 @@ static int no_chunk(void *arg, uint64_t rows, struct ds_error *err)
     return 0;
 }
 
-/* WHERE link IN (the chunk's keys), through the tables in between. */
-static int add_chain(const struct copy *c, const struct copied_table *t, struct buf *sql)
+static int add_value(struct buf *sql, struct slice raw)
 {
-    int rc = sql_identifier(sql, t->entry->link) | buf_puts(sql, " IN (");
-    if (t->through) {
-        rc |= buf_puts(sql, "SELECT ") | sql_identifier(sql, t->through->entry->key) |
-              buf_puts(sql, " FROM ") | sql_identifier(sql, t->through->name) |
-              buf_puts(sql, " WHERE ") | add_chain(c, t->through, sql);
-        return rc | buf_puts(sql, ")");
+    const uint8_t *p = raw.p;
+    struct value v;
+    if (value_read(&p, raw.p + raw.len, &v))
+        return DS_EFORMAT;
+    switch (v.kind) {
+    case VALUE_UINT:
+        return buf_printf(sql, "%lu", v.u);
+    case VALUE_INT:
+        return buf_printf(sql, "%ld", v.i);
+    case VALUE_TEXT:
+    case VALUE_BYTES:
+        return sql_string(sql, v.bytes.p, v.bytes.len);
+    default:
+        return buf_puts(sql, "NULL");
     }
+}
+
+/* Keys of the chunk's roots. */
+static int add_keys(const struct copy *c, struct buf *sql)
+{
+    int rc = 0;
     for (size_t i = c->first; i < c->end && rc == 0; i++)
         rc = (i > c->first ? buf_puts(sql, ",") : 0) |
              sql_string(sql, c->keys[i], strlen(c->keys[i]));
-    return rc | buf_puts(sql, ")");
+    return rc;
 }
 
-static int read_table(struct copy *c, struct copied_table *t, struct ds_error *err)
+/* The next of these ids; *id goes behind them. */
+static int add_ids(struct buf *sql, const struct copied_id **id)
+{
+    int rc = 0;
+    for (int n = 0; n < ROOTS_PER_CHUNK && *id && rc == 0; n++, *id = (*id)->earlier)
+        rc = (n ? buf_puts(sql, ",") : 0) | add_value(sql, (*id)->value);
+    return rc;
+}
+
+/* Rows whose link is one of the ids from *id on (which is moved); without, one of the chunk's keys.
+ * By the index, and not by what the server thinks of it: after a bulk load it would read the whole
+ * table for each chunk. */
+static int read_rows(struct copy *c, struct copied_table *t, const struct copied_id **id,
+                     struct reading *r, struct ds_error *err)
 {
     BUF_AUTO struct buf pick = {0};
     uint64_t rows = 0;
-    const uint8_t **columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *columns);
-    t->ids = arena_zalloc(&c->arena, BUCKETS * sizeof(struct copied_id *));
-    if (!columns || !t->ids || buf_puts(&pick, " WHERE ") || add_chain(c, t, &pick))
+    int rc = 0;
+    if (t->index)
+        rc = buf_puts(&pick, " FORCE INDEX (") | sql_identifier(&pick, t->index) |
+             buf_puts(&pick, ")");
+    rc |= buf_puts(&pick, " WHERE ") | sql_identifier(&pick, t->entry->link) |
+          buf_puts(&pick, " IN (");
+    rc |= id ? add_ids(&pick, id) : add_keys(c, &pick);
+    rc |= buf_puts(&pick, ")");
+    if (rc == 0 && t == &c->tables[0])
+        rc = entity_add_order(c, &pick);
+    if (rc)
         return entity_no_memory(err);
-    if (t == &c->tables[0] && entity_add_order(c, &pick))
-        return entity_no_memory(err);
-    struct reading r = {c, t, columns, take_row};
     struct row_output out = entity_output(c, t);
-    out.arg = &r;
+    out.arg = r;
     out.put = take_rows;
     out.chunk = no_chunk;
     out.pick = buf_cstr(&pick);
     return table_rows_copy(&t->plan, &c->source, &out, &rows, err);
+}
+
+static int read_table(struct copy *c, struct copied_table *t, struct ds_error *err)
+{
+    struct reading r = {c, t, NULL, take_row};
+    r.columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *r.columns);
+    if (!r.columns || ids_open(c, t))
+        return entity_no_memory(err);
+    if (!t->through)
+        return read_rows(c, t, NULL, &r, err);
+    int rc = 0;
+    for (const struct copied_id *id = t->through->last_id; id && rc == 0;)
+        rc = read_rows(c, t, &id, &r, err);
+    return rc;
 }
 
 /* --- messages
@@ -261,31 +326,6 @@ static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_err
 /* --- roots that are referred to -----------------------------------------------------------------
  */
 
-/* JOIN with what the chunk's rows hold in the columns that lead there. *any: there are such. */
-static int add_referring(const struct copy *c, const struct copied_table *to, struct buf *sql,
-                         bool *any)
-{
-    int rc = buf_puts(sql, " JOIN (");
-    *any = false;
-    for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
-        const struct catalogue_reference *r = &c->entity->references[i];
-        for (uint32_t k = 0; k < c->table_count && rc == 0; k++) {
-            const struct copied_table *t = &c->tables[k];
-            if (entity_referred_kind(c, r) != to->entity ||
-                strcmp(r->table, t->entry->table) != 0 ||
-                entity_column(&t->plan, r->column) == UINT32_MAX)
-                continue;
-            rc = buf_puts(sql, *any ? " UNION SELECT " : "SELECT ") |
-                 sql_identifier(sql, r->column) | buf_puts(sql, *any ? "" : " AS datasync_id") |
-                 buf_puts(sql, " FROM ") | sql_identifier(sql, t->name) | buf_puts(sql, " WHERE ") |
-                 add_chain(c, t, sql);
-            *any = true;
-        }
-    }
-    return rc | buf_puts(sql, ") datasync_referred ON datasync_id = ") |
-           sql_identifier(sql, to->entry->link);
-}
-
 /* Is the referred one listed, so that all of it has come already? */
 static bool is_copied(const struct copy *c, const struct copied_table *t, struct slice key)
 {
@@ -319,21 +359,12 @@ static int put_referred_row(struct copy *c, struct copied_table *t, struct slice
 
 static int put_referred(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
-    BUF_AUTO struct buf pick = {0};
-    uint64_t rows = 0;
-    bool any;
-    const uint8_t **columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *columns);
-    if (!columns || add_referring(c, t, &pick, &any))
-        return entity_no_memory(err);
-    if (!any || t->link == UINT32_MAX)
-        return 0;
-    struct reading r = {c, t, columns, put_referred_row};
-    struct row_output out = entity_output(c, t);
-    out.arg = &r;
-    out.put = take_rows;
-    out.chunk = no_chunk;
-    out.pick = buf_cstr(&pick);
-    return table_rows_copy(&t->plan, &c->source, &out, &rows, err);
+    struct reading r = {c, t, NULL, put_referred_row};
+    r.columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *r.columns);
+    int rc = r.columns ? 0 : entity_no_memory(err);
+    for (const struct copied_id *id = t->last_id; id && t->link != UINT32_MAX && rc == 0;)
+        rc = read_rows(c, t, &id, &r, err);
+    return rc;
 }
 
 static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
@@ -342,7 +373,10 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
     memset(c->heads, 0, sizeof c->heads);
     memset(c->tails, 0, sizeof c->tails);
     c->current = 0;
+    c->pass = pass;
     int rc = 0;
+    for (uint32_t i = 0; pass == FIRST && i < c->referred_count && rc == 0; i++)
+        rc = ids_open(c, &c->referred[i]) ? entity_no_memory(err) : 0;
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++) {
         struct copied_table *t = &c->tables[i];
         bool wanted = pass != REFERRING || i == 0 || t->again;

@@ -24,7 +24,13 @@ struct copied_row { /* of the chunk in hand */
 struct copied_id { /* of a row that others lead to → its entity in the chunk */
     struct slice value;
     uint32_t root;
-    struct copied_id *next;
+    struct copied_id *next, *earlier; /* of its bucket; of all */
+};
+
+struct copied_table;
+struct referring_column {
+    uint32_t column;
+    struct copied_table *to; /* one of copy.referred */
 };
 
 struct copied_table {
@@ -36,9 +42,14 @@ struct copied_table {
     struct mask_plan *mask;    /* NULL: all values are kept */
     struct where_bound *where; /* NULL: all rows come */
     uint32_t link, key;        /* ordinals, UINT32_MAX: none */
+    const char *index;         /* of the link; NULL: none */
     bool has_members;
     bool again; /* its rows refer to entities of the same kind, or lead through such a table */
-    struct copied_id **ids;
+    struct referring_column *referring;
+    uint32_t referring_count;
+    struct copied_id **ids; /* of the chunk: rows that others lead to; of copy.referred: what the
+                               chunk's rows refer to */
+    struct copied_id *last_id;
 };
 
 struct copy {
@@ -60,6 +71,7 @@ struct copy {
     uint32_t referred_count;
 
     /* the chunk in hand */
+    enum pass pass;
     struct arena arena;
     size_t first, end; /* in keys */
     struct copied_row *heads[ROOTS_PER_CHUNK], *tails[ROOTS_PER_CHUNK];

@@ -139,9 +139,55 @@ struct row_output entity_output(const struct copy *c, const struct copied_table 
 
 static void close_table(struct copied_table *t)
 {
+    free(t->referring);
     table_plan_free(&t->plan);
     mask_plan_free(t->mask);
     where_bound_free(t->where);
+}
+
+/* A column of SHOW INDEX; the names of some depend on the server. */
+static const char *index_value(MYSQL_RES *rows, MYSQL_ROW row, const char *name)
+{
+    const MYSQL_FIELD *fields = mysql_fetch_fields(rows);
+    for (unsigned i = 0; i < mysql_num_fields(rows); i++)
+        if (strcasecmp(fields[i].name, name) == 0)
+            return row[i] ? row[i] : "";
+    return "";
+}
+
+/* Can rows be looked up by the link in this index? */
+static bool index_serves(const struct copied_table *t, MYSQL_RES *rows, MYSQL_ROW row)
+{
+    return strcmp(index_value(rows, row, "Seq_in_index"), "1") == 0 &&
+           strcasecmp(index_value(rows, row, "Column_name"), t->entry->link) == 0 &&
+           strcmp(index_value(rows, row, "Index_type"), "BTREE") == 0 &&
+           !*index_value(rows, row, "Sub_part") &&
+           strcasecmp(index_value(rows, row, "Visible"), "NO") != 0 &&
+           strcasecmp(index_value(rows, row, "Ignored"), "YES") != 0;
+}
+
+static int find_index(struct copy *c, struct copied_table *t, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    if (sql_table(&table, c->source.database, t->name))
+        return entity_no_memory(err);
+    MYSQL_RES *rows = db_select(c->source.db, err, "SHOW INDEX FROM %s", buf_cstr(&table));
+    if (!rows)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; !t->index && rc == 0 && (row = mysql_fetch_row(rows));)
+        if (index_serves(t, rows, row)) {
+            t->index = arena_strdup(&t->plan.arena, index_value(rows, row, "Key_name"));
+            rc = t->index ? 0 : entity_no_memory(err);
+        }
+    mysql_free_result(rows);
+    return rc;
+}
+
+static int open_columns(struct copy *c, struct copied_table *t, struct ds_error *err)
+{
+    int rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
+    return rc ? rc : find_index(c, t, err);
 }
 
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err)
@@ -156,7 +202,7 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
         return rc;
     if (entry->through && !(t->through = table_by_name(c, entry->through)))
         return 0;
-    rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
+    rc = open_columns(c, t, err);
     if (rc)
         return rc;
     c->table_count++;
@@ -396,7 +442,31 @@ const struct catalogue_entity *entity_referred_kind(const struct copy *c,
                : NULL;
 }
 
-int entity_open_referred(struct copy *c, struct ds_error *err)
+static struct copied_table *referred_table(struct copy *c, const struct catalogue_reference *r)
+{
+    const struct catalogue_entity *e = entity_referred_kind(c, r);
+    for (uint32_t i = 0; e && i < c->referred_count; i++)
+        if (c->referred[i].entity == e)
+            return &c->referred[i];
+    return NULL;
+}
+
+static int bind_referring(struct copy *c, struct copied_table *t, struct ds_error *err)
+{
+    t->referring = calloc(c->entity->reference_count + 1, sizeof *t->referring);
+    if (!t->referring)
+        return entity_no_memory(err);
+    for (size_t i = 0; i < c->entity->reference_count; i++) {
+        const struct catalogue_reference *r = &c->entity->references[i];
+        struct copied_table *to = referred_table(c, r);
+        uint32_t column = entity_column(&t->plan, r->column);
+        if (to && column != UINT32_MAX && strcmp(r->table, t->entry->table) == 0)
+            t->referring[t->referring_count++] = (struct referring_column){column, to};
+    }
+    return 0;
+}
+
+static int open_referred(struct copy *c, struct ds_error *err)
 {
     c->referred = calloc(c->entity->reference_count + 1, sizeof *c->referred);
     int rc = c->referred ? 0 : entity_no_memory(err);
@@ -413,7 +483,7 @@ int entity_open_referred(struct copy *c, struct ds_error *err)
         rc = table_exists(c, t->name, &exists, err);
         if (rc || !exists)
             continue;
-        rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
+        rc = open_columns(c, t, err);
         t->link = rc ? UINT32_MAX : entity_column(&t->plan, t->entry->link);
         t->key = UINT32_MAX;
         c->referred_count += rc == 0;
@@ -422,5 +492,13 @@ int entity_open_referred(struct copy *c, struct ds_error *err)
         rc = open_rules(c, t, err);
         rc = rc ? rc : put_table(c, t, err);
     }
+    return rc;
+}
+
+int entity_open_referred(struct copy *c, struct ds_error *err)
+{
+    int rc = open_referred(c, err);
+    for (uint32_t i = 0; i < c->table_count && rc == 0; i++)
+        rc = bind_referring(c, &c->tables[i], err);
     return rc;
 }
