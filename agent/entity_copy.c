@@ -151,9 +151,9 @@ static int add_value(struct buf *sql, struct slice raw)
         return DS_EFORMAT;
     switch (v.kind) {
     case VALUE_UINT:
-        return buf_printf(sql, "%lu", v.u);
+        return buf_unsigned(sql, v.u);
     case VALUE_INT:
-        return buf_printf(sql, "%ld", v.i);
+        return buf_signed(sql, v.i);
     case VALUE_TEXT:
     case VALUE_BYTES:
         return sql_string(sql, v.bytes.p, v.bytes.len);

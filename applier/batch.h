@@ -41,6 +41,7 @@ struct change {
     uint32_t transaction;       /* index into batch.transactions */
     struct slice before, after; /* raw images in the batch's memory */
     struct slice raw;           /* the whole message, for quarantine */
+    struct slice entity_key;    /* as the message has it, in `raw`; empty: it has none */
     bool skip;                  /* held back, or already in a copy: not to be written */
     bool replaced;              /* a handler writes it; `skip` as well */
     bool left_out;              /* its entity is not here (members.c) */

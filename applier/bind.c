@@ -237,9 +237,8 @@ static int literal_number(struct buf *out, const struct target_column *column,
         return literal_double(out, v->d);
     default:
         bits = integer_bits(column, v);
-        return v->kind == VALUE_INT && !goes_unsigned(column)
-                   ? buf_printf(out, "%" PRId64, (int64_t)bits)
-                   : buf_printf(out, "%" PRIu64, bits);
+        return v->kind == VALUE_INT && !goes_unsigned(column) ? buf_signed(out, (int64_t)bits)
+                                                              : buf_unsigned(out, bits);
     }
 }
 

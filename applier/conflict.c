@@ -11,6 +11,7 @@
 
 #include "applier/apply.h"
 #include "applier/images.h"
+#include "applier/key_text.h"
 #include "schema/log.h"
 
 static int out_of_memory(struct ds_error *err)
@@ -47,9 +48,9 @@ static int key_text(struct slice key, struct buf *out)
         return 0;
     switch (v.kind) {
     case VALUE_INT:
-        return buf_printf(out, "%ld", v.i);
+        return buf_signed(out, v.i);
     case VALUE_UINT:
-        return buf_printf(out, "%lu", v.u);
+        return buf_unsigned(out, v.u);
     case VALUE_TEXT:
     case VALUE_BYTES:
         return buf_append(out, v.bytes.p, v.bytes.len);

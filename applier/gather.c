@@ -65,7 +65,8 @@ static int add_change(struct applier *a, const struct message *m, struct ds_erro
                                                     .transaction = b->transaction_count,
                                                     .before = m->change.before,
                                                     .after = m->change.after,
-                                                    .raw = m->raw};
+                                                    .raw = m->raw,
+                                                    .entity_key = m->change.entity_key};
     b->bytes += m->raw.len + 256 + 16 * (size_t)t->def.column_count;
     return 0;
 }

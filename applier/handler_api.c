@@ -23,19 +23,19 @@ void handler_clean_text(char *text)
     }
 }
 
-void handler_number_text(struct ds_value *v, char *room, size_t size)
+void handler_number_text(struct ds_value *v, char room[HANDLER_NUMBER_ROOM])
 {
-    int n = 0;
+    size_t n = 0;
     if (v->kind == DS_INT)
-        n = snprintf(room, size, "%ld", v->i);
+        n = decimal_signed(room, v->i);
     else if (v->kind == DS_UINT)
-        n = snprintf(room, size, "%lu", v->u);
+        n = decimal_unsigned(room, v->u);
     else if (v->kind == DS_DOUBLE)
-        n = snprintf(room, size, "%.17g", v->d);
+        n = (size_t)snprintf(room, HANDLER_NUMBER_ROOM, "%.17g", v->d);
     else
         return;
     v->text = room;
-    v->length = (size_t)n;
+    v->length = n;
 }
 
 static const char *change_entity(const struct ds_change *change)
@@ -166,12 +166,12 @@ static bool target(struct ds_call *call, const char *entity, const char *table, 
                    struct ds_value *out)
 {
     struct import *im = call->a ? call->a->import : NULL;
-    char room[32];
+    char room[HANDLER_NUMBER_ROOM];
     bool found;
     *out = im ? (struct ds_value){.kind = DS_UINT} : id;
     if (!im)
         return true;
-    handler_number_text(&id, room, sizeof room);
+    handler_number_text(&id, room);
     const struct slice text = {(const uint8_t *)id.text, id.length};
     return import_target_id(im, entity, table, text, &found, &out->u, &call->broken) == 0 && found;
 }

@@ -83,7 +83,8 @@ extern const struct ds_api handler_api;
 /* No control characters, and UTF-8: a text of a handler as a message can hold it. */
 void handler_clean_text(char *text);
 /* A number becomes its text, in `room`; its kind stays. */
-void handler_number_text(struct ds_value *v, char *room, size_t size);
+enum { HANDLER_NUMBER_ROOM = 32 };
+void handler_number_text(struct ds_value *v, char room[HANDLER_NUMBER_ROOM]);
 
 /* handler_sql.c: behind query, exec and what they give */
 int handler_query(struct ds_call *call, const char *sql, const struct ds_value *params,

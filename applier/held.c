@@ -41,13 +41,7 @@ static struct slice root_named(const struct source_table *t, const uint8_t *cons
 struct slice held_entity_key(const struct change *c)
 {
     const uint8_t *values[MESSAGE_MAX_COLUMNS];
-    struct arena scratch = {0};
-    struct message m;
-    struct ds_error ignored;
-    const uint8_t *p = c->raw.p;
-    bool read = p && message_read(&p, p + c->raw.len, &scratch, &m, &ignored) == 0;
-    struct slice key = read ? m.change.entity_key : (struct slice){0}; /* inside c->raw */
-    arena_free(&scratch);
+    struct slice key = c->entity_key;
     if (key.len || !c->table->has_link || c->flags & CHANGE_CASCADE)
         return key;
     if (c->op != CHANGE_INSERT && images_values(c->table->target, c->before, values) == 0)

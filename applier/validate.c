@@ -152,11 +152,11 @@ static int check_pattern(const struct rule_check *k, const struct ds_value *v)
 
 int rule_check_value(const struct rule_check *k, struct ds_value v)
 {
-    char room[64];
+    char room[HANDLER_NUMBER_ROOM];
     enum ds_kind kind = v.kind;
     if (rule_is_empty(&v))
         return 0;
-    handler_number_text(&v, room, sizeof room);
+    handler_number_text(&v, room);
     int rc = k->rule->pattern ? check_pattern(k, &v) : 0;
     rc = rc ? rc : check_limits(k, kind, &v);
     if (rc == 0 && *k->rule->one_of && !one_of(&v, k->rule->one_of))
@@ -179,17 +179,17 @@ bool rule_value(const struct rule_check *k, const struct ds_row *row, const char
 
 bool rule_same(struct ds_value x, struct ds_value y)
 {
-    char one[64], other[64];
-    handler_number_text(&x, one, sizeof one);
-    handler_number_text(&y, other, sizeof other);
+    char one[HANDLER_NUMBER_ROOM], other[HANDLER_NUMBER_ROOM];
+    handler_number_text(&x, one);
+    handler_number_text(&y, other);
     return x.kind != DS_NULL && y.kind != DS_NULL && x.length == y.length &&
            (x.length == 0 || memcmp(x.text, y.text, x.length) == 0);
 }
 
 bool rule_is_one_of(struct ds_value v, const char *const *values)
 {
-    char room[64];
-    handler_number_text(&v, room, sizeof room);
+    char room[HANDLER_NUMBER_ROOM];
+    handler_number_text(&v, room);
     return v.kind != DS_NULL && one_of(&v, values);
 }
 

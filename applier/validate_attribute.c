@@ -85,13 +85,13 @@ static bool is_imported_value(const struct rule_check *k, const struct rule_attr
                               const struct ds_row *row, bool after)
 {
     struct ds_value id;
-    char room[64];
+    char room[HANDLER_NUMBER_ROOM];
     size_t len = strlen(k->c->table);
     const char *table = api->row_table(row);
     if (!a->code || strncmp(table, k->c->table, len) != 0 || table[len] != '_' ||
         !rule_value(k, row, "attribute_id", after, &id))
         return false;
-    handler_number_text(&id, room, sizeof room);
+    handler_number_text(&id, room);
     const char *code =
         import_attribute_code(k->import, (struct slice){(const uint8_t *)id.text, id.length});
     return code && strcmp(code, a->code) == 0;
@@ -110,8 +110,8 @@ static bool is_attribute(const struct rule_check *k, const struct rule_attribute
 /* The scope of all stores? The ids of a file are text. */
 static bool is_everywhere(struct ds_value store)
 {
-    char room[64];
-    handler_number_text(&store, room, sizeof room);
+    char room[HANDLER_NUMBER_ROOM];
+    handler_number_text(&store, room);
     return store.kind == DS_NULL || (store.length == 1 && *store.text == '0');
 }
 
@@ -254,10 +254,10 @@ static int check_taken(const struct rule_check *k, const struct rule_attribute *
 static bool is_choice(const struct rule_check *k, const struct ds_row *row)
 {
     struct ds_value id;
-    char room[64];
+    char room[HANDLER_NUMBER_ROOM];
     if (!k->import || !rule_value(k, row, "attribute_id", true, &id))
         return false;
-    handler_number_text(&id, room, sizeof room);
+    handler_number_text(&id, room);
     return import_attribute_is_choice(k->import,
                                       (struct slice){(const uint8_t *)id.text, id.length});
 }

@@ -8,7 +8,8 @@
 
 #include "applier/bind.h"
 #include "applier/cascade.h"
-#include "applier/images.h"
+#include "applier/key_text.h"
+#include "schema/db_later.h"
 #include "schema/log.h"
 
 enum {
@@ -27,6 +28,16 @@ struct statement {
     uint64_t used; /* tick of the last use */
 };
 
+/* Rows that go to the server in one request. */
+struct request {
+    struct writer *w;
+    struct step step;       /* its rows are in `binds` */
+    const struct net *only; /* NULL: there are several */
+    uint32_t rows;
+    MYSQL_STMT *stmt;
+    struct bind_set binds;
+};
+
 struct writer {
     char *database;
     MYSQL *db;
@@ -36,7 +47,9 @@ struct writer {
     bool strict;         /* a handler's statements have set it */
     struct statement statements[STATEMENTS];
     uint64_t tick;
-    struct bind_set binds;
+    bool later;                 /* requests may run while the next one is made */
+    struct request requests[2]; /* … so that they take turns */
+    uint32_t next;
     /* parameters of the statement in hand */
     struct buf sql;
     const struct target_column **columns;
@@ -62,6 +75,11 @@ int writer_new(struct writer **out, const char *database, struct ds_error *err)
     return 0;
 }
 
+void writer_later(struct writer *w, bool later)
+{
+    w->later = later;
+}
+
 void writer_forget(struct writer *w, const char *table)
 {
     for (int i = 0; i < STATEMENTS; i++) {
@@ -79,7 +97,8 @@ void writer_free(struct writer *w)
     if (!w)
         return;
     writer_forget(w, NULL);
-    bind_free(&w->binds);
+    bind_free(&w->requests[0].binds);
+    bind_free(&w->requests[1].binds);
     buf_free(&w->sql);
     free(w->columns);
     free(w->ordinals);
@@ -113,76 +132,7 @@ int writer_attach(struct writer *w, MYSQL *db, const struct db_server *server, s
     return rc ? rc : writer_restore_session(w, err);
 }
 
-/* --- messages about rows -------------------------------------------------- */
-
-static int value_text(const struct target_column *column, const uint8_t *raw, struct buf *out)
-{
-    struct value v;
-    const uint8_t *at = raw;
-    if (!raw)
-        return buf_printf(out, "%s=?", column->name);
-    if (value_read(&at, raw + value_length(raw), &v))
-        return buf_printf(out, "%s=?", column->name);
-    int rc = buf_printf(out, "%s=", column->name);
-    switch (v.kind) {
-    case VALUE_INT:
-        return rc | buf_printf(out, "%ld", v.i);
-    case VALUE_UINT:
-        return rc | buf_printf(out, "%lu", v.u);
-    case VALUE_FLOAT:
-        return rc | buf_printf(out, "%.9g", (double)v.f);
-    case VALUE_DOUBLE:
-        return rc | buf_printf(out, "%.17g", v.d);
-    case VALUE_TEXT:
-    case VALUE_BYTES:
-        break;
-    default:
-        return rc | buf_puts(out, "NULL");
-    }
-    bool printable = true;
-    size_t n = v.bytes.len > 40 ? 40 : v.bytes.len;
-    for (size_t i = 0; i < n; i++)
-        printable &= v.bytes.p[i] >= 0x20 && v.bytes.p[i] != 0x7f;
-    if (printable)
-        return rc | buf_printf(out, "'%.*s'%s", (int)n, v.bytes.p, n < v.bytes.len ? "…" : "");
-    rc |= buf_puts(out, "0x");
-    for (size_t i = 0; i < n; i++)
-        rc |= buf_printf(out, "%02x", v.bytes.p[i]);
-    return rc | (n < v.bytes.len ? buf_puts(out, "…") : 0);
-}
-
-int net_key_text(const struct net *n, struct buf *out)
-{
-    const struct target_table *t = n->table->target;
-    uint32_t count = t->row_key ? t->row_key->count : t->column_count > 4 ? 4 : t->column_count;
-    int rc = 0;
-    for (uint32_t i = 0; i < count && rc == 0; i++) {
-        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
-        const uint8_t *raw = n->key     ? n->key[t->row_key ? i : column]
-                             : n->after ? n->after[column]
-                                        : NULL;
-        rc = i ? buf_puts(out, " ") : 0;
-        rc |= value_text(&t->columns[column], raw, out);
-    }
-    return rc;
-}
-
-int change_key_text(const struct change *c, struct buf *out)
-{
-    const struct target_table *t = c->table->target;
-    const uint8_t *values[MESSAGE_MAX_COLUMNS];
-    struct slice image = c->op == CHANGE_INSERT ? c->after : c->before;
-    if (!t || images_values(t, image, values))
-        return buf_puts(out, "?");
-    uint32_t count = t->row_key ? t->row_key->count : t->column_count > 4 ? 4 : t->column_count;
-    int rc = 0;
-    for (uint32_t i = 0; i < count && rc == 0; i++) {
-        uint32_t column = t->row_key ? t->row_key->columns[i] : i;
-        rc = i ? buf_puts(out, " ") : 0;
-        rc |= value_text(&t->columns[column], values[column], out);
-    }
-    return rc;
-}
+/* --- errors -------------------------------------------------------------- */
 
 /* Errors of the server that mean that a change does not fit what is there. */
 static bool is_data_error(unsigned code)
@@ -253,26 +203,30 @@ int writer_end_foreign(struct writer *w, struct ds_error *err)
     return set_strict(w, false, err);
 }
 
-static int prepare(struct writer *w, const struct target_table *target, MYSQL_STMT **out,
-                   struct ds_error *err)
+/* The statement of w->sql; NULL: it is not prepared. *oldest: the place for another one. */
+static MYSQL_STMT *find_statement(struct writer *w, uint64_t hash, struct statement **oldest)
 {
-    uint64_t hash = XXH3_64bits(w->sql.data, w->sql.len);
-    struct statement *oldest = &w->statements[0];
+    *oldest = &w->statements[0];
     for (int i = 0; i < STATEMENTS; i++) {
         struct statement *s = &w->statements[i];
         if (s->stmt && s->hash == hash && strlen(s->sql) == w->sql.len &&
             memcmp(s->sql, w->sql.data, w->sql.len) == 0) {
             s->used = ++w->tick;
-            *out = s->stmt;
-            return 0;
+            return s->stmt;
         }
-        if (s->used < oldest->used)
-            oldest = s;
+        if (s->used < (*oldest)->used)
+            *oldest = s;
     }
-    if (oldest->stmt)
-        mysql_stmt_close(oldest->stmt);
-    free(oldest->sql);
-    memset(oldest, 0, sizeof *oldest);
+    return NULL;
+}
+
+static int prepare(struct writer *w, struct statement *at, const struct target_table *target,
+                   uint64_t hash, struct ds_error *err)
+{
+    if (at->stmt)
+        mysql_stmt_close(at->stmt);
+    free(at->sql);
+    memset(at, 0, sizeof *at);
     MYSQL_STMT *stmt = mysql_stmt_init(w->db);
     if (!stmt)
         return error_set(err, DS_ENOMEM, "out of memory");
@@ -281,16 +235,15 @@ static int prepare(struct writer *w, const struct target_table *target, MYSQL_ST
         mysql_stmt_close(stmt);
         return rc;
     }
-    oldest->sql = strndup((const char *)w->sql.data, w->sql.len);
-    if (!oldest->sql) {
+    at->sql = strndup((const char *)w->sql.data, w->sql.len);
+    if (!at->sql) {
         mysql_stmt_close(stmt);
         return error_set(err, DS_ENOMEM, "out of memory");
     }
-    oldest->stmt = stmt;
-    oldest->target = target;
-    oldest->hash = hash;
-    oldest->used = ++w->tick;
-    *out = stmt;
+    at->stmt = stmt;
+    at->target = target;
+    at->hash = hash;
+    at->used = ++w->tick;
     return 0;
 }
 
@@ -523,31 +476,64 @@ static int execute_literals(struct writer *w, const struct step *s, uint32_t row
     return 0;
 }
 
-static int execute(struct writer *w, const struct step *s, uint32_t rows, struct ds_error *err)
+static int ended(struct writer *w, const struct request *r, uint64_t affected, int rc,
+                 struct ds_error *err)
 {
-    uint64_t affected = 0;
-    int rc;
-    if (w->mariadb) {
-        MYSQL_STMT *stmt = NULL;
-        rc = bind_fill(&w->binds, w->columns, w->column_count, w->values, rows, 0, err);
-        if (rc == 0 && w->binds.bytes + 65536 > w->max_packet)
-            rc = error_set(
-                err, DS_ELIMIT,
-                "a row of %lu bytes does not fit the destination's max_allowed_packet of %lu: "
-                "SET GLOBAL max_allowed_packet there to at least the source's value",
-                w->binds.bytes, w->max_packet);
-        if (rc == 0)
-            rc = prepare(w, s->target, &stmt, err);
-        if (rc == 0)
-            rc = bind_execute(&w->binds, stmt, "writing rows", err);
-        if (rc == 0)
-            affected = mysql_stmt_affected_rows(stmt);
-    } else {
-        rc = execute_literals(w, s, rows, &affected, err);
+    rc = rc ? rc : check_count(&r->step, affected, r->rows, err);
+    rc = rc ? rc : writer_check(w, r->step.target, err);
+    return rc ? explain(w, &r->step, r->only, rc, err) : 0;
+}
+
+static int run_request(void *arg, struct ds_error *err)
+{
+    struct request *r = arg;
+    int rc = bind_execute(&r->binds, r->stmt, "writing rows", err);
+    return ended(r->w, r, rc ? 0 : mysql_stmt_affected_rows(r->stmt), rc, err);
+}
+
+static int execute_bound(struct writer *w, struct request *r, struct ds_error *err)
+{
+    int rc = bind_fill(&r->binds, w->columns, w->column_count, w->values, r->rows, 0, err);
+    if (rc == 0 && r->binds.bytes + 65536 > w->max_packet)
+        rc = error_set(
+            err, DS_ELIMIT,
+            "a row of %lu bytes does not fit the destination's max_allowed_packet of %lu: "
+            "SET GLOBAL max_allowed_packet there to at least the source's value",
+            r->binds.bytes, w->max_packet);
+    if (rc)
+        return explain(w, &r->step, r->only, rc, err);
+    uint64_t hash = XXH3_64bits(w->sql.data, w->sql.len);
+    struct statement *oldest;
+    r->stmt = find_statement(w, hash, &oldest);
+    if (!r->stmt) {
+        rc = db_settle(w->db, err);
+        if (rc)
+            return rc;
+        rc = prepare(w, oldest, r->step.target, hash, err);
+        if (rc)
+            return explain(w, &r->step, r->only, rc, err);
+        r->stmt = oldest->stmt;
     }
-    if (rc == 0)
-        rc = check_count(s, affected, rows, err);
-    return rc ? rc : writer_check(w, s->target, err);
+    return w->later ? db_later(w->db, run_request, r, err) : run_request(r, err);
+}
+
+/* The first `rows` rows of w->values. An error that a request before has met names its own place.
+ */
+static int execute(struct writer *w, const struct step *s, uint32_t rows, const struct net *only,
+                   struct ds_error *err)
+{
+    struct request *r = &w->requests[w->next];
+    r->w = w;
+    r->step = *s;
+    r->only = only;
+    r->rows = rows;
+    if (w->mariadb) {
+        w->next ^= 1;
+        return execute_bound(w, r, err);
+    }
+    uint64_t affected = 0;
+    int rc = execute_literals(w, s, rows, &affected, err);
+    return ended(w, r, affected, rc, err);
 }
 
 static int grow_values(struct writer *w, size_t rows)
@@ -591,9 +577,9 @@ static int write_shape(struct writer *w, const struct step *s, struct net *const
                 i++;
             }
         }
-        int rc = execute(w, s, rows, err);
+        int rc = execute(w, s, rows, rows == 1 ? nets[first] : NULL, err);
         if (rc)
-            return explain(w, s, rows == 1 ? nets[first] : NULL, rc, err);
+            return rc;
         *written += rows;
     }
     return 0;

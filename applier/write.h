@@ -23,12 +23,15 @@ void writer_free(struct writer *w);
  * the old one. */
 int writer_attach(struct writer *w, MYSQL *db, const struct db_server *server,
                   struct ds_error *err);
+/* May statements of steps still run (db_later.h) when writer_step returns? What nets and values
+ * lead to must stay until db_settle then. MariaDB only: elsewhere they are run at once. */
+void writer_later(struct writer *w, bool later);
 /* Forget prepared statements about a table that DDL has changed; NULL: all. */
 void writer_forget(struct writer *w, const char *table);
-/* *rows grows by the number of rows written. */
 /* After a statement of one's own that inserted rows into the table: did their values arrive as they
  * are (law 11)? DS_ECONFLICT. */
 int writer_check(struct writer *w, const struct target_table *t, struct ds_error *err);
+/* *rows grows by the number of rows written. */
 int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct ds_error *err);
 /* Insert and delete these rows, so that the auto-increment counter knows them. */
 int writer_ghosts(struct writer *w, struct net *const *ghosts, uint32_t count,
@@ -39,9 +42,5 @@ int writer_restore_session(struct writer *w, struct ds_error *err);
  * step has left, and a value that does not fit is an error. Back, before anything else is run. */
 int writer_begin_foreign(struct writer *w, struct ds_error *err);
 int writer_end_foreign(struct writer *w, struct ds_error *err);
-/* "id=5 store=1" for messages; the values of the key columns, shortened. */
-int net_key_text(const struct net *n, struct buf *out);
-/* The same for the images of a change: its key before it (after it, for an insert). */
-int change_key_text(const struct change *c, struct buf *out);
 
 #endif

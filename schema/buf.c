@@ -58,6 +58,38 @@ int buf_printf(struct buf *b, const char *fmt, ...)
     return rc;
 }
 
+size_t decimal_unsigned(char *room, uint64_t v)
+{
+    char digits[DECIMAL_ROOM], *at = digits + DECIMAL_ROOM;
+    do {
+        *--at = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    size_t n = (size_t)(digits + DECIMAL_ROOM - at);
+    memcpy(room, at, n);
+    return n;
+}
+
+size_t decimal_signed(char *room, int64_t v)
+{
+    if (v >= 0)
+        return decimal_unsigned(room, (uint64_t)v);
+    *room = '-';
+    return 1 + decimal_unsigned(room + 1, 0 - (uint64_t)v);
+}
+
+int buf_unsigned(struct buf *b, uint64_t v)
+{
+    char room[DECIMAL_ROOM];
+    return buf_append(b, room, decimal_unsigned(room, v));
+}
+
+int buf_signed(struct buf *b, int64_t v)
+{
+    char room[DECIMAL_ROOM];
+    return buf_append(b, room, decimal_signed(room, v));
+}
+
 const char *buf_cstr(struct buf *b)
 {
     if (buf_reserve(b, 1))

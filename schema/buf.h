@@ -24,9 +24,17 @@ int buf_reserve(struct buf *b, size_t extra); /* room for `extra` more bytes */
 int buf_append(struct buf *b, const void *data, size_t len);
 int buf_puts(struct buf *b, const char *text); /* without the NUL */
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int buf_unsigned(struct buf *b,
+                 uint64_t v); /* in decimal, as buf_printf would, many times faster */
+int buf_signed(struct buf *b, int64_t v);
 const char *buf_cstr(struct buf *b); /* NUL-terminated view, "" on failure */
 void buf_clear(struct buf *b);       /* keeps the memory */
 void buf_free(struct buf *b);
 #define BUF_AUTO __attribute__((cleanup(buf_free)))
+
+enum { DECIMAL_ROOM = 21 };
+/* A whole number in decimal, without a NUL, into DECIMAL_ROOM bytes; returns its length. */
+size_t decimal_unsigned(char *room, uint64_t v);
+size_t decimal_signed(char *room, int64_t v);
 
 #endif

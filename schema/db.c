@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/db_later.h"
 #include "schema/log.h"
 
 /* Declared as in mysql/client_plugin.h, which does not compile as Debian ships it (it includes a
@@ -175,8 +176,10 @@ int db_connect(MYSQL **out, const struct db_endpoint *ep, struct ds_error *err)
 
 void db_close(MYSQL **db)
 {
-    if (*db)
+    if (*db) {
+        db_later_end(*db);
         mysql_close(*db);
+    }
     *db = NULL;
 }
 
@@ -326,6 +329,9 @@ static int drop_results(MYSQL *db)
 
 int db_exec_len(MYSQL *db, const char *sql, size_t len, struct ds_error *err)
 {
+    int rc = db_settle(db, err);
+    if (rc)
+        return rc;
     if (mysql_real_query(db, sql, (unsigned long)len) || drop_results(db))
         return fail_at(err, db, sql, len);
     return 0;
@@ -356,6 +362,8 @@ int db_exec(MYSQL *db, struct ds_error *err, const char *fmt, ...)
 static MYSQL_RES *select_len(MYSQL *db, struct ds_error *err, const char *sql, size_t len)
 {
     MYSQL_RES *result = NULL;
+    if (db_settle(db, err))
+        return NULL;
     if (mysql_real_query(db, sql, (unsigned long)len) || !(result = mysql_store_result(db))) {
         if (mysql_errno(db))
             fail_at(err, db, sql, len);

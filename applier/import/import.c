@@ -9,6 +9,7 @@
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
 #include "applier/media/media.h"
+#include "schema/db_later.h"
 #include "schema/log.h"
 
 enum { TOLD_BY_NAME = 20 }; /* of each kind; more would hide the others */
@@ -49,6 +50,8 @@ int import_new(struct import **out, const struct import_options *options, struct
     rc = rc ? rc
             : registry_new(&im->registry, options->config->state_database,
                            options->config->source_system, options->dry_run, err);
+    if (rc == 0 && (im->attribute_type = registry_type(im->registry, "attribute")) == UINT32_MAX)
+        rc = import_no_memory(err);
     rc = rc ? rc : import_policies_new(im, err);
     rc = rc ? rc : import_encryption_new(im, err);
     rc = rc ? rc : import_files_new(im, err);
@@ -405,6 +408,7 @@ static int translate_rows(struct import *im, uint32_t first, uint32_t end, bool 
 {
     int rc = 0;
     *any = false;
+    im->turn++;
     for (uint32_t i = first; i < end && rc == 0; i++) {
         struct import_row *row = im->rows[i];
         if (row->state != ROW_WAITS || (row->op == CHANGE_DELETE) != deletes)
@@ -457,6 +461,8 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         rc = rc ? rc : decide_roots(im, first, end, err);
         rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);
         rc = rc ? rc : import_write_rows(im, first, end, err);
+        if (rc == 0 && !im->options.dry_run) /* the server writes them while the next are made */
+            rc = registry_flush(im->registry, err);
         if (is_attributes(im->rows[first]->table))
             im->attributes_known = false;
     }
@@ -499,7 +505,8 @@ static int run_segment(struct import *im, struct ds_error *err)
     }
     rc = rc ? rc : drop_empty(im, err);
     rc = rc ? rc : import_resolve_deferred(im, err);
-    return rc || import_note_options(im) == 0 ? rc : import_no_memory(err);
+    rc = rc || import_note_options(im) == 0 ? rc : import_no_memory(err);
+    return rc ? rc : db_settle(im->db, err); /* what is on its way is in the segment's memory */
 }
 
 /* Add the change, after the segment before it when it begins another one. */
@@ -515,16 +522,10 @@ static int take(struct import *im, const struct change *c, struct ds_error *err)
     return rc ? rc : import_rows_add(im, c, &full, err);
 }
 
-int import_write(struct import *im, const struct batch *batch, const struct positions *positions,
-                 uint32_t first, uint32_t count, bool part, struct counters *extra,
-                 struct ds_error *err)
+static int write_range(struct import *im, const struct batch *batch,
+                       const struct positions *positions, uint32_t first, uint32_t count, bool part,
+                       struct ds_error *err)
 {
-    im->counters = extra;
-    im->part = part;
-    im->duplicate = false;
-    im->remembers = positions && !im->options.dry_run && !filter_imports_all(im->options.filter);
-    im->begun_ms = now_ms();
-    import_files_begin(im);
     int rc = import_rows_begin(im, err);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];
@@ -539,10 +540,10 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
             if (!t || c->skip || c->left_out || (tx->rolled_back && t->target->transactional) ||
                 (positions && !positions_new_for(positions, t->place, tx->front)))
                 continue;
-            extra->rows++;
+            im->counters->rows++;
             rc = take(im, c, err);
         }
-        extra->transactions += !tx->position_only;
+        im->counters->transactions += !tx->position_only;
     }
     rc = rc ? rc : run_segment(im, err);
     rc = rc ? rc : registry_flush(im->registry, err);
@@ -550,4 +551,22 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     rc = rc ? rc : import_finish_options(im, err);
     rc = rc ? rc : import_aftermath(im, err);
     return rc ? rc : import_files_end(im, part, err);
+}
+
+int import_write(struct import *im, const struct batch *batch, const struct positions *positions,
+                 uint32_t first, uint32_t count, bool part, struct counters *extra,
+                 struct ds_error *err)
+{
+    im->counters = extra;
+    im->part = part;
+    im->duplicate = false;
+    im->remembers = positions && !im->options.dry_run && !filter_imports_all(im->options.filter);
+    im->begun_ms = now_ms();
+    import_files_begin(im);
+    writer_later(im->writer, true);
+    int rc = write_range(im, batch, positions, first, count, part, err);
+    int settled = db_settle(im->db, rc ? NULL : err);
+    db_recover(im->db);
+    writer_later(im->writer, false);
+    return rc ? rc : settled;
 }

@@ -23,6 +23,10 @@ struct import_reference {
     bool parent;   /* the link */
     bool own;      /* names a row of the same table */
     uint32_t when; /* source ordinal of the column that `when` asks, NO_COLUMN: none */
+    /* Rows that follow each other often name the same one. As of im->turn: */
+    uint64_t turn;
+    const uint8_t *last;    /* the value that was looked up, NULL none … */
+    const uint8_t *last_to; /* … or resolved, and to what */
 };
 
 /* A column whose values hold ids. */
@@ -64,8 +68,9 @@ struct import_table {
     uint32_t key_count;
     bool has_key;                  /* … by a key of the source's; else by `parts` */
     uint32_t id_source, id_target; /* its own id, which others hold; NO_COLUMN: none */
-    uint32_t type; /* of these ids in the registry; UINT32_MAX: they are not in it */
-    bool new_ids;  /* the destination gives the ids */
+    uint32_t type;      /* of these ids in the registry; UINT32_MAX: they are not in it */
+    uint32_t root_type; /* … of the ids of the entity's roots */
+    bool new_ids;       /* the destination gives the ids */
     uint32_t link_source, link_target; /* NO_COLUMN: a root */
     uint32_t parent_type;
     uint32_t attribute; /* source ordinal of attribute_id in tables of values, else NO_COLUMN */
@@ -204,6 +209,7 @@ struct import {
     struct writer *writer;
     uint64_t increment; /* of the destination's own numbering */
     struct registry *registry;
+    uint32_t attribute_type; /* of ids of attributes there */
     struct import_table *tables;
     struct import_attribute *attributes; /* by id */
     uint32_t attribute_count;
@@ -235,6 +241,7 @@ struct import {
     bool doubts;       /* the range is tried again, and the registry is not believed */
     uint64_t *dying;   /* entities that the transaction in hand deletes: hashes, sorted */
     uint32_t dying_count, dying_cap;
+    uint64_t turn;         /* see import_reference */
     uint64_t made_up;      /* the last id that a dry run has given */
     uint64_t left_rows;    /* rows that were left out since what they refer to is not here */
     bool remembers;        /* what may come by another run: see incomplete.h */

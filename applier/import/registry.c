@@ -7,10 +7,11 @@
 #include "applier/state.h"
 #include "schema/arena.h"
 #include "schema/db.h"
+#include "schema/db_later.h"
 #include "schema/log.h"
 
 enum {
-    BUCKETS = 1 << 16,
+    BUCKETS = 1 << 16, /* at first */
     IDS_PER_QUERY = 1000,
     KEPT = 500000, /* entries, before they are forgotten at the next chance */
     ROWS_PER_INSERT = 1000,
@@ -24,7 +25,22 @@ struct entry {
     struct registered is;
     struct slice external_ref;
     enum pending pending;
+    uint64_t hash;
     struct entry *next, *next_pending;
+};
+
+enum known { NOT_ASKED, IS_HERE /* all that the registry has is in memory */, IS_MORE };
+
+struct type {
+    char *name;
+    char *doubt; /* SQL that tells whether r.target_id exists; NULL: believed */
+    bool ours;
+    enum known known;
+};
+
+struct statement { /* on its way */
+    MYSQL *db;
+    struct buf sql;
 };
 
 struct registry {
@@ -32,10 +48,12 @@ struct registry {
     bool dry;
     bool missing; /* there is no such table yet, and a dry run makes none */
     const char *state_database, *source_system;
-    char **types;
-    char **doubts; /* by type: SQL that tells whether r.target_id exists; NULL: believed */
+    struct type *types;
     uint32_t type_count;
+    struct statement statements[2]; /* they take turns */
+    uint32_t turn;
     struct entry **buckets;
+    size_t bucket_count; /* a power of two */
     struct entry *to_load, *to_write, **write_end;
     size_t count;
     struct arena arena;
@@ -51,7 +69,7 @@ int registry_new(struct registry **out, const char *state_database, const char *
 {
     struct registry *r = calloc(1, sizeof *r);
     if (r)
-        r->buckets = calloc(BUCKETS, sizeof(struct entry *));
+        r->buckets = calloc(r->bucket_count = BUCKETS, sizeof(struct entry *));
     if (!r || !r->buckets) {
         registry_free(r);
         return out_of_memory(err);
@@ -70,9 +88,10 @@ void registry_free(struct registry *r)
         return;
     registry_believe(r);
     for (uint32_t i = 0; i < r->type_count; i++)
-        free(r->types[i]);
+        free(r->types[i].name);
     free(r->types);
-    free(r->doubts);
+    buf_free(&r->statements[0].sql);
+    buf_free(&r->statements[1].sql);
     free(r->buckets);
     arena_free(&r->arena);
     free(r);
@@ -114,7 +133,9 @@ void registry_forget(struct registry *r)
         forget_unwritten(r);
         return;
     }
-    memset(r->buckets, 0, BUCKETS * sizeof(struct entry *));
+    for (uint32_t i = 0; i < r->type_count; i++)
+        r->types[i].known = NOT_ASKED;
+    memset(r->buckets, 0, r->bucket_count * sizeof(struct entry *));
     r->to_load = r->to_write = NULL;
     r->write_end = &r->to_write;
     r->count = 0;
@@ -130,25 +151,26 @@ void registry_trim(struct registry *r)
 uint32_t registry_type(struct registry *r, const char *name)
 {
     for (uint32_t i = 0; i < r->type_count; i++)
-        if (strcmp(r->types[i], name) == 0)
+        if (strcmp(r->types[i].name, name) == 0)
             return i;
-    char **bigger = realloc(r->types, (r->type_count + 1) * sizeof *bigger);
-    char **doubts = bigger ? realloc(r->doubts, (r->type_count + 1) * sizeof *doubts) : NULL;
-    char *copy = doubts ? strdup(name) : NULL;
+    struct type *bigger = realloc(r->types, (r->type_count + 1) * sizeof *bigger);
+    char *copy = bigger ? strdup(name) : NULL;
     if (bigger)
         r->types = bigger;
-    if (doubts)
-        r->doubts = doubts;
     if (!copy)
         return UINT32_MAX;
-    r->types[r->type_count] = copy;
-    r->doubts[r->type_count] = NULL;
+    r->types[r->type_count] = (struct type){.name = copy};
     return r->type_count++;
 }
 
 const char *registry_type_name(const struct registry *r, uint32_t type)
 {
-    return type < r->type_count ? r->types[type] : NULL;
+    return type < r->type_count ? r->types[type].name : NULL;
+}
+
+void registry_own(struct registry *r, uint32_t type)
+{
+    r->types[type].ours = true;
 }
 
 int registry_doubt(struct registry *r, uint32_t type, const char *table, const char *column)
@@ -158,31 +180,50 @@ int registry_doubt(struct registry *r, uint32_t type, const char *table, const c
         buf_puts(&sql, " d WHERE d.") || sql_identifier(&sql, column) ||
         buf_puts(&sql, " = r.target_id)"))
         return DS_ENOMEM;
-    free(r->doubts[type]);
-    r->doubts[type] = strdup(buf_cstr(&sql));
-    return r->doubts[type] ? 0 : DS_ENOMEM;
+    free(r->types[type].doubt);
+    r->types[type].doubt = strdup(buf_cstr(&sql));
+    return r->types[type].doubt ? 0 : DS_ENOMEM;
 }
 
 void registry_believe(struct registry *r)
 {
     for (uint32_t i = 0; i < r->type_count; i++) {
-        free(r->doubts[i]);
-        r->doubts[i] = NULL;
+        free(r->types[i].doubt);
+        r->types[i].doubt = NULL;
     }
 }
 
-static struct entry **bucket(const struct registry *r, uint32_t type, struct slice id)
+static struct entry **bucket(const struct registry *r, uint64_t hash)
 {
-    return &r->buckets[XXH3_64bits_withSeed(id.p, id.len, type) % BUCKETS];
+    return &r->buckets[hash & (r->bucket_count - 1)];
 }
 
 static struct entry *lookup(const struct registry *r, uint32_t type, struct slice id)
 {
-    struct entry *e = *bucket(r, type, id);
-    while (e && !(e->type == type && e->id.len == id.len &&
+    uint64_t hash = XXH3_64bits_withSeed(id.p, id.len, type);
+    struct entry *e = *bucket(r, hash);
+    while (e && !(e->hash == hash && e->type == type && e->id.len == id.len &&
                   (id.len == 0 || memcmp(e->id.p, id.p, id.len) == 0)))
         e = e->next;
     return e;
+}
+
+/* No more entries than buckets; without memory for that, chains get longer. */
+static void grow(struct registry *r)
+{
+    size_t count = r->bucket_count * 4;
+    struct entry **bigger = r->count < r->bucket_count ? NULL : calloc(count, sizeof *bigger);
+    if (!bigger)
+        return;
+    for (size_t i = 0; i < r->bucket_count; i++)
+        for (struct entry *e = r->buckets[i], *next; e; e = next) {
+            next = e->next;
+            e->next = bigger[e->hash & (count - 1)];
+            bigger[e->hash & (count - 1)] = e;
+        }
+    free(r->buckets);
+    r->buckets = bigger;
+    r->bucket_count = count;
 }
 
 static struct entry *make(struct registry *r, uint32_t type, struct slice id)
@@ -194,8 +235,10 @@ static struct entry *make(struct registry *r, uint32_t type, struct slice id)
     uint8_t *copy = arena_copy(&r->arena, id.p, id.len);
     if (!e || (id.len && !copy))
         return NULL;
-    struct entry **head = bucket(r, type, id);
-    *e = (struct entry){.type = type, .id = {copy, id.len}, .next = *head};
+    grow(r);
+    uint64_t hash = XXH3_64bits_withSeed(id.p, id.len, type);
+    struct entry **head = bucket(r, hash);
+    *e = (struct entry){.type = type, .id = {copy, id.len}, .hash = hash, .next = *head};
     *head = e;
     r->count++;
     return e;
@@ -249,7 +292,7 @@ static int take_rows(struct registry *r, MYSQL_RES *rows, uint32_t type)
         if (row[3] && *row[3] == '0') {
             log_warn("was deleted at the destination: what the source changes of it is left out "
                      "until it is copied again type=%s source_id=%s target_id=%s",
-                     r->types[type], row[0], row[1]);
+                     r->types[type].name, row[0], row[1]);
             mark(r, e, PENDING_REMOVE);
             continue;
         }
@@ -261,17 +304,43 @@ static int take_rows(struct registry *r, MYSQL_RES *rows, uint32_t type)
     return 0;
 }
 
+static int add_type(const struct registry *r, uint32_t type, struct buf *sql)
+{
+    const char *name = r->types[type].name;
+    return sql_string(sql, name, strlen(name));
+}
+
+/* Of a type that comes for the first time, and only from here, there is nothing to look up. */
+static int ask_type(struct registry *r, uint32_t type, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint64_t one;
+    bool found;
+    if (!r->types[type].ours || r->types[type].known != NOT_ASKED)
+        return 0;
+    if (buf_puts(&sql, "SELECT 1 FROM ") | from_registry(r, &sql) |
+        buf_puts(&sql, " WHERE source_system = ") |
+        sql_string(&sql, r->source_system, strlen(r->source_system)) |
+        buf_puts(&sql, " AND entity_type = ") | add_type(r, type, &sql) |
+        buf_puts(&sql, " LIMIT 1"))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(r->db, &one, &found, err, "%s", buf_cstr(&sql));
+    if (rc == 0)
+        r->types[type].known = found ? IS_MORE : IS_HERE;
+    return rc;
+}
+
 /* Look up `list`, which are ids of one type. */
 static int load_type(struct registry *r, struct entry *list, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     uint32_t type = list->type;
     int rc = buf_puts(&sql, "SELECT source_id, target_id, origin, ") |
-             buf_puts(&sql, r->doubts[type] ? r->doubts[type] : "1") | buf_puts(&sql, " FROM ") |
-             from_registry(r, &sql) | buf_puts(&sql, " WHERE source_system = ") |
+             buf_puts(&sql, r->types[type].doubt ? r->types[type].doubt : "1") |
+             buf_puts(&sql, " FROM ") | from_registry(r, &sql) |
+             buf_puts(&sql, " WHERE source_system = ") |
              sql_string(&sql, r->source_system, strlen(r->source_system)) |
-             buf_puts(&sql, " AND entity_type = ") |
-             sql_string(&sql, r->types[type], strlen(r->types[type])) |
+             buf_puts(&sql, " AND entity_type = ") | add_type(r, type, &sql) |
              buf_puts(&sql, " AND source_id IN (");
     for (struct entry *e = list; e && rc == 0; e = e->next_pending)
         rc = (e == list ? 0 : buf_puts(&sql, ",")) | sql_string(&sql, e->id.p, e->id.len);
@@ -313,7 +382,8 @@ int registry_load(struct registry *r, struct ds_error *err)
     int rc = 0;
     while (r->to_load && rc == 0) {
         struct entry *list = take_type(r);
-        if (list)
+        rc = list ? ask_type(r, list->type, err) : 0;
+        if (list && rc == 0 && r->types[list->type].known != IS_HERE)
             rc = load_type(r, list, err);
     }
     return rc;
@@ -347,8 +417,7 @@ int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
     return buf_puts(sql, "EXISTS (SELECT 1 FROM ") | from_registry(r, sql) |
            buf_puts(sql, " WHERE r.source_system = ") |
            sql_string(sql, r->source_system, strlen(r->source_system)) |
-           buf_puts(sql, " AND r.entity_type = ") |
-           sql_string(sql, r->types[type], strlen(r->types[type])) |
+           buf_puts(sql, " AND r.entity_type = ") | add_type(r, type, sql) |
            buf_puts(sql, " AND r.target_id = ");
 }
 
@@ -357,8 +426,7 @@ static int where_targets(const struct registry *r, uint32_t type, const char *id
     return buf_puts(sql, " FROM ") | from_registry(r, sql) |
            buf_puts(sql, " WHERE r.source_system = ") |
            sql_string(sql, r->source_system, strlen(r->source_system)) |
-           buf_puts(sql, " AND r.entity_type = ") |
-           sql_string(sql, r->types[type], strlen(r->types[type])) |
+           buf_puts(sql, " AND r.entity_type = ") | add_type(r, type, sql) |
            buf_puts(sql, " AND r.target_id IN (") | buf_puts(sql, ids) | buf_puts(sql, ")");
 }
 
@@ -412,18 +480,23 @@ int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
 static int identity(struct registry *r, const struct entry *e, struct buf *sql)
 {
     return sql_string(sql, r->source_system, strlen(r->source_system)) | buf_puts(sql, ",") |
-           sql_string(sql, r->types[e->type], strlen(r->types[e->type])) | buf_puts(sql, ",") |
-           sql_string(sql, e->id.p, e->id.len);
+           add_type(r, e->type, sql) | buf_puts(sql, ",") | sql_string(sql, e->id.p, e->id.len);
 }
 
 static int added_row(struct registry *r, const struct entry *e, struct buf *sql)
 {
-    int rc = buf_puts(sql, "(") | identity(r, e, sql) |
-             buf_printf(sql, ",%lu,'%s',", e->is.target,
-                        e->is.origin == ORIGIN_MATCHED ? "matched" : "created");
+    int rc = buf_puts(sql, "(") | identity(r, e, sql) | buf_puts(sql, ",") |
+             buf_unsigned(sql, e->is.target) |
+             buf_puts(sql, e->is.origin == ORIGIN_MATCHED ? ",'matched'," : ",'created',");
     rc |= e->external_ref.p ? sql_string(sql, e->external_ref.p, e->external_ref.len)
                             : buf_puts(sql, "NULL");
     return rc | buf_puts(sql, ")");
+}
+
+static int run_statement(void *arg, struct ds_error *err)
+{
+    struct statement *s = arg;
+    return db_exec_len(s->db, (const char *)s->sql.data, s->sql.len, err);
 }
 
 /* Statements of one kind for up to ROWS_PER_INSERT entries. The table has no other unique key, so
@@ -431,28 +504,34 @@ static int added_row(struct registry *r, const struct entry *e, struct buf *sql)
 static int write_some(struct registry *r, enum pending pending, struct entry **at,
                       struct ds_error *err)
 {
-    BUF_AUTO struct buf sql = {0};
+    struct statement *s = &r->statements[r->turn];
+    struct buf *sql = &s->sql;
     bool add = pending == PENDING_ADD;
-    int rc = buf_puts(&sql, add ? "INSERT INTO " : "DELETE FROM ") |
-             sql_table(&sql, r->state_database, "datasync_entity_registry") |
-             buf_puts(&sql, add ? " (source_system, entity_type, source_id, target_id, origin, "
-                                  "external_ref) VALUES "
-                                : " WHERE (source_system, entity_type, source_id) IN (");
+    buf_clear(sql);
+    int rc = buf_puts(sql, add ? "INSERT INTO " : "DELETE FROM ") |
+             sql_table(sql, r->state_database, "datasync_entity_registry") |
+             buf_puts(sql, add ? " (source_system, entity_type, source_id, target_id, origin, "
+                                 "external_ref) VALUES "
+                               : " WHERE (source_system, entity_type, source_id) IN (");
     uint32_t count = 0;
     for (; *at && count < ROWS_PER_INSERT && rc == 0; *at = (*at)->next_pending) {
         if ((*at)->pending != pending)
             continue;
-        rc = count++ ? buf_puts(&sql, ",") : 0;
-        rc |= add ? added_row(r, *at, &sql)
-                  : buf_puts(&sql, "(") | identity(r, *at, &sql) | buf_puts(&sql, ")");
+        rc = count++ ? buf_puts(sql, ",") : 0;
+        rc |= add ? added_row(r, *at, sql)
+                  : buf_puts(sql, "(") | identity(r, *at, sql) | buf_puts(sql, ")");
     }
-    rc |= buf_puts(&sql, add ? " ON DUPLICATE KEY UPDATE target_id = VALUES(target_id), origin = "
-                               "VALUES(origin), external_ref = VALUES(external_ref), synced_at = "
-                               "CURRENT_TIMESTAMP"
-                             : ")");
+    rc |= buf_puts(sql, add ? " ON DUPLICATE KEY UPDATE target_id = VALUES(target_id), origin = "
+                              "VALUES(origin), external_ref = VALUES(external_ref), synced_at = "
+                              "CURRENT_TIMESTAMP"
+                            : ")");
     if (rc)
         return out_of_memory(err);
-    return count ? db_exec_len(r->db, (const char *)sql.data, sql.len, err) : 0;
+    if (!count)
+        return 0;
+    s->db = r->db;
+    r->turn ^= 1;
+    return db_later(r->db, run_statement, s, err);
 }
 
 static int write_all(struct registry *r, enum pending pending, struct ds_error *err)

@@ -37,6 +37,8 @@ int registry_attach(struct registry *r, MYSQL *db, struct ds_error *err);
 /* The number of a type, from 0; its name is copied. UINT32_MAX: out of memory. */
 uint32_t registry_type(struct registry *r, const char *name);
 
+/* As long as the registry lives, nobody else adds ids of the type. */
+void registry_own(struct registry *r, uint32_t type);
 /* NULL: there is no such type. */
 const char *registry_type_name(const struct registry *r, uint32_t type);
 /* Until the next registry_believe, what is loaded of the type must exist in this table at the

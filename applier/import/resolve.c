@@ -37,19 +37,19 @@ struct slice import_text(const uint8_t *raw, char scratch[32], bool *null)
     *null = import_is_null(raw);
     if (*null || value_read(&at, raw + value_length(raw), &v))
         return (struct slice){(const uint8_t *)"", 0};
-    int n = 0;
+    size_t n = 0;
     switch (v.kind) {
     case VALUE_INT:
-        n = snprintf(scratch, 32, "%ld", v.i);
+        n = decimal_signed(scratch, v.i);
         break;
     case VALUE_UINT:
-        n = snprintf(scratch, 32, "%lu", v.u);
+        n = decimal_unsigned(scratch, v.u);
         break;
     case VALUE_FLOAT:
-        n = snprintf(scratch, 32, "%.9g", (double)v.f);
+        n = (size_t)snprintf(scratch, 32, "%.9g", (double)v.f);
         break;
     case VALUE_DOUBLE:
-        n = snprintf(scratch, 32, "%.17g", v.d);
+        n = (size_t)snprintf(scratch, 32, "%.17g", v.d);
         break;
     case VALUE_TEXT:
     case VALUE_BYTES:
@@ -57,7 +57,7 @@ struct slice import_text(const uint8_t *raw, char scratch[32], bool *null)
     default:
         break;
     }
-    return (struct slice){(const uint8_t *)scratch, (size_t)n};
+    return (struct slice){(const uint8_t *)scratch, n};
 }
 
 bool import_is_zero(const uint8_t *raw)
@@ -145,7 +145,7 @@ attribute_of(const struct import *im, const struct import_row *row, const uint8_
     if (t->own_attribute.code != NO_COLUMN) /* it is one, by what it says itself */
         return import_own_attribute(t, values);
     struct slice id = import_text(values[t->attribute], scratch, &null);
-    uint32_t type = registry_type(im->registry, "attribute");
+    uint32_t type = im->attribute_type;
     const struct registered *r = null ? NULL : registry_find(im->registry, type, id);
     return r && r->found ? import_attribute_by_id(im, r->target) : NULL;
 }
@@ -194,13 +194,29 @@ static char separator_of(const struct import_reference *r)
     return r->form == REFERENCE_PATH ? '/' : ',';
 }
 
-static int want_value(struct import *im, const struct import_reference *r, const uint8_t *raw)
+static bool is_last(const struct import *im, const struct import_reference *r, const uint8_t *raw)
+{
+    size_t n = value_length(raw);
+    return r->turn == im->turn && r->last && value_length(r->last) == n &&
+           memcmp(r->last, raw, n) == 0;
+}
+
+static void keep_last(const struct import *im, struct import_reference *r, const uint8_t *raw,
+                      const uint8_t *to)
+{
+    r->turn = im->turn;
+    r->last = raw;
+    r->last_to = to;
+}
+
+static int want_value(struct import *im, struct import_reference *r, const uint8_t *raw)
 {
     char scratch[32];
     bool null;
-    struct slice text = import_text(raw, scratch, &null), id;
-    if (null)
+    if (import_is_null(raw) || is_last(im, r, raw))
         return 0;
+    keep_last(im, r, raw, NULL);
+    struct slice text = import_text(raw, scratch, &null), id;
     if (r->form == REFERENCE_ONE)
         return registry_want(im->registry, r->type, text);
     int rc = 0;
@@ -212,12 +228,12 @@ static int want_value(struct import *im, const struct import_reference *r, const
 
 static int want_row(struct import *im, const struct import_row *row, bool conditional)
 {
-    const struct import_table *t = row->table;
+    struct import_table *t = row->table;
     int rc = 0;
     if (!conditional && t->type != UINT32_MAX && row->id.p)
         rc = registry_want(im->registry, t->type, row->id);
     for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
-        const struct import_reference *r = &t->references[i];
+        struct import_reference *r = &t->references[i];
         bool asks = r->rule && (r->rule->attribute || r->rule->input);
         if (asks != conditional)
             continue;
@@ -232,6 +248,7 @@ static int want_row(struct import *im, const struct import_row *row, bool condit
 int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     for (int conditional = 0; conditional < 2; conditional++) {
+        im->turn++;
         for (uint32_t i = first; i < end; i++)
             if (want_row(im, im->rows[i], conditional))
                 return import_no_memory(err);
@@ -275,7 +292,7 @@ static enum resolved resolve_list(struct import *im, const struct import_referen
             continue;
         if (!first && buf_printf(out, "%c", separator_of(r)))
             return IS_NOT_HERE;
-        if (id.len && buf_printf(out, "%lu", target))
+        if (id.len && buf_unsigned(out, target))
             return IS_NOT_HERE;
         first = false;
     }
@@ -312,9 +329,9 @@ static enum resolved resolve(struct import *im, const struct import_table *t,
         return IS_RESOLVED;
     if (is != IS_RESOLVED)
         return is;
-    int n = snprintf(number, sizeof number, "%lu", target);
-    *out = is_text(t, r->target) ? import_string(&im->arena, number, (size_t)n, true)
-                                 : import_number(&im->arena, target);
+    *out = is_text(t, r->target)
+               ? import_string(&im->arena, number, decimal_unsigned(number, target), true)
+               : import_number(&im->arena, target);
     return is;
 }
 
@@ -397,17 +414,23 @@ static uint32_t set_level(struct import *im, const struct import_table *t,
 }
 
 /* One reference of one image. Changes the row's state when it cannot go on. */
-static int translate_one(struct import *im, struct import_row *row,
-                         const struct import_reference *r, const uint8_t *const *from,
-                         const uint8_t **to, bool after, struct ds_error *err)
+static int translate_one(struct import *im, struct import_row *row, struct import_reference *r,
+                         const uint8_t *const *from, const uint8_t **to, bool after,
+                         struct ds_error *err)
 {
     const uint8_t *value;
     if (!from[r->source] || !counts(im, row, r, from))
         return 0;
+    if (is_last(im, r, from[r->source])) {
+        to[r->target] = r->last_to;
+        return 0;
+    }
     enum resolved is = resolve(im, row->table, r, from[r->source], &value);
     if (!value)
         return import_no_memory(err);
     if (is == IS_RESOLVED) {
+        if (r->form == REFERENCE_ONE)
+            keep_last(im, r, from[r->source], value);
         to[r->target] = value;
         set_level(im, row->table, r, value, to);
         return 0;
@@ -454,7 +477,7 @@ static int check_signs(const struct import_row *row, const uint8_t *const *from,
 static int translate_image(struct import *im, struct import_row *row, const uint8_t *const *from,
                            const uint8_t ***out, bool after, struct ds_error *err)
 {
-    const struct import_table *t = row->table;
+    struct import_table *t = row->table;
     const uint8_t **to = arena_zalloc(&im->arena, (t->target->column_count + 1) * sizeof *to);
     if (!to)
         return import_no_memory(err);

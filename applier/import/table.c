@@ -186,10 +186,12 @@ static int add_columns(struct import_table *t, const struct msg_table *def)
 static int add_id(struct import_table *t, const struct msg_table *def, struct ds_error *err)
 {
     const char *type = import_type_name(t->entity, t->entry);
+    const char *root_type = import_type_name(t->entity, &t->entity->tables[0]);
     const char *column = t->root ? t->entry->link : t->entry->key;
     t->id_source = source_column(def, column);
     t->id_target = target_column(t->target, column);
     t->type = type && t->id_source != NO_COLUMN ? registry_type(t->im->registry, type) : UINT32_MAX;
+    t->root_type = root_type ? registry_type(t->im->registry, root_type) : UINT32_MAX;
     if (type && (t->id_source == NO_COLUMN || t->id_target == NO_COLUMN))
         return error_set(err, DS_ESCHEMA, "table %s has no column %s, which is its key",
                          t->entry->table, column);
@@ -273,6 +275,8 @@ static int compile(struct import_table *t, const struct source_table *source, st
         return import_no_memory(err);
     t->value = source_column(def, "value");
     int rc = add_id(t, def, err);
+    if (rc == 0 && t->type != UINT32_MAX && t->selected && !t->im->options.follows)
+        registry_own(t->im->registry, t->type); /* another stream may run beside for weeks */
     rc = rc ? rc : add_link(t, def, err);
     rc = rc ? rc : add_references(t, def, err);
     if (rc == 0 && add_parts(t, def))

@@ -114,17 +114,11 @@ static struct seen_entity *entity_of(const struct viewing *v, const struct impor
     return e;
 }
 
-static uint32_t type_of(const struct import *im, const struct catalogue_entity *e)
-{
-    const char *type = import_type_name(e, &e->tables[0]);
-    return type ? registry_type(im->registry, type) : UINT32_MAX;
-}
-
 /* Is it written, so that rules are to be asked? What comes of an entity that is not here, without
  * its root, leads nowhere. */
 static bool counts(const struct import *im, const struct seen_entity *e)
 {
-    uint32_t type = type_of(im, e->table->entity);
+    uint32_t type = e->table->root_type;
     const struct registered *r = registry_find(im->registry, type, e->key);
     bool skips = im->options.config->on_duplicate == DUPLICATE_SKIP;
     if (e->whole || e->comes || type == UINT32_MAX)
@@ -211,8 +205,7 @@ static int want_attribute(struct viewing *v, const uint8_t *raw)
     char scratch[32];
     bool null;
     struct slice id = import_text(is_sent(raw) ? raw : import_null, scratch, &null);
-    return null ? 0
-                : registry_want(v->im->registry, registry_type(v->im->registry, "attribute"), id);
+    return null ? 0 : registry_want(v->im->registry, v->im->attribute_type, id);
 }
 
 /* Which attributes rows of values are of. */
@@ -237,8 +230,7 @@ static const struct import_code *find_code(const struct import *im, struct slice
 
 static const struct import_attribute *find_attribute(const struct import *im, struct slice id)
 {
-    const struct registered *r =
-        registry_find(im->registry, registry_type(im->registry, "attribute"), id);
+    const struct registered *r = registry_find(im->registry, im->attribute_type, id);
     return r && r->found ? import_attribute_by_id(im, r->target) : NULL;
 }
 
@@ -305,8 +297,7 @@ static bool stays_left(const struct viewing *v, const struct change *c, const st
         return l->met = true;
     if (!l || e->whole)
         return false;
-    const struct registered *r =
-        registry_find(v->im->registry, type_of(v->im, e->table->entity), e->key);
+    const struct registered *r = registry_find(v->im->registry, e->table->root_type, e->key);
     return c->flags & CHANGE_COPIED || (is_record(v, c) && !(r && r->found));
 }
 
@@ -336,7 +327,7 @@ static int look_at(struct viewing *v, const struct change *c, uint32_t at, struc
     struct slice raw = held_entity_key(c);
     struct slice key = import_text(raw.len ? raw.p : NULL, scratch, &null);
     struct seen_entity *e = entity_of(v, t, key);
-    uint32_t type = type_of(v->im, t->entity);
+    uint32_t type = t->root_type;
     if (!e || (type != UINT32_MAX && key.len && registry_want(v->im->registry, type, key)))
         return import_no_memory(err);
     if (is_mark(c)) {

@@ -6,6 +6,7 @@
 #include "applier/bind.h"
 #include "applier/import/import_internal.h"
 #include "schema/db.h"
+#include "schema/db_later.h"
 
 enum { ROWS_PER_INSERT = 1000, BYTES_PER_INSERT = 1 << 20 };
 
@@ -130,60 +131,119 @@ static int explain(const struct import_row *row, uint32_t count, int rc, struct 
     return rc;
 }
 
-/* MariaDB tells the new ids, in the order of the rows. MySQL tells the first one; the others follow
- * it at its increment, since the statement has its rows as a plain list. */
-static int insert_returning(struct import *im, struct import_row *const *rows, uint32_t count,
-                            struct buf *sql, struct ds_error *err)
+/* Rows on their way, for which the server returns ids. */
+struct returning {
+    struct import *im;
+    struct import_row *const *rows;
+    uint32_t count; /* 0: none */
+    struct buf sql;
+    MYSQL_RES *ids;
+};
+
+static int run_returning(void *arg, struct ds_error *err)
 {
-    const struct import_table *t = rows[0]->table;
-    const char *id = t->target->columns[counted_column(t)].name;
+    struct returning *r = arg;
+    struct import *im = r->im;
     int rc = 0;
-    for (uint32_t i = 0; im->options.dry_run && i < count && rc == 0; i++)
-        rc = learn_id(im, rows[i], ++im->made_up, err);
-    if (im->options.dry_run)
-        return rc;
-    if (!im->server->mariadb) {
-        rc = db_exec_len(im->db, (const char *)sql->data, sql->len, err);
-        uint64_t next = mysql_insert_id(im->db);
-        rc = rc ? rc : writer_check(im->writer, t->target, err);
-        for (uint32_t i = 0; i < count && rc == 0; i++, next += im->increment)
-            rc = learn_id(im, rows[i], next, err);
-        return rc;
-    }
-    if (buf_puts(sql, " RETURNING ") || sql_identifier(sql, id))
-        return import_no_memory(err);
-    MYSQL_RES *res = NULL;
-    if (mysql_real_query(im->db, (const char *)sql->data, sql->len) ||
-        !(res = mysql_store_result(im->db)))
-        return db_fail(err, im->db, "inserting rows");
-    if (mysql_num_rows(res) != count)
-        rc = error_set(err, DS_ESERVER, "%u rows were inserted and %lu ids returned", count,
-                       (unsigned long)mysql_num_rows(res));
-    for (uint32_t i = 0; i < count && rc == 0; i++)
-        rc = learn_id(im, rows[i], strtoull(mysql_fetch_row(res)[0], NULL, 10), err);
-    mysql_free_result(res);
-    return rc ? rc : writer_check(im->writer, t->target, err);
+    if (mysql_real_query(im->db, (const char *)r->sql.data, r->sql.len) ||
+        !(r->ids = mysql_store_result(im->db)))
+        rc = db_fail(err, im->db, "inserting rows");
+    rc = rc ? rc : writer_check(im->writer, r->rows[0]->table->target, err);
+    return rc ? explain(r->rows[0], r->count, rc, err) : 0;
 }
 
-/* New rows of one shape that are to get ids. */
-static int insert_some(struct import *im, struct import_row *const *rows, uint32_t *count,
-                       struct ds_error *err)
+/* The request has been settled. MariaDB tells the new ids in the order of the rows. */
+static int learn_ids(struct returning *r, struct ds_error *err)
 {
-    BUF_AUTO struct buf sql = {0};
-    uint32_t n = 0;
-    int rc = insert_head(rows[0], &sql) ? import_no_memory(err) : 0;
-    while (n < *count && n < ROWS_PER_INSERT && sql.len < BYTES_PER_INSERT && rc == 0 &&
-           same_shape(rows[0], rows[n])) {
-        rc = n && buf_puts(&sql, ",") ? import_no_memory(err) : 0;
-        rc = rc ? rc : insert_row(rows[n++], &sql, err);
+    int rc = 0;
+    if (r->ids && mysql_num_rows(r->ids) != r->count)
+        rc = error_set(err, DS_ESERVER, "%u rows were inserted and %lu ids returned", r->count,
+                       (unsigned long)mysql_num_rows(r->ids));
+    for (uint32_t i = 0; r->ids && i < r->count && rc == 0; i++)
+        rc = learn_id(r->im, r->rows[i], strtoull(mysql_fetch_row(r->ids)[0], NULL, 10), err);
+    mysql_free_result(r->ids);
+    r->ids = NULL;
+    r->count = 0;
+    return rc;
+}
+
+/* MySQL tells the first new id; the others follow it at its increment, since the statement has its
+ * rows as a plain list. A dry run makes ids up. */
+static int insert_counted(struct returning *r, struct ds_error *err)
+{
+    struct import *im = r->im;
+    uint64_t step = im->options.dry_run ? 1 : im->increment, next = im->made_up + 1;
+    int rc = 0;
+    if (im->options.dry_run) {
+        im->made_up += r->count;
+    } else {
+        rc = db_exec_len(im->db, (const char *)r->sql.data, r->sql.len, err);
+        next = mysql_insert_id(im->db);
+        rc = rc ? rc : writer_check(im->writer, r->rows[0]->table->target, err);
     }
-    if (rc == 0)
-        rc = insert_returning(im, rows, n, &sql, err);
+    if (rc)
+        return explain(r->rows[0], r->count, rc, err);
+    for (uint32_t i = 0; i < r->count && rc == 0; i++, next += step)
+        rc = learn_id(im, r->rows[i], next, err);
+    r->count = 0;
+    return rc;
+}
+/* As many rows as go into a statement, all of one shape. */
+static int make_statement(struct returning *r, struct import_row *const *rows, uint32_t count,
+                          struct ds_error *err)
+{
+    const struct import_table *t = rows[0]->table;
+    uint32_t n = 0;
+    buf_clear(&r->sql);
+    int rc = insert_head(rows[0], &r->sql) ? import_no_memory(err) : 0;
+    while (n < count && n < ROWS_PER_INSERT && r->sql.len < BYTES_PER_INSERT && rc == 0 &&
+           same_shape(rows[0], rows[n])) {
+        rc = n && buf_puts(&r->sql, ",") ? import_no_memory(err) : 0;
+        rc = rc ? rc : insert_row(rows[n++], &r->sql, err);
+    }
     if (rc)
         return explain(rows[0], n, rc, err);
-    im->counters->rows_written += n;
-    *count = n;
+    if (r->im->server->mariadb &&
+        (buf_puts(&r->sql, " RETURNING ") ||
+         sql_identifier(&r->sql, t->target->columns[counted_column(t)].name)))
+        return import_no_memory(err);
+    r->rows = rows;
+    r->count = n;
+    r->im->counters->rows_written += n;
     return 0;
+}
+
+/* New rows that are to get ids. While the server inserts some, the next ones are made. */
+static int insert_returning(struct import *im, struct import_row *const *rows, uint32_t count,
+                            struct ds_error *err)
+{
+    struct returning turns[2] = {{.im = im}, {.im = im}};
+    struct returning *r = &turns[0], *before = &turns[1];
+    bool flies = im->server->mariadb && !im->options.dry_run;
+    int rc = 0;
+    for (uint32_t at = 0; at < count && rc == 0;) {
+        rc = make_statement(r, rows + at, count - at, err);
+        if (rc)
+            break;
+        at += r->count;
+        if (!flies) {
+            rc = insert_counted(r, err);
+            continue;
+        }
+        rc = db_later(im->db, run_returning, r, err);
+        rc = rc ? rc : learn_ids(before, err);
+        struct returning *turn = r;
+        r = before;
+        before = turn;
+    }
+    int settled = db_settle(im->db, rc ? NULL : err);
+    rc = rc ? rc : settled;
+    rc = rc ? rc : learn_ids(before, err);
+    for (int i = 0; i < 2; i++) {
+        mysql_free_result(turns[i].ids);
+        buf_free(&turns[i].sql);
+    }
+    return rc;
 }
 
 /* The values of the target's key, where the row has them all. */
@@ -250,12 +310,7 @@ static int insert_rows(struct import *im, struct import_row **rows, uint32_t cou
             rc = insert_plain(im, rows + waiting, count - waiting, err);
         count = waiting;
     }
-    for (uint32_t at = 0; at < count && rc == 0;) {
-        uint32_t some = count - at;
-        rc = insert_some(im, rows + at, &some, err);
-        at += some;
-    }
-    return rc;
+    return rc || !count ? rc : insert_returning(im, rows, count, err);
 }
 
 /* --- updates ------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 /* error, buf, arena: the small pieces under everything. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,30 @@ static void errors_keep_one_line_and_first_place(void **state)
     assert_string_equal(error_format(&err, line, sizeof line), "bad byte 7 table=shop.t");
     assert_string_equal(error_name(DS_ELIMIT), "DS_ELIMIT");
     assert_string_equal(error_name(DS_OK), "DS_OK");
+}
+
+static void numbers_are_printed_as_printf_does(void **state)
+{
+    (void)state;
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     9,
+                                     10,
+                                     99,
+                                     100,
+                                     12345678901234567890u,
+                                     UINT64_MAX,
+                                     (uint64_t)INT64_MAX,
+                                     (uint64_t)INT64_MIN};
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+        BUF_AUTO struct buf ours = {0}, theirs = {0};
+        assert_int_equal(buf_unsigned(&ours, edges[i]) | buf_puts(&ours, " ") |
+                             buf_signed(&ours, (int64_t)edges[i]),
+                         0);
+        assert_int_equal(buf_printf(&theirs, "%" PRIu64 " %" PRId64, edges[i], (int64_t)edges[i]),
+                         0);
+        assert_string_equal(buf_cstr(&ours), buf_cstr(&theirs));
+    }
 }
 
 static void buf_grows_and_terminates(void **state)
@@ -62,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_keep_one_line_and_first_place),
+        cmocka_unit_test(numbers_are_printed_as_printf_does),
         cmocka_unit_test(buf_grows_and_terminates),
         cmocka_unit_test(arena_reuses_blocks),
     };
