@@ -89,9 +89,22 @@ static void put_group_prices(struct csv_import *in, const struct product *p, str
     }
 }
 
+void product_tell_all(struct csv_import *in, const struct product *p, const char *column,
+                      const char *name, const char *link)
+{
+    struct slice text;
+    if (!cell(in, column, &text) || (!p->general && !slice_trim(text).len))
+        return;
+    struct shop_row r = shop_row(in->shop, name);
+    row_id(&r, link, p->id);
+    row_no_others(&r);
+}
+
 void product_put_prices(struct csv_import *in, const struct product *p)
 {
     struct slice text;
+    product_tell_all(in, p, "tier_prices", "catalog_product_entity_tier_price", "entity_id");
+    product_tell_all(in, p, "group_prices", "catalog_product_entity_group_price", "entity_id");
     if (cell_filled(in, "tier_prices", &text))
         put_tier_prices(in, p, text);
     if (cell_filled(in, "group_prices", &text))

@@ -160,16 +160,24 @@ static int add_known(const struct import *im, const char *column, uint32_t type,
     return rc | buf_puts(sql, "))");
 }
 
+/* Does it lead to what a file calls by the destination's names? Categories it knows by ids. */
+static bool is_named(const struct import_reference *r)
+{
+    return strcmp(r->rule->entity, "website") == 0 ||
+           strcmp(r->rule->entity, "customer_group") == 0;
+}
+
 /* What the source can speak about. Of what is set up at both sides (attributes, sets, groups) it
- * can only of what came from it. */
-static int add_conditions(const struct import *im, const struct import_table *t, struct buf *sql)
+ * can only of what came from it; records of a file, by name, of all of it. */
+static int add_conditions(const struct import *im, const struct import_table *t, bool records,
+                          struct buf *sql)
 {
     int rc = 0;
     for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
         const struct import_reference *r = &t->references[i];
         bool plain = r->rule && r->form == REFERENCE_ONE && r->when == NO_COLUMN &&
                      !r->rule->attribute && !r->rule->input && !r->parent;
-        if (plain && t->target->columns[r->target].class == TARGET_INT)
+        if (plain && !(records && is_named(r)) && t->target->columns[r->target].class == TARGET_INT)
             rc = add_known(im, t->target->columns[r->target].name, r->type, sql);
     }
     if (rc == 0 && t->type != UINT32_MAX && filter_maps(t->entity))
@@ -180,8 +188,8 @@ static int add_conditions(const struct import *im, const struct import_table *t,
 }
 
 /* Delete what is at the destination under these parents and does not stay. */
-static int drop_under(struct import *im, const struct import_table *t, const char *list,
-                      const struct places *stay, struct ds_error *err)
+static int drop_under(struct import *im, const struct import_table *t, bool records,
+                      const char *list, const struct places *stay, struct ds_error *err)
 {
     uint32_t count = 0;
     BUF_AUTO struct buf sql = {0};
@@ -189,7 +197,7 @@ static int drop_under(struct import *im, const struct import_table *t, const cha
              sql_identifier(&sql, t->target->name) | buf_puts(&sql, " t WHERE t.") |
              sql_identifier(&sql, t->target->columns[t->link_target].name) |
              buf_printf(&sql, " IN (%s)", list);
-    if (rc || add_conditions(im, t, &sql))
+    if (rc || add_conditions(im, t, records, &sql))
         return import_no_memory(err);
     rc = registry_flush(im->registry, err); /* which the conditions ask */
     if (rc)
@@ -233,6 +241,7 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
     BUF_AUTO struct buf list = {0};
     struct places stay = {0};
     uint32_t count = 0;
+    bool records = false; /* of a file: all entities are, or none */
     int rc = collect_stay(im, t, first, end, &stay) ? import_no_memory(err) : 0;
     if (t->root)
         return rc;
@@ -240,15 +249,16 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
         const struct import_row *row = im->rows[i];
         if (!is_parent(im, row, parent, t))
             continue;
+        records = !row->entity->whole;
         rc = buf_printf(&list, "%s%lu", count++ ? "," : "", row->target_id);
         rc = rc ? import_no_memory(err) : 0;
         if (rc == 0 && count == PARENTS_PER_QUERY) {
-            rc = drop_under(im, t, buf_cstr(&list), &stay, err);
+            rc = drop_under(im, t, records, buf_cstr(&list), &stay, err);
             buf_clear(&list);
             count = 0;
         }
     }
     if (rc == 0 && count)
-        rc = drop_under(im, t, buf_cstr(&list), &stay, err);
+        rc = drop_under(im, t, records, buf_cstr(&list), &stay, err);
     return rc;
 }

@@ -179,6 +179,39 @@ CHOICES = ("SELECT sku, attribute_code FROM catalog_product_super_attribute JOIN
            "eav_attribute USING (attribute_id) ORDER BY 1, position")
 
 
+@suite.case("csv-products-lists", "a record tells all categories, websites and prices that a product has; the destination's own categories, and merged lists, stay")
+def _():
+    with shop() as s:
+        s.server.run("INSERT INTO core_website (code, name) VALUES ('second', 'Second')", database="openmage")
+        s.text("category", "entity_id,parent_id,name\nc-1,2,One\nc-2,2,Two\nc-3,2,Three\n")
+        s.text("product", "sku,name,price,category_ids,website_ids,tier_prices,group_prices\n"
+               "A,a,100,\"c-1,c-2\",\"base,second\",all:5:90|General:10:80,Retailer:75|Wholesale:70\nB,b,10,c-1,base,all:2:9,\n")
+        s.server.run("INSERT INTO catalog_category_entity (entity_type_id, attribute_set_id, parent_id, path, position, level, children_count) "
+                     "VALUES (3, 3, 2, '1/2/999', 9, 2, 0)", "SET @own = LAST_INSERT_ID()",
+                     "INSERT INTO catalog_category_entity_varchar (entity_type_id, attribute_id, entity_id, value) VALUES (3, 43, @own, 'Own')",
+                     "INSERT INTO catalog_category_product (category_id, product_id) SELECT @own, entity_id FROM catalog_product_entity",
+                     "INSERT INTO catalog_product_website (product_id, website_id) SELECT entity_id, website_id FROM catalog_product_entity, "
+                     "core_website WHERE sku = 'B' AND code = 'second'", database="openmage")
+        lists = ("SELECT e.sku, (SELECT GROUP_CONCAT(DISTINCT n.value ORDER BY n.value) FROM catalog_category_product c JOIN "
+                 "catalog_category_entity_varchar n ON n.entity_id = c.category_id AND n.attribute_id = 43 WHERE c.product_id = e.entity_id), "
+                 "(SELECT GROUP_CONCAT(w.code ORDER BY w.code) FROM catalog_product_website x JOIN core_website w USING (website_id) WHERE "
+                 "x.product_id = e.entity_id), (SELECT GROUP_CONCAT(CAST(qty AS SIGNED), ':', CAST(value AS SIGNED) ORDER BY qty) FROM "
+                 "catalog_product_entity_tier_price t WHERE t.entity_id = e.entity_id), (SELECT GROUP_CONCAT(CAST(value AS SIGNED) ORDER BY value) FROM "
+                 "catalog_product_entity_group_price g WHERE g.entity_id = e.entity_id) FROM catalog_product_entity e ORDER BY e.sku")
+        home = "Own"
+        expect_equal(s.rows(lists), [("A", "One," + home + ",Two", "base,second", "5:90,10:80", "70,75"), ("B", "One," + home, "base,second", "2:9", None)], "lists")
+        # a column that is not there tells nothing, nor does an empty cell of a store view
+        s.text("product", "sku,price\nA,101\n")
+        s.text("product", "sku,store_id,name,category_ids,website_ids,tier_prices,group_prices\nA,default,Ah,,,,\n")
+        expect_equal(s.rows(lists), [("A", "One," + home + ",Two", "base,second", "5:90,10:80", "70,75"), ("B", "One," + home, "base,second", "2:9", None)], "lists")
+        # another shop's file adds to what the destination has, where both are merged
+        s.text("product", "sku,tier_prices,group_prices,website_ids\nA,all:7:85,,base\n", source="other", duplicate="merge")
+        expect_equal(s.rows(lists), [("A", "One," + home + ",Two", "base,second", "5:90,7:85,10:80", "70,75"), ("B", "One," + home, "base,second", "2:9", None)], "lists")
+        for _ in range(2):
+            s.text("product", "sku,category_ids,website_ids,tier_prices,group_prices\nA,\"c-2,c-3\",base,all:5:88,\nB,,\"second\",,General:3\n")
+            expect_equal(s.rows(lists), [("A", home + ",Three,Two", "base", "5:88", None), ("B", home, "second", None, "3")], "lists")
+
+
 @suite.case("csv-products-configurable", "named by the parent, by the child, or by their place; attributes told, or found by difference")
 def _():
     with shop() as s:
