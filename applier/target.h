@@ -40,6 +40,7 @@ struct target_column {
     uint8_t scale;   /* DECIMAL: digits behind the point */
     uint32_t pad_to; /* BINARY(n), UUID, INET: full length in bytes, 0 for others */
     bool is_unsigned, nullable, generated, auto_increment, on_update, invisible;
+    bool null_default; /* … and that is known */
     bool is_enum;
     bool in_unique;     /* part of the primary or of any unique key */
     bool in_fk;         /* part of a foreign key of this table */
@@ -52,6 +53,7 @@ struct target_key {
     uint32_t *columns; /* ordinals */
     uint32_t count;
     bool primary, unique, has_nullable, has_prefix;
+    bool usable; /* in look-ups: an ordered index, neither ignored nor invisible */
 };
 
 enum fk_rule { FK_RESTRICT, FK_CASCADE, FK_SET_NULL };

@@ -104,6 +104,7 @@ static int add_column(struct target_table *x, struct target_column *c, MYSQL_ROW
         c->pad_to = 16;
     else if (strcasecmp(row[3], "inet4") == 0)
         c->pad_to = 4;
+    c->null_default = row[12] && *row[12] == '1';
     c->scale = row[10] ? (uint8_t)strtoul(row[10], NULL, 10) : 0;
     return 0;
 }
@@ -143,14 +144,17 @@ static int load_tables(struct target *t, MYSQL *db, const char *filter, struct d
  */
 static int load_columns(struct target *t, MYSQL *db, const char *filter, struct ds_error *err)
 {
+    /* so MariaDB shows a default of NULL; others show nothing, and a text of these letters so */
+    const char *null = mysql_get_server_version(db) >= 100207 ? "'NULL'" : "NULL";
     MYSQL_RES *res = db_select(
         db, err,
         "SELECT TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, DATA_TYPE, COLUMN_TYPE, "
         "CHARACTER_SET_NAME, CHARACTER_OCTET_LENGTH, IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, "
-        "NUMERIC_SCALE, COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "
-        "DATABASE()%s "
+        "NUMERIC_SCALE, COLLATION_NAME, IS_NULLABLE = 'YES' AND EXTRA NOT LIKE "
+        "'%%DEFAULT_GENERATED%%' AND (COLUMN_DEFAULT IS NULL OR COLUMN_DEFAULT <=> %s) "
+        "FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()%s "
         "ORDER BY TABLE_NAME, ORDINAL_POSITION",
-        filter);
+        null, filter);
     if (!res)
         return err->code;
     struct target_column *columns = malloc(MESSAGE_MAX_COLUMNS * sizeof *columns);
@@ -210,14 +214,23 @@ static int grow_key(struct target_table *x, const char *name, bool unique)
     return k->name && k->columns ? 0 : DS_ENOMEM;
 }
 
+/* Whether the optimizer may use an index: asked for in different ways, or not at all. */
+static const char *is_visible(MYSQL *db)
+{
+    unsigned long version = mysql_get_server_version(db);
+    return version >= 100600                      ? "IGNORED = 'NO'"
+           : version >= 80000 && version < 100000 ? "IS_VISIBLE = 'YES'"
+                                                  : "1";
+}
+
 static int load_keys(struct target *t, MYSQL *db, const char *filter, struct ds_error *err)
 {
     MYSQL_RES *res = db_select(
         db, err,
-        "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, INDEX_TYPE FROM "
+        "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, INDEX_TYPE, %s FROM "
         "information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()%s AND NON_UNIQUE = 0 "
         "ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
-        filter);
+        is_visible(db), filter);
     if (!res)
         return err->code;
     int rc = 0;
@@ -231,6 +244,7 @@ static int load_keys(struct target *t, MYSQL *db, const char *filter, struct ds_
             rc = grow_key(x, row[1], true);
             x->hidden_count += !x->memory && strcmp(row[4], "HASH") == 0;
             k = &x->keys[x->key_count - 1];
+            k->usable = strcmp(row[4], "BTREE") == 0 && row[5] && *row[5] == '1';
         }
         if (rc == 0 && k->count < 64) {
             k->columns[k->count++] = (uint32_t)c;

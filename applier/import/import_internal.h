@@ -121,9 +121,10 @@ struct import_row {
     uint32_t number;                 /* in the order of coming */
     const uint8_t **before, **after; /* by source ordinal; NULL pointers: not sent */
     const uint8_t **was, **values; /* by target ordinal, in the destination's ids; NULL: not set */
-    uint64_t *changed;             /* of an update that is not whole: bits by target ordinal */
-    const uint8_t **place;         /* values of the target's row_key */
-    struct slice id;               /* its own, as text; len 0 none */
+    uint64_t *same;        /* bits by target ordinal: the destination has the value, NULL none */
+    uint64_t *changed;     /* of an update that is not whole: bits by target ordinal */
+    const uint8_t **place; /* values of the target's row_key */
+    struct slice id;       /* its own, as text; len 0 none */
     uint64_t target_id;
     struct import_row *parent;  /* in the segment; NULL: it is not */
     struct import_row *next;    /* in the segment's table of rows by their key … */
@@ -374,6 +375,11 @@ void import_left_free(struct import *im);
 /* The transaction in hand is rolled back, or committed. */
 void import_left_again(struct import *im);
 void import_left_committed(struct import *im);
+
+/* --- same.c --- */
+/* `same` of those of these rows, of one table and found, that come whole. */
+int import_compare(struct import *im, struct import_row *const *rows, uint32_t count,
+                   struct ds_error *err);
 
 /* --- claims.c --- */
 /* A deletion of what may be registered under another id: import_delete_rows looks whose it is. */

@@ -391,8 +391,21 @@ static int add_candidate(struct matching *m, MYSQL_ROW row, const unsigned long 
     return 0;
 }
 
+/* By a unique key that begins with the column, if there is one, whatever the server's statistics
+ * say: after many inserts it would rather read the whole table. */
+static int force_index(const struct target_table *t, uint32_t column, struct buf *sql)
+{
+    for (uint32_t i = 0; i < t->key_count; i++) {
+        const struct target_key *k = &t->keys[i];
+        if (k->usable && !k->has_prefix && k->columns[0] == column)
+            return buf_puts(sql, " FORCE INDEX (") | sql_identifier(sql, k->name) |
+                   buf_puts(sql, ")");
+    }
+    return 0;
+}
+
 /* SELECT place, id, parts FROM t … WHERE `column` IN (; the list follows. */
-static int select_candidates(struct matching *m, const char *column, struct ds_error *err)
+static int select_candidates(struct matching *m, uint32_t column, struct ds_error *err)
 {
     BUF_AUTO struct buf joins = {0};
     const struct import_table *t = m->t;
@@ -409,9 +422,9 @@ static int select_candidates(struct matching *m, const char *column, struct ds_e
     }
     rc |= asks_registry(m) ? select_registered(m, &m->sql) : 0;
     rc |= buf_puts(&m->sql, " FROM ") | sql_identifier(&m->sql, t->target->name) |
-          buf_puts(&m->sql, " t") | buf_append(&m->sql, joins.data, joins.len) |
-          buf_puts(&m->sql, " WHERE ") | sql_column(&m->sql, "t", column) |
-          buf_puts(&m->sql, " IN (");
+          buf_puts(&m->sql, " t") | force_index(t->target, column, &m->sql) |
+          buf_append(&m->sql, joins.data, joins.len) | buf_puts(&m->sql, " WHERE ") |
+          sql_column(&m->sql, "t", t->target->columns[column].name) | buf_puts(&m->sql, " IN (");
     return rc ? import_no_memory(err) : 0;
 }
 
@@ -438,7 +451,7 @@ static int fetch_candidates(struct matching *m, uint32_t column, uint32_t *at, b
     const struct target_column *c = &m->t->target->columns[column];
     const uint8_t *last = NULL;
     uint32_t count = 0;
-    int rc = select_candidates(m, c->name, err);
+    int rc = select_candidates(m, column, err);
     for (; *at < m->end && count < KEYS_PER_QUERY && rc == 0; ++*at) {
         const struct import_row *row = m->im->rows[*at];
         const uint8_t *parent = row->state == ROW_OPEN ? shown(row)[column] : NULL;

@@ -396,6 +396,10 @@ int registry_add(struct registry *r, uint32_t type, struct slice id, uint64_t ta
     uint8_t *copy = e ? arena_copy(&r->arena, external_ref.p, external_ref.len) : NULL;
     if (!e || (external_ref.len && !copy))
         return DS_ENOMEM;
+    bool known = e->is.found && e->is.target == target && e->is.origin == origin &&
+                 (e->pending == PENDING_NONE || e->pending == PENDING_ADD);
+    if (known && !external_ref.p)
+        return 0;
     e->is = (struct registered){.found = true, .target = target, .origin = origin};
     e->external_ref = (struct slice){external_ref.p ? copy : NULL, external_ref.len};
     mark(r, e, PENDING_ADD);

@@ -57,13 +57,25 @@ static bool same_shape(const struct import_row *x, const struct import_row *y)
     return true;
 }
 
-static int insert_head(const struct import_row *row, struct buf *sql)
+/* Which columns does a statement of these rows name? Not those that are NULL in all of them where
+ * that is the default: a third of the server's time for an order goes into such columns. */
+static void choose_columns(struct import_row *const *rows, uint32_t count, bool *named)
+{
+    const struct target_table *t = rows[0]->table->target;
+    for (uint32_t c = 0; c < t->column_count; c++) {
+        named[c] = is_set(rows[0], c) && !t->columns[c].null_default;
+        for (uint32_t i = 0; is_set(rows[0], c) && i < count && !named[c]; i++)
+            named[c] = *rows[i]->values[c] != VALUE_BYTE_NULL;
+    }
+}
+
+static int insert_head(const struct import_row *row, const bool *named, struct buf *sql)
 {
     const struct target_table *t = row->table->target;
     int rc = buf_puts(sql, "INSERT INTO ") | sql_identifier(sql, t->name) | buf_puts(sql, " (");
     bool first = true;
     for (uint32_t i = 0; i < t->column_count; i++) {
-        if (!is_set(row, i))
+        if (!named[i])
             continue;
         rc |= (first ? 0 : buf_puts(sql, ", ")) | sql_identifier(sql, t->columns[i].name);
         first = false;
@@ -71,13 +83,14 @@ static int insert_head(const struct import_row *row, struct buf *sql)
     return rc | buf_puts(sql, ") VALUES ");
 }
 
-static int insert_row(const struct import_row *row, struct buf *sql, struct ds_error *err)
+static int insert_row(const struct import_row *row, const bool *named, struct buf *sql,
+                      struct ds_error *err)
 {
     const struct target_table *t = row->table->target;
     const char *between = "(";
     int rc = 0;
     for (uint32_t i = 0; i < t->column_count && rc == 0; i++) {
-        if (!is_set(row, i))
+        if (!named[i])
             continue;
         rc = buf_puts(sql, between) ? import_no_memory(err)
                                     : bind_literal(sql, &t->columns[i], row->values[i], err);
@@ -193,13 +206,16 @@ static int make_statement(struct returning *r, struct import_row *const *rows, u
                           struct ds_error *err)
 {
     const struct import_table *t = rows[0]->table;
-    uint32_t n = 0;
+    bool named[MESSAGE_MAX_COLUMNS];
+    uint32_t alike = 1, n = 0;
+    while (alike < count && alike < ROWS_PER_INSERT && same_shape(rows[0], rows[alike]))
+        alike++;
+    choose_columns(rows, alike, named);
     buf_clear(&r->sql);
-    int rc = insert_head(rows[0], &r->sql) ? import_no_memory(err) : 0;
-    while (n < count && n < ROWS_PER_INSERT && r->sql.len < BYTES_PER_INSERT && rc == 0 &&
-           same_shape(rows[0], rows[n])) {
+    int rc = insert_head(rows[0], named, &r->sql) ? import_no_memory(err) : 0;
+    while (n < alike && r->sql.len < BYTES_PER_INSERT && rc == 0) {
         rc = n && buf_puts(&r->sql, ",") ? import_no_memory(err) : 0;
-        rc = rc ? rc : insert_row(rows[n++], &r->sql, err);
+        rc = rc ? rc : insert_row(rows[n++], named, &r->sql, err);
     }
     if (rc)
         return explain(rows[0], n, rc, err);
@@ -354,6 +370,8 @@ static bool sets(const struct import *im, const struct import_row *row, uint32_t
     if (!row->values[i] || t->target->columns[i].generated || i == t->id_target ||
         (in_row_key(t->target, i) && row->op != CHANGE_UPDATE))
         return false;
+    if (row->same && row->same[i / 64] >> (i % 64) & 1)
+        return false;
     if (row->was && same_value(row->was[i], row->values[i]))
         return false;
     return !merged || !is_empty(row->values[i]);
@@ -399,7 +417,7 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
                        struct ds_error *err)
 {
     uint32_t changing = 0;
-    int rc = 0;
+    int rc = import_compare(im, rows, count, err);
     for (uint32_t i = 0; i < count && rc == 0; i++) {
         struct import_row *row = rows[i];
         const struct target_table *t = row->table->target;
@@ -419,7 +437,7 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
         rc = follow_id(im, row, err);
         if (any)
             rows[changing++] = row;
-        if (any && rc == 0 && import_tell(im, row, CHANGE_UPDATE))
+        if ((any || row->same) && rc == 0 && import_tell(im, row, CHANGE_UPDATE))
             rc = import_no_memory(err);
     }
     return rc ? rc : import_update_columns(im, rows, changing, err);
