@@ -206,7 +206,7 @@ static int make_statement(struct returning *r, struct import_row *const *rows, u
                           struct ds_error *err)
 {
     const struct import_table *t = rows[0]->table;
-    bool named[MESSAGE_MAX_COLUMNS];
+    bool named[MESSAGE_MAX_COLUMNS] = {false};
     uint32_t alike = 1, n = 0;
     while (alike < count && alike < ROWS_PER_INSERT && same_shape(rows[0], rows[alike]))
         alike++;
