@@ -146,7 +146,7 @@ def one_run(work, number, base, source, figures, note):
             number, kind, written, took, written / took, all_rows / loaded))
     for again in AGAIN:
         if again == "changed":
-            source.run("UPDATE cataloginventory_stock_item SET qty = qty + 1", recording.DATABASE)
+            source.run("UPDATE cataloginventory_stock_item SET qty = qty + 1", database=recording.DATABASE)
         began = time.monotonic()
         run(program, "stock")
         took = time.monotonic() - began
