@@ -88,7 +88,7 @@ static int take_row(struct copy *c, struct copied_table *t, struct slice image,
         at = parent->root;
     }
     if ((root || t->has_members) && t->key != UINT32_MAX &&
-        keep_id(c, t, raw_value(columns[t->key]), at))
+        !find_id(t, raw_value(columns[t->key])) && keep_id(c, t, raw_value(columns[t->key]), at))
         return entity_no_memory(err);
     if (c->pass == FIRST && keep_referred(c, t, columns))
         return entity_no_memory(err);
@@ -379,10 +379,7 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
         rc = ids_open(c, &c->referred[i]) ? entity_no_memory(err) : 0;
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++) {
         struct copied_table *t = &c->tables[i];
-        bool wanted = pass != REFERRING || i == 0 || t->again;
-        for (uint32_t k = i + 1; k < c->table_count; k++) /* others are reached through it */
-            wanted |= c->tables[k].again && c->tables[k].through == t;
-        if (wanted)
+        if (pass != REFERRING || i == 0 || t->again || t->leads)
             rc = read_table(c, t, err);
     }
     uint32_t count = c->current;

@@ -36,7 +36,7 @@ struct referring_column {
 struct copied_table {
     const struct catalogue_entity *entity;
     const struct catalogue_table *entry;
-    const struct copied_table *through; /* NULL: its link leads to the root */
+    struct copied_table *through; /* NULL: its link leads to the root */
     char name[300];
     struct table_plan plan;
     struct mask_plan *mask;    /* NULL: all values are kept */
@@ -45,6 +45,7 @@ struct copied_table {
     const char *index;         /* of the link; NULL: none */
     bool has_members;
     bool again; /* its rows refer to entities of the same kind, or lead through such a table */
+    bool leads; /* to one of which that is true */
     struct referring_column *referring;
     uint32_t referring_count;
     struct copied_id **ids; /* of the chunk: rows that others lead to; of copy.referred: what the

@@ -212,6 +212,8 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
         return error_set(err, DS_ESCHEMA, "table %s has no column %s", t->name, entry->link);
     t->again = entry != &c->entity->tables[0] &&
                (refers_to_own_kind(c, entry) || (t->through && t->through->again));
+    for (struct copied_table *x = t->again ? t->through : NULL; x; x = x->through)
+        x->leads = true;
     for (size_t i = 0; i < c->entity->table_count; i++) {
         const char *through = c->entity->tables[i].through;
         t->has_members |= through && strcmp(through, entry->table) == 0;

@@ -144,17 +144,16 @@ static int load_tables(struct target *t, MYSQL *db, const char *filter, struct d
  */
 static int load_columns(struct target *t, MYSQL *db, const char *filter, struct ds_error *err)
 {
-    /* so MariaDB shows a default of NULL; others show nothing, and a text of these letters so */
-    const char *null = mysql_get_server_version(db) >= 100207 ? "'NULL'" : "NULL";
+    /* MariaDB says whether a default is NULL, or there is none (DROP DEFAULT); MySQL does not */
+    bool tells = mysql_get_server_version(db) >= 100207;
     MYSQL_RES *res = db_select(
         db, err,
         "SELECT TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, DATA_TYPE, COLUMN_TYPE, "
         "CHARACTER_SET_NAME, CHARACTER_OCTET_LENGTH, IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, "
-        "NUMERIC_SCALE, COLLATION_NAME, IS_NULLABLE = 'YES' AND EXTRA NOT LIKE "
-        "'%%DEFAULT_GENERATED%%' AND (COLUMN_DEFAULT IS NULL OR COLUMN_DEFAULT <=> %s) "
-        "FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()%s "
+        "NUMERIC_SCALE, COLLATION_NAME, %d AND IS_NULLABLE = 'YES' AND COLUMN_DEFAULT <=> "
+        "'NULL' FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()%s "
         "ORDER BY TABLE_NAME, ORDINAL_POSITION",
-        null, filter);
+        tells, filter);
     if (!res)
         return err->code;
     struct target_column *columns = malloc(MESSAGE_MAX_COLUMNS * sizeof *columns);

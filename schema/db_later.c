@@ -20,6 +20,7 @@ struct later {
     bool ending;
 };
 
+static _Thread_local bool in_request; /* whose connection is its own */
 static char key[] = "datasync later";
 
 static struct later *later_of(MYSQL *db)
@@ -32,6 +33,7 @@ static void *run_requests(void *arg)
 {
     struct later *l = arg;
     mysql_thread_init();
+    in_request = true;
     pthread_mutex_lock(&l->mutex);
     for (;;) {
         while (l->state != RUNNING && !l->ending)
@@ -110,8 +112,8 @@ static int wait_for(struct later *l, struct ds_error *err)
 
 int db_settle(MYSQL *db, struct ds_error *err)
 {
-    struct later *l = later_of(db);
-    return l && !pthread_equal(l->thread, pthread_self()) ? wait_for(l, err) : 0;
+    struct later *l = in_request ? NULL : later_of(db);
+    return l ? wait_for(l, err) : 0;
 }
 
 int db_later(MYSQL *db, int (*run)(void *arg, struct ds_error *err), void *arg,

@@ -201,7 +201,6 @@ static void put_categories(struct csv_import *in, const struct product *p)
     uint64_t target;
     if (!cell(in, "category_ids", &v))
         return;
-    product_tell_all(in, p, "category_ids", "catalog_category_product", "product_id");
     const struct nested list = nested_read(in->shop, v, names, "category_ids");
     for (uint32_t i = 0; i < list.count; i++) {
         if (!nested_get(&list.items[i], &id, "id", "category_id", NULL) || !id.len)
@@ -233,8 +232,6 @@ static void put_websites(struct csv_import *in, const struct product *p)
     struct slice v, code, number;
     bool given = cell_filled(in, "website_ids", &v) || cell_filled(in, "websites", &v);
     const struct nested list = nested_read(in->shop, v, names, "website_ids");
-    product_tell_all(in, p, has_column(in, "website_ids") ? "website_ids" : "websites",
-                     "catalog_product_website", "product_id");
     for (uint32_t i = 0; i < list.count; i++)
         if (nested_get(&list.items[i], &code, "code", "website_id", NULL) && code.len)
             put_website(in, p, shop_refer(in->shop, NAME_WEBSITE, code, "website_ids"));

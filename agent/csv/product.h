@@ -17,11 +17,6 @@ void product_put_options(struct csv_import *in, const struct product *p, struct 
 void product_put_images(struct csv_import *in, const struct product *p);
 bool product_is_child_column(const char *column);
 
-/* The cell tells all that the product has in a table whose rows are of it by `link`. An empty one
- * of a store view tells nothing, the general record does. */
-void product_tell_all(struct csv_import *in, const struct product *p, const char *column,
-                      const char *table, const char *link);
-
 /* product_links.c: what leads to other products, kept until all of them have come */
 struct product_links;
 struct product_links *product_links_new(struct csv_import *in);

@@ -89,22 +89,9 @@ static void put_group_prices(struct csv_import *in, const struct product *p, str
     }
 }
 
-void product_tell_all(struct csv_import *in, const struct product *p, const char *column,
-                      const char *name, const char *link)
-{
-    struct slice text;
-    if (!cell(in, column, &text) || (!p->general && !slice_trim(text).len))
-        return;
-    struct shop_row r = shop_row(in->shop, name);
-    row_id(&r, link, p->id);
-    row_no_others(&r);
-}
-
 void product_put_prices(struct csv_import *in, const struct product *p)
 {
     struct slice text;
-    product_tell_all(in, p, "tier_prices", "catalog_product_entity_tier_price", "entity_id");
-    product_tell_all(in, p, "group_prices", "catalog_product_entity_group_price", "entity_id");
     if (cell_filled(in, "tier_prices", &text))
         put_tier_prices(in, p, text);
     if (cell_filled(in, "group_prices", &text))
@@ -342,30 +329,54 @@ static void read_options(struct csv_import *in, const struct product *p, struct 
     }
 }
 
-/* The record tells all of them; titles at store views it cannot tell. An empty cell of a store view
- * means the general value. */
-static void tell_all_options(struct csv_import *in, const struct product *p)
+/* --- what a record tells all of ------------------------------------------------------------------
+ */
+
+/* All rows of the product in the table follow, at the first of its records that says so: others add
+ * to them. An empty cell of a store view says nothing. */
+static bool tells_all(struct csv_import *in, const struct product *p, const char *column)
 {
-    static const char *const tables[] = {"catalog_product_option", "catalog_product_option_price",
-                                         "catalog_product_option_type_value",
-                                         "catalog_product_option_type_price"};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        struct shop_row r = shop_row(in->shop, tables[i]);
-        row_id(&r, "product_id", p->id);
+    struct slice text;
+    return has_column(in, column) && (p->general || cell_filled(in, column, &text)) &&
+           shop_once(in->shop, shop_format(in->shop, "all %s of\n%.*s", column, (int)p->id.len,
+                                           (const char *)p->id.p));
+}
+
+/* Of custom options, titles at store views are not a record's to tell. */
+static bool tell_all(struct csv_import *in, const struct product *p)
+{
+    static const struct {
+        const char *column, *table, *link;
+    } lists[] = {
+        {"category_ids", "catalog_category_product", "product_id"},
+        {"website_ids", "catalog_product_website", "product_id"},
+        {"websites", "catalog_product_website", "product_id"},
+        {"tier_prices", "catalog_product_entity_tier_price", "entity_id"},
+        {"group_prices", "catalog_product_entity_group_price", "entity_id"},
+        {"custom_options", "catalog_product_option", "product_id"},
+        {"custom_options", "catalog_product_option_price", "product_id"},
+        {"custom_options", "catalog_product_option_type_value", "product_id"},
+        {"custom_options", "catalog_product_option_type_price", "product_id"},
+    };
+    bool any = false, tells = false;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (i == 0 || strcmp(lists[i].column, lists[i - 1].column) != 0)
+            tells = tells_all(in, p, lists[i].column);
+        if (!tells)
+            continue;
+        struct shop_row r = shop_row(in->shop, lists[i].table);
+        row_id(&r, lists[i].link, p->id);
         row_no_others(&r);
+        any = true;
     }
+    return any;
 }
 
 void product_put_options(struct csv_import *in, const struct product *p, struct shop_row *root)
 {
     struct slice text;
-    bool any = false, required = false, filled = cell_filled(in, "custom_options", &text);
-    bool tells = has_column(in, "custom_options") && (filled || p->general) &&
-                 shop_once(in->shop, shop_format(in->shop, "options of\n%.*s", (int)p->id.len,
-                                                 (const char *)p->id.p));
-    if (tells)
-        tell_all_options(in, p);
-    if (filled)
+    bool any = false, required = false, tells = tell_all(in, p);
+    if (cell_filled(in, "custom_options", &text))
         read_options(in, p, text, &any, &required);
     if (any)
         row_number(root, "has_options", 1);

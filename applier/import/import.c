@@ -452,8 +452,10 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
 {
     bool any = true;
     int rc = import_want(im, first, end, err);
-    while (rc == 0 && any) {
+    for (int pass = 0; rc == 0 && any; pass++) {
         rc = translate_rows(im, first, end, false, &any, err);
+        if (rc == 0 && !any && pass == 0) /* all are left out: what is there goes all the same */
+            rc = import_drop_rest(im, im->rows[first]->table, first, end, err);
         if (rc || !any)
             break;
         rc = import_match(im, first, end, err);

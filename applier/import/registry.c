@@ -25,6 +25,7 @@ struct entry {
     struct registered is;
     struct slice external_ref;
     enum pending pending;
+    bool written; /* by us, since it is in memory */
     uint64_t hash;
     struct entry *next, *next_pending;
 };
@@ -41,6 +42,7 @@ struct type {
 struct statement { /* on its way */
     MYSQL *db;
     struct buf sql;
+    uint32_t new_rows; /* none of which may be there; 0: they may */
 };
 
 struct registry {
@@ -500,7 +502,10 @@ static int added_row(struct registry *r, const struct entry *e, struct buf *sql)
 static int run_statement(void *arg, struct ds_error *err)
 {
     struct statement *s = arg;
-    return db_exec_len(s->db, (const char *)s->sql.data, s->sql.len, err);
+    int rc = db_exec_len(s->db, (const char *)s->sql.data, s->sql.len, err);
+    if (rc == 0 && s->new_rows && mysql_affected_rows(s->db) > s->new_rows) /* 2 of one that was */
+        rc = error_set(err, DS_ERETRY, "another datasync registers entities of the same source");
+    return rc;
 }
 
 /* Statements of one kind for up to ROWS_PER_INSERT entries. The table has no other unique key, so
@@ -518,10 +523,13 @@ static int write_some(struct registry *r, enum pending pending, struct entry **a
                                  "external_ref) VALUES "
                                : " WHERE (source_system, entity_type, source_id) IN (");
     uint32_t count = 0;
+    bool here = add;
     for (; *at && count < ROWS_PER_INSERT && rc == 0; *at = (*at)->next_pending) {
         if ((*at)->pending != pending)
             continue;
         rc = count++ ? buf_puts(sql, ",") : 0;
+        here &= r->types[(*at)->type].known == IS_HERE && !(*at)->written;
+        (*at)->written = true;
         rc |= add ? added_row(r, *at, sql)
                   : buf_puts(sql, "(") | identity(r, *at, sql) | buf_puts(sql, ")");
     }
@@ -534,6 +542,7 @@ static int write_some(struct registry *r, enum pending pending, struct entry **a
     if (!count)
         return 0;
     s->db = r->db;
+    s->new_rows = here ? count : 0;
     r->turn ^= 1;
     return db_later(r->db, run_statement, s, err);
 }

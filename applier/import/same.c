@@ -6,11 +6,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "applier/import/import_internal.h"
 #include "schema/db.h"
 
-enum { ROWS_PER_QUERY = 1000 };
+enum { ROWS_PER_QUERY = 250 }; /* what these have at the destination is in memory at once */
 
 struct comparing {
     struct import *im;
@@ -37,6 +38,8 @@ static bool number_of(const struct import_row *row, uint64_t *number)
 /* The names of ENUM and SET, and bits, are not what messages have; FLOAT and DOUBLE lose digits. */
 static bool is_comparable(const struct target_column *c)
 {
+    if (strncasecmp(c->type_text, "medium", 6) == 0 || strncasecmp(c->type_text, "long", 4) == 0)
+        return c->class == TARGET_INT; /* texts of any length */
     switch (c->class) {
     case TARGET_INT:
         return c->width > 0;

@@ -330,6 +330,8 @@ static int look_at(struct viewing *v, const struct change *c, uint32_t at, struc
     uint32_t type = t->root_type;
     if (!e || (type != UINT32_MAX && key.len && registry_want(v->im->registry, type, key)))
         return import_no_memory(err);
+    if (is_mark(c) && !t->root) /* of one table, of an entity that need not come whole */
+        return 0;
     if (is_mark(c)) {
         struct import_left **left = import_find_left(v->im, t->place, key);
         e->whole = true;

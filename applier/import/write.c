@@ -190,6 +190,9 @@ static int insert_counted(struct returning *r, struct ds_error *err)
     if (im->options.dry_run) {
         im->made_up += r->count;
     } else {
+        rc = db_settle(im->db, err); /* its error is not of these rows */
+        if (rc)
+            return rc;
         rc = db_exec_len(im->db, (const char *)r->sql.data, r->sql.len, err);
         next = mysql_insert_id(im->db);
         rc = rc ? rc : writer_check(im->writer, r->rows[0]->table->target, err);
@@ -370,11 +373,14 @@ static bool sets(const struct import *im, const struct import_row *row, uint32_t
     if (!row->values[i] || t->target->columns[i].generated || i == t->id_target ||
         (in_row_key(t->target, i) && row->op != CHANGE_UPDATE))
         return false;
-    if (row->same && row->same[i / 64] >> (i % 64) & 1)
-        return false;
     if (row->was && same_value(row->was[i], row->values[i]))
         return false;
     return !merged || !is_empty(row->values[i]);
+}
+
+static bool is_there(const struct import_row *row, uint32_t i)
+{
+    return row->same && row->same[i / 64] >> (i % 64) & 1;
 }
 
 int import_update_columns(struct import *im, struct import_row *const *rows, uint32_t count,
@@ -426,11 +432,11 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
         if (!changed)
             return import_no_memory(err);
         for (uint32_t c = 0; c < t->column_count; c++)
-            if (sets(im, row, c)) {
+            if (!sets(im, row, c)) {
+                row->values[c] = NULL;
+            } else if (!is_there(row, c)) { /* else it may be written along with other rows */
                 changed[c / 64] |= 1ull << (c % 64);
                 any = true;
-            } else {
-                row->values[c] = NULL;
             }
         row->changed = changed;
         row->state = ROW_WRITTEN;

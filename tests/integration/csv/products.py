@@ -210,6 +210,22 @@ def _():
         for _ in range(2):
             s.text("product", "sku,category_ids,website_ids,tier_prices,group_prices\nA,\"c-2,c-3\",base,all:5:88,\nB,,\"second\",,General:3\n")
             expect_equal(s.rows(lists), [("A", home + ",Three,Two", "base", "5:88", None), ("B", home, "second", None, "3")], "lists")
+        # of several records the first tells all and the others add, however far apart they are
+        s.program.configure({"batch": {"max_rows": 100}})
+        for between in (0, 300):
+            s.text("product", "sku,name,price,category_ids,tier_prices,custom_options\nA,a,100,c-1,all:3:9,Engraving:field:optional\n" +
+                   "".join("F%d,f,1,,,\n" % n for n in range(between)) + "A,a,100,c-2,all:4:8,Wrap:field:optional\n")
+            expect_equal(s.rows(lists)[0], ("A", "One," + home + ",Two", "base", "3:9,4:8", None), "%d records between two" % between)
+        # a record that was left out stays so, whatever a later one tells
+        s.text("product", "sku,attribute_set,type_id,name,price,store_id,category_ids,custom_options\nN,Default,simple,n,-5,,c-1,Size:field:optional\n" +
+               "".join("G%d,Default,simple,g,1,,,\n" % n for n in range(300)) + "N,Default,simple,nn,,default,c-2,Wrap:field:optional\n",
+               "--skip-invalid", code=3)
+        s.expect("SELECT COUNT(*) FROM catalog_product_entity WHERE sku = 'N'", "0")
+        # what all records of a batch name is gone here
+        s.server.run("DELETE FROM catalog_category_entity WHERE entity_id = (SELECT target_id FROM datasync.datasync_entity_registry WHERE "
+                     "source_id = 'c-1' AND entity_type = 'category')", database="openmage")
+        s.text("product", "sku,category_ids\nA,c-1\n")
+        expect_equal(s.rows(lists)[0][1], home, "categories of A")
 
 
 @suite.case("csv-products-configurable", "named by the parent, by the child, or by their place; attributes told, or found by difference")

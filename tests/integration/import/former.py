@@ -168,3 +168,20 @@ def define(suite):
             compare(shops, "after changes")
             counters(shops)
             expect_equal(count(), entities, "another SKU, e-mail or key does not make another entity")
+            links_without_ends(shops)
+
+
+def links_without_ends(shops):
+    """One product's links are gone, and another's only one leads to what is not here: the first one's go all the same."""
+    one = lambda sql: shops.source.scalar(sql, "openmage")
+    first = one("SELECT MIN(product_id) FROM catalog_product_link")
+    other = one("SELECT MIN(entity_id) FROM catalog_product_entity WHERE type_id = 'simple' AND entity_id NOT IN (SELECT product_id FROM "
+                "catalog_product_link)")
+    shops.source.run("INSERT INTO catalog_product_entity (entity_type_id, attribute_set_id, type_id, sku) SELECT entity_type_id, "
+                     "attribute_set_id, type_id, 'not-here' FROM catalog_product_entity WHERE entity_id = %d" % other,
+                     "INSERT INTO catalog_product_link (product_id, linked_product_id, link_type_id) VALUES (%d, LAST_INSERT_ID(), 1)" % other,
+                     "DELETE FROM catalog_product_link WHERE product_id = %d" % first, database="openmage")
+    sync(shops, "product", "-d", "update", "--entity-ids", "%d,%d" % (first, other))
+    expect_equal(shops.destination.scalar(
+        "SELECT COUNT(*) FROM catalog_product_link JOIN datasync.datasync_entity_registry ON target_id = product_id WHERE entity_type = 'product' "
+        "AND source_id IN ('%d', '%d')" % (first, other), "openmage"), 0, "links")
