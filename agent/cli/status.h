@@ -27,6 +27,11 @@ enum stream_state {
     STREAM_FAILED,
 };
 
+struct stream_position {
+    char *entity, *gtid, *file; /* NULL: unknown */
+    uint64_t position;
+};
+
 struct stream_status {
     char *name, *mode;
     enum stream_state state;
@@ -44,6 +49,9 @@ struct stream_status {
     size_t stale_count;
     struct entity_counts *entities;
     size_t entity_count;
+    struct stream_position *positions; /* of entities that have been imported by themselves; they
+                                          are not told while it runs */
+    size_t position_count;
     struct hooks_status hooks;
     /* of a snapshot, for people */
     uint64_t snapshot_rows, snapshot_estimate, snapshot_tables_done, snapshot_tables;

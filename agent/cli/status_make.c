@@ -258,6 +258,35 @@ static int fill_checkpoint(struct stream_status *s, const struct checkpoint *cp)
     return rc ? rc : parse_stale(s, cp->stale);
 }
 
+static int take_position(struct stream_position *p, MYSQL_ROW row)
+{
+    *p = (struct stream_position){.position = strtoull(row[3], NULL, 10)};
+    int rc = keep(&p->entity, row[0]);
+    rc = rc || !row[1] || !*row[1] ? rc : keep(&p->gtid, row[1]);
+    return rc || !row[2] || !*row[2] ? rc : keep(&p->file, row[2]);
+}
+
+static int read_positions(struct stream_status *s, const struct config *c, MYSQL *db,
+                          struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, name = {0};
+    if (sql_table(&table, c->state_database, "datasync_checkpoint") ||
+        sql_string(&name, c->name, strlen(c->name)))
+        return error_set(err, DS_ENOMEM, "out of memory for the status");
+    MYSQL_RES *rows = db_select(db, err,
+                                "SELECT entity, gtid_set, file, pos FROM %s WHERE name = %s AND "
+                                "entity <> '' ORDER BY entity",
+                                buf_cstr(&table), buf_cstr(&name));
+    if (!rows)
+        return err->code;
+    s->positions = calloc(mysql_num_rows(rows) + 1, sizeof *s->positions);
+    int rc = s->positions ? 0 : DS_ENOMEM;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = take_position(&s->positions[s->position_count++], row);
+    mysql_free_result(rows);
+    return rc ? error_set(err, DS_ENOMEM, "out of memory for the status") : 0;
+}
+
 static int read_stopped(struct stream_status *s, const struct config *c,
                         const struct filter *filter, MYSQL *db, struct ds_error *err)
 {
@@ -270,6 +299,7 @@ static int read_stopped(struct stream_status *s, const struct config *c,
     if (rc == 0 && cp.found && fill_checkpoint(s, &cp))
         rc = error_set(err, DS_ENOMEM, "out of memory for the status");
     checkpoint_free(&cp);
+    rc = rc ? rc : read_positions(s, c, db, err);
     BUF_AUTO struct buf table = {0}, objects = {0};
     if (rc == 0 && (sql_table(&table, c->state_database, "datasync_quarantine") ||
                     sql_table(&objects, c->state_database, "datasync_objects")))
@@ -319,6 +349,12 @@ void stream_status_free(struct stream_status *s)
         free(texts[i]);
     for (size_t i = 0; i < s->stale_count; i++)
         free(s->stale_tables[i]);
+    for (size_t i = 0; i < s->position_count; i++) {
+        free(s->positions[i].entity);
+        free(s->positions[i].gtid);
+        free(s->positions[i].file);
+    }
+    free(s->positions);
     free(s->stale_tables);
     free(s->entities);
     memset(s, 0, sizeof *s);

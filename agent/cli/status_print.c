@@ -89,7 +89,15 @@ int stream_status_json(const struct stream_status *s, struct buf *out)
         json_uint(&j, "deleted", s->entities[i].deleted);
         json_uint(&j, "folded", s->entities[i].folded);
         json_text(&j, "time", iso_time(s->entities[i].time, time, sizeof time));
-        lag_json(&j, s->lag_seconds); /* all entities share one position */
+        lag_json(&j, s->lag_seconds);
+        json_end(&j);
+    }
+    json_end(&j);
+    json_object(&j, "positions");
+    for (size_t i = 0; i < s->position_count; i++) {
+        json_object(&j, s->positions[i].entity);
+        json_text(&j, "gtid", s->positions[i].gtid);
+        position_json(&j, s->positions[i].file, s->positions[i].position);
         json_end(&j);
     }
     json_end(&j);
@@ -112,6 +120,18 @@ static int text_position(struct buf *out, const char *head, const char *gtid, co
     if (rc == 0 && file)
         rc = buf_printf(out, "%s%s:%" PRIu64, gtid ? "  " : "", file, pos);
     return rc ? rc : buf_puts(out, "\n");
+}
+
+static int text_positions(const struct stream_status *s, struct buf *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->position_count && rc == 0; i++) {
+        char head[100];
+        snprintf(head, sizeof head, "  %s", s->positions[i].entity);
+        rc = text_position(out, head, s->positions[i].gtid, s->positions[i].file,
+                           s->positions[i].position);
+    }
+    return rc;
 }
 
 static int text_entity(struct buf *out, const struct entity_counts *e)
@@ -149,6 +169,7 @@ int stream_status_text(const struct stream_status *s, struct buf *out)
     rc = rc ? rc : text_position(out, "source", s->source_gtid, s->source_file, s->source_position);
     rc = rc ? rc
             : text_position(out, "applied", s->applied_gtid, s->applied_file, s->applied_position);
+    rc = rc ? rc : text_positions(s, out);
     if (rc == 0 && at)
         rc = buf_printf(out, "%-12s %s\n", "as of", at);
     if (rc == 0 && s->lag_seconds >= 0)

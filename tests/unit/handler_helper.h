@@ -129,6 +129,12 @@ static inline struct change *model_change(struct model *m, int table, uint64_t k
                                    .after = c->after};
     assert_int_equal(message_write_change(&m->raw[i], &msg), 0);
     c->raw = (struct slice){m->raw[i].data, m->raw[i].len};
+    const uint8_t *p = c->raw.p;
+    struct arena scratch = {0};
+    struct message read;
+    assert_int_equal(message_read(&p, p + c->raw.len, &scratch, &read, NULL), 0);
+    arena_free(&scratch);
+    c->entity_key = read.change.entity_key; /* in raw */
     m->tx.count = m->batch.change_count;
     return c;
 }
