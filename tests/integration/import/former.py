@@ -183,5 +183,6 @@ def links_without_ends(shops):
                      "DELETE FROM catalog_product_link WHERE product_id = %d" % first, database="openmage")
     sync(shops, "product", "-d", "update", "--entity-ids", "%d,%d" % (first, other))
     expect_equal(shops.destination.scalar(
-        "SELECT COUNT(*) FROM catalog_product_link JOIN datasync.datasync_entity_registry ON target_id = product_id WHERE entity_type = 'product' "
-        "AND source_id IN ('%d', '%d')" % (first, other), "openmage"), 0, "links")
+        "SELECT COUNT(*) FROM catalog_product_link JOIN datasync.datasync_entity_registry r ON r.target_id = product_id JOIN "
+        "datasync.datasync_entity_registry l ON l.target_id = linked_product_id WHERE r.entity_type = 'product' AND l.entity_type = 'product' "
+        "AND r.source_id IN ('%d', '%d')" % (first, other), "openmage"), 0, "links to what the source has")
