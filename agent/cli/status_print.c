@@ -93,14 +93,16 @@ int stream_status_json(const struct stream_status *s, struct buf *out)
         json_end(&j);
     }
     json_end(&j);
-    json_object(&j, "positions");
+    if (s->position_count)
+        json_object(&j, "positions");
     for (size_t i = 0; i < s->position_count; i++) {
         json_object(&j, s->positions[i].entity);
         json_text(&j, "gtid", s->positions[i].gtid);
         position_json(&j, s->positions[i].file, s->positions[i].position);
         json_end(&j);
     }
-    json_end(&j);
+    if (s->position_count)
+        json_end(&j);
     if (s->state == STREAM_SNAPSHOT) {
         json_object(&j, "snapshot");
         json_uint(&j, "rows", s->snapshot_rows);
