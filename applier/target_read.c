@@ -187,6 +187,14 @@ static int load_columns(struct target *t, MYSQL *db, const char *filter, struct 
     return rc;
 }
 
+const struct target_key *target_key_of(const struct target_table *x, uint32_t column)
+{
+    for (uint32_t i = 0; i < x->key_count; i++)
+        if (x->keys[i].usable && !x->keys[i].has_prefix && x->keys[i].columns[0] == column)
+            return &x->keys[i];
+    return NULL;
+}
+
 int target_column_ordinal(const struct target_table *x, const char *name)
 {
     for (uint32_t i = 0; i < x->column_count; i++)

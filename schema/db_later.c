@@ -73,6 +73,17 @@ static int start_thread(struct later *l)
     return rc;
 }
 
+/* Behind the request in hand. */
+static void later_end(struct later *l)
+{
+    pthread_mutex_lock(&l->mutex);
+    l->ending = true;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->mutex);
+    pthread_join(l->thread, NULL);
+    later_free(l);
+}
+
 static struct later *later_new(MYSQL *db)
 {
     struct later *l = calloc(1, sizeof *l);
@@ -86,12 +97,7 @@ static struct later *later_new(MYSQL *db)
     }
     if (mysql_optionsv(db, MARIADB_OPT_USERDATA, key, (void *)l) == 0 && later_of(db) == l)
         return l;
-    pthread_mutex_lock(&l->mutex);
-    l->ending = true;
-    pthread_cond_broadcast(&l->changed);
-    pthread_mutex_unlock(&l->mutex);
-    pthread_join(l->thread, NULL);
-    later_free(l);
+    later_end(l);
     return NULL;
 }
 
@@ -149,13 +155,6 @@ void db_recover(MYSQL *db)
 void db_later_end(MYSQL *db)
 {
     struct later *l = later_of(db);
-    if (!l)
-        return;
-    (void)wait_for(l, NULL);
-    pthread_mutex_lock(&l->mutex);
-    l->ending = true;
-    pthread_cond_broadcast(&l->changed);
-    pthread_mutex_unlock(&l->mutex);
-    pthread_join(l->thread, NULL);
-    later_free(l);
+    if (l)
+        later_end(l);
 }

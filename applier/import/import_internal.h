@@ -256,8 +256,9 @@ int import_no_memory(struct ds_error *err);
 /* --- values: raw ones are as in messages, NULL: not set --- */
 /* As text: numbers in decimal, NULL as nothing. *null tells. `scratch` may hold it. */
 struct slice import_text(const uint8_t *raw, char scratch[32], bool *null);
-bool import_is_null(const uint8_t *raw); /* also: not set */
-bool import_is_zero(const uint8_t *raw); /* NULL, 0, or empty */
+bool import_is_null(const uint8_t *raw);              /* also: not set */
+bool import_is_zero(const uint8_t *raw);              /* NULL, 0, or empty */
+bool import_same(const uint8_t *x, const uint8_t *y); /* both set, and the same bytes */
 const uint8_t *import_number(struct arena *arena, uint64_t v);
 const uint8_t *import_string(struct arena *arena, const void *p, size_t len, bool binary);
 extern const uint8_t import_null[1];

@@ -395,13 +395,9 @@ static int add_candidate(struct matching *m, MYSQL_ROW row, const unsigned long 
  * say: after many inserts it would rather read the whole table. */
 static int force_index(const struct target_table *t, uint32_t column, struct buf *sql)
 {
-    for (uint32_t i = 0; i < t->key_count; i++) {
-        const struct target_key *k = &t->keys[i];
-        if (k->usable && !k->has_prefix && k->columns[0] == column)
-            return buf_puts(sql, " FORCE INDEX (") | sql_identifier(sql, k->name) |
-                   buf_puts(sql, ")");
-    }
-    return 0;
+    const struct target_key *k = target_key_of(t, column);
+    return k ? buf_puts(sql, " FORCE INDEX (") | sql_identifier(sql, k->name) | buf_puts(sql, ")")
+             : 0;
 }
 
 /* SELECT place, id, parts FROM t … WHERE `column` IN (; the list follows. */
@@ -438,12 +434,6 @@ static const uint8_t *const *shown(const struct import_row *row)
     return row->was ? row->was : row->values;
 }
 
-static bool same_raw(const uint8_t *x, const uint8_t *y)
-{
-    size_t n = x ? value_length(x) : 0;
-    return x && y && n == value_length(y) && memcmp(x, y, n) == 0;
-}
-
 /* The candidates of the next rows' parents. */
 static int fetch_candidates(struct matching *m, uint32_t column, uint32_t *at, bool *any,
                             struct ds_error *err)
@@ -455,7 +445,7 @@ static int fetch_candidates(struct matching *m, uint32_t column, uint32_t *at, b
     for (; *at < m->end && count < KEYS_PER_QUERY && rc == 0; ++*at) {
         const struct import_row *row = m->im->rows[*at];
         const uint8_t *parent = row->state == ROW_OPEN ? shown(row)[column] : NULL;
-        if (!parent || import_is_null(parent) || same_raw(parent, last) || !has_old_parent(row))
+        if (!parent || import_is_null(parent) || import_same(parent, last) || !has_old_parent(row))
             continue;
         rc = count++ && buf_puts(&m->sql, ",") ? import_no_memory(err) : 0;
         rc = rc ? rc : bind_literal(&m->sql, c, parent, err);

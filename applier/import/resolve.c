@@ -68,6 +68,12 @@ bool import_is_zero(const uint8_t *raw)
     return null || text.len == 0 || (text.len == 1 && *text.p == '0');
 }
 
+bool import_same(const uint8_t *x, const uint8_t *y)
+{
+    size_t n = x ? value_length(x) : 0;
+    return x && y && n == value_length(y) && memcmp(x, y, n) == 0;
+}
+
 static const uint8_t *kept(struct arena *arena, int rc, const struct buf *b)
 {
     return rc ? NULL : arena_copy(arena, b->data, b->len);
@@ -196,9 +202,7 @@ static char separator_of(const struct import_reference *r)
 
 static bool is_last(const struct import *im, const struct import_reference *r, const uint8_t *raw)
 {
-    size_t n = value_length(raw);
-    return r->turn == im->turn && r->last && value_length(r->last) == n &&
-           memcmp(r->last, raw, n) == 0;
+    return r->turn == im->turn && import_same(r->last, raw);
 }
 
 static void keep_last(const struct import *im, struct import_reference *r, const uint8_t *raw,

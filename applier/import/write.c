@@ -343,12 +343,6 @@ static bool in_row_key(const struct target_table *t, uint32_t column)
     return false;
 }
 
-static bool same_value(const uint8_t *x, const uint8_t *y)
-{
-    size_t n = x ? value_length(x) : 0;
-    return x && y && n == value_length(y) && memcmp(x, y, n) == 0;
-}
-
 static bool is_empty(const uint8_t *raw)
 {
     char scratch[32];
@@ -373,7 +367,7 @@ static bool sets(const struct import *im, const struct import_row *row, uint32_t
     if (!row->values[i] || t->target->columns[i].generated || i == t->id_target ||
         (in_row_key(t->target, i) && row->op != CHANGE_UPDATE))
         return false;
-    if (row->was && same_value(row->was[i], row->values[i]))
+    if (row->was && import_same(row->was[i], row->values[i]))
         return false;
     return !merged || !is_empty(row->values[i]);
 }
