@@ -30,6 +30,7 @@ struct net {
     int32_t count;  /* rows without a key: how many such rows come (+) or go (-) */
     bool dead;      /* folded away */
     bool untouched; /* delete: of the row as the epoch found it, so that origin->before is it */
+    struct slice source_id; /* import: of a row whose key the server is to give, for errors */
 };
 
 struct step {
@@ -40,8 +41,12 @@ struct step {
     bool replace;   /* non-transactional: whatever is there gives way */
     bool uncounted; /* rows need not be there (at least once) */
     bool ghost;     /* no change: for the table's counter only */
+    bool bulk;      /* statements are made for these rows: columns that are NULL in all of them left
+                       out where that is their default, many rows updated by one (MariaDB only) */
     struct net **nets;
     uint32_t count;
+    uint64_t *ids; /* inserts: where the numbers go that the server gives the rows (MariaDB only),
+                      known when the statements have run; NULL: not asked for */
 };
 
 struct plan {

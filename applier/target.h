@@ -133,6 +133,8 @@ void target_derive_none(struct target *t);
 struct target_table *target_find(const struct target *t, const char *name, size_t len);
 /* Ordinal of a column by its name, -1: none. */
 int target_column_ordinal(const struct target_table *x, const char *name);
+/* Is the column part of any key? */
+bool target_is_indexed(const struct target_table *x, uint32_t column);
 /* A unique key that begins with the column and that look-ups may use, NULL: none. */
 const struct target_key *target_key_of(const struct target_table *x, uint32_t column);
 uint32_t target_count(const struct target *t); /* highest index + 1 */

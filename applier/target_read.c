@@ -187,6 +187,15 @@ static int load_columns(struct target *t, MYSQL *db, const char *filter, struct 
     return rc;
 }
 
+bool target_is_indexed(const struct target_table *x, uint32_t column)
+{
+    for (uint32_t k = 0; k < x->key_count; k++)
+        for (uint32_t i = 0; i < x->keys[k].count; i++)
+            if (x->keys[k].columns[i] == column)
+                return true;
+    return false;
+}
+
 const struct target_key *target_key_of(const struct target_table *x, uint32_t column)
 {
     for (uint32_t i = 0; i < x->key_count; i++)

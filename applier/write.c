@@ -8,7 +8,9 @@
 
 #include "applier/bind.h"
 #include "applier/cascade.h"
+#include "applier/join_update.h"
 #include "applier/key_text.h"
+#include "applier/literals.h"
 #include "schema/db_later.h"
 #include "schema/log.h"
 
@@ -16,6 +18,8 @@ enum {
     STATEMENTS = 256, /* prepared statements kept */
     ROWS_PER_REQUEST = 4096,
     BYTES_PER_REQUEST = 4 << 20,
+    BYTES_PER_TURN = 256 << 10, /* where the next request is made while one runs */
+    WORTH_A_JOIN = 8,           /* rows */
 };
 
 #define ROW_SQL_MODE "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
@@ -34,8 +38,10 @@ struct request {
     struct step step;       /* its rows are in `binds` */
     const struct net *only; /* NULL: there are several */
     uint32_t rows;
-    MYSQL_STMT *stmt;
+    uint64_t *ids;    /* NULL: not asked for */
+    MYSQL_STMT *stmt; /* NULL: `text` */
     struct bind_set binds;
+    struct buf text;
 };
 
 struct writer {
@@ -99,6 +105,8 @@ void writer_free(struct writer *w)
     writer_forget(w, NULL);
     bind_free(&w->requests[0].binds);
     bind_free(&w->requests[1].binds);
+    buf_free(&w->requests[0].text);
+    buf_free(&w->requests[1].text);
     buf_free(&w->sql);
     free(w->columns);
     free(w->ordinals);
@@ -160,7 +168,9 @@ static int explain(struct writer *w, const struct step *s, const struct net *onl
                               s->target->name);
     error_at_table(err, w->database, s->target->name);
     BUF_AUTO struct buf key = {0};
-    if (only && net_key_text(only, &key) == 0)
+    if (only && (only->source_id.p ? buf_printf(&key, "source id %.*s", (int)only->source_id.len,
+                                                (const char *)only->source_id.p)
+                                   : net_key_text(only, &key)) == 0)
         error_at_key(err, buf_cstr(&key));
     return rc;
 }
@@ -257,7 +267,17 @@ static bool sets_column(const struct step *s, const uint64_t *changed, const str
     const struct target_column *c = &s->target->columns[i];
     if (c->generated || !n->after[i])
         return false;
-    return s->op == NET_INSERT || changed[i / 64] >> (i % 64) & 1 || c->on_update;
+    return s->op == NET_INSERT ? !changed || changed[i / 64] >> (i % 64) & 1
+                               : changed[i / 64] >> (i % 64) & 1 || c->on_update;
+}
+
+/* Columns of a new row that are not as they are by default. */
+static void note_values(const struct step *s, const struct net *n, uint64_t *set)
+{
+    const struct target_column *c = s->target->columns;
+    for (uint32_t i = 0; i < s->target->column_count; i++)
+        if (!c[i].null_default || (n->after[i] && *n->after[i] != VALUE_BYTE_NULL))
+            set[i / 64] |= 1ull << (i % 64);
 }
 
 static bool same_shape(const struct step *s, const uint64_t *changed, const struct net *a,
@@ -266,7 +286,8 @@ static bool same_shape(const struct step *s, const uint64_t *changed, const stru
     if (s->op == NET_DELETE)
         return true;
     for (uint32_t i = 0; i < s->target->column_count; i++)
-        if (sets_column(s, changed, a, i) != sets_column(s, changed, b, i))
+        if (!a->after[i] != !b->after[i] &&
+            sets_column(s, changed, a, i) != sets_column(s, changed, b, i))
             return false;
     return true;
 }
@@ -316,13 +337,14 @@ static int where_clause(struct writer *w, const struct step *s)
     return rc | (s->keyless ? buf_puts(&w->sql, " LIMIT 1") : 0);
 }
 
-static int insert_sql(struct writer *w, const struct step *s, const struct net *n)
+static int insert_sql(struct writer *w, const struct step *s, const uint64_t *named,
+                      const struct net *n)
 {
     int rc = buf_puts(&w->sql, s->replace ? "REPLACE INTO " : "INSERT INTO ");
     rc |= sql_table(&w->sql, w->database, s->target->name);
     rc |= buf_puts(&w->sql, " (");
     for (uint32_t i = 0; i < s->target->column_count; i++) {
-        if (!sets_column(s, NULL, n, i))
+        if (!sets_column(s, named, n, i))
             continue;
         rc |= w->column_count ? buf_puts(&w->sql, ", ") : 0;
         rc |= sql_identifier(&w->sql, s->target->columns[i].name);
@@ -332,7 +354,11 @@ static int insert_sql(struct writer *w, const struct step *s, const struct net *
     rc |= buf_puts(&w->sql, ") VALUES (");
     for (uint32_t i = 0; i < w->set_count; i++)
         rc |= buf_puts(&w->sql, i ? ", ?" : "?");
-    return rc | buf_puts(&w->sql, ")");
+    rc |= buf_puts(&w->sql, ")");
+    if (s->ids)
+        rc |= buf_puts(&w->sql, " RETURNING ") |
+              sql_identifier(&w->sql, s->target->columns[s->target->auto_increment].name);
+    return rc;
 }
 
 static int update_sql(struct writer *w, const struct step *s, const uint64_t *changed,
@@ -376,7 +402,7 @@ static int build_sql(struct writer *w, const struct step *s, const uint64_t *cha
     buf_clear(&w->sql);
     w->set_count = w->column_count = 0;
     if (s->op == NET_INSERT)
-        return insert_sql(w, s, n);
+        return insert_sql(w, s, changed, n);
     if (s->op == NET_UPDATE)
         return update_sql(w, s, changed, n);
     int rc = buf_puts(&w->sql, "DELETE FROM ");
@@ -428,54 +454,6 @@ static int check_count(const struct step *s, uint64_t affected, uint32_t rows, s
         s->op == NET_UPDATE ? "an update" : "a delete", rows, rows == 1 ? "" : "s", affected);
 }
 
-/* MySQL has no array binding: a multi-row INSERT, or one statement per row, from literals. */
-static int execute_literals(struct writer *w, const struct step *s, uint32_t rows,
-                            uint64_t *affected, struct ds_error *err)
-{
-    BUF_AUTO struct buf text = {0};
-    const char *values_at = s->op == NET_INSERT ? strstr(buf_cstr(&w->sql), " VALUES (") : NULL;
-    size_t head = values_at ? (size_t)(values_at - (const char *)w->sql.data) + 8 : 0;
-    *affected = 0;
-    for (uint32_t r = 0; r < rows; r++) {
-        const uint8_t **row = &w->values[(size_t)r * w->column_count];
-        int rc = 0;
-        if (head) {
-            rc = r ? buf_puts(&text, ", (") : buf_append(&text, w->sql.data, head);
-            rc |= r ? 0 : buf_puts(&text, "(");
-            for (uint32_t k = 0; k < w->column_count && rc == 0; k++) {
-                rc = k ? buf_puts(&text, ", ") : 0;
-                rc = rc ? rc : bind_literal(&text, w->columns[k], row[k], err);
-            }
-            rc = rc ? rc : buf_puts(&text, ")");
-        } else {
-            buf_clear(&text);
-            uint32_t k = 0;
-            for (size_t i = 0; i < w->sql.len && rc == 0; i++) {
-                if (w->sql.data[i] == '`') { /* a question mark inside a name is not a parameter */
-                    size_t start = i++;
-                    while (i < w->sql.len && w->sql.data[i] != '`')
-                        i++;
-                    rc = buf_append(&text, w->sql.data + start, i - start + 1);
-                } else if (w->sql.data[i] == '?') {
-                    rc = bind_literal(&text, w->columns[k], row[k], err);
-                    k++;
-                } else {
-                    rc = buf_append(&text, &w->sql.data[i], 1);
-                }
-            }
-        }
-        if (rc)
-            return rc == DS_ENOMEM ? error_set(err, DS_ENOMEM, "out of memory") : rc;
-        if (!head || r + 1 == rows) {
-            rc = db_exec_len(w->db, (const char *)text.data, text.len, err);
-            if (rc)
-                return rc;
-            *affected += mysql_affected_rows(w->db);
-        }
-    }
-    return 0;
-}
-
 static int ended(struct writer *w, const struct request *r, uint64_t affected, int rc,
                  struct ds_error *err)
 {
@@ -484,11 +462,39 @@ static int ended(struct writer *w, const struct request *r, uint64_t affected, i
     return rc ? explain(w, &r->step, r->only, rc, err) : 0;
 }
 
+/* MariaDB tells the new numbers in the order of the rows. */
+static int read_ids(struct request *r, struct ds_error *err)
+{
+    uint64_t id;
+    MYSQL_BIND bind = {.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = &id, .is_unsigned = true};
+    uint32_t n = 0;
+    int rc = 0;
+    if (mysql_stmt_bind_result(r->stmt, &bind) || mysql_stmt_store_result(r->stmt))
+        return db_fail_stmt(err, r->stmt, "reading the ids of new rows");
+    if (mysql_stmt_num_rows(r->stmt) != r->rows)
+        rc = error_set(err, DS_ESERVER, "%u rows were inserted and %lu ids returned", r->rows,
+                       (unsigned long)mysql_stmt_num_rows(r->stmt));
+    for (; n < r->rows && rc == 0; n++)
+        if (mysql_stmt_fetch(r->stmt))
+            rc = db_fail_stmt(err, r->stmt, "reading the ids of new rows");
+        else
+            r->ids[n] = id;
+    mysql_stmt_free_result(r->stmt);
+    return rc;
+}
+
 static int run_request(void *arg, struct ds_error *err)
 {
     struct request *r = arg;
+    if (!r->stmt) {
+        int failed = db_exec_len(r->w->db, (const char *)r->text.data, r->text.len, err);
+        return ended(r->w, r, failed ? 0 : mysql_affected_rows(r->w->db), failed, err);
+    }
     int rc = bind_execute(&r->binds, r->stmt, "writing rows", err);
-    return ended(r->w, r, rc ? 0 : mysql_stmt_affected_rows(r->stmt), rc, err);
+    uint64_t affected = rc || r->ids ? 0 : mysql_stmt_affected_rows(r->stmt);
+    if (rc == 0 && r->ids)
+        rc = read_ids(r, err);
+    return ended(r->w, r, affected, rc, err);
 }
 
 static int execute_bound(struct writer *w, struct request *r, struct ds_error *err)
@@ -517,22 +523,34 @@ static int execute_bound(struct writer *w, struct request *r, struct ds_error *e
     return w->later ? db_later(w->db, run_request, r, err) : run_request(r, err);
 }
 
-/* The first `rows` rows of w->values. An error that a request before has met names its own place.
- */
-static int execute(struct writer *w, const struct step *s, uint32_t rows, const struct net *only,
-                   struct ds_error *err)
+static struct request *next_request(struct writer *w, const struct step *s, uint32_t rows)
 {
     struct request *r = &w->requests[w->next];
+    w->next ^= w->mariadb;
     r->w = w;
     r->step = *s;
-    r->only = only;
     r->rows = rows;
-    if (w->mariadb) {
-        w->next ^= 1;
+    r->only = NULL;
+    r->ids = NULL;
+    r->stmt = NULL;
+    return r;
+}
+
+/* The first `rows` rows of w->values. An error that a request before has met names its own place.
+ */
+static int execute(struct writer *w, const struct step *s, uint32_t rows, uint64_t *ids,
+                   const struct net *only, struct ds_error *err)
+{
+    struct request *r = next_request(w, s, rows);
+    r->only = only;
+    r->ids = ids;
+    if (w->mariadb)
         return execute_bound(w, r, err);
-    }
     uint64_t affected = 0;
-    int rc = execute_literals(w, s, rows, &affected, err);
+    int rc = s->op == NET_INSERT ? literals_insert(w->db, &w->sql, w->columns, w->column_count,
+                                                   w->values, rows, err)
+                                 : literals_execute(w->db, &w->sql, w->columns, w->column_count,
+                                                    w->values, rows, &affected, err);
     return ended(w, r, affected, rc, err);
 }
 
@@ -549,11 +567,13 @@ static int grow_values(struct writer *w, size_t rows)
     return 0;
 }
 
-/* Send the rows nets[0, count), which share one statement. */
-static int write_shape(struct writer *w, const struct step *s, struct net *const *nets,
-                       uint32_t count, uint64_t *written, struct ds_error *err)
+/* Send the rows s->nets[first, first + count), which share one statement. */
+static int write_shape(struct writer *w, const struct step *s, uint32_t begin, uint32_t count,
+                       uint64_t *written, struct ds_error *err)
 {
-    uint64_t limit = w->max_packet / 2 < BYTES_PER_REQUEST ? w->max_packet / 2 : BYTES_PER_REQUEST;
+    struct net *const *nets = s->nets + begin;
+    uint64_t most = w->later ? BYTES_PER_TURN : BYTES_PER_REQUEST;
+    uint64_t limit = w->max_packet / 2 < most ? w->max_packet / 2 : most;
     uint32_t i = 0, copy = 0; /* copy: how often the keyless row i has been sent */
     while (i < count) {
         uint32_t rows = 0, first = i;
@@ -577,10 +597,30 @@ static int write_shape(struct writer *w, const struct step *s, struct net *const
                 i++;
             }
         }
-        int rc = execute(w, s, rows, rows == 1 ? nets[first] : NULL, err);
+        int rc = execute(w, s, rows, s->ids ? s->ids + begin + first : NULL,
+                         rows == 1 ? nets[first] : NULL, err);
         if (rc)
             return rc;
         *written += rows;
+    }
+    return 0;
+}
+
+/* s->nets[begin, begin + count), which set the same columns. */
+static int write_joined(struct writer *w, const struct step *s, const uint64_t *changed,
+                        uint32_t begin, uint32_t count, uint64_t *written, struct ds_error *err)
+{
+    for (uint32_t at = begin, end = begin + count; at < end;) {
+        struct request *r = next_request(w, s, 0);
+        int rc = join_update(&r->text, w->database, s, changed, at, end, &r->rows, err);
+        if (rc)
+            return explain(w, s, NULL, rc, err);
+        r->only = r->rows == 1 ? s->nets[at] : NULL;
+        at += r->rows;
+        *written += r->rows;
+        rc = w->later ? db_later(w->db, run_request, r, err) : run_request(r, err);
+        if (rc)
+            return rc;
     }
     return 0;
 }
@@ -602,19 +642,28 @@ int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct d
 {
     if (s->flags & CHANGE_CASCADE)
         return write_cascades(w, s, rows, err);
-    uint64_t changed[MESSAGE_MAX_COLUMNS / 64] = {0};
+    uint64_t set[MESSAGE_MAX_COLUMNS / 64] = {0}, *changed = set;
+    if (s->op == NET_INSERT && !s->bulk)
+        changed = NULL;
     for (uint32_t i = 0; i < s->count && s->op == NET_UPDATE; i++)
         for (uint32_t word = 0; word < (s->target->column_count + 63) / 64; word++)
             changed[word] |= s->nets[i]->changed[word];
+    for (uint32_t i = 0; i < s->count && s->op == NET_INSERT && changed; i++)
+        note_values(s, s->nets[i], changed);
+    bool joined = s->bulk && join_update_can(s, changed);
     int rc = set_checks(w, s->flags, err);
     if (rc == 0 && s->op != NET_INSERT && s->target->delete_fence)
         rc = cascade_links(w->db, w->database, s, rows, err);
     for (uint32_t i = 0, end; i < s->count && rc == 0; i = end) {
         for (end = i + 1; end < s->count && same_shape(s, changed, s->nets[i], s->nets[end]);)
             end++;
+        if (joined && end - i >= WORTH_A_JOIN) {
+            rc = write_joined(w, s, changed, i, end - i, rows, err);
+            continue;
+        }
         if (build_sql(w, s, changed, s->nets[i]))
             return error_set(err, DS_ENOMEM, "out of memory");
-        rc = write_shape(w, s, s->nets + i, end - i, rows, err);
+        rc = write_shape(w, s, i, end - i, rows, err);
     }
     return rc;
 }

@@ -104,7 +104,7 @@ int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
     im->target = target;
     im->writer = writer;
     im->attributes_known = false;
-    int rc = registry_attach(im->registry, db, err);
+    int rc = registry_attach(im->registry, db, server->mariadb, err);
     /* a live shop writes beside us: its rows are seen when they are committed, and its own
      * numbering of new rows is kept to */
     rc = rc ? rc : db_exec(db, err, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
@@ -451,7 +451,8 @@ static bool is_attributes(const struct import_table *t)
 static int write_table(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     bool any = true;
-    int rc = import_want(im, first, end, err);
+    /* what attributes are decides which columns hold ids */
+    int rc = im->attributes_written ? import_want(im, first, end, err) : 0;
     for (int pass = 0; rc == 0 && any; pass++) {
         rc = translate_rows(im, first, end, false, &any, err);
         if (rc == 0 && !any && pass == 0) /* all are left out: what is there goes all the same */
@@ -463,10 +464,10 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         rc = rc ? rc : decide_roots(im, first, end, err);
         rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);
         rc = rc ? rc : import_write_rows(im, first, end, err);
-        if (rc == 0 && !im->options.dry_run) /* the server writes them while the next are made */
-            rc = registry_flush(im->registry, err);
-        if (is_attributes(im->rows[first]->table))
+        if (is_attributes(im->rows[first]->table)) {
             im->attributes_known = false;
+            im->attributes_written = true;
+        }
     }
     return rc;
 }
@@ -495,6 +496,7 @@ static int run_segment(struct import *im, struct ds_error *err)
     if (rc || (!im->row_count && !im->entity_count))
         return rc;
     rc = know_entities(im, err);
+    im->attributes_written = false;
     rc = rc ? rc : import_want(im, 0, im->row_count, err);
     for (uint32_t end = im->row_count, first; end > 0 && rc == 0; end = first) {
         for (first = end - 1; first > 0 && im->rows[first - 1]->table == im->rows[end - 1]->table;)

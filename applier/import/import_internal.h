@@ -177,6 +177,7 @@ struct deferred {
     struct import_row *row;
     const struct import_reference *reference; /* or */
     const struct import_document *document;
+    bool held; /* the row has a number in the place of the one to come */
     struct deferred *next;
 };
 
@@ -215,6 +216,7 @@ struct import {
     struct import_attribute *attributes; /* by id */
     uint32_t attribute_count;
     bool attributes_known;
+    bool attributes_written;       /* … by the segment in hand */
     bool *scope;                   /* by place of the entity: is it imported, or referred to? */
     unsigned *deletions, *missing; /* by place: enum config_delete, enum config_missing */
     struct import_counts *counts, *pending; /* by place of the entity in the catalogue */
@@ -357,6 +359,9 @@ const struct import_attribute *import_attribute_of(const struct import *im,
                                                    const struct import_row *row);
 /* The value of one column, translated; NULL: out of memory, or what it names is not here. */
 const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source);
+/* New rows of the table are about to be inserted: numbers that are deferred get a place in them.
+ * DS_ENOMEM. */
+int import_hold_places(struct import *im, const struct import_table *t);
 /* What was deferred. */
 int import_resolve_deferred(struct import *im, struct ds_error *err);
 

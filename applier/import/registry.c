@@ -13,8 +13,9 @@
 enum {
     BUCKETS = 1 << 16, /* at first */
     IDS_PER_QUERY = 1000,
-    KEPT = 500000, /* entries, before they are forgotten at the next chance */
-    ROWS_PER_INSERT = 1000,
+    KEPT = 500000,          /* entries, before they are forgotten at the next chance */
+    ROWS_PER_INSERT = 1000, /* of a list, and of what is bound: */
+    ROWS_BOUND = 4000,
 };
 
 enum pending { PENDING_NONE, PENDING_LOAD, PENDING_ADD, PENDING_REMOVE };
@@ -39,10 +40,21 @@ struct type {
     enum known known;
 };
 
+/* What is bound. */
+struct lanes {
+    const char *type[ROWS_BOUND], *id[ROWS_BOUND], *origin[ROWS_BOUND], *external_ref[ROWS_BOUND];
+    unsigned long type_len[ROWS_BOUND], id_len[ROWS_BOUND], origin_len[ROWS_BOUND],
+        external_ref_len[ROWS_BOUND];
+    char has_ref[ROWS_BOUND];
+    uint64_t target[ROWS_BOUND];
+};
+
 struct statement { /* on its way */
     MYSQL *db;
+    MYSQL_STMT *insert; /* of the rows in `lanes`; NULL: `sql` */
+    struct lanes *lanes;
     struct buf sql;
-    uint32_t new_rows; /* none of which may be there; 0: they may */
+    uint32_t rows, new_rows; /* none of which may be there; 0: they may */
 };
 
 struct registry {
@@ -54,6 +66,8 @@ struct registry {
     uint32_t type_count;
     struct statement statements[2]; /* they take turns */
     uint32_t turn;
+    bool mariadb;       /* it has array binding: half the time */
+    MYSQL_STMT *insert; /* NULL: not prepared yet */
     struct entry **buckets;
     size_t bucket_count; /* a power of two */
     struct entry *to_load, *to_write, **write_end;
@@ -92,19 +106,27 @@ void registry_free(struct registry *r)
     for (uint32_t i = 0; i < r->type_count; i++)
         free(r->types[i].name);
     free(r->types);
-    buf_free(&r->statements[0].sql);
-    buf_free(&r->statements[1].sql);
+    if (r->insert)
+        mysql_stmt_close(r->insert);
+    for (int i = 0; i < 2; i++) {
+        buf_free(&r->statements[i].sql);
+        free(r->statements[i].lanes);
+    }
     free(r->buckets);
     arena_free(&r->arena);
     free(r);
 }
 
-int registry_attach(struct registry *r, MYSQL *db, struct ds_error *err)
+int registry_attach(struct registry *r, MYSQL *db, bool mariadb, struct ds_error *err)
 {
     bool exists = true;
     int rc = r->dry ? state_exists(db, r->state_database, &exists, err) : 0;
     registry_forget(r);
+    if (r->insert)
+        mysql_stmt_close(r->insert);
+    r->insert = NULL;
     r->db = db;
+    r->mariadb = mariadb;
     r->missing = !exists;
     return rc;
 }
@@ -499,49 +521,143 @@ static int added_row(struct registry *r, const struct entry *e, struct buf *sql)
     return rc | buf_puts(sql, ")");
 }
 
+static MYSQL_BIND text_lane(const char **text, unsigned long *length)
+{
+    return (MYSQL_BIND){.buffer_type = MYSQL_TYPE_STRING, .buffer = (void *)text, .length = length};
+}
+
+static int run_insert(struct statement *s, struct ds_error *err)
+{
+    struct lanes *l = s->lanes;
+    unsigned rows = s->rows;
+    MYSQL_BIND binds[] = {
+        text_lane(l->type, l->type_len),
+        text_lane(l->id, l->id_len),
+        {.buffer_type = MYSQL_TYPE_LONGLONG, .buffer = l->target, .is_unsigned = true},
+        text_lane(l->origin, l->origin_len),
+        text_lane(l->external_ref, l->external_ref_len)};
+    binds[4].u.indicator = l->has_ref;
+    if (mysql_stmt_attr_set(s->insert, STMT_ATTR_ARRAY_SIZE, &rows) ||
+        mysql_stmt_bind_param(s->insert, binds) || mysql_stmt_execute(s->insert))
+        return db_fail_stmt(err, s->insert, "registering entities");
+    return 0;
+}
+
 static int run_statement(void *arg, struct ds_error *err)
 {
     struct statement *s = arg;
-    int rc = db_exec_len(s->db, (const char *)s->sql.data, s->sql.len, err);
-    if (rc == 0 && s->new_rows && mysql_affected_rows(s->db) > s->new_rows) /* 2 of one that was */
+    uint64_t affected;
+    int rc = 0;
+    if (s->insert) {
+        rc = run_insert(s, err);
+        affected = rc ? 0 : mysql_stmt_affected_rows(s->insert);
+    } else {
+        rc = db_exec_len(s->db, (const char *)s->sql.data, s->sql.len, err);
+        affected = rc ? 0 : mysql_affected_rows(s->db);
+    }
+    if (rc == 0 && s->new_rows && affected > s->new_rows) /* 2 of one that was */
         rc = error_set(err, DS_ERETRY, "another datasync registers entities of the same source");
     return rc;
 }
 
-/* Statements of one kind for up to ROWS_PER_INSERT entries. The table has no other unique key, so
- * that an entry that is there is this one. */
+static int insert_head(const struct registry *r, struct buf *sql)
+{
+    return buf_puts(sql, "INSERT INTO ") |
+           sql_table(sql, r->state_database, "datasync_entity_registry") |
+           buf_puts(sql, " (source_system, entity_type, source_id, target_id, origin, "
+                         "external_ref) VALUES ");
+}
+
+/* The table has no other unique key, so that an entry that is there is this one. */
+static int insert_tail(struct buf *sql)
+{
+    return buf_puts(sql, " ON DUPLICATE KEY UPDATE target_id = VALUES(target_id), origin = "
+                         "VALUES(origin), external_ref = VALUES(external_ref), synced_at = "
+                         "CURRENT_TIMESTAMP");
+}
+
+/* Row n of the statement; n 0 begins it. */
+static int list_row(struct registry *r, struct entry *e, struct statement *s, uint32_t n)
+{
+    bool add = e->pending == PENDING_ADD;
+    int rc = n     ? buf_puts(&s->sql, ",")
+             : add ? insert_head(r, &s->sql)
+                   : buf_puts(&s->sql, "DELETE FROM ") |
+                         sql_table(&s->sql, r->state_database, "datasync_entity_registry") |
+                         buf_puts(&s->sql, " WHERE (source_system, entity_type, source_id) IN (");
+    return rc | (add ? added_row(r, e, &s->sql)
+                     : buf_puts(&s->sql, "(") | identity(r, e, &s->sql) | buf_puts(&s->sql, ")"));
+}
+
+static int bind_row(const struct registry *r, const struct entry *e, struct statement *s,
+                    uint32_t n)
+{
+    if (!s->lanes && !(s->lanes = malloc(sizeof *s->lanes)))
+        return DS_ENOMEM;
+    struct lanes *l = s->lanes;
+    bool matched = e->is.origin == ORIGIN_MATCHED;
+    l->type[n] = r->types[e->type].name;
+    l->type_len[n] = strlen(l->type[n]);
+    l->id[n] = (const char *)e->id.p;
+    l->id_len[n] = e->id.len;
+    l->target[n] = e->is.target;
+    l->origin[n] = matched ? "matched" : "created";
+    l->origin_len[n] = 7;
+    l->external_ref[n] = (const char *)e->external_ref.p;
+    l->external_ref_len[n] = e->external_ref.len;
+    l->has_ref[n] = e->external_ref.p ? STMT_INDICATOR_NONE : STMT_INDICATOR_NULL;
+    return 0;
+}
+
+static int prepare_insert(struct registry *r, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (r->insert)
+        return 0;
+    if (insert_head(r, &sql) | buf_puts(&sql, "(") |
+        sql_string(&sql, r->source_system, strlen(r->source_system)) |
+        buf_puts(&sql, ",?,?,?,?,?)") | insert_tail(&sql))
+        return out_of_memory(err);
+    int rc = db_settle(r->db, err);
+    MYSQL_STMT *stmt = rc ? NULL : mysql_stmt_init(r->db);
+    if (!stmt)
+        return rc ? rc : out_of_memory(err);
+    if (mysql_stmt_prepare(stmt, buf_cstr(&sql), sql.len)) {
+        rc = db_fail_stmt(err, stmt, "preparing the registry's statement");
+        mysql_stmt_close(stmt);
+        return rc;
+    }
+    r->insert = stmt;
+    return 0;
+}
+
+/* A statement of one kind for up to ROWS_PER_INSERT entries. */
 static int write_some(struct registry *r, enum pending pending, struct entry **at,
                       struct ds_error *err)
 {
     struct statement *s = &r->statements[r->turn];
-    struct buf *sql = &s->sql;
-    bool add = pending == PENDING_ADD;
-    buf_clear(sql);
-    int rc = buf_puts(sql, add ? "INSERT INTO " : "DELETE FROM ") |
-             sql_table(sql, r->state_database, "datasync_entity_registry") |
-             buf_puts(sql, add ? " (source_system, entity_type, source_id, target_id, origin, "
-                                 "external_ref) VALUES "
-                               : " WHERE (source_system, entity_type, source_id) IN (");
-    uint32_t count = 0;
-    bool here = add;
-    for (; *at && count < ROWS_PER_INSERT && rc == 0; *at = (*at)->next_pending) {
+    bool add = pending == PENDING_ADD, bound = add && r->mariadb, here = add;
+    uint32_t count = 0, most = bound ? ROWS_BOUND : ROWS_PER_INSERT;
+    int rc = 0;
+    buf_clear(&s->sql);
+    for (; *at && count < most && rc == 0; *at = (*at)->next_pending) {
         if ((*at)->pending != pending)
             continue;
-        rc = count++ ? buf_puts(sql, ",") : 0;
         here &= r->types[(*at)->type].known == IS_HERE && !(*at)->written;
         (*at)->written = true;
-        rc |= add ? added_row(r, *at, sql)
-                  : buf_puts(sql, "(") | identity(r, *at, sql) | buf_puts(sql, ")");
+        rc = bound ? bind_row(r, *at, s, count) : list_row(r, *at, s, count);
+        count++;
     }
-    rc |= buf_puts(sql, add ? " ON DUPLICATE KEY UPDATE target_id = VALUES(target_id), origin = "
-                              "VALUES(origin), external_ref = VALUES(external_ref), synced_at = "
-                              "CURRENT_TIMESTAMP"
-                            : ")");
+    if (rc == 0 && count && !bound)
+        rc = add ? insert_tail(&s->sql) : buf_puts(&s->sql, ")");
     if (rc)
         return out_of_memory(err);
-    if (!count)
-        return 0;
+    rc = count && bound ? prepare_insert(r, err) : 0;
+    if (rc || !count)
+        return rc;
     s->db = r->db;
+    s->insert = bound ? r->insert : NULL;
+    s->rows = count;
     s->new_rows = here ? count : 0;
     r->turn ^= 1;
     return db_later(r->db, run_statement, s, err);
@@ -554,6 +670,11 @@ static int write_all(struct registry *r, enum pending pending, struct ds_error *
     while (at && rc == 0)
         rc = write_some(r, pending, &at, err);
     return rc;
+}
+
+bool registry_waits(const struct registry *r)
+{
+    return r->to_write && !r->dry;
 }
 
 int registry_flush(struct registry *r, struct ds_error *err)

@@ -32,7 +32,7 @@ int registry_new(struct registry **out, const char *state_database, const char *
                  bool dry, struct ds_error *err);
 void registry_free(struct registry *r);
 /* A new connection. A dry run may find no registry there: it is empty then. */
-int registry_attach(struct registry *r, MYSQL *db, struct ds_error *err);
+int registry_attach(struct registry *r, MYSQL *db, bool mariadb, struct ds_error *err);
 
 /* The number of a type, from 0; its name is copied. UINT32_MAX: out of memory. */
 uint32_t registry_type(struct registry *r, const char *name);
@@ -69,7 +69,9 @@ int registry_shared(struct registry *r, uint32_t type, const char *ids, bool *sh
  * SELECT. Flushes. */
 int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
                             struct ds_error *err);
-/* Write what was added and removed. */
+/* Is there anything to write? */
+bool registry_waits(const struct registry *r);
+/* Write what was added and removed: when it returns, that may still be on its way (db_later.h). */
 int registry_flush(struct registry *r, struct ds_error *err);
 /* The transaction was rolled back, or much is kept: forget all. */
 void registry_forget(struct registry *r);

@@ -547,6 +547,29 @@ const uint8_t *import_translated(struct import *im, const struct import_row *row
 
 /* --- deferred ------------------------------------------------------------------------------ */
 
+/* A number in the place of NULL does not make the row longer when it is set: it stays where it is.
+ * Not where anything else looks at the column. */
+static bool can_hold(const struct target_table *t, uint32_t column)
+{
+    const struct target_column *c = &t->columns[column];
+    return c->class == TARGET_INT && c->width && c->nullable && !c->in_fk &&
+           !target_is_indexed(t, column);
+}
+
+int import_hold_places(struct import *im, const struct import_table *t)
+{
+    const uint8_t *zero = import_number(&im->arena, 0);
+    for (struct deferred *d = zero ? im->deferred : NULL; d; d = d->next) {
+        struct import_row *row = d->row;
+        if (!d->reference || d->held || row->table != t || row->state != ROW_NEW)
+            continue;
+        const uint8_t **value = &row->values[d->reference->target];
+        d->held = *value && **value == VALUE_BYTE_NULL && can_hold(t->target, d->reference->target);
+        *value = d->held ? zero : *value;
+    }
+    return zero ? 0 : DS_ENOMEM;
+}
+
 static int add_row(struct import *im, struct import_row *row, struct import_row ***rows,
                    uint32_t *count, uint32_t *cap, struct ds_error *err)
 {
@@ -581,7 +604,9 @@ int import_resolve_deferred(struct import *im, struct ds_error *err)
             rc = import_no_memory(err);
         if (!r)
             rc = import_rewrite_deferred(im, row, d->document, err);
-        if (rc || is != IS_RESOLVED)
+        if (rc == 0 && is != IS_RESOLVED && d->held)
+            value = import_null;
+        else if (rc || is != IS_RESOLVED)
             continue;
         uint32_t level = NO_COLUMN;
         if (r) {

@@ -15,6 +15,7 @@ enum { ROWS_PER_INSERT = 1000, BYTES_PER_INSERT = 1 << 20 };
 static struct net *net_of(struct import *im, const struct import_row *row, enum net_op op,
                           const uint64_t *changed)
 {
+    struct slice none = {NULL, 0};
     struct net *n = arena_zalloc(&im->arena, sizeof *n);
     if (n)
         *n = (struct net){.table = row->origin->table,
@@ -22,14 +23,20 @@ static struct net *net_of(struct import *im, const struct import_row *row, enum 
                           .key = row->place,
                           .after = row->values,
                           .changed = (uint64_t *)changed,
-                          .op = op};
+                          .op = op,
+                          .source_id = row->place ? none : row->id};
     return n;
 }
 
 static int run_step(struct import *im, const struct import_table *t, enum net_op op,
-                    struct net **nets, uint32_t count, struct ds_error *err)
+                    struct net **nets, uint32_t count, uint64_t *ids, struct ds_error *err)
 {
-    struct step step = {.target = t->target, .op = op, .nets = nets, .count = count};
+    struct step step = {.target = t->target,
+                        .op = op,
+                        .bulk = im->server->mariadb,
+                        .nets = nets,
+                        .count = count,
+                        .ids = ids};
     if (im->options.dry_run)
         im->counters->rows_written += count;
     return count && !im->options.dry_run
@@ -57,25 +64,13 @@ static bool same_shape(const struct import_row *x, const struct import_row *y)
     return true;
 }
 
-/* Which columns does a statement of these rows name? Not those that are NULL in all of them where
- * that is the default: a third of the server's time for an order goes into such columns. */
-static void choose_columns(struct import_row *const *rows, uint32_t count, bool *named)
-{
-    const struct target_table *t = rows[0]->table->target;
-    for (uint32_t c = 0; c < t->column_count; c++) {
-        named[c] = is_set(rows[0], c) && !t->columns[c].null_default;
-        for (uint32_t i = 0; is_set(rows[0], c) && i < count && !named[c]; i++)
-            named[c] = *rows[i]->values[c] != VALUE_BYTE_NULL;
-    }
-}
-
-static int insert_head(const struct import_row *row, const bool *named, struct buf *sql)
+static int insert_head(const struct import_row *row, struct buf *sql)
 {
     const struct target_table *t = row->table->target;
     int rc = buf_puts(sql, "INSERT INTO ") | sql_identifier(sql, t->name) | buf_puts(sql, " (");
     bool first = true;
     for (uint32_t i = 0; i < t->column_count; i++) {
-        if (!named[i])
+        if (!is_set(row, i))
             continue;
         rc |= (first ? 0 : buf_puts(sql, ", ")) | sql_identifier(sql, t->columns[i].name);
         first = false;
@@ -83,14 +78,13 @@ static int insert_head(const struct import_row *row, const bool *named, struct b
     return rc | buf_puts(sql, ") VALUES ");
 }
 
-static int insert_row(const struct import_row *row, const bool *named, struct buf *sql,
-                      struct ds_error *err)
+static int insert_row(const struct import_row *row, struct buf *sql, struct ds_error *err)
 {
     const struct target_table *t = row->table->target;
     const char *between = "(";
     int rc = 0;
     for (uint32_t i = 0; i < t->column_count && rc == 0; i++) {
-        if (!named[i])
+        if (!is_set(row, i))
             continue;
         rc = buf_puts(sql, between) ? import_no_memory(err)
                                     : bind_literal(sql, &t->columns[i], row->values[i], err);
@@ -144,124 +138,88 @@ static int explain(const struct import_row *row, uint32_t count, int rc, struct 
     return rc;
 }
 
-/* Rows on their way, for which the server returns ids. */
-struct returning {
-    struct import *im;
-    struct import_row *const *rows;
-    uint32_t count; /* 0: none */
-    struct buf sql;
-    MYSQL_RES *ids;
-};
-
-static int run_returning(void *arg, struct ds_error *err)
-{
-    struct returning *r = arg;
-    struct import *im = r->im;
-    int rc = 0;
-    if (mysql_real_query(im->db, (const char *)r->sql.data, r->sql.len) ||
-        !(r->ids = mysql_store_result(im->db)))
-        rc = db_fail(err, im->db, "inserting rows");
-    rc = rc ? rc : writer_check(im->writer, r->rows[0]->table->target, err);
-    return rc ? explain(r->rows[0], r->count, rc, err) : 0;
-}
-
-/* The request has been settled. MariaDB tells the new ids in the order of the rows. */
-static int learn_ids(struct returning *r, struct ds_error *err)
-{
-    int rc = 0;
-    if (r->ids && mysql_num_rows(r->ids) != r->count)
-        rc = error_set(err, DS_ESERVER, "%u rows were inserted and %lu ids returned", r->count,
-                       (unsigned long)mysql_num_rows(r->ids));
-    for (uint32_t i = 0; r->ids && i < r->count && rc == 0; i++)
-        rc = learn_id(r->im, r->rows[i], strtoull(mysql_fetch_row(r->ids)[0], NULL, 10), err);
-    mysql_free_result(r->ids);
-    r->ids = NULL;
-    r->count = 0;
-    return rc;
-}
-
 /* MySQL tells the first new id; the others follow it at its increment, since the statement has its
  * rows as a plain list. A dry run makes ids up. */
-static int insert_counted(struct returning *r, struct ds_error *err)
+static int insert_counted(struct import *im, struct import_row *const *rows, uint32_t count,
+                          const struct buf *sql, struct ds_error *err)
 {
-    struct import *im = r->im;
     uint64_t step = im->options.dry_run ? 1 : im->increment, next = im->made_up + 1;
     int rc = 0;
     if (im->options.dry_run) {
-        im->made_up += r->count;
+        im->made_up += count;
     } else {
-        rc = db_settle(im->db, err); /* its error is not of these rows */
-        if (rc)
-            return rc;
-        rc = db_exec_len(im->db, (const char *)r->sql.data, r->sql.len, err);
+        rc = db_exec_len(im->db, (const char *)sql->data, sql->len, err);
         next = mysql_insert_id(im->db);
-        rc = rc ? rc : writer_check(im->writer, r->rows[0]->table->target, err);
+        rc = rc ? rc : writer_check(im->writer, rows[0]->table->target, err);
     }
     if (rc)
-        return explain(r->rows[0], r->count, rc, err);
-    for (uint32_t i = 0; i < r->count && rc == 0; i++, next += step)
-        rc = learn_id(im, r->rows[i], next, err);
-    r->count = 0;
+        return explain(rows[0], count, rc, err);
+    for (uint32_t i = 0; i < count && rc == 0; i++, next += step)
+        rc = learn_id(im, rows[i], next, err);
     return rc;
 }
+
 /* As many rows as go into a statement, all of one shape. */
-static int make_statement(struct returning *r, struct import_row *const *rows, uint32_t count,
-                          struct ds_error *err)
+static int make_statement(struct import_row *const *rows, uint32_t count, struct buf *sql,
+                          uint32_t *used, struct ds_error *err)
 {
-    const struct import_table *t = rows[0]->table;
-    bool named[MESSAGE_MAX_COLUMNS] = {false};
     uint32_t alike = 1, n = 0;
     while (alike < count && alike < ROWS_PER_INSERT && same_shape(rows[0], rows[alike]))
         alike++;
-    choose_columns(rows, alike, named);
-    buf_clear(&r->sql);
-    int rc = insert_head(rows[0], named, &r->sql) ? import_no_memory(err) : 0;
-    while (n < alike && r->sql.len < BYTES_PER_INSERT && rc == 0) {
-        rc = n && buf_puts(&r->sql, ",") ? import_no_memory(err) : 0;
-        rc = rc ? rc : insert_row(rows[n++], named, &r->sql, err);
+    buf_clear(sql);
+    int rc = insert_head(rows[0], sql) ? import_no_memory(err) : 0;
+    while (n < alike && sql->len < BYTES_PER_INSERT && rc == 0) {
+        rc = n && buf_puts(sql, ",") ? import_no_memory(err) : 0;
+        rc = rc ? rc : insert_row(rows[n++], sql, err);
     }
-    if (rc)
-        return explain(rows[0], n, rc, err);
-    if (r->im->server->mariadb &&
-        (buf_puts(&r->sql, " RETURNING ") ||
-         sql_identifier(&r->sql, t->target->columns[counted_column(t)].name)))
-        return import_no_memory(err);
-    r->rows = rows;
-    r->count = n;
-    r->im->counters->rows_written += n;
-    return 0;
+    *used = n;
+    return rc ? explain(rows[0], n, rc, err) : 0;
 }
 
-/* New rows that are to get ids. While the server inserts some, the next ones are made. */
+static int insert_lists(struct import *im, struct import_row *const *rows, uint32_t count,
+                        struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = 0;
+    for (uint32_t at = 0, n; at < count && rc == 0; at += n) {
+        rc = make_statement(rows + at, count - at, &sql, &n, err);
+        rc = rc ? rc : insert_counted(im, rows + at, n, &sql, err);
+        im->counters->rows_written += rc ? 0 : n;
+    }
+    return rc;
+}
+
+static struct net **nets_of(struct import *im, struct import_row *const *rows, uint32_t count,
+                            enum net_op op)
+{
+    struct net **nets = arena_alloc(&im->arena, (count + 1) * sizeof *nets);
+    for (uint32_t i = 0; nets && i < count; i++)
+        if (!(nets[i] = net_of(im, rows[i], op, rows[i]->changed)))
+            return NULL;
+    return nets;
+}
+
+/* New rows that are to get ids. */
 static int insert_returning(struct import *im, struct import_row *const *rows, uint32_t count,
                             struct ds_error *err)
 {
-    struct returning turns[2] = {{.im = im}, {.im = im}};
-    struct returning *r = &turns[0], *before = &turns[1];
-    bool flies = im->server->mariadb && !im->options.dry_run;
-    int rc = 0;
-    for (uint32_t at = 0; at < count && rc == 0;) {
-        rc = make_statement(r, rows + at, count - at, err);
-        if (rc)
-            break;
-        at += r->count;
-        if (!flies) {
-            rc = insert_counted(r, err);
-            continue;
-        }
-        rc = db_later(im->db, run_returning, r, err);
-        rc = rc ? rc : learn_ids(before, err);
-        struct returning *turn = r;
-        r = before;
-        before = turn;
-    }
-    int settled = db_settle(im->db, rc ? NULL : err);
-    rc = rc ? rc : settled;
-    rc = rc ? rc : learn_ids(before, err);
-    for (int i = 0; i < 2; i++) {
-        mysql_free_result(turns[i].ids);
-        buf_free(&turns[i].sql);
-    }
+    if (!im->server->mariadb || im->options.dry_run)
+        return insert_lists(im, rows, count, err);
+    if (import_hold_places(im, rows[0]->table))
+        return import_no_memory(err);
+    for (uint32_t i = 0; i < count; i++) /* a row may have nothing else that is not NULL */
+        rows[i]->values[counted_column(rows[i]->table)] = import_null;
+    struct net **nets = nets_of(im, rows, count, NET_INSERT);
+    uint64_t *ids = arena_zalloc(&im->arena, count * sizeof *ids);
+    if (!nets || !ids)
+        return import_no_memory(err);
+    int rc = run_step(im, rows[0]->table, NET_INSERT, nets, count, ids, err);
+    /* what was registered before goes while the last of them are inserted, which are then */
+    rc = rc                             ? rc
+         : registry_waits(im->registry) ? registry_flush(im->registry, err)
+                                        : db_settle(im->db, err);
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        rc = learn_id(im, rows[i], ids[i], err);
     return rc;
 }
 
@@ -282,13 +240,10 @@ static int place_from_values(struct import *im, struct import_row *row, struct d
 static int insert_plain(struct import *im, struct import_row *const *rows, uint32_t count,
                         struct ds_error *err)
 {
-    struct net **nets = room(im, count);
+    struct net **nets = nets_of(im, rows, count, NET_INSERT);
     if (!nets)
         return import_no_memory(err);
-    for (uint32_t i = 0; i < count; i++)
-        if (!(nets[i] = net_of(im, rows[i], NET_INSERT, NULL)))
-            return import_no_memory(err);
-    int rc = run_step(im, rows[0]->table, NET_INSERT, nets, count, err);
+    int rc = run_step(im, rows[0]->table, NET_INSERT, nets, count, NULL, err);
     for (uint32_t i = 0; i < count && rc == 0; i++) {
         const struct import_table *t = rows[i]->table;
         char scratch[32];
@@ -382,14 +337,13 @@ int import_update_columns(struct import *im, struct import_row *const *rows, uin
 {
     int rc = 0;
     for (uint32_t first = 0, end; first < count && rc == 0; first = end) {
-        struct net **nets = room(im, count);
-        for (end = first; nets && end < count && rows[end]->table == rows[first]->table; end++)
-            if (!(nets[end - first] = net_of(im, rows[end], NET_UPDATE, rows[end]->changed)))
-                return import_no_memory(err);
+        for (end = first; end < count && rows[end]->table == rows[first]->table;)
+            end++;
+        struct net **nets = nets_of(im, rows + first, end - first, NET_UPDATE);
         if (!nets)
             return import_no_memory(err);
         /* what else the row has is as it was inserted */
-        rc = run_step(im, rows[first]->table, NET_UPDATE, nets, end - first, err);
+        rc = run_step(im, rows[first]->table, NET_UPDATE, nets, end - first, NULL, err);
     }
     return rc;
 }

@@ -1,0 +1,101 @@
+"""Many rows at once: an entity of one's own, whose rows get their ids, name each other, and change in numbers alone."""
+
+import json
+import os
+
+from lib.suite import expect, expect_contains, expect_equal
+from lib.twoshops import TwoShops
+
+ENTITY = {
+    "name": "crate", "natural_key": ["code"],
+    "tables": [{"table": "crate", "role": "root", "link": "crate_id"}, {"table": "crate_part", "role": "part", "link": "crate_id", "key": "part_id"},
+               {"table": "crate_mark", "role": "mark", "link": "crate_id", "key": "mark_id"}],
+    "references": [{"column": "first_id", "entity": "crate", "to": "crate_part"}, {"column": "last_id", "entity": "crate", "to": "crate_part"},
+                   {"column": "kept_id", "entity": "crate", "to": "crate_part"},
+                   {"table": "crate_part", "column": "store_id", "entity": "store", "required": True}]}
+TABLES = """
+CREATE TABLE crate (crate_id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE, first_id INT UNSIGNED NULL,
+  last_id BIGINT NULL, kept_id INT UNSIGNED NULL, weight DECIMAL(20,6) NULL, pieces BIGINT NULL, seen INT UNSIGNED NOT NULL DEFAULT 7, note VARCHAR(40) NULL,
+  touched TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, KEY (kept_id)) ENGINE=InnoDB;
+CREATE TABLE crate_part (part_id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, crate_id INT UNSIGNED NOT NULL, name VARCHAR(40) NOT NULL, length INT NULL,
+  store_id INT NOT NULL DEFAULT 1,
+  FOREIGN KEY (crate_id) REFERENCES crate (crate_id) ON DELETE CASCADE) ENGINE=InnoDB;
+CREATE TABLE crate_mark (mark_id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, crate_id INT UNSIGNED NULL, mark VARCHAR(40) NULL) ENGINE=InnoDB;
+"""
+COUNT = 3000
+FILL = (
+    "INSERT INTO crate (crate_id, code, weight, pieces, seen, note, touched) SELECT seq, CONCAT('c', seq), seq / 7, IF(seq %% 3, seq * 3000000000, NULL), "
+    "seq %% 2, IF(seq %% 50, NULL, 'noted'), '2001-02-03 04:05:06' FROM seq_1_to_%d" % COUNT,
+    "INSERT INTO crate_part (part_id, crate_id, name) SELECT seq, 1 + seq %% %d, CONCAT('p', seq) FROM seq_1_to_%d" % (COUNT, 2 * COUNT),
+    "INSERT INTO crate_mark (crate_id) SELECT seq FROM seq_1_to_%d" % COUNT,
+    # of one in ten what it names is nowhere, of others nothing is named, or what is left out, since it is of a shop that is nowhere
+    "UPDATE crate c SET touched = touched, first_id = (SELECT MIN(part_id) FROM crate_part p WHERE p.crate_id = c.crate_id), last_id = IF(crate_id % 10 = 1, "
+    "777777, IF(crate_id % 10 = 2, NULL, (SELECT MAX(part_id) FROM crate_part p WHERE p.crate_id = c.crate_id))), kept_id = IF(crate_id % 2, first_id, NULL)",
+    "UPDATE crate_part p JOIN crate c ON c.last_id = p.part_id AND c.crate_id % 10 = 4 SET p.store_id = 777",
+)
+SEEN = """
+SELECT c.code, c.weight, c.pieces, c.seen, c.note, c.touched, f.name, %s, k.name, f.crate_id = c.crate_id,
+  (SELECT GROUP_CONCAT(name, '/', IFNULL(length, '-') ORDER BY name) FROM crate_part p WHERE p.crate_id = c.crate_id AND store_id <> 777),
+  (SELECT COUNT(*) FROM crate_mark m WHERE m.crate_id = c.crate_id AND mark IS NULL)
+FROM crate c LEFT JOIN crate_part f ON f.part_id = c.first_id LEFT JOIN crate_part l ON l.part_id = c.last_id AND l.store_id <> 777
+LEFT JOIN crate_part k ON k.part_id = c.kept_id ORDER BY c.code"""
+
+
+def seen(server, nowhere="l.name"):
+    """What can be said without an id, and how a part that is nowhere is named."""
+    return server.query(SEEN % nowhere, "openmage")
+
+
+class Crates(TwoShops):
+    def __enter__(self):
+        folder = self.work.path("entities")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "crate.yaml"), "w", encoding="utf-8") as out:
+            json.dump(ENTITY, out)
+        self.lab.program.configure({"entities_dir": folder})
+        for server in (self.source, self.destination):
+            server.script(TABLES, database="openmage")
+        self.source.run(*FILL, database="openmage")
+        # some are there, under other numbers
+        self.destination.run("INSERT INTO crate (crate_id, code, pieces, last_id) SELECT 90000 + seq, CONCAT('c', seq * 7), -1, 5 FROM seq_1_to_200",
+                             "INSERT INTO crate_part (crate_id, name, store_id) SELECT crate_id, 'its own', (SELECT store_id FROM core_store WHERE code = '%s') FROM crate"
+                             % self.source.scalar("SELECT code FROM core_store WHERE store_id = 1", "openmage"), database="openmage")
+        return super().__enter__()
+
+    def sync(self, *options, code=0):
+        found, out, err = self.lab.program.command("sync", "crate", "legacy", "-d", "update", "--json", *options, timeout=240)
+        expect_equal(found, code, err[-1500:])
+        return out, err
+
+    def equal(self, what):
+        there, here = seen(self.source), seen(self.destination, "IFNULL(l.name, c.last_id)")
+        expect_equal(len(here), len(there), what + ": rows")
+        different = [pair for pair in zip(there, here) if pair[0] != pair[1]]
+        expect_equal(different[:3], [], "%s: %d differ" % (what, len(different)))
+
+
+def define(suite):
+    @suite.case("many-rows", "new rows get ids and name each other, numbers change by the thousand, and a value that does not fit stops the run")
+    def _():
+        with Crates(settings={}) as shops:
+            shops.sync()
+            shops.equal("new")
+            expect_equal(shops.destination.scalar("SELECT MIN(crate_id) FROM crate", "openmage"), 90001, "the destination counts")
+            shops.source.run("UPDATE crate SET touched = touched, weight = -weight * 3, pieces = IF(pieces % 2, NULL, pieces + 5000000000000000000), seen = 4294967295",
+                             "UPDATE crate_part SET length = CAST(part_id AS SIGNED) * 3 - 5 WHERE part_id % 3", database="openmage")
+            shops.destination.run("SET GLOBAL userstat = 1", "FLUSH TABLE_STATISTICS", database=None)
+            shops.sync()
+            shops.equal("changed")
+            here = shops.destination.scalar("SELECT COUNT(*) FROM crate_part WHERE length IS NOT NULL", "openmage")
+            changed = dict(shops.destination.query("SELECT TABLE_NAME, ROWS_CHANGED FROM information_schema.TABLE_STATISTICS WHERE TABLE_SCHEMA = 'openmage'"))
+            expect_equal((changed["crate"], changed["crate_part"]), (COUNT, here), "rows written")
+            shops.source.run("UPDATE crate_part SET length = length + 1 WHERE part_id = 5", database="openmage")
+            shops.sync()
+            shops.equal("a single one")
+            shops.destination.run("DELETE FROM crate", "DELETE FROM crate_mark", "ALTER TABLE crate MODIFY note VARCHAR(3)", database="openmage")
+            _out, err = shops.sync(code=1)
+            expect_contains(err, "a value does not fit the destination's column: Data truncated for column 'note'", "a note that is too long")
+            expect("source id 50" in err, "which row it is: " + err[-800:])
+            shops.destination.run("DELETE FROM crate", "ALTER TABLE crate MODIFY note VARCHAR(40)", "ALTER TABLE crate_part MODIFY length TINYINT", database="openmage")
+            _out, err = shops.sync(code=1)
+            expect_contains(err, "Out of range value for column 'length'", "a length that is too large")
