@@ -81,7 +81,7 @@ enum { /* columns of the query on information_schema.COLUMNS */
        C_PRECISION,
        C_SCALE,
        C_FRACTION,
-       C_COLLATION_ID,
+       C_COLLATION,
 };
 
 static const struct type_form *form_find(const char *data_type)
@@ -154,7 +154,80 @@ static int plan_selection(struct table_plan *plan, uint32_t i, const struct type
     return rc || !plan->columns[i].selection || !plan->described[i].name.p ? DS_ENOMEM : 0;
 }
 
-static int plan_column(struct table_plan *plan, uint32_t i, MYSQL_ROW row, struct ds_error *err)
+/* --- collations ----------------------------------------------------------------------------- */
+
+struct collation {
+    const char *name;
+    uint16_t id;
+};
+
+struct collations {
+    struct arena arena;
+    struct collation *items; /* sorted by name */
+    size_t count;
+};
+
+static int by_name(const void *x, const void *y)
+{
+    return strcmp(((const struct collation *)x)->name, ((const struct collation *)y)->name);
+}
+
+static uint16_t collation_id(const struct collations *all, const char *name)
+{
+    const struct collation key = {.name = name};
+    const struct collation *found =
+        all->count ? bsearch(&key, all->items, all->count, sizeof key, by_name) : NULL;
+    return found ? found->id : 0;
+}
+
+void collations_free(struct snapshot_source *s)
+{
+    if (s->collations)
+        arena_free(&s->collations->arena);
+    free(s->collations);
+    s->collations = NULL;
+}
+
+/* Joined to each table's columns they would cost several times what these do. MariaDB from 10.10.1
+ * on has collations that many character sets share; their full names are in another table. */
+static int read_collations(struct snapshot_source *s, struct ds_error *err)
+{
+    MYSQL_RES *res =
+        db_select(s->db, err, "%s",
+                  s->server.mariadb && s->server.version >= 101001
+                      ? "SELECT FULL_COLLATION_NAME, ID FROM "
+                        "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+                      : "SELECT COLLATION_NAME, ID FROM information_schema.COLLATIONS");
+    if (!res)
+        return err->code;
+    struct collations *all = calloc(1, sizeof *all);
+    bool ok = all != NULL;
+    if (ok)
+        all->items = arena_alloc(&all->arena, (mysql_num_rows(res) + 1) * sizeof *all->items);
+    ok = ok && all->items;
+    for (MYSQL_ROW row; ok && (row = mysql_fetch_row(res));) {
+        struct collation *c = &all->items[all->count];
+        if (!row[0] || !row[1])
+            continue;
+        all->count++;
+        c->name = arena_strdup(&all->arena, row[0]);
+        c->id = (uint16_t)number(row[1]);
+        ok = c->name != NULL;
+    }
+    mysql_free_result(res);
+    s->collations = all;
+    if (!ok) {
+        collations_free(s);
+        return error_set(err, DS_ENOMEM, "out of memory");
+    }
+    qsort(all->items, all->count, sizeof *all->items, by_name);
+    return 0;
+}
+
+/* --- columns --------------------------------------------------------------------------------- */
+
+static int plan_column(struct table_plan *plan, const struct snapshot_source *s, uint32_t i,
+                       MYSQL_ROW row, struct ds_error *err)
 {
     const struct type_form *form = form_find(row[C_DATA_TYPE]);
     if (!form)
@@ -179,21 +252,11 @@ static int plan_column(struct table_plan *plan, uint32_t i, MYSQL_ROW row, struc
     d->flags = (uint8_t)((c->is_unsigned ? COLUMN_UNSIGNED : 0) |
                          (strcasecmp(row[C_NULLABLE], "YES") == 0 ? COLUMN_NULLABLE : 0) |
                          (strcasestr(row[C_EXTRA], "INVISIBLE") ? COLUMN_INVISIBLE : 0));
-    d->collation = (uint16_t)(row[C_COLLATION_ID]        ? number(row[C_COLLATION_ID])
-                              : form->read == READ_BYTES ? 63
-                                                         : 0);
+    d->collation = row[C_COLLATION]           ? collation_id(s->collations, row[C_COLLATION])
+                   : form->read == READ_BYTES ? 63
+                                              : 0;
     return plan_selection(plan, i, form, row[C_NAME]) ? error_set(err, DS_ENOMEM, "out of memory")
                                                       : 0;
-}
-
-/* MariaDB from 10.10.1 on has collations that many character sets share; their full names are in
- * another table. */
-static const char *collation_join(const struct snapshot_source *s)
-{
-    return s->server.mariadb && s->server.version >= 101001
-               ? "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY k ON "
-                 "k.FULL_COLLATION_NAME = c.COLLATION_NAME"
-               : "information_schema.COLLATIONS k ON k.COLLATION_NAME = c.COLLATION_NAME";
 }
 
 static MYSQL_RES *select_columns(struct snapshot_source *s, const char *database, const char *name,
@@ -203,9 +266,9 @@ static MYSQL_RES *select_columns(struct snapshot_source *s, const char *database
         s->db, err,
         "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.EXTRA, c.IS_NULLABLE, "
         "c.CHARACTER_OCTET_LENGTH, c.NUMERIC_PRECISION, c.NUMERIC_SCALE, c.DATETIME_PRECISION, "
-        "k.ID FROM information_schema.COLUMNS c LEFT JOIN %s WHERE c.TABLE_SCHEMA = %s AND "
+        "c.COLLATION_NAME FROM information_schema.COLUMNS c WHERE c.TABLE_SCHEMA = %s AND "
         "c.TABLE_NAME = %s ORDER BY c.ORDINAL_POSITION",
-        collation_join(s), database, name);
+        database, name);
 }
 
 /* Names compare without case in information_schema, tables may differ in nothing else. */
@@ -214,7 +277,8 @@ static bool of_table(MYSQL_ROW row, const char *name)
     return strcmp(row[C_TABLE], name) == 0;
 }
 
-static int read_columns(struct table_plan *plan, MYSQL_RES *res, struct ds_error *err)
+static int read_columns(struct table_plan *plan, const struct snapshot_source *s, MYSQL_RES *res,
+                        struct ds_error *err)
 {
     size_t most = mysql_num_rows(res) ? (size_t)mysql_num_rows(res) : 1;
     plan->columns = arena_zalloc(&plan->arena, most * sizeof *plan->columns);
@@ -224,7 +288,7 @@ static int read_columns(struct table_plan *plan, MYSQL_RES *res, struct ds_error
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
         if (of_table(row, plan->name))
-            rc = plan_column(plan, plan->column_count++, row, err);
+            rc = plan_column(plan, s, plan->column_count++, row, err);
     if (rc == 0 && plan->column_count == 0)
         rc = error_set(err, DS_ERETRY, "table %s was dropped while the snapshot was taken",
                        plan->name);
@@ -272,7 +336,8 @@ int table_plan_read(struct table_plan *plan, struct snapshot_source *s, const ch
     MYSQL_RES *res = select_columns(s, buf_cstr(&database), buf_cstr(&table), err);
     if (!res)
         return err->code;
-    int rc = read_columns(plan, res, err);
+    int rc = s->collations ? 0 : read_collations(s, err);
+    rc = rc ? rc : read_columns(plan, s, res, err);
     mysql_free_result(res);
     return rc ? rc : read_keys(plan, s, buf_cstr(&database), buf_cstr(&table), err);
 }

@@ -17,6 +17,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "agent/snapshot_rows.h"
 #include "schema/log.h"
 
 enum {
@@ -81,6 +82,7 @@ int source_open(struct snapshot_source *s, const struct config *config, struct d
 
 void source_close(struct snapshot_source *s)
 {
+    collations_free(s);
     db_close(&s->db);
 }
 

@@ -13,10 +13,12 @@
 #include "schema/db.h"
 #include "schema/position.h"
 
+struct collations;
 struct snapshot_source {
     MYSQL *db;
     struct db_server server;
     const char *database;
+    struct collations *collations; /* of the server, once they were asked for */
 };
 
 /* Connect, with a session under which every value and definition is read as it is stored: UTC, no

@@ -243,7 +243,7 @@ void shop_close(struct shop *s)
             table_plan_free(&t->plan);
         free(t);
     }
-    db_close(&s->destination.db);
+    source_close(&s->destination);
     for (int i = 0; i < NAME_COUNT; i++)
         free(s->names[i]);
     free(s->attributes);
