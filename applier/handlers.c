@@ -208,24 +208,35 @@ bool handler_wants(const struct handler *x, const char *entity)
     return !x->names;
 }
 
-bool handlers_want(struct handlers *h, const char *entity)
+static struct handlers_known learn(const struct handlers *h, const char *entity)
 {
-    if (h->last && strcmp(h->last, entity) == 0)
-        return h->last_wanted;
-    bool wanted = false;
-    for (uint32_t i = 0; i < h->count && !wanted; i++)
-        wanted = handler_wants(&h->items[i], entity);
     const struct catalogue_entity *e = catalogue_find(h->catalogue, entity);
-    h->last = e ? e->name : NULL; /* lives as long as the catalogue; `entity` may not */
-    h->last_wanted = wanted;
-    return wanted;
+    struct handlers_known k = {.name = e ? e->name : NULL}; /* as long as the catalogue lives */
+    for (uint32_t i = 0; i < h->count && !k.wanted; i++)
+        k.wanted = handler_wants(&h->items[i], entity);
+    while (k.rank < catalogue_count(h->catalogue) && catalogue_at(h->catalogue, k.rank) != e)
+        k.rank++; /* tables of none come last */
+    return k;
 }
 
-uint32_t handlers_rank(const struct handlers *h, const char *entity)
+/* A batch has many changes of few entities. */
+static struct handlers_known known(struct handlers *h, const char *entity)
 {
-    const struct catalogue_entity *e = catalogue_find(h->catalogue, entity);
-    uint32_t i = 0;
-    while (i < catalogue_count(h->catalogue) && catalogue_at(h->catalogue, i) != e)
-        i++;
-    return i; /* tables of none come last */
+    for (uint32_t i = 0; i < HANDLERS_KNOWN && h->known[i].name; i++)
+        if (strcmp(h->known[i].name, entity) == 0)
+            return h->known[i];
+    struct handlers_known k = learn(h, entity);
+    if (k.name)
+        h->known[h->known_next++ % HANDLERS_KNOWN] = k;
+    return k;
+}
+
+bool handlers_want(struct handlers *h, const char *entity)
+{
+    return known(h, entity).wanted;
+}
+
+uint32_t handlers_rank(struct handlers *h, const char *entity)
+{
+    return known(h, entity).rank;
 }

@@ -39,6 +39,13 @@ struct handler_statement {
     uint64_t used;
 };
 
+enum { HANDLERS_KNOWN = 8 };
+struct handlers_known { /* what came of asking for an entity */
+    const char *name;   /* NULL: nothing yet */
+    bool wanted;
+    uint32_t rank;
+};
+
 struct handlers {
     const struct config *config;
     const struct catalogue *catalogue;
@@ -46,8 +53,8 @@ struct handlers {
     uint32_t count;
     struct handler_statement statements[HANDLER_STATEMENTS];
     uint64_t tick;
-    const char *last; /* entity that was asked for last, and … */
-    bool last_wanted; /* … what came of it */
+    struct handlers_known known[HANDLERS_KNOWN];
+    uint32_t known_next;
     struct arena arena;
 };
 
@@ -62,7 +69,7 @@ void handlers_detach(struct handlers *h);
 bool handlers_want(struct handlers *h, const char *entity);
 bool handler_wants(const struct handler *x, const char *entity);
 /* Where its entity stands in the order of dependency. */
-uint32_t handlers_rank(const struct handlers *h, const char *entity);
+uint32_t handlers_rank(struct handlers *h, const char *entity);
 
 /* A hook that runs. */
 struct ds_call {
