@@ -26,9 +26,9 @@ struct seen_entity {
     struct seen_entity *next;
 };
 
-struct import_code { /* of an attribute that comes in the range */
+struct import_code { /* of an attribute that the range names, or brings */
     struct slice id;
-    const char *code;
+    const char *code; /* NULL: there is no such attribute */
     bool choice;
     struct import_code *next;
 };
@@ -182,22 +182,26 @@ static bool is_choice(const struct import_attribute *a)
     return a->options && strstr(a->input, "select");
 }
 
-static int add_code(struct viewing *v, const struct import_table *t)
+static int add_code(struct viewing *v, struct slice id, const struct import_attribute *a)
 {
-    char id_text[32];
-    bool null;
-    const struct import_attribute *a = import_own_attribute(t, v->after);
-    struct slice id = import_text(v->after[t->attribute], id_text, &null);
     struct import_code *c = arena_zalloc(v->arena, sizeof *c);
     uint8_t *copy = arena_copy(v->arena, id.p, id.len);
-    char *text = arena_strdup(v->arena, a->code);
-    if (!c || !copy || !text)
+    char *text = a ? arena_strdup(v->arena, a->code) : NULL;
+    if (!c || !copy || (a && !text))
         return DS_ENOMEM;
     struct import_code **head = code_bucket(v->view, id);
     *c = (struct import_code){
-        .id = {copy, id.len}, .code = text, .choice = is_choice(a), .next = *head};
+        .id = {copy, id.len}, .code = text, .choice = a && is_choice(a), .next = *head};
     *head = c;
     return 0;
+}
+
+static const struct import_code *find_code(const struct import_view *view, struct slice id)
+{
+    const struct import_code *c = *code_bucket(view, id);
+    while (c && (c->id.len != id.len || memcmp(c->id.p, id.p, id.len) != 0))
+        c = c->next;
+    return c;
 }
 
 static int want_attribute(struct viewing *v, const uint8_t *raw)
@@ -205,47 +209,60 @@ static int want_attribute(struct viewing *v, const uint8_t *raw)
     char scratch[32];
     bool null;
     struct slice id = import_text(is_sent(raw) ? raw : import_null, scratch, &null);
-    return null ? 0 : registry_want(v->im->registry, v->im->attribute_type, id);
+    if (null || find_code(v->view, id))
+        return 0;
+    int rc = add_code(v, id, NULL);
+    return rc ? rc : registry_want(v->im->registry, v->im->attribute_type, id);
 }
 
 /* Which attributes rows of values are of. */
 static int look_at_attributes(struct viewing *v, const struct change *c)
 {
     const struct import_table *t = c->table->import;
+    char scratch[32];
+    bool null;
     if (t->attribute == NO_COLUMN)
         return 0;
+    if (t->own_attribute.code != NO_COLUMN && c->op == CHANGE_INSERT &&
+        is_sent(v->after[t->attribute])) {
+        struct slice id = import_text(v->after[t->attribute], scratch, &null);
+        return add_code(v, id, import_own_attribute(t, v->after));
+    }
     if (t->own_attribute.code != NO_COLUMN)
-        return c->op == CHANGE_INSERT && is_sent(v->after[t->attribute]) ? add_code(v, t) : 0;
+        return 0;
     int rc = c->before.len ? want_attribute(v, v->before[t->attribute]) : 0;
     return rc == 0 && c->after.len ? want_attribute(v, v->after[t->attribute]) : rc;
 }
 
-static const struct import_code *find_code(const struct import *im, struct slice id)
+/* Those that are here are looked up once: a range that is done again has forgotten the registry. */
+static int read_codes(struct viewing *v)
 {
-    const struct import_code *c = im->view ? *code_bucket(im->view, id) : NULL;
-    while (c && (c->id.len != id.len || memcmp(c->id.p, id.p, id.len) != 0))
-        c = c->next;
-    return c;
-}
-
-static const struct import_attribute *find_attribute(const struct import *im, struct slice id)
-{
-    const struct registered *r = registry_find(im->registry, im->attribute_type, id);
-    return r && r->found ? import_attribute_by_id(im, r->target) : NULL;
+    for (uint32_t i = 0; i < CODE_BUCKETS; i++)
+        for (struct import_code *c = v->view->codes[i]; c; c = c->next) {
+            const struct registered *r =
+                registry_find(v->im->registry, v->im->attribute_type, c->id);
+            const struct import_attribute *a =
+                !c->code && r && r->found ? import_attribute_by_id(v->im, r->target) : NULL;
+            if (!a)
+                continue;
+            c->code = arena_strdup(v->arena, a->code);
+            c->choice = is_choice(a);
+            if (!c->code)
+                return DS_ENOMEM;
+        }
+    return 0;
 }
 
 const char *import_attribute_code(const struct import *im, struct slice id)
 {
-    const struct import_code *c = find_code(im, id);
-    const struct import_attribute *a = c ? NULL : find_attribute(im, id);
-    return c ? c->code : a ? a->code : NULL;
+    const struct import_code *c = im->view ? find_code(im->view, id) : NULL;
+    return c ? c->code : NULL;
 }
 
 bool import_attribute_is_choice(const struct import *im, struct slice id)
 {
-    const struct import_code *c = find_code(im, id);
-    const struct import_attribute *a = c ? NULL : find_attribute(im, id);
-    return c ? c->choice : a && is_choice(a);
+    const struct import_code *c = im->view ? find_code(im->view, id) : NULL;
+    return c && c->choice;
 }
 
 /* --- the destination's ids -----------------------------------------------------------------------
@@ -394,6 +411,7 @@ int import_view_begin(struct import *im, const struct batch *batch,
         rc = look_at(&v, &batch->changes[base + i], i, err);
     rc = rc ? rc : registry_load(im->registry, err);
     rc = rc ? rc : import_attributes_load(im, err);
+    rc = rc || read_codes(&v) == 0 ? rc : import_no_memory(err);
     for (uint32_t i = 0; i < changes && rc == 0; i++)
         rc = show(&v, &out->batch.changes[i], &batch->changes[base + i], i, err);
     for (uint32_t i = 0; i < changes && rc == 0; i++)
