@@ -302,13 +302,19 @@ int entity_put_commit(struct copy *c, struct ds_error *err)
     return put_commit_at(c, &at, err);
 }
 
+/* Of what has come once, some tables. */
+static bool comes_again(enum pass pass)
+{
+    return pass == REFERRING || pass == DEFERRED;
+}
+
 /* One entity of the chunk. What has come once is not all that the entity has when it comes again.
  */
 static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_error *err)
 {
     const struct copied_row *row = c->heads[at];
     struct slice key = c->root_keys[at];
-    while (pass == REFERRING && row && !c->tables[row->table].again)
+    while (comes_again(pass) && row && !c->tables[row->table].again)
         row = row->next;
     if (!row)
         return 0;
@@ -317,7 +323,7 @@ static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_err
         rc = put_mark(c, key, err);
     for (; row && rc == 0; row = row->next) {
         const struct copied_table *t = &c->tables[row->table];
-        if (pass != REFERRING || t->again)
+        if (!comes_again(pass) || t->again)
             rc = entity_put_change(c, t, CHANGE_INSERT, copied_flags(c, t), key, row->image, err);
     }
     return rc ? rc : entity_put_commit(c, err);
@@ -379,7 +385,7 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
         rc = ids_open(c, &c->referred[i]) ? entity_no_memory(err) : 0;
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++) {
         struct copied_table *t = &c->tables[i];
-        if (pass != REFERRING || i == 0 || t->again || t->leads)
+        if (!comes_again(pass) || i == 0 || t->again || t->leads)
             rc = read_table(c, t, err);
     }
     uint32_t count = c->current;
@@ -411,6 +417,7 @@ static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass
     bool again = false;
     int rc = 0;
     c->entity = e;
+    c->pass = pass;
     c->tables = calloc(e->table_count + 1, sizeof *c->tables);
     if (!c->tables)
         return entity_no_memory(err);
@@ -447,6 +454,12 @@ static bool has_texts(const struct catalogue_entity *e)
     return false;
 }
 
+/* Which of its rows come once more when all kinds have come? FIRST: none. */
+static enum pass last_pass(const struct copy *c, const struct catalogue_entity *e)
+{
+    return has_texts(e) ? TEXTS : entity_refers_later(c, e, NULL) ? DEFERRED : FIRST;
+}
+
 static int tell_kind(const struct copy *c, const struct catalogue_entity *e, struct ds_error *err)
 {
     const struct position at = copy_position(c);
@@ -465,14 +478,14 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
         const struct catalogue_entity *e = catalogue_at(all, i);
         bool left = references && entity_is_asked_for(c, e);
         rc = needed[i] && !left ? copy_kind(c, e, FIRST, err) : 0;
-        if (rc == 0 && (kinds == 1 || !has_texts(e)))
+        if (rc == 0 && (kinds == 1 || last_pass(c, e) == FIRST))
             rc = tell_kind(c, e, err);
     }
     for (size_t i = 0; i < count && rc == 0 && kinds > 1; i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
-        if (!needed[i] || !entity_is_asked_for(c, e) || !has_texts(e))
+        if (!needed[i] || !entity_is_asked_for(c, e) || last_pass(c, e) == FIRST)
             continue;
-        rc = copy_kind(c, e, TEXTS, err);
+        rc = copy_kind(c, e, last_pass(c, e), err);
         rc = rc ? rc : tell_kind(c, e, err);
     }
     return rc;

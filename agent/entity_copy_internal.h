@@ -13,6 +13,7 @@ enum pass {
     FIRST,     /* everything */
     REFERRING, /* rows that refer to entities of the same kind, which may come behind them */
     TEXTS,     /* everything of kinds whose texts name entities of later kinds */
+    DEFERRED,  /* rows with references to entities that come later; of a root, all that it has */
 };
 
 struct copied_row { /* of the chunk in hand */
@@ -44,7 +45,8 @@ struct copied_table {
     uint32_t link, key;        /* ordinals, UINT32_MAX: none */
     const char *index;         /* of the link; NULL: none */
     bool has_members;
-    bool again; /* its rows refer to entities of the same kind, or lead through such a table */
+    bool again; /* its rows refer to entities of the same kind, or lead through such a table; of a
+                   pass DEFERRED: to those that come later */
     bool leads; /* to one of which that is true */
     struct referring_column *referring;
     uint32_t referring_count;
@@ -98,6 +100,9 @@ bool entity_is_asked_for(const struct copy *c, const struct catalogue_entity *e)
 /* NULL: nothing of the kind is listed. */
 const struct entity_ids *entity_listed(const struct copy *c, const struct catalogue_entity *e);
 bool entity_is_listed(const struct entity_ids *ids, const char *id);
+/* Has the kind (`table` not NULL: has that table of it) references to what may be copied behind it,
+ * which are filled in when both are there? */
+bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e, const char *table);
 /* Its ordinal; UINT32_MAX: there is none, or name is NULL. */
 uint32_t entity_column(const struct table_plan *plan, const char *name);
 bool entity_key_is_number(const struct copied_table *t);

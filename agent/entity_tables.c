@@ -77,6 +77,51 @@ static bool refers_to_own_kind(const struct copy *c, const struct catalogue_tabl
     return false;
 }
 
+static bool is_later(const struct copy *c, const struct catalogue_entity *e,
+                     const struct catalogue_entity *than)
+{
+    const struct catalogue *all = c->o->catalogue;
+    bool met = false;
+    for (size_t i = 0; i < catalogue_count(all); i++) {
+        if (catalogue_at(all, i) == e)
+            return met;
+        met |= catalogue_at(all, i) == than;
+    }
+    return false;
+}
+
+/* A tree's roots come by their depth. */
+static bool is_tree(const struct catalogue_entity *e)
+{
+    for (size_t i = 0; i < e->reference_count; i++)
+        if (e->references[i].form == REFERENCE_PATH &&
+            strcmp(e->references[i].table, e->tables[0].table) == 0)
+            return true;
+    return false;
+}
+
+/* The kind that a reference is to, if what it names may come behind the row; NULL: that it may not.
+ */
+static const struct catalogue_entity *later_kind(const struct copy *c,
+                                                 const struct catalogue_entity *e,
+                                                 const struct catalogue_reference *r)
+{
+    const struct catalogue_entity *to = catalogue_find(c->o->catalogue, r->entity);
+    bool own = to == e && !r->to && !r->required && r->form == REFERENCE_ONE &&
+               strcmp(r->table, e->tables[0].table) == 0 && !is_tree(e);
+    bool later = to && r->deferred && entity_is_asked_for(c, to) && is_later(c, to, e);
+    return own || later ? to : NULL;
+}
+
+bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e, const char *table)
+{
+    for (size_t i = 0; i < e->reference_count; i++)
+        if (later_kind(c, e, &e->references[i]) &&
+            (!table || strcmp(e->references[i].table, table) == 0))
+            return true;
+    return false;
+}
+
 static int table_exists(struct copy *c, const char *name, bool *exists, struct ds_error *err)
 {
     BUF_AUTO struct buf literal = {0};
@@ -210,8 +255,11 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
     t->key = entity_column(&t->plan, entry == &c->entity->tables[0] ? entry->link : entry->key);
     if (t->link == UINT32_MAX)
         return error_set(err, DS_ESCHEMA, "table %s has no column %s", t->name, entry->link);
-    t->again = entry != &c->entity->tables[0] &&
-               (refers_to_own_kind(c, entry) || (t->through && t->through->again));
+    t->again = c->pass == DEFERRED
+                   ? entity_refers_later(c, c->entity, c->entity->tables[0].table) ||
+                         entity_refers_later(c, c->entity, entry->table)
+                   : entry != &c->entity->tables[0] &&
+                         (refers_to_own_kind(c, entry) || (t->through && t->through->again));
     for (struct copied_table *x = t->again ? t->through : NULL; x; x = x->through)
         x->leads = true;
     for (size_t i = 0; i < c->entity->table_count; i++) {
@@ -363,6 +411,59 @@ static int add_listed(const struct entity_ids *listed, const char *column, struc
     return rc | buf_puts(sql, ")");
 }
 
+/* The table that a reference leads to, and its key. */
+static void find_target(const struct catalogue_entity *e, const struct catalogue_reference *r,
+                        const char **table, const char **key)
+{
+    const struct catalogue_table *t = &e->tables[0];
+    for (size_t i = 0; r->to && i < e->table_count; i++)
+        if (strcmp(e->tables[i].table, r->to) == 0)
+            t = &e->tables[i];
+    *table = t->table;
+    *key = r->by ? r->by : t == &e->tables[0] ? t->link : t->key;
+}
+
+/* " OR the root has a row in the reference's table of which what it names is there". */
+static int add_reference(struct copy *c, const struct catalogue_reference *r,
+                         const struct catalogue_entity *to, struct buf *sql, struct ds_error *err)
+{
+    const struct catalogue_table *root = &c->entity->tables[0];
+    const struct copied_table *from = NULL;
+    const char *table, *key;
+    for (uint32_t i = 0; i < c->table_count; i++)
+        if (strcmp(c->tables[i].entry->table, r->table) == 0)
+            from = &c->tables[i];
+    find_target(to, r, &table, &key);
+    BUF_AUTO struct buf name = {0};
+    bool exists = false;
+    if (buf_printf(&name, "%s%s", prefix_of(c), table))
+        return entity_no_memory(err);
+    int rc = from ? table_exists(c, buf_cstr(&name), &exists, err) : 0;
+    if (rc || !exists)
+        return rc;
+    if (from->through || r->form != REFERENCE_ONE || !key)
+        return buf_puts(sql, " OR 1") ? entity_no_memory(err) : 0;
+    rc = buf_puts(sql, " OR ") | sql_identifier(sql, root->link) | buf_puts(sql, " IN (SELECT f.") |
+         sql_identifier(sql, from->entry->link) | buf_puts(sql, " FROM ") |
+         sql_identifier(sql, from->name) | buf_puts(sql, " f JOIN ") |
+         sql_identifier(sql, buf_cstr(&name)) | buf_puts(sql, " t ON t.") |
+         sql_identifier(sql, key) | buf_puts(sql, " = f.") | sql_identifier(sql, r->column) |
+         buf_puts(sql, ")");
+    return rc ? entity_no_memory(err) : 0;
+}
+
+/* Of what refers to later ones: mostly those are gone (quotes of orders). */
+static int add_deferred(struct copy *c, struct buf *sql, struct ds_error *err)
+{
+    int rc = buf_puts(sql, " AND (0") ? entity_no_memory(err) : 0;
+    for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
+        const struct catalogue_reference *r = &c->entity->references[i];
+        const struct catalogue_entity *to = later_kind(c, c->entity, r);
+        rc = to ? add_reference(c, r, to, sql, err) : 0;
+    }
+    return rc || buf_puts(sql, ")") == 0 ? rc : entity_no_memory(err);
+}
+
 static int select_roots(struct copy *c, bool selected, struct buf *sql, struct ds_error *err)
 {
     const struct entity_selection *s = &c->o->selection;
@@ -375,6 +476,12 @@ static int select_roots(struct copy *c, bool selected, struct buf *sql, struct d
     rc = buf_puts(sql, several ? "SELECT DISTINCT " : "SELECT ") | sql_identifier(sql, link) |
          buf_puts(sql, " FROM ") | sql_identifier(sql, c->tables[0].name) |
          buf_puts(sql, " WHERE 1");
+    if (rc)
+        return entity_no_memory(err);
+    if (c->pass == DEFERRED && !s->limit) /* the first ones are those of all */
+        rc = add_deferred(c, sql, err);
+    if (rc)
+        return rc;
     const struct entity_ids *listed = selected ? entity_listed(c, c->entity) : NULL;
     if (listed)
         return rc | add_listed(listed, link, sql) | entity_add_order(c, sql) ? entity_no_memory(err)

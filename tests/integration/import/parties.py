@@ -7,7 +7,7 @@ import subprocess
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
 from modes import STREAM, attribute, destination_value, registered_target
-from syncs import right, rows, summary, sync
+from syncs import right, rows, same_rows, summary, sync
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 STATES = ("inserted", "updated", "deleted", "changed")
@@ -64,7 +64,9 @@ def hooks(suite):
             first = told.entities()
             for entity in ("product", "category", "customer", "order", "invoice", "cms_page", "salesrule"):
                 expect_equal(first[entity].get("inserted", []), sorted(here for _there, here in targets(shops, entity, "created", "shop")), entity)
-                expect(not set(first[entity].get("updated", [])) - {here for _there, here in targets(shops, entity, "matched", "shop")}, entity)
+                # what names something that comes later is written once more when that is there
+                expect(not set(first[entity].get("updated", [])) - {here for _there, here in targets(shops, entity, "matched", "shop")}
+                       - set(first[entity]["inserted"]), entity)
             # what is rolled back, and in the binlog all the same
             run("CREATE TEMPORARY TABLE passing (id INT)", "START TRANSACTION",
                 "INSERT INTO cms_block (block_id, title, identifier, content) VALUES (29001, 'never', 'never-was', 'x')",
@@ -203,7 +205,7 @@ def handlers(suite):
                     _word, there, here = note.split()
                     expect_equal(here, str(registered_target(shops, entity, int(there), "shop") or "nil"), note)
                 expect([note for note in kinds[word + " "] if not note.endswith("nil")], "%s: %s" % (word, kinds[word + " "]))
-            expect_equal(kinds["replaced"], ["replaced %d" % blocks[0]], "what a handler writes itself")
+            expect_equal(set(kinds["replaced"]), {"replaced %d" % blocks[0]}, "what a handler writes itself, at least once")
             expect_equal(registered_target(shops, "cms_block", blocks[0], "shop"), None, "is not written")
             customers = sorted((row[0], row[1]) for row in destination.query("SELECT source, target FROM ops.customers", "openmage"))
             expect_equal(customers, sorted(targets(shops, "customer", "created", "shop") + targets(shops, "customer", "matched", "shop")), "the one in C")
@@ -278,7 +280,7 @@ def masks(suite):
                                        "o.customer_id WHERE o.customer_email = c.email"), "orders with their customer's address")
             before = rows(shops)
             sync(shops, "all", "-d", "update", system="shop")
-            expect_equal(rows(shops), before, "the same again by sync")
+            same_rows(shops, before, "the same again by sync")
             customer, here = number[0]
             run("UPDATE customer_entity SET email = '%sOther@shop.test' WHERE entity_id = %d" % (SECRET, customer),
                 "UPDATE customer_entity_varchar SET value = '%sOther' WHERE attribute_id = %d AND entity_id = %d" % (SECRET, first, customer))
