@@ -3,7 +3,8 @@
 
 #include "applier/apply.h"
 
-/* What was masked by other rules is read again. Without a checkpoint, what an earlier stream has
+/* What was masked by other rules is read again, and a copy of entities that was not finished, from
+ * its beginning. Without a checkpoint, what an earlier stream has
  * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
  * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
  * agent always starts anew. */
@@ -68,8 +69,10 @@ int consumer_open(struct applier *a, struct ds_error *err)
     rc = rc ? rc : read_anew(a, &generation, &anew, err);
     if (rc == 0)
         rc = crossing_post(a, err);
-    /* before the agent may go on: one that ends at once would never see the request */
-    if (rc == 0 && !anew && (!a->cp.found || a->options.range || a->mask_differs))
+    /* before the agent may go on: one that ends at once would never see the request. What is left
+     * of a copy of entities refers to definitions that went with its beginning. */
+    if (rc == 0 && !anew &&
+        (!a->cp.found || a->options.range || a->mask_differs || position_of_copy(&applied)))
         rc = refuse_old_stream(a, &generation, err);
     if (rc == 0)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);

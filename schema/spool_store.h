@@ -31,6 +31,7 @@ enum {
     SPOOL_FORMAT = 1,
     CHUNK_VALUE = 16 * 4096 - 16, /* fills sixteen pages of LMDB behind its page head */
     COMMIT_CHUNKS = 64,           /* 4 MiB */
+    FIRST_CHUNKS = 2, /* … of the first commit; each is twice as large as the one before */
 };
 #define SPOOL_MAGIC 0x4c505344u /* "DSPL" */
 
@@ -70,6 +71,7 @@ struct spool_writer {
     size_t start; /* where the open chunk starts */
     struct pending_chunk chunks[COMMIT_CHUNKS];
     size_t count, limit;     /* closed chunks; commit at this many */
+    size_t limit_most;       /* … in the end: the reader gets something to do at once */
     struct tail_record tail; /* as committed */
     /* newest mark, with the place in the buffer that it stands for */
     bool marked; /* since the last commit */

@@ -242,6 +242,8 @@ static int commit_once(struct spool *s, uint64_t ahead, struct ds_error *err)
         return spool_fail(s, err, rc, "committing to");
     crash_point("spool.committed");
     w->tail = next;
+    if (w->count) /* not a position alone, or what had to go early */
+        w->limit = w->limit * 2 < w->limit_most ? w->limit * 2 : w->limit_most;
     forget_buffer(w);
     pthread_mutex_lock(&s->mutex);
     s->flushes++;
@@ -560,7 +562,8 @@ int spool_writer_open(struct spool *s, struct ds_error *err)
     if (!w->data)
         return error_set(err, DS_ENOMEM, "out of memory for the spool's buffer");
     uint64_t limit = s->options.max_size / 4 / CHUNK_PAYLOAD;
-    w->limit = limit < 1 ? 1 : limit > COMMIT_CHUNKS ? COMMIT_CHUNKS : (size_t)limit;
+    w->limit_most = limit < 1 ? 1 : limit > COMMIT_CHUNKS ? COMMIT_CHUNKS : (size_t)limit;
+    w->limit = w->limit_most < FIRST_CHUNKS ? w->limit_most : FIRST_CHUNKS;
     w->broken = false;
     forget_buffer(w);
     rc = spool_begin(s, false, &txn, err);
