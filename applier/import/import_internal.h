@@ -404,6 +404,23 @@ const struct import_row *import_claim(struct claims *claims, uint64_t id,
 int import_claim_registered(struct import *im, uint32_t first, uint32_t end, struct claims *out,
                             struct ds_error *err);
 
+/* --- key_list.c --- */
+struct key_list {
+    const struct target_table *table;
+    const struct target_column *column;
+    const struct target_key *key; /* unique, begins with the column; NULL: there is none */
+    bool joined;
+    uint32_t count;
+    struct buf text;
+};
+void key_list_begin(struct key_list *l, const struct import *im, const struct target_table *t,
+                    uint32_t column);
+/* Before each value, which the caller appends to l->text. A value may come twice. DS_ENOMEM. */
+int key_list_next(struct key_list *l);
+/* " FROM table t …": its rows that have one of the values, and what is joined to them (NULL:
+ * nothing). DS_ENOMEM. */
+int key_list_from(const struct key_list *l, struct buf *sql, const struct buf *joins);
+
 /* --- match.c --- */
 /* Which of the open rows in [first, end), of one table, the destination has. */
 int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);

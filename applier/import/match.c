@@ -32,7 +32,8 @@ struct matching {
     struct claims claims; /* empty: rows have no id by which they can be told */
     struct candidate **buckets;
     struct buf sql, key;
-    bool loose; /* own columns but the link to the parent are not asked for */
+    struct key_list keys; /* of the query in hand */
+    bool loose;           /* own columns but the link to the parent are not asked for */
 };
 
 static int sql_column(struct buf *sql, const char *alias, const char *name)
@@ -241,22 +242,20 @@ static bool id_is_key(const struct import_table *t)
 static int ask_ids(struct matching *m, uint32_t *at, struct ds_error *err)
 {
     struct import *im = m->im;
-    uint32_t first = *at, count = 0;
-    buf_clear(&m->sql);
-    int rc = buf_puts(&m->sql, "SELECT ") | import_select_place(&m->sql, m->t) |
-             buf_puts(&m->sql, " FROM ") | sql_identifier(&m->sql, m->t->target->name) |
-             buf_puts(&m->sql, " t WHERE ") |
-             sql_column(&m->sql, "t", m->t->target->columns[m->t->id_target].name) |
-             buf_puts(&m->sql, " IN (");
-    for (; *at < m->end && count < KEYS_PER_QUERY; ++*at) {
+    uint32_t first = *at;
+    int rc = 0;
+    key_list_begin(&m->keys, im, m->t->target, m->t->id_target);
+    for (; *at < m->end && m->keys.count < KEYS_PER_QUERY && rc == 0; ++*at) {
         struct import_row *row = im->rows[*at];
         if (row->state == ROW_OPEN && row->target_id)
-            rc |= buf_printf(&m->sql, "%s%lu", count++ ? "," : "", row->target_id);
+            rc = key_list_next(&m->keys) | buf_unsigned(&m->keys.text, row->target_id);
     }
-    rc |= buf_puts(&m->sql, ") ORDER BY 1");
+    buf_clear(&m->sql);
+    rc |= buf_puts(&m->sql, "SELECT ") | import_select_place(&m->sql, m->t) |
+          key_list_from(&m->keys, &m->sql, NULL) | buf_puts(&m->sql, " ORDER BY 1");
     if (rc)
         return import_no_memory(err);
-    if (!count)
+    if (!m->keys.count)
         return 0;
     MYSQL_RES *rows = db_select(im->db, err, "%s", buf_cstr(&m->sql));
     if (!rows)
@@ -391,17 +390,8 @@ static int add_candidate(struct matching *m, MYSQL_ROW row, const unsigned long 
     return 0;
 }
 
-/* By a unique key that begins with the column, if there is one, whatever the server's statistics
- * say: after many inserts it would rather read the whole table. */
-static int force_index(const struct target_table *t, uint32_t column, struct buf *sql)
-{
-    const struct target_key *k = target_key_of(t, column);
-    return k ? buf_puts(sql, " FORCE INDEX (") | sql_identifier(sql, k->name) | buf_puts(sql, ")")
-             : 0;
-}
-
-/* SELECT place, id, parts FROM t … WHERE `column` IN (; the list follows. */
-static int select_candidates(struct matching *m, uint32_t column, struct ds_error *err)
+/* SELECT place, id, parts of the rows that m->keys names. */
+static int select_candidates(struct matching *m, struct ds_error *err)
 {
     BUF_AUTO struct buf joins = {0};
     const struct import_table *t = m->t;
@@ -417,11 +407,7 @@ static int select_candidates(struct matching *m, uint32_t column, struct ds_erro
             return failed;
     }
     rc |= asks_registry(m) ? select_registered(m, &m->sql) : 0;
-    rc |= buf_puts(&m->sql, " FROM ") | sql_identifier(&m->sql, t->target->name) |
-          buf_puts(&m->sql, " t") | force_index(t->target, column, &m->sql) |
-          buf_append(&m->sql, joins.data, joins.len) | buf_puts(&m->sql, " WHERE ") |
-          sql_column(&m->sql, "t", t->target->columns[column].name) | buf_puts(&m->sql, " IN (");
-    return rc ? import_no_memory(err) : 0;
+    return rc | key_list_from(&m->keys, &m->sql, &joins) ? import_no_memory(err) : 0;
 }
 
 static bool has_old_parent(const struct import_row *row)
@@ -440,21 +426,22 @@ static int fetch_candidates(struct matching *m, uint32_t column, uint32_t *at, b
 {
     const struct target_column *c = &m->t->target->columns[column];
     const uint8_t *last = NULL;
-    uint32_t count = 0;
-    int rc = select_candidates(m, column, err);
-    for (; *at < m->end && count < KEYS_PER_QUERY && rc == 0; ++*at) {
+    int rc = 0;
+    key_list_begin(&m->keys, m->im, m->t->target, column);
+    for (; *at < m->end && m->keys.count < KEYS_PER_QUERY && rc == 0; ++*at) {
         const struct import_row *row = m->im->rows[*at];
         const uint8_t *parent = row->state == ROW_OPEN ? shown(row)[column] : NULL;
         if (!parent || import_is_null(parent) || import_same(parent, last) || !has_old_parent(row))
             continue;
-        rc = count++ && buf_puts(&m->sql, ",") ? import_no_memory(err) : 0;
-        rc = rc ? rc : bind_literal(&m->sql, c, parent, err);
+        rc = key_list_next(&m->keys) ? import_no_memory(err) : 0;
+        rc = rc ? rc : bind_literal(&m->keys.text, c, parent, err);
         last = parent;
     }
-    if (rc || !count)
+    if (rc || !m->keys.count)
         return rc;
-    if (buf_puts(&m->sql, ")"))
-        return import_no_memory(err);
+    rc = select_candidates(m, err);
+    if (rc)
+        return rc;
     MYSQL_RES *rows = db_select(m->im->db, err, "%s", buf_cstr(&m->sql));
     if (!rows)
         return err->code;
@@ -693,5 +680,6 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
         }
     buf_free(&m.sql);
     buf_free(&m.key);
+    buf_free(&m.keys.text);
     return rc;
 }

@@ -11,7 +11,8 @@
 #include "applier/import/import_internal.h"
 #include "schema/db.h"
 
-enum { ROWS_PER_QUERY = 250 }; /* what these have at the destination is in memory at once */
+/* What these have at the destination is in memory at once. */
+enum { ROWS_PER_QUERY = 1000, ROWS_WITH_TEXTS = 250, LONG_VALUE = 252 /* type: TEXT, BLOB */ };
 
 struct comparing {
     struct import *im;
@@ -146,9 +147,13 @@ int import_compare(struct import *im, struct import_row *const *rows, uint32_t c
             !t->target->columns[i].generated)
             c.columns[c.column_count++] = i;
     qsort(c.rows, found, sizeof(struct import_row *), by_number);
+    uint32_t most = ROWS_PER_QUERY;
+    for (uint32_t i = 0; i < c.column_count; i++)
+        if (t->target->columns[c.columns[i]].type == LONG_VALUE)
+            most = ROWS_WITH_TEXTS;
     int rc = 0;
-    for (uint32_t first = 0; first < found && rc == 0; first += ROWS_PER_QUERY) {
-        uint32_t end = found - first > ROWS_PER_QUERY ? first + ROWS_PER_QUERY : found;
+    for (uint32_t first = 0; first < found && rc == 0; first += most) {
+        uint32_t end = found - first > most ? first + most : found;
         rc = compare(&c, first, end, err);
     }
     return rc;
