@@ -176,7 +176,7 @@ static uint16_t collation_id(const struct collations *all, const char *name)
 {
     const struct collation key = {.name = name};
     const struct collation *found =
-        all->count ? bsearch(&key, all->items, all->count, sizeof key, by_name) : NULL;
+        all && all->count ? bsearch(&key, all->items, all->count, sizeof key, by_name) : NULL;
     return found ? found->id : 0;
 }
 
