@@ -118,7 +118,6 @@ struct import_row {
     bool filled_in;                  /* `changed` is what was deferred */
     bool retyped;                    /* an option, found by its title under another type */
     uint32_t emptied;                /* encrypted values that could not be */
-    uint32_t number;                 /* in the order of coming */
     const uint8_t **before, **after; /* by source ordinal; NULL pointers: not sent */
     const uint8_t **was, **values; /* by target ordinal, in the destination's ids; NULL: not set */
     uint64_t *same;        /* bits by target ordinal: the destination has the value, NULL none */

@@ -234,7 +234,6 @@ static int add_new(struct import *im, const struct import_table *t, const struct
                              .origin = c,
                              .op = c->op,
                              .state = ROW_WAITS,
-                             .number = im->row_count,
                              .before = before,
                              .after = after};
     if (t->id_source != NO_COLUMN && values[t->id_source]) {
@@ -324,13 +323,26 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     return after && before && !same_key(r, t, before) ? rekey(im, t, r, after) : 0;
 }
 
-static int by_table(const void *x, const void *y)
+/* By their tables' order; those of one table stay as they came. */
+static int sort_by_table(struct import *im)
 {
-    const struct import_row *a = *(struct import_row *const *)x,
-                            *b = *(struct import_row *const *)y;
-    if (a->table->order != b->table->order)
-        return (a->table->order > b->table->order) - (a->table->order < b->table->order);
-    return (a->number > b->number) - (a->number < b->number);
+    uint32_t most = 0, at = 0;
+    for (uint32_t i = 0; i < im->row_count; i++)
+        most = im->rows[i]->table->order > most ? im->rows[i]->table->order : most;
+    uint32_t *first = arena_zalloc(&im->arena, ((size_t)most + 2) * sizeof *first);
+    struct import_row **rows = arena_copy(&im->arena, im->rows, im->row_count * sizeof *rows);
+    if (!first || !rows)
+        return DS_ENOMEM;
+    for (uint32_t i = 0; i < im->row_count; i++)
+        first[rows[i]->table->order]++;
+    for (uint32_t t = 0; t <= most; t++) {
+        uint32_t count = first[t];
+        first[t] = at;
+        at += count;
+    }
+    for (uint32_t i = 0; i < im->row_count; i++)
+        im->rows[first[rows[i]->table->order]++] = rows[i];
+    return 0;
 }
 
 struct import_row *import_row_by_id(const struct import *im, uint32_t type, struct slice id)
@@ -344,8 +356,8 @@ struct import_row *import_row_by_id(const struct import *im, uint32_t type, stru
 
 int import_rows_end(struct import *im, struct ds_error *err)
 {
-    if (im->row_count)
-        qsort(im->rows, im->row_count, sizeof(struct import_row *), by_table);
+    if (im->row_count && sort_by_table(im))
+        return import_no_memory(err);
     im->by_id = arena_zalloc(&im->arena, BUCKETS * sizeof(struct import_row *));
     if (!im->by_id)
         return import_no_memory(err);
