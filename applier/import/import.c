@@ -274,11 +274,14 @@ static int know_entities(struct import *im, struct ds_error *err)
 
 static int duplicate(struct import *im, const struct import_entity *e, struct ds_error *err)
 {
+    bool earlier = e->here && !e->matched;
     im->duplicate = true;
     return error_set(err, DS_ECONFLICT,
-                     "%s %.*s is at the destination already, and on_duplicate is error: choose "
-                     "skip, update or merge",
-                     e->entity->name, (int)e->key.len, (const char *)e->key.p);
+                     "%s %.*s is at the destination already, %sand on_duplicate is error: choose "
+                     "skip%s, update or merge",
+                     e->entity->name, (int)e->key.len, (const char *)e->key.p,
+                     earlier ? "from an earlier run, " : "",
+                     earlier ? " (which goes on where that one ended)" : "");
 }
 
 /* What people call it: its natural key, as far as that stands in its row. */

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
@@ -99,3 +100,43 @@ def define(suite):
             shops.destination.run("DELETE FROM crate", "ALTER TABLE crate MODIFY note VARCHAR(40)", "ALTER TABLE crate_part MODIFY length TINYINT", database="openmage")
             _out, err = shops.sync(code=1)
             expect_contains(err, "Out of range value for column 'length'", "a length that is too large")
+
+    @suite.case("many-rows-triggers", "triggers of the destination see each row; what another process registers of the same source meanwhile is noticed, and nothing comes twice")
+    def _():
+        with Crates(settings={}) as shops:
+            ask = lambda sql: shops.destination.scalar(sql, "openmage")
+            shops.destination.run(
+                "CREATE TABLE seen (crate_id INT, note VARCHAR(40)) ENGINE=InnoDB", "CREATE SEQUENCE turns",
+                "CREATE TRIGGER crate_seen AFTER INSERT ON crate FOR EACH ROW INSERT INTO seen VALUES (NEW.crate_id, NEW.note)",
+                "CREATE TRIGGER crate_note BEFORE INSERT ON crate FOR EACH ROW SET NEW.note = IFNULL(NEW.note, 'none')",
+                "CREATE TRIGGER part_waits BEFORE INSERT ON crate_part FOR EACH ROW BEGIN IF NEXTVAL(turns) = 1 THEN DO "
+                "GET_LOCK('other', 60); DO RELEASE_LOCK('other'); END IF; END", database="openmage")
+
+            def other():
+                """Another datasync of the same source: it brings the part 6 while the first parts are being inserted."""
+                store = ask("SELECT store_id FROM core_store WHERE code = '%s'" % shops.source.scalar("SELECT code FROM core_store WHERE store_id = 1", "openmage"))
+                with shops.destination.connect("openmage").cursor() as cursor:
+                    cursor.execute("DO GET_LOCK('other', 0)")
+                    locked.set()
+                    while not ask("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'"):
+                        pass
+                    cursor.execute("SET SESSION foreign_key_checks = 0")
+                    cursor.execute("INSERT INTO crate_part (part_id, crate_id, name, store_id) VALUES (4000711, 90001, 'p6', %d)" % store)
+                    cursor.execute("INSERT INTO datasync.datasync_entity_registry (source_system, entity_type, source_id, target_id, origin) "
+                                   "VALUES ('legacy', 'crate_part', '6', 4000711, 'created')")
+                    cursor.execute("COMMIT")
+                    cursor.execute("DO RELEASE_LOCK('other')")
+
+            locked = threading.Event()
+            thread = threading.Thread(target=other)
+            thread.start()
+            locked.wait()
+            shops.sync()
+            thread.join()
+            shops.destination.run("UPDATE crate SET touched = touched, note = NULL WHERE note = 'none'", database="openmage")
+            shops.equal("with triggers")
+            expect_equal(ask("SELECT part_id FROM crate_part WHERE name = 'p6'"), 4000711, "the other one's part")
+            expect_equal((ask("SELECT COUNT(*) FROM seen"), ask("SELECT COUNT(*) FROM seen JOIN crate USING (crate_id)")), (COUNT - 200, COUNT - 200),
+                         "what triggers saw")
+            expect_equal(ask("SELECT COUNT(*) FROM datasync.datasync_entity_registry r JOIN crate_part p ON p.part_id = r.target_id WHERE entity_type = 'crate_part'"),
+                         ask("SELECT COUNT(*) FROM crate_part"), "parts that are registered")
