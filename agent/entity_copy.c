@@ -455,9 +455,11 @@ static bool has_texts(const struct catalogue_entity *e)
 }
 
 /* Which of its rows come once more when all kinds have come? FIRST: none. */
-static enum pass last_pass(const struct copy *c, const struct catalogue_entity *e)
+static enum pass last_pass(const struct copy *c, const struct catalogue_entity *e, size_t kinds)
 {
-    return has_texts(e) ? TEXTS : entity_refers_later(c, e, NULL) ? DEFERRED : FIRST;
+    if (!entity_is_asked_for(c, e))
+        return FIRST;
+    return kinds > 1 && has_texts(e) ? TEXTS : entity_refers_later(c, e, NULL) ? DEFERRED : FIRST;
 }
 
 static int tell_kind(const struct copy *c, const struct catalogue_entity *e, struct ds_error *err)
@@ -478,14 +480,15 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
         const struct catalogue_entity *e = catalogue_at(all, i);
         bool left = references && entity_is_asked_for(c, e);
         rc = needed[i] && !left ? copy_kind(c, e, FIRST, err) : 0;
-        if (rc == 0 && (kinds == 1 || last_pass(c, e) == FIRST))
+        if (rc == 0 && (references || last_pass(c, e, kinds) == FIRST))
             rc = tell_kind(c, e, err);
     }
-    for (size_t i = 0; i < count && rc == 0 && kinds > 1; i++) {
+    for (size_t i = 0; i < count && rc == 0 && !references; i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
-        if (!needed[i] || !entity_is_asked_for(c, e) || last_pass(c, e) == FIRST)
+        enum pass pass = last_pass(c, e, kinds);
+        if (!needed[i] || pass == FIRST)
             continue;
-        rc = copy_kind(c, e, last_pass(c, e), err);
+        rc = copy_kind(c, e, pass, err);
         rc = rc ? rc : tell_kind(c, e, err);
     }
     return rc;

@@ -452,18 +452,6 @@ static int add_reference(struct copy *c, const struct catalogue_reference *r,
     return rc ? entity_no_memory(err) : 0;
 }
 
-/* Of what refers to later ones: mostly those are gone (quotes of orders). */
-static int add_deferred(struct copy *c, struct buf *sql, struct ds_error *err)
-{
-    int rc = buf_puts(sql, " AND (0") ? entity_no_memory(err) : 0;
-    for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
-        const struct catalogue_reference *r = &c->entity->references[i];
-        const struct catalogue_entity *to = later_kind(c, c->entity, r);
-        rc = to ? add_reference(c, r, to, sql, err) : 0;
-    }
-    return rc || buf_puts(sql, ")") == 0 ? rc : entity_no_memory(err);
-}
-
 static int select_roots(struct copy *c, bool selected, struct buf *sql, struct ds_error *err)
 {
     const struct entity_selection *s = &c->o->selection;
@@ -476,12 +464,6 @@ static int select_roots(struct copy *c, bool selected, struct buf *sql, struct d
     rc = buf_puts(sql, several ? "SELECT DISTINCT " : "SELECT ") | sql_identifier(sql, link) |
          buf_puts(sql, " FROM ") | sql_identifier(sql, c->tables[0].name) |
          buf_puts(sql, " WHERE 1");
-    if (rc)
-        return entity_no_memory(err);
-    if (c->pass == DEFERRED && !s->limit) /* the first ones are those of all */
-        rc = add_deferred(c, sql, err);
-    if (rc)
-        return rc;
     const struct entity_ids *listed = selected ? entity_listed(c, c->entity) : NULL;
     if (listed)
         return rc | add_listed(listed, link, sql) | entity_add_order(c, sql) ? entity_no_memory(err)
@@ -504,10 +486,35 @@ static int select_roots(struct copy *c, bool selected, struct buf *sql, struct d
     return rc ? entity_no_memory(err) : 0;
 }
 
+/* Those of `roots` that refer to what came later: mostly it is gone (quotes of orders). */
+static int select_deferred(struct copy *c, const struct buf *roots, struct buf *sql,
+                           struct ds_error *err)
+{
+    const char *link = c->entity->tables[0].link;
+    int rc = buf_puts(sql, "SELECT DISTINCT ") | sql_identifier(sql, link) |
+             buf_puts(sql, " FROM ") | sql_identifier(sql, c->tables[0].name) |
+             buf_puts(sql, " WHERE ") | sql_identifier(sql, link) |
+             buf_puts(sql, " IN (SELECT * FROM (") | buf_append(sql, roots->data, roots->len) |
+             buf_puts(sql, ") roots) AND (0");
+    rc = rc ? entity_no_memory(err) : 0;
+    for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
+        const struct catalogue_reference *r = &c->entity->references[i];
+        const struct catalogue_entity *to = later_kind(c, c->entity, r);
+        rc = to ? add_reference(c, r, to, sql, err) : 0;
+    }
+    if (rc)
+        return rc;
+    return buf_puts(sql, ")") | entity_add_order(c, sql) ? entity_no_memory(err) : 0;
+}
+
 int entity_read_roots(struct copy *c, bool selected, struct ds_error *err)
 {
-    BUF_AUTO struct buf sql = {0};
-    int rc = select_roots(c, selected, &sql, err);
+    BUF_AUTO struct buf sql = {0}, roots = {0};
+    bool deferred = c->pass == DEFERRED;
+    if (deferred && c->o->selection.limit && c->tables[0].where) /* which they are is not known */
+        return 0;
+    int rc = select_roots(c, selected, deferred ? &roots : &sql, err);
+    rc = rc || !deferred ? rc : select_deferred(c, &roots, &sql, err);
     if (rc)
         return rc;
     MYSQL_RES *rows = db_select(c->source.db, err, "%s", buf_cstr(&sql));

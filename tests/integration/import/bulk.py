@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
@@ -119,7 +120,7 @@ def define(suite):
                     cursor.execute("DO GET_LOCK('other', 0)")
                     locked.set()
                     while not ask("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'"):
-                        pass
+                        time.sleep(0.02)
                     cursor.execute("SET SESSION foreign_key_checks = 0")
                     cursor.execute("INSERT INTO crate_part (part_id, crate_id, name, store_id) VALUES (4000711, 90001, 'p6', %d)" % store)
                     cursor.execute("INSERT INTO datasync.datasync_entity_registry (source_system, entity_type, source_id, target_id, origin) "

@@ -2,7 +2,7 @@
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from syncs import right, rows, same_rows, summary, sync
+from syncs import registered_target, right, rows, same_rows, summary, sync
 
 STREAM = {"mode": "import", "source_system": "shop", "on_duplicate": "update"}
 
@@ -10,11 +10,6 @@ STREAM = {"mode": "import", "source_system": "shop", "on_duplicate": "update"}
 def attribute(server, code, type_="catalog_product"):
     return server.scalar("SELECT attribute_id FROM openmage.eav_attribute JOIN openmage.eav_entity_type USING (entity_type_id) "
                          "WHERE attribute_code = '%s' AND entity_type_code = '%s'" % (code, type_))
-
-
-def registered_target(shops, entity, number, system):
-    return shops.destination.scalar("SELECT target_id FROM datasync.datasync_entity_registry WHERE source_system = '%s' AND entity_type = '%s' "
-                                    "AND source_id = '%s'" % (system, entity, number))
 
 
 def destination_value(shops, number, system="shop"):

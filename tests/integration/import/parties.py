@@ -6,8 +6,8 @@ import subprocess
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from modes import STREAM, attribute, destination_value, registered_target
-from syncs import right, rows, same_rows, summary, sync
+from modes import STREAM, attribute, destination_value
+from syncs import registered_target, right, rows, same_rows, summary, sync
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 STATES = ("inserted", "updated", "deleted", "changed")

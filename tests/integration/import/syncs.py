@@ -32,6 +32,11 @@ def registered(shops):
     return types
 
 
+def registered_target(shops, entity, number, system):
+    return shops.destination.scalar("SELECT target_id FROM datasync.datasync_entity_registry WHERE source_system = '%s' AND entity_type = '%s' "
+                                    "AND source_id = '%s'" % (system, entity, number))
+
+
 def right(shops, policy, system, more=()):
     # an alert is of its customer: left alone with it
     entities = tuple(name for name in COMPARED + more if not (policy == "skip" and name.endswith("_alert")))
@@ -101,6 +106,18 @@ def define(suite):
             after = rows(shops)
             sync(shops, "all", "-d", "update")
             same_rows(shops, after, "again")
+        with TwoShops(settings={"batch": {"max_rows": 20}}) as shops:
+            # an order that was edited names the one in its place, which comes later
+            first, last = shops.source.query("SELECT MIN(entity_id), MAX(entity_id) FROM sales_flat_order", "openmage")[0]
+            number = shops.source.scalar("SELECT increment_id FROM sales_flat_order WHERE entity_id = %d" % last, "openmage")
+            shops.source.run("UPDATE sales_flat_order SET relation_child_id = %d, relation_child_real_id = '%s' WHERE entity_id = %d" % (last, number, first),
+                             database="openmage")
+            for options in (("--limit", "1"), ()):
+                sync(shops, "order", "-d", "update", *options)
+                here = shops.destination.query("SELECT relation_child_id, relation_child_real_id FROM sales_flat_order WHERE entity_id = %d"
+                                               % registered_target(shops, "order", first, "legacy"), "openmage")
+                child = registered_target(shops, "order", last, "legacy")
+                expect_equal(tuple(here[0]), (child and str(child), number), "the order in its place, with %s" % (options,))
 
     @suite.case("sync-one-by-one", "kind by kind, each in a run of its own")
     def _():
