@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 
 from lib.importcheck import ENTITIES, MORE_ENTITIES
 from lib.suite import expect, expect_contains, expect_equal
@@ -245,6 +246,25 @@ def define(suite):
             lost = ask("SELECT COUNT(*) FROM %s WHERE o.customer_id IS NULL AND EXISTS (SELECT 1 FROM customer_entity c JOIN core_store s ON "
                        "s.website_id = c.website_id WHERE s.store_id = o.store_id AND c.email = o.customer_email AND o.customer_is_guest = 0)" % ours)
             expect_equal(lost, 0, "orders without their customers")
+
+    for policy in ("update", "skip"):
+        def case(policy=policy):
+            with TwoShops(settings={"batch": {"max_rows": 150}}) as shops:
+                program, draw = shops.lab.program, random.Random(shops.seed)
+                ask = lambda: shops.destination.scalar("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'datasync_entity_registry'") and \
+                    shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry")
+                kills = 0
+                for _ in range(8):
+                    least = ask() + draw.randrange(1, 900)
+                    program.start("all", "legacy", "-d", policy, command="sync")
+                    while program.running() and ask() < least:
+                        time.sleep(0.01)
+                    kills += program.running()
+                    program.kill()
+                expect(kills > 2, "killed %d times" % kills)
+                sync(shops, "all", "-d", policy)
+                right(shops, policy, "legacy")
+        suite.case("sync-killed-" + policy, "killed at random, and begun again")(case)
 
     for kills in (False, True):
         def case(kills=kills):
