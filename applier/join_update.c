@@ -3,7 +3,7 @@
 #include "applier/bind.h"
 #include "schema/db.h"
 
-enum { ROWS = 1000, BYTES = 256 << 10 }; /* of one statement, at most */
+enum { ROWS = 4000, BYTES = 256 << 10 }; /* of one statement, at most */
 
 static const struct target_column *key_of(const struct target_table *t)
 {

@@ -13,7 +13,7 @@
 #include "applier/import/import_internal.h"
 #include "schema/log.h"
 
-enum { KEYS_PER_QUERY = 1000, ROOTS_PER_QUERY = 200, BUCKETS = 1 << 14 };
+enum { KEYS_PER_QUERY = 4000, ROOTS_PER_QUERY = 200, BUCKETS = 1 << 14 };
 
 /* A row of the destination. */
 struct candidate {

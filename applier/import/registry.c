@@ -12,9 +12,10 @@
 
 enum {
     BUCKETS = 1 << 16, /* at first */
-    IDS_PER_QUERY = 1000,
-    KEPT = 500000,          /* entries, before they are forgotten at the next chance */
-    ROWS_PER_INSERT = 1000, /* of a list, and of what is bound: */
+    IDS_PER_QUERY = 4000,
+    BYTES_PER_QUERY = 256 << 10, /* … at most, of ids */
+    KEPT = 500000,               /* entries, before they are forgotten at the next chance */
+    ROWS_PER_INSERT = 1000,      /* of a list, and of what is bound: */
     ROWS_BOUND = 4000,
 };
 
@@ -379,12 +380,13 @@ static int load_type(struct registry *r, struct entry *list, struct ds_error *er
     return rc ? out_of_memory(err) : 0;
 }
 
-/* Take up to IDS_PER_QUERY entries of the first one's type out of to_load. */
+/* Take as many entries of the first one's type out of to_load as one query asks for. */
 static struct entry *take_type(struct registry *r)
 {
     struct entry *list = NULL, **at = &r->to_load;
     uint32_t type = r->to_load->type, count = 0;
-    while (*at && count < IDS_PER_QUERY) {
+    size_t bytes = 0;
+    while (*at && count < IDS_PER_QUERY && bytes < BYTES_PER_QUERY) {
         struct entry *e = *at;
         if (e->type != type) {
             at = &e->next_pending;
@@ -396,6 +398,7 @@ static struct entry *take_type(struct registry *r)
         e->pending = PENDING_NONE;
         e->next_pending = list;
         list = e;
+        bytes += e->id.len;
         count++;
     }
     return list;
