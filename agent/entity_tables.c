@@ -137,6 +137,22 @@ static int table_exists(struct copy *c, const char *name, bool *exists, struct d
     return rc;
 }
 
+static int column_exists(struct copy *c, const char *table, const char *column, bool *exists,
+                         struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0}, literal = {0};
+    uint64_t n = 0;
+    bool found;
+    if (sql_string(&name, table, strlen(table)) || sql_string(&literal, column, strlen(column)))
+        return entity_no_memory(err);
+    int rc = db_scalar_u64(c->source.db, &n, &found, err,
+                           "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "
+                           "DATABASE() AND TABLE_NAME = %s AND COLUMN_NAME = %s",
+                           buf_cstr(&name), buf_cstr(&literal));
+    *exists = n > 0;
+    return rc;
+}
+
 static int put_table(struct copy *c, const struct copied_table *t, struct ds_error *err)
 {
     const char *role = t->entry->role ? t->entry->role : "";
@@ -232,7 +248,10 @@ static int find_index(struct copy *c, struct copied_table *t, struct ds_error *e
 static int open_columns(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
     int rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
-    return rc ? rc : find_index(c, t, err);
+    rc = rc ? rc : find_index(c, t, err);
+    if (rc)
+        table_plan_free(&t->plan);
+    return rc;
 }
 
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err)
@@ -376,11 +395,15 @@ static bool is_number(const char *text)
     return digits && !text[digits];
 }
 
-bool entity_key_is_number(const struct copied_table *t)
+static bool is_number_type(uint8_t type)
 {
-    enum enum_field_types type = (enum enum_field_types)t->plan.described[t->link].type;
     return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 ||
            type == MYSQL_TYPE_LONG || type == MYSQL_TYPE_LONGLONG;
+}
+
+bool entity_key_is_number(const struct copied_table *t)
+{
+    return is_number_type((uint8_t)t->plan.described[t->link].type);
 }
 
 /* The server takes the beginning of a text for a number, and other text for 0. */
@@ -423,32 +446,43 @@ static void find_target(const struct catalogue_entity *e, const struct catalogue
     *key = r->by ? r->by : t == &e->tables[0] ? t->link : t->key;
 }
 
-/* " OR the root has a row in the reference's table of which what it names is there". */
+/* " OR the root has a row in the reference's table of which what it names is there". Of texts,
+ * which may have another collation than what they name, and of what is not simple: of which it
+ * names any.
+ */
 static int add_reference(struct copy *c, const struct catalogue_reference *r,
                          const struct catalogue_entity *to, struct buf *sql, struct ds_error *err)
 {
-    const struct catalogue_table *root = &c->entity->tables[0];
+    BUF_AUTO struct buf name = {0};
     const struct copied_table *from = NULL;
     const char *table, *key;
+    bool exists = false;
     for (uint32_t i = 0; i < c->table_count; i++)
         if (strcmp(c->tables[i].entry->table, r->table) == 0)
             from = &c->tables[i];
+    uint32_t column = from ? entity_column(&from->plan, r->column) : UINT32_MAX;
+    if (column == UINT32_MAX) /* not at the source, or not copied */
+        return 0;
+    if (from->through)
+        return buf_puts(sql, " OR 1") ? entity_no_memory(err) : 0;
     find_target(to, r, &table, &key);
-    BUF_AUTO struct buf name = {0};
-    bool exists = false;
     if (buf_printf(&name, "%s%s", prefix_of(c), table))
         return entity_no_memory(err);
-    int rc = from ? table_exists(c, buf_cstr(&name), &exists, err) : 0;
-    if (rc || !exists)
+    bool joined = r->form == REFERENCE_ONE && key && !r->by &&
+                  is_number_type((uint8_t)from->plan.described[column].type);
+    int rc = joined ? column_exists(c, buf_cstr(&name), key, &exists, err) : 0;
+    if (rc || (joined && !exists))
         return rc;
-    if (from->through || r->form != REFERENCE_ONE || !key)
-        return buf_puts(sql, " OR 1") ? entity_no_memory(err) : 0;
-    rc = buf_puts(sql, " OR ") | sql_identifier(sql, root->link) | buf_puts(sql, " IN (SELECT f.") |
-         sql_identifier(sql, from->entry->link) | buf_puts(sql, " FROM ") |
-         sql_identifier(sql, from->name) | buf_puts(sql, " f JOIN ") |
-         sql_identifier(sql, buf_cstr(&name)) | buf_puts(sql, " t ON t.") |
-         sql_identifier(sql, key) | buf_puts(sql, " = f.") | sql_identifier(sql, r->column) |
-         buf_puts(sql, ")");
+    rc = buf_puts(sql, " OR ") | sql_identifier(sql, c->entity->tables[0].link) |
+         buf_puts(sql, " IN (SELECT f.") | sql_identifier(sql, from->entry->link) |
+         buf_puts(sql, " FROM ") | sql_identifier(sql, from->name) | buf_puts(sql, " f");
+    if (joined)
+        rc |= buf_puts(sql, " JOIN ") | sql_identifier(sql, buf_cstr(&name)) |
+              buf_puts(sql, " t ON t.") | sql_identifier(sql, key) | buf_puts(sql, " = f.") |
+              sql_identifier(sql, r->column) | buf_puts(sql, ")");
+    else
+        rc |= buf_puts(sql, " WHERE f.") | sql_identifier(sql, r->column) |
+              buf_puts(sql, " > '')"); /* nor NULL */
     return rc ? entity_no_memory(err) : 0;
 }
 

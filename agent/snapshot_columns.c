@@ -334,12 +334,17 @@ int table_plan_read(struct table_plan *plan, struct snapshot_source *s, const ch
         sql_string(&table, name, strlen(name)))
         return error_set(err, DS_ENOMEM, "out of memory");
     MYSQL_RES *res = select_columns(s, buf_cstr(&database), buf_cstr(&table), err);
-    if (!res)
+    if (!res) {
+        table_plan_free(plan);
         return err->code;
+    }
     int rc = s->collations ? 0 : read_collations(s, err);
     rc = rc ? rc : read_columns(plan, s, res, err);
     mysql_free_result(res);
-    return rc ? rc : read_keys(plan, s, buf_cstr(&database), buf_cstr(&table), err);
+    rc = rc ? rc : read_keys(plan, s, buf_cstr(&database), buf_cstr(&table), err);
+    if (rc)
+        table_plan_free(plan);
+    return rc;
 }
 
 void table_plan_free(struct table_plan *plan)

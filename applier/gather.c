@@ -585,6 +585,8 @@ int gather_restart(struct applier *a, struct ds_error *err)
     a->chunk_at = 0;
     a->chunk_seq = 0;
     a->skipping = true;
+    if (a->import)
+        import_begins_anew(a->import);
     members_ask_again(a);
     return gather_reset(a, err);
 }

@@ -167,3 +167,12 @@ int source_table_resolve(struct applier *a, struct source_table *t, struct ds_er
     find_link(a, t);
     return 0;
 }
+
+int source_tables_resolve(struct applier *a, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++)
+        for (struct source_table *t = a->tables[i]; t && rc == 0; t = t->next)
+            rc = source_table_resolve(a, t, err);
+    return rc;
+}

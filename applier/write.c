@@ -470,13 +470,13 @@ static int read_ids(struct request *r, struct ds_error *err)
     uint32_t n = 0;
     int rc = 0;
     if (mysql_stmt_bind_result(r->stmt, &bind) || mysql_stmt_store_result(r->stmt))
-        return db_fail_stmt(err, r->stmt, "reading the ids of new rows");
+        return db_fail_stmt(err, r->stmt, "writing rows");
     if (mysql_stmt_num_rows(r->stmt) != r->rows)
         rc = error_set(err, DS_ESERVER, "%u rows were inserted and %lu ids returned", r->rows,
                        (unsigned long)mysql_stmt_num_rows(r->stmt));
     for (; n < r->rows && rc == 0; n++)
         if (mysql_stmt_fetch(r->stmt))
-            rc = db_fail_stmt(err, r->stmt, "reading the ids of new rows");
+            rc = db_fail_stmt(err, r->stmt, "writing rows");
         else
             r->ids[n] = id;
     mysql_stmt_free_result(r->stmt);

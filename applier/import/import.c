@@ -181,6 +181,11 @@ void import_rolled_back(struct import *im)
     import_forget_counts(im);
 }
 
+void import_begins_anew(struct import *im)
+{
+    import_seen_clear(im);
+}
+
 void import_committed(struct import *im)
 {
     for (size_t i = 0; i < catalogue_count(im->options.catalogue); i++) {

@@ -103,6 +103,8 @@ int import_fetch_files(struct import *im, struct ds_error *err);
 struct media_counts;
 const struct media_counts *import_files(const struct import *im);
 void import_rolled_back(struct import *im);
+/* What has been read of the stream comes once more from its beginning. */
+void import_begins_anew(struct import *im);
 void import_committed(struct import *im);
 /* --- view.c: what rules and handlers see of a range (handled.c) --- */
 struct import_view {

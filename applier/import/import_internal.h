@@ -63,6 +63,8 @@ struct import_table {
     uint32_t place; /* of the entity in the catalogue */
     bool selected;  /* the filter asks for the entity */
     uint32_t order; /* place among all tables of the catalogue */
+    /* by checks, triggers or other columns, which see what a row has for a moment */
+    enum { LOOKED_AT_NOT_KNOWN, LOOKED_AT, NOT_LOOKED_AT } looked_at;
     uint32_t *from; /* per column of the target: source ordinal, or NO_COLUMN */
     uint32_t *key;  /* source ordinals that tell rows apart there */
     uint32_t key_count;
@@ -305,6 +307,8 @@ int import_seen_new(struct import *im); /* DS_ENOMEM */
 void import_seen_free(struct import *im);
 /* Has a committed transaction of this run met the row of the type that has the id? */
 bool import_seen(const struct import *im, uint32_t type, uint64_t id);
+/* A copy begins anew: none has. */
+void import_seen_clear(struct import *im);
 int import_see(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
 void import_seen_committed(struct import *im);
 void import_seen_rolled_back(struct import *im);
@@ -358,9 +362,11 @@ const struct import_attribute *import_attribute_of(const struct import *im,
                                                    const struct import_row *row);
 /* The value of one column, translated; NULL: out of memory, or what it names is not here. */
 const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source);
-/* New rows of the table are about to be inserted: numbers that are deferred get a place in them.
- * DS_ENOMEM. */
-int import_hold_places(struct import *im, const struct import_table *t);
+/* The row that the registry names is not at the destination any more, and gets another id: what of
+ * its entity is written already, and names it, is told then. */
+int import_refer_again(struct import *im, const struct import_row *gone, struct ds_error *err);
+/* New rows of the table are about to be inserted: numbers that are deferred get a place in them. */
+int import_hold_places(struct import *im, struct import_table *t, struct ds_error *err);
 /* What was deferred. */
 int import_resolve_deferred(struct import *im, struct ds_error *err);
 

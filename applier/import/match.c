@@ -282,16 +282,19 @@ static int ask_ids(struct matching *m, uint32_t *at, struct ds_error *err)
             place[0] = import_number(&im->arena, row->target_id);
         if (!place || !place[0])
             return import_no_memory(err);
-        if (low < n && ids[low] == row->target_id)
+        if (low < n && ids[low] == row->target_id) {
             found(m, row, place, row->target_id);
-        else
-            row->target_id = 0; /* somebody has deleted it at the destination */
+            continue;
+        }
+        row->target_id = 0; /* somebody has deleted it at the destination */
+        if (import_refer_again(im, row, err))
+            return err->code;
     }
     return ids ? 0 : import_no_memory(err);
 }
 
 /* A dry run has made its id up: it is as good as there. */
-static int found_made_up(struct matching *m, struct import_row *row, struct ds_error *err)
+static int found_unasked(struct matching *m, struct import_row *row, struct ds_error *err)
 {
     const uint8_t **place = arena_alloc(&m->im->arena, sizeof *place);
     if (place)
@@ -315,9 +318,10 @@ static int match_registered(struct matching *m, struct ds_error *err)
         if (!r || !r->found || import_claim(&m->claims, r->target, row) != row)
             continue;
         row->target_id = r->target;
-        bool made_up = im->options.dry_run && r->target > IMPORT_MADE_UP;
-        rc = made_up ? found_made_up(m, row, err) : 0;
-        any |= !made_up;
+        /* 0 is what every shop has: the admin's website, those who are not logged in */
+        bool there = !r->target || (im->options.dry_run && r->target > IMPORT_MADE_UP);
+        rc = there ? found_unasked(m, row, err) : 0;
+        any |= !there;
     }
     for (uint32_t at = m->first; any && at < m->end && rc == 0;)
         rc = ask_ids(m, &at, err);

@@ -547,8 +547,27 @@ const uint8_t *import_translated(struct import *im, const struct import_row *row
 
 /* --- deferred ------------------------------------------------------------------------------ */
 
-/* A number in the place of NULL does not make the row longer when it is set: it stays where it is.
- * Not where anything else looks at the column. */
+int import_refer_again(struct import *im, const struct import_row *gone, struct ds_error *err)
+{
+    int rc = 0;
+    for (struct import_row *row = gone->entity->rows; row; row = row->next_of_entity) {
+        const struct import_table *t = row->table;
+        for (uint32_t i = 0; row->state == ROW_WRITTEN && i < t->reference_count && rc == 0; i++) {
+            const struct import_reference *r = &t->references[i];
+            char scratch[32];
+            bool null;
+            if (r->type != gone->table->type || r->form != REFERENCE_ONE || !row->after ||
+                !row->after[r->source])
+                continue;
+            struct slice id = import_text(row->after[r->source], scratch, &null);
+            if (!null && id.len == gone->id.len && memcmp(id.p, gone->id.p, id.len) == 0)
+                rc = import_defer(im, row, r, NULL, err);
+        }
+    }
+    return rc;
+}
+
+/* Nothing else looks at the column: no key, check, trigger or other column. */
 static bool can_hold(const struct target_table *t, uint32_t column)
 {
     const struct target_column *c = &t->columns[column];
@@ -556,18 +575,47 @@ static bool can_hold(const struct target_table *t, uint32_t column)
            !target_is_indexed(t, column);
 }
 
-int import_hold_places(struct import *im, const struct import_table *t)
+static int is_looked_at(struct import *im, struct import_table *t, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0};
+    uint64_t yes = 0;
+    bool found;
+    if (t->looked_at != LOOKED_AT_NOT_KNOWN)
+        return 0;
+    if (sql_string(&name, t->target->name, strlen(t->target->name)))
+        return import_no_memory(err);
+    int rc =
+        db_scalar_u64(im->db, &yes, &found, err,
+                      "SELECT EXISTS (SELECT * FROM information_schema.TRIGGERS WHERE "
+                      "EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = %s) OR EXISTS "
+                      "(SELECT * FROM information_schema.CHECK_CONSTRAINTS WHERE "
+                      "CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = %s)",
+                      buf_cstr(&name), buf_cstr(&name));
+    for (uint32_t i = 0; i < t->target->column_count; i++)
+        yes |= t->target->columns[i].generated;
+    t->looked_at = yes ? LOOKED_AT : NOT_LOOKED_AT;
+    return rc;
+}
+
+/* A number in the place of NULL does not make the row longer when it is set: it stays where it is.
+ */
+int import_hold_places(struct import *im, struct import_table *t, struct ds_error *err)
 {
     const uint8_t *zero = import_number(&im->arena, 0);
-    for (struct deferred *d = zero ? im->deferred : NULL; d; d = d->next) {
+    for (struct deferred *d = im->deferred; zero && d; d = d->next) {
         struct import_row *row = d->row;
         if (!d->reference || d->held || row->table != t || row->state != ROW_NEW)
             continue;
         const uint8_t **value = &row->values[d->reference->target];
-        d->held = *value && **value == VALUE_BYTE_NULL && can_hold(t->target, d->reference->target);
-        *value = d->held ? zero : *value;
+        if (!*value || **value != VALUE_BYTE_NULL || !can_hold(t->target, d->reference->target))
+            continue;
+        int rc = is_looked_at(im, t, err);
+        if (rc || t->looked_at == LOOKED_AT)
+            return rc;
+        d->held = true;
+        *value = zero;
     }
-    return zero ? 0 : DS_ENOMEM;
+    return zero ? 0 : import_no_memory(err);
 }
 
 static int add_row(struct import *im, struct import_row *row, struct import_row ***rows,

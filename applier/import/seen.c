@@ -33,16 +33,24 @@ int import_seen_new(struct import *im)
     return im->seen ? 0 : DS_ENOMEM;
 }
 
+void import_seen_clear(struct import *im)
+{
+    struct seen *s = im->seen;
+    for (uint32_t i = 0; i < s->type_count; i++) {
+        for (uint32_t k = 0; k < s->types[i].page_count; k++)
+            free(s->types[i].pages[k]);
+        free(s->types[i].pages);
+        s->types[i] = (struct seen_type){0};
+    }
+    s->pending_count = 0;
+}
+
 void import_seen_free(struct import *im)
 {
     struct seen *s = im->seen;
     if (!s)
         return;
-    for (uint32_t i = 0; i < s->type_count; i++) {
-        for (uint32_t k = 0; k < s->types[i].page_count; k++)
-            free(s->types[i].pages[k]);
-        free(s->types[i].pages);
-    }
+    import_seen_clear(im);
     free(s->types);
     free(s->pending);
     free(s);

@@ -205,15 +205,16 @@ static int insert_returning(struct import *im, struct import_row *const *rows, u
 {
     if (!im->server->mariadb || im->options.dry_run)
         return insert_lists(im, rows, count, err);
-    if (import_hold_places(im, rows[0]->table))
-        return import_no_memory(err);
+    int rc = import_hold_places(im, rows[0]->table, err);
+    if (rc)
+        return rc;
     for (uint32_t i = 0; i < count; i++) /* a row may have nothing else that is not NULL */
         rows[i]->values[counted_column(rows[i]->table)] = import_null;
     struct net **nets = nets_of(im, rows, count, NET_INSERT);
     uint64_t *ids = arena_zalloc(&im->arena, count * sizeof *ids);
     if (!nets || !ids)
         return import_no_memory(err);
-    int rc = run_step(im, rows[0]->table, NET_INSERT, nets, count, ids, err);
+    rc = run_step(im, rows[0]->table, NET_INSERT, nets, count, ids, err);
     /* what was registered before goes while the last of them are inserted, which are then */
     rc = rc                             ? rc
          : registry_waits(im->registry) ? registry_flush(im->registry, err)

@@ -94,7 +94,12 @@ def define(suite):
             shops.source.run("UPDATE crate_part SET length = length + 1 WHERE part_id = 5", database="openmage")
             shops.sync()
             shops.equal("a single one")
-            shops.destination.run("DELETE FROM crate", "DELETE FROM crate_mark", "ALTER TABLE crate MODIFY note VARCHAR(3)", database="openmage")
+            shops.destination.run("DELETE FROM crate", "DELETE FROM crate_mark", "ALTER TABLE crate ADD CONSTRAINT named CHECK (first_id > 0 AND last_id > 0)",
+                                  database="openmage")
+            shops.sync()
+            shops.equal("with a check")
+            shops.destination.run("DELETE FROM crate", "DELETE FROM crate_mark", "ALTER TABLE crate DROP CONSTRAINT named, MODIFY note VARCHAR(3)",
+                                  database="openmage")
             _out, err = shops.sync(code=1)
             expect_contains(err, "a value does not fit the destination's column: Data truncated for column 'note'", "a note that is too long")
             expect("source id 50" in err, "which row it is: " + err[-800:])
@@ -107,8 +112,8 @@ def define(suite):
         with Crates(settings={}) as shops:
             ask = lambda sql: shops.destination.scalar(sql, "openmage")
             shops.destination.run(
-                "CREATE TABLE seen (crate_id INT, note VARCHAR(40)) ENGINE=InnoDB", "CREATE SEQUENCE turns",
-                "CREATE TRIGGER crate_seen AFTER INSERT ON crate FOR EACH ROW INSERT INTO seen VALUES (NEW.crate_id, NEW.note)",
+                "CREATE TABLE seen (crate_id INT, note VARCHAR(40), first_id INT) ENGINE=InnoDB", "CREATE SEQUENCE turns",
+                "CREATE TRIGGER crate_seen AFTER INSERT ON crate FOR EACH ROW INSERT INTO seen VALUES (NEW.crate_id, NEW.note, NEW.first_id)",
                 "CREATE TRIGGER crate_note BEFORE INSERT ON crate FOR EACH ROW SET NEW.note = IFNULL(NEW.note, 'none')",
                 "CREATE TRIGGER part_waits BEFORE INSERT ON crate_part FOR EACH ROW BEGIN IF NEXTVAL(turns) = 1 THEN DO "
                 "GET_LOCK('other', 60); DO RELEASE_LOCK('other'); END IF; END", database="openmage")
@@ -137,6 +142,7 @@ def define(suite):
             shops.destination.run("UPDATE crate SET touched = touched, note = NULL WHERE note = 'none'", database="openmage")
             shops.equal("with triggers")
             expect_equal(ask("SELECT part_id FROM crate_part WHERE name = 'p6'"), 4000711, "the other one's part")
+            expect_equal(ask("SELECT COUNT(*) FROM seen WHERE first_id IS NOT NULL"), 0, "what was to be filled in")
             expect_equal((ask("SELECT COUNT(*) FROM seen"), ask("SELECT COUNT(*) FROM seen JOIN crate USING (crate_id)")), (COUNT - 200, COUNT - 200),
                          "what triggers saw")
             expect_equal(ask("SELECT COUNT(*) FROM datasync.datasync_entity_registry r JOIN crate_part p ON p.part_id = r.target_id WHERE entity_type = 'crate_part'"),
