@@ -353,6 +353,11 @@ static int leave_part(struct import *im, struct import_row *row, struct ds_error
                : 0;
 }
 
+bool import_comes_again(const struct import_row *row)
+{
+    return row->origin->flags & CHANGE_COPIED && !row->entity->whole && !row->entity->begun;
+}
+
 /* The root's row has been looked for. Whole entities ask the policy; a change of one that was
  * imported has asked it then. */
 static int decide(struct import *im, struct import_row *row, struct ds_error *err)
@@ -360,7 +365,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     struct import_entity *e = row->entity;
     const struct config *config = im->options.config;
     struct import_counts none = {0}, *counts = counts_of(im, e);
-    if (row->origin->flags & CHANGE_COPIED && !e->whole && !e->begun) /* it comes once more */
+    if (import_comes_again(row))
         counts = &none;
     if (row->state == ROW_NEW && is_part(row))
         return leave_part(im, row, err);

@@ -254,6 +254,8 @@ struct import {
     struct counters *counters;
 };
 
+/* A copy brings it for the second time: it was counted at the first. */
+bool import_comes_again(const struct import_row *row);
 int import_no_memory(struct ds_error *err);
 
 /* --- values: raw ones are as in messages, NULL: not set --- */

@@ -428,7 +428,7 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         if (import_note_number(im, row))
             return import_no_memory(err);
         row->written = writes && policy != IMPORT_MATCH;
-        if (row->written && import_count_emptied(im, row))
+        if (row->written && !import_comes_again(row) && import_count_emptied(im, row))
             return import_no_memory(err);
         if (row->written && import_note_file(im, row, err))
             return err->code;
