@@ -193,8 +193,9 @@ DAMAGES = [
      " o.increment_id = (SELECT MIN(increment_id) FROM sales_flat_order WHERE increment_id LIKE '5%')", r"own order 5.*: there / gone"),
     ("an own customer's website", "UPDATE customer_entity SET website_id = NULL WHERE website_id = (SELECT website_id FROM core_website WHERE code = 'outlet') LIMIT 1", r"own customer outlet, .*: website_id"),
     ("an own setting", "UPDATE core_config_data SET value = 'x' LIMIT 1", r"own row of: core_config_data"),
-    ("an own category", "DELETE FROM catalog_category_entity WHERE entity_id = (SELECT MAX(entity_id) FROM"
-     " catalog_category_entity_varchar WHERE value LIKE 'own-%' AND entity_id NOT IN (SELECT parent_id FROM catalog_category_entity))", r"own category .*own-.*: there / gone"),
+    ("an own category", "DELETE FROM catalog_category_entity WHERE entity_id = (SELECT MAX(c.entity_id) FROM catalog_category_entity c JOIN"
+     " catalog_category_entity_varchar v ON v.value LIKE 'own-%' AND CONCAT('/', c.path, '/') LIKE CONCAT('%/', v.entity_id, '/%')"
+     " WHERE c.entity_id NOT IN (SELECT parent_id FROM catalog_category_entity))", r"own category .*own-.*: there / gone"),
     ("an own option", "DELETE o FROM eav_attribute_option o JOIN eav_attribute_option_value v USING (option_id) WHERE v.value ="
      " 'Own choice'", r"attribute .*Own choice.*(to be kept|to be left alone)\): yes / -"),
     ("a value of an own attribute", "DELETE v FROM catalog_product_entity_varchar v JOIN eav_attribute a USING (attribute_id) WHERE"
