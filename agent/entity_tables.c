@@ -90,12 +90,16 @@ static bool is_later(const struct copy *c, const struct catalogue_entity *e,
     return false;
 }
 
-/* A tree's roots come by their depth. */
+/* Is it the path by which a tree's roots stand below each other? They come by their depth. */
+static bool is_path_of_roots(const struct catalogue_entity *e, const struct catalogue_reference *r)
+{
+    return r->form == REFERENCE_PATH && strcmp(r->table, e->tables[0].table) == 0;
+}
+
 static bool is_tree(const struct catalogue_entity *e)
 {
     for (size_t i = 0; i < e->reference_count; i++)
-        if (e->references[i].form == REFERENCE_PATH &&
-            strcmp(e->references[i].table, e->tables[0].table) == 0)
+        if (is_path_of_roots(e, &e->references[i]))
             return true;
     return false;
 }
@@ -381,7 +385,7 @@ int entity_add_order(const struct copy *c, struct buf *sql)
     int rc = buf_puts(sql, " ORDER BY ");
     for (size_t i = 0; i < c->entity->reference_count; i++) {
         const struct catalogue_reference *r = &c->entity->references[i];
-        if (r->form == REFERENCE_PATH && strcmp(r->table, c->entity->tables[0].table) == 0)
+        if (is_path_of_roots(c->entity, r))
             rc |= buf_puts(sql, "LENGTH(") | sql_identifier(sql, r->column) |
                   buf_puts(sql, ") - LENGTH(REPLACE(") | sql_identifier(sql, r->column) |
                   buf_puts(sql, ", '/', '')), ");

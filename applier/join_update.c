@@ -19,8 +19,8 @@ bool join_update_can(const struct step *s, const uint64_t *changed)
 {
     const struct target_table *t = s->target;
     bool any = false;
-    if (s->op != NET_UPDATE || s->flags || s->keyless || t->versioned || t->row_key->count != 1 ||
-        !is_integer(key_of(t)))
+    if (s->op != NET_UPDATE || s->flags || s->keyless || t->versioned || !t->row_key ||
+        t->row_key->count != 1 || !is_integer(key_of(t)))
         return false;
     for (uint32_t i = 0; i < t->column_count; i++) {
         const struct target_column *c = &t->columns[i];

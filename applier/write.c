@@ -567,7 +567,7 @@ static int grow_values(struct writer *w, size_t rows)
     return 0;
 }
 
-/* Send the rows s->nets[first, first + count), which share one statement. */
+/* Send the rows s->nets[begin, begin + count), which share one statement. */
 static int write_shape(struct writer *w, const struct step *s, uint32_t begin, uint32_t count,
                        uint64_t *written, struct ds_error *err)
 {

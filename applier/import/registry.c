@@ -634,7 +634,7 @@ static int prepare_insert(struct registry *r, struct ds_error *err)
     return 0;
 }
 
-/* A statement of one kind for up to ROWS_PER_INSERT entries. */
+/* A statement of one kind for as many of the entries from *at on as go into one. */
 static int write_some(struct registry *r, enum pending pending, struct entry **at,
                       struct ds_error *err)
 {
