@@ -10,8 +10,9 @@
 #include <xxhash.h>
 
 #include "agent/csv/shop_internal.h"
+#include "schema/registry_key.h"
 
-enum { BUCKETS = 1 << 16, LONGEST_ID = 191, ARENA_KEEP = 1 << 20 };
+enum { BUCKETS = 1 << 16, ARENA_KEEP = 1 << 20 };
 
 /* --- errors -------------------------------------------------------------------------------- */
 
@@ -99,12 +100,9 @@ struct slice shop_id(struct shop *s, const char *kind, struct slice a, struct sl
     struct slice id =
         shop_format(s, "%s%s%.*s%s%.*s", kind, *kind ? ":" : "", (int)a.len, (const char *)a.p,
                     b.len ? ":" : "", (int)b.len, (const char *)b.p);
-    if (id.len <= LONGEST_ID)
-        return id;
-    size_t kept = LONGEST_ID - 17; /* up to a whole character */
-    while (kept && (id.p[kept] & 0xc0) == 0x80)
-        kept--;
-    return shop_format(s, "%.*s#%016lx", (int)kept, (const char *)id.p, XXH3_64bits(id.p, id.len));
+    char scratch[REGISTRY_KEY_MAX + 1];
+    struct slice key = registry_key(id, scratch);
+    return key.p == id.p ? id : shop_format(s, "%.*s", (int)key.len, scratch);
 }
 
 struct slice shop_now(struct shop *s)

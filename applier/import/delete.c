@@ -10,6 +10,7 @@
 #include "applier/import/import_internal.h"
 #include "schema/db.h"
 #include "schema/log.h"
+#include "schema/registry_key.h"
 
 /* --- policies ----------------------------------------------------------------------------------
  */
@@ -188,16 +189,19 @@ static int delete_row(struct import *im, struct import_row *row, struct deleting
                : 0;
 }
 
-static bool is_same(struct slice x, struct slice y)
+/* Is it the row's id that the registry writes like this? */
+static bool is_id(struct slice written, const struct import_row *row)
 {
-    return x.len == y.len && (!x.len || memcmp(x.p, y.p, x.len) == 0);
+    char scratch[REGISTRY_KEY_MAX + 1];
+    struct slice id = registry_key(row->id, scratch);
+    return written.len == id.len && (!id.len || memcmp(written.p, id.p, id.len) == 0);
 }
 
 /* Does the source delete this one now, too? */
 static bool is_deleted(const struct import *im, const struct deleting *d, struct slice id)
 {
     for (uint32_t i = d->first; i < d->end; i++)
-        if (im->rows[i]->op == CHANGE_DELETE && is_same(im->rows[i]->id, id))
+        if (im->rows[i]->op == CHANGE_DELETE && is_id(id, im->rows[i]))
             return true;
     return false;
 }
@@ -236,7 +240,7 @@ static int give_away(struct import *im, const struct import_row *row, const stru
         return err->code;
     for (MYSQL_ROW r; rc == 0 && (r = mysql_fetch_row(rows));) {
         struct slice id = {(const uint8_t *)r[0], mysql_fetch_lengths(rows)[0]};
-        if (is_same(id, row->id) || is_deleted(im, d, id))
+        if (is_id(id, row) || is_deleted(im, d, id))
             continue;
         *stays = true;
         if (!row->entity->matched)

@@ -5,6 +5,8 @@
 
 #include "applier/import/import_internal.h"
 #include "schema/db.h"
+#include "schema/log.h"
+#include "schema/registry_key.h"
 
 enum { STATEMENT_BYTES = 256 << 10 };
 enum elsewhere { NOT_KNOWN, COMES_HERE, COMES_ELSEWHERE };
@@ -48,11 +50,20 @@ int import_incomplete(struct import *im, const struct import_row *row, uint32_t 
     const char *system = im->options.config->source_system;
     const struct import_entity *e = row->entity;
     struct buf *rows = &im->incomplete;
+    char scratch[2][REGISTRY_KEY_MAX + 1];
     bool yes = im->remembers && e->policy == IMPORT_WRITE && e->key.len && id.len;
     if (yes && comes_elsewhere(im, type, &yes))
         return DS_ENOMEM;
     if (!yes)
         return 0;
+    if (registry_key(e->key, scratch[0]).p != e->key.p) {
+        log_warn("its key cannot be remembered: copy it again when what it refers to has come "
+                 "entity=%s key=%.*s missing=%s id=%.*s",
+                 e->entity->name, (int)e->key.len, (const char *)e->key.p, missing, (int)id.len,
+                 (const char *)id.p);
+        return 0;
+    }
+    id = registry_key(id, scratch[1]);
     return buf_puts(rows, rows->len ? ",(" : "(") | sql_string(rows, system, strlen(system)) |
            buf_puts(rows, ",") | sql_string(rows, e->entity->name, strlen(e->entity->name)) |
            buf_puts(rows, ",") | sql_string(rows, e->key.p, e->key.len) | buf_puts(rows, ",") |

@@ -9,6 +9,7 @@
 #include "schema/db.h"
 #include "schema/db_later.h"
 #include "schema/log.h"
+#include "schema/registry_key.h"
 
 enum {
     BUCKETS = 1 << 16, /* at first */
@@ -223,8 +224,10 @@ static struct entry **bucket(const struct registry *r, uint64_t hash)
     return &r->buckets[hash & (r->bucket_count - 1)];
 }
 
-static struct entry *lookup(const struct registry *r, uint32_t type, struct slice id)
+static struct entry *lookup(const struct registry *r, uint32_t type, struct slice of)
 {
+    char scratch[REGISTRY_KEY_MAX + 1];
+    struct slice id = registry_key(of, scratch);
     uint64_t hash = XXH3_64bits_withSeed(id.p, id.len, type);
     struct entry *e = *bucket(r, hash);
     while (e && !(e->hash == hash && e->type == type && e->id.len == id.len &&
@@ -251,8 +254,10 @@ static void grow(struct registry *r)
     r->bucket_count = count;
 }
 
-static struct entry *make(struct registry *r, uint32_t type, struct slice id)
+static struct entry *make(struct registry *r, uint32_t type, struct slice of)
 {
+    char scratch[REGISTRY_KEY_MAX + 1];
+    struct slice id = registry_key(of, scratch);
     struct entry *e = lookup(r, type, id);
     if (e)
         return e;

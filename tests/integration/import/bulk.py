@@ -48,13 +48,18 @@ def seen(server, nowhere="l.name"):
     return server.query(SEEN % nowhere, "openmage")
 
 
+def describe(shops, entity):
+    """An entity of one's own."""
+    folder = shops.work.path("entities")
+    os.makedirs(folder)
+    with open(os.path.join(folder, entity["name"] + ".yaml"), "w", encoding="utf-8") as out:
+        json.dump(entity, out)
+    shops.lab.program.configure({"entities_dir": folder})
+
+
 class Crates(TwoShops):
     def __enter__(self):
-        folder = self.work.path("entities")
-        os.makedirs(folder)
-        with open(os.path.join(folder, "crate.yaml"), "w", encoding="utf-8") as out:
-            json.dump(ENTITY, out)
-        self.lab.program.configure({"entities_dir": folder})
+        describe(self, ENTITY)
         for server in (self.source, self.destination):
             server.script(TABLES, database="openmage")
         self.source.run(*FILL, database="openmage")
@@ -76,7 +81,39 @@ class Crates(TwoShops):
         expect_equal(different[:3], [], "%s: %d differ" % (what, len(different)))
 
 
+# The source's ids are texts that the registry's column cannot hold as they are.
+PARCEL = {"name": "parcel", "tables": [{"table": "parcel", "role": "root", "link": "parcel_id"}],
+          "references": [{"column": "inside_id", "entity": "parcel"}]}
+PARCELS = """CREATE TABLE parcel (parcel_id %s PRIMARY KEY, note VARCHAR(40), inside_id %s NULL) ENGINE=InnoDB"""
+PARCEL_IDS = ["x" * 200 + "a", "x" * 200 + "b", "x" * 200, "\u20ac" * 190, "\u20ac" * 190 + "!", "short", "short ", "short  ", "x" * 191]
+
+
+def parcels(server):
+    return sorted(server.query("SELECT p.note, i.note FROM parcel p LEFT JOIN parcel i ON i.parcel_id = p.inside_id", "openmage"))
+
+
 def define(suite):
+    @suite.case("long-ids", "ids of the source that are long, or end in spaces, are told apart in the registry")
+    def _():
+        with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update"}) as shops:
+            describe(shops, PARCEL)
+            text, run = "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin", lambda *sql: shops.source.run(*sql, database="openmage")
+            run(PARCELS % (text, text), *("INSERT INTO parcel VALUES ('%s', 'parcel %d', '%s')" % (one, n, PARCEL_IDS[n - 1]) for n, one in enumerate(PARCEL_IDS)))
+            shops.destination.run(PARCELS % ("INT AUTO_INCREMENT", "INT"), database="openmage")
+            equal = lambda what: expect_equal(parcels(shops.destination), parcels(shops.source), what)
+            for what in ("new", "again"):
+                code, _out, err = shops.lab.program.command("sync", "parcel", "shop", "-d", "update", timeout=240)
+                expect_equal(code, 0, err[-1500:])
+                equal(what)
+            expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry WHERE entity_type = 'parcel'"), len(PARCEL_IDS), "ids")
+            shops.lab.program.incremental("--entity", "parcel", timeout=240)
+            run("UPDATE parcel SET note = 'changed', inside_id = NULL WHERE parcel_id = '%s'" % PARCEL_IDS[1],
+                "DELETE FROM parcel WHERE parcel_id = '%s'" % PARCEL_IDS[0], "DELETE FROM parcel WHERE parcel_id = '%s'" % PARCEL_IDS[6],
+                "UPDATE parcel SET inside_id = NULL WHERE inside_id IN ('%s', '%s')" % (PARCEL_IDS[0], PARCEL_IDS[6]),
+                "INSERT INTO parcel VALUES ('%s', 'new', '%s')" % ("x" * 200 + "c", PARCEL_IDS[4]))
+            shops.lab.program.incremental("--entity", "parcel", timeout=240)
+            equal("changed")
+
     @suite.case("many-rows", "new rows get ids and name each other, numbers change by the thousand, and a value that does not fit stops the run")
     def _():
         with Crates(settings={}) as shops:
