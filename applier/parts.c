@@ -175,6 +175,8 @@ int parts_finish(struct applier *a, struct ds_error *err)
     a->pending_done = 1;
     if (rc == 0)
         rc = write_changes(a, err);
+    if (rc == 0 && a->import)
+        rc = import_end_parts(a->import, &a->part_counters, err);
     if (rc == 0 && a->open_begin.flags & BEGIN_XA_PREPARE && !a->options.dry_run)
         rc = xa_write_open(a, a->part_how, &a->part_counters, err); /* committed in one phase */
     if (rc == 0 && !a->options.dry_run)

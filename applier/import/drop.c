@@ -16,7 +16,7 @@ struct places { /* that stay */
     uint32_t count;
 };
 
-static XXH64_hash_t hash_place(const struct target_table *t, const uint8_t *const *place)
+XXH64_hash_t import_hash_place(const struct target_table *t, const uint8_t *const *place)
 {
     XXH64_hash_t hash = 0;
     for (uint32_t i = 0; i < t->row_key->count; i++)
@@ -51,8 +51,7 @@ bool import_has_all(const struct import *im, const struct import_table *t)
     return false;
 }
 
-/* Is what the table has under the row to become what the source has, no more? */
-static bool is_replaced(const struct import *im, const struct import_row *row,
+bool import_is_replaced(const struct import *im, const struct import_row *row,
                         const struct import_table *t)
 {
     const struct import_entity *e = row->entity;
@@ -66,7 +65,7 @@ static bool is_parent(const struct import *im, const struct import_row *row,
                       const struct catalogue_table *parent, const struct import_table *t)
 {
     return row->table->entry == parent && row->op != CHANGE_DELETE && row->state == ROW_WRITTEN &&
-           !row->fresh && row->target_id && is_replaced(im, row, t);
+           !row->fresh && row->target_id && import_is_replaced(im, row, t);
 }
 
 static int forget_below(struct import *im, const struct import_table *t,
@@ -76,10 +75,8 @@ static int forget_below(struct import *im, const struct import_table *t,
     int rc = 0;
     for (size_t i = 1; i < t->entity->table_count && rc == 0; i++) {
         const struct catalogue_table *x = &t->entity->tables[i];
-        const struct catalogue_table *above =
-            x->through ? import_catalogue_table(t->entity, x->through) : &t->entity->tables[0];
         BUF_AUTO struct buf name = {0}, list = {0};
-        if (above != parent || !x->key || !import_type_name(t->entity, x))
+        if (import_parent(t->entity, x) != parent || !x->key || !import_type_name(t->entity, x))
             continue;
         rc = buf_printf(&name, "%s%s", prefix ? prefix : "", x->table) ? import_no_memory(err) : 0;
         if (rc || !target_find(im->target, (const char *)name.data, name.len))
@@ -187,30 +184,37 @@ static int add_conditions(const struct import *im, const struct import_table *t,
     return rc;
 }
 
-/* Delete what is at the destination under these parents and does not stay. */
-static int drop_under(struct import *im, const struct import_table *t, bool records,
-                      const char *list, const struct places *stay, struct ds_error *err)
+MYSQL_RES *import_rows_under(struct import *im, const struct import_table *t, bool records,
+                             const char *list, uint32_t most, struct ds_error *err)
 {
-    uint32_t count = 0;
     BUF_AUTO struct buf sql = {0};
     int rc = buf_puts(&sql, "SELECT ") | import_select_place(&sql, t) | buf_puts(&sql, " FROM ") |
              sql_identifier(&sql, t->target->name) | buf_puts(&sql, " t WHERE t.") |
              sql_identifier(&sql, t->target->columns[t->link_target].name) |
              buf_printf(&sql, " IN (%s)", list);
-    if (rc || add_conditions(im, t, records, &sql))
-        return import_no_memory(err);
-    rc = registry_flush(im->registry, err); /* which the conditions ask */
-    if (rc)
-        return rc;
-    MYSQL_RES *rows = db_select(im->db, err, "%s", buf_cstr(&sql));
+    if (rc || add_conditions(im, t, records, &sql) || buf_printf(&sql, " LIMIT %u", most)) {
+        (void)import_no_memory(err);
+        return NULL;
+    }
+    /* which the conditions ask */
+    return registry_flush(im->registry, err) ? NULL : db_select(im->db, err, "%s", buf_cstr(&sql));
+}
+
+/* Delete what is at the destination under these parents and does not stay. */
+static int drop_under(struct import *im, const struct import_table *t, bool records,
+                      const char *list, const struct places *stay, struct ds_error *err)
+{
+    uint32_t count = 0;
+    int rc = 0;
+    MYSQL_RES *rows = import_rows_under(im, t, records, list, UINT32_MAX, err);
     if (!rows)
         return err->code;
     const uint8_t ***places = arena_alloc(&im->arena, (mysql_num_rows(rows) + 1) * sizeof *places);
     for (MYSQL_ROW row; places && (row = mysql_fetch_row(rows));) {
-        const uint8_t **place = import_read_place(im, t, row, mysql_fetch_lengths(rows));
+        const uint8_t **place = import_read_place(&im->arena, t, row, mysql_fetch_lengths(rows));
         if (!place)
             rc = DS_ENOMEM;
-        else if (!stays(stay, hash_place(t->target, place)))
+        else if (!stays(stay, import_hash_place(t->target, place)))
             places[count++] = place;
     }
     mysql_free_result(rows);
@@ -227,7 +231,7 @@ static int collect_stay(struct import *im, const struct import_table *t, uint32_
         return DS_ENOMEM;
     for (uint32_t i = first; i < end; i++)
         if (im->rows[i]->place)
-            out->hashes[out->count++] = hash_place(t->target, im->rows[i]->place);
+            out->hashes[out->count++] = import_hash_place(t->target, im->rows[i]->place);
     qsort(out->hashes, out->count, sizeof *out->hashes, by_value);
     return 0;
 }
@@ -235,16 +239,16 @@ static int collect_stay(struct import *im, const struct import_table *t, uint32_
 int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,
                      struct ds_error *err)
 {
-    const struct catalogue_table *parent =
-        t->entry->through ? import_catalogue_table(t->entity, t->entry->through)
-                          : &t->entity->tables[0];
+    const struct catalogue_table *parent = import_parent(t->entity, t->entry);
     BUF_AUTO struct buf list = {0};
     struct places stay = {0};
     uint32_t count = 0;
     bool records = false; /* of a file: all entities are, or none */
+    if (im->part)
+        import_large_stays(im, first, end);
+    if (t->root || im->part)
+        return 0;
     int rc = collect_stay(im, t, first, end, &stay) ? import_no_memory(err) : 0;
-    if (t->root)
-        return rc;
     for (uint32_t i = 0; i < im->row_count && rc == 0; i++) {
         const struct import_row *row = im->rows[i];
         if (!is_parent(im, row, parent, t))

@@ -41,7 +41,8 @@ int import_new(struct import **out, const struct import_options *options, struct
     im->marked = calloc(entities + 1, sizeof *im->marked);
     im->scope = calloc(entities + 1, sizeof *im->scope);
     int rc = im->counts && im->pending && im->marked && im->scope &&
-                     import_aftermath_new(im) == 0 && import_seen_new(im) == 0
+                     import_aftermath_new(im) == 0 && import_seen_new(im) == 0 &&
+                     import_large_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -72,6 +73,7 @@ void import_free(struct import *im)
     import_tables_free(im);
     import_aftermath_free(im);
     import_seen_free(im);
+    import_large_free(im);
     import_encryption_free(im);
     media_free(im->media);
     registry_free(im->registry);
@@ -172,6 +174,7 @@ void import_rolled_back(struct import *im)
     registry_believe(im->registry);
     im->doubts = false;
     import_seen_rolled_back(im);
+    import_large_forget(im);
     import_aftermath_clear(im);
     buf_clear(&im->incomplete);
     import_options_clear(im);
@@ -355,7 +358,7 @@ static int leave_part(struct import *im, struct import_row *row, struct ds_error
 
 bool import_comes_again(const struct import_row *row)
 {
-    return row->origin->flags & CHANGE_COPIED && !row->entity->whole && !row->entity->begun;
+    return row->origin->flags & CHANGE_COPIED && !row->entity->whole;
 }
 
 /* The root's row has been looked for. Whole entities ask the policy; a change of one that was
@@ -385,7 +388,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     /* a record of a file, which mostly does not have all of an entity */
     bool record =
         !im->options.follows && row->op == CHANGE_INSERT && !(row->origin->flags & CHANGE_COPIED);
-    if (((e->whole || e->begun || record) && !own) || e->matched) {
+    if (((e->whole || record) && !own) || e->matched) {
         switch (config->on_duplicate) {
         case DUPLICATE_ERROR:
             return duplicate(im, e, err);
@@ -475,6 +478,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         rc = import_match(im, first, end, err);
         rc = rc ? rc : import_leave_known_options(im, first, end, err);
         rc = rc ? rc : decide_roots(im, first, end, err);
+        rc = rc ? rc : import_large_begin(im, first, end, err);
         rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);
         rc = rc ? rc : import_write_rows(im, first, end, err);
         if (is_attributes(im->rows[first]->table)) {
@@ -568,6 +572,14 @@ static int write_range(struct import *im, const struct batch *batch,
     rc = rc ? rc : import_finish_options(im, err);
     rc = rc ? rc : import_aftermath(im, err);
     return rc ? rc : import_files_end(im, part, err);
+}
+
+int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err)
+{
+    im->counters = extra;
+    int rc = import_large_drop(im, err);
+    rc = rc ? rc : registry_flush(im->registry, err);
+    return rc ? rc : db_settle(im->db, err);
 }
 
 int import_write(struct import *im, const struct batch *batch, const struct positions *positions,

@@ -64,13 +64,14 @@ int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
 /* The destination's table for one of the stream. Gives it a target, or NULL: its rows are not
  * imported. DS_ESCHEMA: it cannot take them. */
 int import_resolve_table(struct import *im, struct source_table *t, struct ds_error *err);
-/* Write transactions [first, first + count) of the batch. `part`: of one that comes in parts, which
- * are not all there is of a copied entity: nothing that is missing in it goes. Changes that an
- * entity has already by its position are passed over; NULL: none has. Errors as of
- * writer_step. */
+/* Write transactions [first, first + count) of the batch. `part`: of one that comes in parts;
+ * behind the last one comes import_end_parts. Changes that an entity has already by its position
+ * are passed over; NULL: none has. Errors as of writer_step. */
 int import_write(struct import *im, const struct batch *batch, const struct positions *positions,
                  uint32_t first, uint32_t count, bool part, struct counters *extra,
                  struct ds_error *err);
+/* All parts of the transaction are written: what entities that came whole have no more goes. */
+int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err);
 /* After a transaction did not fit, with this error, and was rolled back: is it to be tried again,
  * since the registry may name what the destination has deleted? */
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);

@@ -2,6 +2,8 @@
 #ifndef APPLIER_IMPORT_INTERNAL_H
 #define APPLIER_IMPORT_INTERNAL_H
 
+#include <xxhash.h>
+
 #include "applier/import/import.h"
 #include "applier/import/registry.h"
 #include "schema/arena.h"
@@ -153,8 +155,7 @@ struct import_entity {
     struct import_row *root;
     struct import_row *rows; /* all of it in the segment */
     bool found;              /* its root's row is at the destination */
-    bool whole;              /* its rows are all that it has */
-    bool begun;              /* it comes whole, of which only a part is here */
+    bool whole;              /* its rows are all that it has; in parts, these with what comes */
     bool matched;            /* the destination's own, found by its natural key, now or earlier */
     bool here;               /* the registry has it … */
     uint64_t target;         /* … as this row of the destination, before the segment */
@@ -184,6 +185,7 @@ struct deferred {
 
 struct aftermath;
 struct seen;
+struct large;
 struct encryption;
 
 enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
@@ -203,6 +205,7 @@ struct import {
     struct import_options options;
     struct aftermath *aftermath;
     struct seen *seen;
+    struct large *large;
     struct encryption *encryption;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
@@ -274,6 +277,9 @@ uint32_t import_source_column(const struct import_table *t, const char *name);
 /* NULL: it is none of the entity's. */
 const struct catalogue_table *import_catalogue_table(const struct catalogue_entity *e,
                                                      const char *name);
+/* The table through which its rows hang on the entity. */
+const struct catalogue_table *import_parent(const struct catalogue_entity *e,
+                                            const struct catalogue_table *entry);
 /* Ids of that table are in the registry: under which name? NULL: they are the same at both sides.
  */
 const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t);
@@ -433,7 +439,7 @@ int key_list_from(const struct key_list *l, struct buf *sql, const struct buf *j
 int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 /* The columns of the target's key of table `t`, as a select list, and what that gives. */
 int import_select_place(struct buf *sql, const struct import_table *t);
-const uint8_t **import_read_place(struct import *im, const struct import_table *t, MYSQL_ROW row,
+const uint8_t **import_read_place(struct arena *arena, const struct import_table *t, MYSQL_ROW row,
                                   const unsigned long *lengths);
 
 /* --- options.c: custom options of products --- */
@@ -476,6 +482,26 @@ bool import_has_all(const struct import *im, const struct import_table *t);
  * they have, looked for and not yet written. */
 int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,
                      struct ds_error *err);
+
+/* Is what the table has under the row to become what the source has, no more? */
+bool import_is_replaced(const struct import *im, const struct import_row *row,
+                        const struct import_table *t);
+XXH64_hash_t import_hash_place(const struct target_table *t, const uint8_t *const *place);
+/* Places of rows under these ("1,2,3", or a SELECT), `most` of them, of which the source can speak.
+ * `records`: the source is a file. NULL: an error. */
+MYSQL_RES *import_rows_under(struct import *im, const struct import_table *t, bool records,
+                             const char *list, uint32_t most, struct ds_error *err);
+
+/* --- large.c --- */
+int import_large_new(struct import *im); /* DS_ENOMEM */
+void import_large_free(struct import *im);
+void import_large_forget(struct import *im);
+/* [first, end): rows of a table, of roots decided, and not yet written. */
+int import_large_begin(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+/* … that were looked for. */
+void import_large_stays(struct import *im, uint32_t first, uint32_t end);
+/* All parts are written: the rest goes. */
+int import_large_drop(struct import *im, struct ds_error *err);
 
 /* --- aftermath.c --- */
 int import_aftermath_new(struct import *im); /* DS_ENOMEM */

@@ -71,13 +71,13 @@ int import_select_place(struct buf *sql, const struct import_table *t)
     return rc;
 }
 
-const uint8_t **import_read_place(struct import *im, const struct import_table *t, MYSQL_ROW row,
+const uint8_t **import_read_place(struct arena *arena, const struct import_table *t, MYSQL_ROW row,
                                   const unsigned long *lengths)
 {
     const struct target_key *key = t->target->row_key;
-    const uint8_t **place = arena_alloc(&im->arena, key->count * sizeof *place);
+    const uint8_t **place = arena_alloc(arena, key->count * sizeof *place);
     for (uint32_t i = 0; place && i < key->count; i++) {
-        place[i] = from_text(&im->arena, &t->target->columns[key->columns[i]], row[i], lengths[i]);
+        place[i] = from_text(arena, &t->target->columns[key->columns[i]], row[i], lengths[i]);
         if (!place[i])
             return NULL;
     }
@@ -352,8 +352,9 @@ static bool is_free(struct matching *m, const struct candidate *c, const struct 
 {
     if (m->t->root && id_is_key(m->t) && is_copied(m, row) && import_seen(m->im, m->t->type, c->id))
         return false;
-    bool others = c->registered && !row->entity->whole && row->entity->policy == IMPORT_WRITE &&
-                  !import_goes_by_name(row);
+    bool all = row->entity->whole && !m->im->part;
+    bool others =
+        c->registered && !all && row->entity->policy == IMPORT_WRITE && !import_goes_by_name(row);
     return !c->taken && !others && import_claim(&m->claims, c->id, row) == row;
 }
 
@@ -373,7 +374,7 @@ static int add_candidate(struct matching *m, MYSQL_ROW row, const unsigned long 
     uint32_t at = t->target->row_key->count;
     struct candidate *c = arena_zalloc(&m->im->arena, sizeof *c);
     buf_clear(&m->key);
-    if (!c || !(c->place = import_read_place(m->im, t, row, lengths)))
+    if (!c || !(c->place = import_read_place(&m->im->arena, t, row, lengths)))
         return import_no_memory(err);
     if (t->type != UINT32_MAX) {
         c->id = row[at] ? strtoull(row[at], NULL, 10) : 0;
@@ -569,7 +570,7 @@ static int take_natural(struct matching *m, MYSQL_RES *rows, struct ds_error *er
         struct import_row *row = m->im->rows[strtoul(r[0], NULL, 10)];
         unsigned long *lengths = mysql_fetch_lengths(rows);
         uint32_t at = 1 + m->t->target->row_key->count;
-        struct candidate c = {.place = import_read_place(m->im, m->t, r + 1, lengths + 1)};
+        struct candidate c = {.place = import_read_place(&m->im->arena, m->t, r + 1, lengths + 1)};
         c.id = m->t->type != UINT32_MAX && r[at] ? strtoull(r[at], NULL, 10) : 0;
         c.registered = asks_registry(m) && *r[at + 1] == '1';
         if (!c.place)

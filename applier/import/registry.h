@@ -3,7 +3,8 @@
  * Look-ups are in batches: `want` what will be asked for, `load`, then `find`. What was found is
  * kept, up to a bound; what is added is known at once and written by `flush`, in the open
  * transaction, which must come before its COMMIT. After a roll-back nothing that was kept counts
- * (registry_forget). Ids are text, compared byte by byte, and written as registry_key.h says. One owner, the applier's thread.
+ * (registry_forget). Ids are text, compared byte by byte, and written as registry_key.h says. One
+ * owner, the applier's thread.
  *
  * A type is what ids are of: an entity's name for its root, a table's name for other tables.
  */

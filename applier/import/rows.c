@@ -300,12 +300,7 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
             return import_no_memory(err);
         if (!t->root)
             return add_whole_table(im, e, t, err);
-        e->whole = !im->part;
-        e->begun = im->part;
-        if (im->part)
-            log_warn("an entity is larger than a batch: what the source has no more of it stays; "
-                     "raise batch.max_bytes entity=%s key=%.*s",
-                     t->entity->name, (int)e->key.len, (const char *)e->key.p);
+        e->whole = true;
         return 0;
     }
     const uint8_t *const *known = before ? before : after;

@@ -32,6 +32,12 @@ static uint32_t target_column(const struct target_table *t, const char *name)
     return ordinal < 0 ? NO_COLUMN : (uint32_t)ordinal;
 }
 
+const struct catalogue_table *import_parent(const struct catalogue_entity *e,
+                                            const struct catalogue_table *entry)
+{
+    return entry->through ? import_catalogue_table(e, entry->through) : &e->tables[0];
+}
+
 /* Ids of that table are in the registry: under which name? NULL: they are the same at both sides.
  */
 const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t)
@@ -70,8 +76,7 @@ static int add_reference(struct import_table *t, struct import_reference r, cons
 static int add_link(struct import_table *t, const struct msg_table *def, struct ds_error *err)
 {
     const struct catalogue_table *entry = t->entry;
-    const struct catalogue_table *parent =
-        entry->through ? import_catalogue_table(t->entity, entry->through) : &t->entity->tables[0];
+    const struct catalogue_table *parent = import_parent(t->entity, entry);
     t->link_source = t->link_target = NO_COLUMN;
     if (t->root)
         return 0;

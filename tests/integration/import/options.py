@@ -1,7 +1,8 @@
 """Custom options of products that both shops have: what --options-mode says of them."""
 
-from lib.suite import expect_contains, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
+from syncs import registered_target, right
 
 OPTIONS = ("SELECT o.option_id, t.title, o.type, p.price FROM catalog_product_option o JOIN catalog_product_option_title t ON t.option_id = "
            "o.option_id AND t.store_id = 0 LEFT JOIN catalog_product_option_price p ON p.option_id = o.option_id AND p.store_id = 0 "
@@ -181,3 +182,45 @@ def define(suite):
             duplicates(shops, *pairs[-1])
             follows(shops, *pairs[1])
             follows_appended(shops, *pairs[2])
+
+    @suite.case("larger-than-a-batch", "an entity that is larger than a batch loses what the source has no more, and what it keeps keeps its ids")
+    def _():
+        with TwoShops(settings={"batch": {"max_bytes": "64KiB"}}) as shops:
+            (product, here), = both_have(shops, 1)
+            run = lambda *sql: shops.source.run(*sql, database="openmage")
+            rule = shops.source.scalar("SELECT MIN(rule_id) FROM salesrule", "openmage")
+            for n in range(60):
+                add(shops.source, product, "Option %d" % n, "drop_down", values=[("v%d" % k, k) for k in range(20)])
+            run("UPDATE catalog_product_option_type_title SET title = RPAD(title, 120, '.') WHERE option_type_id > 0",
+                "UPDATE catalog_product_entity SET has_options = 1 WHERE entity_id = %d" % product,
+                "UPDATE salesrule SET coupon_type = 2, use_auto_generation = 1 WHERE rule_id = %d" % rule,
+                "INSERT INTO salesrule_coupon (rule_id, code, usage_per_customer, is_primary, type) SELECT %d, RPAD(CONCAT('C', seq), 90, 'x'), 0, NULL, 1 "
+                "FROM seq_1_to_2000" % rule)
+            add(shops.destination, here, "Own", "drop_down", values=[("own", 1)])
+            code, _out, err = shops.lab.program.command("sync", "all", "legacy", "-d", "update", timeout=240)
+            expect_equal((code, "raise batch.max_bytes" in err), (0, False), err[-1500:])
+            target = registered_target(shops, "salesrule", rule, "legacy")
+            ids = lambda: (dict(shops.destination.query("SELECT code, coupon_id FROM salesrule_coupon WHERE rule_id = %s" % target, "openmage")), Here(shops, here))
+            coupons, options = ids()
+            expect_equal((len([code for code in coupons if code.endswith("x")]), len(options.options), len(options.values)), (2000, 60, 1200), "all of it")
+            right(shops, "update", "legacy")
+            run("DELETE FROM salesrule_coupon WHERE rule_id = %d AND coupon_id %% 3 = 0 AND code LIKE 'C%%x'" % rule,
+                "DELETE FROM catalog_product_option WHERE product_id = %d AND option_id %% 4 = 0" % product,
+                "DELETE v FROM catalog_product_option_type_value v JOIN catalog_product_option o USING (option_id) WHERE product_id = %d AND option_type_id %% 5 = 0"
+                % product)
+            for what in ("less", "again"):
+                for entity in ("product", "salesrule"):
+                    code, _out, err = shops.lab.program.command("sync", entity, "legacy", "-d", "update", timeout=240)
+                    expect_equal(code, 0, err[-1500:])
+                left, now = ids()
+                expect_equal(({code: number for code, number in coupons.items() if code in left}, {key: options.ids[key] for key in now.ids}),
+                             (left, now.ids), "ids, " + what)
+                expect_equal((len(left), len(now.options), len(now.values)),
+                             tuple(int(shops.source.scalar(sql, "openmage")) for sql in (
+                                 "SELECT COUNT(*) FROM salesrule_coupon WHERE rule_id = %d" % rule,
+                                 "SELECT COUNT(*) FROM catalog_product_option WHERE product_id = %d" % product,
+                                 "SELECT COUNT(*) FROM catalog_product_option_type_value JOIN catalog_product_option USING (option_id) WHERE product_id = %d"
+                                 % product)), "rows, " + what)
+                expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry WHERE entity_type = 'salesrule_coupon' AND target_id NOT IN "
+                                 "(SELECT coupon_id FROM salesrule_coupon)", "openmage"), 0, "coupons of the registry that are gone, " + what)
+            right(shops, "update", "legacy")

@@ -1,0 +1,215 @@
+/* An entity that is larger than a batch comes whole, but in parts, all in one transaction. What the
+ * destination has of it is listed when its root has come; what no part has is deleted behind the
+ * last one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/import/import_internal.h"
+#include "schema/log.h"
+
+enum { LISTED_MAX = 500000 };
+
+struct listed {
+    const struct catalogue_table *entry;
+    XXH64_hash_t hash;
+    const uint8_t **place;
+    bool stays;
+};
+
+struct large {
+    struct arena arena;
+    struct listed *rows; /* by their hashes, each once */
+    uint32_t count, cap;
+};
+
+int import_large_new(struct import *im)
+{
+    im->large = calloc(1, sizeof *im->large);
+    return im->large ? 0 : DS_ENOMEM;
+}
+
+void import_large_forget(struct import *im)
+{
+    free(im->large->rows);
+    arena_free(&im->large->arena);
+    *im->large = (struct large){0};
+}
+
+void import_large_free(struct import *im)
+{
+    if (im->large)
+        import_large_forget(im);
+    free(im->large);
+}
+
+static int by_hash(const void *x, const void *y)
+{
+    const struct listed *a = x, *b = y;
+    return (a->hash > b->hash) - (a->hash < b->hash);
+}
+
+static XXH64_hash_t hash_of(const struct import_table *t, const uint8_t *const *place)
+{
+    return import_hash_place(t->target, place) ^ (uintptr_t)t->entry;
+}
+
+/* --- what is there ------------------------------------------------------------------------- */
+
+/* Ids at the destination of what the entity's rows of `entry` are, "1" or a SELECT of them. */
+static int print_ids(const struct import *im, const struct catalogue_entity *e,
+                     const struct catalogue_table *entry, uint64_t root, struct buf *sql)
+{
+    const char *prefix = im->options.config->destination.prefix;
+    BUF_AUTO struct buf name = {0};
+    if (entry == &e->tables[0])
+        return buf_unsigned(sql, root);
+    return buf_printf(&name, "%s%s", prefix ? prefix : "", entry->table) |
+           buf_puts(sql, "SELECT ") | sql_identifier(sql, entry->key) | buf_puts(sql, " FROM ") |
+           sql_identifier(sql, buf_cstr(&name)) | buf_puts(sql, " WHERE ") |
+           sql_identifier(sql, entry->link) | buf_puts(sql, " IN (") |
+           print_ids(im, e, import_parent(e, entry), root, sql) | buf_puts(sql, ")");
+}
+
+static int add(struct large *l, const struct import_table *t, MYSQL_ROW row,
+               const unsigned long *lengths)
+{
+    if (l->count == l->cap) {
+        uint32_t cap = l->cap ? l->cap * 2 : 1024;
+        struct listed *bigger = realloc(l->rows, cap * sizeof *bigger);
+        if (!bigger)
+            return DS_ENOMEM;
+        l->rows = bigger;
+        l->cap = cap;
+    }
+    const uint8_t **place = import_read_place(&l->arena, t, row, lengths);
+    if (!place)
+        return DS_ENOMEM;
+    l->rows[l->count++] =
+        (struct listed){.entry = t->entry, .hash = hash_of(t, place), .place = place};
+    return 0;
+}
+
+static int list_table(struct import *im, const struct import_table *t, uint64_t root, bool *all,
+                      struct ds_error *err)
+{
+    struct large *l = im->large;
+    BUF_AUTO struct buf ids = {0};
+    if (print_ids(im, t->entity, import_parent(t->entity, t->entry), root, &ids))
+        return import_no_memory(err);
+    MYSQL_RES *rows =
+        import_rows_under(im, t, false, buf_cstr(&ids), LISTED_MAX - l->count + 1, err);
+    if (!rows)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = add(l, t, row, mysql_fetch_lengths(rows));
+    mysql_free_result(rows);
+    *all = l->count <= LISTED_MAX;
+    return rc ? import_no_memory(err) : 0;
+}
+
+/* A part may be written again: what is listed already stays so. */
+static void sort(struct large *l)
+{
+    uint32_t kept = 0;
+    if (l->count)
+        qsort(l->rows, l->count, sizeof *l->rows, by_hash);
+    for (uint32_t i = 0; i < l->count; i++) {
+        if (kept && l->rows[kept - 1].hash == l->rows[i].hash)
+            l->rows[kept - 1].stays |= l->rows[i].stays;
+        else
+            l->rows[kept++] = l->rows[i];
+    }
+    l->count = kept;
+}
+
+static bool is_replaced(const struct import *im, const struct import_row *root,
+                        const struct import_table *t)
+{
+    return t->entity == root->table->entity && !t->root &&
+           t->target_version == t->target->version && import_is_replaced(im, root, t);
+}
+
+static int list(struct import *im, const struct import_row *root, struct ds_error *err)
+{
+    bool all = true;
+    int rc = 0;
+    for (const struct import_table *t = im->tables; t && rc == 0 && all; t = t->next)
+        if (is_replaced(im, root, t))
+            rc = list_table(im, t, root->target_id, &all, err);
+    sort(im->large);
+    if (all)
+        return rc;
+    log_warn("an entity is larger than a batch, and has more than %d rows here: what the source "
+             "has no more of it stays; raise batch.max_bytes entity=%s key=%.*s",
+             LISTED_MAX, root->entity->entity->name, (int)root->entity->key.len,
+             (const char *)root->entity->key.p);
+    import_large_forget(im);
+    return rc;
+}
+
+int import_large_begin(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = first; i < end && rc == 0; i++) {
+        const struct import_row *row = im->rows[i];
+        if (im->part && row->table->root && row->entity->whole && row->state == ROW_FOUND)
+            rc = list(im, row, err);
+    }
+    return rc;
+}
+
+/* --- what of it stays ---------------------------------------------------------------------- */
+
+void import_large_stays(struct import *im, uint32_t first, uint32_t end)
+{
+    const struct large *l = im->large;
+    for (uint32_t i = first; i < end && l->count; i++) {
+        const struct import_row *row = im->rows[i];
+        struct listed key = {.hash = row->place ? hash_of(row->table, row->place) : 0};
+        struct listed *found =
+            row->place ? bsearch(&key, l->rows, l->count, sizeof key, by_hash) : NULL;
+        if (found)
+            found->stays = true;
+    }
+}
+
+static int drop_table(struct import *im, const struct import_table *t, struct ds_error *err)
+{
+    const struct large *l = im->large;
+    const uint8_t ***places = arena_alloc(&im->arena, (l->count + 1) * sizeof *places);
+    uint32_t count = 0;
+    for (uint32_t i = 0; places && i < l->count; i++)
+        if (l->rows[i].entry == t->entry && !l->rows[i].stays)
+            places[count++] = l->rows[i].place;
+    return places ? import_delete_places(im, t, places, count, err) : import_no_memory(err);
+}
+
+static int last_first(const void *x, const void *y)
+{
+    const struct import_table *a = *(const struct import_table *const *)x,
+                              *b = *(const struct import_table *const *)y;
+    return (a->order < b->order) - (a->order > b->order);
+}
+
+/* Rows that hang on others go before these. */
+int import_large_drop(struct import *im, struct ds_error *err)
+{
+    uint32_t count = 0;
+    for (const struct import_table *t = im->tables; t; t = t->next)
+        count += t->target_version == t->target->version;
+    const struct import_table **tables = arena_alloc(&im->arena, (count + 1) * sizeof *tables);
+    if (!tables)
+        return import_no_memory(err);
+    count = 0;
+    for (const struct import_table *t = im->tables; t; t = t->next)
+        if (t->target_version == t->target->version)
+            tables[count++] = t;
+    qsort(tables, count, sizeof *tables, last_first);
+    int rc = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        if (!i || tables[i]->entry != tables[i - 1]->entry)
+            rc = drop_table(im, tables[i], err);
+    import_large_forget(im);
+    return rc;
+}
