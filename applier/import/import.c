@@ -461,7 +461,7 @@ static int decide_roots(struct import *im, uint32_t first, uint32_t end, struct 
 
 static bool is_attributes(const struct import_table *t)
 {
-    return strcmp(t->entity->tables[0].table, "eav_attribute") == 0;
+    return strcmp(t->entry->table, "eav_attribute") == 0;
 }
 
 static int write_table(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
