@@ -102,12 +102,33 @@ int xa_store(struct applier *a, const struct transaction *tx, struct ds_error *e
     return rc || piece.len <= 1 ? rc : store_piece(a, position, &piece, err);
 }
 
+/* Of an import, a run for other entities may have come as far before. */
+static int none_of_others(struct applier *a, struct slice xid, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint64_t one = 0;
+    bool found = false;
+    if (!a->import)
+        return 0;
+    if (buf_puts(&sql, "SELECT 1 FROM ") | sql_table(&sql, a->state_database, "datasync_xa") |
+        filter(a, xid, &sql) | buf_puts(&sql, " LIMIT 1"))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(a->db, &one, &found, err, "%s", buf_cstr(&sql));
+    return rc || !found
+               ? rc
+               : error_set(err, DS_EUNSUPPORTED,
+                           "a run for other entities has stored its part of XA transaction %.*s, "
+                           "and has not come to its end: run that one first (incremental --entity)",
+                           (int)xid.len, (const char *)xid.p);
+}
+
 static int prepare(struct applier *a, const struct transaction *tx, struct slice xid,
                    struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     BUF_AUTO struct buf nothing = {0};
-    int rc = xa_store(a, tx, err);
+    int rc = none_of_others(a, xid, err);
+    rc = rc ? rc : xa_store(a, tx, err);
     if (rc == 0 &&
         a->xa_rows == 0) { /* without any change; its XA COMMIT looks for it all the same */
         char position[700];
@@ -217,7 +238,8 @@ static int none_stored(struct slice xid, struct ds_error *err)
     return error_set(
         err, DS_EPOSITION,
         "the source commits XA transaction %.*s, whose rows were prepared before this stream "
-        "began: they are not at the destination; copy again with --resnapshot",
+        "began, or went with a run for other entities: they are not at the destination; copy again "
+        "with --resnapshot",
         (int)xid.len, (const char *)xid.p);
 }
 
