@@ -1,4 +1,4 @@
-/* error, buf, arena: the small pieces under everything. */
+/* error, buf, arena, keys of the registry: the small pieces under everything. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include "schema/arena.h"
 #include "schema/buf.h"
 #include "schema/error.h"
+#include "schema/registry_key.h"
 
 static void errors_keep_one_line_and_first_place(void **state)
 {
@@ -83,6 +84,36 @@ static void arena_reuses_blocks(void **state)
     assert_int_equal(a.held, 0);
 }
 
+static struct slice text(const char *s)
+{
+    return (struct slice){(const uint8_t *)s, strlen(s)};
+}
+
+static void registry_keys_are_kept_or_told_apart(void **state)
+{
+    (void)state;
+    char scratch[REGISTRY_KEY_MAX + 1], again[REGISTRY_KEY_MAX + 1], once[REGISTRY_KEY_MAX + 1];
+    char longest[REGISTRY_KEY_MAX + 2] = "", euros[3 * 100 + 1] = "";
+    memset(longest, 'x', REGISTRY_KEY_MAX);
+    for (int i = 0; i < 100; i++)
+        strcat(euros, "\xe2\x82\xac");
+    const char *kept[] = {"", "7", " a b", "S\xc3\xa9t", longest};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        assert_ptr_equal(registry_key(text(kept[i]), scratch).p, kept[i]);
+    longest[REGISTRY_KEY_MAX] = 'x';
+    const char *others[] = {"a ", "a  ", "\xe9", "\xe9t", longest, euros, euros + 3};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct slice key = registry_key(text(others[i]), scratch);
+        assert_in_range(key.len, 17, REGISTRY_KEY_MAX);
+        assert_int_equal(key.p[key.len - 17], '#');
+        assert_ptr_equal(registry_key(key, again).p, key.p);
+        for (size_t k = 0; k < i; k++) {
+            struct slice other = registry_key(text(others[k]), once);
+            assert_false(other.len == key.len && memcmp(other.p, key.p, key.len) == 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +121,7 @@ int main(void)
         cmocka_unit_test(numbers_are_printed_as_printf_does),
         cmocka_unit_test(buf_grows_and_terminates),
         cmocka_unit_test(arena_reuses_blocks),
+        cmocka_unit_test(registry_keys_are_kept_or_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
