@@ -274,20 +274,23 @@ static bool is_key(const struct shop_table *t, struct slice name)
 static struct shop_table *open_table(struct shop *s, const char *name)
 {
     struct shop_table *t = calloc(1, sizeof *t);
-    const char *prefix = s->o.config->destination.prefix;
+    const struct config *config = s->o.config;
+    const char *here = config->destination.prefix, *told = config->source.prefix;
+    char full[sizeof t->name];
     if (!t) {
         shop_no_memory(s);
         return NULL;
     }
     t->next = s->tables;
     s->tables = t;
-    snprintf(t->name, sizeof t->name, "%s%s", prefix ? prefix : "", name);
+    snprintf(full, sizeof full, "%s%s", here ? here : "", name);
+    snprintf(t->name, sizeof t->name, "%s%s", told ? told : "", name);
     if (!catalogue_lookup(s->o.catalogue, name, &t->entity, &t->entry)) {
         shop_fail(s,
                   error_set(&s->err, DS_EUSAGE, "no entity of the catalogue has table %s", name));
         return t;
     }
-    int rc = table_plan_read(&t->plan, &s->destination, t->name, s->next_table_id, &s->err);
+    int rc = table_plan_read(&t->plan, &s->destination, full, s->next_table_id, &s->err);
     if (rc && rc != DS_ERETRY) {
         shop_fail(s, rc);
         return t;
