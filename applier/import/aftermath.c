@@ -26,6 +26,8 @@ enum { INDEXED = sizeof indexed / sizeof *indexed };
 struct number { /* an increment id that came, of an entity that numbers its rows */
     const char *type;
     char text[52];
+    uint64_t store; /* of the destination; 0: not told */
+    bool counted;   /* the destination has a sequence for such */
     struct number *next;
 };
 
@@ -85,6 +87,10 @@ static int note_number(struct import *im, const struct import_row *row)
     struct number *n = arena_zalloc(&a->arena, sizeof *n);
     if (!n)
         return DS_ENOMEM;
+    int store = target_column_ordinal(row->table->target, "store_id");
+    const uint8_t *raw = store >= 0 && row->values ? row->values[store] : NULL;
+    if (!raw || !value_id((struct slice){raw, value_length(raw)}, &n->store))
+        n->store = 0;
     n->type = row->table->entity->name;
     snprintf(n->text, sizeof n->text, "%.*s", (int)text.len, (const char *)text.p);
     n->next = a->numbers;
@@ -177,10 +183,15 @@ static bool is_ahead(const char *number, const char *prefix, const char *last)
 static int raise_sequence(struct import *im, const char *table, MYSQL_ROW row, struct ds_error *err)
 {
     const char *best = row[3];
+    uint64_t store = strtoull(row[4], NULL, 10);
     BUF_AUTO struct buf value = {0};
-    for (const struct number *n = im->aftermath->numbers; n; n = n->next)
-        if (strcmp(n->type, row[0]) == 0 && is_ahead(n->text, row[2], best))
+    for (struct number *n = im->aftermath->numbers; n; n = n->next) {
+        if (strcmp(n->type, row[0]) != 0)
+            continue;
+        n->counted |= n->store == store;
+        if (is_ahead(n->text, row[2], best))
             best = n->text;
+    }
     if (best == row[3])
         return 0;
     if (sql_string(&value, best, strlen(best)))
@@ -189,6 +200,56 @@ static int raise_sequence(struct import *im, const char *table, MYSQL_ROW row, s
                    "UPDATE `%s` SET increment_last_id = %s WHERE entity_store_id = %s AND "
                    "increment_last_id < %s",
                    table, buf_cstr(&value), row[1], buf_cstr(&value));
+}
+
+static bool is_digits(const char *text)
+{
+    size_t len = strspn(text, "0123456789");
+    return len && !text[len];
+}
+
+/* "SELECT '100000007' AS n UNION ALL …": the last of each length that the store's sequence may have
+ * come to. */
+static int print_last(struct import *im, const struct number *first, const char *prefix,
+                      struct buf *sql)
+{
+    const char *last[sizeof first->text] = {NULL};
+    int rc = 0;
+    for (struct number *n = im->aftermath->numbers; n; n = n->next) {
+        const char **best = &last[strlen(n->text)];
+        if (n->store != first->store || strcmp(n->type, first->type) != 0)
+            continue;
+        n->counted = true;
+        if (is_digits(n->text) && strncmp(n->text, prefix, strlen(prefix)) == 0 &&
+            (!*best || strcmp(n->text, *best) > 0))
+            *best = n->text;
+    }
+    for (size_t i = 0; i < sizeof first->text; i++)
+        if (last[i])
+            rc |= buf_printf(sql, "%sSELECT '%s' AS n", sql->len ? " UNION ALL " : "", last[i]);
+    return rc;
+}
+
+/* A shop makes the row of a sequence with its first number, which begins with the number of the
+ * store: one that has taken no order yet has none. */
+static int begin_sequence(struct import *im, const char *table, const char *types,
+                          const struct number *first, struct ds_error *err)
+{
+    char prefix[24];
+    BUF_AUTO struct buf last = {0};
+    snprintf(prefix, sizeof prefix, "%lu", first->store);
+    if (print_last(im, first, prefix, &last))
+        return import_no_memory(err);
+    return !last.len
+               ? 0
+               : db_exec(im->db, err,
+                         "INSERT INTO `%s` (entity_type_id, store_id, increment_prefix, "
+                         "increment_last_id) SELECT t.entity_type_id, %s, '%s', n FROM `%s` t JOIN "
+                         "(%s) l ON LENGTH(n) = increment_pad_length + %zu WHERE entity_type_code "
+                         "= '%s' AND increment_per_store = 1 AND NOT EXISTS (SELECT 1 FROM `%s` s "
+                         "WHERE s.entity_type_id = t.entity_type_id AND s.store_id = %s)",
+                         table, prefix, prefix, types, buf_cstr(&last), strlen(prefix), first->type,
+                         table, prefix);
 }
 
 static int raise_sequences(struct import *im, struct ds_error *err)
@@ -200,7 +261,7 @@ static int raise_sequences(struct import *im, struct ds_error *err)
     MYSQL_RES *rows =
         db_select(im->db, err,
                   "SELECT t.entity_type_code, s.entity_store_id, "
-                  "COALESCE(s.increment_prefix, ''), COALESCE(s.increment_last_id, '') "
+                  "COALESCE(s.increment_prefix, ''), COALESCE(s.increment_last_id, ''), s.store_id "
                   "FROM `%s` s JOIN `%s` t USING (entity_type_id) ORDER BY 2",
                   table, types);
     if (!rows)
@@ -209,6 +270,9 @@ static int raise_sequences(struct import *im, struct ds_error *err)
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
         rc = raise_sequence(im, table, row, err);
     mysql_free_result(rows);
+    for (const struct number *n = im->aftermath->numbers; n && rc == 0; n = n->next)
+        if (n->store && !n->counted)
+            rc = begin_sequence(im, table, types, n, err);
     return rc;
 }
 
