@@ -55,9 +55,8 @@ bool import_is_replaced(const struct import *im, const struct import_row *row,
                         const struct import_table *t)
 {
     const struct import_entity *e = row->entity;
-    bool merged = import_is_option(t)
-                      ? !import_option_is_replaced(im, row, t)
-                      : im->options.config->on_duplicate == DUPLICATE_MERGE && e->matched;
+    bool merged =
+        import_is_option(t) ? !import_option_is_replaced(im, row, t) : import_is_merged(im, e);
     return has_all(e, t->entry) && e->found && !e->left && e->policy == IMPORT_WRITE && !merged;
 }
 

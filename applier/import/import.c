@@ -356,6 +356,12 @@ static int leave_part(struct import *im, struct import_row *row, struct ds_error
                : 0;
 }
 
+bool import_is_merged(const struct import *im, const struct import_entity *e)
+{
+    return im->options.config->on_duplicate == DUPLICATE_MERGE &&
+           (e->matched || (e->here && !im->options.follows));
+}
+
 bool import_comes_again(const struct import_row *row)
 {
     return row->origin->flags & CHANGE_COPIED && !row->entity->whole;

@@ -257,6 +257,9 @@ struct import {
     struct counters *counters;
 };
 
+/* Does what the destination has of it stay where the source has nothing? What a stream follows was
+ * merged, if at all, when it was copied. */
+bool import_is_merged(const struct import *im, const struct import_entity *e);
 /* A copy brings it for the second time: it was counted at the first. */
 bool import_comes_again(const struct import_row *row);
 int import_no_memory(struct ds_error *err);

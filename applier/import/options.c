@@ -28,7 +28,7 @@ enum config_options_mode import_options_mode(const struct import *im, const stru
         return config->options_mode;
     /* a file mostly has no more than a part of an entity */
     bool part = !e->whole && !im->options.follows;
-    bool merged = config->on_duplicate == DUPLICATE_MERGE && (e->matched || part);
+    bool merged = import_is_merged(im, e) || (config->on_duplicate == DUPLICATE_MERGE && part);
     return merged ? OPTIONS_MERGE : OPTIONS_REPLACE;
 }
 
@@ -43,7 +43,7 @@ bool import_option_is_replaced(const struct import *im, const struct import_row 
                                const struct import_table *t)
 {
     enum config_options_mode mode = import_options_mode(im, option->entity);
-    bool keeps = im->options.config->on_duplicate == DUPLICATE_MERGE && option->entity->matched;
+    bool keeps = import_is_merged(im, option->entity);
     if (mode != OPTIONS_MERGE)
         return mode == OPTIONS_REPLACE;
     /* of an option that both have, its choices, and, but for what the source may have empty, all */

@@ -311,7 +311,7 @@ static bool is_merged(const struct import *im, const struct import_row *row)
 {
     bool replaced =
         import_is_option(row->table) && import_options_mode(im, row->entity) == OPTIONS_REPLACE;
-    return im->options.config->on_duplicate == DUPLICATE_MERGE && row->entity->matched && !replaced;
+    return import_is_merged(im, row->entity) && !replaced;
 }
 
 /* Which columns are to be set? Of a row that comes whole all of them, of a change what it changes;

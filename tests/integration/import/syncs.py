@@ -99,6 +99,35 @@ def define(suite):
                 expect_equal([name for name, counts in summary(out).items() if "created" in counts], [], "again: created")
         suite.case("sync-all-" + policy, "all entities, as on-duplicate says; again: nothing changes")(case)
 
+    @suite.case("sync-merged-again", "with merge, what the destination has stays where the source has nothing, also of what came from there; with update it goes")
+    def _():
+        with TwoShops(settings={}) as shops:
+            sync(shops, "all", "-d", "merge")
+            right(shops, "merge", "legacy")
+            here = lambda entity: shops.destination.scalar(
+                "SELECT MAX(target_id) FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND origin = 'created'" % entity)
+            order, page, product, customer = (here(entity) for entity in ("order", "cms_page", "product", "customer"))
+            value = lambda kind, table, code, entity, more, text: (
+                "REPLACE INTO %s (entity_type_id, attribute_id, entity_id, %s value) SELECT entity_type_id, attribute_id, %s, %s '%s' FROM eav_attribute JOIN "
+                "eav_entity_type USING (entity_type_id) WHERE entity_type_code = '%s' AND attribute_code = '%s'" % (
+                    table, "store_id," if more else "", entity, more, text, kind, code))
+            staff = ("UPDATE sales_flat_order SET ext_order_id = 'staff' WHERE entity_id = %s" % order,
+                     "UPDATE cms_page SET root_template = 'staff' WHERE page_id = %s" % page,
+                     value("catalog_product", "catalog_product_entity_varchar", "meta_title", product, "0,", "staff"),
+                     value("customer", "customer_entity_varchar", "taxvat", customer, "", "staff"),
+                     "INSERT INTO catalog_product_entity_tier_price (entity_id, all_groups, customer_group_id, qty, value, website_id) VALUES (%s, 1, 0, 77, 3, 0)" % product)
+            asked = ("SELECT ext_order_id FROM sales_flat_order WHERE entity_id = %s" % order, "SELECT root_template FROM cms_page WHERE page_id = %s" % page,
+                     "SELECT value FROM catalog_product_entity_varchar WHERE value = 'staff' AND entity_id = %s" % product,
+                     "SELECT value FROM customer_entity_varchar WHERE value = 'staff' AND entity_id = %s" % customer,
+                     "SELECT 'staff' FROM catalog_product_entity_tier_price WHERE entity_id = %s AND qty = 77" % product)
+            shops.source.run("UPDATE sales_flat_order SET ext_order_id = NULL", "UPDATE cms_page SET root_template = NULL", "DELETE v FROM "
+                             "catalog_product_entity_varchar v JOIN eav_attribute USING (attribute_id) WHERE attribute_code = 'meta_title'", database="openmage")
+            shops.destination.run(*staff, database="openmage")
+            for policy in ("merge", "update"):
+                sync(shops, "all", "-d", policy)
+                expect_equal([shops.destination.scalar(sql, "openmage") for sql in asked], ["staff"] * 5 if policy == "merge" else [None] * 5, policy)
+            right(shops, "update", "legacy")
+
     @suite.case("sync-small-batches", "where batches end cannot be told from what is written")
     def _():
         with TwoShops(settings={"batch": {"max_rows": 100}}) as shops:
