@@ -20,10 +20,20 @@ static const struct {
     {"stock", "'cataloginventory_stock','catalog_product_price'"},
     {"attribute", "'catalog_product_attribute','catalog_product_flat','catalogsearch_fulltext'"},
     {"tag", "'tag_summary'"},
+    {"customer_group", "'catalog_product_price'"},
+    {"store",
+     "'catalog_product_attribute','catalog_product_flat','catalog_category_flat','catalog_url',"
+     "'catalogsearch_fulltext'"},
+    {"store_group",
+     "'catalog_product_flat','catalog_category_flat','catalog_category_product','catalog_url',"
+     "'catalogsearch_fulltext'"},
+    {"website", "'catalog_product_price','cataloginventory_stock'"},
 };
 enum { INDEXED = sizeof indexed / sizeof *indexed };
 
-struct number { /* an increment id that came, of an entity that numbers its rows */
+/* The last increment id that came of those which one sequence could have given: of a kind, a store,
+ * a length and a beginning. */
+struct number {
     const char *type;
     char text[52];
     uint64_t store; /* of the destination; 0: not told */
@@ -66,11 +76,27 @@ void import_aftermath_free(struct import *im)
 
 static bool has_sequence(const char *entity)
 {
-    static const char *const names[] = {"order", "invoice", "shipment", "creditmemo"};
+    static const char *const names[] = {"order", "invoice", "shipment", "creditmemo", "customer"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], entity) == 0)
             return true;
     return false;
+}
+
+/* Sequences count with eight digits behind the number of their store. */
+static size_t beginning(size_t len)
+{
+    return len > 9 ? len - 8 : 1;
+}
+
+static struct number *find_number(const struct aftermath *a, const char *type, uint64_t store,
+                                  struct slice text)
+{
+    struct number *n = a->numbers;
+    while (n && !(n->store == store && strcmp(n->type, type) == 0 && strlen(n->text) == text.len &&
+                  memcmp(n->text, text.p, beginning(text.len)) == 0))
+        n = n->next;
+    return n;
 }
 
 static int note_number(struct import *im, const struct import_row *row)
@@ -84,17 +110,26 @@ static int note_number(struct import *im, const struct import_row *row)
     struct slice text = import_text(row->after[column], scratch, &null);
     if (null || !text.len || text.len >= sizeof a->numbers->text)
         return 0;
-    struct number *n = arena_zalloc(&a->arena, sizeof *n);
-    if (!n)
-        return DS_ENOMEM;
-    int store = target_column_ordinal(row->table->target, "store_id");
-    const uint8_t *raw = store >= 0 && row->values ? row->values[store] : NULL;
-    if (!raw || !value_id((struct slice){raw, value_length(raw)}, &n->store))
-        n->store = 0;
-    n->type = row->table->entity->name;
+    for (size_t i = beginning(text.len); i < text.len; i++)
+        if (!isdigit(text.p[i]))
+            return 0;
+    const char *type = row->table->entity->name;
+    int column_of_store = target_column_ordinal(row->table->target, "store_id");
+    const uint8_t *raw = column_of_store >= 0 && row->values ? row->values[column_of_store] : NULL;
+    uint64_t store;
+    if (!raw || !value_id((struct slice){raw, value_length(raw)}, &store))
+        store = 0;
+    struct number *n = find_number(a, type, store, text);
+    if (!n) {
+        n = arena_zalloc(&a->arena, sizeof *n);
+        if (!n)
+            return DS_ENOMEM;
+        *n = (struct number){.type = type, .store = store, .next = a->numbers};
+        a->numbers = n;
+    } else if (memcmp(n->text, text.p, text.len) >= 0) {
+        return 0;
+    }
     snprintf(n->text, sizeof n->text, "%.*s", (int)text.len, (const char *)text.p);
-    n->next = a->numbers;
-    a->numbers = n;
     return 0;
 }
 

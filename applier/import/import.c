@@ -576,7 +576,7 @@ static int write_range(struct import *im, const struct batch *batch,
     rc = rc ? rc : registry_flush(im->registry, err);
     rc = rc ? rc : import_incomplete_write(im, true, err);
     rc = rc ? rc : import_finish_options(im, err);
-    rc = rc ? rc : import_aftermath(im, err);
+    rc = rc || part ? rc : import_aftermath(im, err);
     return rc ? rc : import_files_end(im, part, err);
 }
 
@@ -585,6 +585,7 @@ int import_end_parts(struct import *im, struct counters *extra, struct ds_error 
     im->counters = extra;
     int rc = import_large_drop(im, err);
     rc = rc ? rc : registry_flush(im->registry, err);
+    rc = rc ? rc : import_aftermath(im, err);
     return rc ? rc : db_settle(im->db, err);
 }
 

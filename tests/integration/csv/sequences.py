@@ -23,3 +23,7 @@ def _():
                  ("order", str(second), str(second), "%d00000012" % second))
         s.text("order", ORDER + "100060000,A:1:1,1,pending\n")
         s.expect(SEQUENCES.replace("ORDER BY", "WHERE entity_type_code = 'order' AND store_id = 1 ORDER BY"), ("order", "1", "1", "100060000"))
+        s.server.run("INSERT INTO eav_entity_store (entity_type_id, store_id, increment_prefix, increment_last_id) SELECT entity_type_id, 0, '0', '000000005' "
+                     "FROM eav_entity_type WHERE entity_type_code = 'customer'", database=DATABASE)
+        s.text("customer", "increment_id,email,firstname,lastname\n000000064,a@example.com,A,B\n000000009,b@example.com,A,B\n")
+        s.expect(SEQUENCES.replace("ORDER BY", "WHERE entity_type_code = 'customer' ORDER BY"), ("customer", "0", "0", "000000064"))

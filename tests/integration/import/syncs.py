@@ -128,6 +128,29 @@ def define(suite):
                 expect_equal([shops.destination.scalar(sql, "openmage") for sql in asked], ["staff"] * 5 if policy == "merge" else [None] * 5, policy)
             right(shops, "update", "legacy")
 
+    @suite.case("counters-last", "rows that the live shop needs for each order are written last, also of a transaction that is larger than a batch")
+    def _():
+        with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update"}) as shops:
+            source, ask = shops.source, lambda sql: shops.destination.query(sql, None)
+            shops.lab.program.incremental(timeout=240)
+            shops.lab.program.configure({"batch": {"max_bytes": "64KiB"}})
+            columns = ", ".join("`%s`" % row[0] for row in source.query("SELECT column_name FROM information_schema.columns WHERE table_schema = 'openmage' "
+                                                                         "AND table_name = 'sales_flat_order' AND column_name NOT IN ('entity_id', 'increment_id')"))
+            last = source.scalar("SELECT MAX(increment_id) FROM sales_flat_order WHERE increment_id REGEXP '^[12][0-9]{8}$'", "openmage")
+            source.run("BEGIN", "INSERT INTO sales_flat_order (increment_id, %s) SELECT %d, %s FROM sales_flat_order WHERE increment_id = '%s'" % (
+                columns, int(last) + 5000000, columns, last), "UPDATE catalog_category_entity SET position = position + 1 WHERE level > 1",
+                "INSERT INTO newsletter_subscriber (subscriber_email, subscriber_status, store_id) SELECT CONCAT('s', seq, '@example.com'), 1, 1 FROM "
+                "seq_1_to_3000", "COMMIT", database="openmage")
+            shops.destination.run("SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = 1", database=None)
+            shops.lab.program.incremental()
+            shops.destination.run("SET GLOBAL general_log = 0", database=None)
+            order = [re.search("newsletter_subscriber|eav_entity_store", row[0]).group() for row in ask(
+                "SELECT CONVERT(argument USING latin1) FROM mysql.general_log WHERE command_type <> 'Prepare' AND argument RLIKE "
+                "'^(INSERT INTO|UPDATE) [^ ]*(newsletter_subscriber|eav_entity_store)' ORDER BY event_time")]
+            expect("eav_entity_store" in order and order.count("newsletter_subscriber") > 2, "what was written: %s" % order)
+            expect(order.index("eav_entity_store") > len(order) - 1 - order[::-1].index("newsletter_subscriber"), "what was written: %s" % order)
+            right(shops, "update", "shop")
+
     @suite.case("sync-small-batches", "where batches end cannot be told from what is written")
     def _():
         with TwoShops(settings={"batch": {"max_rows": 100}}) as shops:
