@@ -539,8 +539,10 @@ static int session(struct applier *a, struct ds_error *err)
     a->attempts = 0;
     a->copies_awaited = needs_copies(a);
     while (!atomic_load(&a->stop)) {
-        if (finished(a))
-            return chain_release_rest(a, true, err);
+        if (finished(a)) {
+            rc = a->import ? import_settle_unsure(a->import, err) : 0;
+            return rc ? rc : chain_release_rest(a, true, err);
+        }
         bool ending = a->options.dry_run && stop_is_known(a), asked = copies_asked_for(a);
         rc = turn(a, err);
         a->copies_awaited = asked || (rc == 0 && needs_copies(a));

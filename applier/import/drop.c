@@ -166,16 +166,20 @@ static bool is_named(const struct import_reference *r)
 /* What the source can speak about. Of what is set up at both sides (attributes, sets, groups) it
  * can only of what came from it; records of a file, by name, of all of it. */
 static int add_conditions(const struct import *im, const struct import_table *t, bool records,
-                          struct buf *sql)
+                          bool of_own_kind, struct buf *sql)
 {
     int rc = 0;
     for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
         const struct import_reference *r = &t->references[i];
         bool plain = r->rule && r->form == REFERENCE_ONE && r->when == NO_COLUMN &&
                      !r->rule->attribute && !r->rule->input && !r->parent;
-        if (plain && !(records && is_named(r)) && t->target->columns[r->target].class == TARGET_INT)
+        if (plain && !(records && is_named(r)) &&
+            t->target->columns[r->target].class == TARGET_INT &&
+            (r->type == t->root_type) == of_own_kind)
             rc = add_known(im, t->target->columns[r->target].name, r->type, sql);
     }
+    if (of_own_kind)
+        return rc;
     if (rc == 0 && t->type != UINT32_MAX && filter_maps(t->entity))
         rc = buf_puts(sql, " AND ") | registry_condition(im->registry, t->type, sql) |
              buf_puts(sql, "t.") | sql_identifier(sql, t->target->columns[t->id_target].name) |
@@ -187,16 +191,37 @@ MYSQL_RES *import_rows_under(struct import *im, const struct import_table *t, bo
                              const char *list, uint32_t most, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    int rc = buf_puts(&sql, "SELECT ") | import_select_place(&sql, t) | buf_puts(&sql, " FROM ") |
+    int rc = buf_puts(&sql, "SELECT ") | import_select_place(&sql, t) | buf_puts(&sql, ", (TRUE") |
+             add_conditions(im, t, records, true, &sql) | buf_puts(&sql, ") FROM ") |
              sql_identifier(&sql, t->target->name) | buf_puts(&sql, " t WHERE t.") |
              sql_identifier(&sql, t->target->columns[t->link_target].name) |
              buf_printf(&sql, " IN (%s)", list);
-    if (rc || add_conditions(im, t, records, &sql) || buf_printf(&sql, " LIMIT %u", most)) {
+    if (rc || add_conditions(im, t, records, false, &sql) || buf_printf(&sql, " LIMIT %u", most)) {
         (void)import_no_memory(err);
         return NULL;
     }
     /* which the conditions ask */
     return registry_flush(im->registry, err) ? NULL : db_select(im->db, err, "%s", buf_cstr(&sql));
+}
+
+bool import_is_known(const struct import_table *t, MYSQL_ROW row)
+{
+    return *row[t->target->row_key->count] == '1';
+}
+
+MYSQL_RES *import_rows_at(struct import *im, const struct import_table *t, const char *list,
+                          struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_puts(&sql, "SELECT ") | import_select_place(&sql, t) | buf_puts(&sql, " FROM ") |
+             sql_identifier(&sql, t->target->name) | buf_puts(&sql, " t WHERE (") |
+             import_select_place(&sql, t) | buf_printf(&sql, ") IN (%s)", list) |
+             add_conditions(im, t, false, true, &sql);
+    if (rc) {
+        (void)import_no_memory(err);
+        return NULL;
+    }
+    return db_select(im->db, err, "%s", buf_cstr(&sql));
 }
 
 /* Delete what is at the destination under these parents and does not stay. */
@@ -213,8 +238,12 @@ static int drop_under(struct import *im, const struct import_table *t, bool reco
         const uint8_t **place = import_read_place(&im->arena, t, row, mysql_fetch_lengths(rows));
         if (!place)
             rc = DS_ENOMEM;
-        else if (!stays(stay, import_hash_place(t->target, place)))
+        else if (stays(stay, import_hash_place(t->target, place)))
+            continue;
+        else if (import_is_known(t, row))
             places[count++] = place;
+        else if (!im->options.follows)
+            rc |= import_unsure_add(im, t, row, mysql_fetch_lengths(rows));
     }
     mysql_free_result(rows);
     if (!places || rc)
@@ -243,6 +272,7 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
     struct places stay = {0};
     uint32_t count = 0;
     bool records = false; /* of a file: all entities are, or none */
+    import_unsure_stays(im, first, end);
     if (im->part)
         import_large_stays(im, first, end);
     if (t->root || im->part)

@@ -42,7 +42,7 @@ int import_new(struct import **out, const struct import_options *options, struct
     im->scope = calloc(entities + 1, sizeof *im->scope);
     int rc = im->counts && im->pending && im->marked && im->scope &&
                      import_aftermath_new(im) == 0 && import_seen_new(im) == 0 &&
-                     import_large_new(im) == 0
+                     import_large_new(im) == 0 && import_unsure_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -74,6 +74,7 @@ void import_free(struct import *im)
     import_aftermath_free(im);
     import_seen_free(im);
     import_large_free(im);
+    import_unsure_free(im);
     import_encryption_free(im);
     media_free(im->media);
     registry_free(im->registry);
@@ -175,6 +176,7 @@ void import_rolled_back(struct import *im)
     im->doubts = false;
     import_seen_rolled_back(im);
     import_large_forget(im);
+    import_unsure_rolled_back(im);
     import_aftermath_clear(im);
     buf_clear(&im->incomplete);
     import_options_clear(im);
@@ -211,6 +213,7 @@ void import_committed(struct import *im)
     registry_believe(im->registry);
     im->doubts = false;
     import_seen_committed(im);
+    import_unsure_committed(im);
     import_left_committed(im);
     import_encryption_committed(im);
     registry_trim(im->registry);

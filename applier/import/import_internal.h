@@ -186,6 +186,7 @@ struct deferred {
 struct aftermath;
 struct seen;
 struct large;
+struct unsure;
 struct encryption;
 
 enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
@@ -206,6 +207,7 @@ struct import {
     struct aftermath *aftermath;
     struct seen *seen;
     struct large *large;
+    struct unsure *unsure;
     struct encryption *encryption;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
@@ -490,10 +492,27 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
 bool import_is_replaced(const struct import *im, const struct import_row *row,
                         const struct import_table *t);
 XXH64_hash_t import_hash_place(const struct target_table *t, const uint8_t *const *place);
-/* Places of rows under these ("1,2,3", or a SELECT), `most` of them, of which the source can speak.
- * `records`: the source is a file. NULL: an error. */
+/* Places of rows under these ("1,2,3", or a SELECT), `most` of them, of which the source can speak,
+ * or (not import_is_known) could if it has what they name of their own kind. `records`: the source
+ * is a file. NULL: an error. */
 MYSQL_RES *import_rows_under(struct import *im, const struct import_table *t, bool records,
                              const char *list, uint32_t most, struct ds_error *err);
+
+bool import_is_known(const struct import_table *t, MYSQL_ROW row);
+/* Places of those of these ("(1,2),(3,4)") of which the source can speak by now. */
+MYSQL_RES *import_rows_at(struct import *im, const struct import_table *t, const char *list,
+                          struct ds_error *err);
+
+/* --- unsure.c --- */
+int import_unsure_new(struct import *im); /* DS_ENOMEM */
+void import_unsure_free(struct import *im);
+/* A row of import_rows_under that is not known, and that the source has not got. DS_ENOMEM. */
+int import_unsure_add(struct import *im, const struct import_table *t, MYSQL_ROW row,
+                      const unsigned long *lengths);
+/* [first, end): rows that were looked for. */
+void import_unsure_stays(struct import *im, uint32_t first, uint32_t end);
+void import_unsure_committed(struct import *im);
+void import_unsure_rolled_back(struct import *im);
 
 /* --- large.c --- */
 int import_large_new(struct import *im); /* DS_ENOMEM */

@@ -102,7 +102,7 @@ static int list_table(struct import *im, const struct import_table *t, uint64_t 
         return err->code;
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
-        rc = add(l, t, row, mysql_fetch_lengths(rows));
+        rc = import_is_known(t, row) ? add(l, t, row, mysql_fetch_lengths(rows)) : 0;
     mysql_free_result(rows);
     *all = l->count <= LISTED_MAX;
     return rc ? import_no_memory(err) : 0;

@@ -128,6 +128,29 @@ def define(suite):
                 expect_equal([shops.destination.scalar(sql, "openmage") for sql in asked], ["staff"] * 5 if policy == "merge" else [None] * 5, policy)
             right(shops, "update", "legacy")
 
+    @suite.case("links-not-there", "a link that only the destination has goes if the source has both ends, whichever comes first, and stays with the destination's own")
+    def _():
+        for size in (60, 50000):
+            with TwoShops(settings={"batch": {"max_rows": size}}) as shops:
+                ask = lambda sql: shops.destination.scalar(sql, "openmage")
+                here = dict(shops.destination.query("SELECT sku, entity_id FROM openmage.catalog_product_entity"))
+                there = shops.source.query("SELECT sku, entity_id FROM openmage.catalog_product_entity WHERE type_id = 'simple' ORDER BY entity_id")
+                both = [(number, here[sku]) for sku, number in there if sku in here]
+                (first, here_first), (last, here_last) = both[0], both[-1]
+                own = ask("SELECT MAX(entity_id) FROM catalog_product_entity WHERE sku NOT IN (%s)" % ", ".join("'%s'" % sku for sku, _number in there))
+                shops.source.run("DELETE FROM catalog_product_link WHERE product_id IN (%d, %d)" % (first, last), "INSERT INTO catalog_product_link "
+                                 "(product_id, linked_product_id, link_type_id) VALUES (%d, %d, 4)" % (first, last), database="openmage")
+                shops.destination.run("DELETE FROM catalog_product_link WHERE product_id IN (%d, %d)" % (here_first, here_last), *(
+                    "INSERT INTO catalog_product_link (product_id, linked_product_id, link_type_id) VALUES (%d, %d, %d)" % link for link in (
+                        (here_first, here_last, 1), (here_last, here_first, 1), (here_first, own, 1), (here_first, here_last, 4))), database="openmage")
+                kept = "SELECT GROUP_CONCAT(link_id ORDER BY link_id) FROM catalog_product_link WHERE product_id IN (%d, %d) AND (linked_product_id = %d OR link_type_id = 4)" % (
+                    here_first, here_last, own)
+                ids = ask(kept)
+                for what in ("first", "again"):
+                    sync(shops, "product", "-d", "update")
+                    expect_equal((ask(kept), ask("SELECT COUNT(*) FROM catalog_product_link WHERE product_id IN (%d, %d)" % (here_first, here_last))),
+                                 (ids, 2), "links, %s, with batches of %d" % (what, size))
+
     @suite.case("counters-last", "rows that the live shop needs for each order are written last, also of a transaction that is larger than a batch")
     def _():
         with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update"}) as shops:
