@@ -529,6 +529,15 @@ static int check_idle_connection(struct applier *a, struct ds_error *err)
     return mysql_ping(a->db) ? db_fail(err, a->db, "looking at the idle connection") : 0;
 }
 
+/* All has come. */
+static int settle(struct applier *a, struct ds_error *err)
+{
+    uint64_t left = 0;
+    int rc = a->import ? import_settle(a->import, &left, err) : 0;
+    a->dropped += left;
+    return rc;
+}
+
 static int session(struct applier *a, struct ds_error *err)
 {
     int rc = connect_session(a, err);
@@ -539,10 +548,8 @@ static int session(struct applier *a, struct ds_error *err)
     a->attempts = 0;
     a->copies_awaited = needs_copies(a);
     while (!atomic_load(&a->stop)) {
-        if (finished(a)) {
-            rc = a->import ? import_settle_unsure(a->import, err) : 0;
-            return rc ? rc : chain_release_rest(a, true, err);
-        }
+        if (finished(a))
+            return settle(a, err) ? err->code : chain_release_rest(a, true, err);
         bool ending = a->options.dry_run && stop_is_known(a), asked = copies_asked_for(a);
         rc = turn(a, err);
         a->copies_awaited = asked || (rc == 0 && needs_copies(a));
@@ -556,7 +563,7 @@ static int session(struct applier *a, struct ds_error *err)
             if (idle && a->cp.found)
                 set_state(a, APPLIER_STREAMING, NULL);
             if (idle && ending)
-                return 0; /* the checkpoint does not move: what was read is what there is */
+                return settle(a, err); /* the checkpoint does not move: what was read is all */
             rc = a->open_written ? 0 : check_idle_connection(a, err);
             if (rc)
                 return rc;

@@ -42,7 +42,8 @@ int import_new(struct import **out, const struct import_options *options, struct
     im->scope = calloc(entities + 1, sizeof *im->scope);
     int rc = im->counts && im->pending && im->marked && im->scope &&
                      import_aftermath_new(im) == 0 && import_seen_new(im) == 0 &&
-                     import_large_new(im) == 0 && import_unsure_new(im) == 0
+                     import_large_new(im) == 0 && import_unsure_new(im) == 0 &&
+                     import_orphans_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -75,6 +76,7 @@ void import_free(struct import *im)
     import_seen_free(im);
     import_large_free(im);
     import_unsure_free(im);
+    import_orphans_free(im);
     import_encryption_free(im);
     media_free(im->media);
     registry_free(im->registry);
@@ -462,8 +464,10 @@ static int decide_roots(struct import *im, uint32_t first, uint32_t end, struct 
     for (uint32_t i = first; i < end && rc == 0; i++) {
         struct import_row *row = im->rows[i];
         if (row->table->root && row->op != CHANGE_DELETE &&
-            (row->state == ROW_NEW || row->state == ROW_FOUND))
+            (row->state == ROW_NEW || row->state == ROW_FOUND)) {
+            import_orphan_came(im, row->entity);
             rc = decide(im, row, err);
+        }
     }
     return rc;
 }
@@ -581,6 +585,12 @@ static int write_range(struct import *im, const struct batch *batch,
     rc = rc ? rc : import_finish_options(im, err);
     rc = rc || part ? rc : import_aftermath(im, err);
     return rc ? rc : import_files_end(im, part, err);
+}
+
+int import_settle(struct import *im, uint64_t *left, struct ds_error *err)
+{
+    *left = im->options.follows ? 0 : import_tell_orphans(im);
+    return import_settle_unsure(im, err);
 }
 
 int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err)

@@ -72,8 +72,9 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
                  struct ds_error *err);
 /* All parts of the transaction are written: what entities that came whole have no more goes. */
 int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err);
-/* A copy has come to its end, and nothing is open: in a transaction of its own. */
-int import_settle_unsure(struct import *im, struct ds_error *err);
+/* All has come, and nothing is open: what could not be settled before is, in a transaction of its
+ * own. *left: entities that were left out, and are told by now. */
+int import_settle(struct import *im, uint64_t *left, struct ds_error *err);
 /* After a transaction did not fit, with this error, and was rolled back: is it to be tried again,
  * since the registry may name what the destination has deleted? */
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);

@@ -187,6 +187,7 @@ struct aftermath;
 struct seen;
 struct large;
 struct unsure;
+struct orphans;
 struct encryption;
 
 enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
@@ -208,6 +209,7 @@ struct import {
     struct seen *seen;
     struct large *large;
     struct unsure *unsure;
+    struct orphans *orphans;
     struct encryption *encryption;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
@@ -513,6 +515,17 @@ int import_unsure_add(struct import *im, const struct import_table *t, MYSQL_ROW
 void import_unsure_stays(struct import *im, uint32_t first, uint32_t end);
 void import_unsure_committed(struct import *im);
 void import_unsure_rolled_back(struct import *im);
+int import_settle_unsure(struct import *im, struct ds_error *err);
+
+/* --- orphans.c --- */
+int import_orphans_new(struct import *im); /* DS_ENOMEM */
+void import_orphans_free(struct import *im);
+/* The root's row is left out: it cannot be without what the column names. DS_ENOMEM. */
+int import_orphan(struct import *im, const struct import_row *row, const char *column,
+                  struct slice id);
+void import_orphan_came(struct import *im, const struct import_entity *e);
+/* How many are there? They are counted. */
+uint64_t import_tell_orphans(struct import *im);
 
 /* --- large.c --- */
 int import_large_new(struct import *im); /* DS_ENOMEM */

@@ -361,19 +361,20 @@ const uint8_t *import_nothing(struct import *im, const struct import_table *t, u
                : import_number(&im->arena, 0);
 }
 
-static void leave_row(struct import *im, struct import_row *row, const struct import_reference *r,
-                      const uint8_t *raw)
+static int leave_row(struct import *im, struct import_row *row, const struct import_reference *r,
+                     const uint8_t *raw)
 {
     char scratch[32];
     bool null;
     struct slice id = import_text(raw, scratch, &null);
+    const char *column = row->table->target->columns[r->target].name;
     row->state = ROW_LEFT;
     im->left_rows++;
     if (row->table->root)
         row->entity->left = true;
     log_debug("row left out, what it refers to is not here table=%s column=%s id=%.*s",
-              row->table->entry->table, row->table->target->columns[r->target].name, (int)id.len,
-              (const char *)id.p);
+              row->table->entry->table, column, (int)id.len, (const char *)id.p);
+    return row->table->root ? import_orphan(im, row, column, id) : 0;
 }
 
 /* What is missing in the column may come later. */
@@ -449,8 +450,8 @@ static int translate_one(struct import *im, struct import_row *row, struct impor
         return import_no_memory(err);
     if (is == IS_PENDING)
         return after ? import_defer(im, row, r, NULL, err) : 0;
-    if (r->required && after)
-        leave_row(im, row, r, from[r->source]);
+    if (r->required && after && leave_row(im, row, r, from[r->source]))
+        return import_no_memory(err);
     if (after && remember(im, row, r, from[r->source]))
         return import_no_memory(err);
     return 0;

@@ -128,6 +128,18 @@ def define(suite):
                 expect_equal([shops.destination.scalar(sql, "openmage") for sql in asked], ["staff"] * 5 if policy == "merge" else [None] * 5, policy)
             right(shops, "update", "legacy")
 
+    @suite.case("orphans-told", "what cannot be without another entity that is not here is listed and counted; what that brings later in the run is not")
+    def _():
+        with TwoShops(settings={}) as shops:
+            sync(shops, "product", "-d", "update", "--limit", "5")
+            count = shops.source.scalar("SELECT COUNT(*) FROM sales_flat_invoice", "openmage")
+            shops.destination.run("DELETE FROM sales_flat_order", database="openmage")
+            for options in (("--dry-run",), ()):
+                out, err = sync(shops, "invoice", "-d", "update", "--json", *options, expect_code=3)
+                expect_equal((summary(out)["invoice"], err.count("left out entity=invoice key=")), ({"invalid": count}, count), "invoices without orders")
+            out, _err = sync(shops, "all", "-d", "update", "--json")
+            expect_equal([name for name, counts in summary(out).items() if "invalid" in counts], [], "with their orders")
+
     @suite.case("links-not-there", "a link that only the destination has goes if the source has both ends, whichever comes first, and stays with the destination's own")
     def _():
         for size in (60, 50000):
