@@ -1,30 +1,11 @@
-#include "schema/filter.h"
-
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <xxhash.h>
 
+#include "schema/filter_internal.h"
 #include "schema/shop_table.h"
-
-/* A list in the one form that all that mean the same have: sorted, each once, entities by their own
- * names; what takes everything stands alone. */
-struct names {
-    const char **items; /* of configuration and catalogue */
-    size_t count;
-};
-
-struct filter {
-    const struct config *config;
-    const struct catalogue *catalogue;
-    struct names entities, include, exclude;
-    struct where **where; /* at the places of config->where's tables */
-    struct mask *mask;    /* NULL: values travel as they are */
-    bool all;             /* tables are left out by the mask at most */
-    bool levels;          /* a condition is on the root of an entity */
-};
 
 static int no_memory(struct ds_error *err)
 {
@@ -39,7 +20,7 @@ static bool everything(const struct config_list *list, const char *word)
     return false;
 }
 
-static bool all_tables(const struct filter *f)
+bool filter_all_tables(const struct filter *f)
 {
     return everything(&f->config->tables_include, "*") && !f->config->tables_exclude.count;
 }
@@ -94,7 +75,7 @@ static int check_alone(struct filter *f, const char *table, const char *where, s
     return 0;
 }
 
-static int by_text(const void *a, const void *b)
+int filter_by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -115,7 +96,7 @@ static int normalise(const struct filter *f, const struct config_list *list, con
             entities ? catalogue_find(f->catalogue, list->items[i]) : NULL;
         out->items[i] = e ? e->name : list->items[i];
     }
-    qsort((void *)out->items, list->count, sizeof(char *), by_text);
+    qsort((void *)out->items, list->count, sizeof(char *), filter_by_text);
     for (size_t i = 0; i < list->count; i++)
         if (out->count == 0 || strcmp(out->items[out->count - 1], out->items[i]) != 0)
             out->items[out->count++] = out->items[i];
@@ -202,7 +183,7 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
         return no_memory(err);
     *f = (struct filter){.config = c, .catalogue = catalogue};
     char where[700];
-    f->all = everything(&c->entities, "all") && c->stock == STOCK_INCLUDE && all_tables(f);
+    f->all = everything(&c->entities, "all") && c->stock == STOCK_INCLUDE && filter_all_tables(f);
     int rc = check_entities(f, err);
     if (rc == 0 && !c->tables_include.count)
         rc = error_set(err, DS_EUSAGE, "%s: tables.include: is empty; [\"*\"] is everything",
@@ -254,7 +235,7 @@ const char *filter_where_table(const struct filter *f, size_t i)
     return f && i < f->config->where.count / 2 ? f->config->where.items[2 * i] : NULL;
 }
 
-static const struct where *condition_of(const struct filter *f, const char *table)
+const struct where *filter_condition(const struct filter *f, const char *table)
 {
     for (size_t i = 0; filter_where_table(f, i); i++)
         if (strcmp(filter_where_table(f, i), table) == 0)
@@ -269,7 +250,7 @@ const struct where *filter_where(const struct filter *f, const char *table)
     if (!filter_where_table(f, 0))
         return NULL;
     table = shop_table(f->config->source.prefix, table, scratch, &shops);
-    return shops ? condition_of(f, table) : NULL;
+    return shops ? filter_condition(f, table) : NULL;
 }
 
 bool filter_has_levels(const struct filter *f)
@@ -285,7 +266,7 @@ bool filter_level(const struct filter *f, const char *table, struct filter_level
         return false;
     const char *name = shop_table(f->config->source.prefix, table, scratch, &shops);
     if (!shops || !catalogue_lookup(f->catalogue, name, &out->entity, &out->entry) ||
-        !condition_of(f, out->entity->tables[0].table))
+        !filter_condition(f, out->entity->tables[0].table))
         return false;
     size_t prefix = strlen(f->config->source.prefix ? f->config->source.prefix : "");
     out->shadow = strlen(table) < prefix || strcmp(table + prefix, name) != 0;
@@ -488,179 +469,4 @@ bool filter_travels(const struct filter *f, const char *table)
         refers |= scope[i] && catalogue_at(f->catalogue, i) == entity;
     free(scope);
     return refers;
-}
-
-/* --- fingerprint --------------------------------------------------------- */
-
-static int append_names(struct buf *out, const char *key, const struct names *names)
-{
-    int rc = buf_printf(out, " %s=[", key);
-    for (size_t i = 0; i < names->count && rc == 0; i++)
-        rc = buf_printf(out, "%s%s", i ? "," : "", names->items[i]);
-    return rc ? rc : buf_puts(out, "]");
-}
-
-static int append_words(struct buf *out, const char *const *words)
-{
-    int rc = 0;
-    for (; *words && rc == 0; words++)
-        rc = buf_printf(out, " %s", *words);
-    return rc;
-}
-
-static int append_tables(struct buf *out, const struct catalogue_entity *e)
-{
-    int rc = 0;
-    for (size_t i = 0; e && i < e->table_count && rc == 0; i++)
-        rc = buf_printf(out, " %s", e->tables[i].table);
-    return rc;
-}
-
-/* All tables that have one of these roles, NULL: all stock tables. */
-static int append_roles(const struct filter *f, const char *const *roles, struct buf *out)
-{
-    int rc = 0;
-    for (size_t i = 0; i < catalogue_count(f->catalogue); i++) {
-        const struct catalogue_entity *e = catalogue_at(f->catalogue, i);
-        for (size_t t = 0; t < e->table_count && rc == 0; t++) {
-            bool counts = !roles && e->tables[t].stock;
-            for (const char *const *role = roles; role && *role; role++)
-                counts |= strcmp(*role, e->tables[t].role) == 0;
-            rc = counts ? buf_printf(out, " %s", e->tables[t].table) : 0;
-        }
-    }
-    return rc;
-}
-
-static int append_groups(const struct filter *f, const struct names *patterns, struct buf *out)
-{
-    int rc = 0;
-    for (size_t i = 0; i < patterns->count && rc == 0; i++) {
-        if (patterns->items[i][0] != '@')
-            continue;
-        const struct catalogue_group *g = catalogue_group_find(f->catalogue, patterns->items[i]);
-        rc = buf_printf(out, "\n%s", g->name) | append_words(out, g->tables) |
-             append_roles(f, g->roles, out);
-        for (const char *const *name = g->entities; *name && rc == 0; name++)
-            rc = append_tables(out, catalogue_find(f->catalogue, *name));
-    }
-    return rc;
-}
-
-/* What the names that the filter uses stand for. */
-static int append_meaning(const struct filter *f, bool choice, struct buf *out)
-{
-    int rc = 0;
-    for (size_t i = 0; i < f->entities.count && choice && rc == 0; i++) {
-        const char *name = f->entities.items[i];
-        rc = buf_printf(out, "\n%s", name);
-        if (strcmp(name, "table") != 0)
-            rc = rc ? rc : append_tables(out, catalogue_find(f->catalogue, name));
-        for (size_t e = 0; strcmp(name, "table") == 0 && e < catalogue_count(f->catalogue); e++)
-            rc |= append_tables(out, catalogue_at(f->catalogue, e));
-    }
-    if (rc == 0 && choice && f->config->stock != STOCK_INCLUDE)
-        rc = append_roles(f, NULL, out);
-    if (rc == 0)
-        rc = append_groups(f, &f->include, out);
-    return rc ? rc : append_groups(f, &f->exclude, out);
-}
-
-/* Sorted by table: each has one. */
-static int append_conditions(const struct filter *f, struct buf *out)
-{
-    const struct config_list *list = &f->config->where;
-    char **texts = calloc(list->count + 1, sizeof *texts);
-    size_t count = 0;
-    int rc = texts ? 0 : DS_ENOMEM;
-    for (size_t i = 0; i < list->count && rc == 0; i += 2) {
-        BUF_AUTO struct buf text = {0};
-        rc = buf_printf(&text, "%s: %s", list->items[i], list->items[i + 1]);
-        char *copy = rc ? NULL : strdup(buf_cstr(&text));
-        if (copy)
-            texts[count++] = copy;
-        else
-            rc = DS_ENOMEM;
-    }
-    if (rc == 0) {
-        qsort(texts, count, sizeof *texts, by_text);
-        rc = append_names(out, "where", &(struct names){(const char **)texts, count});
-    }
-    for (size_t i = 0; i < count; i++)
-        free(texts[i]);
-    free(texts);
-    return rc;
-}
-
-/* How rows of the entities lead to the root that has a condition. */
-static int append_levels(const struct filter *f, struct buf *out)
-{
-    int rc = 0;
-    for (size_t i = 0; f->levels && i < catalogue_count(f->catalogue); i++) {
-        const struct catalogue_entity *e = catalogue_at(f->catalogue, i);
-        bool counts = e->table_count && condition_of(f, e->tables[0].table);
-        for (size_t t = 0; counts && t < e->table_count && rc == 0; t++) {
-            const struct catalogue_table *x = &e->tables[t];
-            rc = buf_printf(out, "\n%s %s %s", x->table, x->link ? x->link : "",
-                            x->through ? x->through : "");
-        }
-    }
-    return rc;
-}
-
-static int append_choice(const struct filter *f, struct buf *out)
-{
-    static const char *const stock[] = {"include", "exclude", "only"};
-    int rc = buf_printf(out, " stock=%s", stock[f->config->stock]);
-    return rc ? rc : append_names(out, "entities", &f->entities);
-}
-
-/* choice: do the entities that are asked for make a difference? */
-static int fingerprint(const struct filter *f, const struct mask *mask, bool choice, char out[33],
-                       struct buf *readable)
-{
-    const struct config *c = f->config;
-    bool all = choice ? f->all : all_tables(f);
-    BUF_AUTO struct buf whole = {0};
-    buf_clear(readable);
-    int rc = buf_printf(readable, "mode=%s", c->mode == MODE_MIRROR ? "mirror" : "import");
-    if (rc == 0 && choice)
-        rc = append_choice(f, readable);
-    if (rc == 0)
-        rc = append_names(readable, "tables.include", &f->include);
-    if (rc == 0)
-        rc = append_names(readable, "tables.exclude", &f->exclude);
-    if (rc == 0 && !all && c->source.prefix && *c->source.prefix) /* names are without it */
-        rc = buf_printf(readable, " prefix=%s", c->source.prefix);
-    if (rc == 0 && c->where.count)
-        rc = append_conditions(f, readable);
-    if (rc == 0)
-        rc = buf_append(&whole, readable->data, readable->len);
-    if (rc == 0 && !all)
-        rc = append_meaning(f, choice, &whole);
-    if (rc == 0)
-        rc = append_levels(f, &whole);
-    if (rc == 0 && mask)
-        rc = mask_fingerprint(mask, &whole, readable);
-    if (rc)
-        return rc;
-    XXH128_hash_t h = XXH3_128bits(whole.data, whole.len);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
-    return 0;
-}
-
-int filter_fingerprint_with(const struct filter *f, const struct mask *mask, char out[33],
-                            struct buf *readable)
-{
-    return fingerprint(f, mask, f->config->mode == MODE_MIRROR, out, readable);
-}
-
-int filter_fingerprint(const struct filter *f, char out[33], struct buf *readable)
-{
-    return filter_fingerprint_with(f, f->mask, out, readable);
-}
-
-int filter_fingerprint_chosen(const struct filter *f, char out[33], struct buf *readable)
-{
-    return fingerprint(f, f->mask, true, out, readable);
 }
