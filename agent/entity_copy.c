@@ -14,38 +14,38 @@ enum { FIRST_TABLE_ID = 1, BUCKETS = 1 << 14 };
 /* --- a chunk: rows by entity
  * -------------------------------------------------------------------------- */
 
-static struct copied_id **bucket(const struct copied_table *t, struct slice value)
+static struct copied_id **bucket(const struct id_set *ids, struct slice value)
 {
     uint64_t hash = 1469598103934665603ull;
     for (size_t i = 0; i < value.len; i++)
         hash = (hash ^ value.p[i]) * 1099511628211ull;
-    return &t->ids[hash % BUCKETS];
+    return &ids->buckets[hash % BUCKETS];
 }
 
-static struct copied_id *find_id(const struct copied_table *t, struct slice value)
+struct copied_id *entity_find_id(const struct id_set *ids, struct slice value)
 {
-    struct copied_id *i = *bucket(t, value);
+    struct copied_id *i = *bucket(ids, value);
     while (i && (i->value.len != value.len || memcmp(i->value.p, value.p, value.len) != 0))
         i = i->next;
     return i;
 }
 
-static int keep_id(struct copy *c, struct copied_table *t, struct slice value, uint32_t root)
+int entity_keep_id(struct arena *arena, struct id_set *ids, struct slice value, uint32_t root)
 {
-    struct copied_id *i = arena_alloc(&c->arena, sizeof *i);
-    struct copied_id **head = bucket(t, value);
+    struct copied_id *i = arena_alloc(arena, sizeof *i);
+    struct copied_id **head = bucket(ids, value);
     if (!i)
         return DS_ENOMEM;
-    *i = (struct copied_id){.value = value, .root = root, .next = *head, .earlier = t->last_id};
-    *head = t->last_id = i;
+    *i = (struct copied_id){.value = value, .root = root, .next = *head, .earlier = ids->last};
+    *head = ids->last = i;
     return 0;
 }
 
-static int ids_open(struct copy *c, struct copied_table *t)
+int entity_open_ids(struct arena *arena, struct id_set *ids)
 {
-    t->last_id = NULL;
-    t->ids = arena_zalloc(&c->arena, BUCKETS * sizeof(struct copied_id *));
-    return t->ids ? 0 : DS_ENOMEM;
+    ids->last = NULL;
+    ids->buckets = arena_zalloc(arena, BUCKETS * sizeof(struct copied_id *));
+    return ids->buckets ? 0 : DS_ENOMEM;
 }
 
 static struct slice raw_value(const uint8_t *raw)
@@ -53,13 +53,20 @@ static struct slice raw_value(const uint8_t *raw)
     return (struct slice){raw, value_length(raw)};
 }
 
-static int keep_referred(struct copy *c, const struct copied_table *t, const uint8_t **columns)
+/* `root`: whose row it is. */
+static int keep_referred(struct copy *c, const struct copied_table *t, const uint8_t **columns,
+                         uint32_t root)
 {
     int rc = 0;
     for (uint32_t i = 0; i < t->referring_count && rc == 0; i++) {
         struct slice value = raw_value(columns[t->referring[i].column]);
-        if (*value.p != VALUE_BYTE_NULL && !find_id(t->referring[i].to, value))
-            rc = keep_id(c, t->referring[i].to, value, 0);
+        if (*value.p == VALUE_BYTE_NULL)
+            continue;
+        struct copied_id *known = entity_find_id(t->referring[i].to, value);
+        if (!known)
+            rc = entity_keep_id(&c->arena, t->referring[i].to, value, root);
+        else if (root < known->root) /* the first one, of which --limit may be the last */
+            known->root = root;
     }
     return rc;
 }
@@ -76,21 +83,24 @@ static int take_row(struct copy *c, struct copied_table *t, struct slice image,
     struct slice link = raw_value(columns[t->link]);
     uint32_t at = 0;
     if (root) { /* in the order of the query, which need not be that of the keys */
-        struct copied_id *known = find_id(t, link); /* stock items, of several stocks */
+        struct copied_id *known =
+            entity_find_id(&t->ids, link); /* stock items, of several stocks */
         at = known ? known->root : c->current++;
         if (at >= ROOTS_PER_CHUNK)
             return error_set(err, DS_EFORMAT, "more roots than keys in table %s", t->name);
         c->root_keys[at] = link;
     } else {
-        const struct copied_id *parent = find_id(t->through ? t->through : &c->tables[0], link);
+        const struct copied_id *parent =
+            entity_find_id(&(t->through ? t->through : &c->tables[0])->ids, link);
         if (!parent)
             return 0;
         at = parent->root;
     }
     if ((root || t->has_members) && t->key != UINT32_MAX &&
-        !find_id(t, raw_value(columns[t->key])) && keep_id(c, t, raw_value(columns[t->key]), at))
+        !entity_find_id(&t->ids, raw_value(columns[t->key])) &&
+        entity_keep_id(&c->arena, &t->ids, raw_value(columns[t->key]), at))
         return entity_no_memory(err);
-    if (c->pass == FIRST && keep_referred(c, t, columns))
+    if (c->pass == FIRST && keep_referred(c, t, columns, at))
         return entity_no_memory(err);
     *row = (struct copied_row){.image = {kept, image.len}, .table = (uint32_t)(t - c->tables)};
     if (c->tails[at])
@@ -141,6 +151,18 @@ static int no_chunk(void *arg, uint64_t rows, struct ds_error *err)
     if (r->c->o->stop_requested && r->c->o->stop_requested(r->c->o->arg))
         return error_set(err, DS_ESTOPPED, "asked to stop during the copy");
     return 0;
+}
+
+int entity_key_text(struct slice key, struct buf *out)
+{
+    const uint8_t *p = key.p;
+    struct value v;
+    if (value_read(&p, key.p + key.len, &v))
+        return 0;
+    return v.kind == VALUE_UINT                            ? buf_unsigned(out, v.u)
+           : v.kind == VALUE_INT                           ? buf_signed(out, v.i)
+           : v.kind == VALUE_TEXT || v.kind == VALUE_BYTES ? buf_append(out, v.bytes.p, v.bytes.len)
+                                                           : 0;
 }
 
 static int add_value(struct buf *sql, struct slice raw)
@@ -206,19 +228,19 @@ static int read_rows(struct copy *c, struct copied_table *t, const struct copied
     out.put = take_rows;
     out.chunk = no_chunk;
     out.pick = buf_cstr(&pick);
-    return table_rows_copy(&t->plan, &c->source, &out, &rows, err);
+    return table_rows_copy(&t->plan, &c->shared->source, &out, &rows, err);
 }
 
 static int read_table(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
     struct reading r = {c, t, NULL, take_row};
     r.columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *r.columns);
-    if (!r.columns || ids_open(c, t))
+    if (!r.columns || entity_open_ids(&c->arena, &t->ids))
         return entity_no_memory(err);
     if (!t->through)
         return read_rows(c, t, NULL, &r, err);
     int rc = 0;
-    for (const struct copied_id *id = t->through->last_id; id && rc == 0;)
+    for (const struct copied_id *id = t->through->ids.last; id && rc == 0;)
         rc = read_rows(c, t, &id, &r, err);
     return rc;
 }
@@ -228,14 +250,15 @@ static int read_table(struct copy *c, struct copied_table *t, struct ds_error *e
 
 static int put(struct copy *c, struct ds_error *err)
 {
-    return c->o->put(c->o->arg, c->message.data, c->message.len, err);
+    return c->o->put(c->o->arg, c->shared->message.data, c->shared->message.len, err);
 }
 
 int entity_put_begin(struct copy *c, struct ds_error *err)
 {
-    const struct msg_begin m = {.server_id = c->source.server.server_id, .flags = BEGIN_SNAPSHOT};
-    buf_clear(&c->message);
-    return message_write_begin(&c->message, &m) ? entity_no_memory(err) : put(c, err);
+    const struct msg_begin m = {.server_id = c->shared->source.server.server_id,
+                                .flags = BEGIN_SNAPSHOT};
+    buf_clear(&c->shared->message);
+    return message_write_begin(&c->shared->message, &m) ? entity_no_memory(err) : put(c, err);
 }
 
 int entity_put_change(struct copy *c, const struct copied_table *t, enum change_op op,
@@ -246,8 +269,8 @@ int entity_put_change(struct copy *c, const struct copied_table *t, enum change_
                            .flags = flags | (t->entry->stock ? CHANGE_STOCK : 0u),
                            .entity_key = key};
     *(op == CHANGE_INSERT ? &m.after : &m.before) = image;
-    buf_clear(&c->message);
-    return message_write_change(&c->message, &m) ? entity_no_memory(err) : put(c, err);
+    buf_clear(&c->shared->message);
+    return message_write_change(&c->shared->message, &m) ? entity_no_memory(err) : put(c, err);
 }
 
 static int put_mark(struct copy *c, struct slice key, struct ds_error *err)
@@ -276,13 +299,13 @@ static int put_commit_at(struct copy *c, const struct position *at, struct ds_er
     if (gtid_set_print(&at->gtid, &gtids))
         return entity_no_memory(err);
     const struct msg_commit m = {
-        .server_id = c->source.server.server_id,
+        .server_id = c->shared->source.server.server_id,
         .gtid_set = {gtids.data, gtids.len},
         .file = {(const uint8_t *)at->file.file, strlen(at->file.file)},
         .pos = at->file.pos,
     };
-    buf_clear(&c->message);
-    if (message_write_commit(&c->message, &m))
+    buf_clear(&c->shared->message);
+    if (message_write_commit(&c->shared->message, &m))
         return entity_no_memory(err);
     int rc = put(c, err);
     return rc ? rc : c->o->mark(c->o->arg, at, err);
@@ -290,14 +313,14 @@ static int put_commit_at(struct copy *c, const struct position *at, struct ds_er
 
 static struct position copy_position(const struct copy *c)
 {
-    struct position at = {.file.pos = c->number};
+    struct position at = {.file.pos = c->shared->number};
     snprintf(at.file.file, sizeof at.file.file, POSITION_COPY_FILE "%06u", c->o->number);
     return at;
 }
 
 int entity_put_commit(struct copy *c, struct ds_error *err)
 {
-    c->number++;
+    c->shared->number++;
     const struct position at = copy_position(c);
     return put_commit_at(c, &at, err);
 }
@@ -336,18 +359,8 @@ static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_err
 static bool is_copied(const struct copy *c, const struct copied_table *t, struct slice key)
 {
     const struct entity_ids *listed = entity_listed(c, t->entity);
-    const uint8_t *at = key.p;
-    char text[24];
-    struct value v;
-    if (!listed || value_read(&at, key.p + key.len, &v))
-        return false;
-    if (v.kind == VALUE_UINT)
-        snprintf(text, sizeof text, "%lu", v.u);
-    else if (v.kind == VALUE_INT)
-        snprintf(text, sizeof text, "%ld", v.i);
-    else
-        return false;
-    return entity_is_listed(listed, text);
+    BUF_AUTO struct buf text = {0};
+    return listed && entity_key_text(key, &text) == 0 && entity_is_listed(listed, buf_cstr(&text));
 }
 
 static int put_referred_row(struct copy *c, struct copied_table *t, struct slice image,
@@ -368,7 +381,7 @@ static int put_referred(struct copy *c, struct copied_table *t, struct ds_error 
     struct reading r = {c, t, NULL, put_referred_row};
     r.columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *r.columns);
     int rc = r.columns ? 0 : entity_no_memory(err);
-    for (const struct copied_id *id = t->last_id; id && t->link != UINT32_MAX && rc == 0;)
+    for (const struct copied_id *id = t->ids.last; id && t->link != UINT32_MAX && rc == 0;)
         rc = read_rows(c, t, &id, &r, err);
     return rc;
 }
@@ -382,39 +395,42 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
     c->pass = pass;
     int rc = 0;
     for (uint32_t i = 0; pass == FIRST && i < c->referred_count && rc == 0; i++)
-        rc = ids_open(c, &c->referred[i]) ? entity_no_memory(err) : 0;
+        rc = entity_open_ids(&c->arena, &c->referred[i].ids) ? entity_no_memory(err) : 0;
+    for (uint32_t i = 0; pass == FIRST && i < c->brought_count && rc == 0; i++)
+        rc = entity_open_ids(&c->arena, &c->brought[i].ids) ? entity_no_memory(err) : 0;
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++) {
         struct copied_table *t = &c->tables[i];
         if (!comes_again(pass) || i == 0 || t->again || t->leads)
             rc = read_table(c, t, err);
     }
-    uint32_t count = c->current;
+    uint32_t count = c->current < c->left ? c->current : (uint32_t)c->left;
     for (uint32_t i = 0; pass == FIRST && i < c->referred_count && rc == 0; i++)
         rc = put_referred(c, &c->referred[i], err);
-    for (uint32_t i = 0; i < count && c->left && rc == 0; i++, c->left--)
+    rc = rc || pass != FIRST ? rc : entity_put_brought(c, count, err);
+    for (uint32_t i = 0; i < count && rc == 0; i++, c->left--)
         rc = put_entity(c, i, pass, err);
     return rc;
 }
 
 static int copy_rows(struct copy *c, enum pass pass, struct ds_error *err)
 {
-    const uint64_t limit = filter_imports(c->o->filter, c->entity) ? c->o->selection.limit : 0;
+    const bool counted = filter_imports(c->o->filter, c->entity) && !c->along;
+    const uint64_t limit = counted ? c->o->selection.limit : 0;
     int rc = 0;
     c->left = limit ? limit : UINT64_MAX;
     for (c->first = 0; c->first < c->key_count && c->left && rc == 0; c->first = c->end) {
         c->end = c->first + ROOTS_PER_CHUNK;
         c->end = c->end < c->key_count ? c->end : c->key_count;
         rc = copy_chunk(c, pass, err);
-        if (pass == FIRST && c->o->progress)
+        if (pass == FIRST && c->o->progress && !c->along)
             c->o->progress(c->o->arg, c->entity->name, c->end, c->key_count);
     }
     return rc;
 }
 
-static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass pass,
+int entity_open_kind(struct copy *c, const struct catalogue_entity *e, enum pass pass,
                      struct ds_error *err)
 {
-    bool again = false;
     int rc = 0;
     c->entity = e;
     c->pass = pass;
@@ -429,14 +445,25 @@ static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass
                   e->name);
     if (rc == 0 && c->table_count && entity_is_asked_for(c, e))
         rc = entity_open_referred(c, err);
-    if (rc == 0 && c->table_count)
-        rc = entity_read_roots(c, entity_is_asked_for(c, e), err);
-    if (rc == 0)
-        rc = copy_rows(c, pass, err);
+    return rc;
+}
+
+int entity_copy_roots(struct copy *c, enum pass pass, struct ds_error *err)
+{
+    bool again = false;
+    int rc = copy_rows(c, pass, err);
     for (uint32_t i = 0; i < c->table_count; i++)
         again |= c->tables[i].again && pass == FIRST;
-    if (rc == 0 && again)
-        rc = copy_rows(c, REFERRING, err);
+    return rc == 0 && again ? copy_rows(c, REFERRING, err) : rc;
+}
+
+static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass pass,
+                     struct ds_error *err)
+{
+    int rc = entity_open_kind(c, e, pass, err);
+    if (rc == 0 && c->table_count)
+        rc = entity_read_roots(c, entity_is_asked_for(c, e), err);
+    rc = rc ? rc : entity_copy_roots(c, pass, err);
     entity_close_kind(c);
     return rc;
 }
@@ -478,8 +505,8 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
         kinds += !references && entity_is_asked_for(c, catalogue_at(all, i));
     for (size_t i = 0; i < count && rc == 0; i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
-        bool left = references && entity_is_asked_for(c, e);
-        rc = needed[i] && !left ? copy_kind(c, e, FIRST, err) : 0;
+        bool asked = entity_is_asked_for(c, e);
+        rc = needed[i] && (asked ? !references : filter_maps(e)) ? copy_kind(c, e, FIRST, err) : 0;
         if (rc == 0 && (references || last_pass(c, e, kinds) == FIRST))
             rc = tell_kind(c, e, err);
     }
@@ -494,13 +521,21 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
     return rc;
 }
 
-/* What is asked for, and what that maps to. */
+static void add_needed(const struct copy *c, const struct catalogue_entity *e, bool *needed)
+{
+    filter_add_scope(c->o->filter, e, needed);
+    for (size_t i = 0; i < e->reference_count; i++)
+        if (entity_brings(c, &e->references[i]))
+            add_needed(c, catalogue_find(c->o->catalogue, e->references[i].entity), needed);
+}
+
+/* What is asked for, what comes along, and what these map to. */
 static void set_needed(const struct copy *c, bool *needed)
 {
     const struct catalogue *all = c->o->catalogue;
     for (size_t i = 0; i < catalogue_count(all); i++)
         if (entity_is_asked_for(c, catalogue_at(all, i)))
-            filter_add_scope(c->o->filter, catalogue_at(all, i), needed);
+            add_needed(c, catalogue_at(all, i), needed);
 }
 
 uint32_t entity_copy_number(const struct position *p)
@@ -520,10 +555,10 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
     if (!needed)
         return entity_no_memory(err);
     set_needed(c, needed);
-    int rc = source_open(&c->source, o->config, err);
+    int rc = source_open(&c->shared->source, o->config, err);
     if (rc == 0) /* where no stream follows, no position is needed, and so no binlog */
-        rc = o->follows ? source_begin(&c->source, &snapshot, &at, err)
-                        : source_begin_alone(&c->source, err);
+        rc = o->follows ? source_begin(&c->shared->source, &snapshot, &at, err)
+                        : source_begin_alone(&c->shared->source, err);
     rc = rc ? rc : entity_put_gone(c, err);
     rc = rc ? rc : copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */
@@ -538,16 +573,17 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
 
 int entity_copy(const struct entity_copy_options *o, struct position *end, struct ds_error *err)
 {
+    struct copy_shared shared = {.next_table_id = FIRST_TABLE_ID};
     struct copy *c = calloc(1, sizeof *c);
     memset(end, 0, sizeof *end);
     if (!c)
         return entity_no_memory(err);
     c->o = o;
-    c->next_table_id = FIRST_TABLE_ID;
+    c->shared = &shared;
     int rc = copy_all(c, end, err);
-    source_close(&c->source);
+    source_close(&shared.source);
     arena_free(&c->arena);
-    buf_free(&c->message);
+    buf_free(&shared.message);
     free(c);
     return rc;
 }

@@ -12,6 +12,9 @@
  * What rows refer to in kinds that are not asked for comes before them, the root's row alone: an
  * import recognises it by its natural key.
  *
+ * What they bring along (`brings` of the catalogue), and nobody has asked for as such, comes before
+ * them, too, whole.
+ *
  * A condition on a root's table holds for the whole entity, one on another table for its rows.
  *
  * Before what is asked for comes what it refers to and an import maps by code or name (websites,

@@ -1,4 +1,4 @@
-/* What entity_copy.c, entity_gone.c and entity_tables.c share; nobody else includes it. */
+/* What entity_*.c share; nobody else includes it. */
 #ifndef AGENT_ENTITY_COPY_INTERNAL_H
 #define AGENT_ENTITY_COPY_INTERNAL_H
 
@@ -28,10 +28,14 @@ struct copied_id { /* of a row that others lead to → its entity in the chunk *
     struct copied_id *next, *earlier; /* of its bucket; of all */
 };
 
-struct copied_table;
+struct id_set {
+    struct copied_id **buckets;
+    struct copied_id *last;
+};
+
 struct referring_column {
     uint32_t column;
-    struct copied_table *to; /* one of copy.referred */
+    struct id_set *to; /* of copy.referred, or of copy.brought */
 };
 
 struct copied_table {
@@ -50,17 +54,30 @@ struct copied_table {
     bool leads; /* to one of which that is true */
     struct referring_column *referring;
     uint32_t referring_count;
-    struct copied_id **ids; /* of the chunk: rows that others lead to; of copy.referred: what the
-                               chunk's rows refer to */
-    struct copied_id *last_id;
+    struct id_set ids; /* of the chunk: rows that others lead to; of copy.referred: what the chunk's
+                          rows refer to */
 };
 
-struct copy {
-    const struct entity_copy_options *o;
+/* A kind that comes along with the one in hand. */
+struct brought {
+    const struct catalogue_entity *entity;
+    struct copy *copy;  /* of it, open as long as the one in hand */
+    struct id_set ids;  /* what the chunk's rows name */
+    struct id_set came; /* what has come with earlier chunks, here: */
+    struct arena arena;
+};
+
+struct copy_shared { /* by a kind and those that it brings along */
     struct snapshot_source source;
     uint32_t next_table_id;
     uint64_t number; /* entities handed out */
     struct buf message;
+};
+
+struct copy {
+    const struct entity_copy_options *o;
+    struct copy_shared *shared;
+    bool along; /* of a kind that comes along with another one */
 
     /* the kind in hand */
     const struct catalogue_entity *entity;
@@ -72,6 +89,8 @@ struct copy {
     struct copied_table
         *referred; /* roots of other kinds that it refers to, and that nobody has asked for */
     uint32_t referred_count;
+    struct brought *brought;
+    uint32_t brought_count;
 
     /* the chunk in hand */
     enum pass pass;
@@ -88,6 +107,28 @@ int entity_put_begin(struct copy *c, struct ds_error *err);
 int entity_put_change(struct copy *c, const struct copied_table *t, enum change_op op,
                       uint32_t flags, struct slice key, struct slice image, struct ds_error *err);
 int entity_put_commit(struct copy *c, struct ds_error *err);
+/* A key as text, behind `out`; of other types nothing. DS_ENOMEM. */
+int entity_key_text(struct slice key, struct buf *out);
+/* Begin with a kind; entity_close_kind ends it, also after an error. */
+int entity_open_kind(struct copy *c, const struct catalogue_entity *e, enum pass pass,
+                     struct ds_error *err);
+/* Hand out those that c->keys says. */
+int entity_copy_roots(struct copy *c, enum pass pass, struct ds_error *err);
+/* Sets of raw values, in an arena that outlives them. DS_ENOMEM. */
+int entity_open_ids(struct arena *arena, struct id_set *ids);
+struct copied_id *entity_find_id(const struct id_set *ids, struct slice value);
+int entity_keep_id(struct arena *arena, struct id_set *ids, struct slice value, uint32_t root);
+
+/* entity_brought.c */
+/* Does what this reference names come along, so far as it does not come anyway? */
+bool entity_brings(const struct copy *c, const struct catalogue_reference *r);
+int entity_open_brought(struct copy *c, struct ds_error *err);
+/* What the first `count` roots of the chunk bring along, as entities of their own. */
+int entity_put_brought(struct copy *c, uint32_t count, struct ds_error *err);
+void entity_close_brought(struct copy *c);
+/* What its rows name of the kind to which this reference is; NULL: nothing of it is brought along.
+ */
+struct id_set *entity_brought_ids(struct copy *c, const struct catalogue_reference *r);
 
 /* entity_gone.c */
 /* What is listed and the source has no more. */
@@ -118,6 +159,7 @@ const struct catalogue_entity *entity_referred_kind(const struct copy *c,
 /* Keys of the kind's roots; selected: those of the selection. */
 int entity_read_roots(struct copy *c, bool selected, struct ds_error *err);
 int entity_add_order(const struct copy *c, struct buf *sql); /* ORDER BY of roots */
+void entity_forget_keys(struct copy *c);
 void entity_close_kind(struct copy *c);
 
 #endif

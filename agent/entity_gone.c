@@ -35,7 +35,7 @@ static int is_free_name(struct copy *c, const char *name, bool *alone, struct ds
              buf_puts(&sql, " WHERE ") | sql_identifier(&sql, column) | buf_puts(&sql, " = ") |
              sql_string(&sql, name, strlen(name));
     rc = rc ? entity_no_memory(err)
-            : db_scalar_u64(c->source.db, &count, &found, err, "%s", buf_cstr(&sql));
+            : db_scalar_u64(c->shared->source.db, &count, &found, err, "%s", buf_cstr(&sql));
     *alone = rc == 0 && count == 0;
     return rc;
 }

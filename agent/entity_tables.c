@@ -26,7 +26,12 @@ const struct entity_ids *entity_listed(const struct copy *c, const struct catalo
 
 bool entity_is_asked_for(const struct copy *c, const struct catalogue_entity *e)
 {
-    return filter_imports(c->o->filter, e) && (!c->o->selection.listed || entity_listed(c, e));
+    if (c->along && e == c->entity)
+        return true;
+    if (!filter_imports(c->o->filter, e))
+        return false;
+    return c->o->selection.listed ? entity_listed(c, e) != NULL
+                                  : c->o->follows || !filter_comes_along(c->o->filter, e);
 }
 
 static int by_id(const void *x, const void *y)
@@ -133,7 +138,7 @@ static int table_exists(struct copy *c, const char *name, bool *exists, struct d
     bool found;
     if (sql_string(&literal, name, strlen(name)))
         return entity_no_memory(err);
-    int rc = db_scalar_u64(c->source.db, &n, &found, err,
+    int rc = db_scalar_u64(c->shared->source.db, &n, &found, err,
                            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
                            "DATABASE() AND TABLE_NAME = %s",
                            buf_cstr(&literal));
@@ -149,7 +154,7 @@ static int column_exists(struct copy *c, const char *table, const char *column, 
     bool found;
     if (sql_string(&name, table, strlen(table)) || sql_string(&literal, column, strlen(column)))
         return entity_no_memory(err);
-    int rc = db_scalar_u64(c->source.db, &n, &found, err,
+    int rc = db_scalar_u64(c->shared->source.db, &n, &found, err,
                            "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "
                            "DATABASE() AND TABLE_NAME = %s AND COLUMN_NAME = %s",
                            buf_cstr(&name), buf_cstr(&literal));
@@ -162,7 +167,8 @@ static int put_table(struct copy *c, const struct copied_table *t, struct ds_err
     const char *role = t->entry->role ? t->entry->role : "";
     const struct msg_table m = {
         .id = t->plan.id,
-        .database = {(const uint8_t *)c->source.database, strlen(c->source.database)},
+        .database = {(const uint8_t *)c->shared->source.database,
+                     strlen(c->shared->source.database)},
         .name = {(const uint8_t *)t->name, strlen(t->name)},
         .entity = {(const uint8_t *)t->entity->name, strlen(t->entity->name)},
         .role = {(const uint8_t *)role, strlen(role)},
@@ -170,10 +176,10 @@ static int put_table(struct copy *c, const struct copied_table *t, struct ds_err
         .column_count = t->plan.column_count,
         .columns = t->plan.described,
     };
-    buf_clear(&c->message);
-    if (message_write_table(&c->message, &m))
+    buf_clear(&c->shared->message);
+    if (message_write_table(&c->shared->message, &m))
         return entity_no_memory(err);
-    return c->o->put(c->o->arg, c->message.data, c->message.len, err);
+    return c->o->put(c->o->arg, c->shared->message.data, c->shared->message.len, err);
 }
 
 /* How its rows travel. Those of a kind that is only referred to are not chosen. */
@@ -234,9 +240,9 @@ static bool index_serves(const struct copied_table *t, MYSQL_RES *rows, MYSQL_RO
 static int find_index(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
     BUF_AUTO struct buf table = {0};
-    if (sql_table(&table, c->source.database, t->name))
+    if (sql_table(&table, c->shared->source.database, t->name))
         return entity_no_memory(err);
-    MYSQL_RES *rows = db_select(c->source.db, err, "SHOW INDEX FROM %s", buf_cstr(&table));
+    MYSQL_RES *rows = db_select(c->shared->source.db, err, "SHOW INDEX FROM %s", buf_cstr(&table));
     if (!rows)
         return err->code;
     int rc = 0;
@@ -251,7 +257,8 @@ static int find_index(struct copy *c, struct copied_table *t, struct ds_error *e
 
 static int open_columns(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
-    int rc = table_plan_read(&t->plan, &c->source, t->name, c->next_table_id++, err);
+    int rc =
+        table_plan_read(&t->plan, &c->shared->source, t->name, c->shared->next_table_id++, err);
     rc = rc ? rc : find_index(c, t, err);
     if (rc)
         table_plan_free(&t->plan);
@@ -293,23 +300,29 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
     return rc ? rc : put_table(c, t, err);
 }
 
+void entity_forget_keys(struct copy *c)
+{
+    for (size_t i = 0; i < c->key_count; i++)
+        free(c->keys[i]);
+    free(c->keys);
+    c->keys = NULL;
+    c->key_count = 0;
+}
+
 void entity_close_kind(struct copy *c)
 {
+    entity_close_brought(c);
+    entity_forget_keys(c);
     for (uint32_t i = 0; i < c->table_count; i++)
         close_table(&c->tables[i]);
     for (uint32_t i = 0; i < c->referred_count; i++)
         close_table(&c->referred[i]);
-    for (size_t i = 0; i < c->key_count; i++)
-        free(c->keys[i]);
     free(c->referred);
     c->referred = NULL;
     c->referred_count = 0;
     free(c->tables);
-    free(c->keys);
     c->tables = NULL;
-    c->keys = NULL;
     c->table_count = 0;
-    c->key_count = 0;
 }
 
 /* --- its roots
@@ -555,7 +568,7 @@ int entity_read_roots(struct copy *c, bool selected, struct ds_error *err)
     rc = rc || !deferred ? rc : select_deferred(c, &roots, &sql, err);
     if (rc)
         return rc;
-    MYSQL_RES *rows = db_select(c->source.db, err, "%s", buf_cstr(&sql));
+    MYSQL_RES *rows = db_select(c->shared->source.db, err, "%s", buf_cstr(&sql));
     if (!rows)
         return err->code;
     const struct entity_ids *listed = selected ? entity_listed(c, c->entity) : NULL;
@@ -591,18 +604,19 @@ const struct catalogue_entity *entity_referred_kind(const struct copy *c,
         !r->to && !r->by && !r->deferred && r->form == REFERENCE_ONE && !r->attribute && !r->input;
     bool whole = entity_is_asked_for(c, e) && !c->o->selection.listed;
     return plain && e && e != c->entity && e->kind == KIND_DATA && !filter_maps(e) && !whole &&
-                   is_known_by_columns(e)
+                   !entity_brings(c, r) && is_known_by_columns(e)
                ? e
                : NULL;
 }
 
-static struct copied_table *referred_table(struct copy *c, const struct catalogue_reference *r)
+/* Where what it names is noted; NULL: nowhere. */
+static struct id_set *named_ids(struct copy *c, const struct catalogue_reference *r)
 {
     const struct catalogue_entity *e = entity_referred_kind(c, r);
     for (uint32_t i = 0; e && i < c->referred_count; i++)
         if (c->referred[i].entity == e)
-            return &c->referred[i];
-    return NULL;
+            return &c->referred[i].ids;
+    return entity_brought_ids(c, r);
 }
 
 static int bind_referring(struct copy *c, struct copied_table *t, struct ds_error *err)
@@ -612,7 +626,7 @@ static int bind_referring(struct copy *c, struct copied_table *t, struct ds_erro
         return entity_no_memory(err);
     for (size_t i = 0; i < c->entity->reference_count; i++) {
         const struct catalogue_reference *r = &c->entity->references[i];
-        struct copied_table *to = referred_table(c, r);
+        struct id_set *to = named_ids(c, r);
         uint32_t column = entity_column(&t->plan, r->column);
         if (to && column != UINT32_MAX && strcmp(r->table, t->entry->table) == 0)
             t->referring[t->referring_count++] = (struct referring_column){column, to};
@@ -652,6 +666,8 @@ static int open_referred(struct copy *c, struct ds_error *err)
 int entity_open_referred(struct copy *c, struct ds_error *err)
 {
     int rc = open_referred(c, err);
+    if (rc == 0 && c->pass == FIRST)
+        rc = entity_open_brought(c, err);
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++)
         rc = bind_referring(c, &c->tables[i], err);
     return rc;

@@ -74,8 +74,10 @@ struct catalogue_reference {
      * options of their own in eav_attribute_option; it then leads there. NULL: all */
     const char *input;
     struct catalogue_when when;
-    bool required;            /* a row without it makes no sense: NOT NULL, or 0 is no value */
-    bool deferred;            /* does not count for the order, see above; never with `required` */
+    bool required; /* a row without it makes no sense: NOT NULL, or 0 is no value */
+    bool deferred; /* does not count for the order, see above; never with `required` */
+    bool brings;   /* an import of this entity takes along those that it names: an entity of
+                      its own, which others may name, too. Plain, to the root of another one */
     enum catalogue_form form; /* one key, keys separated by commas, or by slashes */
     unsigned line;            /* in the entity's file */
 };

@@ -51,6 +51,19 @@ static int check_names(const struct catalogue_view *v, size_t i, struct ds_error
     return 0;
 }
 
+/* What it names is to be copied by the keys that the column holds. */
+static int check_brought(const struct catalogue_entity *e, const struct catalogue_reference *r,
+                         const struct catalogue_entity *target, struct ds_error *err)
+{
+    const struct catalogue_table *root = &target->tables[0];
+    if (target != e && target->kind == KIND_DATA && root->key && strcmp(root->key, root->link) == 0)
+        return 0;
+    return error_set(err, DS_EUSAGE,
+                     "%s:%u: column '%s' cannot bring '%s' along: that must be another entity, of "
+                     "kind 'data', whose root has its link for its key",
+                     e->file, r->line, r->column, target->name);
+}
+
 static int check_reference(const struct catalogue_view *v, const struct catalogue_entity *e,
                            const struct catalogue_reference *r, struct ds_error *err)
 {
@@ -74,7 +87,7 @@ static int check_reference(const struct catalogue_view *v, const struct catalogu
                          "%s:%u: column '%s' refers to table '%s' (%s), which has no 'key'; say "
                          "'by' which column",
                          e->file, r->line, r->column, to->table, target->file);
-    return 0;
+    return r->brings ? check_brought(e, r, target, err) : 0;
 }
 
 static bool has_role(const struct catalogue_view *v, const char *role)

@@ -217,6 +217,7 @@ enum reference_field {
     R_WHEN,
     R_REQUIRED,
     R_DEFERRED,
+    R_BRINGS,
     R_FORM,
     R_FIELDS
 };
@@ -240,6 +241,12 @@ static int read_input(const struct catalogue_reader *r, const yaml_node_t *node,
     return 0;
 }
 
+static bool is_plain(const struct catalogue_reference *ref)
+{
+    return !ref->to && !ref->by && !ref->attribute && !ref->input && !ref->when.column &&
+           !ref->deferred && ref->form == REFERENCE_ONE;
+}
+
 static int read_reference(const struct catalogue_reader *r, const yaml_node_t *node,
                           struct catalogue_reference *out, const char *const **tables)
 {
@@ -254,6 +261,7 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
         [R_WHEN] = {.key = "when"},
         [R_REQUIRED] = {.key = "required"},
         [R_DEFERRED] = {.key = "deferred"},
+        [R_BRINGS] = {.key = "brings"},
         [R_FORM] = {.key = "form"},
     };
     unsigned form = REFERENCE_ONE;
@@ -268,11 +276,16 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
     rc = rc ? rc : catalogue_read_when(r, f[R_WHEN].node, &out->when);
     rc = rc ? rc : catalogue_read_bool(r, f[R_REQUIRED].node, &out->required);
     rc = rc ? rc : catalogue_read_bool(r, f[R_DEFERRED].node, &out->deferred);
+    rc = rc ? rc : catalogue_read_bool(r, f[R_BRINGS].node, &out->brings);
     rc = rc ? rc : catalogue_read_choice(r, f[R_FORM].node, forms, &form);
     rc = rc ? rc : read_input(r, f[R_INPUT].node, f[R_FORM].node, out, &form);
     out->form = form;
     if (rc == 0 && out->required && out->deferred)
         rc = FAIL(r, node, "what is required cannot be deferred");
+    if (rc == 0 && out->brings && !is_plain(out))
+        rc = FAIL(r, node,
+                  "'brings' is for a column that always holds one key of another entity's root: "
+                  "without to, by, attribute, input, when, deferred and form");
     return rc;
 }
 

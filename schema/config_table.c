@@ -360,7 +360,8 @@ const struct setting config_settings[] = {
      .value = "all",
      .doc =
          "Entities whose rows travel: names of the catalogue, `table` for all tables of none, or "
-         "all. The structure of all tables is kept in step."},
+         "all; in mode import also those that these bring along (order and quote: gift_message). "
+         "The structure of all tables is kept in step."},
     {.key = "entities_dir",
      .type = SETTING_TEXT,
      AT(entities_dir),

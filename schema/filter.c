@@ -103,6 +103,39 @@ static int normalise(const struct filter *f, const struct config_list *list, con
     return 0;
 }
 
+static bool has_name(const struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What the listed ones bring along, and what these bring. */
+static int add_along(struct filter *f, struct ds_error *err)
+{
+    struct names *all = &f->entities;
+    size_t room = all->count + catalogue_count(f->catalogue) + 1;
+    const char **items = realloc(all->items, room * sizeof *items);
+    if (items)
+        all->items = items;
+    f->along.items = calloc(room, sizeof *items);
+    if (!items || !f->along.items)
+        return no_memory(err);
+    for (size_t i = 0; i < all->count && !has_name(all, "all"); i++) {
+        const struct catalogue_entity *e = catalogue_find(f->catalogue, items[i]);
+        for (size_t k = 0; e && k < e->reference_count; k++) {
+            const struct catalogue_entity *to =
+                e->references[k].brings ? catalogue_find(f->catalogue, e->references[k].entity)
+                                        : NULL;
+            if (to && !has_name(all, to->name))
+                items[all->count++] = f->along.items[f->along.count++] = to->name;
+        }
+    }
+    qsort((void *)items, all->count, sizeof *items, filter_by_text);
+    return 0;
+}
+
 static int read_conditions(struct filter *f, struct ds_error *err)
 {
     const struct config_list *list = &f->config->where;
@@ -175,8 +208,8 @@ static int check_kept(const struct filter *f, struct ds_error *err)
     return 0;
 }
 
-int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
-               struct ds_error *err)
+static int make_filter(struct filter **out, const struct config *c,
+                       const struct catalogue *catalogue, bool along, struct ds_error *err)
 {
     struct filter *f = calloc(1, sizeof *f);
     if (!f)
@@ -195,6 +228,8 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
     if (rc == 0)
         rc = normalise(f, &c->entities, "all", true, &f->entities, err);
     if (rc == 0)
+        rc = along ? add_along(f, err) : 0;
+    if (rc == 0)
         rc = normalise(f, &c->tables_include, "*", false, &f->include, err);
     if (rc == 0)
         rc = normalise(f, &c->tables_exclude, "*", false, &f->exclude, err);
@@ -211,6 +246,18 @@ int filter_new(struct filter **out, const struct config *c, const struct catalog
     return rc;
 }
 
+int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
+               struct ds_error *err)
+{
+    return make_filter(out, c, catalogue, c->mode == MODE_IMPORT, err);
+}
+
+int filter_new_exactly(struct filter **out, const struct config *c,
+                       const struct catalogue *catalogue, struct ds_error *err)
+{
+    return make_filter(out, c, catalogue, false, err);
+}
+
 void filter_free(struct filter *f)
 {
     if (!f)
@@ -220,6 +267,7 @@ void filter_free(struct filter *f)
         where_free(f->where[i]);
     free(f->where);
     free((void *)f->entities.items);
+    free((void *)f->along.items);
     free((void *)f->include.items);
     free((void *)f->exclude.items);
     free(f);
@@ -348,13 +396,7 @@ static bool matches(const struct filter *f, const struct names *patterns, const 
 
 static bool entity_listed(const struct filter *f, const struct catalogue_entity *entity)
 {
-    for (size_t i = 0; i < f->entities.count; i++) {
-        const char *name = f->entities.items[i];
-        bool is = entity ? strcmp(name, entity->name) == 0 : strcmp(name, "table") == 0;
-        if (is || strcmp(name, "all") == 0)
-            return true;
-    }
-    return false;
+    return has_name(&f->entities, entity ? entity->name : "table") || has_name(&f->entities, "all");
 }
 
 bool filter_keeps(const struct filter *f, const char *table)
@@ -396,13 +438,18 @@ bool filter_imports(const struct filter *f, const struct catalogue_entity *e)
            (e->kind == KIND_DATA || is_named(f, e));
 }
 
+bool filter_comes_along(const struct filter *f, const struct catalogue_entity *e)
+{
+    return has_name(&f->along, e->name);
+}
+
 bool filter_imports_all(const struct filter *f)
 {
     return everything(&f->config->entities, "all") && f->config->stock == STOCK_INCLUDE;
 }
 
 /* Is part of what identifies the root a word of its own, not only whose it is? */
-static bool has_name(const struct catalogue_entity *e)
+static bool has_own_name(const struct catalogue_entity *e)
 {
     const struct catalogue_table *root = &e->tables[0];
     for (size_t i = 0; i < root->part_count; i++) {
@@ -419,7 +466,7 @@ static bool has_name(const struct catalogue_entity *e)
 bool filter_maps(const struct catalogue_entity *e)
 {
     return e->kind == KIND_REFERENCE ||
-           (e->kind == KIND_DATA && e->tables[0].identity == IDENTITY_COLUMNS && has_name(e));
+           (e->kind == KIND_DATA && e->tables[0].identity == IDENTITY_COLUMNS && has_own_name(e));
 }
 
 static void add_referred(const struct filter *f, const struct catalogue_entity *e, bool *set)

@@ -3,7 +3,8 @@
  *
  * A table is kept if its entity is listed (that of a table which no entity claims is `table`), if
  * tables.include matches it and tables.exclude does not, and if its stock mark is what `stock`
- * wants; and if mask.unknown does not leave out what no rule names. Patterns are names without the
+ * wants; and if mask.unknown does not leave out what no rule names. In mode import an entity that
+ * is listed lists those that it brings along (catalogue.h), too. Patterns are names without the
  * shop's prefix, with `*` for any text, or `@group`. Tables that tools for online changes make
  * beside x are taken for x (shop_table.h).
  *
@@ -25,6 +26,9 @@ struct filter;
  * not in the catalogue. */
 int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
                struct ds_error *err);
+/* The same for these entities alone, without what they bring along. */
+int filter_new_exactly(struct filter **out, const struct config *c,
+                       const struct catalogue *catalogue, struct ds_error *err);
 void filter_free(struct filter *f);
 /* NULL: values travel as they are. Also for f NULL. */
 const struct mask *filter_mask(const struct filter *f);
@@ -34,6 +38,8 @@ bool filter_is_all(const struct filter *f);
 bool filter_keeps(const struct filter *f, const char *table);
 /* Mode import: is the entity asked for? One that is set up at each side only by its name. */
 bool filter_imports(const struct filter *f, const struct catalogue_entity *e);
+/* Is it asked for only because one that is brings it along? */
+bool filter_comes_along(const struct filter *f, const struct catalogue_entity *e);
 /* Mode import: are all entities asked for that may be? */
 bool filter_imports_all(const struct filter *f);
 /* Does an import find it by code or name, and make it where it is missing? */

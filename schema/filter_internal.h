@@ -15,6 +15,7 @@ struct filter {
     const struct config *config;
     const struct catalogue *catalogue;
     struct names entities, include, exclude;
+    struct names along;   /* those of `entities` that come along with others, and are not named */
     struct where **where; /* at the places of config->where's tables */
     struct mask *mask;    /* NULL: values travel as they are */
     bool all;             /* tables are left out by the mask at most */

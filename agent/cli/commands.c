@@ -26,7 +26,7 @@ const struct option cli_common_options[] = {
      .doc = "The same as --set source.database=DATABASE."},
     {"entity", 'e', OPTION_ITEM, "NAME", .setting = "entities",
      .doc = "The same as --set entities=NAME: only rows of these entities travel (NAME,NAME for "
-            "several). May be repeated."},
+            "several), and in mode import of what they bring along. May be repeated."},
     {"stock", 0, OPTION_SETTING, "include|exclude|only", .setting = "stock",
      .doc = "The same as --set stock=…: with stock rows, without, or only these."},
     {"verbose", 'v', OPTION_COUNT, NULL, FIELD(verbosity), .doc = "Say more: -v debug, -vv trace."},
@@ -250,7 +250,7 @@ const struct command cli_commands[] = {
          "to (websites, stores, customer groups, attributes and their options, categories …) is "
          "found by code or name. SOURCE is the name under which the registry at the destination "
          "remembers which of its rows came from which of the source's, so that the next sync "
-         "finds them again."},
+         "finds them again. Orders and carts bring along the gift messages that they name."},
     {.name = "skip",
      .arguments = "POSITION",
      .min_arguments = 1,
@@ -325,7 +325,8 @@ const struct command cli_commands[] = {
      .text =
          "Which entities there are, what others refer to first, then the groups of tables that "
          "filters may name (@derived, @log, @session, @quote …). With NAME, an entity's tables, "
-         "references and validation rules, or what a group holds.\n\n"
+         "references and validation rules, or what a group holds. What comes along is "
+         "imported with the entity: by sync as far as it is named, in a stream all of it.\n\n"
          "Kinds of entities: data; reference, which is set up at each side, so that an import "
          "maps to it and changes nothing; derived, which the shop makes from other tables.\n\n"
          "Entities of your own go into the folder that entities_dir names, one YAML file each, "

@@ -81,6 +81,7 @@ static void json_reference(struct json *j, const struct catalogue_reference *r)
     json_when(j, "when", &r->when);
     json_bool(j, "required", r->required);
     json_bool(j, "deferred", r->deferred);
+    json_bool(j, "brings", r->brings);
     json_text(j, "form", catalogue_form_name(r->form));
     json_end(j);
 }
@@ -233,9 +234,11 @@ static int print_reference(struct buf *out, const struct catalogue_reference *r)
         rc = buf_printf(out, ", of %s attributes with options", r->input);
     rc = rc ? rc : print_when(out, "where", &r->when);
     return rc ? rc
-              : buf_puts(out, r->required   ? ", required\n"
-                              : r->deferred ? ", deferred\n"
-                                            : "\n");
+              : buf_printf(out, "%s%s\n",
+                           r->required   ? ", required"
+                           : r->deferred ? ", deferred"
+                                         : "",
+                           r->brings ? ", which comes along" : "");
 }
 
 static int print_encrypted(struct buf *out, const struct catalogue_encrypted *c)

@@ -94,7 +94,7 @@ static int run_for(struct invocation *in, const struct runner_options *o, char *
     first.ends_by_itself = first.unfinished = true;
     first.limit_rows = 0;
     first.stop_at = (struct agent_stop_at){.kind = STOP_AT_SOURCE_NOW};
-    int rc = filter_new(&in->filter, &in->config, in->catalogue, &err);
+    int rc = filter_new_exactly(&in->filter, &in->config, in->catalogue, &err);
     int code = rc ? cli_fail(&err) : decide_references(in, o, stopped);
     if (code == EXIT_DONE && !*stopped)
         code = runner_once(in, &first, stopped);

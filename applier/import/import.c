@@ -372,12 +372,20 @@ bool import_comes_again(const struct import_row *row)
     return row->origin->flags & CHANGE_COPIED && !row->entity->whole;
 }
 
+/* What comes along with others may have come with another one of them. */
+static enum config_duplicate policy_for_duplicate(const struct import *im,
+                                                  const struct import_entity *e)
+{
+    enum config_duplicate policy = im->options.config->on_duplicate;
+    bool along = filter_comes_along(im->options.filter, e->entity);
+    return policy == DUPLICATE_ERROR && along ? DUPLICATE_SKIP : policy;
+}
+
 /* The root's row has been looked for. Whole entities ask the policy; a change of one that was
  * imported has asked it then. */
 static int decide(struct import *im, struct import_row *row, struct ds_error *err)
 {
     struct import_entity *e = row->entity;
-    const struct config *config = im->options.config;
     struct import_counts none = {0}, *counts = counts_of(im, e);
     if (import_comes_again(row))
         counts = &none;
@@ -400,7 +408,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     bool record =
         !im->options.follows && row->op == CHANGE_INSERT && !(row->origin->flags & CHANGE_COPIED);
     if (((e->whole || record) && !own) || e->matched) {
-        switch (config->on_duplicate) {
+        switch (policy_for_duplicate(im, e)) {
         case DUPLICATE_ERROR:
             return duplicate(im, e, err);
         case DUPLICATE_SKIP:

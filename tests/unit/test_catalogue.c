@@ -327,6 +327,16 @@ static void errors_name_file_and_line(void **state)
           3, "cannot be deferred");
     fails("name: a\nreferences: [{column: c, entity: order, when: {a: 1, b: 2}}]\n" ROOT, 2,
           "one COLUMN: VALUE");
+    fails("name: a\nreferences:\n  - {column: c, entity: order, brings: true, form: list}\n" ROOT,
+          3, "'brings' is for a column that always holds one key");
+    fails("name: a\nreferences: [{column: c, entity: order, brings: true, deferred: true}]\n" ROOT,
+          2, "without to, by, attribute");
+    fails("name: a\nreferences: [{column: c, entity: store, brings: true}]\n" ROOT, 2,
+          "column 'c' cannot bring 'store' along");
+    fails("name: a\nreferences: [{column: c, entity: stock, brings: true}]\n" ROOT, 2,
+          "cannot bring 'stock' along");
+    fails("name: a\nreferences: [{column: c, entity: a, brings: true}]\n" ROOT, 2,
+          "cannot bring 'a' along");
     fails("name: a\naliases: [orders]\n" ROOT, 2, "already means entity 'order' (order.yaml:2)");
     fails("kind: data\nname: orders\n" ROOT, 2, "is an alias of entity 'order' (order.yaml:3)");
     fails("name: a\n" ROOT "---\nname: b\n" ROOT, 4, "a second document");

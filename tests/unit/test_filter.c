@@ -13,6 +13,7 @@
 struct choice {
     const char *entities, *include, *exclude; /* by commas */
     enum config_stock stock;
+    enum config_mode mode;
     const char *prefix;
 };
 
@@ -45,6 +46,7 @@ static void choose(const struct choice *x, struct chosen *out)
                                   .tables_include = list_of(out->include, out->items[1]),
                                   .tables_exclude = list_of(out->exclude, out->items[2]),
                                   .stock = x->stock,
+                                  .mode = x->mode,
                                   .source = {.prefix = (char *)(x->prefix ? x->prefix : "")}};
     if (filter_new(&out->filter, &out->config, catalogue, &err))
         fail_msg("%s", err.message);
@@ -86,6 +88,30 @@ static void tables_are_chosen(void **state)
     keeps(&(struct choice){.stock = STOCK_EXCLUDE}, some,
           "sales_flat_order sales_flat_order_item customer_entity log_url mine");
     keeps(&(struct choice){.entities = "order", .include = "customer_*"}, some, "");
+}
+
+static void imports_take_along_what_entities_bring(void **state)
+{
+    (void)state;
+    const char *some = "gift_message sales_flat_order sales_flat_quote";
+    const struct choice orders = {.entities = "orders", .mode = MODE_IMPORT};
+    const struct catalogue_entity *message = catalogue_find(catalogue, "gift_message");
+    struct chosen chosen;
+    struct filter *exactly = NULL;
+    keeps(&(struct choice){.entities = "order"}, some, "sales_flat_order");
+    keeps(&orders, some, "gift_message sales_flat_order");
+    keeps(&(struct choice){.entities = "product", .mode = MODE_IMPORT}, some, "");
+    choose(&orders, &chosen);
+    assert_true(filter_comes_along(chosen.filter, message));
+    assert_false(filter_comes_along(chosen.filter, catalogue_find(catalogue, "order")));
+    assert_int_equal(filter_new_exactly(&exactly, &chosen.config, catalogue, NULL), 0);
+    assert_false(filter_imports(exactly, message));
+    filter_free(exactly);
+    filter_free(chosen.filter);
+    choose(&(struct choice){.entities = "order,gift_messages,table", .mode = MODE_IMPORT}, &chosen);
+    assert_true(filter_imports(chosen.filter, message));
+    assert_false(filter_comes_along(chosen.filter, message));
+    filter_free(chosen.filter);
 }
 
 static void prefixes_and_online_changes(void **state)
@@ -291,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_are_chosen),
+        cmocka_unit_test(imports_take_along_what_entities_bring),
         cmocka_unit_test(prefixes_and_online_changes),
         cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(fingerprints_follow_the_choice),
