@@ -95,8 +95,8 @@ static void registry_keys_are_kept_or_told_apart(void **state)
     char scratch[REGISTRY_KEY_MAX + 1], again[REGISTRY_KEY_MAX + 1], once[REGISTRY_KEY_MAX + 1];
     char longest[REGISTRY_KEY_MAX + 2] = "", euros[3 * 100 + 1] = "";
     memset(longest, 'x', REGISTRY_KEY_MAX);
-    for (int i = 0; i < 100; i++)
-        strcat(euros, "\xe2\x82\xac");
+    for (size_t i = 0; i < sizeof euros - 1; i += 3)
+        memcpy(euros + i, "\xe2\x82\xac", 3);
     const char *kept[] = {"", "7", " a b", "S\xc3\xa9t", longest};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         assert_ptr_equal(registry_key(text(kept[i]), scratch).p, kept[i]);

@@ -88,7 +88,8 @@ def define(suite, right):
             run(shops)
             here = lambda table: shops.destination.scalar("SELECT COUNT(*) FROM openmage.%s WHERE title = 'in two steps'" % table)
             shops.source.run("XA START 'both'", *("UPDATE %s SET title = 'in two steps' LIMIT 1" % table for table in ("cms_block", "cms_page")),
-                             "XA END 'both'", "XA PREPARE 'both'", "UPDATE cms_block SET is_active = 1 - is_active ORDER BY block_id DESC LIMIT 1", database="openmage")
+                             "XA END 'both'", "XA PREPARE 'both'", database="openmage")
+            shops.source.run("UPDATE cms_block SET is_active = 1 - is_active ORDER BY block_id DESC LIMIT 1", database="openmage")
             run(shops, "--entity", "cms_page")
             shops.source.run("XA COMMIT 'both'", database=None)
             for entities in (["cms_block"], []):
