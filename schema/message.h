@@ -84,7 +84,8 @@ enum change_flag {
     CHANGE_COPIED = 64, /* of that copy: deletes of roots, whether they are there or not, of which
                            images hold the key only; then inserts. To an import also of a file's
                            entities: a delete in a table that is no root says that all rows that the
-                           entity has there follow */
+                           entity has there follow; if its image holds more than what links them,
+                           all that have these values */
     CHANGE_NAMED = 128, /* insert: of a row that others only name, with what it is known by: to be
                            found, not written, also where its entity is asked for. delete: of a root
                            that an import may know under another id, by its natural key, which

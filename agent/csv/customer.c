@@ -14,6 +14,7 @@ enum { NUMBERED = 10 }; /* address1_ … address10_ */
 struct customer { /* of the record in hand */
     struct slice email, website, id;
     bool website_given, registered, is_new;
+    uint64_t target;                /* its id at the destination, if registered */
     struct slice billing, shipping; /* ids of the default addresses; empty: none */
 };
 
@@ -102,7 +103,6 @@ static bool find_website(struct csv_import *in, struct customer *c)
 static bool read_customer(struct csv_import *in, struct customer *c)
 {
     struct shop *s = in->shop;
-    uint64_t target;
     *c = (struct customer){.billing = slice_of(""), .shipping = slice_of("")};
     if (!cell_filled(in, "email", &c->email))
         shop_invalid(s, "email is empty");
@@ -113,7 +113,7 @@ static bool read_customer(struct csv_import *in, struct customer *c)
         return false;
     if (!cell_filled(in, "entity_id", &c->id))
         c->id = shop_id(s, "email", c->email, c->website);
-    bool found = c->registered = shop_registered(s, "customer", c->id, &target);
+    bool found = c->registered = shop_registered(s, "customer", c->id, &c->target);
     if (!found)
         shop_ask(s, &found,
                  (const char *)shop_format(s,
@@ -224,6 +224,12 @@ static void put_address_values(struct csv_import *in, const char *family, struct
     put_region(in, family, id);
 }
 
+static struct slice address_id(struct csv_import *in, const struct customer *c, const char *family)
+{
+    return shop_id(in->shop, "", c->id,
+                   shop_format(in->shop, "%.*s", (int)strlen(family) - 1, family));
+}
+
 /* The address of a family of columns; its id, empty: the record has none. */
 static struct slice put_address(struct csv_import *in, const struct customer *c, const char *family)
 {
@@ -234,7 +240,7 @@ static struct slice put_address(struct csv_import *in, const struct customer *c,
     bool any = part(in, family, "city", &city) || has_street;
     if (!any || shop_failed(s))
         return id;
-    id = shop_id(s, "", c->id, shop_format(s, "%.*s", (int)strlen(family) - 1, family));
+    id = address_id(in, c, family);
     struct shop_row r = shop_row(s, address_table);
     row_id(&r, "entity_id", id);
     row_id(&r, "entity_type_id", shop_refer_type(s, address_type));
@@ -258,7 +264,7 @@ static void put_numbered(struct csv_import *in, struct customer *c)
         snprintf(family, sizeof family, "address%d_", n);
         struct slice id = put_address(in, c, family);
         if (!id.len)
-            return;
+            continue;
         bool alone = n == 1 && c->is_new;
         bool billing =
             part(in, family, "default_billing", &v) || part(in, family, "is_default_billing", &v);
@@ -290,6 +296,77 @@ static void put_addresses(struct csv_import *in, struct customer *c)
         eav_put(in, type, table, "default_shipping", c->id, none, c->shipping, "default_shipping");
 }
 
+/* --- addresses that the record has no more -------------------------------------------------------
+ */
+
+/* The file has columns for such an address, and the record nothing in any of them. */
+static bool is_emptied(struct csv_import *in, const char *family)
+{
+    size_t length = strlen(family);
+    bool has = false;
+    for (uint32_t i = 0; i < records_column_count(in->file); i++) {
+        const char *column = records_column(in->file, i), *code = column + length;
+        if (!starts_with(column, family) || !shop_attribute(in->shop, address_type, slice_of(code)))
+            continue;
+        if (slice_trim(in->record->fields[i]).len)
+            return false;
+        has |= strcmp(code, "street") == 0 || strcmp(code, "city") == 0;
+    }
+    return has;
+}
+
+/* The default address goes, and the record names no other. */
+static void empty_default(struct csv_import *in, const struct customer *c, const char *code,
+                          struct slice other, uint64_t address)
+{
+    static const struct slice none;
+    const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of(code));
+    bool found = false;
+    if (!a || other.len)
+        return;
+    shop_ask(in->shop, &found,
+             (const char *)shop_format(in->shop,
+                                       "SELECT 1 FROM %s WHERE entity_id = %lu AND attribute_id = "
+                                       "%lu AND value = %lu LIMIT 1",
+                                       shop_table_name(in->shop, "customer_entity_int"), c->target,
+                                       a->id, address)
+                 .p);
+    if (found)
+        eav_put(in, type, table, code, c->id, none, slice_of(""), code);
+}
+
+/* What the customer has entered at the destination stays, even where the record's address turned
+ * out to be the same. */
+static void drop_address(struct csv_import *in, const struct customer *c, const char *family)
+{
+    uint64_t target;
+    struct slice id = address_id(in, c, family);
+    if (!is_emptied(in, family) || !shop_made(in->shop, address_table, id, &target))
+        return;
+    empty_default(in, c, "default_billing", c->billing, target);
+    empty_default(in, c, "default_shipping", c->shipping, target);
+    struct shop_row r = shop_row(in->shop, address_table);
+    row_id(&r, "entity_id", id);
+    row_id(&r, "parent_id", c->id);
+    row_delete(&r);
+}
+
+/* By the first of the customer's records: others add to it. */
+static void drop_addresses(struct csv_import *in, const struct customer *c)
+{
+    char family[16];
+    bool first = shop_once(in->shop, shop_format(in->shop, "addresses of\n%.*s", (int)c->id.len,
+                                                 (const char *)c->id.p));
+    if (!first || !c->registered || in->o->config->on_duplicate != DUPLICATE_UPDATE)
+        return;
+    drop_address(in, c, "billing_");
+    drop_address(in, c, "shipping_");
+    for (int n = 1; n <= NUMBERED; n++) {
+        snprintf(family, sizeof family, "address%d_", n);
+        drop_address(in, c, family);
+    }
+}
+
 static void take_customer(struct csv_import *in)
 {
     static const struct slice none;
@@ -300,6 +377,7 @@ static void take_customer(struct csv_import *in)
     put_root(in, &c);
     eav_put_values(in->state, in, c.id, none);
     put_addresses(in, &c);
+    drop_addresses(in, &c);
     shop_commit(in->shop);
 }
 

@@ -95,6 +95,15 @@ static void close_products(struct csv_import *in)
 /* --- the product itself ------------------------------------------------------------------------
  */
 
+/* By this file? */
+static bool is_made(struct shop *s, const struct product *p)
+{
+    struct slice none, key = shop_format(s, "new\n%.*s", (int)p->sku.len, (const char *)p->sku.p);
+    if (p->is_new)
+        shop_remember(s, key, slice_of(""));
+    return shop_recall(s, key, &none);
+}
+
 static bool read_product(struct csv_import *in, struct product *p)
 {
     struct shop *s = in->shop;
@@ -115,6 +124,7 @@ static bool read_product(struct csv_import *in, struct product *p)
     p->again =
         shop_recall(s, shop_format(s, "id of\n%.*s", (int)p->sku.len, (const char *)p->sku.p), &id);
     p->is_new = !found && !p->again;
+    p->skipped = in->o->config->on_duplicate == DUPLICATE_SKIP && !is_made(s, p);
     return !shop_failed(s);
 }
 
@@ -306,7 +316,7 @@ static void take_product(struct csv_import *in)
     struct products *all = in->state;
     struct shop *s = in->shop;
     enum config_stock stock = in->o->config->stock;
-    struct slice store = slice_of("0"), other;
+    struct slice other;
     struct product p;
     if (!read_product(in, &p))
         return;
@@ -317,12 +327,12 @@ static void take_product(struct csv_import *in)
         put_stock(in, &p);
         return;
     }
-    store =
-        shop_refer(s, NAME_STORE, cell_filled(in, "store_id", &other) ? other : store, "store_id");
-    p.general = !store.len || slice_is(store, "0");
+    p.store = shop_refer(s, NAME_STORE, cell_filled(in, "store_id", &other) ? other : slice_of("0"),
+                         "store_id");
+    p.general = !p.store.len || slice_is(p.store, "0");
     shop_begin(s, p.id);
     put_root(in, &p);
-    eav_put_values(&all->eav, in, p.id, store);
+    eav_put_values(&all->eav, in, p.id, p.store);
     if (p.is_new)
         put_defaults(in, &p);
     put_categories(in, &p);

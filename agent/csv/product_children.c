@@ -332,14 +332,28 @@ static void read_options(struct csv_import *in, const struct product *p, struct 
 /* --- what a record tells all of ------------------------------------------------------------------
  */
 
-/* All rows of the product in the table follow, at the first of its records that says so: others add
- * to them. An empty cell of a store view says nothing. */
-static bool tells_all(struct csv_import *in, const struct product *p, const char *column)
+static struct slice all_key(struct csv_import *in, const struct product *p, const char *column)
+{
+    return shop_format(in->shop, "all %s of\n%.*s", column, (int)p->id.len, (const char *)p->id.p);
+}
+
+bool product_tells_all(struct csv_import *in, const struct product *p, const char *column)
 {
     struct slice text;
     return has_column(in, column) && (p->general || cell_filled(in, column, &text)) &&
-           shop_once(in->shop, shop_format(in->shop, "all %s of\n%.*s", column, (int)p->id.len,
-                                           (const char *)p->id.p));
+           shop_once(in->shop, all_key(in, p, column));
+}
+
+static bool tell_all_images(struct csv_import *in, const struct product *p)
+{
+    const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of("media_gallery"));
+    if (!a || !product_tells_all(in, p, "media_gallery"))
+        return false;
+    struct shop_row r = shop_row(in->shop, "catalog_product_entity_media_gallery");
+    row_id(&r, "entity_id", p->id);
+    row_id(&r, "attribute_id", shop_refer_attribute(in->shop, a));
+    row_no_others(&r);
+    return true;
 }
 
 /* Of custom options, titles at store views are not a record's to tell. */
@@ -358,10 +372,10 @@ static bool tell_all(struct csv_import *in, const struct product *p)
         {"custom_options", "catalog_product_option_type_value", "product_id"},
         {"custom_options", "catalog_product_option_type_price", "product_id"},
     };
-    bool any = false, tells = false;
+    bool any = tell_all_images(in, p), tells = false;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (i == 0 || strcmp(lists[i].column, lists[i - 1].column) != 0)
-            tells = tells_all(in, p, lists[i].column);
+            tells = product_tells_all(in, p, lists[i].column);
         if (!tells)
             continue;
         struct shop_row r = shop_row(in->shop, lists[i].table);
@@ -389,11 +403,14 @@ void product_put_options(struct csv_import *in, const struct product *p, struct 
 /* --- images --------------------------------------------------------------------------------------
  */
 
+/* Once per file, but once more when all are told, which may be behind a store view's record. */
 static void put_image(struct csv_import *in, const struct product *p, struct slice place,
                       const struct nested_item *item, uint32_t position)
 {
     const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of("media_gallery"));
-    struct slice key = shop_format(in->shop, "image\n%.*s\n%.*s", (int)p->id.len, p->id.p,
+    struct slice none;
+    bool told = shop_recall(in->shop, all_key(in, p, "media_gallery"), &none);
+    struct slice key = shop_format(in->shop, "image\n%d\n%.*s\n%.*s", told, (int)p->id.len, p->id.p,
                                    (int)place.len, place.p);
     if (!a || !shop_once(in->shop, key))
         return;
@@ -417,11 +434,28 @@ static void put_image(struct csv_import *in, const struct product *p, struct sli
     row_put(&v);
 }
 
+/* Which of its images it is shown by. No cell, or with merge an empty one, says nothing; an empty
+ * one of a store view that it has the general image. */
+static void put_role(struct csv_import *in, const struct product *p, const char *role,
+                     uint32_t *position)
+{
+    struct slice v;
+    if (!cell(in, role, &v))
+        return;
+    bool empty = !slice_trim(v).len;
+    if (empty && !p->is_new && in->o->config->on_duplicate == DUPLICATE_MERGE)
+        return;
+    struct slice place = shop_image_place(in->shop, IMAGE_PRODUCT, v, role);
+    eav_put(in, type, table, role, p->id, p->store, empty && !p->general ? v : place, role);
+    if (!slice_is(place, "no_selection"))
+        put_image(in, p, place, NULL, ++*position);
+}
+
 void product_put_images(struct csv_import *in, const struct product *p)
 {
     static const char *const roles[] = {"image", "small_image", "thumbnail"};
     static const char *const names[] = {"file", NULL};
-    struct slice v, file, admin = shop_refer(in->shop, NAME_STORE, slice_of("0"), "store");
+    struct slice v, file;
     uint32_t position = 0;
     cell(in, "media_gallery", &v);
     const struct nested list = nested_read(in->shop, v, names, "media_gallery");
@@ -429,12 +463,6 @@ void product_put_images(struct csv_import *in, const struct product *p)
         if (nested_get(&list.items[i], &file, "file", "url", "value") && file.len)
             put_image(in, p, shop_image_place(in->shop, IMAGE_PRODUCT, file, "media_gallery"),
                       &list.items[i], ++position);
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
-        if (!cell(in, roles[i], &v))
-            continue;
-        struct slice place = shop_image_place(in->shop, IMAGE_PRODUCT, v, roles[i]);
-        eav_put(in, type, table, roles[i], p->id, admin, place, roles[i]);
-        if (!slice_is(place, "no_selection"))
-            put_image(in, p, place, NULL, ++position);
-    }
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        put_role(in, p, roles[i], &position);
 }

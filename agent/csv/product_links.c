@@ -16,15 +16,19 @@ static const struct {
 } families[FAMILIES] = {{"configurable", "configurable_children_skus", "configurable_parent_sku"},
                         {"grouped", "grouped_product_skus", "grouped_parent_sku"}};
 
-struct link {
+struct link { /* or an attribute, whose code is in place of the SKU */
     struct slice sku, qty;
     struct link *next;
 };
 struct parent {
     enum family family;
-    struct slice sku, attributes; /* codes that children differ by; empty: not told */
-    uint64_t line;                /* where it, or its first child, stands */
+    struct slice sku;
+    uint64_t line; /* where it, or its first child, stands */
     struct link *first, **last;
+    struct link *attributes, **last_attribute; /* codes that children differ by; NULL: not told */
+    /* at the destination it may have more: what follows is all */
+    bool all_children, all_attributes;
+    bool all_relations; /* … and its children are all that its kind of product has below it */
 };
 
 struct product_links {
@@ -112,6 +116,7 @@ static struct parent *new_parent(struct csv_import *in, struct product_links *l,
     }
     *p = (struct parent){.family = family, .sku = keep(in, l, sku), .line = in->record->line};
     p->last = &p->first;
+    p->last_attribute = &p->attributes;
     l->parents[l->count++] = p;
     return p;
 }
@@ -129,34 +134,64 @@ static struct parent *parent_of(struct csv_import *in, struct product_links *l, 
     return new_parent(in, l, family, sku);
 }
 
-static void add_link(struct csv_import *in, struct product_links *l, struct parent *p,
+static void add_link(struct csv_import *in, struct product_links *l, struct link ***last,
                      struct slice sku, struct slice qty)
 {
-    struct link *link = p ? arena_zalloc(&l->arena, sizeof *link) : NULL;
+    struct link *link = arena_zalloc(&l->arena, sizeof *link);
     if (!link) {
         shop_no_memory(in->shop);
         return;
     }
     *link = (struct link){.sku = keep(in, l, sku), .qty = keep(in, l, qty)};
-    *p->last = link;
-    p->last = &link->next;
+    **last = link;
+    *last = &link->next;
 }
 
-static void take_children(struct csv_import *in, struct product_links *l, enum family family,
-                          const struct product *product)
+static struct nested read_children(struct csv_import *in, enum family family)
 {
     static const char *const lone[] = {"sku", NULL}, *const with_qty[] = {"sku", "qty", NULL};
-    struct slice v, sku, qty;
-    if (!cell_filled(in, families[family].children, &v))
-        return;
-    const struct nested list =
-        nested_read(in->shop, v, family == GROUPED ? with_qty : lone, families[family].children);
-    struct parent *p = shop_failed(in->shop) ? NULL : parent_of(in, l, family, product->sku);
-    for (uint32_t i = 0; p && i < list.count; i++) {
-        nested_get(&list.items[i], &qty, "qty", NULL, NULL);
-        if (nested_get(&list.items[i], &sku, "sku", NULL, NULL) && sku.len)
-            add_link(in, l, p, sku, qty);
+    struct slice v;
+    cell(in, families[family].children, &v);
+    return nested_read(in->shop, v, family == GROUPED ? with_qty : lone, families[family].children);
+}
+
+/* Is the product of the family's type? Others (bundles) have something else below them. */
+static bool is_of_family(struct csv_import *in, enum family family, const struct product *product)
+{
+    struct shop *s = in->shop;
+    struct slice v;
+    bool found;
+    uint64_t target;
+    if (cell_filled(in, "type_id", &v))
+        return slice_is(v, families[family].name);
+    struct slice which = shop_registered(s, "product", product->id, &target)
+                             ? shop_format(s, "entity_id = %lu", target)
+                             : shop_format(s, "sku = %s", shop_quote(s, product->sku));
+    v = shop_ask(s, &found,
+                 (const char *)shop_format(s, "SELECT type_id FROM %s WHERE %s LIMIT 1",
+                                           shop_table_name(s, "catalog_product_entity"),
+                                           (const char *)which.p)
+                     .p);
+    return found && slice_is(v, families[family].name);
+}
+
+static struct parent *take_children(struct csv_import *in, struct product_links *l,
+                                    enum family family, const struct product *product,
+                                    const struct nested *list)
+{
+    struct slice sku, qty;
+    bool all = product_tells_all(in, product, families[family].children) && !product->is_new;
+    struct parent *p = all || list->count ? parent_of(in, l, family, product->sku) : NULL;
+    if (p && all) {
+        p->all_children = true;
+        p->all_relations = is_of_family(in, family, product);
     }
+    for (uint32_t i = 0; p && i < list->count; i++) {
+        nested_get(&list->items[i], &qty, "qty", NULL, NULL);
+        if (nested_get(&list->items[i], &sku, "sku", NULL, NULL) && sku.len)
+            add_link(in, l, &p->last, sku, qty);
+    }
+    return p;
 }
 
 static void take_parent(struct csv_import *in, struct product_links *l, enum family family,
@@ -169,20 +204,31 @@ static void take_parent(struct csv_import *in, struct product_links *l, enum fam
         cell_filled(in, "grouped_qty", &qty);
     struct parent *p = parent_of(in, l, family, sku);
     if (p)
-        add_link(in, l, p, product->sku, qty);
+        add_link(in, l, &p->last, product->sku, qty);
 }
 
-/* What its choices are by. */
-static void take_attributes(struct csv_import *in, struct product_links *l,
-                            const struct product *product)
+static struct nested read_attributes(struct csv_import *in)
 {
-    struct slice codes;
-    if (!cell_filled(in, "super_attributes", &codes) &&
-        !cell_filled(in, "configurable_attributes", &codes))
-        return;
-    struct parent *p = parent_of(in, l, CONFIGURABLE, product->sku);
+    static const char *const names[] = {"code", NULL};
+    struct slice v;
+    if (!cell_filled(in, "super_attributes", &v))
+        cell_filled(in, "configurable_attributes", &v);
+    return nested_read(in->shop, v, names, "super_attributes");
+}
+
+/* What its choices are by. An empty cell leaves that to its products; `p`: where these are. */
+static void take_attributes(struct csv_import *in, struct product_links *l, struct parent *p,
+                            const struct product *product, const struct nested *list)
+{
+    struct slice code;
+    bool all = product_tells_all(in, product, "super_attributes");
+    all |= product_tells_all(in, product, "configurable_attributes");
+    p = list->count ? parent_of(in, l, CONFIGURABLE, product->sku) : p;
     if (p)
-        p->attributes = keep(in, l, codes);
+        p->all_attributes |= all && !product->is_new;
+    for (uint32_t i = 0; p && i < list->count; i++)
+        if (nested_get(&list->items[i], &code, "code", "attribute_code", NULL) && code.len)
+            add_link(in, l, &p->last_attribute, code, slice_of(""));
 }
 
 static struct slice set_of(const struct csv_import *in)
@@ -204,7 +250,7 @@ static void take_place(struct csv_import *in, struct product_links *l,
     } else if (l->before && (!v.len || slice_is(v, "simple"))) {
         bool same = set.len == l->before_set.len && !memcmp(set.p, l->before_set.p, set.len);
         if (same && !cell_filled(in, families[CONFIGURABLE].parent, &v))
-            add_link(in, l, l->before, product->sku, slice_of(""));
+            add_link(in, l, &l->before->last, product->sku, slice_of(""));
         if (!same)
             l->before = NULL;
     } else {
@@ -226,6 +272,19 @@ static void keep_choices(struct csv_import *in, const struct product_links *l,
                   all);
 }
 
+/* All cells are read before anything is kept: a record with an error leaves no trace. */
+static void take_told(struct csv_import *in, struct product_links *l, const struct product *p)
+{
+    const struct nested children[FAMILIES] = {read_children(in, CONFIGURABLE),
+                                              read_children(in, GROUPED)},
+                        attributes = read_attributes(in);
+    if (shop_failed(in->shop) || p->skipped)
+        return;
+    struct parent *configurable = take_children(in, l, CONFIGURABLE, p, &children[CONFIGURABLE]);
+    take_attributes(in, l, configurable, p, &attributes);
+    take_children(in, l, GROUPED, p, &children[GROUPED]);
+}
+
 void product_take_links(struct csv_import *in, struct product_links *l, const struct product *p)
 {
     if (shop_failed(in->shop))
@@ -235,13 +294,13 @@ void product_take_links(struct csv_import *in, struct product_links *l, const st
                   p->id);
     if (l->keep_choices)
         keep_choices(in, l, p);
-    take_attributes(in, l, p);
+    take_told(in, l, p);
+    if (shop_failed(in->shop))
+        return;
     if (in->csv->auto_link)
         take_place(in, l, p);
-    for (int i = 0; i < FAMILIES; i++) {
-        take_children(in, l, (enum family)i, p);
+    for (int i = 0; i < FAMILIES; i++)
         take_parent(in, l, (enum family)i, p);
-    }
 }
 
 /* --- into rows -----------------------------------------------------------------------------------
@@ -293,19 +352,16 @@ static void put_super_attribute(struct csv_import *in, struct slice id,
 
 static void put_told_attributes(struct csv_import *in, const struct parent *p, struct slice id)
 {
-    static const char *const names[] = {"code", NULL};
-    const struct nested list = nested_read(in->shop, p->attributes, names, "super_attributes");
-    struct slice code;
-    for (uint32_t i = 0; i < list.count; i++) {
-        nested_get(&list.items[i], &code, "code", "attribute_code", NULL);
-        const struct shop_attribute *a = shop_attribute(in->shop, "catalog_product", code);
+    uint32_t position = 0;
+    for (const struct link *k = p->attributes; k; k = k->next) {
+        const struct shop_attribute *a = shop_attribute(in->shop, "catalog_product", k->sku);
         if (!a || !may_differ(in, a))
             shop_invalid(in->shop,
                          "%s line %lu: super_attributes: '%.*s' is no attribute of the destination "
                          "by which configurable products choose",
-                         records_path(in->file), p->line, (int)code.len, (const char *)code.p);
+                         records_path(in->file), p->line, (int)k->sku.len, (const char *)k->sku.p);
         else
-            put_super_attribute(in, id, a, i);
+            put_super_attribute(in, id, a, position++);
     }
 }
 
@@ -351,15 +407,23 @@ static bool has_super_attributes(struct csv_import *in, const struct parent *p)
     return found;
 }
 
+static void no_others(struct csv_import *in, const char *table, const char *link, struct slice id)
+{
+    struct shop_row r = shop_row(in->shop, table);
+    row_id(&r, link, id);
+    row_no_others(&r);
+}
+
 static void put_attributes(struct csv_import *in, const struct product_links *l,
                            const struct parent *p, struct slice id)
 {
     uint32_t position = 0;
-    if (p->attributes.len) {
+    bool chooses = p->attributes || p->first || !p->all_children;
+    if (p->all_attributes && (p->attributes || !chooses))
+        no_others(in, "catalog_product_super_attribute", "product_id", id);
+    if (p->attributes)
         put_told_attributes(in, p, id);
-        return;
-    }
-    if (has_super_attributes(in, p))
+    if (p->attributes || !chooses || has_super_attributes(in, p))
         return;
     for (uint32_t i = 0; i < l->choice_count; i++) {
         const struct shop_attribute *a = shop_attribute(
@@ -436,6 +500,22 @@ static void put_member(struct csv_import *in, struct slice parent, struct slice 
     put_relation(in, parent, child);
 }
 
+/* Other links of the destination's product (related ones) are none of this. */
+static void tell_all(struct csv_import *in, const struct parent *p, struct slice id)
+{
+    if (p->all_children && p->family == CONFIGURABLE)
+        no_others(in, "catalog_product_super_link", "parent_id", id);
+    if (p->all_children && p->family == GROUPED) {
+        refer_group_type(in);
+        struct shop_row r = shop_row(in->shop, "catalog_product_link");
+        row_id(&r, "product_id", id);
+        row_id(&r, "link_type_id", slice_of("super"));
+        row_no_others(&r);
+    }
+    if (p->all_relations)
+        no_others(in, "catalog_product_relation", "parent_id", id);
+}
+
 bool product_put_links(struct csv_import *in, struct product_links *l)
 {
     if (l->put == l->count)
@@ -444,6 +524,7 @@ bool product_put_links(struct csv_import *in, struct product_links *l)
     struct slice id = product_id(in, p, p->sku);
     uint32_t position = 0;
     shop_begin(in->shop, id);
+    tell_all(in, p, id);
     if (p->family == CONFIGURABLE)
         put_attributes(in, l, p, id);
     for (const struct link *k = p->first; k && !shop_failed(in->shop); k = k->next) {

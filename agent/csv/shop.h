@@ -92,7 +92,8 @@ bool row_may_be_null(const struct shop_row *r, const char *column);
 void row_put(struct shop_row *r);
 /* The row, told by what is set of it, is to go if it is there. */
 void row_delete(struct shop_row *r);
-/* Of this table the entity has no other rows than those that follow. */
+/* Of this table the entity has no other rows than those that follow; if more is set than what links
+ * them to it, none with these values. */
 void row_no_others(struct shop_row *r);
 /* The file that rows of the entity begun call `place` is to be had there. */
 void shop_image(struct shop *s, enum image_kind kind, struct slice place, struct slice url);
@@ -121,6 +122,8 @@ const char *shop_quote(struct shop *s, struct slice text);
 const char *shop_table_name(struct shop *s, const char *table); /* quoted, with its prefix */
 /* The destination's id of what SOURCE calls `id`; type: as in the registry. */
 bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t *target);
+/* … if SOURCE has made that row. */
+bool shop_made(struct shop *s, const char *type, struct slice id, uint64_t *target);
 /* What SOURCE calls the destination's row; false: it has not come from there. */
 bool shop_source_id(struct shop *s, const char *type, uint64_t target, struct slice *id);
 

@@ -53,7 +53,8 @@ static const char *registry(struct shop *s)
     return (const char *)shop_format(s, "%s", buf_cstr(&name)).p;
 }
 
-bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t *target)
+static bool ask_registry(struct shop *s, const char *type, struct slice id, const char *condition,
+                         uint64_t *target)
 {
     bool found = false;
     *target = 0;
@@ -64,13 +65,23 @@ bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t
                  (const char *)shop_format(
                      s,
                      "SELECT target_id FROM %s WHERE source_system = %s AND entity_type = '%s' AND "
-                     "source_id = %s COLLATE utf8mb4_bin",
+                     "source_id = %s COLLATE utf8mb4_bin%s",
                      registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type,
-                     shop_quote(s, id))
+                     shop_quote(s, id), condition)
                      .p);
     if (found)
         *target = strtoull((const char *)value.p, NULL, 10);
     return found;
+}
+
+bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t *target)
+{
+    return ask_registry(s, type, id, "", target);
+}
+
+bool shop_made(struct shop *s, const char *type, struct slice id, uint64_t *target)
+{
+    return ask_registry(s, type, id, " AND origin = 'created'", target);
 }
 
 bool shop_source_id(struct shop *s, const char *type, uint64_t target, struct slice *id)

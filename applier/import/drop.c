@@ -16,6 +16,16 @@ struct places { /* that stay */
     uint32_t count;
 };
 
+struct dropping {
+    struct import *im;
+    const struct import_table *t;
+    struct places stay;
+    bool records;      /* of a file: all entities are, or none */
+    struct buf ids;    /* of parents, "1,2,3" … */
+    struct buf values; /* … of whose rows those with these are meant: SQL, empty: all */
+    uint32_t count;
+};
+
 XXH64_hash_t import_hash_place(const struct target_table *t, const uint8_t *const *place)
 {
     XXH64_hash_t hash = 0;
@@ -35,12 +45,17 @@ static bool stays(const struct places *p, XXH64_hash_t hash)
     return bsearch(&hash, p->hashes, p->count, sizeof hash, by_value) != NULL;
 }
 
-static bool has_all(const struct import_entity *e, const struct catalogue_table *entry)
+static bool tells_all(const struct import_entity *e, const struct catalogue_table *entry)
 {
     const struct import_whole_table *w = e->whole_tables;
     while (w && w->entry != entry)
         w = w->next;
-    return e->whole || w;
+    return w;
+}
+
+static bool has_all(const struct import_entity *e, const struct catalogue_table *entry)
+{
+    return e->whole || tells_all(e, entry);
 }
 
 bool import_has_all(const struct import *im, const struct import_table *t)
@@ -65,6 +80,15 @@ static bool is_parent(const struct import *im, const struct import_row *row,
 {
     return row->table->entry == parent && row->op != CHANGE_DELETE && row->state == ROW_WRITTEN &&
            !row->fresh && row->target_id && import_is_replaced(im, row, t);
+}
+
+/* The same of an entity whose root came earlier: what leads to others comes behind all records of a
+ * file. */
+static bool is_known_parent(const struct import *im, const struct import_entity *e,
+                            const struct import_table *t)
+{
+    return e->entity == t->entity && tells_all(e, t->entry) && !e->root && e->here && !e->left &&
+           e->policy == IMPORT_WRITE && !import_is_merged(im, e) && !import_is_option(t);
 }
 
 static int forget_below(struct import *im, const struct import_table *t,
@@ -159,8 +183,26 @@ static int add_known(const struct import *im, const char *column, uint32_t type,
 /* Does it lead to what a file calls by the destination's names? Categories it knows by ids. */
 static bool is_named(const struct import_reference *r)
 {
-    return strcmp(r->rule->entity, "website") == 0 ||
-           strcmp(r->rule->entity, "customer_group") == 0;
+    static const char *const named[] = {"website",   "customer_group",    "product",
+                                        "attribute", "product_link_type", NULL};
+    for (size_t i = 0; named[i]; i++)
+        if (strcmp(r->rule->entity, named[i]) == 0)
+            return true;
+    return false;
+}
+
+/* An image that stays one of the product's own, for which the file has no column, or which a store
+ * view has. Values are written before galleries. */
+static int add_not_shown(const struct import *im, struct buf *sql)
+{
+    const struct target_table *values = import_shop_table(im, "catalog_product_entity_varchar"),
+                              *attributes = import_shop_table(im, "eav_attribute");
+    if (!values || !attributes)
+        return 0;
+    return buf_puts(sql, " AND NOT EXISTS (SELECT 1 FROM ") | sql_identifier(sql, values->name) |
+           buf_puts(sql, " v JOIN ") | sql_identifier(sql, attributes->name) |
+           buf_puts(sql, " a USING (attribute_id) WHERE a.frontend_input = 'media_image' AND "
+                         "v.entity_id = t.entity_id AND v.value = t.value)");
 }
 
 /* What the source can speak about. Of what is set up at both sides (attributes, sets, groups) it
@@ -180,6 +222,8 @@ static int add_conditions(const struct import *im, const struct import_table *t,
     }
     if (of_own_kind)
         return rc;
+    if (rc == 0 && records && strcmp(t->entry->table, IMPORT_GALLERY) == 0)
+        rc = add_not_shown(im, sql);
     if (rc == 0 && t->type != UINT32_MAX && filter_maps(t->entity))
         rc = buf_puts(sql, " AND ") | registry_condition(im->registry, t->type, sql) |
              buf_puts(sql, "t.") | sql_identifier(sql, t->target->columns[t->id_target].name) |
@@ -188,14 +232,15 @@ static int add_conditions(const struct import *im, const struct import_table *t,
 }
 
 MYSQL_RES *import_rows_under(struct import *im, const struct import_table *t, bool records,
-                             const char *list, uint32_t most, struct ds_error *err)
+                             const char *list, const char *values, uint32_t most,
+                             struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     int rc = buf_puts(&sql, "SELECT ") | import_select_place(&sql, t) | buf_puts(&sql, ", (TRUE") |
              add_conditions(im, t, records, true, &sql) | buf_puts(&sql, ") FROM ") |
              sql_identifier(&sql, t->target->name) | buf_puts(&sql, " t WHERE t.") |
              sql_identifier(&sql, t->target->columns[t->link_target].name) |
-             buf_printf(&sql, " IN (%s)", list);
+             buf_printf(&sql, " IN (%s)%s", list, values);
     if (rc || add_conditions(im, t, records, false, &sql) || buf_printf(&sql, " LIMIT %u", most)) {
         (void)import_no_memory(err);
         return NULL;
@@ -224,13 +269,17 @@ MYSQL_RES *import_rows_at(struct import *im, const struct import_table *t, const
     return db_select(im->db, err, "%s", buf_cstr(&sql));
 }
 
-/* Delete what is at the destination under these parents and does not stay. */
-static int drop_under(struct import *im, const struct import_table *t, bool records,
-                      const char *list, const struct places *stay, struct ds_error *err)
+/* Delete what is at the destination under the parents and does not stay; then there are none. */
+static int drop_under(struct dropping *d, struct ds_error *err)
 {
+    struct import *im = d->im;
+    const struct import_table *t = d->t;
     uint32_t count = 0;
     int rc = 0;
-    MYSQL_RES *rows = import_rows_under(im, t, records, list, UINT32_MAX, err);
+    if (!d->count)
+        return 0;
+    MYSQL_RES *rows = import_rows_under(im, t, d->records, buf_cstr(&d->ids), buf_cstr(&d->values),
+                                        UINT32_MAX, err);
     if (!rows)
         return err->code;
     const uint8_t ***places = arena_alloc(&im->arena, (mysql_num_rows(rows) + 1) * sizeof *places);
@@ -238,7 +287,7 @@ static int drop_under(struct import *im, const struct import_table *t, bool reco
         const uint8_t **place = import_read_place(&im->arena, t, row, mysql_fetch_lengths(rows));
         if (!place)
             rc = DS_ENOMEM;
-        else if (stays(stay, import_hash_place(t->target, place)))
+        else if (stays(&d->stay, import_hash_place(t->target, place)))
             continue;
         else if (import_is_known(t, row))
             places[count++] = place;
@@ -246,52 +295,117 @@ static int drop_under(struct import *im, const struct import_table *t, bool reco
             rc |= import_unsure_add(im, t, row, mysql_fetch_lengths(rows));
     }
     mysql_free_result(rows);
+    buf_clear(&d->ids);
+    d->count = 0;
     if (!places || rc)
         return import_no_memory(err);
     return import_delete_places(im, t, places, count, err);
 }
 
-static int collect_stay(struct import *im, const struct import_table *t, uint32_t first,
-                        uint32_t end, struct places *out)
+static int collect_stay(struct dropping *d, uint32_t first, uint32_t end)
 {
+    struct import *im = d->im;
+    struct places *out = &d->stay;
     out->hashes = arena_alloc(&im->arena, (end - first + 1) * sizeof *out->hashes);
     if (!out->hashes)
         return DS_ENOMEM;
     for (uint32_t i = first; i < end; i++)
         if (im->rows[i]->place)
-            out->hashes[out->count++] = import_hash_place(t->target, im->rows[i]->place);
+            out->hashes[out->count++] = import_hash_place(d->t->target, im->rows[i]->place);
     qsort(out->hashes, out->count, sizeof *out->hashes, by_value);
     return 0;
+}
+
+/* " AND t.column = …" of the source's value, which may be an id. *known false: nothing here has it.
+ */
+static int add_value(const struct dropping *d, uint32_t column, const uint8_t *raw, struct buf *sql,
+                     bool *known, struct ds_error *err)
+{
+    const struct import_table *t = d->t;
+    struct registry *registry = d->im->registry;
+    char scratch[32];
+    bool null;
+    struct slice text = import_text(raw, scratch, &null);
+    uint32_t target = 0;
+    while (target < t->target->column_count && t->from[target] != column)
+        target++;
+    if (target == t->target->column_count || null)
+        return 0;
+    const struct target_column *c = &t->target->columns[target];
+    if (buf_puts(sql, " AND t.") | sql_identifier(sql, c->name) | buf_puts(sql, " = "))
+        return import_no_memory(err);
+    for (uint32_t i = 0; i < t->reference_count; i++) {
+        const struct import_reference *r = &t->references[i];
+        if (r->source != column || r->form != REFERENCE_ONE)
+            continue;
+        if (registry_want(registry, r->type, text))
+            return import_no_memory(err);
+        int rc = registry_load(registry, err);
+        const struct registered *is = rc ? NULL : registry_find(registry, r->type, text);
+        *known &= is && is->found;
+        return rc || !*known || !buf_unsigned(sql, is->target) ? rc : import_no_memory(err);
+    }
+    return import_sql_value(sql, c, raw, err);
+}
+
+/* The values are those of the rows that are told. NULL: all are. */
+static int add_parent(struct dropping *d, const struct import_whole_table *w, uint64_t id,
+                      struct ds_error *err)
+{
+    BUF_AUTO struct buf values = {0};
+    bool known = true;
+    int rc = 0;
+    for (uint32_t i = 0; w && i < d->t->source_count && rc == 0; i++)
+        if (w->values[i] && i != d->t->link_source)
+            rc = add_value(d, i, w->values[i], &values, &known, err);
+    if (rc || !known)
+        return rc;
+    bool same = values.len == d->values.len &&
+                (!values.len || memcmp(values.data, d->values.data, values.len) == 0);
+    if (!same || d->count == PARENTS_PER_QUERY)
+        rc = drop_under(d, err);
+    if (rc)
+        return rc;
+    buf_clear(&d->values);
+    return buf_append(&d->values, values.data, values.len) |
+                   buf_printf(&d->ids, "%s%lu", d->count++ ? "," : "", id)
+               ? import_no_memory(err)
+               : 0;
+}
+
+static int add_entity(struct dropping *d, const struct import_entity *e, uint64_t id,
+                      struct ds_error *err)
+{
+    int rc = 0;
+    d->records = !e->whole;
+    if (e->whole)
+        return add_parent(d, NULL, id, err);
+    for (const struct import_whole_table *w = e->whole_tables; w && rc == 0; w = w->next)
+        if (w->entry == d->t->entry)
+            rc = add_parent(d, w, id, err);
+    return rc;
 }
 
 int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,
                      struct ds_error *err)
 {
-    const struct catalogue_table *parent = import_parent(t->entity, t->entry);
-    BUF_AUTO struct buf list = {0};
-    struct places stay = {0};
-    uint32_t count = 0;
-    bool records = false; /* of a file: all entities are, or none */
+    const struct catalogue_table *root = &t->entity->tables[0],
+                                 *parent = import_parent(t->entity, t->entry);
+    struct dropping d = {.im = im, .t = t};
     import_unsure_stays(im, first, end);
     if (im->part)
         import_large_stays(im, first, end);
     if (t->root || im->part)
         return 0;
-    int rc = collect_stay(im, t, first, end, &stay) ? import_no_memory(err) : 0;
-    for (uint32_t i = 0; i < im->row_count && rc == 0; i++) {
-        const struct import_row *row = im->rows[i];
-        if (!is_parent(im, row, parent, t))
-            continue;
-        records = !row->entity->whole;
-        rc = buf_printf(&list, "%s%lu", count++ ? "," : "", row->target_id);
-        rc = rc ? import_no_memory(err) : 0;
-        if (rc == 0 && count == PARENTS_PER_QUERY) {
-            rc = drop_under(im, t, records, buf_cstr(&list), &stay, err);
-            buf_clear(&list);
-            count = 0;
-        }
-    }
-    if (rc == 0 && count)
-        rc = drop_under(im, t, records, buf_cstr(&list), &stay, err);
+    int rc = collect_stay(&d, first, end) ? import_no_memory(err) : 0;
+    for (uint32_t i = 0; i < im->row_count && rc == 0; i++)
+        if (is_parent(im, im->rows[i], parent, t))
+            rc = add_entity(&d, im->rows[i]->entity, im->rows[i]->target_id, err);
+    for (uint32_t i = 0; i < im->entity_count && parent == root && rc == 0; i++)
+        if (is_known_parent(im, im->entity_list[i], t))
+            rc = add_entity(&d, im->entity_list[i], im->entity_list[i]->target, err);
+    rc = rc ? rc : drop_under(&d, err);
+    buf_free(&d.ids);
+    buf_free(&d.values);
     return rc;
 }

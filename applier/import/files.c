@@ -4,8 +4,6 @@
 #include "applier/import/import_internal.h"
 #include "applier/media/media.h"
 
-#define GALLERY "catalog_product_entity_media_gallery"
-
 int import_files_new(struct import *im, struct ds_error *err)
 {
     const struct config *c = im->options.config;
@@ -28,7 +26,7 @@ static bool names_file(struct import *im, const struct import_row *row, enum ima
     if (t->value == NO_COLUMN)
         return false;
     *kind = IMAGE_PRODUCT;
-    if (strcmp(t->entry->table, GALLERY) == 0)
+    if (strcmp(t->entry->table, IMPORT_GALLERY) == 0)
         return true;
     const struct import_attribute *a =
         t->attribute == NO_COLUMN ? NULL : import_attribute_of(im, row);

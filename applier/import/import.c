@@ -528,6 +528,17 @@ static int drop_empty(struct import *im, struct ds_error *err)
     return rc;
 }
 
+static int delete_tables(struct import *im, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t end = im->row_count, first; end > 0 && rc == 0; end = first) {
+        for (first = end - 1; first > 0 && im->rows[first - 1]->table == im->rows[end - 1]->table;)
+            first--;
+        rc = delete_table(im, first, end, err);
+    }
+    return rc;
+}
+
 static int run_segment(struct import *im, struct ds_error *err)
 {
     int rc = import_rows_end(im, err);
@@ -536,16 +547,13 @@ static int run_segment(struct import *im, struct ds_error *err)
     rc = know_entities(im, err);
     im->attributes_written = false;
     rc = rc ? rc : import_want(im, 0, im->row_count, err);
-    for (uint32_t end = im->row_count, first; end > 0 && rc == 0; end = first) {
-        for (first = end - 1; first > 0 && im->rows[first - 1]->table == im->rows[end - 1]->table;)
-            first--;
-        rc = delete_table(im, first, end, err);
-    }
+    rc = rc ? rc : delete_tables(im, err);
     for (uint32_t first = 0, end; first < im->row_count && rc == 0; first = end) {
         end = table_end(im, first);
         rc = write_table(im, first, end, err);
     }
     rc = rc ? rc : drop_empty(im, err);
+    rc = rc ? rc : delete_tables(im, err); /* which are told by what was only known since then */
     rc = rc ? rc : import_resolve_deferred(im, err);
     rc = rc || import_note_options(im) == 0 ? rc : import_no_memory(err);
     return rc ? rc : db_settle(im->db, err); /* what is on its way is in the segment's memory */

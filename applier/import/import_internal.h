@@ -12,6 +12,7 @@
 #define NO_COLUMN UINT32_MAX
 /* Attributes with this source model, or none, have options of their own. */
 #define IMPORT_OPTIONS_MODEL "eav/entity_attribute_source_table"
+#define IMPORT_GALLERY       "catalog_product_entity_media_gallery"
 /* Ids that a dry run gives are above: no shop has come so far. */
 #define IMPORT_MADE_UP (UINT64_C(1) << 62)
 
@@ -145,6 +146,7 @@ enum import_policy {
 /* A table whose rows are all here, of an entity that is not whole. */
 struct import_whole_table {
     const struct catalogue_table *entry;
+    const uint8_t **values; /* … which have these, by source ordinal; NULL pointers: any */
     struct import_whole_table *next;
 };
 
@@ -281,6 +283,8 @@ extern const uint8_t import_null[1];
 /* --- table.c --- */
 /* NULL in *out: rows of the table are not imported. */
 uint32_t import_source_column(const struct import_table *t, const char *name);
+/* The destination's table that the shop calls so; NULL: there is none. */
+const struct target_table *import_shop_table(const struct import *im, const char *name);
 /* NULL: it is none of the entity's. */
 const struct catalogue_table *import_catalogue_table(const struct catalogue_entity *e,
                                                      const char *name);
@@ -496,9 +500,10 @@ bool import_is_replaced(const struct import *im, const struct import_row *row,
 XXH64_hash_t import_hash_place(const struct target_table *t, const uint8_t *const *place);
 /* Places of rows under these ("1,2,3", or a SELECT), `most` of them, of which the source can speak,
  * or (not import_is_known) could if it has what they name of their own kind. `records`: the source
- * is a file. NULL: an error. */
+ * is a file. `values`: SQL that such rows fulfil, too (" AND t.x = 1"), or "". NULL: an error. */
 MYSQL_RES *import_rows_under(struct import *im, const struct import_table *t, bool records,
-                             const char *list, uint32_t most, struct ds_error *err);
+                             const char *list, const char *values, uint32_t most,
+                             struct ds_error *err);
 
 bool import_is_known(const struct import_table *t, MYSQL_ROW row);
 /* Places of those of these ("(1,2),(3,4)") of which the source can speak by now. */

@@ -97,7 +97,7 @@ static int list_table(struct import *im, const struct import_table *t, uint64_t 
     if (print_ids(im, t->entity, import_parent(t->entity, t->entry), root, &ids))
         return import_no_memory(err);
     MYSQL_RES *rows =
-        import_rows_under(im, t, false, buf_cstr(&ids), LISTED_MAX - l->count + 1, err);
+        import_rows_under(im, t, false, buf_cstr(&ids), "", LISTED_MAX - l->count + 1, err);
     if (!rows)
         return err->code;
     int rc = 0;

@@ -93,15 +93,6 @@ static int append_part(struct buf *key, const void *p, size_t len, bool null)
     return buf_append(key, &n, sizeof n) | (null ? 0 : buf_append(key, p, len));
 }
 
-static const struct target_table *shop_target(const struct import *im, const char *name)
-{
-    char full[200];
-    const char *prefix = im->options.config->destination.prefix;
-    int n = snprintf(full, sizeof full, "%s%s", prefix ? prefix : "", name);
-    const struct target_table *t = target_find(im->target, full, (size_t)n);
-    return t && t->exists ? t : NULL;
-}
-
 /* A value of the row in another table, from the segment. NULL: there is none. */
 static const uint8_t *value_elsewhere(struct import *im, const struct import_row *row,
                                       const struct catalogue_part *part, const char *attribute)
@@ -160,7 +151,7 @@ static int part_expression(const struct matching *m, uint32_t i, bool second, co
         return sql_column(select, "t", rule->column) ? import_no_memory(err) : 0;
     const char *id = t->target->columns[t->id_target].name;
     if (rule->table) {
-        const struct target_table *other = shop_target(m->im, rule->table);
+        const struct target_table *other = import_shop_table(m->im, rule->table);
         const struct catalogue_table *entry = import_catalogue_table(t->entity, rule->table);
         if (!other || !entry)
             return error_set(err, DS_ESCHEMA, "the destination has no table %s", rule->table);
@@ -510,7 +501,7 @@ static const struct target_column *part_column(const struct matching *m, uint32_
     if (part->target != NO_COLUMN)
         return &m->t->target->columns[part->target];
     if (part->rule->table) {
-        other = shop_target(m->im, part->rule->table);
+        other = import_shop_table(m->im, part->rule->table);
         column = part->rule->column;
     } else {
         const struct import_attribute *a =

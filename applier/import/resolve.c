@@ -418,6 +418,20 @@ static uint32_t set_level(struct import *im, const struct import_table *t,
     return (uint32_t)level;
 }
 
+/* A row that goes is found by this reference, too, and not by the registry alone. */
+static bool tells_deleted(const struct import *im, const struct import_row *row,
+                          const struct import_reference *r)
+{
+    const struct import_table *t = row->table;
+    const struct registered *known =
+        t->type != UINT32_MAX && row->id.p ? registry_find(im->registry, t->type, row->id) : NULL;
+    for (uint32_t i = 0; row->op == CHANGE_DELETE && !(known && known->found) && i < t->part_count;
+         i++)
+        if (t->parts[i].source == r->source)
+            return true;
+    return false;
+}
+
 /* One reference of one image. Changes the row's state when it cannot go on. */
 static int translate_one(struct import *im, struct import_row *row, struct import_reference *r,
                          const uint8_t *const *from, const uint8_t **to, bool after,
@@ -443,6 +457,10 @@ static int translate_one(struct import *im, struct import_row *row, struct impor
     bool self = r->form == REFERENCE_PATH && r->own; /* a path ends with the row itself */
     if (is == IS_PENDING && r->own && r->required && !self) {
         row->state = ROW_WAITS;
+        return 0;
+    }
+    if (tells_deleted(im, row, r)) { /* nothing in its place: another row may have that */
+        row->state = is == IS_PENDING ? ROW_WAITS : ROW_LEFT;
         return 0;
     }
     to[r->target] = import_nothing(im, row->table, r->target);

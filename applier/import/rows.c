@@ -259,14 +259,14 @@ static bool may_begin(const struct import *im, const struct change *c)
     return im->options.follows ? is_mark(c) || !(c->flags & CHANGE_COPIED) : im->begins;
 }
 
-/* Of an entity that is not whole: all that it has in this table follows. */
+/* Of an entity that is not whole: all that it has in this table, with these values, follows. */
 static int add_whole_table(struct import *im, struct import_entity *e, const struct import_table *t,
-                           struct ds_error *err)
+                           const uint8_t **values, struct ds_error *err)
 {
     struct import_whole_table *w = arena_zalloc(&im->arena, sizeof *w);
     if (!w)
         return import_no_memory(err);
-    *w = (struct import_whole_table){.entry = t->entry, .next = e->whole_tables};
+    *w = (struct import_whole_table){.entry = t->entry, .values = values, .next = e->whole_tables};
     if (!im->part)
         e->whole_tables = w;
     return 0;
@@ -299,7 +299,7 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
         if (!e)
             return import_no_memory(err);
         if (!t->root)
-            return add_whole_table(im, e, t, err);
+            return add_whole_table(im, e, t, before, err);
         e->whole = true;
         return 0;
     }

@@ -49,6 +49,15 @@ const char *import_type_name(const struct catalogue_entity *e, const struct cata
     return t->key ? t->table : NULL;
 }
 
+const struct target_table *import_shop_table(const struct import *im, const char *name)
+{
+    char full[200];
+    const char *prefix = im->options.config->destination.prefix;
+    int n = snprintf(full, sizeof full, "%s%s", prefix ? prefix : "", name);
+    const struct target_table *t = target_find(im->target, full, (size_t)n);
+    return t && t->exists ? t : NULL;
+}
+
 const struct catalogue_table *import_catalogue_table(const struct catalogue_entity *e,
                                                      const char *name)
 {

@@ -299,14 +299,26 @@ int import_target_id(struct import *im, const char *entity, const char *table, s
 /* --- what was left out ---------------------------------------------------------------------------
  */
 
+static bool is_mark(const struct change *c)
+{
+    return c->op == CHANGE_DELETE && c->flags & CHANGE_COPIED;
+}
+
+/* Of one table, of an entity that need not come whole. */
+static bool is_table_mark(const struct change *c)
+{
+    return is_mark(c) && !c->table->import->root;
+}
+
 static bool is_record(const struct viewing *v, const struct change *c)
 {
     return v->batch->transactions[c->transaction].begin_flags & BEGIN_SNAPSHOT &&
-           !(c->flags & CHANGE_COPIED);
+           (!(c->flags & CHANGE_COPIED) || is_table_mark(c));
 }
 
-/* A copy brings some rows once more, a file may have several records of an entity, and a large
- * transaction comes in parts: what was left out stays so, unless it is here from before. */
+/* A copy brings some rows once more, a file may have several records of an entity, and what belongs
+ * to one behind all of them, and a large transaction comes in parts: what was left out stays so,
+ * unless it is here from before and comes in a record of its own. */
 static bool stays_left(const struct viewing *v, const struct change *c, const struct seen_entity *e)
 {
     struct import_left *l = *import_find_left(v->im, e->table->place, e->key);
@@ -315,16 +327,11 @@ static bool stays_left(const struct viewing *v, const struct change *c, const st
     if (!l || e->whole)
         return false;
     const struct registered *r = registry_find(v->im->registry, e->table->root_type, e->key);
-    return c->flags & CHANGE_COPIED || (is_record(v, c) && !(r && r->found));
+    return is_record(v, c) ? !(r && r->found && e->comes) : c->flags & CHANGE_COPIED;
 }
 
 /* --- the view ------------------------------------------------------------------------------------
  */
-
-static bool is_mark(const struct change *c)
-{
-    return c->op == CHANGE_DELETE && c->flags & CHANGE_COPIED;
-}
 
 static int look_at(struct viewing *v, const struct change *c, uint32_t at, struct ds_error *err)
 {
@@ -347,9 +354,7 @@ static int look_at(struct viewing *v, const struct change *c, uint32_t at, struc
     uint32_t type = t->root_type;
     if (!e || (type != UINT32_MAX && key.len && registry_want(v->im->registry, type, key)))
         return import_no_memory(err);
-    if (is_mark(c) && !t->root) /* of one table, of an entity that need not come whole */
-        return 0;
-    if (is_mark(c)) {
+    if (is_mark(c) && t->root) {
         struct import_left **left = import_find_left(v->im, t->place, key);
         e->whole = true;
         if (*left && !(*left)->why)
@@ -357,7 +362,7 @@ static int look_at(struct viewing *v, const struct change *c, uint32_t at, struc
         return 0;
     }
     e->comes |= t->root && c->op == CHANGE_INSERT;
-    v->of[at] = has_key(v, c) ? e : NULL;
+    v->of[at] = is_mark(c) || has_key(v, c) ? e : NULL;
     return 0;
 }
 
@@ -368,7 +373,7 @@ static int show(const struct viewing *v, struct change *seen, struct change *c, 
     const struct seen_entity *e = v->of[at];
     c->left_out = e && stays_left(v, c, e);
     *seen = *c;
-    seen->left_out = !e || c->left_out || !counts(v->im, e);
+    seen->left_out = !e || c->left_out || is_mark(c) || !counts(v->im, e);
     seen->skip = seen->replaced = false;
     if (seen->left_out)
         return 0;

@@ -249,8 +249,10 @@ def _():
         links += [("P3", "P3-B"), ("P3", "P3-R")]
         s.expect(LINKS, *links)
         s.expect(CHOICES, ("P1", "shade"), ("P1", "size"), ("P2", "size"), ("P3", "shade"))
-        s.text("product", "sku,configurable_children_skus\nP3,P6\n", source="another")
+        s.text("product", "sku,configurable_children_skus\nP3,P6\n", source="another", duplicate="merge")
         s.expect(LINKS, *(links + [("P3", "P6")]))
+        s.text("product", "sku,configurable_children_skus\nP3,P6\n", source="another")
+        s.expect(LINKS, *(links[:4] + [("P3", "P6")]))
         out = s.text("product", "sku,configurable_children_skus\nP3,NO-SUCH\n", code=1)
         expect("product NO-SUCH is neither in the file nor at the destination" in out and "line 2" in out, out)
         out = s.text("product", "sku,super_attributes,configurable_children_skus\nP3,name,P6\n", code=1)
@@ -301,5 +303,12 @@ def _():
             s.expect("SELECT %s, %s, %s" % (value(s, "name", "A"), value(s, "name", "A", 1), value(s, "name", "B")), ("Chair", "Stuhl", "Table"))
             s.expect("SELECT %s, %s" % (value(s, "price", "A"), value(s, "visibility", "B")), ("5.0000", "4"))
             s.expect("SELECT COUNT(*) FROM catalog_product_entity", "2")
+        # an empty cell means the general value, also where SOURCE has not named the store view before
+        s.text("product", "sku,store_id,name,price,meta_title,image\nA,0,Chair,5,Chair,chair.jpg\nA,default,Stuhl,,Stuhl,stuhl.jpg\n")
+        for stay in (True, False):
+            s.expect("SELECT %s, %s, %s, %s" % (value(s, "meta_title", "A"), value(s, "meta_title", "A", 1), value(s, "image", "A"),
+                                                value(s, "image", "A", 1)),
+                     ("Chair", "Stuhl", "/c/h/chair.jpg", "/s/t/stuhl.jpg") if stay else ("Chair", None, "/c/h/chair.jpg", None))
+            s.text("product", "sku,store_id,meta_title,image\nA,default,,\n", source="another")
         out = s.text("product", "sku,store_id,name,price\nA,french,Chaise,1\n", code=1)
         expect("no store 'french'" in out, out)
