@@ -1,6 +1,6 @@
 /* What a shop works out from its rows, and must know of rows that came past it: its number
- * sequences, the counters of its category tree, and which indexes are due. At the end of a range,
- * so that rows which the live shop needs for each order are held as shortly as can be.
+ * sequences, the paths and counters of its category tree, and which indexes are due. At the end of
+ * a range, so that rows which the live shop needs for each order are held as shortly as can be.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -44,7 +44,8 @@ struct number {
 struct aftermath {
     struct number *numbers;
     bool due[INDEXED];
-    struct buf tree; /* categories whose counters may be wrong, "1,2,15" */
+    struct buf tree;  /* categories whose counters may be wrong, "1,2,15" */
+    struct buf moved; /* … which others may stand below, and which have a new path */
     struct arena arena;
 };
 
@@ -60,6 +61,7 @@ void import_aftermath_clear(struct import *im)
     a->numbers = NULL;
     memset(a->due, 0, sizeof a->due);
     buf_clear(&a->tree);
+    buf_clear(&a->moved);
     arena_reset(&a->arena, 1 << 16);
 }
 
@@ -68,6 +70,7 @@ void import_aftermath_free(struct import *im)
     if (!im->aftermath)
         return;
     buf_free(&im->aftermath->tree);
+    buf_free(&im->aftermath->moved);
     arena_free(&im->aftermath->arena);
     free(im->aftermath);
 }
@@ -133,6 +136,18 @@ static int note_number(struct import *im, const struct import_row *row)
     return 0;
 }
 
+/* Where a category has its path, -1: its rows are none. */
+static int path_column(const struct import_table *t)
+{
+    bool category = t->root && strcmp(t->entity->name, "category") == 0;
+    return category ? target_column_ordinal(t->target, "path") : -1;
+}
+
+static int append_id(struct buf *list, const char *id)
+{
+    return (list->len ? buf_puts(list, ",") : 0) || buf_puts(list, id) ? DS_ENOMEM : 0;
+}
+
 /* All that the path leads through: as it was, and as it is. */
 static int note_path(struct import *im, const uint8_t *path)
 {
@@ -162,10 +177,7 @@ int import_note(struct import *im, const struct import_row *row)
     int rc = 0;
     for (size_t i = 0; i < INDEXED; i++)
         im->aftermath->due[i] |= strcmp(indexed[i].entity, t->entity->name) == 0;
-    if (!t->root)
-        return 0;
-    int path =
-        strcmp(t->entity->name, "category") == 0 ? target_column_ordinal(t->target, "path") : -1;
+    int path = path_column(t);
     if (rc == 0 && path >= 0 && row->was)
         rc = note_path(im, row->was[path]);
     if (rc == 0 && path >= 0 && row->values)
@@ -173,12 +185,65 @@ int import_note(struct import *im, const struct import_row *row)
     return rc;
 }
 
+/* Rows that are there and come with a path: their ids, and what they are to be, '15 1/2/15'. One
+ * that is not known yet is another one. */
+static int list_paths(struct import_row *const *rows, uint32_t count, int path, struct buf *ids,
+                      struct buf *paths)
+{
+    char scratch[32], number[24];
+    bool null;
+    int rc = 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        if (rows[i]->table != rows[0]->table || !rows[i]->values || !rows[i]->values[path])
+            continue;
+        BUF_AUTO struct buf text = {0};
+        struct slice value = import_text(rows[i]->values[path], scratch, &null);
+        snprintf(number, sizeof number, "%lu", rows[i]->target_id);
+        rc = append_id(ids, number) || buf_printf(&text, "%s ", number) ||
+             buf_append(&text, value.p, value.len) || (paths->len && buf_puts(paths, ",")) ||
+             sql_string(paths, buf_cstr(&text), text.len);
+    }
+    return rc;
+}
+
+int import_note_placed(struct import *im, const struct import_row *row)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%lu", row->target_id);
+    return path_column(row->table) >= 0 ? append_id(&im->aftermath->moved, number) : 0;
+}
+
+int import_note_moves(struct import *im, struct import_row *const *rows, uint32_t count,
+                      struct ds_error *err)
+{
+    const struct import_table *t = count ? rows[0]->table : NULL;
+    BUF_AUTO struct buf ids = {0}, paths = {0};
+    int path = t ? path_column(t) : -1;
+    int rc = 0;
+    if (path < 0)
+        return 0;
+    if (list_paths(rows, count, path, &ids, &paths))
+        return import_no_memory(err);
+    MYSQL_RES *moved = ids.len ? db_select(im->db, err,
+                                           "SELECT entity_id, REPLACE(path, '/', ',') FROM `%s` "
+                                           "WHERE entity_id IN (%s) AND CONCAT(entity_id, ' ', "
+                                           "path) NOT IN (%s)",
+                                           t->target->name, buf_cstr(&ids), buf_cstr(&paths))
+                               : NULL;
+    if (!moved)
+        return ids.len ? err->code : 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(moved));)
+        rc = append_id(&im->aftermath->moved, row[0]) ||
+             (*row[1] && append_id(&im->aftermath->tree, row[1]));
+    mysql_free_result(moved);
+    return rc ? import_no_memory(err) : 0;
+}
+
 int import_note_gone(struct import *im, const struct import_row *row, struct ds_error *err)
 {
     const struct import_table *t = row->table;
-    int path =
-        strcmp(t->entity->name, "category") == 0 ? target_column_ordinal(t->target, "path") : -1;
-    if (!t->root || path < 0 || (row->was && row->was[path]))
+    int path = path_column(t);
+    if (path < 0 || (row->was && row->was[path]))
         return 0;
     BUF_AUTO struct buf text = {0};
     bool found;
@@ -311,6 +376,55 @@ static int raise_sequences(struct import *im, struct ds_error *err)
     return rc;
 }
 
+/* Of those in `ids` and right below them, the ones whose path is not their parent's and their own
+ * id. None stands below itself: such a path would have no end. */
+static int select_strays(struct import *im, const char *table, struct buf *ids, struct buf *strays,
+                         struct ds_error *err)
+{
+    int rc = 0;
+    MYSQL_RES *rows = db_select(
+        im->db, err,
+        "SELECT c.entity_id, REPLACE(CONCAT_WS(',', NULLIF(c.path, ''), p.path), '/', ',') FROM "
+        "`%s` c JOIN `%s` p ON p.entity_id = c.parent_id WHERE "
+        "(c.entity_id "
+        "IN (%s) OR c.parent_id IN (%s)) AND c.path <> CONCAT(p.path, '/', c.entity_id) AND "
+        "CONCAT('/', p.path, '/') NOT LIKE CONCAT('%%/', c.entity_id, '/%%')",
+        table, table, buf_cstr(ids), buf_cstr(ids));
+    if (!rows)
+        return err->code;
+    buf_clear(strays);
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = append_id(strays, row[0]) || append_id(&im->aftermath->tree, row[1])
+                 ? import_no_memory(err)
+                 : 0;
+    mysql_free_result(rows);
+    return rc;
+}
+
+/* What stands below a category that was moved follows it: rows of the batch have their new path,
+ * the others, the destination's own among them, have not. */
+static int follow_moves(struct import *im, struct ds_error *err)
+{
+    char table[200];
+    struct buf *ids = &im->aftermath->moved;
+    BUF_AUTO struct buf strays = {0};
+    if (!ids->len || !shop_table_name(im, "catalog_category_entity", table))
+        return 0;
+    int rc = select_strays(im, table, ids, &strays, err);
+    while (rc == 0 && strays.len) {
+        rc = db_exec(im->db, err,
+                     "UPDATE `%s` c JOIN `%s` p ON p.entity_id = c.parent_id SET c.path = "
+                     "CONCAT(p.path, '/', c.entity_id), c.level = LENGTH(p.path) - "
+                     "LENGTH(REPLACE(p.path, '/', '')) + 1 WHERE c.entity_id IN (%s)",
+                     table, table, buf_cstr(&strays));
+        buf_clear(ids);
+        if (rc == 0 && buf_append(ids, strays.data, strays.len))
+            rc = import_no_memory(err);
+        rc = rc ? rc : select_strays(im, table, ids, &strays, err);
+    }
+    return rc;
+}
+
 static int count_children(struct import *im, struct ds_error *err)
 {
     char table[200];
@@ -342,7 +456,8 @@ static int tell_indexes(struct import *im, struct ds_error *err)
 
 int import_aftermath(struct import *im, struct ds_error *err)
 {
-    int rc = im->options.dry_run ? 0 : count_children(im, err);
+    int rc = im->options.dry_run ? 0 : follow_moves(im, err);
+    rc = rc || im->options.dry_run ? rc : count_children(im, err);
     rc = rc || im->options.dry_run ? rc : tell_indexes(im, err);
     rc = rc || im->options.dry_run ? rc : raise_sequences(im, err);
     import_aftermath_clear(im);

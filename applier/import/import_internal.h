@@ -549,6 +549,11 @@ void import_aftermath_free(struct import *im);
 void import_aftermath_clear(struct import *im);
 /* The row is about to be written, or deleted. DS_ENOMEM. */
 int import_note(struct import *im, const struct import_row *row);
+/* Rows of one table that are there are about to be written: categories among them may move, and
+ * what stands below them with them. */
+int import_note_moves(struct import *im, struct import_row *const *rows, uint32_t count,
+                      struct ds_error *err);
+int import_note_placed(struct import *im, const struct import_row *row); /* a new one; DS_ENOMEM */
 /* Of one that is about to be deleted, and of which no more than the key was told: what else it was
  * here. */
 int import_note_gone(struct import *im, const struct import_row *row, struct ds_error *err);

@@ -442,10 +442,13 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
             row->state = ROW_WRITTEN; /* as it is */
     }
     /* a new row may have what an old one had before: a SKU, an id */
-    int rc = update_rows(im, old, old_count, err);
+    int rc = import_note_moves(im, old, old_count, err);
+    rc = rc ? rc : update_rows(im, old, old_count, err);
     rc = rc ? rc : insert_rows(im, new, new_count, err);
     for (uint32_t i = 0; i < new_count && rc == 0; i++)
-        rc = import_tell(im, new[i], CHANGE_INSERT) ? import_no_memory(err) : 0;
+        rc = import_tell(im, new[i], CHANGE_INSERT) || import_note_placed(im, new[i])
+                 ? import_no_memory(err)
+                 : 0;
     return rc;
 }
 

@@ -129,3 +129,41 @@ def define(suite):
             expect_equal(shops.destination.query(
                 "SELECT customer_group_code FROM openmage.customer_entity JOIN openmage.customer_group ON customer_group_id = group_id WHERE "
                 "email = 'fresh@example.com'"), (("Fresh",),), "group of the new customer")
+
+    @suite.case("moved-categories", "what the destination has below a category follows it, in a stream and with sync; so do counters")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            shops.lab.program.incremental(timeout=240)
+            first, second = (row[0] for row in shops.source.query(
+                "SELECT entity_id FROM openmage.catalog_category_entity WHERE level = 2 ORDER BY children_count DESC, entity_id LIMIT 2"))
+            here = target(shops, "category", first)
+            shops.destination.run(
+                "INSERT INTO catalog_category_entity (entity_type_id, attribute_set_id, parent_id, path, level, position, children_count) "
+                "SELECT entity_type_id, attribute_set_id, entity_id, CONCAT(path, '/', 900000), level + 1, 1, 1 FROM catalog_category_entity "
+                "WHERE entity_id = %d" % here,
+                "UPDATE catalog_category_entity SET entity_id = 900000 WHERE path LIKE '%/900000'",
+                "INSERT INTO catalog_category_entity (entity_id, entity_type_id, attribute_set_id, parent_id, path, level, position, "
+                "children_count) SELECT 900001, entity_type_id, attribute_set_id, entity_id, CONCAT(path, '/900001'), level + 1, 1, 0 FROM catalog_category_entity "
+                "WHERE entity_id = 900000", "UPDATE catalog_category_entity SET children_count = children_count + 2 WHERE entity_id <> 900000 AND "
+                "(SELECT path FROM (SELECT path FROM catalog_category_entity WHERE entity_id = 900000) x) LIKE CONCAT(path, '/%')",
+                database="openmage")
+            wrong = ("SELECT c.entity_id, c.path, c.level, c.children_count FROM openmage.catalog_category_entity c LEFT JOIN "
+                     "openmage.catalog_category_entity p ON p.entity_id = c.parent_id WHERE c.path <> CONCAT_WS('/', p.path, c.entity_id) OR "
+                     "c.level <> LENGTH(c.path) - LENGTH(REPLACE(c.path, '/', '')) OR c.children_count <> (SELECT COUNT(*) FROM "
+                     "openmage.catalog_category_entity x WHERE x.path LIKE CONCAT(c.path, '/%'))")
+            expect_equal(shops.destination.query(wrong), (), "the tree before anything is moved")
+            for how, parent in (("stream", second), ("sync", 2)):
+                old, new = (shops.source.scalar("SELECT path FROM openmage.catalog_category_entity WHERE entity_id = %d" % number)
+                            for number in (first, parent))
+                shops.source.run("UPDATE catalog_category_entity SET parent_id = %d WHERE entity_id = %d" % (parent, first),
+                                 "UPDATE catalog_category_entity SET level = level + %d, path = CONCAT('%s/%d', SUBSTRING(path, %d)) WHERE "
+                                 "CONCAT(path, '/') LIKE '%s/%%'" % (new.count("/") + 1 - old.count("/"), new, first, len(old) + 1, old),
+                                 database="openmage")
+                if how == "stream":
+                    shops.lab.program.incremental(timeout=240)
+                else:
+                    sync(shops, "category", "-d", "update", "--entity-ids", str(first))
+                above = target(shops, "category", parent)
+                expect_equal(shops.destination.query("SELECT parent_id FROM openmage.catalog_category_entity WHERE entity_id = %d" % here),
+                             ((above,),), how + ": its parent")
+                expect_equal(shops.destination.query(wrong), (), how + ": the tree")
