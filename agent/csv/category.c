@@ -1,15 +1,23 @@
 /* Categories: a tree, whose parents may stand behind their children.
  *
- * All records are kept, and put when the file has been read, parents first. A parent that the file
- * has not is one that came from this source before, or the destination's own root.
+ * All records are kept until the file has been read, and put then, parents first. Which category a
+ * parent_id is, is asked of the file, then of the registry; only what neither of them knows can be
+ * what every shop has: the tree's root (1), or the root category of the default website (2, and
+ * nothing). A record with the parent 0 is the tree's root itself.
+ *
+ * Which of the records the destination has already is found out before the first one is put, so
+ * that no category goes by two names in one run.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/csv/kinds.h"
+#include "schema/log.h"
 
 static const char type[] = "catalog_category", table[] = "catalog_category_entity";
+
+enum { TREE_ROOT = 1 }; /* every shop's tree begins with this row */
 
 enum visit { NOT_YET, ON_THE_WAY, DONE };
 
@@ -17,6 +25,8 @@ struct category {
     struct record record;          /* fields in the arena of `categories` */
     struct slice id, parent, path; /* path empty: it was left out */
     struct category *above;        /* in the file; NULL: it is not there */
+    uint64_t target;               /* the destination's row, 0: it has none */
+    bool registered;               /* … by the registry */
     uint32_t below;                /* categories of the file under it, at any depth */
     enum visit visit;
     struct category *waiting; /* while they are arranged */
@@ -27,7 +37,7 @@ struct categories {
     struct eav eav;
     struct arena arena;
     struct category **all;
-    size_t count, cap, next;
+    size_t count, cap, next, searched;
     bool arranged;
 };
 
@@ -89,7 +99,12 @@ static bool keep_record(struct csv_import *in, struct category *c)
 
 static struct slice id_key(struct csv_import *in, struct slice id)
 {
-    return shop_format(in->shop, "category\n%.*s", (int)id.len, (const char *)id.p);
+    return shop_format(in->shop, "category of the file\n%.*s", (int)id.len, (const char *)id.p);
+}
+
+static bool is_tree_root(const struct category *c)
+{
+    return slice_is(c->parent, "0");
 }
 
 static void take_category(struct csv_import *in)
@@ -115,6 +130,13 @@ static void take_category(struct csv_import *in)
     if (shop_recall(in->shop, id_key(in, id), &known))
         shop_invalid(in->shop, "category %.*s stands in the file twice", (int)id.len,
                      (const char *)id.p);
+    if (slice_is(id, "0"))
+        shop_invalid(in->shop, "entity_id: 0 is no category's id");
+    if (slice_is(parent, "0") && !shop_once(in->shop, slice_of("the tree's root")))
+        shop_invalid(
+            in->shop,
+            "parent_id: 0 is that of the tree's root, which an earlier record is: leave it "
+            "empty for what stands in the shop's root category");
     if (!c || !keep_record(in, c))
         return;
     c->id = keep(in, id);
@@ -145,7 +167,8 @@ static void arrange(struct csv_import *in)
         return;
     }
     for (size_t i = 0; i < all->count; i++)
-        all->all[i]->above = find_category(in, all->all[i]->parent);
+        if (!is_tree_root(all->all[i]))
+            all->all[i]->above = find_category(in, all->all[i]->parent);
     for (size_t i = 0; i < all->count; i++) {
         struct category *top = NULL, *c = all->all[i];
         for (; c && c->visit == NOT_YET; c = c->above) {
@@ -223,33 +246,57 @@ static void refer_category(struct csv_import *in, uint64_t target, struct slice 
     shop_refer_end(s);
 }
 
-/* The path, in the source's ids, of a category of the destination that the source calls `own`. */
-static struct slice path_of(struct csv_import *in, uint64_t target, struct slice own)
+/* The record that is this category of the destination; NULL: none is. */
+static struct category *record_of(struct csv_import *in, uint64_t target)
+{
+    const struct categories *all = in->state;
+    struct slice number;
+    if (!shop_recall(in->shop, shop_format(in->shop, "category at\n%lu", target), &number))
+        return NULL;
+    number = shop_format(in->shop, "%.*s", (int)number.len, (const char *)number.p);
+    return all->all[strtoull((const char *)number.p, NULL, 10)];
+}
+
+/* What the source calls it; it is referred to, if it is not known yet. */
+static struct slice id_of(struct csv_import *in, uint64_t target, struct slice parent,
+                          struct slice above)
+{
+    struct shop *s = in->shop;
+    struct slice id;
+    if (shop_source_id(s, "category", target, &id))
+        return id;
+    const struct category *c = record_of(in, target);
+    id = c ? c->id : shop_id(s, "destination", shop_format(s, "%lu", target), slice_of(""));
+    if (!c || !c->path.len)
+        refer_category(in, target, id, parent,
+                       shop_format(s, "%.*s%s%.*s", (int)above.len, (const char *)above.p,
+                                   above.len ? "/" : "", (int)id.len, (const char *)id.p));
+    return id;
+}
+
+/* The path, in the source's ids, of a category of the destination, and the last of these; empty:
+ * there is no such category. */
+static struct slice path_of(struct csv_import *in, const struct category *c, uint64_t target,
+                            struct slice *last)
 {
     struct shop *s = in->shop;
     bool found;
-    struct slice part, id, parent = slice_of("0"), path = slice_of("");
+    struct slice part, path = slice_of("");
     struct slice there =
         shop_ask(s, &found,
                  (const char *)shop_format(s, "SELECT path FROM %s WHERE entity_id = %lu",
                                            shop_table_name(s, table), target)
                      .p);
+    *last = slice_of("0");
     while (found && nested_next(&there, '/', &part) && !shop_failed(s)) {
         uint64_t number = strtoull(
             (const char *)shop_format(s, "%.*s", (int)part.len, (const char *)part.p).p, NULL, 10);
-        bool known = true;
-        if (number == 1 || (number == target && own.len)) { /* every shop's tree begins with 1 */
-            id = number == 1 ? part : own;
-            known = false;
-        } else if (!shop_source_id(s, "category", number, &id)) {
-            id = shop_id(s, "destination", part, slice_of(""));
-            known = false;
-        }
+        if (number == c->target && target != c->target)
+            shop_invalid(s, "parent_id: category %.*s stands within this one", (int)c->parent.len,
+                         (const char *)c->parent.p);
+        *last = id_of(in, number, *last, path);
         path = shop_format(s, "%.*s%s%.*s", (int)path.len, (const char *)path.p,
-                           path.len ? "/" : "", (int)id.len, (const char *)id.p);
-        if (!known)
-            refer_category(in, number, id, parent, path);
-        parent = id;
+                           path.len ? "/" : "", (int)last->len, (const char *)last->p);
     }
     return path;
 }
@@ -266,68 +313,100 @@ static uint64_t default_root(struct csv_import *in)
                                   shop_table_name(in->shop, "core_store_group"),
                                   shop_table_name(in->shop, "core_website"))
             .p);
-    if (!found)
-        shop_invalid(in->shop, "the destination has no default website with a root category");
     return found ? strtoull((const char *)v.p, NULL, 10) : 0;
 }
 
-/* The parent's path; *parent becomes its id. A registered parent is where the registry says, what
- * every shop has as its root is the destination's root, and no parent means that, too. */
+/* A category that is not in the file, by its id there; 0: there is none. */
+static uint64_t known_category(struct csv_import *in, struct slice id)
+{
+    uint64_t target;
+    bool found;
+    if (shop_registered(in->shop, "category", id, &target)) {
+        shop_ask(in->shop, &found,
+                 (const char *)shop_format(in->shop, "SELECT 1 FROM %s WHERE entity_id = %lu",
+                                           shop_table_name(in->shop, table), target)
+                     .p);
+        return found ? target : 0;
+    }
+    return slice_is(id, "1") ? TREE_ROOT : !id.len || slice_is(id, "2") ? default_root(in) : 0;
+}
+
+/* Without a parent, what has come before stays where it is. */
+static bool stays(const struct category *c)
+{
+    return !c->parent.len && c->registered;
+}
+
+/* The parent's path; *parent becomes its id. */
 static struct slice path_above(struct csv_import *in, const struct category *c,
                                struct slice *parent)
 {
-    uint64_t target;
+    *parent = c->parent;
     if (c->above) {
-        *parent = c->above->id;
+        if (!c->above->path.len)
+            shop_invalid(in->shop,
+                         "parent_id: category %.*s, in which this one stands, was left out",
+                         (int)c->parent.len, (const char *)c->parent.p);
         return c->above->path;
     }
-    *parent = c->parent;
-    if (shop_registered(in->shop, "category", c->parent, &target))
-        return path_of(in, target, slice_of(""));
-    if (c->parent.len && !slice_is(c->parent, "0") && !slice_is(c->parent, "1") &&
-        !slice_is(c->parent, "2")) {
+    uint64_t target = known_category(in, c->parent);
+    struct slice path = target ? path_of(in, c, target, parent) : slice_of("");
+    if (!path.len && (!c->parent.len || slice_is(c->parent, "2")))
+        shop_invalid(in->shop, "the destination has no default website with a root category");
+    else if (!path.len)
         shop_invalid(
             in->shop,
             "parent_id: category %.*s is neither in the file nor imported from this source "
             "before",
             (int)c->parent.len, (const char *)c->parent.p);
-        return slice_of("");
+    return path;
+}
+
+/* --- which the destination has ----------------------------------------------------------------
+ */
+
+static uint64_t find_child(struct csv_import *in, uint64_t parent, const char *code)
+{
+    struct shop *s = in->shop;
+    struct slice value;
+    bool found = false;
+    const struct shop_attribute *a = shop_attribute(s, type, slice_of(code));
+    if (!a || !cell_filled(in, code, &value))
+        return 0;
+    value = shop_ask(
+        s, &found,
+        (const char *)shop_format(
+            s,
+            "SELECT entity_id FROM %s e JOIN %s v USING (entity_id) WHERE e.parent_id = %lu AND "
+            "v.attribute_id = %lu AND v.store_id = 0 AND v.value = %s ORDER BY 1 LIMIT 1",
+            shop_table_name(s, table), shop_table_name(s, "catalog_category_entity_varchar"),
+            parent, a->id, shop_quote(s, value))
+            .p);
+    return found ? strtoull((const char *)value.p, NULL, 10) : 0;
+}
+
+/* By the registry, or as the import finds it: by URL key, then name, in the same parent. Two
+ * records are not one category. */
+static void find_target(struct csv_import *in, struct category *c, size_t n)
+{
+    struct shop *s = in->shop;
+    uint64_t parent;
+    c->registered =
+        shop_registered(s, "category", c->id, &parent) && (c->target = known_category(in, c->id));
+    if (is_tree_root(c) && !c->registered) {
+        c->target = TREE_ROOT;
+    } else if (!c->registered) {
+        parent = c->above ? c->above->target : known_category(in, c->parent);
+        c->target = parent ? find_child(in, parent, "url_key") : 0;
+        c->target = parent && !c->target ? find_child(in, parent, "name") : c->target;
+        c->target = record_of(in, c->target) ? 0 : c->target;
     }
-    if (!slice_is(c->parent, "2")) /* 1 is above all roots; 0 and nothing mean the root */
-        *parent = slice_of("2");
-    target = slice_is(c->parent, "1") ? 0 : default_root(in);
-    if (target)
-        return path_of(in, target, *parent);
-    *parent = slice_of("1");
-    return path_of(in, 1, *parent);
+    if (c->target)
+        shop_remember(s, shop_format(s, "category at\n%lu", c->target), shop_format(s, "%zu", n));
 }
 
 /* --- rows ----------------------------------------------------------------------------------------
  */
-
-static bool is_there(struct csv_import *in, const struct category *c, struct slice parent)
-{
-    struct shop *s = in->shop;
-    uint64_t target, above;
-    bool found = shop_registered(s, "category", c->id, &target);
-    struct slice key;
-    const char *code = cell_filled(in, "url_key", &key) ? "url_key" : "name";
-    const struct shop_attribute *a = shop_attribute(s, type, slice_of(code));
-    if (found || !a)
-        return found;
-    cell_filled(in, code, &key);
-    if (!shop_registered(s, "category", parent, &above))
-        above = slice_is(parent, "1") ? 1 : slice_is(parent, "2") ? default_root(in) : 0;
-    shop_ask(s, &found,
-             (const char *)shop_format(
-                 s,
-                 "SELECT 1 FROM %s e JOIN %s v USING (entity_id) WHERE e.parent_id = %lu AND "
-                 "v.attribute_id = %lu AND v.store_id = 0 AND v.value = %s LIMIT 1",
-                 shop_table_name(s, table), shop_table_name(s, "catalog_category_entity_varchar"),
-                 above, a->id, shop_quote(s, key))
-                 .p);
-    return found;
-}
 
 static void put_defaults(struct csv_import *in, const struct category *c, struct slice store)
 {
@@ -356,11 +435,12 @@ static uint32_t depth_of(struct slice path)
     return n;
 }
 
-static void put_root(struct csv_import *in, const struct category *c, struct slice parent, bool new)
+static void put_root(struct csv_import *in, const struct category *c, struct slice parent)
 {
     struct categories *all = in->state;
     struct shop *s = in->shop;
     struct slice v;
+    bool new = !c->target;
     struct shop_row r = shop_row(s, table);
     if (new) {
         row_number(&r, "position", 0);
@@ -371,9 +451,11 @@ static void put_root(struct csv_import *in, const struct category *c, struct sli
     eav_set_root(&all->eav, in, &r);
     row_id(&r, "entity_id", c->id);
     row_id(&r, "entity_type_id", shop_refer_type(s, type));
-    row_id(&r, "parent_id", parent);
-    row_set(&r, "path", c->path, "path");
-    row_number(&r, "level", depth_of(c->path));
+    if (!stays(c)) {
+        row_id(&r, "parent_id", parent);
+        row_set(&r, "path", c->path, "path");
+        row_number(&r, "level", depth_of(c->path));
+    }
     if (cell_filled(in, "attribute_set_id", &v))
         row_id(&r, "attribute_set_id", shop_refer(s, NAME_CATEGORY_SET, v, "attribute_set_id"));
     else if (new)
@@ -381,35 +463,54 @@ static void put_root(struct csv_import *in, const struct category *c, struct sli
     row_put(&r);
 }
 
+/* The destination's stays as it is: it has no page, and its name is shown to nobody. */
+static void put_tree_root(struct csv_import *in, struct category *c)
+{
+    if (c->target != TREE_ROOT) {
+        shop_invalid(in->shop,
+                     "parent_id: 0 is that of the tree's root, and category %.*s came from this "
+                     "source as another one",
+                     (int)c->id.len, (const char *)c->id.p);
+        return;
+    }
+    log_info("record is the root of the whole tree file=%s line=%lu category=%.*s",
+             records_path(in->file), c->record.line, (int)c->id.len, (const char *)c->id.p);
+    if (!c->registered)
+        refer_category(in, TREE_ROOT, c->id, slice_of("0"), c->id);
+    c->path = c->id;
+}
+
 static void put_category(struct csv_import *in, struct category *c)
 {
     struct categories *all = in->state;
     struct shop *s = in->shop;
-    struct slice v, parent;
+    struct slice v, parent, path;
     if (c->circle)
         shop_invalid(s, "parent_id: the parents of category %.*s lead back to itself",
                      (int)c->id.len, (const char *)c->id.p);
-    struct slice above = path_above(in, c, &parent);
-    if (!above.len)
-        shop_invalid(s, "parent_id: category %.*s, in which this one stands, was left out",
-                     (int)parent.len, (const char *)parent.p);
+    if (stays(c)) {
+        path = path_of(in, c, c->target, &parent);
+    } else {
+        path = path_above(in, c, &parent);
+        path = shop_format(s, "%.*s/%.*s", (int)path.len, (const char *)path.p, (int)c->id.len,
+                           (const char *)c->id.p);
+    }
     if (shop_failed(s))
         return;
-    bool new = !is_there(in, c, parent);
     struct slice store =
         shop_refer(s, NAME_STORE, cell_filled(in, "store_id", &v) ? v : slice_of("0"), "store_id");
-    c->path = keep(in, shop_format(s, "%.*s/%.*s", (int)above.len, (const char *)above.p,
-                                   (int)c->id.len, (const char *)c->id.p));
+    c->path = keep(in, path);
     shop_begin(s, c->id);
-    put_root(in, c, parent, new);
+    put_root(in, c, parent);
     eav_put_values(&all->eav, in, c->id, store);
-    if (new)
+    if (!c->target)
         put_defaults(in, c, store);
     shop_commit(s);
     if (shop_failed(s))
         c->path = slice_of("");
 }
 
+/* First all are looked for, one at a time, then all are put. */
 static bool end_categories(struct csv_import *in)
 {
     struct categories *all = in->state;
@@ -417,9 +518,15 @@ static bool end_categories(struct csv_import *in)
         arrange(in);
     if (shop_failed(in->shop) || all->next == all->count)
         return false;
-    struct category *c = all->all[all->next++];
+    bool searching = all->searched < all->count;
+    struct category *c = all->all[searching ? all->searched++ : all->next++];
     in->record = &c->record;
-    put_category(in, c);
+    if (searching)
+        find_target(in, c, all->searched - 1);
+    else if (is_tree_root(c))
+        put_tree_root(in, c);
+    else
+        put_category(in, c);
     return true;
 }
 
