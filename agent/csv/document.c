@@ -51,7 +51,7 @@ static const struct form *form_of(const struct csv_import *in)
     return &forms[i];
 }
 
-static bool is_own(const char *column)
+static bool is_own(const struct csv_import *in, const char *column)
 {
     static const char *const own[] = {"entity_id",
                                       "order_id",
@@ -65,6 +65,7 @@ static bool is_own(const char *column)
                                       "shipping_address_id",
                                       "order_increment_id",
                                       NULL};
+    (void)in;
     for (size_t i = 0; own[i]; i++)
         if (strcmp(own[i], column) == 0)
             return true;
@@ -76,7 +77,7 @@ static void open_documents(struct csv_import *in)
     if (!has_column(in, "order_id") && !has_column(in, "order_increment_id"))
         shop_invalid(in->shop, "%s has no column order_id, which every %s needs",
                      records_path(in->file), in->kind->entity);
-    sales_open(in, form_of(in)->table, is_own);
+    in->state = columns_open(in, form_of(in)->table, is_own);
 }
 
 /* --- the order -----------------------------------------------------------------------------------
@@ -333,7 +334,7 @@ static void put_root(struct csv_import *in, const struct document *d, struct sli
         if (qty.len)
             row_set(&r, "total_qty", qty, "items");
     }
-    sales_set_cells(in, &r);
+    columns_set(in, in->state, &r);
     sales_set_base(&r);
     set_order(d, in, &r);
     row_id(&r, "entity_id", d->id);
@@ -346,6 +347,8 @@ static void put_root(struct csv_import *in, const struct document *d, struct sli
         row_id(&r, "invoice_id", v);
     if (cell_filled(in, "customer_id", &v))
         row_id(&r, "customer_id", v);
+    if (d->is_new)
+        columns_check(in, &r);
     row_put(&r);
 }
 
@@ -360,7 +363,7 @@ static void put_grid(struct csv_import *in, const struct document *d, struct sli
         if (qty.len)
             row_set(&r, "total_qty", qty, "items");
     }
-    sales_set_cells(in, &r);
+    columns_set(in, in->state, &r);
     sales_set_base(&r);
     row_copy(&r, "creditmemo_status", "state");
     set_order(d, in, &r);
@@ -441,18 +444,23 @@ static void take_document(struct csv_import *in)
     shop_commit(in->shop);
 }
 
+static void close_documents(struct csv_import *in)
+{
+    free(in->state);
+}
+
 const struct csv_kind csv_invoices = {.entity = "invoice",
                                       .id = "entity_id",
                                       .open = open_documents,
                                       .record = take_document,
-                                      .close = sales_close};
+                                      .close = close_documents};
 const struct csv_kind csv_shipments = {.entity = "shipment",
                                        .id = "entity_id",
                                        .open = open_documents,
                                        .record = take_document,
-                                       .close = sales_close};
+                                       .close = close_documents};
 const struct csv_kind csv_creditmemos = {.entity = "creditmemo",
                                          .id = "entity_id",
                                          .open = open_documents,
                                          .record = take_document,
-                                         .close = sales_close};
+                                         .close = close_documents};

@@ -40,21 +40,10 @@ static bool is_own(const struct csv_import *in, const char *column)
 static void open_flat(struct csv_import *in)
 {
     const struct form *f = form_of(in);
-    bool *taken = calloc(records_column_count(in->file) + 1, sizeof *taken);
-    in->state = taken;
-    if (!taken) {
-        shop_no_memory(in->shop);
-        return;
-    }
     if (!has_column(in, f->key))
         shop_invalid(in->shop, "%s has no column %s, which every record needs",
                      records_path(in->file), f->key);
-    for (uint32_t i = 0; i < records_column_count(in->file); i++) {
-        const char *name = records_column(in->file, i);
-        taken[i] = *name && !is_own(in, name) && shop_has_column(in->shop, f->table, name);
-        if (*name && !taken[i] && !is_own(in, name))
-            column_unknown(in, name);
-    }
+    in->state = columns_open(in, f->table, is_own);
 }
 
 static void close_flat(struct csv_import *in)
@@ -65,15 +54,6 @@ static void close_flat(struct csv_import *in)
 static bool given_id(const struct csv_import *in, struct slice *id)
 {
     return cell_filled(in, form_of(in)->id, id) || cell_filled(in, "entity_id", id);
-}
-
-static void set_cells(struct csv_import *in, struct shop_row *r)
-{
-    const bool *taken = in->state;
-    for (uint32_t i = 0; i < records_column_count(in->file); i++)
-        if (taken[i])
-            row_set(r, records_column(in->file, i), in->record->fields[i],
-                    records_column(in->file, i));
 }
 
 static bool asked(struct csv_import *in, const char *sql)
@@ -145,7 +125,7 @@ static void take_subscriber(struct csv_import *in)
         row_set(&r, "change_status_at", shop_now(s), "change_status_at");
         set_code(in, &r);
     }
-    set_cells(in, &r);
+    columns_set(in, in->state, &r);
     row_id(&r, "subscriber_id", id);
     if (given || !known)
         row_id(&r, "store_id", store);
@@ -158,49 +138,101 @@ static void take_subscriber(struct csv_import *in)
 /* --- blocks and pages ----------------------------------------------------------------------------
  */
 
-static void put_store(struct csv_import *in, struct slice id, struct slice store)
+struct content { /* of the record in hand */
+    struct slice id, identifier;
+    struct slice *stores; /* that the record names */
+    uint32_t store_count;
+    bool registered, is_new;
+    struct slice store; /* found by identifier: one of its stores, by which it is found again */
+};
+
+static void read_stores(struct csv_import *in, struct content *c)
+{
+    static const char *const names[] = {"store", NULL};
+    struct shop *s = in->shop;
+    struct slice v;
+    if (!cell_filled(in, "store_ids", &v) && !cell_filled(in, "stores", &v))
+        cell_filled(in, "store_id", &v);
+    const struct nested list = nested_read(s, v, names, "store_ids");
+    c->stores = arena_alloc(shop_arena(s), (list.count + 1) * sizeof *c->stores);
+    if (!c->stores)
+        shop_no_memory(s);
+    for (uint32_t i = 0; c->stores && i < list.count; i++)
+        if (nested_get(&list.items[i], &v, "store", "store_id", NULL) && v.len)
+            c->stores[c->store_count++] = shop_refer(s, NAME_STORE, v, "store_ids");
+}
+
+static bool is_named(const struct content *c, const char *store)
+{
+    for (uint32_t i = 0; i < c->store_count; i++)
+        if (slice_is(c->stores[i], store))
+            return true;
+    return c->store_count == 0;
+}
+
+/* The destination's with this identifier in one of the record's stores, or in any if it names none.
+ */
+static bool find_by_identifier(struct csv_import *in, struct content *c)
+{
+    const struct form *f = form_of(in);
+    struct shop *s = in->shop;
+    char first[24] = "";
+    MYSQL_RES *rows = shop_select(
+        s, (const char *)shop_format(
+               s,
+               "SELECT c.%s, IF(x.store_id = 0, '0', t.code) FROM %s c JOIN %s x USING (%s) JOIN "
+               "%s t USING (store_id) WHERE c.identifier = %s ORDER BY 1, x.store_id",
+               f->id, shop_table_name(s, f->table), shop_table_name(s, f->stores), f->id,
+               shop_table_name(s, "core_store"), shop_quote(s, c->identifier))
+               .p);
+    for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));) {
+        if (!is_named(c, row[1]))
+            continue;
+        if (*first && strcmp(first, row[0]) != 0)
+            shop_invalid(s,
+                         "identifier: the destination has more than one %s '%.*s'%s: say by stores "
+                         "which one is meant",
+                         f->kind, (int)c->identifier.len, (const char *)c->identifier.p,
+                         c->store_count ? " in these stores" : "");
+        snprintf(first, sizeof first, "%s", row[0]);
+        c->store = shop_format(s, "%s", row[1]);
+    }
+    mysql_free_result(rows);
+    return *first != '\0';
+}
+
+static void find_content(struct csv_import *in, struct content *c)
+{
+    const struct form *f = form_of(in);
+    struct shop *s = in->shop;
+    uint64_t target;
+    c->registered = shop_registered(s, in->kind->entity, c->id, &target) &&
+                    asked(in, (const char *)shop_format(s, "SELECT 1 FROM %s WHERE %s = %lu",
+                                                        shop_table_name(s, f->table), f->id, target)
+                                  .p);
+    c->is_new = !c->registered && !find_by_identifier(in, c);
+}
+
+static void put_store(struct csv_import *in, const struct content *c, struct slice store)
 {
     const struct form *f = form_of(in);
     struct shop_row r = shop_row(in->shop, f->stores);
-    row_id(&r, f->id, id);
+    row_id(&r, f->id, c->id);
     row_id(&r, "store_id", store);
     row_put(&r);
 }
 
-/* One of the stores that the destination has it in; false: it has it in none. */
-static bool store_there(struct csv_import *in, struct slice identifier, struct slice *store)
+/* Without any, what is there keeps its own, and what is new is for all. By the last one the import
+ * finds what it does not know yet. */
+static void put_stores(struct csv_import *in, const struct content *c)
 {
-    const struct form *f = form_of(in);
-    struct shop *s = in->shop;
-    bool found;
-    *store = shop_ask(s, &found,
-                      (const char *)shop_format(
-                          s,
-                          "SELECT x.store_id FROM %s c JOIN %s x USING (%s) WHERE c.identifier = "
-                          "%s ORDER BY x.store_id LIMIT 1",
-                          shop_table_name(s, f->table), shop_table_name(s, f->stores), f->id,
-                          shop_quote(s, identifier))
-                          .p);
-    return found;
-}
-
-static void put_stores(struct csv_import *in, struct slice id, struct slice identifier)
-{
-    static const char *const names[] = {"store", NULL};
-    struct slice v, store = slice_of("0");
-    bool any = false;
-    if (!cell_filled(in, "store_ids", &v) && !cell_filled(in, "stores", &v))
-        cell_filled(in, "store_id", &v);
-    const struct nested list = nested_read(in->shop, v, names, "store_ids");
-    for (uint32_t i = 0; i < list.count; i++)
-        if (nested_get(&list.items[i], &v, "store", "store_id", NULL) && v.len) {
-            put_store(in, id, shop_refer(in->shop, NAME_STORE, v, "store_ids"));
-            any = true;
-        }
-    if (any)
-        return;
-    store_there(in, identifier, &store);
-    put_store(in, id, shop_refer(in->shop, NAME_STORE, store.len ? store : slice_of("0"), "store"));
+    for (uint32_t i = 0; i < c->store_count; i++)
+        if (!c->store.len || !slice_is(c->stores[i], (const char *)c->store.p))
+            put_store(in, c, c->stores[i]);
+    if (c->store.len)
+        put_store(in, c, shop_refer(in->shop, NAME_STORE, c->store, "store_ids"));
+    else if (c->is_new && !c->store_count)
+        put_store(in, c, shop_refer(in->shop, NAME_STORE, slice_of("0"), "store_ids"));
 }
 
 static bool is_identifier(struct slice v, bool page)
@@ -219,32 +251,30 @@ static void take_content(struct csv_import *in)
 {
     const struct form *f = form_of(in);
     struct shop *s = in->shop;
-    struct slice identifier, id, v, there;
-    uint64_t target;
-    bool page = in->kind == &csv_pages;
-    if (!read_key(in, &identifier))
+    struct content c = {.store = slice_of("")};
+    if (!read_key(in, &c.identifier))
         return;
-    if (!is_identifier(identifier, page))
-        shop_invalid(s, "identifier: '%.*s' has characters that none may have", (int)identifier.len,
-                     (const char *)identifier.p);
-    if (!given_id(in, &id))
-        id = shop_id(s, "identifier", identifier, slice_of(""));
-    bool new =
-        !shop_registered(s, in->kind->entity, id, &target) && !store_there(in, identifier, &there);
-    if (new && !cell_filled(in, "title", &v))
-        shop_invalid(s, "title is empty, which a new %s needs", f->kind);
+    if (!is_identifier(c.identifier, in->kind == &csv_pages))
+        shop_invalid(s, "identifier: '%.*s' has characters that none may have",
+                     (int)c.identifier.len, (const char *)c.identifier.p);
+    if (!given_id(in, &c.id))
+        c.id = shop_id(s, "identifier", c.identifier, slice_of(""));
+    read_stores(in, &c);
+    find_content(in, &c);
     struct shop_row r = shop_row(s, f->table);
-    if (new) {
+    if (c.is_new) {
         row_set(&r, "creation_time", shop_now(s), "creation_time");
         row_set(&r, "update_time", shop_now(s), "update_time");
         row_number(&r, "is_active", 1);
         row_text(&r, "root_template", "one_column");
     }
-    set_cells(in, &r);
-    row_id(&r, f->id, id);
-    shop_begin(s, id);
+    columns_set(in, in->state, &r);
+    row_id(&r, f->id, c.id);
+    if (c.is_new)
+        columns_check(in, &r);
+    shop_begin(s, c.id);
     row_put(&r);
-    put_stores(in, id, identifier);
+    put_stores(in, &c);
     shop_commit(s);
 }
 

@@ -40,6 +40,15 @@ bool has_column(const struct csv_import *in, const char *column);
 /* Columns of the header that nobody has claimed are told once. */
 void column_unknown(const struct csv_import *in, const char *column);
 
+/* --- columns.c: columns of the header that are columns of the root's table --- */
+/* Which ones; all but those that `other` says are something else. To be freed; NULL: an error. */
+bool *columns_open(struct csv_import *in, const char *table,
+                   bool (*other)(const struct csv_import *in, const char *column));
+/* Their cells. An empty one leaves as it is what the entity has to have. */
+void columns_set(struct csv_import *in, const bool *taken, struct shop_row *r);
+/* Has the row of a new entity what it has to have? */
+void columns_check(struct csv_import *in, const struct shop_row *r);
+
 /* --- eav.c: columns that are attributes, or columns of the root's table --- */
 struct eav_column {
     uint32_t index;

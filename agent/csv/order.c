@@ -34,7 +34,7 @@ static bool is_address_column(const char *column, const char *family)
     return false;
 }
 
-static bool is_own(const char *column)
+static bool is_own(const struct csv_import *in, const char *column)
 {
     static const char *const own[] = {"entity_id",
                                       "increment_id",
@@ -54,6 +54,7 @@ static bool is_own(const char *column)
                                       "customer_group_id",
                                       "protect_code",
                                       NULL};
+    (void)in;
     for (size_t i = 0; own[i]; i++)
         if (strcmp(own[i], column) == 0)
             return true;
@@ -77,7 +78,7 @@ static void open_orders(struct csv_import *in)
     if (!has_column(in, "increment_id"))
         shop_invalid(in->shop, "%s has no column increment_id, which every order needs",
                      records_path(in->file));
-    sales_open(in, table, is_own);
+    in->state = columns_open(in, table, is_own);
 }
 
 /* --- the order -----------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ static void put_root(struct csv_import *in, const struct order *o)
     struct shop_row r = shop_row(s, table);
     if (o->is_new)
         set_new(in, o, &r);
-    sales_set_cells(in, &r);
+    columns_set(in, in->state, &r);
     set_status(in, &r, o->is_new);
     sales_set_base(&r);
     if (o->is_new)
@@ -238,6 +239,8 @@ static void put_root(struct csv_import *in, const struct order *o)
         row_id(&r, "billing_address_id", o->billing);
     if (o->shipping.len)
         row_id(&r, "shipping_address_id", o->shipping);
+    if (o->is_new)
+        columns_check(in, &r);
     row_put(&r);
 }
 
@@ -427,7 +430,7 @@ static void put_grid(struct csv_import *in, const struct order *o)
         row_set(&r, "updated_at", o->created, "updated_at");
         row_id(&r, "store_id", o->store);
     }
-    sales_set_cells(in, &r);
+    columns_set(in, in->state, &r);
     set_status(in, &r, o->is_new);
     sales_set_base(&r);
     if (o->is_new)
@@ -469,8 +472,13 @@ static void take_order(struct csv_import *in)
     shop_commit(in->shop);
 }
 
+static void close_orders(struct csv_import *in)
+{
+    free(in->state);
+}
+
 const struct csv_kind csv_orders = {.entity = "order",
                                     .id = "entity_id",
                                     .open = open_orders,
                                     .record = take_order,
-                                    .close = sales_close};
+                                    .close = close_orders};

@@ -4,43 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sales_open(struct csv_import *in, const char *table, bool (*own)(const char *column))
-{
-    struct sales *s = calloc(1, sizeof *s);
-    uint32_t count = records_column_count(in->file);
-    in->state = s;
-    if (s)
-        s->taken = calloc(count + 1, sizeof *s->taken);
-    if (!s || !s->taken) {
-        shop_no_memory(in->shop);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const char *name = records_column(in->file, i);
-        bool other = !*name || own(name);
-        s->taken[i] = !other && shop_has_column(in->shop, table, name);
-        if (!other && !s->taken[i])
-            column_unknown(in, name);
-    }
-}
-
-void sales_close(struct csv_import *in)
-{
-    struct sales *s = in->state;
-    if (s)
-        free(s->taken);
-    free(s);
-}
-
-void sales_set_cells(struct csv_import *in, struct shop_row *r)
-{
-    const struct sales *s = in->state;
-    for (uint32_t i = 0; i < records_column_count(in->file); i++)
-        if (s->taken[i])
-            row_set(r, records_column(in->file, i), in->record->fields[i],
-                    records_column(in->file, i));
-}
-
 void sales_set_base(struct shop_row *r)
 {
     static const char *const columns[] = {

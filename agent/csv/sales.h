@@ -4,14 +4,6 @@
 
 #include "agent/csv/kinds.h"
 
-/* Which columns of the header are columns of a document's own table. */
-struct sales {
-    bool *taken;
-};
-void sales_open(struct csv_import *in, const char *table, bool (*own)(const char *column));
-void sales_close(struct csv_import *in);
-/* These columns of the record. */
-void sales_set_cells(struct csv_import *in, struct shop_row *r);
 /* Amounts in the shop's base currency that are not told are those in the order's. */
 void sales_set_base(struct shop_row *r);
 /* Every value of the item that is a column of the row's table. */
