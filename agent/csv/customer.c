@@ -155,7 +155,9 @@ static void put_root(struct csv_import *in, const struct customer *c)
     if (c->website_given || !c->registered)
         row_id(&root, "website_id", shop_refer(s, NAME_WEBSITE, c->website, "website_id"));
     refer_to(in, &root, "group_id", NAME_CUSTOMER_GROUP, "group_id", "group", c->is_new);
-    refer_to(in, &root, "store_id", NAME_STORE, "store_id", "store", c->is_new);
+    refer_to(in, &root, "store_id", NAME_STORE, "store_id", "store", false);
+    if (c->is_new && !row_has(&root, "store_id"))
+        row_id(&root, "store_id", website_store(s, c->website));
     refer_to(in, &root, "attribute_set_id", NAME_CUSTOMER_SET, "attribute_set_id",
              "attribute_set_id", c->is_new);
     eav_set_root(in->state, in, &root);

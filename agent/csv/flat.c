@@ -86,23 +86,45 @@ static void set_code(struct csv_import *in, struct shop_row *r)
                 shop_format(in->shop, "%016lx%016lx", random[0], random[1]), "code");
 }
 
-static void set_customer(struct csv_import *in, struct shop_row *r, struct slice email)
+static void set_customer(struct csv_import *in, struct shop_row *r, struct slice email,
+                         struct slice store)
 {
-    struct slice v, website;
-    if (cell_filled(in, "customer_id", &v)) {
+    struct slice v;
+    if (cell_filled(in, "customer_id", &v) || customer_by_email(in->shop, email, store, &v))
         row_id(r, "customer_id", v);
-        return;
-    }
-    shop_refer_default(in->shop, NAME_WEBSITE, &website);
-    if (shop_refer_customer(in->shop, email, website, &v))
-        row_id(r, "customer_id", v);
+}
+
+static bool ask_store(struct shop *s, const char *where, struct slice *store)
+{
+    bool found;
+    *store = shop_ask(
+        s, &found,
+        (const char *)shop_format(s,
+                                  "SELECT COALESCE(x.code, '') FROM %s n LEFT JOIN %s x ON "
+                                  "x.store_id = n.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
+                                  shop_table_name(s, "newsletter_subscriber"),
+                                  shop_table_name(s, "core_store"), where)
+            .p);
+    return found;
+}
+
+/* Has the destination got it, and in which store? */
+static bool find_subscriber(struct csv_import *in, struct slice id, struct slice email,
+                            struct slice *store)
+{
+    struct shop *s = in->shop;
+    uint64_t target;
+    return (shop_registered(s, "newsletter", id, &target) &&
+            ask_store(s, (const char *)shop_format(s, "n.subscriber_id = %lu", target).p, store)) ||
+           ask_store(
+               s, (const char *)shop_format(s, "n.subscriber_email = %s", shop_quote(s, email)).p,
+               store);
 }
 
 static void take_subscriber(struct csv_import *in)
 {
     struct shop *s = in->shop;
     struct slice email, id, v, store;
-    uint64_t target;
     if (!read_key(in, &email))
         return;
     if (!memchr(email.p, '@', email.len))
@@ -111,14 +133,11 @@ static void take_subscriber(struct csv_import *in)
     if (!given_id(in, &id))
         id = shop_id(s, "email", email, slice_of(""));
     bool given = cell_filled(in, "store_id", &v);
-    bool known = shop_registered(s, "newsletter", id, &target);
-    bool new =
-        !known && !asked(in, (const char *)shop_format(
-                                 s, "SELECT 1 FROM %s WHERE subscriber_email = %s LIMIT 1",
-                                 shop_table_name(s, "newsletter_subscriber"), shop_quote(s, email))
-                                 .p);
-    store =
-        given ? shop_refer(s, NAME_STORE, v, "store_id") : shop_refer_default(s, NAME_STORE, NULL);
+    bool new = !find_subscriber(in, id, email, &store);
+    if (given)
+        store = shop_refer(s, NAME_STORE, v, "store_id");
+    else if (new)
+        store = shop_refer_default(s, NAME_STORE, NULL);
     struct shop_row r = shop_row(s, "newsletter_subscriber");
     if (new) {
         row_number(&r, "subscriber_status", 1);
@@ -127,9 +146,9 @@ static void take_subscriber(struct csv_import *in)
     }
     columns_set(in, in->state, &r);
     row_id(&r, "subscriber_id", id);
-    if (given || !known)
+    if (given || new)
         row_id(&r, "store_id", store);
-    set_customer(in, &r, email);
+    set_customer(in, &r, email, store);
     shop_begin(s, id);
     row_put(&r);
     shop_commit(s);

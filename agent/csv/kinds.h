@@ -49,6 +49,13 @@ void columns_set(struct csv_import *in, const bool *taken, struct shop_row *r);
 /* Has the row of a new entity what it has to have? */
 void columns_check(struct csv_import *in, const struct shop_row *r);
 
+/* --- websites.c --- */
+/* The customer with this address in the store's website, or in any if the shop's accounts are for
+ * all of them; *id: what others refer to him with. `store`: as shop_refer gives it. */
+bool customer_by_email(struct shop *s, struct slice email, struct slice store, struct slice *id);
+/* The website's default store, by what others refer to it with. */
+struct slice website_store(struct shop *s, struct slice website);
+
 /* --- eav.c: columns that are attributes, or columns of the root's table --- */
 struct eav_column {
     uint32_t index;

@@ -95,13 +95,32 @@ static bool is_number(struct slice v)
 
 static void find_customer(struct csv_import *in, struct order *o)
 {
-    struct slice website;
     if (cell_filled(in, "customer_id", &o->customer) || !o->email.len ||
         has_column(in, "customer_id"))
         return; /* an empty customer_id is a guest's */
-    shop_refer_default(in->shop, NAME_WEBSITE, &website);
-    if (!shop_refer_customer(in->shop, o->email, website, &o->customer))
+    if (!customer_by_email(in->shop, o->email, o->store, &o->customer))
         o->customer = slice_of("");
+}
+
+/* Has the destination got it, and in which store? */
+static void find_order(struct csv_import *in, struct order *o)
+{
+    struct shop *s = in->shop;
+    uint64_t target;
+    bool found;
+    o->is_ours = shop_registered(s, "order", o->id, &target);
+    const char *where =
+        o->is_ours
+            ? (const char *)shop_format(s, "o.entity_id = %lu", target).p
+            : (const char *)shop_format(s, "o.increment_id = %s", shop_quote(s, o->number)).p;
+    o->store = shop_ask(s, &found,
+                        (const char *)shop_format(
+                            s,
+                            "SELECT COALESCE(x.code, '') FROM %s o LEFT JOIN %s x ON "
+                            "x.store_id = o.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
+                            shop_table_name(s, table), shop_table_name(s, "core_store"), where)
+                            .p);
+    o->is_new = !found;
 }
 
 static bool read_order(struct csv_import *in, struct order *o)
@@ -109,7 +128,6 @@ static bool read_order(struct csv_import *in, struct order *o)
     static const char *const names[] = {"sku", "qty", "price", NULL};
     struct shop *s = in->shop;
     struct slice v;
-    uint64_t target;
     *o = (struct order){.customer = slice_of("")};
     if (!cell_filled(in, "increment_id", &o->number) || !is_number(o->number))
         shop_invalid(s, "increment_id: '%.*s' is no number of an order (letters, digits, - and _)",
@@ -119,18 +137,15 @@ static bool read_order(struct csv_import *in, struct order *o)
     if (cell_filled(in, "customer_email", &o->email) && !memchr(o->email.p, '@', o->email.len))
         shop_invalid(s, "customer_email: '%.*s' is no e-mail address", (int)o->email.len,
                      (const char *)o->email.p);
-    o->is_ours = shop_registered(s, "order", o->id, &target);
-    bool found = o->is_ours;
-    if (!found)
-        shop_ask(s, &found,
-                 (const char *)shop_format(s, "SELECT 1 FROM %s WHERE increment_id = %s LIMIT 1",
-                                           shop_table_name(s, table), shop_quote(s, o->number))
-                     .p);
-    o->is_new = !found;
+    find_order(in, o);
     sales_check_amount(in, "grand_total", o->is_new);
     sales_check_amount(in, "base_grand_total", false);
-    o->store = cell_filled(in, "store_id", &v) ? shop_refer(s, NAME_STORE, v, "store_id")
-                                               : shop_refer_default(s, NAME_STORE, NULL);
+    if (cell_filled(in, "store_id", &v))
+        o->store = shop_refer(s, NAME_STORE, v, "store_id");
+    else if (o->store.len)
+        o->store = shop_refer(s, NAME_STORE, o->store, "store_id");
+    else
+        o->store = shop_refer_default(s, NAME_STORE, NULL);
     if (!cell_filled(in, "created_at", &o->created))
         o->created = shop_now(s);
     cell_filled(in, "items", &v);
