@@ -175,11 +175,6 @@ static bool part(const struct csv_import *in, const char *family, const char *fi
     return cell_filled(in, name, out);
 }
 
-static bool is_yes(struct slice v)
-{
-    return v.len && !slice_is(v, "0") && !slice_is(v, "no") && !slice_is(v, "false");
-}
-
 /* Lines end in LF in the shop. */
 static struct slice street_of(struct shop *s, struct slice v)
 {

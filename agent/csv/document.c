@@ -25,8 +25,12 @@ static const struct form forms[] = {
 
 struct order_item {                             /* of the order, as the destination has it */
     struct slice id, sku, name, price, product; /* id and product: the source's; empty: not known */
-    struct slice open;                          /* how many are in no such document yet */
-    bool inner;                                 /* belongs to another item */
+    uint64_t target;
+    bool inner;    /* belongs to another item */
+    double open;   /* how many are in no such document, as the order tells, … */
+    double room;   /* … and as the other documents do */
+    double put;    /* how many this record puts, … */
+    uint32_t rows; /* … and in how many rows */
 };
 
 struct document { /* of the record in hand */
@@ -166,8 +170,8 @@ static void read_order_items(struct csv_import *in, struct document *d)
         s, (const char *)shop_format(
                s,
                "SELECT item_id, sku, name, price, product_id, parent_item_id IS NOT NULL, "
-               "GREATEST(qty_ordered - COALESCE(%s, 0), 0) FROM %s WHERE order_id = %lu ORDER BY "
-               "parent_item_id IS NOT NULL, item_id",
+               "GREATEST(qty_ordered - COALESCE(%s, 0), 0), qty_ordered FROM %s WHERE order_id = "
+               "%lu ORDER BY parent_item_id IS NOT NULL, item_id",
                d->form->done, shop_table_name(s, "sales_flat_order_item"), d->target)
                .p);
     if (!rows)
@@ -178,14 +182,67 @@ static void read_order_items(struct csv_import *in, struct document *d)
         shop_no_memory(s);
     for (MYSQL_ROW row; d->order_items && (row = mysql_fetch_row(rows));)
         d->order_items[d->order_item_count++] =
-            (struct order_item){.id = source_id(s, "sales_flat_order_item", number_of(row[0])),
+            (struct order_item){.target = number_of(row[0]),
+                                .id = source_id(s, "sales_flat_order_item", number_of(row[0])),
                                 .sku = text_of(s, row[1]),
                                 .name = text_of(s, row[2]),
                                 .price = text_of(s, row[3]),
                                 .product = source_id(s, "product", number_of(row[4])),
                                 .inner = row[5] && *row[5] == '1',
-                                .open = text_of(s, row[6])};
+                                .open = sales_number(s, text_of(s, row[6])),
+                                .room = sales_number(s, text_of(s, row[7]))};
     mysql_free_result(rows);
+}
+
+/* Key under which it is known how many of the item are in documents of the file. */
+static struct slice put_key(struct shop *s, const struct document *d, const struct order_item *of)
+{
+    return shop_format(s, "in %s\n%lu", d->form->entity, of->target);
+}
+
+static struct slice file_key(struct shop *s, const struct document *d, struct slice number)
+{
+    return shop_format(s, "%s of the file\n%.*s", d->form->entity, (int)number.len,
+                       (const char *)number.p);
+}
+
+/* What is in other documents of the order leaves room for less: those of the file, which the
+ * destination may not have yet, and others that it has. */
+static void read_room(struct csv_import *in, struct document *d)
+{
+    struct shop *s = in->shop;
+    struct slice v;
+    for (uint32_t i = 0; i < d->order_item_count; i++)
+        if (shop_recall(s, put_key(s, d, &d->order_items[i]), &v))
+            d->order_items[i].room -= sales_number(s, v);
+    MYSQL_RES *rows = shop_select(
+        s, (const char *)shop_format(
+               s,
+               "SELECT x.order_item_id, x.qty, m.increment_id FROM %s m JOIN %s x ON x.parent_id = "
+               "m.entity_id WHERE m.order_id = %lu AND m.increment_id <> %s",
+               shop_table_name(s, d->form->table), shop_table_name(s, d->form->items), d->target,
+               shop_quote(s, d->number))
+               .p);
+    for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));)
+        for (uint32_t i = 0; i < d->order_item_count; i++)
+            if (d->order_items[i].target == number_of(row[0]) &&
+                !shop_recall(s, file_key(s, d, slice_of(row[2])), &v))
+                d->order_items[i].room -= sales_number(s, text_of(s, row[1]));
+    mysql_free_result(rows);
+}
+
+static void remember_put(struct csv_import *in, const struct document *d)
+{
+    struct shop *s = in->shop;
+    struct slice v;
+    shop_remember(s, file_key(s, d, d->number), slice_of(""));
+    for (uint32_t i = 0; i < d->order_item_count; i++) {
+        const struct order_item *of = &d->order_items[i];
+        struct slice key = put_key(s, d, of);
+        double before = shop_recall(s, key, &v) ? sales_number(s, v) : 0;
+        if (of->put > 0)
+            shop_remember(s, key, shop_format(s, "%.4f", before + of->put));
+    }
 }
 
 static bool read_document(struct csv_import *in, struct document *d)
@@ -216,69 +273,126 @@ static bool read_document(struct csv_import *in, struct document *d)
         read_order(in, d);
     if (!shop_failed(s))
         read_order_items(in, d);
+    if (!shop_failed(s))
+        read_room(in, d);
     return !shop_failed(s);
 }
 
 /* --- items ---------------------------------------------------------------------------------------
  */
 
-static const struct order_item *item_by_id(const struct document *d, struct slice id)
+static bool is_same_text(struct slice a, struct slice b)
 {
-    for (uint32_t i = 0; i < d->order_item_count; i++)
-        if (d->order_items[i].id.len == id.len && id.len &&
-            memcmp(d->order_items[i].id.p, id.p, id.len) == 0)
-            return &d->order_items[i];
-    return NULL;
+    return a.len == b.len && a.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
-static const struct order_item *item_by_sku(const struct document *d, struct slice sku)
+/* Does a line with this id, or else this SKU, mean the item? Items within others have these's SKU
+ * and are meant only where no other has it. */
+static bool is_meant(const struct document *d, const struct order_item *of, struct slice id,
+                     struct slice sku)
 {
-    for (uint32_t i = 0; i < d->order_item_count; i++)
-        if (d->order_items[i].sku.len == sku.len && sku.len &&
-            memcmp(d->order_items[i].sku.p, sku.p, sku.len) == 0)
-            return &d->order_items[i];
-    return NULL;
+    if (id.len)
+        return is_same_text(of->id, id);
+    if (!of->id.len || !is_same_text(of->sku, sku))
+        return false;
+    for (uint32_t i = 0; of->inner && i < d->order_item_count; i++)
+        if (!d->order_items[i].inner && d->order_items[i].id.len &&
+            is_same_text(d->order_items[i].sku, sku))
+            return false;
+    return true;
 }
 
+/* Of the items that are meant, the first with room for so many, else the first with any, else the
+ * first. *whole: no other can take a part of them. */
+static struct order_item *next_item(const struct document *d, struct slice id, struct slice sku,
+                                    double qty, bool *whole)
+{
+    struct order_item *first = NULL, *some = NULL;
+    unsigned with_room = 0;
+    *whole = true;
+    for (uint32_t i = 0; i < d->order_item_count; i++) {
+        struct order_item *of = &d->order_items[i];
+        if (!is_meant(d, of, id, sku))
+            continue;
+        if (of->room >= qty && of->room > 0)
+            return of;
+        first = first ? first : of;
+        some = some || of->room <= 0 ? some : of;
+        with_room += of->room > 0;
+    }
+    *whole = with_room < 2;
+    return some ? some : first;
+}
+
+/* `line`: what the file says of it, NULL: nothing. Of a line for several items of the order only
+ * the price is each one's. */
 static void put_item(struct csv_import *in, const struct document *d,
-                     const struct nested_item *given, const struct order_item *of, struct slice qty,
-                     uint32_t n)
+                     const struct nested_item *line, bool whole, struct order_item *of,
+                     struct slice qty)
 {
     struct shop *s = in->shop;
+    struct slice price;
     struct shop_row r = shop_row(s, d->form->items);
+    if (!line || !nested_get(line, &price, "price", NULL, NULL) || !price.len)
+        price = of->price;
     row_set(&r, "sku", of->sku, "items");
     row_set(&r, "name", of->name, "items");
-    row_set(&r, "price", of->price, "items");
-    if (given)
-        sales_set_item(&r, given, "items");
+    row_set(&r, "price", price, "items");
+    if (line && whole)
+        sales_set_item(in, &r, d->form->items, line, "items");
     row_set(&r, "qty", qty, "items");
     if (!row_has(&r, "row_total"))
-        row_set(&r, "row_total", sales_times(s, of->price, qty), "items");
+        row_set(&r, "row_total", sales_times(s, price, qty), "items");
     sales_set_base(&r);
-    row_id(&r, "entity_id", shop_id(s, d->form->entity, d->id, shop_format(s, "item:%u", n)));
+    row_id(&r, "entity_id",
+           shop_id(s, d->form->entity, d->id,
+                   shop_format(s, "item:%u:%.*s", ++of->rows, (int)of->id.len,
+                               (const char *)of->id.p)));
     row_id(&r, "parent_id", d->id);
     row_id(&r, "order_item_id", of->id);
     if (of->product.len)
         row_id(&r, "product_id", of->product);
     row_put(&r);
+    of->put += sales_number(s, qty);
+    of->room -= sales_number(s, qty);
 }
 
-static void take_item(struct csv_import *in, const struct document *d,
-                      const struct nested_item *given, uint32_t n)
+/* A line of more than one item of the order has room for goes on with the next one of its SKU. */
+static void put_parts(struct csv_import *in, const struct document *d,
+                      const struct nested_item *line, struct order_item *of, struct slice sku,
+                      double qty)
+{
+    struct shop *s = in->shop;
+    for (bool whole = false; !whole;) {
+        double part = of->room;
+        put_item(in, d, line, false, of, shop_format(s, "%.4f", part));
+        qty -= part;
+        of = next_item(d, slice_of(""), sku, qty, &whole);
+    }
+    put_item(in, d, line, false, of, shop_format(s, "%.4f", qty));
+}
+
+static void take_line(struct csv_import *in, const struct document *d,
+                      const struct nested_item *line, uint32_t n)
 {
     struct slice id, sku, qty;
-    nested_get(given, &id, "order_item_id", "item_id", NULL);
-    nested_get(given, &sku, "sku", NULL, NULL);
-    nested_get(given, &qty, "qty", "qty_invoiced", "qty_shipped");
-    const struct order_item *of = id.len ? item_by_id(d, id) : item_by_sku(d, sku);
-    if (!of || !of->id.len)
+    bool whole;
+    nested_get(line, &id, "order_item_id", "item_id", NULL);
+    nested_get(line, &sku, "sku", NULL, NULL);
+    nested_get(line, &qty, "qty", "qty_invoiced", "qty_shipped");
+    struct order_item *of = next_item(d, id, sku, sales_number(in->shop, qty), &whole);
+    if (!of)
         shop_invalid(in->shop, "items: order %.*s has no item '%.*s' that came from this source",
                      (int)d->order_number.len, (const char *)d->order_number.p,
                      (int)(id.len ? id : sku).len, (const char *)(id.len ? id : sku).p);
     else if (qty.len && *qty.p == '-')
         shop_invalid(in->shop, "items: item %u has a qty of less than 0", n);
+    else if (!qty.len)
+        put_item(in, d, line, true, of, shop_format(in->shop, "%.4f", of->room > 0 ? of->room : 0));
+    else if (whole)
+        put_item(in, d, line, true, of, qty);
     else
-        put_item(in, d, given, of, qty.len ? qty : of->open, n);
+        put_parts(in, d, line, of, sku, sales_number(in->shop, qty));
 }
 
 /* Those of the file, or all of the order's that are open; their sum. */
@@ -286,24 +400,25 @@ static struct slice put_items(struct csv_import *in, const struct document *d)
 {
     static const char *const names[] = {"sku", "qty", "price", NULL};
     struct shop *s = in->shop;
-    struct slice v, qty;
+    struct slice v;
     double sum = 0;
-    uint32_t n = 0;
+    uint32_t rows = 0;
     bool told = cell_filled(in, "items", &v);
     const struct nested list = nested_read(s, v, names, "items");
-    for (uint32_t i = 0; i < list.count && !shop_failed(s); i++) {
-        take_item(in, d, &list.items[i], ++n);
-        nested_get(&list.items[i], &qty, "qty", "qty_invoiced", "qty_shipped");
-        sum += sales_number(s, qty);
-    }
+    for (uint32_t i = 0; i < list.count && !shop_failed(s); i++)
+        take_line(in, d, &list.items[i], i + 1);
     for (uint32_t i = 0; !told && d->is_new && i < d->order_item_count; i++) {
-        const struct order_item *of = &d->order_items[i];
-        if (of->inner || !of->id.len || sales_number(s, of->open) <= 0)
-            continue;
-        put_item(in, d, NULL, of, of->open, ++n);
-        sum += sales_number(s, of->open);
+        struct order_item *of = &d->order_items[i];
+        double open = of->open < of->room ? of->open : of->room;
+        if (!of->inner && of->id.len && open > 0)
+            put_item(in, d, NULL, true, of, shop_format(s, "%.4f", open));
     }
-    return n ? shop_format(s, "%.4f", sum) : slice_of("");
+    for (uint32_t i = 0; i < d->order_item_count; i++) {
+        sum += d->order_items[i].put;
+        rows += d->order_items[i].rows;
+    }
+    remember_put(in, d);
+    return rows ? shop_format(s, "%.4f", sum) : slice_of("");
 }
 
 /* --- rows ----------------------------------------------------------------------------------------
@@ -414,12 +529,15 @@ static void put_tracks(struct csv_import *in, const struct document *d)
         row_set(&r, "updated_at", d->created, "updated_at");
         const char *known = carrier_title(carrier);
         row_set(&r, "title", known ? slice_of(known) : carrier, "tracks");
-        sales_set_item(&r, &list.items[i], "tracks");
+        sales_set_item(in, &r, "sales_flat_shipment_track", &list.items[i], "tracks");
         if (nested_get(&list.items[i], &title, "title", NULL, NULL) && title.len)
             row_set(&r, "title", title, "tracks");
         row_set(&r, "track_number", number, "tracks");
         row_set(&r, "carrier_code", carrier, "tracks");
-        row_id(&r, "entity_id", shop_id(s, "track", d->id, number));
+        row_id(&r, "entity_id",
+               shop_id(s, "track", d->id,
+                       shop_format(s, "%.*s:%.*s", (int)carrier.len, (const char *)carrier.p,
+                                   (int)number.len, (const char *)number.p)));
         row_id(&r, "parent_id", d->id);
         row_id(&r, "order_id", d->order);
         row_put(&r);

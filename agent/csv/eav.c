@@ -28,6 +28,15 @@ bool cell_filled(const struct csv_import *in, const char *column, struct slice *
     return out->len > 0;
 }
 
+bool is_yes(struct slice v)
+{
+    static const char *const no[] = {"0", "n", "no", "false", "off", NULL};
+    for (size_t i = 0; no[i]; i++)
+        if (slice_is(v, no[i]))
+            return false;
+    return v.len > 0;
+}
+
 void column_unknown(const struct csv_import *in, const char *column)
 {
     log_warn("column is left out: it is nothing that the entity has at the destination file=%s "

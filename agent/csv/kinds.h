@@ -37,6 +37,7 @@ extern const struct csv_kind csv_products, csv_customers, csv_categories, csv_at
 bool cell(const struct csv_import *in, const char *column, struct slice *out);
 bool cell_filled(const struct csv_import *in, const char *column, struct slice *out);
 bool has_column(const struct csv_import *in, const char *column);
+bool is_yes(struct slice v); /* filled, and not "no" in one of its forms */
 /* Columns of the header that nobody has claimed are told once. */
 void column_unknown(const struct csv_import *in, const char *column);
 

@@ -7,7 +7,8 @@
 #include "agent/csv/sales.h"
 
 static const char table[] = "sales_flat_order", address_table[] = "sales_flat_order_address",
-                  item_table[] = "sales_flat_order_item";
+                  item_table[] = "sales_flat_order_item",
+                  history_table[] = "sales_flat_order_status_history";
 
 struct order { /* of the record in hand */
     struct slice id, number, store, email, created;
@@ -154,21 +155,44 @@ static bool read_order(struct csv_import *in, struct order *o)
     return !shop_failed(s);
 }
 
-static void set_status(struct csv_import *in, struct shop_row *r, bool new)
+/* The state that goes with the status, if the record does not tell it. */
+static struct slice find_state(struct csv_import *in, struct slice status)
 {
     static const char *const states[][2] = {
         {"pending", "new"},           {"pending_payment", "pending_payment"},
         {"processing", "processing"}, {"complete", "complete"},
         {"closed", "closed"},         {"canceled", "canceled"},
         {"holded", "holded"},         {"payment_review", "payment_review"}};
+    struct shop *s = in->shop;
+    bool found;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (slice_is(status, states[i][0]))
+            return slice_of(states[i][1]);
+    struct slice state =
+        shop_ask(s, &found,
+                 (const char *)shop_format(
+                     s,
+                     "SELECT state FROM %s WHERE status = %s ORDER BY is_default "
+                     "DESC, state LIMIT 1",
+                     shop_table_name(s, "sales_order_status_state"), shop_quote(s, status))
+                     .p);
+    if (!found)
+        shop_invalid(s,
+                     "status: the destination has no order status '%.*s' that belongs to a state: "
+                     "make it there, or give the state, too",
+                     (int)status.len, (const char *)status.p);
+    return state;
+}
+
+static void set_status(struct csv_import *in, struct shop_row *r, bool new)
+{
     struct slice status, v;
     if (!cell_filled(in, "status", &status) && new) {
         status = slice_of("pending");
         row_set(r, "status", status, "status");
     }
-    for (size_t i = 0; !cell_filled(in, "state", &v) && i < sizeof states / sizeof *states; i++)
-        if (slice_is(status, states[i][0]))
-            row_text(r, "state", states[i][1]);
+    if (status.len && !cell_filled(in, "state", &v))
+        row_set(r, "state", find_state(in, status), "state");
 }
 
 static struct slice base_currency(struct csv_import *in)
@@ -314,8 +338,7 @@ static bool is_same(const struct csv_import *in)
                                        "billing_is_shipping"};
     struct slice v;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        if (cell_filled(in, same[i], &v) && !slice_is(v, "0") && !slice_is(v, "no") &&
-            !slice_is(v, "false"))
+        if (cell_filled(in, same[i], &v) && is_yes(v))
             return true;
     return false;
 }
@@ -343,26 +366,44 @@ static void put_addresses(struct csv_import *in, const struct order *o)
 /* --- items, payment, history --------------------------------------------------------------------
  */
 
-static void put_item(struct csv_import *in, const struct order *o, const struct nested_item *item,
-                     uint32_t n)
+/* What people know the item by, and the how manieth of these it is. */
+static struct slice item_id(struct csv_import *in, const struct order *o, uint32_t index)
+{
+    struct slice sku, name, key, other;
+    uint32_t n = 1;
+    nested_get(&o->items.items[index], &sku, "sku", NULL, NULL);
+    nested_get(&o->items.items[index], &name, "name", NULL, NULL);
+    key = sku.len ? sku : name;
+    for (uint32_t i = 0; i < index; i++) {
+        nested_get(&o->items.items[i], &other, "sku", NULL, NULL);
+        if (!other.len)
+            nested_get(&o->items.items[i], &other, "name", NULL, NULL);
+        n += other.len == key.len && memcmp(other.p, key.p, key.len) == 0;
+    }
+    return shop_id(in->shop, "", o->id,
+                   shop_format(in->shop, "item:%u:%.*s", n, (int)key.len, (const char *)key.p));
+}
+
+static void put_item(struct csv_import *in, const struct order *o, uint32_t index)
 {
     struct shop *s = in->shop;
+    const struct nested_item *item = &o->items.items[index];
     struct slice id, sku, name, qty, price, v;
     struct shop_row r = shop_row(s, item_table);
     nested_get(item, &sku, "sku", NULL, NULL);
     nested_get(item, &name, "name", NULL, NULL);
     nested_get(item, &price, "price", NULL, NULL);
     if (!sku.len && !name.len)
-        shop_invalid(s, "items: item %u has neither sku nor name", n);
+        shop_invalid(s, "items: item %u has neither sku nor name", index + 1);
     if (!nested_get(item, &qty, "qty_ordered", "qty", NULL) || sales_number(s, qty) <= 0)
-        shop_invalid(s, "items: item %u has no qty, or one that is not more than 0", n);
+        shop_invalid(s, "items: item %u has no qty, or one that is not more than 0", index + 1);
     if (!nested_get(item, &id, "item_id", "order_item_id", NULL) || !id.len)
-        id = shop_id(s, "", o->id, shop_format(s, "item:%u", n));
+        id = item_id(in, o, index);
     row_set(&r, "created_at", o->created, "created_at");
     row_set(&r, "updated_at", o->created, "updated_at");
     row_text(&r, "product_type", "simple");
     row_set(&r, "name", name.len ? name : sku, "items");
-    sales_set_item(&r, item, "items");
+    sales_set_item(in, &r, item_table, item, "items");
     row_set(&r, "qty_ordered", qty, "items");
     if (price.len && !row_has(&r, "original_price"))
         row_set(&r, "original_price", price, "items");
@@ -412,12 +453,12 @@ static void put_history(struct csv_import *in, const struct order *o)
     cell_filled(in, "status_history", &v);
     const struct nested list = nested_read(in->shop, v, names, "status_history");
     for (uint32_t i = 0; i < list.count; i++) {
-        struct shop_row r = shop_row(in->shop, "sales_flat_order_status_history");
+        struct shop_row r = shop_row(in->shop, history_table);
         row_set(&r, "created_at", o->created, "created_at");
         row_number(&r, "is_visible_on_front", 0);
         row_number(&r, "is_customer_notified", 0);
         row_text(&r, "entity_name", "order");
-        sales_set_item(&r, &list.items[i], "status_history");
+        sales_set_item(in, &r, history_table, &list.items[i], "status_history");
         row_id(&r, "entity_id",
                shop_id(in->shop, "", o->id, shop_format(in->shop, "history:%u", i + 1)));
         row_id(&r, "parent_id", o->id);
@@ -479,7 +520,7 @@ static void take_order(struct csv_import *in)
     if (whole) {
         put_addresses(in, &o);
         for (uint32_t i = 0; i < o.items.count; i++)
-            put_item(in, &o, &o.items.items[i], i + 1);
+            put_item(in, &o, i);
         put_payment(in, &o);
         put_history(in, &o);
         put_grid(in, &o);

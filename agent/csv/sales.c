@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/log.h"
+
 void sales_set_base(struct shop_row *r)
 {
     static const char *const columns[] = {
@@ -21,17 +23,41 @@ void sales_set_base(struct shop_row *r)
     }
 }
 
-void sales_set_item(struct shop_row *r, const struct nested_item *item, const char *what)
+static bool is_one_of(const char *name, const char *const *names)
 {
+    for (; *names; names++)
+        if (strcmp(name, *names) == 0)
+            return true;
+    return false;
+}
+
+/* Once each, as columns that mean nothing are. */
+static void tell_unknown(struct csv_import *in, const char *what, const char *key)
+{
+    if (shop_once(in->shop, shop_format(in->shop, "unknown key\n%s\n%s", what, key)))
+        log_warn("key is left out: it is nothing that the entity has at the destination file=%s "
+                 "column=%s key=%s entity=%s",
+                 records_path(in->file), what, key, in->kind->entity);
+}
+
+void sales_set_item(struct csv_import *in, struct shop_row *r, const char *table,
+                    const struct nested_item *item, const char *what)
+{
+    static const char *const ids[] = {"item_id",       "product_id", "parent_item_id",
+                                      "order_item_id", "order_id",   "entity_id",
+                                      "parent_id",     "store_id",   NULL};
+    static const char *const others[] = {"qty",     "qty_invoiced", "qty_shipped",
+                                         "carrier", "number",       NULL};
     for (uint32_t i = 0; i < item->count; i++) {
         const struct nested_value *v = &item->values[i];
         const char *name =
             (const char *)shop_format(r->shop, "%.*s", (int)v->name.len, (const char *)v->name.p).p;
-        if (v->value.len && strcmp(name, "item_id") != 0 && strcmp(name, "product_id") != 0 &&
-            strcmp(name, "parent_item_id") != 0 && strcmp(name, "order_item_id") != 0 &&
-            strcmp(name, "order_id") != 0 && strcmp(name, "entity_id") != 0 &&
-            strcmp(name, "parent_id") != 0 && strcmp(name, "store_id") != 0)
+        if (is_one_of(name, ids))
+            continue;
+        if (v->value.len)
             row_set(r, name, v->value, what);
+        if (!is_one_of(name, others) && !shop_has_column(r->shop, table, name))
+            tell_unknown(in, what, name);
     }
 }
 

@@ -6,8 +6,9 @@
 
 /* Amounts in the shop's base currency that are not told are those in the order's. */
 void sales_set_base(struct shop_row *r);
-/* Every value of the item that is a column of the row's table. */
-void sales_set_item(struct shop_row *r, const struct nested_item *item, const char *what);
+/* Every value of the item that is a column of the row's table. `what`: the column of the file. */
+void sales_set_item(struct csv_import *in, struct shop_row *r, const char *table,
+                    const struct nested_item *item, const char *what);
 /* a × b with four digits behind the point; what is no number counts as 0. */
 struct slice sales_times(struct shop *s, struct slice a, struct slice b);
 double sales_number(struct shop *s, struct slice v);

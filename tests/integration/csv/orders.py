@@ -119,7 +119,7 @@ def _():
                      "sales_flat_creditmemo_grid g ON g.entity_id = d.entity_id" % order,
                      ("CM-1", "200000101", "INV-1", "47.4500", "2.5000", "2.5000", "2", "2", "2024-03-01 00:00:00"))
             s.expect("SELECT sku, qty, row_total, %s FROM sales_flat_creditmemo_item d" % item, ("LAMP-01", "1.0000", "49.9500", "LAMP-01"))
-        s.text("invoice", "order_id,increment_id,grand_total,items\nORD-101,INV-3,5,\"[{\"\"order_item_id\"\":\"\"ORD-101:item:2\"\",\"\"qty\"\":0.5}]\"\n")
+        s.text("invoice", "order_id,increment_id,grand_total,items\nORD-101,INV-3,5,\"[{\"\"order_item_id\"\":\"\"ORD-101:item:1:GONE-9\"\",\"\"qty\"\":0.5}]\"\n")
         s.expect("SELECT %s, d.qty, d.name FROM sales_flat_invoice_item d JOIN sales_flat_invoice v ON v.entity_id = parent_id WHERE "
                  "increment_id = 'INV-3'" % item, ("GONE-9", "0.5000", "Sold out thing"))
         for text, reason in (("order_id,increment_id,grand_total\nORD-9,I9,1\n", "order ORD-9 has not been imported from this source"),
