@@ -8,6 +8,7 @@
  * Which of the records the destination has already is found out before the first one is put, so
  * that no category goes by two names in one run.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -520,6 +521,7 @@ static bool end_categories(struct csv_import *in)
         return false;
     bool searching = all->searched < all->count;
     struct category *c = all->all[searching ? all->searched++ : all->next++];
+    assert(c); /* each has its place in the order */
     in->record = &c->record;
     if (searching)
         find_target(in, c, all->searched - 1);
