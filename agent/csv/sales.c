@@ -1,5 +1,6 @@
 #include "agent/csv/sales.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,15 @@ static void tell_unknown(struct csv_import *in, const char *what, const char *ke
                  records_path(in->file), what, key, in->kind->entity);
 }
 
+/* The column that a key means: as others are, without regard to case. */
+static const char *column_of(struct shop *s, const char *table, struct slice key)
+{
+    struct slice name = shop_format(s, "%.*s", (int)key.len, (const char *)key.p);
+    for (size_t i = 0; !shop_has_column(s, table, (const char *)name.p) && i < name.len; i++)
+        ((uint8_t *)name.p)[i] = (uint8_t)tolower(name.p[i]);
+    return (const char *)name.p;
+}
+
 void sales_set_item(struct csv_import *in, struct shop_row *r, const char *table,
                     const struct nested_item *item, const char *what)
 {
@@ -50,8 +60,7 @@ void sales_set_item(struct csv_import *in, struct shop_row *r, const char *table
                                          "carrier", "number",       NULL};
     for (uint32_t i = 0; i < item->count; i++) {
         const struct nested_value *v = &item->values[i];
-        const char *name =
-            (const char *)shop_format(r->shop, "%.*s", (int)v->name.len, (const char *)v->name.p).p;
+        const char *name = column_of(r->shop, table, v->name);
         if (is_one_of(name, ids))
             continue;
         if (v->value.len)

@@ -54,7 +54,7 @@ def _():
 @suite.case("csv-categories-whole-tree", "a record with the parent 0 is the tree's root; root categories are found by name, or made")
 def _():
     with shop() as s:
-        for text in ("3,2,A\n2,1,Default Category\n7,1,Second root\n1,0,All\n8,7,B\n4,,C\n",
+        for text in ("4,,C\n3,2,A\n2,1,Default Category\n7,1,Second root\n1,0,All\n8,7,B\n",
                      "1,0,All\n2,1,Default Category\n3,2,A\n7,1,Second root\n8,7,B\n4,,C\n"):
             s.text("category", "entity_id,parent_id,name\n" + text)
             s.expect(NAMES, ("A", "2", ROOT + "/A", "0"), ("B", "2", "Root Catalog/Second root/B", "0"), ("C", "2", ROOT + "/C", "0"),

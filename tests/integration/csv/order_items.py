@@ -86,9 +86,10 @@ def _():
         s.text("customer", head + "a@example.com,A,A,n,A,A,A,Here,US\nb@example.com,B,B,y,B,B,B,There,US\n")
         for code, count in (("default_billing", 2), ("default_shipping", 1)):
             s.expect("SELECT COUNT(*) FROM customer_entity_int JOIN eav_attribute USING (attribute_id) WHERE attribute_code = '%s'" % code, str(count))
-        item = "\"[{\"\"sku\"\":\"\"A\"\",\"\"qty\"\":1,\"\"price\"\":1,\"\"colour\"\":\"\"red\"\",\"\"order_item_id\"\":\"\"\"\"}]\""
+        item = "\"[{\"\"SKU\"\":\"\"A\"\",\"\"qty\"\":1,\"\"price\"\":1,\"\"colour\"\":\"\"red\"\",\"\"order_item_id\"\":\"\"\"\"}]\""
         out = s.text("order", "increment_id,grand_total,items\nP1,1,%s\nP2,1,%s\n" % (item, item))
         expect_equal((out.count("key is left out"), out.count("column=items key=colour entity=order")), (1, 1), "told: " + out)
+        s.expect("SELECT sku FROM sales_flat_order_item", "A", "A")
         out = s.text("invoice", "increment_id,order_id,grand_total,items\nI1,P1,1,%s\nI2,P2,1,%s\n" % (item, item))
         expect_equal((out.count("key is left out"), out.count("column=items key=colour entity=invoice")), (1, 1), "told: " + out)
         out = s.text("shipment", "increment_id,order_id,tracks\nS1,P1,\"[{\"\"number\"\":\"\"1\"\",\"\"carrier\"\":\"\"ups\"\",\"\"via\"\":1}]\"\n")
