@@ -478,6 +478,13 @@ int import_note_options(struct import *im);
 int import_finish_options(struct import *im, struct ds_error *err);
 void import_options_clear(struct import *im);
 
+/* Is the column to be set, of a row that is there already? */
+bool import_sets(const struct import *im, const struct import_row *row, uint32_t i);
+
+/* --- fit.c --- */
+/* Of a dry run: would the row fit? As of writer_step. */
+int import_check_fit(const struct import *im, const struct import_row *row, struct ds_error *err);
+
 /* --- drop.c --- */
 /* Rows of the table with these ids at the destination ("1,2,3") are about to go, and with them what
  * is reached through them: the registry forgets them. */

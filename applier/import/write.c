@@ -316,7 +316,7 @@ static bool is_merged(const struct import *im, const struct import_row *row)
 
 /* Which columns are to be set? Of a row that comes whole all of them, of a change what it changes;
  * where both shops are merged, what the source has. */
-static bool sets(const struct import *im, const struct import_row *row, uint32_t i)
+bool import_sets(const struct import *im, const struct import_row *row, uint32_t i)
 {
     const struct import_table *t = row->table;
     bool merged = is_merged(im, row);
@@ -381,7 +381,7 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
         if (!changed)
             return import_no_memory(err);
         for (uint32_t c = 0; c < t->column_count; c++)
-            if (!sets(im, row, c)) {
+            if (!import_sets(im, row, c)) {
                 row->values[c] = NULL;
             } else if (!is_there(row, c)) { /* else it may be written along with other rows */
                 changed[c / 64] |= 1ull << (c % 64);
@@ -441,8 +441,13 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         else
             row->state = ROW_WRITTEN; /* as it is */
     }
+    int rc = 0;
+    for (uint32_t i = 0; i < new_count && im->options.dry_run && rc == 0; i++)
+        rc = import_check_fit(im, new[i], err);
+    for (uint32_t i = 0; i < old_count && im->options.dry_run && rc == 0; i++)
+        rc = import_check_fit(im, old[i], err);
     /* a new row may have what an old one had before: a SKU, an id */
-    int rc = import_note_moves(im, old, old_count, err);
+    rc = rc ? rc : import_note_moves(im, old, old_count, err);
     rc = rc ? rc : update_rows(im, old, old_count, err);
     rc = rc ? rc : insert_rows(im, new, new_count, err);
     for (uint32_t i = 0; i < new_count && rc == 0; i++)

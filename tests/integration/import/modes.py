@@ -125,6 +125,35 @@ def define(suite):
             sync(shops, "product", "-d", "update", "--entity-ids", "99002")
             right(shops, "update", "legacy")
 
+    @suite.case("dry-run-fits", "a dry run says which values the destination's columns cannot hold, as the run would")
+    def _():
+        with TwoShops(settings={}) as shops:
+            run = lambda *sql: shops.source.run(*sql, database="openmage")
+            alter = lambda *sql: shops.destination.run(*sql, database="openmage")
+            page, order = (shops.source.scalar(sql, "openmage") for sql in ("SELECT MAX(page_id) FROM cms_page", "SELECT MAX(entity_id) FROM sales_flat_order"))
+            run("UPDATE cms_page SET content_heading = '', root_template = '' WHERE page_id <> %d" % page,
+                "UPDATE sales_flat_order SET weight = 5, coupon_code = '', total_item_count = 2, coupon_rule_name = NULL WHERE entity_id <> %d" % order)
+            for entity, table, number, definition, fits, not_fitting, told in (
+                    ("cms_page", "cms_page", page, "content_heading VARCHAR(3)", "'\u20acab'", "'abcd'", "Data too long for column 'content_heading'"),
+                    ("cms_page", "cms_page", page, "root_template VARCHAR(20) CHARACTER SET utf8mb3", "'\u20ac'", "'\U0001f600'", "Incorrect string value for column 'root_template'"),
+                    ("order", "sales_flat_order", order, "weight DECIMAL(5,4)", "9.9999", "10", "Out of range value for column 'weight'"),
+                    ("order", "sales_flat_order", order, "total_item_count TINYINT UNSIGNED", "255", "256", "Out of range value for column 'total_item_count'"),
+                    ("order", "sales_flat_order", order, "coupon_rule_name TINYTEXT", "REPEAT('x', 255)", "REPEAT('x', 256)", "Data too long for column 'coupon_rule_name'")):
+                column = definition.split()[0]
+                run("ALTER TABLE %s MODIFY %s TEXT CHARACTER SET utf8mb4" % (table, column) if "CHAR" in definition or "TEXT" in definition else "DO 0")
+                alter("UPDATE %s SET %s = 1" % (table, column), "ALTER TABLE %s MODIFY %s NULL" % (table, definition))
+                option = ("--entity-ids", str(number))
+                for value, code in ((fits, 0), (not_fitting, 1)):
+                    run("UPDATE %s SET %s = %s WHERE %s = %d" % (table, column, value, "page_id" if table == "cms_page" else "entity_id", number))
+                    for dry in (("--dry-run",), ()):
+                        _out, err = sync(shops, entity, "-d", "update", *option, *dry, expect_code=code)
+                        if code:
+                            expect_contains(err, "a value does not fit the destination's column: ", "%s %s" % (definition, dry))
+                            expect_contains(err.rsplit("does not fit", 1)[1], column, "%s %s" % (definition, dry))
+                        if code and dry:
+                            expect_contains(err, told, definition)
+                run("UPDATE %s SET %s = %s" % (table, column, fits))
+
     @suite.case("stream-validates", "a stream asks rules of what changes: skip drops what is not valid, error stops, valid at the end of a transaction is valid")
     def _():
         with TwoShops(settings={**STREAM, "on_invalid": "skip"}) as shops:
