@@ -204,12 +204,12 @@ static int finish(struct records *r, struct ds_error *err)
 
 /* --- records ------------------------------------------------------------------------------- */
 
-static bool is_blank(const struct records *r)
+static bool is_empty(const struct records *r)
 {
     return r->data.len == 0;
 }
 
-/* r->complete: the next record, blank ones not passed over. */
+/* r->complete: the next record, empty ones not passed over. */
 static int read_record(struct records *r, struct ds_error *err)
 {
     int rc = 0;
@@ -243,7 +243,7 @@ int records_next(struct records *r, const struct record **out, struct ds_error *
     *out = NULL;
     do
         rc = read_record(r, err);
-    while (rc == 0 && r->complete && is_blank(r));
+    while (rc == 0 && r->complete && is_empty(r) && r->count == r->column_count);
     if (rc || !r->complete)
         return rc;
     r->record = (struct record){.line = r->begins, .count = r->count, .fields = r->fields};
@@ -267,7 +267,7 @@ static int read_header(struct records *r, struct ds_error *err)
     int rc;
     do
         rc = read_record(r, err);
-    while (rc == 0 && r->complete && is_blank(r));
+    while (rc == 0 && r->complete && is_empty(r));
     if (rc)
         return rc;
     if (!r->complete)

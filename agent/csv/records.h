@@ -1,7 +1,8 @@
 /* A CSV file, record by record (RFC 4180, by libcsv).
  *
  * The first record is the header; its names are trimmed. The text is converted to UTF-8; a byte
- * order mark is passed over, and so are blank lines and records of which every field is empty.
+ * order mark is passed over, and so are blank lines and records that have as many fields as the
+ * header and nothing in any.
  * Fields are as they stand, blanks included. Lines end in LF, CR LF or CR; quoted fields may hold
  * them. Streaming: one record is in memory.
  *

@@ -91,7 +91,14 @@ static void quoted_fields_hold_lines(void **state)
 static void blank_lines_are_passed_over(void **state)
 {
     (void)state;
-    check("\n\na,b\n\n1,2\n\r\n,\n0,0\n", plain, "5<1><2>8<0><0>");
+    check("\n\na,b\n\n1,2\n\r\n,\n\"\",\n0,0\n", plain, "5<1><2>9<0><0>");
+    check("a\n\n\"\"\n1\n", plain, "4<1>");
+}
+
+static void emptiness_excuses_no_width(void **state)
+{
+    (void)state;
+    check("a,b,c\n,\n,,\n,,,,,\n\"\"\n1,2,3\n", plain, "2!<><>4!<><><><><><>5!<>6<1><2><3>");
 }
 
 static void another_width_is_told_with_its_line(void **state)
@@ -218,6 +225,7 @@ int main(void)
         cmocka_unit_test(fields_come_as_they_stand),
         cmocka_unit_test(quoted_fields_hold_lines),
         cmocka_unit_test(blank_lines_are_passed_over),
+        cmocka_unit_test(emptiness_excuses_no_width),
         cmocka_unit_test(another_width_is_told_with_its_line),
         cmocka_unit_test(delimiters),
         cmocka_unit_test(encodings),
