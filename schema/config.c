@@ -47,12 +47,18 @@ bool config_key_is_set(const struct config *c, const char *key)
     return s && (c->line[setting_index(s)] || c->option[setting_index(s)]);
 }
 
+/* Options are in small letters; what is in capitals is an argument of the command. */
+static const char *dashes(const char *option)
+{
+    return *option >= 'A' && *option <= 'Z' ? "" : "--";
+}
+
 const char *config_where(const struct config *c, const char *key, char *out, size_t size)
 {
     const struct setting *s = config_setting_find(key, strlen(key));
     size_t i = s ? setting_index(s) : 0;
     if (s && c->option[i])
-        snprintf(out, size, "--%s", c->option[i]);
+        snprintf(out, size, "%s%s", dashes(c->option[i]), c->option[i]);
     else if (s && c->line[i])
         snprintf(out, size, "%s:%u", c->path, c->line[i]);
     else
@@ -339,7 +345,7 @@ static int set_override(struct loader *l, const struct config_override *o)
     const char *value = o->text + len + 1;
     char key[200], where[60];
     snprintf(key, sizeof key, "%.*s", (int)(len < 199 ? len : 199), o->text);
-    snprintf(where, sizeof where, "--%s", o->option);
+    snprintf(where, sizeof where, "%s%s", dashes(o->option), o->option);
     if (!o->text[len])
         return error_set(l->err, DS_EUSAGE, "%s %s: write KEY=VALUE", where, key);
     const struct setting *map = s ? NULL : map_of(key);
@@ -380,10 +386,27 @@ static int derive_state_dir(struct loader *l)
     return 0;
 }
 
+static const char *option_of(const struct config *c, const char *key)
+{
+    return c->option[setting_index(config_setting_find(key, strlen(key)))];
+}
+
+/* A host that the command line names is asked, whatever socket the file has. */
+static void choose_host(struct config *c)
+{
+    if ((option_of(c, "source.host") || option_of(c, "source.port")) &&
+        !option_of(c, "source.socket"))
+        *c->source.socket = '\0';
+    if ((option_of(c, "destination.host") || option_of(c, "destination.port")) &&
+        !option_of(c, "destination.socket"))
+        *c->destination.socket = '\0';
+}
+
 /* Defaults that depend on other values. */
 static int derive(struct loader *l)
 {
     struct config *c = l->c;
+    choose_host(c);
     if (!*c->destination.database)
         c->destination.database = c->source.database;
     if (!*c->source_system)
@@ -433,20 +456,32 @@ static int check_server(struct loader *l, const struct config_server *s, bool so
     return 0;
 }
 
+/* What the command has made of `mode`: it is not a stream's. */
+static bool is_sync(const struct config *c, const char *how)
+{
+    const char *option = option_of(c, "mode");
+    return option && strcmp(option, how) == 0;
+}
+
 static int check_servers(struct loader *l)
 {
     const struct config *c = l->c;
-    int rc = check_server(l, &c->source, true);
+    bool from_file = is_sync(c, CONFIG_SYNC_FILE);
+    const char *database = from_file ? c->destination.database : c->source.database;
+    int rc = from_file ? 0 : check_server(l, &c->source, true);
     if (rc == 0)
         rc = check_server(l, &c->destination, false);
     if (rc)
         return rc;
-    if (!*c->source.database && *l->file)
-        return error_set(l->err, DS_EUSAGE, "%s: source.database is not set", l->file);
-    if (!*c->source.database)
+    if (!*database && *l->file)
+        return error_set(l->err, DS_EUSAGE, "%s: %s.database is not set", l->file,
+                         from_file ? "destination" : "source");
+    if (!*database)
         return error_set(l->err, DS_EUSAGE,
                          "no configuration found (" FILE_HERE ", " FILE_SYSTEM "): give one with "
                          "--config; `datasync config --example` prints one to begin with");
+    if (from_file) /* no server is the source */
+        return 0;
     bool same = *c->source.socket || *c->destination.socket
                     ? strcmp(c->source.socket, c->destination.socket) == 0
                     : c->source.port == c->destination.port &&
@@ -463,8 +498,7 @@ static int check_servers(struct loader *l)
 static int check_import(struct loader *l)
 {
     const struct config *c = l->c;
-    const char *option = c->option[setting_index(config_setting_find("mode", 4))];
-    bool sync = option && strcmp(option, "sync") == 0;
+    bool sync = is_sync(c, CONFIG_SYNC) || is_sync(c, CONFIG_SYNC_FILE);
     if (c->on_invalid == INVALID_QUARANTINE)
         return refuse(l, "on_invalid",
                       "quarantine does not go with mode: import, whose rows cannot wait: choose "
@@ -487,6 +521,21 @@ static int check_supported(struct loader *l)
     if (c->mode == MODE_MIRROR && strcmp(c->source.prefix, c->destination.prefix) != 0)
         return refuse(l, "destination.prefix", "must be source.prefix in mirror mode");
     return 0;
+}
+
+/* As wide as the registry's column. */
+static int check_source_system(struct loader *l)
+{
+    enum { MAX = 64 };
+    char text[160];
+    size_t length = 0;
+    for (const char *p = l->c->source_system; *p; p++)
+        length += ((unsigned char)*p & 0xc0) != 0x80;
+    if (length <= MAX)
+        return 0;
+    snprintf(text, sizeof text, "has %zu characters, and the registry's column holds %d", length,
+             MAX);
+    return refuse(l, "source_system", text);
 }
 
 static int check_start(struct loader *l)
@@ -555,6 +604,8 @@ static int validate(struct loader *l)
     int rc = check_servers(l);
     if (rc == 0)
         rc = check_supported(l);
+    if (rc == 0)
+        rc = check_source_system(l);
     if (rc == 0)
         rc = check_start(l);
     if (rc == 0)

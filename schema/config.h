@@ -100,8 +100,12 @@ struct config {
 /* From the command line. */
 struct config_override {
     char *text;         /* "key.path=value" */
-    const char *option; /* that gave it, for messages: "set", "entity" */
+    const char *option; /* that gave it, for messages: "set", "entity"; arguments: "SOURCE" */
 };
+/* What gives `mode` for a copy of entities out of a stream: from the source, or from a file, which
+ * needs no source. */
+#define CONFIG_SYNC      "sync"
+#define CONFIG_SYNC_FILE "sync --file"
 /* The file that config_load takes for `path`; "" none. */
 const char *config_file(const char *path);
 /* Load `path` (NULL: ./datasync.yaml, then /etc/datasync/datasync.yaml; none of them: defaults and

@@ -188,7 +188,8 @@ const struct setting config_settings[] = {
      AT(source_system),
      .value = "",
      .shown = "name",
-     .doc = "Import: the name under which the registry at the destination keeps the source's ids."},
+     .doc = "Import: the name under which the registry at the destination keeps the source's ids. "
+            "No more than 64 characters."},
     {.key = "on_duplicate",
      .type = SETTING_CHOICE,
      AT(on_duplicate),

@@ -141,6 +141,10 @@ static int store(struct parser *p, const struct option *o, char *value)
     case OPTION_TEXT:
         *(const char **)field = value;
         return 0;
+    case OPTION_SECRET:
+        free(*(char **)field);
+        *(char **)field = strdup(value ? value : "");
+        return take_secret(p, o, value, *(char **)field ? 0 : no_memory(p));
     case OPTION_LIST:
         return add_text(p, (struct texts *)field, value);
     case OPTION_NUMBER:
@@ -261,6 +265,8 @@ void args_free(struct invocation *in)
     free(in->overrides);
     free(in->arguments);
     free(in->files.items);
+    free(in->api_key);
+    free(in->api_secret);
     if (in->opened) {
         filter_free(in->filter);
         config_free(&in->config);

@@ -38,6 +38,7 @@ enum option_kind {
     OPTION_FLAG,    /* bool */
     OPTION_COUNT,   /* unsigned, one more each time */
     OPTION_TEXT,    /* const char * */
+    OPTION_SECRET,  /* char *, a copy: warned about, and wiped from argv */
     OPTION_LIST,    /* one more in struct texts */
     OPTION_NUMBER,  /* uint64_t */
     OPTION_SET,     /* KEY=VALUE for the configuration */
@@ -84,6 +85,8 @@ struct invocation {
     const char *delimiter, *encoding;
     const char *adapter, *on_duplicate, *options_mode, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */
+    const char *url;
+    char *api_key, *api_secret;
     bool skip_invalid, force_images;
     const char *stop_at, *from, *to, *file, *reason, *command_name;
     uint64_t limit; /* 0 none */

@@ -17,6 +17,10 @@ const struct option cli_common_options[] = {
             "source.port=3307. May be repeated."},
     {"db-host", 0, OPTION_SETTING, "HOST", .setting = "source.host",
      .doc = "The same as --set source.host=HOST."},
+    {"db-port", 0, OPTION_SETTING, "PORT", .setting = "source.port",
+     .doc = "The same as --set source.port=PORT."},
+    {"db-socket", 0, OPTION_SETTING, "FILE", .setting = "source.socket",
+     .doc = "The same as --set source.socket=FILE: instead of host and port."},
     {"db-user", 0, OPTION_SETTING, "USER", .setting = "source.user",
      .doc = "The same as --set source.user=USER."},
     {"db-pass", 0, OPTION_SETTING, "PASSWORD", .setting = "source.password", .secret = true,
@@ -24,9 +28,15 @@ const struct option cli_common_options[] = {
             ".env.local."},
     {"db-name", 0, OPTION_SETTING, "DATABASE", .setting = "source.database",
      .doc = "The same as --set source.database=DATABASE."},
+    {"db-tls", 0, OPTION_SETTING, "MODE", .setting = "source.tls.mode",
+     .doc = "The same as --set source.tls.mode=MODE: preferred, disabled, required, verify_ca or "
+            "verify_identity."},
+    {"db-tls-ca", 0, OPTION_SETTING, "FILE", .setting = "source.tls.ca",
+     .doc = "The same as --set source.tls.ca=FILE."},
     {"entity", 'e', OPTION_ITEM, "NAME", .setting = "entities",
      .doc = "The same as --set entities=NAME: only rows of these entities travel (NAME,NAME for "
-            "several), and in mode import of what they bring along. May be repeated."},
+            "several), and in mode import of what they bring along. May be repeated. Not with sync, "
+            "whose first argument says it."},
     {"stock", 0, OPTION_SETTING, "include|exclude|only", .setting = "stock",
      .doc = "The same as --set stock=…: with stock rows, without, or only these."},
     {"verbose", 'v', OPTION_COUNT, NULL, FIELD(verbosity), .doc = "Say more: -v debug, -vv trace."},
@@ -140,6 +150,12 @@ static const struct option sync_options[] = {
             "what differs is replaced."},
     {"db-prefix", 0, OPTION_SETTING, "PREFIX", .setting = "source.prefix",
      .doc = "The same as --set source.prefix=PREFIX."},
+    {"url", 'u', OPTION_TEXT, "URL", FIELD(url),
+     .doc = "Address of a shop's API, for the adapters woocommerce, shopify and magento2, which "
+            "follow in a later version: refused until then."},
+    {"api-key", 'k', OPTION_SECRET, "KEY", FIELD(api_key), .doc = "Its key; the same holds."},
+    {"api-secret", 0, OPTION_SECRET, "SECRET", FIELD(api_secret),
+     .doc = "Its secret; the same holds."},
     LAST,
 };
 static const struct option skip_options[] = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cli/runner.h"
+#include "agent/cli/sync.h"
 #include "applier/import/import.h"
 #include "applier/media/media.h"
 
@@ -24,63 +25,6 @@ static int preset(struct invocation *in, const char *key, const char *value, con
     return 0;
 }
 
-static bool is_date(const char *text)
-{
-    static const char form[] = "dddd-dd-dd";
-    if (strlen(text) != sizeof form - 1)
-        return false;
-    for (size_t i = 0; form[i]; i++)
-        if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
-            return false;
-    return true;
-}
-
-static int check_date(const char *option, const char *text, struct ds_error *err)
-{
-    return !text || is_date(text)
-               ? 0
-               : error_set(err, DS_EUSAGE, "--%s: '%.100s' is no date YYYY-MM-DD", option, text);
-}
-
-static int check_adapter(const char *adapter, struct ds_error *err)
-{
-    static const char *const later[] = {"woocommerce", "shopify", "magento2"};
-    if (!adapter || strcmp(adapter, "openmage") == 0 || strcmp(adapter, "csv") == 0)
-        return 0;
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(adapter, later[i]) == 0)
-            return error_set(err, DS_EUSAGE, "--adapter: %s does not work in this version",
-                             adapter);
-    return error_set(err, DS_EUSAGE, "--adapter: '%.100s' is not one of: csv, openmage", adapter);
-}
-
-/* The file's options, if the entities come from a file; else *is_file is false. */
-static int read_file_options(const struct invocation *in, struct csv_options *csv, bool *is_file,
-                             struct ds_error *err)
-{
-    const char *delimiter = in->delimiter ? in->delimiter : ",";
-    *is_file = in->adapter ? strcmp(in->adapter, "csv") == 0 : in->file != NULL;
-    if (!*is_file && (in->file || in->delimiter || in->encoding || in->auto_link))
-        return error_set(err, DS_EUSAGE,
-                         "--file, --delimiter, --encoding and --auto-link-configurables are for "
-                         "the adapter csv");
-    if (!*is_file)
-        return 0;
-    if (!in->file)
-        return error_set(err, DS_EUSAGE, "--file: the adapter csv needs a file");
-    if (strcmp(delimiter, "tab") == 0 || strcmp(delimiter, "\\t") == 0)
-        delimiter = "\t";
-    if (strlen(delimiter) != 1 || strchr("\"\r\n", *delimiter))
-        return error_set(err, DS_EUSAGE,
-                         "--delimiter: '%.20s' is not one character, or cannot be one", delimiter);
-    *csv = (struct csv_options){.file = in->file,
-                                .delimiter = *delimiter,
-                                .encoding = in->encoding,
-                                .skip_invalid = in->skip_invalid,
-                                .auto_link = in->auto_link};
-    return cli_check_file(in->file, err);
-}
-
 /* A product has its stock, too; --stock says whether it is wanted, or nothing else. */
 static const char *entities_of(const char *entity)
 {
@@ -91,22 +35,14 @@ static const char *entities_of(const char *entity)
     return entity;
 }
 
-static int check_options_mode(const struct invocation *in, struct ds_error *err)
-{
-    static const char *const entities[] = {"all", "product", "products"};
-    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++)
-        if (!in->options_mode || strcmp(in->arguments[0], entities[i]) == 0)
-            return 0;
-    return error_set(err, DS_EUSAGE, "--options-mode is for products");
-}
-
 /* What stands in the configuration is for a stream; here the command line says which entities. */
-static int open_config(struct invocation *in, struct ds_error *err)
+static int open_config(struct invocation *in, bool is_file, struct ds_error *err)
 {
     const char *entity = entities_of(in->arguments[0]);
-    int rc = preset(in, "mode", "import", "sync", err);
+    int rc = preset(in, "mode", "import", is_file ? CONFIG_SYNC_FILE : CONFIG_SYNC, err);
     rc = rc ? rc : preset(in, "source_system", in->arguments[1], "SOURCE", err);
     rc = rc ? rc : preset(in, "entities", entity, "ENTITY", err);
+    rc = rc ? rc : preset(in, "stock", "include", "stock-of-sync", err);
     if (rc == 0 && !in->on_duplicate)
         in->on_duplicate = "error";
     rc = rc ? rc : preset(in, "on_duplicate", in->on_duplicate, "on-duplicate", err);
@@ -116,12 +52,7 @@ static int open_config(struct invocation *in, struct ds_error *err)
     rc = rc ? rc : preset(in, "options_mode", options, "options-mode", err);
     if (rc == 0 && in->force_images)
         rc = preset(in, "images.replace", "true", "force-image-import", err);
-    rc = rc ? rc : cli_open(in, err);
-    const struct catalogue_entity *e = rc ? NULL : catalogue_find(in->catalogue, in->arguments[0]);
-    if (e && e->kind == KIND_DERIVED)
-        rc = error_set(err, DS_EUSAGE,
-                       "%s is never imported: the shop makes it from its other rows", e->name);
-    return rc;
+    return rc ? rc : cli_open(in, err);
 }
 
 /* --- the summary --------------------------------------------------------------------------- */
@@ -201,36 +132,22 @@ static int check_file_options(const struct invocation *in, struct ds_error *err)
 int command_sync(struct invocation *in)
 {
     struct ds_error err = {0};
-    struct csv_options csv = {0};
-    bool is_file = false;
-    struct entity_selection selection = {
-        .date_from = in->date_from, .date_to = in->date_to, .limit = in->limit};
-    struct runner_options o = {.command = "sync",
-                               .agent = true,
-                               .applier = true,
-                               .ends_by_itself = true,
-                               .range = true,
-                               .dry_run = in->dry_run,
-                               .skip_invalid = in->skip_invalid,
-                               .copy = &selection,
-                               .stop_at = {.kind = STOP_NEVER}};
-    const char **ids = NULL, **increment_ids = NULL;
-    int rc = check_adapter(in->adapter, &err);
-    rc = rc ? rc : check_date("date-from", in->date_from, &err);
-    rc = rc ? rc : check_date("date-to", in->date_to, &err);
-    rc = rc ? rc : check_options_mode(in, &err);
-    if (rc == 0 && in->entity_ids)
-        rc = cli_split_list(in->entity_ids, &ids, &selection.id_count, &err);
-    if (rc == 0 && in->increment_ids)
-        rc = cli_split_list(in->increment_ids, &increment_ids, &selection.increment_id_count, &err);
-    selection.ids = ids;
-    selection.increment_ids = increment_ids;
-    rc = rc ? rc : read_file_options(in, &csv, &is_file, &err);
-    o.csv = is_file ? &csv : NULL;
-    rc = rc ? rc : open_config(in, &err);
-    rc = rc || !is_file ? rc : check_file_options(in, &err);
+    struct sync_options options;
+    int rc = sync_options_read(in, &options, &err);
+    const struct runner_options o = {.command = "sync",
+                                     .agent = true,
+                                     .applier = true,
+                                     .ends_by_itself = true,
+                                     .range = true,
+                                     .dry_run = in->dry_run,
+                                     .skip_invalid = in->skip_invalid,
+                                     .copy = &options.selection,
+                                     .csv = options.is_file ? &options.csv : NULL,
+                                     .stop_at = {.kind = STOP_NEVER}};
+    rc = rc ? rc : open_config(in, options.is_file, &err);
+    rc = rc ? rc : sync_options_check(in, &options, &err);
+    rc = rc || !options.is_file ? rc : check_file_options(in, &err);
     int code = rc ? cli_fail(&err) : runner_run(in, &o);
-    free(ids);
-    free(increment_ids);
+    sync_options_free(&options);
     return code;
 }

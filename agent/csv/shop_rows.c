@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/csv/shop_internal.h"
+#include "schema/time_text.h"
 
 static struct slice keep_raw(struct shop *s, int rc, const struct buf *b)
 {
@@ -175,55 +176,11 @@ static int write_decimal(struct shop *s, struct buf *b, const struct msg_column 
     return value_write_text(b, text.p, text.len);
 }
 
-/* YYYY-MM-DD[ HH:MM[:SS[.fff]]], T for the blank, Z behind it. */
-static bool is_time(struct slice v, bool *clock)
-{
-    static const char form[] = "dddd-dd-dd dd:dd:dd";
-    size_t i = 0;
-    for (; form[i] && i < v.len; i++) {
-        if (form[i] == ' ' ? v.p[i] != ' ' && v.p[i] != 'T'
-                           : (form[i] == 'd' ? !isdigit(v.p[i]) : v.p[i] != (uint8_t)form[i]))
-            break;
-    }
-    *clock = i >= 16;
-    if (i != 10 && i != 16 && i != 19)
-        return false;
-    if (i == 19 && i < v.len && v.p[i] == '.')
-        for (i++; i < v.len && isdigit(v.p[i]);)
-            i++;
-    return i == v.len || (*clock && i + 1 == v.len && v.p[i] == 'Z');
-}
-
-static int two_digits(const char *p)
-{
-    return (p[0] - '0') * 10 + p[1] - '0';
-}
-
-static bool is_possible(const char *text)
-{
-    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    size_t len = strlen(text);
-    int century = two_digits(text), year = two_digits(text + 2), month = two_digits(text + 5),
-        day = two_digits(text + 8);
-    bool leap = year % 4 == 0 && (year || century % 4 == 0);
-    return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] &&
-           (month != 2 || day < 29 || leap) &&
-           (len < 16 || (two_digits(text + 11) < 24 && two_digits(text + 14) < 60)) &&
-           (len < 19 || two_digits(text + 17) < 60);
-}
-
 static int write_time(struct shop *s, struct buf *b, const struct msg_column *c, struct slice v,
                       const char *what)
 {
-    bool clock;
     char text[32] = "";
-    if (is_time(v, &clock)) {
-        size_t n = v.len < 19 ? v.len : 19;
-        memcpy(text, v.p, n - (n > 10 && v.p[n - 1] == 'Z'));
-        if (clock)
-            text[10] = ' ';
-    }
-    if (!*text || !is_possible(text)) {
+    if (!time_text_read(v, text)) {
         shop_invalid(s, "%s: '%.*s' is no date YYYY-MM-DD, or time YYYY-MM-DD HH:MM:SS", what,
                      (int)v.len, (const char *)v.p);
         return 0;

@@ -130,6 +130,16 @@ static void passwords_leave_the_process_title(void **state)
         assert_null(memmem(line.text[i], sizeof line.text[i], "geheim", 6));
     assert_string_equal(line.text[5], "destination.password=*");
     args_free(&in);
+    assert_int_equal(parse(&in, NULL,
+                           WORDS("sync", "order", "x", "-k", "geheim1", "--api-secret=geheim2",
+                                 "--api-key", "geheim3")),
+                     0);
+    assert_string_equal(in.api_key, "geheim3");
+    assert_string_equal(in.api_secret, "geheim2");
+    assert_string_equal(in.secret_option, "api-key");
+    for (int i = 0; i < line.argc; i++)
+        assert_null(memmem(line.text[i], sizeof line.text[i], "geheim", 6));
+    args_free(&in);
 }
 
 static void help_names_every_option(void **state)

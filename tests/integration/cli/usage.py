@@ -62,6 +62,7 @@ def _():
                 (SIDES + "hooks: {entities: [gadget]}\n", "datasync.yaml:3: hooks.entities: there is no entity 'gadget'"),
                 (SIDES + "hooks: {url: 'http://'}\n", "datasync.yaml:3: hooks.url: names no host"),
                 (SIDES + "hooks: {url: 'https://:8080/x'}\n", "datasync.yaml:3: hooks.url: names no host"),
+                (SIDES + "source_system: %s\n" % ("x" * 65), "datasync.yaml:3: source_system: has 65 characters"),
                 (SIDES + "stock: some\n", "datasync.yaml:3: stock"),
                 (SIDES + "tables:\n  exclude: ['@logs']\n", "datasync.yaml:4: tables.exclude: there is no group '@logs'"),
                 (SIDES + "start: yesterday\n", "datasync.yaml:3: start"),
@@ -208,3 +209,63 @@ def _():
         write(work.path("datasync.yaml"), SIDES)
         expect_call(2, "cannot create state_dir", "run", "--set",
                     "state_dir=" + work.path("file", "x"), folder=work.home)
+
+
+@suite.case("sync-usage", "what sync cannot mean is refused, before anything is asked of a server", program_only=True)
+def _():
+    with Workspace() as work:
+        path = write(work.path("datasync.yaml"), SIDES + "state_dir: %s\nstock: exclude\n" % work.path("state"))
+        csv = write(work.path("x.csv"), "sku\n")
+        for arguments, part in (
+                (("order", "x", "--date-from", "2024-99-99"), "--date-from: '2024-99-99' is no date"),
+                (("order", "x", "--date-to", "2026-02-31"), "--date-to: '2026-02-31' is no date"),
+                (("order", "x", "--date-to", "2025-02-29"), "--date-to: '2025-02-29' is no date"),
+                (("order", "x", "--date-to", "2026-1-1"), "--date-to: '2026-1-1' is no date"),
+                (("order", "x", "--date-to", "2026-01-01 "), "is no date"),
+                (("order", "x", "--date-from", ""), "--date-from: '' is no date"),
+                (("order", "x", "--date-from", "2026-01-02", "--date-to", "2026-01-01"), "later than --date-to"),
+                (("order", "x", "--entity-ids", ""), "--entity-ids: the list is empty"),
+                (("order", "x", "--entity-ids", " , ,"), "--entity-ids: the list is empty"),
+                (("order", "x", "--increment-ids="), "--increment-ids: the list is empty"),
+                (("all", "x", "--entity-ids", "1"), "ids of one kind of entity"),
+                (("order", ""), "SOURCE is empty"),
+                (("order", "x" * 65), "SOURCE: source_system: has 65 characters, and the registry's column holds 64"),
+                (("order", "ä" * 65), "has 65 characters"),
+                (("gadget", "x"), "ENTITY: entities: there is no entity 'gadget'"),
+                (("product", "x", "--entity", "customer"), "--entity does not go with sync: ENTITY, the first argument"),
+                (("product", "x", "--set", "entities=customer"), "--set entities does not go with sync"),
+                (("product", "x", "--set", "source_system=y"), "--set source_system does not go with sync"),
+                (("product", "x", "--set", "mode=mirror"), "--set mode does not go with sync"),
+                (("customer", "x", "--stock", "only"), "--stock is for products and stock: it means nothing to 'customer'"),
+                (("stock", "x", "--stock", "exclude"), "leaves nothing"),
+                (("customer", "x", "--options-mode", "merge"), "--options-mode is for products"),
+                (("order", "x", "--image-base-path", "/x", "--set", "images.media_dir=/x"), "--image-base-path is for products and categories"),
+                (("order", "x", "--image-base-url", "http://x", "--set", "images.media_dir=/x"), "--image-base-url is for products and categories"),
+                (("order", "x", "--force-image-import", "--set", "images.media_dir=/x"), "--force-image-import is for products and categories"),
+                (("customer", "x", "--file", csv, "--auto-link-configurables"), "--auto-link-configurables is for products"),
+                (("order", "x", "--url", "https://x"), "--url is for the adapters woocommerce, shopify and magento2, which follow in a later version"),
+                (("order", "x", "-u", "https://x"), "--url is for the adapters"),
+                (("order", "x", "-k", "K3Y"), "--api-key is for the adapters"),
+                (("order", "x", "--file", csv, "--api-secret", "K3Y"), "--api-secret is for the adapters"),
+                (("order", "x", "-a", "shopify", "--url", "https://x", "--api-key", "K3Y", "--api-secret", "K3Y"),
+                 "shopify does not work in this version: woocommerce, shopify and magento2 follow in a later one"),
+                (("order", "x", "--adapter", "xml"), "'xml' is not one of: csv, openmage"),
+                (("order", "x", "--db-tls", "maybe"), "--db-tls: source.tls.mode: 'maybe'"),
+                (("order", "x", "--db-tls", "verify_ca"), "source.tls.ca: tls.mode verify_ca needs a file"),
+                (("order", "x", "--db-port", "3307x"), "--db-port: source.port: '3307x'")):
+            code, out, err = call("sync", *arguments, "-c", path)
+            expect_equal((code, out), (2, ""), "sync %s: %s" % (" ".join(arguments), err))
+            expect_contains(err, part, "sync " + " ".join(arguments))
+            expect("K3Y" not in err, "a secret is shown: " + err)
+        # what is right goes on, to servers that are not there
+        for arguments in (("order", "x" * 64, "--date-from", "2024-02-29", "--entity-ids", "1,,2"), ("stock", "ä" * 64), ("all", "x", "--stock", "only"),
+                          ("products", "x", "--stock", "exclude", "--options-mode", "append")):
+            expect_call(5, "cannot connect", "sync", *arguments, "-c", path, "--set", "connect_timeout=1s")
+        code, out, _err = call("config", "-c", path, "--db-port", "3308", "--db-host", "there", "--db-tls", "required", "--db-tls-ca", "/x")
+        for part in ("port: 3308", "host: there", "mode: required", "ca: /x"):
+            expect_contains(out, part, "configuration")
+        write(path, SIDES.replace("source: {", "source: {socket: /run/file.sock, "))
+        for options, there in (((), True), (("--db-host", "there"), False), (("--db-port", "1"), False), (("--db-user", "me"), True),
+                               (("--db-host", "there", "--db-socket", "/run/mine.sock"), False)):
+            out = expect_call(0, None, "config", "-c", path, *options)
+            expect_equal(("/run/file.sock" in out, "/run/mine.sock" in out), (there, len(options) == 4), "the socket with %s" % (options,))

@@ -1,5 +1,8 @@
 """Files themselves: encodings, delimiters, widths, and what becomes of records with an error."""
 
+import os
+
+from lib.program import to_yaml
 from lib.suite import expect, expect_equal
 
 from base import shop, suite
@@ -54,6 +57,22 @@ def _():
         s.text("product", "sku,name,shade,price\nD,d,Ochre,nothing\n", "--skip-invalid", code=3)
         s.expect("SELECT COUNT(*) FROM eav_attribute_option_value WHERE value = 'Ochre'", "0")
         expect_equal(s.one("SELECT COUNT(*) FROM catalog_product_entity"), 2, "products")
+
+
+@suite.case("csv-needs-no-source", "a configuration with a destination alone will do for a file, and for nothing else")
+def _():
+    with shop() as s:
+        path = os.path.join(s.program.folder, "alone.yaml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(to_yaml({key: value for key, value in s.program.settings.items() if key != "source"}) + "\n")
+        os.chmod(path, 0o600)
+        records = s.file("sku,name,price\nA,a,1\n")
+        expect_equal(s.program.command("sync", "product", "x", "--file", records, "-c", path)[0], 0, "a file")
+        s.expect(NAMES, ("A", "a"))
+        code, _out, err = s.program.command("sync", "product", "x", "-c", path)
+        expect("source.database is not set" in err and code == 2, "a database: exit %d, %s" % (code, err))
+        code, _out, err = s.program.command("sync", "product", "x", "--file", records, "-c", path, "--set", "destination.database=")
+        expect("destination.database is not set" in err and code == 2, "no destination: exit %d, %s" % (code, err))
 
 
 @suite.case("csv-usage", "entities that a file cannot carry, options without a file, selection by columns that are not there")
