@@ -423,7 +423,8 @@ static int copy_rows(struct copy *c, enum pass pass, struct ds_error *err)
         c->end = c->end < c->key_count ? c->end : c->key_count;
         rc = copy_chunk(c, pass, err);
         if (pass == FIRST && c->o->progress && !c->along)
-            c->o->progress(c->o->arg, c->entity->name, c->end, c->key_count);
+            c->o->progress(c->o->arg, c->entity->name, c->shared->number,
+                           c->shared->number + c->key_count - c->end + c->shared->to_come);
     }
     return rc;
 }
@@ -554,11 +555,13 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
     bool *needed = calloc(catalogue_count(o->catalogue) + 1, sizeof *needed);
     if (!needed)
         return entity_no_memory(err);
-    set_needed(c, needed);
     int rc = source_open(&c->shared->source, o->config, err);
     if (rc == 0) /* where no stream follows, no position is needed, and so no binlog */
         rc = o->follows ? source_begin(&c->shared->source, &snapshot, &at, err)
                         : source_begin_alone(&c->shared->source, err);
+    rc = rc ? rc : entity_look_at_kinds(c, c->shared->source.db, err);
+    if (rc == 0)
+        set_needed(c, needed);
     rc = rc ? rc : entity_put_gone(c, err);
     rc = rc ? rc : copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */
@@ -584,6 +587,7 @@ int entity_copy(const struct entity_copy_options *o, struct position *end, struc
     source_close(&shared.source);
     arena_free(&c->arena);
     buf_free(&shared.message);
+    free(shared.kinds);
     free(c);
     return rc;
 }

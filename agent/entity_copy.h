@@ -77,7 +77,8 @@ struct entity_copy_options {
     int (*kind_done)(void *arg, const struct catalogue_entity *e, const struct position *at,
                      struct ds_error *err);
     bool (*stop_requested)(void *arg);
-    /* The kind in hand, entities of it that have been handed out, and how many there are. */
+    /* The kind in hand, entities that have been handed out, of all kinds, and how many it will have
+     * been, about; 0: not known. */
     void (*progress)(void *arg, const char *entity, uint64_t done, uint64_t count);
 };
 

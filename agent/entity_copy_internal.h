@@ -67,7 +67,15 @@ struct brought {
     struct arena arena;
 };
 
-struct copy_shared { /* by a kind and those that it brings along */
+struct copied_kind {  /* what the source has of it */
+    bool there;       /* its root's table */
+    bool passed_over; /* the selection cannot be asked of it */
+    uint64_t count;   /* roots, about */
+};
+
+struct copy_shared {           /* by a kind and those that it brings along */
+    struct copied_kind *kinds; /* in the catalogue's order; NULL: not looked at */
+    uint64_t to_come;          /* roots of kinds behind the one in hand, about */
     struct snapshot_source source;
     uint32_t next_table_id;
     uint64_t number; /* entities handed out */
@@ -129,6 +137,16 @@ void entity_close_brought(struct copy *c);
 /* What its rows name of the kind to which this reference is; NULL: nothing of it is brought along.
  */
 struct id_set *entity_brought_ids(struct copy *c, const struct catalogue_reference *r);
+
+/* entity_kinds.c */
+/* DS_EUSAGE: what is asked for is not in that database, under that prefix. */
+int entity_look_at_kinds(struct copy *c, MYSQL *source, struct ds_error *err);
+/* Is it one of all kinds, and has nothing by which the selection chooses? Then it is not asked for.
+ */
+bool entity_is_passed_over(const struct copy *c, const struct catalogue_entity *e);
+bool entity_asks_for_all(const struct copy *c);
+/* Roots of the kinds behind this place of the catalogue that will be copied, about. */
+uint64_t entity_to_come(const struct copy *c, const bool *needed, size_t place);
 
 /* entity_gone.c */
 /* What is listed and the source has no more. */

@@ -28,7 +28,7 @@ bool entity_is_asked_for(const struct copy *c, const struct catalogue_entity *e)
 {
     if (c->along && e == c->entity)
         return true;
-    if (!filter_imports(c->o->filter, e))
+    if (!filter_imports(c->o->filter, e) || entity_is_passed_over(c, e))
         return false;
     return c->o->selection.listed ? entity_listed(c, e) != NULL
                                   : c->o->follows || !filter_comes_along(c->o->filter, e);
@@ -355,7 +355,8 @@ static int add_range(const struct entity_selection *s, const char *column, struc
     return rc;
 }
 
-/* Of a kind that is known by another one's row (stock by its product): as that was modified. */
+/* Of a kind that is known by another one's row (stock by its product): as that was modified. Of all
+ * kinds, those of which nothing tells when they were modified come whole. */
 static int add_dates_of_parent(const struct copy *c, const struct entity_selection *s,
                                struct buf *sql, struct ds_error *err)
 {
@@ -366,6 +367,8 @@ static int add_dates_of_parent(const struct copy *c, const struct entity_selecti
         if (strcmp(r->table, root->table) == 0 && strcmp(r->column, root->link) == 0 && !r->to)
             e = catalogue_find(c->o->catalogue, r->entity);
     }
+    if (!e && entity_asks_for_all(c)) /* when it was modified, nobody knows */
+        return 0;
     if (!e)
         return not_there(c, s->date_from ? "date-from" : "date-to", err);
     int rc = buf_puts(sql, " AND ") | sql_identifier(sql, root->link) |
@@ -602,7 +605,10 @@ const struct catalogue_entity *entity_referred_kind(const struct copy *c,
     const struct catalogue_entity *e = catalogue_find(c->o->catalogue, r->entity);
     bool plain =
         !r->to && !r->by && !r->deferred && r->form == REFERENCE_ONE && !r->attribute && !r->input;
-    bool whole = entity_is_asked_for(c, e) && !c->o->selection.listed;
+    const struct entity_selection *s = &c->o->selection;
+    bool some = s->listed || s->id_count || s->increment_id_count || s->date_from || s->date_to ||
+                s->limit;
+    bool whole = entity_is_asked_for(c, e) && !some;
     return plain && e && e != c->entity && e->kind == KIND_DATA && !filter_maps(e) && !whole &&
                    !entity_brings(c, r) && is_known_by_columns(e)
                ? e

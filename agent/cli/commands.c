@@ -133,13 +133,15 @@ static const struct option sync_options[] = {
     {"limit", 'l', OPTION_NUMBER, "N", FIELD(limit),
      .doc = "No more than so many of each kind of entity. 0: no limit."},
     {"date-from", 0, OPTION_TEXT, "YYYY-MM-DD", FIELD(date_from),
-     .doc = "Only what was modified on this day or later."},
+     .doc = "Only what was modified on this day or later. With all, kinds of which nothing tells "
+            "when they were modified (attributes, groups …) come whole."},
     {"date-to", 0, OPTION_TEXT, "YYYY-MM-DD", FIELD(date_to),
-     .doc = "Only what was modified on this day or before."},
+     .doc = "Only what was modified on this day or before; the same holds."},
     {"entity-ids", 0, OPTION_TEXT, "ID,ID", FIELD(entity_ids),
-     .doc = "Only entities with these ids at the source."},
+     .doc = "Only entities with these ids at the source. Not with all."},
     {"increment-ids", 0, OPTION_TEXT, "NUMBER,NUMBER", FIELD(increment_ids),
-     .doc = "Only orders, invoices, shipments or credit memos with these numbers."},
+     .doc = "Only orders, invoices, shipments, credit memos or customers with these numbers. With "
+            "all, kinds that have none are left aside."},
     {"image-base-path", 0, OPTION_SETTING, "FOLDER", .setting = "images.base_path",
      .doc = "The same as --set images.base_path=FOLDER: copy images that products and categories "
             "name from there into images.media_dir."},

@@ -1,0 +1,51 @@
+"""What `sync` copies of all there is: where it looks, and what it says where that is not."""
+
+from lib.suite import expect, expect_contains, expect_equal
+from lib.twoshops import TwoShops
+
+from syncs import registered_target, summary, sync
+
+LOOK = "look at source.database (--db-name), which is '%s', and source.prefix (--db-prefix), which is '%s'"
+
+
+def define(suite):
+    @suite.case("sync-not-there", "a source that has not the table of what is asked for is wrong configuration, and names it")
+    def _():
+        with TwoShops(settings={}) as shops:
+            shops.source.run("CREATE DATABASE elsewhere", "CREATE TABLE elsewhere.cms_block (block_id INT PRIMARY KEY)", database=None)
+            shops.source.run("GRANT SELECT ON elsewhere.* TO datasync@'127.0.0.1'", database=None)
+            for entity, options, table, where in (
+                    ("order", ("--db-prefix", "nosuch_"), "nosuch_sales_flat_order, in which", ("openmage", "nosuch_")),
+                    ("order", ("--db-name", "elsewhere"), "sales_flat_order, in which entity order is", ("elsewhere", "")),
+                    ("product", ("--db-prefix", "nosuch_", "--dry-run"), "nosuch_catalog_product_entity", ("openmage", "nosuch_")),
+                    ("order", ("--db-prefix", "nosuch_", "--limit", "1"), "nosuch_sales_flat_order", ("openmage", "nosuch_")),
+                    ("all", ("--db-prefix", "nosuch_"), ", nor any other of those", ("openmage", "nosuch_"))):
+                _out, err = sync(shops, entity, "-d", "update", *options, expect_code=2)
+                expect_contains(err, table, "error")
+                expect_contains(err, LOOK % where, "error")
+
+    @suite.case("sync-all-some", "of all kinds, numbers choose those that have them, and dates all but those that have none")
+    def _():
+        with TwoShops(settings={}) as shops:
+            ask = lambda sql: shops.source.scalar(sql, "openmage")
+            one, number = shops.source.query("SELECT entity_id, increment_id FROM sales_flat_order WHERE customer_id > 0 ORDER BY 1 LIMIT 1",
+                                             "openmage")[0]
+            out, _err = sync(shops, "all", "-d", "update", "--json", "--increment-ids", number)
+            told = {name: counts for name, counts in summary(out).items() if counts}
+            expect_equal({name: sum(counts.values()) for name, counts in told.items() if name in ("order", "product", "customer", "cms_block")},
+                         {"order": 1}, "what has the number: %s" % told)
+            here = registered_target(shops, "order", one, "legacy")
+            there = shops.source.query("SELECT w.code, o.grand_total FROM sales_flat_order o JOIN core_store w USING (store_id) WHERE entity_id = %d"
+                                       % one, "openmage")
+            expect_equal(shops.destination.query("SELECT w.code, o.grand_total FROM sales_flat_order o JOIN core_store w USING (store_id) WHERE "
+                                                 "entity_id = %d" % here, "openmage"), there, "the order, and its store")
+            shops.source.run("UPDATE sales_flat_order SET updated_at = '2001-01-01' WHERE entity_id <> %d" % one,
+                             "UPDATE sales_flat_order SET updated_at = '2030-01-01' WHERE entity_id = %d" % one,
+                             "UPDATE customer_entity SET updated_at = '2001-01-01'", "UPDATE catalog_product_entity SET updated_at = '2001-01-01'",
+                             database="openmage")
+            out, _err = sync(shops, "all", "-d", "update", "--json", "--date-from", "2030-01-01", "--dry-run")
+            told = {name: sum(counts.values()) for name, counts in summary(out).items()}
+            expect_equal([told.get(name, 0) for name in ("order", "product", "stock", "customer")], [1, 0, 0, 0], "modified: %s" % told)
+            expect_equal(told.get("attribute"), ask("SELECT COUNT(*) FROM eav_attribute"), "attributes, of which no date tells")
+            expect(told.get("customer_group"), "customer groups: %s" % told)
+            sync(shops, "attribute", "--date-from", "2030-01-01", expect_code=2)
