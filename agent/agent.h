@@ -69,6 +69,10 @@ struct agent_status {
     uint64_t snapshot_tables_done, snapshot_tables, snapshot_rows, snapshot_rows_estimate,
         snapshot_bytes;
     char snapshot_table[200];
+    /* of a copy of entities, whose kind in hand is in snapshot_table: handed out, and in all,
+     * about; the latter 0: not known */
+    bool copies;
+    uint64_t copied, copied_estimate;
     struct position stop; /* resolved stop position, empty when none */
 };
 

@@ -30,8 +30,9 @@ static void progress(void *arg, const char *entity, uint64_t done, uint64_t coun
     struct agent *a = arg;
     pthread_mutex_lock(&a->mutex);
     snprintf(a->status.snapshot_table, sizeof a->status.snapshot_table, "%s", entity);
-    a->status.snapshot_rows = done;
-    a->status.snapshot_rows_estimate = count;
+    a->status.copies = true;
+    a->status.copied = done;
+    a->status.copied_estimate = count;
     pthread_mutex_unlock(&a->mutex);
 }
 

@@ -606,8 +606,8 @@ const struct catalogue_entity *entity_referred_kind(const struct copy *c,
     bool plain =
         !r->to && !r->by && !r->deferred && r->form == REFERENCE_ONE && !r->attribute && !r->input;
     const struct entity_selection *s = &c->o->selection;
-    bool some = s->listed || s->id_count || s->increment_id_count || s->date_from || s->date_to ||
-                s->limit;
+    bool some =
+        s->listed || s->id_count || s->increment_id_count || s->date_from || s->date_to || s->limit;
     bool whole = entity_is_asked_for(c, e) && !some;
     return plain && e && e != c->entity && e->kind == KIND_DATA && !filter_maps(e) && !whole &&
                    !entity_brings(c, r) && is_known_by_columns(e)

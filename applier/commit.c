@@ -581,6 +581,8 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
         if (rc) {
             if (rc != DS_ECONN)
                 place_error(a, first, err);
+            if (commit_does_not_fit(rc, err) && a->import)
+                import_failed(a->import, &a->batch, first);
             return rc;
         }
         a->batch_done = first + done;

@@ -67,6 +67,7 @@ struct command {
 extern const struct command cli_commands[]; /* ends with name NULL */
 extern const struct option cli_common_options[];
 
+struct summary;
 struct invocation {
     const struct command *command; /* NULL: none given */
     const char **arguments;
@@ -95,6 +96,7 @@ struct invocation {
     struct catalogue *catalogue;
     struct filter *filter;
     bool opened;
+    struct summary *imported; /* what runs add to; NULL: nobody asks */
 };
 
 /* args.c. 0 or DS_EUSAGE, DS_ENOMEM. Changes argv only to wipe secrets. */
@@ -123,10 +125,6 @@ int cli_help(const struct command *c, bool man); /* print it; exit code */
 int cli_check_file(const char *path, struct ds_error *err);
 /* Ask on the terminal. DS_EUSAGE when there is none: --yes is to be given. */
 int cli_confirm(const struct invocation *in, const char *question, struct ds_error *err);
-
-struct applier;
-/* sync.c: what became of the entities, to stdout; exit code. */
-int sync_summary(const struct invocation *in, const struct applier *applier);
 
 /* One per file of the same name. */
 int command_run(struct invocation *in);

@@ -34,12 +34,15 @@ const struct option cli_common_options[] = {
     {"db-tls-ca", 0, OPTION_SETTING, "FILE", .setting = "source.tls.ca",
      .doc = "The same as --set source.tls.ca=FILE."},
     {"entity", 'e', OPTION_ITEM, "NAME", .setting = "entities",
-     .doc = "The same as --set entities=NAME: only rows of these entities travel (NAME,NAME for "
-            "several), and in mode import of what they bring along. May be repeated. Not with sync, "
-            "whose first argument says it."},
+     .doc =
+         "The same as --set entities=NAME: only rows of these entities travel (NAME,NAME for "
+         "several), and in mode import of what they bring along. May be repeated. Not with sync, "
+         "whose first argument says it."},
     {"stock", 0, OPTION_SETTING, "include|exclude|only", .setting = "stock",
      .doc = "The same as --set stock=…: with stock rows, without, or only these."},
-    {"verbose", 'v', OPTION_COUNT, NULL, FIELD(verbosity), .doc = "Say more: -v debug, -vv trace."},
+    {"verbose", 'v', OPTION_COUNT, NULL, FIELD(verbosity),
+     .doc = "Say more: -v debug, -vv trace. Of an import -vv names each entity and what became of "
+            "it."},
     {"log-format", 0, OPTION_TEXT, "text|json", FIELD(log_format),
      .doc = "Form of the log lines on stderr."},
     {"help", 'h', OPTION_FLAG, NULL, FIELD(help), .doc = "Show this help."},
@@ -86,7 +89,7 @@ static const struct option incremental_options[] = {
             "without it the next run copies the same again. Otherwise accepted for old crontabs: "
             "data and position always commit together."},
     {"json", 0, OPTION_FLAG, NULL, FIELD(json),
-     .doc = "With --tracker: the summary as lines of JSON."},
+     .doc = "Mode import: the summary at the end as lines of JSON."},
     {"no-lock", 0, OPTION_FLAG, NULL, FIELD(no_lock),
      .doc = "Do not take the stream's lock. What it protects is then yours to see to."},
     RESNAPSHOT,
@@ -242,7 +245,8 @@ const struct command cli_commands[] = {
      .text =
          "Does what `run` does, first copy included, up to the source's position read at the "
          "start, then ends with exit 0, or 3 when changes wait in quarantine or `datasync skip` "
-         "had a transaction passed over. Exit 4 while another one or `run` is at work.\n\n"
+         "had a transaction passed over. Exit 4 while another one or `run` is at work. In mode "
+         "import it prints a summary at its end, as `sync` does.\n\n"
          "With --tracker it copies what a module of the source's shop has noted as changed, for "
          "sources whose binlog cannot be had. What the module does not see, such as direct SQL, "
          "does not come then. The account at the source needs SELECT on the shop, and for "
@@ -268,7 +272,20 @@ const struct command cli_commands[] = {
          "to (websites, stores, customer groups, attributes and their options, categories …) is "
          "found by code or name. SOURCE is the name under which the registry at the destination "
          "remembers which of its rows came from which of the source's, so that the next sync "
-         "finds them again. Orders and carts bring along the gift messages that they name."},
+         "finds them again; it has up to 64 characters. Orders and carts bring along the gift "
+         "messages that they name.\n\n"
+         "ENTITY is any of `datasync entities`, but those that the shop derives. A file can carry "
+         "cms_block, cms_page, attribute, category, product, customer, newsletter, order, invoice, "
+         "shipment and creditmemo, one kind each; which columns, README.md says under \"From a CSV "
+         "file\". A file needs no source in the configuration.\n\n"
+         "Files of images come along where images.media_dir is set, from images.base_path or "
+         "images.base_url; without it the rows alone are imported.\n\n"
+         "At the end, also where an error ends the run, it prints what became of how many. Exit 0: "
+         "done, or stopped by SIGTERM or SIGINT. 1: an entity did not fit, was not valid, or was "
+         "there already (--on-duplicate error); what came before is written. 2: wrong usage or "
+         "configuration, such as an entity whose table the source does not have, or refused by a "
+         "server. 3: done, but entities were left out (--skip-invalid) or images are missing. 4: "
+         "another run of the stream is at work. 5: a server cannot be reached."},
     {.name = "skip",
      .arguments = "POSITION",
      .min_arguments = 1,

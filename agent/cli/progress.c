@@ -41,7 +41,13 @@ void progress_duration(char *out, size_t size, uint64_t seconds)
 /* Rows that the state's progress is counted in. */
 static uint64_t rows_of(const struct stream_status *s)
 {
-    return s->state == STREAM_SNAPSHOT ? s->snapshot_rows : s->rows;
+    return s->state != STREAM_SNAPSHOT ? s->rows : s->copying ? s->copied : s->snapshot_rows;
+}
+
+/* How many it will have been, about; 0: not known. */
+static uint64_t estimate_of(const struct stream_status *s)
+{
+    return s->copying ? s->copied_estimate : s->snapshot_estimate;
 }
 
 static void measure(struct progress *p, const struct stream_status *s, uint64_t now_ms)
@@ -68,16 +74,43 @@ static void measure(struct progress *p, const struct stream_status *s, uint64_t 
 /* Seconds until a snapshot is through; 0 unknown. */
 static uint64_t remaining(const struct progress *p, const struct stream_status *s)
 {
-    if (s->state != STREAM_SNAPSHOT || p->rate < 1 || s->snapshot_estimate <= s->snapshot_rows)
+    uint64_t done = rows_of(s), all = estimate_of(s);
+    if (s->state != STREAM_SNAPSHOT || p->rate < 0.1 || all <= done)
         return 0;
-    return (uint64_t)((double)(s->snapshot_estimate - s->snapshot_rows) / p->rate) + 1;
+    return (uint64_t)((double)(all - done) / p->rate) + 1;
+}
+
+/* It is an estimate: all is what has come to its end. */
+static unsigned percent_of(const struct stream_status *s)
+{
+    uint64_t all = estimate_of(s);
+    unsigned percent = all ? (unsigned)((double)rows_of(s) * 100 / (double)all) : 0;
+    return percent < 99 ? percent : 99;
+}
+
+static void print_copy(const struct progress *p, const struct stream_status *s, char *line,
+                       size_t size)
+{
+    char bar[BAR + 3] = "", eta[40] = "", percent[16] = "", all[40] = "";
+    uint64_t left = remaining(p, s);
+    if (s->copied_estimate) {
+        progress_bar(bar, BAR, s->copied, s->copied_estimate);
+        snprintf(percent, sizeof percent, " %u %%, ", percent_of(s));
+        snprintf(all, sizeof all, " of about %" PRIu64, s->copied_estimate);
+    }
+    if (left)
+        progress_duration(eta, sizeof eta, left);
+    snprintf(line, size, "copying %s%s%s: %" PRIu64 "%s entities, %.0f/s%s%s", bar, percent,
+             s->copying, s->copied, all, p->rate, left ? ", about " : "", eta);
 }
 
 static void show_bar(const struct progress *p, const struct stream_status *s)
 {
     char bar[BAR + 3], eta[40] = "", line[400];
     uint64_t left = remaining(p, s);
-    if (s->state == STREAM_SNAPSHOT) {
+    if (s->state == STREAM_SNAPSHOT && s->copying) {
+        print_copy(p, s, line, sizeof line);
+    } else if (s->state == STREAM_SNAPSHOT) {
         progress_bar(bar, BAR, s->snapshot_rows, s->snapshot_estimate);
         if (left)
             progress_duration(eta, sizeof eta, left);
@@ -98,7 +131,12 @@ static void show_bar(const struct progress *p, const struct stream_status *s)
 
 static void say(const struct progress *p, const struct stream_status *s)
 {
-    if (s->state == STREAM_SNAPSHOT)
+    if (s->state == STREAM_SNAPSHOT && s->copying)
+        log_info("copying entity=%s entities=%" PRIu64 " entities_estimate=%" PRIu64
+                 " percent=%u entities_per_second=%.0f seconds_left=%" PRIu64,
+                 s->copying, s->copied, s->copied_estimate, percent_of(s), p->rate,
+                 remaining(p, s));
+    else if (s->state == STREAM_SNAPSHOT)
         log_info("copying tables=%" PRIu64 "/%" PRIu64 " rows=%" PRIu64 " rows_estimate=%" PRIu64
                  " rows_per_second=%.0f seconds_left=%" PRIu64,
                  s->snapshot_tables_done, s->snapshot_tables, s->snapshot_rows,

@@ -15,6 +15,7 @@
 #include "agent/cli/progress.h"
 #include "agent/cli/socket.h"
 #include "agent/cli/status.h"
+#include "agent/cli/summary.h"
 #include "applier/hooks.h"
 #include "applier/import/import.h"
 #include "applier/import/keys.h"
@@ -471,9 +472,19 @@ static bool references_missing(const struct runner *r)
     return true;
 }
 
+/* Copies of what has been counted before are none of it. */
+static void add_to_summary(const struct runner *r)
+{
+    bool usage = r->rc == DS_EUSAGE || r->rc == DS_EACCESS;
+    if (r->in->imported && !r->o->again && !usage &&
+        summary_add(r->in->imported, r->in, r->applier, r->agent, r->o->references, r->rc))
+        log_warn("out of memory for the summary");
+}
+
 static int finish(struct runner *r)
 {
     struct stream_status s;
+    add_to_summary(r);
     if (r->rc) {
         int code = cli_fail(&r->err);
         return code == EXIT_DONE ? EXIT_FAILED : code;
@@ -486,11 +497,9 @@ static int finish(struct runner *r)
         return EXIT_FAILED;
     }
     bool left = any_invalid(r) | any_missing(r) | (s.quarantined || left_out(r));
-    bool prints = r->o->copy && !r->o->again && !r->o->references;
-    int printed = prints ? sync_summary(r->in, r->applier) : EXIT_DONE;
     stream_status_free(&s);
     bool incomplete = r->o->ends_by_itself && !r->stopping && !r->o->references && left;
-    return incomplete ? EXIT_INCOMPLETE : printed;
+    return incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
 }
 
 /* A signal that comes before its watcher stands would end the process with another code than 0. */

@@ -55,6 +55,9 @@ struct stream_status {
     struct hooks_status hooks;
     /* of a snapshot, for people */
     uint64_t snapshot_rows, snapshot_estimate, snapshot_tables_done, snapshot_tables;
+    /* of a copy of entities: the kind in hand, NULL: none goes on; applied, and in all, about */
+    char *copying;
+    uint64_t copied, copied_estimate;
     bool has_agent, has_applier; /* which halves it speaks for */
 };
 

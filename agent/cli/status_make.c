@@ -101,6 +101,22 @@ static int fill_applier(struct stream_status *s, const struct applier_status *a)
                               &s->applied_position);
 }
 
+/* An import's copy of entities lasts until the destination has them: the agent reads ahead. */
+static int fill_copy(struct stream_status *s, const struct agent_status *agent,
+                     const struct applier_status *applier)
+{
+    bool applies = applier && position_of_copy(&applier->applied);
+    bool begins = applier && position_empty(&applier->applied);
+    if (!agent->copies || (agent->state != AGENT_SNAPSHOT && !applies && !begins))
+        return 0;
+    s->copied = applier ? applies ? applier->applied.file.pos : 0 : agent->copied;
+    s->copied_estimate = agent->copied_estimate;
+    if (s->state == STREAM_STARTING || s->state == STREAM_CATCHING_UP ||
+        s->state == STREAM_STREAMING)
+        s->state = STREAM_SNAPSHOT;
+    return keep(&s->copying, agent->snapshot_table);
+}
+
 /* 0 caught up, -1 unknown, else the age of the oldest transaction that is not applied. */
 static int64_t lag(const struct stream_status *s, uint64_t oldest, uint64_t newest_read,
                    uint64_t now)
@@ -143,6 +159,8 @@ int stream_status_make(struct stream_status *out, const struct config *c,
             (applier->state == APPLIER_WAITING_DESTINATION || applier->state == APPLIER_FAILED))
             rc = keep_error(out, &applier->error);
     }
+    if (rc == 0 && agent)
+        rc = fill_copy(out, agent, applier);
     if (agent && applier) {
         out->caught_up =
             agent->state == AGENT_STREAMING && agent->at_end && applier->idle &&
@@ -343,8 +361,8 @@ int stream_status_stopped(struct stream_status *out, const struct config *c,
 
 void stream_status_free(struct stream_status *s)
 {
-    char *texts[] = {s->name,        s->mode,         s->error,       s->source_gtid,
-                     s->source_file, s->applied_gtid, s->applied_file};
+    char *texts[] = {s->name,        s->mode,         s->error,        s->source_gtid,
+                     s->source_file, s->applied_gtid, s->applied_file, s->copying};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     for (size_t i = 0; i < s->stale_count; i++)

@@ -105,6 +105,11 @@ int stream_status_json(const struct stream_status *s, struct buf *out)
         json_end(&j);
     if (s->state == STREAM_SNAPSHOT) {
         json_object(&j, "snapshot");
+        if (s->copying) {
+            json_text(&j, "entity", s->copying);
+            json_uint(&j, "entities", s->copied);
+            json_uint(&j, "entities_estimate", s->copied_estimate);
+        }
         json_uint(&j, "rows", s->snapshot_rows);
         json_uint(&j, "rows_estimate", s->snapshot_estimate);
         json_uint(&j, "tables_done", s->snapshot_tables_done);
@@ -176,7 +181,10 @@ int stream_status_text(const struct stream_status *s, struct buf *out)
         rc = buf_printf(out, "%-12s %s\n", "as of", at);
     if (rc == 0 && s->lag_seconds >= 0)
         rc = buf_printf(out, "%-12s %" PRId64 " s\n", "lag", s->lag_seconds);
-    if (rc == 0 && s->state == STREAM_SNAPSHOT)
+    if (rc == 0 && s->state == STREAM_SNAPSHOT && s->copying)
+        rc = buf_printf(out, "%-12s %s, %" PRIu64 " of about %" PRIu64 " entities\n", "copy",
+                        s->copying, s->copied, s->copied_estimate);
+    else if (rc == 0 && s->state == STREAM_SNAPSHOT)
         rc = buf_printf(
             out, "%-12s %" PRIu64 " of %" PRIu64 " tables, %" PRIu64 " of about %" PRIu64 " rows\n",
             "snapshot", s->snapshot_tables_done, s->snapshot_tables, s->snapshot_rows,
@@ -322,9 +330,12 @@ static int take_all(yaml_document_t *d, struct stream_status *s, struct ds_error
     s->snapshot_estimate = take_number(d, snapshot, "rows_estimate");
     s->snapshot_tables = take_number(d, snapshot, "tables");
     s->snapshot_tables_done = take_number(d, snapshot, "tables_done");
+    s->copied = take_number(d, snapshot, "entities");
+    s->copied_estimate = take_number(d, snapshot, "entities_estimate");
     int rc = take_text(d, root, "name", &s->name);
     rc = rc ? rc : take_text(d, root, "mode", &s->mode);
     rc = rc ? rc : take_text(d, root, "error", &s->error);
+    rc = rc ? rc : take_text(d, snapshot, "entity", &s->copying);
     rc = rc ? rc : take_text(d, source, "gtid", &s->source_gtid);
     rc = rc ? rc : take_text(d, source, "file", &s->source_file);
     rc = rc ? rc : take_text(d, applied, "gtid", &s->applied_gtid);

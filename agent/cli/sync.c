@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "agent/cli/runner.h"
+#include "agent/cli/summary.h"
 #include "agent/cli/sync.h"
-#include "applier/import/import.h"
-#include "applier/media/media.h"
 
 /* Setting KEY=VALUE, as if it had been given as an option before all others, which so come to
  * count. */
@@ -55,58 +54,6 @@ static int open_config(struct invocation *in, bool is_file, struct ds_error *err
     return rc ? rc : cli_open(in, err);
 }
 
-/* --- the summary --------------------------------------------------------------------------- */
-
-static bool is_told(const struct import_counts *c)
-{
-    return c->created + c->updated + c->merged + c->skipped + c->invalid + c->deleted > 0;
-}
-
-static double rate_of(const struct import_counts *c)
-{
-    uint64_t ms = c->last_ms > c->first_ms ? c->last_ms - c->first_ms : 1;
-    return (double)(c->created + c->updated + c->merged + c->skipped) * 1000.0 / (double)ms;
-}
-
-static int print_counts(const struct import_counts *c, bool json, struct buf *out)
-{
-    if (json)
-        return buf_printf(out,
-                          "{\"entity\":\"%s\",\"created\":%lu,\"updated\":%lu,\"merged\":%lu,"
-                          "\"skipped\":%lu,\"deleted\":%lu,\"invalid\":%lu,\"per_second\":%.1f}\n",
-                          c->entity, c->created, c->updated, c->merged, c->skipped, c->deleted,
-                          c->invalid, rate_of(c));
-    return buf_printf(out, "%-20s %9lu %9lu %9lu %9lu %9lu %9lu %9.0f\n", c->entity, c->created,
-                      c->updated, c->merged, c->skipped, c->deleted, c->invalid, rate_of(c));
-}
-
-static int print_images(const struct media_counts *c, bool json, struct buf *out)
-{
-    return buf_printf(out,
-                      json ? "{\"images\":{\"copied\":%lu,\"downloaded\":%lu,\"kept\":%lu,"
-                             "\"missing\":%lu}}\n"
-                           : "images: %lu copied, %lu downloaded, %lu there already, %lu missing\n",
-                      c->copied, c->downloaded, c->kept, c->missing);
-}
-
-int sync_summary(const struct invocation *in, const struct applier *applier)
-{
-    BUF_AUTO struct buf out = {0};
-    size_t count;
-    const struct import_counts *counts = applier_import_counts(applier, &count);
-    int rc = in->json ? 0
-                      : buf_printf(&out, "%-20s %9s %9s %9s %9s %9s %9s %9s%s\n", "entity",
-                                   "created", "updated", "merged", "skipped", "deleted", "invalid",
-                                   "/s", in->dry_run ? "   (dry run: nothing was written)" : "");
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (is_told(&counts[i]))
-            rc = print_counts(&counts[i], in->json, &out);
-    const struct media_counts *images = applier_import_files(applier);
-    if (rc == 0 && images && images->copied + images->downloaded + images->kept + images->missing)
-        rc = print_images(images, in->json, &out);
-    return rc ? EXIT_FAILED : cli_output(&out);
-}
-
 static int check_entity(const struct invocation *in, struct ds_error *err)
 {
 #ifdef HAVE_CSV
@@ -147,7 +94,7 @@ int command_sync(struct invocation *in)
     rc = rc ? rc : open_config(in, options.is_file, &err);
     rc = rc ? rc : sync_options_check(in, &options, &err);
     rc = rc || !options.is_file ? rc : check_file_options(in, &err);
-    int code = rc ? cli_fail(&err) : runner_run(in, &o);
+    int code = rc ? cli_fail(&err) : summary_of_run(in, &o);
     sync_options_free(&options);
     return code;
 }

@@ -6,8 +6,7 @@
 
 #include "agent/csv/kinds.h"
 #include "schema/log.h"
-
-enum { RECORDS_PER_PROGRESS = 100 };
+#include "schema/time_text.h"
 
 static const struct csv_kind *const kinds[] = {
     &csv_blocks,     &csv_pages,  &csv_attributes, &csv_categories, &csv_products,   &csv_customers,
@@ -62,8 +61,9 @@ static const char *date_column(const struct csv_import *in)
 static int check_selection(const struct csv_import *in, struct ds_error *err)
 {
     const struct entity_selection *s = &in->o->selection;
+    bool has_id = has_column(in, in->kind->id) || has_column(in, "entity_id");
     const char *missing = (s->date_from || s->date_to) && !date_column(in) ? "updated_at"
-                          : s->id_count && !has_column(in, in->kind->id)   ? in->kind->id
+                          : s->id_count && !has_id                         ? "entity_id"
                           : s->increment_id_count && !has_column(in, "increment_id")
                               ? "increment_id"
                               : NULL;
@@ -73,20 +73,36 @@ static int check_selection(const struct csv_import *in, struct ds_error *err)
                    : 0;
 }
 
-static bool is_selected(const struct csv_import *in)
+/* Was it modified on one of the days? */
+static int choose_by_date(const struct csv_import *in, bool *chosen, struct ds_error *err)
 {
     const struct entity_selection *s = &in->o->selection;
+    const char *column = date_column(in);
+    char time[TIME_TEXT_SIZE];
     struct slice v;
-    if (s->id_count && cell_filled(in, in->kind->id, &v) + 1 && !is_listed(v, s->ids, s->id_count))
-        return false;
-    if (s->increment_id_count && cell_filled(in, "increment_id", &v) + 1 &&
-        !is_listed(v, s->increment_ids, s->increment_id_count))
-        return false;
-    if (!s->date_from && !s->date_to)
-        return true;
-    cell_filled(in, date_column(in), &v);
-    return v.len >= 10 && (!s->date_from || memcmp(v.p, s->date_from, 10) >= 0) &&
-           (!s->date_to || memcmp(v.p, s->date_to, 10) <= 0);
+    cell_filled(in, column, &v);
+    if (!time_text_read(v, time))
+        return error_set(err, DS_EFORMAT,
+                         "%s: '%.*s' is no date YYYY-MM-DD, or time YYYY-MM-DD HH:MM:SS, by which "
+                         "the record is to be chosen",
+                         column, (int)(v.len < 60 ? v.len : 60), (const char *)v.p);
+    *chosen = (!s->date_from || memcmp(time, s->date_from, 10) >= 0) &&
+              (!s->date_to || memcmp(time, s->date_to, 10) <= 0);
+    return 0;
+}
+
+/* Is the record one of those that are asked for? */
+static int choose(const struct csv_import *in, bool *chosen, struct ds_error *err)
+{
+    const struct entity_selection *s = &in->o->selection;
+    struct slice id, number;
+    if (!cell_filled(in, in->kind->id, &id))
+        cell_filled(in, "entity_id", &id);
+    cell_filled(in, "increment_id", &number);
+    *chosen =
+        (!s->id_count || is_listed(id, s->ids, s->id_count)) &&
+        (!s->increment_id_count || is_listed(number, s->increment_ids, s->increment_id_count));
+    return *chosen && (s->date_from || s->date_to) ? choose_by_date(in, chosen, err) : 0;
 }
 
 /* --- the file ------------------------------------------------------------------------------------
@@ -118,10 +134,28 @@ static int end_record(struct csv_import *in, uint64_t *invalid, struct ds_error 
     return rc ? refuse(in, in->record ? in->record->line : 0, rc, invalid, err) : 0;
 }
 
-static void tell_progress(const struct csv_import *in, uint64_t done, uint64_t count)
+/* The kind's records may come together at the end. */
+static void tell_progress(const struct csv_import *in, uint64_t records)
 {
+    uint64_t done = shop_count(in->shop), met = done > records ? done : records;
+    double part = records_part_read(in->file);
     if (in->o->progress)
-        in->o->progress(in->o->arg, in->kind->entity, done, count);
+        in->o->progress(in->o->arg, in->kind->entity, done,
+                        part > 0 ? (uint64_t)((double)met / part) : 0);
+}
+
+static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid,
+                       struct ds_error *err)
+{
+    bool chosen;
+    int rc = choose(in, &chosen, err);
+    if (rc)
+        return refuse(in, in->record->line, rc, invalid, err);
+    if (!chosen)
+        return 0;
+    ++*taken;
+    in->kind->record(in);
+    return end_record(in, invalid, err);
 }
 
 static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_error *err)
@@ -136,13 +170,9 @@ static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_erro
             rc = refuse(in, in->record->line, rc, invalid, err);
         else if (rc == 0 && !in->record)
             break;
-        else if (rc == 0 && is_selected(in)) {
-            in->kind->record(in);
-            rc = end_record(in, invalid, err);
-            taken++;
-        }
-        if (taken % RECORDS_PER_PROGRESS == 0)
-            tell_progress(in, taken, 0);
+        else if (rc == 0)
+            rc = take_record(in, &taken, invalid, err);
+        tell_progress(in, taken);
         if (in->o->selection.limit && taken >= in->o->selection.limit)
             break;
     }
@@ -150,8 +180,8 @@ static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_erro
     for (bool more = in->kind->end != NULL; more && rc == 0;) {
         more = in->kind->end(in);
         rc = end_record(in, invalid, err);
+        tell_progress(in, taken);
     }
-    tell_progress(in, taken, taken);
     return rc;
 }
 

@@ -6,6 +6,7 @@
 #include <iconv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHUNK = 64 << 10 };
@@ -14,6 +15,7 @@ struct records {
     struct records_options o;
     char *path;
     int file;
+    uint64_t file_size, file_read; /* bytes; 0: not known (a pipe) */
     struct csv_parser parser;
     bool parser_open;
     iconv_t conversion;
@@ -108,6 +110,7 @@ static int read_raw(struct records *r, struct ds_error *err)
             return error_set(err, DS_EIO, "%s: %s", r->path, strerror(errno));
         r->file_ended = n == 0;
         r->raw_len += (size_t)n;
+        r->file_read += (uint64_t)n;
     }
     return 0;
 }
@@ -297,8 +300,11 @@ int records_open(struct records **out, const struct records_options *o, struct d
     r->path = strdup(o->path);
     r->file = open(o->path, O_RDONLY | O_CLOEXEC);
     int rc = r->path ? 0 : no_memory(err);
-    if (rc == 0 && r->file < 0)
+    struct stat st;
+    if (rc == 0 && (r->file < 0 || fstat(r->file, &st)))
         rc = error_set(err, DS_EIO, "%s: %s", o->path, strerror(errno));
+    if (rc == 0 && S_ISREG(st.st_mode))
+        r->file_size = (uint64_t)st.st_size;
     rc = rc ? rc : read_raw(r, err);
     rc = rc ? rc : open_conversion(r, err);
     if (rc == 0 && csv_init(&r->parser, CSV_STRICT | CSV_STRICT_FINI))
@@ -357,4 +363,13 @@ uint32_t records_column_find(const struct records *r, const char *name)
 const char *records_path(const struct records *r)
 {
     return r->path;
+}
+
+double records_part_read(const struct records *r)
+{
+    uint64_t waiting = r->raw_len + (r->len - r->at);
+    if (!r->file_size || r->file_read <= waiting)
+        return 0;
+    double part = (double)(r->file_read - waiting) / (double)r->file_size;
+    return part < 1 ? part : 1;
 }

@@ -47,5 +47,7 @@ uint32_t records_column_find(const struct records *r, const char *name); /* UINT
  * DS_ENOMEM. */
 int records_next(struct records *r, const struct record **out, struct ds_error *err);
 const char *records_path(const struct records *r);
+/* How much of the file has been read, from 0 to 1; 0: not known. */
+double records_part_read(const struct records *r);
 
 #endif

@@ -556,6 +556,11 @@ int shop_end_record(struct shop *s, struct ds_error *err)
     return rc;
 }
 
+uint64_t shop_count(const struct shop *s)
+{
+    return s->number;
+}
+
 int shop_end(struct shop *s, struct position *end, struct ds_error *err)
 {
     int rc = put_commit(s, err);

@@ -44,6 +44,7 @@ void shop_close(struct shop *s); /* NULL allowed */
 int shop_end_record(struct shop *s, struct ds_error *err);
 /* A transaction that is only a position: moves it even if there is nothing. */
 int shop_end(struct shop *s, struct position *end, struct ds_error *err);
+uint64_t shop_count(const struct shop *s); /* transactions that were handed out */
 /* The record has an error. */
 void shop_invalid(struct shop *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void shop_no_memory(struct shop *s);

@@ -80,6 +80,7 @@ void import_free(struct import *im)
     import_encryption_free(im);
     media_free(im->media);
     registry_free(im->registry);
+    buf_free(&im->became);
     buf_free(&im->replaced_options);
     buf_free(&im->joined_options);
     buf_free(&im->shown_options);
@@ -158,6 +159,7 @@ void import_mark(struct import *im)
 {
     size_t n = catalogue_count(im->options.catalogue);
     memcpy(im->marked, im->pending, n * sizeof *im->marked);
+    im->became_at_mark = im->became.len;
 }
 
 void import_go_back(struct import *im)
@@ -169,6 +171,7 @@ void import_go_back(struct import *im)
     buf_clear(&im->incomplete);
     im->attributes_known = false;
     memcpy(im->pending, im->marked, n * sizeof *im->marked);
+    im->became.len = im->became_at_mark;
 }
 
 void import_rolled_back(struct import *im)
@@ -186,6 +189,8 @@ void import_rolled_back(struct import *im)
     im->attributes_known = false;
     import_left_again(im);
     import_forget_counts(im);
+    buf_clear(&im->became);
+    im->became_at_mark = 0;
 }
 
 void import_begins_anew(struct import *im)
@@ -212,6 +217,8 @@ void import_committed(struct import *im)
         c->missing += p->missing;
     }
     import_forget_counts(im);
+    import_log_became(im);
+    im->became_at_mark = 0;
     registry_believe(im->registry);
     im->doubts = false;
     import_seen_committed(im);
@@ -240,6 +247,14 @@ int import_leave(struct import *im, const struct batch *batch, uint32_t index,
         return 0;
     error_format(why, line, sizeof line);
     return import_leave_entity(im, c->table->import->entity->name, held_entity_key(c), true, line);
+}
+
+void import_failed(struct import *im, const struct batch *batch, uint32_t index)
+{
+    const struct transaction *tx = &batch->transactions[index];
+    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
+    if (c && c->table->import)
+        im->counts[c->table->import->place].errors++;
 }
 
 const struct import_counts *import_counts_get(const struct import *im, size_t *count)
@@ -474,7 +489,10 @@ static int decide_roots(struct import *im, uint32_t first, uint32_t end, struct 
         if (row->table->root && row->op != CHANGE_DELETE &&
             (row->state == ROW_NEW || row->state == ROW_FOUND)) {
             import_orphan_came(im, row->entity);
+            const struct import_counts *counts = counts_of(im, row->entity), before = *counts;
             rc = decide(im, row, err);
+            if (log_enabled(LOG_LEVEL_TRACE))
+                import_note_became(row->entity, counts, &before);
         }
     }
     return rc;
@@ -556,6 +574,8 @@ static int run_segment(struct import *im, struct ds_error *err)
     rc = rc ? rc : delete_tables(im, err); /* which are told by what was only known since then */
     rc = rc ? rc : import_resolve_deferred(im, err);
     rc = rc || import_note_options(im) == 0 ? rc : import_no_memory(err);
+    if (rc == 0 && log_enabled(LOG_LEVEL_TRACE) && import_write_became(im))
+        rc = import_no_memory(err);
     return rc ? rc : db_settle(im->db, err); /* what is on its way is in the segment's memory */
 }
 

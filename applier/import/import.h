@@ -12,6 +12,7 @@
  * - resolve.c: ids in a row → the destination's ids
  * - match.c: rows → rows that the destination has already
  * - tell.c: what hooks are told of
+ * - became.c: what is logged of each entity
  * - write.c: inserts with new ids, updates, deletes
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)
@@ -52,6 +53,7 @@ struct import_counts {
     char entity[64];
     uint64_t first_ms, last_ms; /* when it was written, for its rate; of no particular clock */
     uint64_t created, updated, merged, skipped, invalid, deleted;
+    uint64_t errors;  /* of those that ended the run */
     uint64_t missing; /* a dry run: others refer to them, and they are not to be created */
 };
 
@@ -78,6 +80,8 @@ int import_settle(struct import *im, uint64_t *left, struct ds_error *err);
 /* After a transaction did not fit, with this error, and was rolled back: is it to be tried again,
  * since the registry may name what the destination has deleted? */
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);
+/* Transaction `index` has ended the run: counts that. */
+void import_failed(struct import *im, const struct batch *batch, uint32_t index);
 /* After transaction `index` did not fit, with this error, and was rolled back: is it to be left
  * out? Then import_leave tells and counts it. DS_ENOMEM. */
 bool import_may_leave(const struct import *im);

@@ -162,6 +162,7 @@ struct import_entity {
     bool here;               /* the registry has it … */
     uint64_t target;         /* … as this row of the destination, before the segment */
     bool left;               /* its root cannot be written */
+    const char *became;      /* created …, where that is logged; NULL: not told */
     struct import_whole_table *whole_tables;
     enum import_policy policy;
     struct import_entity *next;
@@ -247,12 +248,14 @@ struct import {
     /* products of the range, "1,2,3", whose custom options are a file's, those which have them from
      * both shops, and those of both which got some */
     struct buf replaced_options, joined_options, shown_options;
-    bool part;         /* the range is part of a transaction */
-    bool begins;       /* nothing is taken yet of the transaction in hand */
-    uint64_t begun_ms; /* the range in hand */
-    bool duplicate;    /* the error is one of on_duplicate */
-    bool doubts;       /* the range is tried again, and the registry is not believed */
-    uint64_t *dying;   /* entities that the transaction in hand deletes: hashes, sorted */
+    struct buf became;     /* log lines, until the commit */
+    size_t became_at_mark; /* how much of it */
+    bool part;             /* the range is part of a transaction */
+    bool begins;           /* nothing is taken yet of the transaction in hand */
+    uint64_t begun_ms;     /* the range in hand */
+    bool duplicate;        /* the error is one of on_duplicate */
+    bool doubts;           /* the range is tried again, and the registry is not believed */
+    uint64_t *dying;       /* entities that the transaction in hand deletes: hashes, sorted */
     uint32_t dying_count, dying_cap;
     uint64_t turn;         /* see import_reference */
     uint64_t made_up;      /* the last id that a dry run has given */
@@ -600,5 +603,12 @@ int import_delete_places(struct import *im, const struct import_table *t, const 
 /* Update columns of rows that are written. */
 int import_update_columns(struct import *im, struct import_row *const *rows, uint32_t count,
                           struct ds_error *err);
+
+/* became.c: what is logged of each entity, with -vv */
+void import_note_became(struct import_entity *e, const struct import_counts *c,
+                        const struct import_counts *before);
+/* Of the segment's entities. DS_ENOMEM. */
+int import_write_became(struct import *im);
+void import_log_became(struct import *im);
 
 #endif

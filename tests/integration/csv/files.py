@@ -1,11 +1,20 @@
 """Files themselves: encodings, delimiters, widths, and what becomes of records with an error."""
 
+import fcntl
+import json
 import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
 
-from lib.program import to_yaml
+from lib.program import environment, to_yaml
 from lib.suite import expect, expect_equal
 
-from base import shop, suite
+from base import DATABASE, shop, suite
 
 NAMES = ("SELECT sku, value FROM catalog_product_entity JOIN catalog_product_entity_varchar USING (entity_id) JOIN eav_attribute USING "
          "(attribute_id) WHERE attribute_code = 'name' ORDER BY sku")
@@ -128,3 +137,123 @@ def _():
         s.expect("SELECT " + name, "first")
         s.text("product", "sku,name,price\nA,second,1\n", duplicate="update")
         s.expect("SELECT " + name, "second")
+
+
+@suite.case("csv-chosen", "ids by entity_id for every kind, days by what the record says; a date that is none is told")
+def _():
+    with shop() as s:
+        s.text("newsletter", "entity_id,subscriber_email\nn1,a@example.com\nn2,b@example.com\n", "--entity-ids", "n2")
+        s.text("newsletter", "subscriber_id,subscriber_email\nn3,c@example.com\nn4,d@example.com\n", "--entity-ids", "n4,n9")
+        s.expect("SELECT subscriber_email FROM newsletter_subscriber ORDER BY 1", "b@example.com", "d@example.com")
+        s.text("cms_block", "entity_id,identifier,title,content\n7,seven,7,x\n8,eight,8,x\n", "--entity-ids", "8")
+        s.expect("SELECT identifier FROM cms_block WHERE identifier IN ('seven', 'eight')", "eight")
+        s.text("attribute", "entity_id,attribute_code,frontend_input,frontend_label\n70,tone,text,Tone\n71,hue,text,Hue\n", "--entity-ids", "71")
+        s.expect("SELECT attribute_code FROM eav_attribute WHERE attribute_code IN ('tone', 'hue')", "hue")
+        out = s.text("newsletter", "subscriber_email\na@example.com\n", "--entity-ids", "1", code=2)
+        expect("has no column entity_id" in out, out)
+        dated = s.file("sku,name,price,updated_at\nA,a,1,2026-01-05\nB,b,1,01/02/2026\nC,c,1,2026-01-31T23:59:59\nD,d,1,2026-02-01 00:00:00\n"
+                       "E,e,1,\nF,f,1,2026-02-31\nG,g,1,2025-12-31 23:59:59\n")
+        days = "--date-from", "2026-01-01", "--date-to", "2026-01-31"
+        out = s.sync("product", dated, *days, code=1)
+        expect(dated + " line 3: updated_at: '01/02/2026' is no date" in out, out)
+        out = s.sync("product", dated, *days, "--skip-invalid", code=3)
+        for line, text in ((3, "01/02/2026"), (6, ""), (7, "2026-02-31")):
+            expect("%s line %d: updated_at: '%s' is no date" % (dated, line, text) in out, out)
+        expect("records=3" in out, "not counted: " + out)
+        s.expect(NAMES, ("A", "a"), ("C", "c"))
+
+
+def counts(s, path, *options, code=0, duplicate="update"):
+    """Lines of the summary, but those of stock."""
+    got, out, err = s.program.command("sync", "product", "file", "--file", path, "--json", "-d", duplicate, *options)
+    expect_equal(got, code, err[-2000:])
+    return [{key: value for key, value in json.loads(line).items() if key == "entity" or key != "per_second" and value} for line in out.splitlines()
+            if '"stock"' not in line]
+
+
+@suite.case("csv-summary", "what the reader refuses is invalid, what ends the run an error; there is a line in any case")
+def _():
+    with shop() as s:
+        path = s.file("sku,name,price\nA,a,1\nB,b\nC,c,cheap\nD,d,2\n")
+        expect_equal(counts(s, path, "--skip-invalid", code=3), [{"entity": "product", "created": 2, "invalid": 2}], "left out")
+        line, = counts(s, path, code=1)  # what stands before it may have been written
+        expect_equal({key: line[key] for key in line if key != "updated"}, {"entity": "product", "errors": 1}, "stopped by the reader")
+        bad = s.file("sku,name,price\nB,b\nC,c,cheap\n")
+        expect_equal(counts(s, bad, "--skip-invalid", code=3), [{"entity": "product", "invalid": 2}], "all are bad")
+        expect_equal(counts(s, bad, "--dry-run", code=1), [{"entity": "product", "errors": 1}], "the first is bad")
+        expect_equal(counts(s, path, "--skip-invalid", code=1, duplicate="error"),
+                     [{"entity": "product", "invalid": 2, "errors": 1}], "stopped where it is written")
+        expect_equal(counts(s, s.file("sku,name,price\n")), [{"entity": "product"}], "no record")
+        _code, out, _err = s.program.command("sync", "product", "file", "--file", path, "--skip-invalid", "-d", "update")
+        head, line = out.splitlines()[:2]
+        expect_equal(head.split()[:9], ["entity", "created", "updated", "merged", "skipped", "deleted", "invalid", "errors", "/s"], "the table")
+        expect_equal(line.split()[:8], ["product", "0", "2", "0", "0", "0", "2", "0"], "its line")
+
+
+@suite.case("csv-told-one-by-one", "-vv tells what became of each entity, when that is committed; less does not")
+def _():
+    with shop() as s:
+        s.text("product", "entity_id,sku,name,price\na1,A,a,1\n")
+        path = s.file("entity_id,sku,name,price\na1,A,a2,1\nb1,B,b,1\n")
+        id_of = lambda sku: s.one("SELECT entity_id FROM catalog_product_entity WHERE sku = '%s'" % sku)
+        expect("entity=product key=" not in s.sync("product", path, "-v", "--dry-run"), "told with -v")
+        told = lambda out: re.findall(r"trace (\w+ entity=product key=\w+ id=\d+)", out)
+        out = s.sync("product", path, "-vv")
+        expect_equal(told(out), ["updated entity=product key=a1 id=%d" % id_of("A"), "created entity=product key=b1 id=%d" % id_of("B")], "update")
+        expect_equal(told(s.sync("product", path, "-vv", duplicate="merge")),
+                     ["merged entity=product key=%s1 id=%d" % (sku.lower(), id_of(sku)) for sku in "AB"], "merge")
+        expect_equal(told(s.sync("product", path, "-vv", duplicate="skip")),
+                     ["skipped entity=product key=%s1 id=%d" % (sku.lower(), id_of(sku)) for sku in "AB"], "skip")
+        out = s.text("product", "entity_id,sku,name,price\nc1,C,c,1\na1,A,a,1\n", "-vv", duplicate="error", code=1)
+        expect_equal(told(out), ["created entity=product key=c1 id=%d" % id_of("C")] if id_of("C") else [], "what is rolled back is not told: " + out)
+
+
+def read_until(file, pattern):
+    """What matches in what comes from the file, whose end is waited for without a pattern."""
+    seen, deadline = b"", time.monotonic() + 100
+    while pattern is None or not pattern.search(seen):
+        expect(time.monotonic() < deadline, "it does not come: " + seen[-2000:].decode(errors="replace"))
+        if not select.select([file], [], [], 1)[0]:
+            continue
+        try:
+            more = os.read(file, 65536)
+        except OSError:  # a terminal that nobody writes to any more
+            more = b""
+        if not more:
+            expect(pattern is None, "the end comes first: " + seen[-2000:].decode(errors="replace"))
+            return None
+        seen += more
+    return pattern.search(seen)
+
+
+@suite.case("csv-progress", "on a terminal a bar with entities, rate, percent and the time that is left; elsewhere a line every few seconds")
+def _():
+    with shop() as s:
+        s.text("product", "sku,name,price\nP1500,held,1\n")
+        for terminal in (True, False):
+            path = s.file("sku,name,price\n" + "".join("P%d,name %s,1\n" % (n, terminal) for n in range(3000)))
+            holder = s.server.connect(DATABASE)
+            cursor = holder.cursor()
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")  # no gaps
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT * FROM catalog_product_entity JOIN catalog_product_entity_varchar USING (entity_id) WHERE sku = 'P1500' FOR UPDATE")
+            ours, theirs = pty.openpty()
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+            reader, writer = os.pipe()
+            process = subprocess.Popen([s.program.path, "sync", "product", "file", "--file", path, "-d", "update", "-c", s.program.config,
+                                        "--set", "batch.max_rows=500"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs if terminal else writer, env=environment())
+            os.close(theirs)
+            os.close(writer)
+            shown = read_until(ours if terminal else reader, re.compile(
+                rb"copying \[=*>? *\] +(\d+) %, product: ([1-9]\d*) of about (\d+) entities, (\d+)/s" if terminal else
+                rb"copying entity=product entities=([1-9]\d*) entities_estimate=(\d+) percent=(\d+) entities_per_second=\d+ seconds_left=\d+"))
+            holder.rollback()
+            holder.close()
+            numbers = [int(n) for n in shown.groups()]
+            percent, done, whole = numbers[:3] if terminal else (numbers[2], numbers[0], numbers[1])
+            expect(0 < done <= 3100 and 3000 <= whole <= 7000 and percent == done * 100 // whole, "what is shown: %s" % (shown.group(0),))
+            read_until(ours if terminal else reader, None)
+            expect_equal(process.wait(120), 0, "exit")
+            os.close(ours)
+            os.close(reader)

@@ -28,8 +28,9 @@ def define(suite):
     def _():
         with TwoShops(settings={}) as shops:
             ask = lambda sql: shops.source.scalar(sql, "openmage")
-            one, number = shops.source.query("SELECT entity_id, increment_id FROM sales_flat_order WHERE customer_id > 0 ORDER BY 1 LIMIT 1",
-                                             "openmage")[0]
+            one, number = shops.source.query("SELECT entity_id, increment_id FROM sales_flat_order WHERE customer_id > 0 AND increment_id NOT IN "
+                                             "(SELECT increment_id FROM sales_flat_invoice UNION SELECT increment_id FROM sales_flat_shipment UNION "
+                                             "SELECT increment_id FROM sales_flat_creditmemo) ORDER BY 1 LIMIT 1", "openmage")[0]
             out, _err = sync(shops, "all", "-d", "update", "--json", "--increment-ids", number)
             told = {name: counts for name, counts in summary(out).items() if counts}
             expect_equal({name: sum(counts.values()) for name, counts in told.items() if name in ("order", "product", "customer", "cms_block")},
@@ -49,3 +50,33 @@ def define(suite):
             expect_equal(told.get("attribute"), ask("SELECT COUNT(*) FROM eav_attribute"), "attributes, of which no date tells")
             expect(told.get("customer_group"), "customer groups: %s" % told)
             sync(shops, "attribute", "--date-from", "2030-01-01", expect_code=2)
+
+    @suite.case("incremental-summary", "a stream's catching up ends with the summary, and errors are counted, with the exit code that they have")
+    def _():
+        with TwoShops(settings={"mode": "import", "source_system": "legacy", "on_duplicate": "update", "entities": ["cms_block", "customer"]}) as shops:
+            program, run = shops.lab.program, lambda *statements: shops.source.run(*statements, database="openmage")
+
+            def incremental(*options, code=0):
+                got, out, err = program.command("incremental", "--json", *options, timeout=240)
+                expect_equal(got, code, err[-1500:])
+                return {name: counts for name, counts in summary(out).items() if name in ("cms_block", "customer")}
+            blocks, customers = (shops.source.scalar("SELECT COUNT(*) FROM " + table, "openmage") for table in ("cms_block", "customer_entity"))
+            told = incremental("--entity", "cms_block")
+            expect_equal({name: sum(told[name].values()) for name in told}, {"cms_block": blocks}, "the first copy")
+            told = incremental()
+            expect_equal({name: sum(told[name].values()) for name in told}, {"customer": customers}, "what had not been copied: %s" % told)
+            expect_equal(incremental(), {}, "nothing")
+            one = shops.source.scalar("SELECT MIN(block_id) FROM cms_block", "openmage")
+            run("UPDATE cms_block SET title = 'changed' WHERE block_id = %d" % one, "INSERT INTO cms_block (title, identifier) VALUES ('new', 'new-one')")
+            expect_equal(incremental(), {"cms_block": {"created": 1, "updated": 1}}, "changes")
+            code, out, _err = program.command("incremental", timeout=240)
+            expect_equal((code, out.split()[:9]), (0, ["entity", "created", "updated", "merged", "skipped", "deleted", "invalid", "errors", "/s"]),
+                         "the table")
+            shops.destination.run("ALTER TABLE cms_block ADD CONSTRAINT no_x CHECK (title <> 'x')", database="openmage")
+            run("UPDATE cms_block SET title = 'x' WHERE block_id = %d" % one)
+            expect_equal(incremental(code=1), {"cms_block": {"errors": 1}}, "what ended the run")
+            got, _out, err = program.command("incremental", "--json", "--set", "mode=mirror", "--set", "name=other")
+            expect_equal((got, "--json is for mode: import" in err), (2, True), "a mirror: " + err)
+            shops.source.run("UPDATE cms_block SET title = 'x'", database="openmage")
+            out, _err = sync(shops, "all", "-d", "update", "--json", expect_code=1)
+            expect_equal(summary(out)["cms_block"].get("errors"), 1, "sync all: what ended it: %s" % out)
