@@ -361,6 +361,17 @@ const uint8_t *import_nothing(struct import *im, const struct import_table *t, u
                : import_number(&im->arena, 0);
 }
 
+/* Is it a part of what it names (a product's stock), and that asked for, too? Then that was not
+ * chosen, or has told itself why it was left out. */
+static bool comes_with(const struct import *im, const struct import_table *t,
+                       const struct import_reference *r)
+{
+    const struct catalogue_entity *e = r->rule && strcmp(r->rule->column, t->entry->link) == 0
+                                           ? catalogue_find(im->options.catalogue, r->rule->entity)
+                                           : NULL;
+    return e && filter_imports(im->options.filter, e);
+}
+
 static int leave_row(struct import *im, struct import_row *row, const struct import_reference *r,
                      const uint8_t *raw)
 {
@@ -374,7 +385,8 @@ static int leave_row(struct import *im, struct import_row *row, const struct imp
         row->entity->left = true;
     log_debug("row left out, what it refers to is not here table=%s column=%s id=%.*s",
               row->table->entry->table, column, (int)id.len, (const char *)id.p);
-    return row->table->root ? import_orphan(im, row, column, id) : 0;
+    return row->table->root && !comes_with(im, row->table, r) ? import_orphan(im, row, column, id)
+                                                              : 0;
 }
 
 /* What is missing in the column may come later. */
