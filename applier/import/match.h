@@ -1,0 +1,70 @@
+/* Inside the look-up of rows at the destination (match*.c). Not for others.
+ *
+ * match.c knows the order in which a row is looked for; match_parts.c what tells it;
+ * match_identity.c looks in memory, among the rows of the same parents, match_natural.c asks the
+ * server.
+ */
+#ifndef APPLIER_IMPORT_MATCH_H
+#define APPLIER_IMPORT_MATCH_H
+
+#include "applier/import/import_internal.h"
+
+enum { KEYS_PER_QUERY = 4000 };
+
+/* A row of the destination. */
+struct candidate {
+    struct slice key; /* its parts */
+    const uint8_t **place;
+    uint64_t id;
+    bool taken, registered;
+    uint64_t hash;
+    struct candidate *next;
+};
+
+struct matching {
+    struct import *im;
+    struct import_table *t;
+    uint32_t first, end;
+    struct claims claims; /* empty: rows have no id by which they can be told */
+    struct candidate **buckets;
+    struct buf sql, key;
+    struct key_list keys; /* of the query in hand */
+    bool loose;           /* own columns but the link to the parent are not asked for */
+};
+
+/* --- match.c --- */
+/* Found by what it is, not by the registry, which learns it. */
+int match_recognised(struct matching *m, struct import_row *row, struct candidate *c,
+                     struct ds_error *err);
+/* May the row be this one? */
+bool match_is_free(struct matching *m, const struct candidate *c, const struct import_row *row);
+/* A stream has told of all that is gone at the source: what is registered is another row, even if
+ * that is not in the segment. A copy has not. */
+bool match_asks_registry(const struct matching *m);
+/* `, is it registered?` */
+int match_select_registered(const struct matching *m, struct buf *sql);
+/* Its parent, if it has one, was there before: it may have rows. */
+bool match_has_old_parent(const struct import_row *row);
+
+/* --- match_parts.c --- */
+int match_sql_column(struct buf *sql, const char *alias, const char *name);
+/* A value of the row in another table, from the segment. NULL: there is none. */
+const uint8_t *match_value_elsewhere(struct import *im, const struct import_row *row,
+                                     const struct catalogue_part *part, const char *attribute);
+/* Raw value of part i, NULL: there is none. `second`: of what does as well. */
+const uint8_t *match_part_value(const struct matching *m, const struct import_row *row, uint32_t i,
+                                bool second);
+/* `x`, and the JOIN that x needs. DS_ESCHEMA: the destination has no such thing. */
+int match_part_expression(const struct matching *m, uint32_t i, bool second, const char *join,
+                          struct buf *select, struct buf *joins, struct ds_error *err);
+/* The column that part i is compared with; NULL: none there. */
+const struct target_column *match_part_column(const struct matching *m, uint32_t i, bool second);
+
+/* --- match_identity.c --- */
+/* Rows that have the same parent, by `column`. */
+int match_identity(struct matching *m, uint32_t column, struct ds_error *err);
+
+/* --- match_natural.c --- */
+int match_natural(struct matching *m, struct ds_error *err);
+
+#endif
