@@ -2,7 +2,7 @@
  *
  * A row whose id the registry knows is the one that it names, if that is still there. Else what the
  * catalogue says tells: of a root its natural key, under the destination's own collation; of other
- * tables the identity among the rows of the same parent. A parent that is new has none.
+ * tables the identity, mostly among the rows of the same parent. A parent that is new has none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -198,11 +198,11 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
     rc = rc || !m.claims.rows ? rc : match_registered(&m, err);
     rc = rc || !match_asks_registry(&m) ? rc : registry_flush(im->registry, err);
     if (rc == 0 && m.t->root && all_numbers(m.t))
-        rc = match_identity(&m, m.t->parts[0].target, err);
+        rc = match_identity(&m, err);
     else if (rc == 0 && m.t->root && m.t->part_count)
         rc = match_natural(&m, err);
     else if (rc == 0 && !m.t->root && m.t->part_count)
-        rc = match_identity(&m, m.t->link_target, err);
+        rc = match_identity(&m, err);
     for (int pass = 0; pass < 2 && rc == 0 && import_option_has_title(m.t); pass++) {
         m.loose = pass; /* as the shop compares titles; then whatever their types are */
         rc = match_natural(&m, err);

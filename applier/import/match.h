@@ -61,8 +61,7 @@ int match_part_expression(const struct matching *m, uint32_t i, bool second, con
 const struct target_column *match_part_column(const struct matching *m, uint32_t i, bool second);
 
 /* --- match_identity.c --- */
-/* Rows that have the same parent, by `column`. */
-int match_identity(struct matching *m, uint32_t column, struct ds_error *err);
+int match_identity(struct matching *m, struct ds_error *err);
 
 /* --- match_natural.c --- */
 int match_natural(struct matching *m, struct ds_error *err);

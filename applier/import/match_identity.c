@@ -1,4 +1,6 @@
-/* By identity, among the rows of the same parents. */
+/* By identity, in memory: among the rows of the same parents, or, where the catalogue does not name
+ * the link to these, among all that have the same value in the identity's first column (an
+ * attribute is once in a set, in whatever group). */
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -85,7 +87,7 @@ static int fetch_candidates(struct matching *m, uint32_t column, uint32_t *at, b
         const struct import_row *row = m->im->rows[*at];
         const uint8_t *parent = row->state == ROW_OPEN ? shown(row)[column] : NULL;
         if (!parent || import_is_null(parent) || import_same(parent, last) ||
-            !match_has_old_parent(row))
+            (column == m->t->link_target && !match_has_old_parent(row)))
             continue;
         rc = key_list_next(&m->keys) ? import_no_memory(err) : 0;
         rc = rc ? rc : bind_literal(&m->keys.text, c, parent, err);
@@ -130,9 +132,23 @@ static struct candidate *find_candidate(struct matching *m, const struct import_
     return c;
 }
 
-int match_identity(struct matching *m, uint32_t column, struct ds_error *err)
+/* What tells which rows of the destination come into question. */
+static uint32_t common_column(const struct import_table *t)
+{
+    uint32_t first = NO_COLUMN;
+    for (uint32_t i = 0; i < t->part_count; i++) {
+        if (t->parts[i].target == t->link_target && !t->root)
+            return t->link_target;
+        if (first == NO_COLUMN)
+            first = t->parts[i].target;
+    }
+    return first == NO_COLUMN ? t->link_target : first;
+}
+
+int match_identity(struct matching *m, struct ds_error *err)
 {
     bool any = false;
+    uint32_t column = common_column(m->t);
     int rc = import_attributes_load(m->im, err);
     rc = rc ? rc : candidates_begin(m, err);
     for (uint32_t at = m->first; at < m->end && rc == 0;)
