@@ -359,6 +359,9 @@ int import_count_emptied(struct import *im, const struct import_row *row);
 int import_translate_encrypted(struct import *im, struct import_row *row, struct ds_error *err);
 
 /* --- resolve.c --- */
+/* A text as SQL with the column's character set and collation. */
+int import_sql_text(struct buf *sql, const struct target_column *c, struct slice text,
+                    struct ds_error *err);
 /* A value as SQL, of text with the column's own collation. */
 int import_sql_value(struct buf *sql, const struct target_column *c, const uint8_t *raw,
                      struct ds_error *err);

@@ -18,7 +18,8 @@ struct candidate {
     uint64_t id;
     bool taken, registered;
     uint64_t hash;
-    struct candidate *next;
+    struct candidate *next;  /* in its bucket */
+    struct candidate *after; /* as they came */
 };
 
 struct matching {
@@ -26,7 +27,8 @@ struct matching {
     struct import_table *t;
     uint32_t first, end;
     struct claims claims; /* empty: rows have no id by which they can be told */
-    struct candidate **buckets;
+    struct candidate **buckets, *candidates, **last;
+    uint32_t common; /* column of the target, of whose values in rows the candidates are */
     struct buf sql, key;
     struct key_list keys; /* of the query in hand */
     bool loose;           /* own columns but the link to the parent are not asked for */
@@ -62,6 +64,16 @@ const struct target_column *match_part_column(const struct matching *m, uint32_t
 
 /* --- match_identity.c --- */
 int match_identity(struct matching *m, struct ds_error *err);
+/* The next part of a candidate's key; p NULL: it is NULL. */
+struct slice match_next_part(const uint8_t **at);
+/* What the row has in part i; NULL: nothing. */
+const uint8_t *match_identity_value(const struct matching *m, const struct import_row *row,
+                                    uint32_t i);
+/* Is the row still to be looked for among the candidates? */
+bool match_may_be_there(const struct matching *m, const struct import_row *row);
+
+/* --- match_alike.c --- */
+int match_alike(struct matching *m, struct ds_error *err);
 
 /* --- match_natural.c --- */
 int match_natural(struct matching *m, struct ds_error *err);

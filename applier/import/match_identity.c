@@ -16,8 +16,18 @@ static int append_part(struct buf *key, const void *p, size_t len, bool null)
     return buf_append(key, &n, sizeof n) | (null ? 0 : buf_append(key, p, len));
 }
 
+struct slice match_next_part(const uint8_t **at)
+{
+    uint32_t n;
+    memcpy(&n, *at, sizeof n);
+    const uint8_t *p = *at + sizeof n;
+    *at = p + (n == UINT32_MAX ? 0 : n);
+    return n == UINT32_MAX ? (struct slice){NULL, 0} : (struct slice){p, n};
+}
+
 static int candidates_begin(struct matching *m, struct ds_error *err)
 {
+    m->last = &m->candidates;
     m->buckets = arena_zalloc(&m->im->arena, BUCKETS * sizeof(struct candidate *));
     return m->buckets ? 0 : import_no_memory(err);
 }
@@ -46,7 +56,8 @@ static int add_candidate(struct matching *m, MYSQL_ROW row, const unsigned long 
     struct candidate **head = &m->buckets[c->hash % BUCKETS];
     while (*head) /* the first one is found first */
         head = &(*head)->next;
-    *head = c;
+    *head = *m->last = c;
+    m->last = &c->after;
     return 0;
 }
 
@@ -75,23 +86,28 @@ static const uint8_t *const *shown(const struct import_row *row)
     return row->was ? row->was : row->values;
 }
 
-/* The candidates of the next rows' parents. */
-static int fetch_candidates(struct matching *m, uint32_t column, uint32_t *at, bool *any,
-                            struct ds_error *err)
+bool match_may_be_there(const struct matching *m, const struct import_row *row)
 {
-    const struct target_column *c = &m->t->target->columns[column];
+    const uint8_t *common = row->state == ROW_OPEN ? shown(row)[m->common] : NULL;
+    return common && !import_is_null(common) &&
+           (m->common != m->t->link_target || match_has_old_parent(row));
+}
+
+/* The candidates of the next rows' parents. */
+static int fetch_candidates(struct matching *m, uint32_t *at, struct ds_error *err)
+{
+    const struct target_column *c = &m->t->target->columns[m->common];
     const uint8_t *last = NULL;
     int rc = 0;
-    key_list_begin(&m->keys, m->im, m->t->target, column);
+    key_list_begin(&m->keys, m->im, m->t->target, m->common);
     for (; *at < m->end && m->keys.count < KEYS_PER_QUERY && rc == 0; ++*at) {
         const struct import_row *row = m->im->rows[*at];
-        const uint8_t *parent = row->state == ROW_OPEN ? shown(row)[column] : NULL;
-        if (!parent || import_is_null(parent) || import_same(parent, last) ||
-            (column == m->t->link_target && !match_has_old_parent(row)))
+        const uint8_t *common = match_may_be_there(m, row) ? shown(row)[m->common] : NULL;
+        if (!common || import_same(common, last))
             continue;
         rc = key_list_next(&m->keys) ? import_no_memory(err) : 0;
-        rc = rc ? rc : bind_literal(&m->keys.text, c, parent, err);
-        last = parent;
+        rc = rc ? rc : bind_literal(&m->keys.text, c, common, err);
+        last = common;
     }
     if (rc || !m->keys.count)
         return rc;
@@ -101,26 +117,28 @@ static int fetch_candidates(struct matching *m, uint32_t column, uint32_t *at, b
     MYSQL_RES *rows = db_select(m->im->db, err, "%s", buf_cstr(&m->sql));
     if (!rows)
         return err->code;
-    *any |= mysql_num_rows(rows) > 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
         rc = add_candidate(m, row, mysql_fetch_lengths(rows), err);
     mysql_free_result(rows);
     return rc;
 }
 
+const uint8_t *match_identity_value(const struct matching *m, const struct import_row *row,
+                                    uint32_t i)
+{
+    const struct import_part *part = &m->t->parts[i];
+    return part->target != NO_COLUMN
+               ? shown(row)[part->target]
+               : match_value_elsewhere(m->im, row, part->rule, part->rule->attribute);
+}
+
 static struct candidate *find_candidate(struct matching *m, const struct import_row *row)
 {
-    const uint8_t *const *values = shown(row);
     buf_clear(&m->key);
     for (uint32_t i = 0; i < m->t->part_count; i++) {
         char scratch[32];
         bool null;
-        const struct import_part *part = &m->t->parts[i];
-        const uint8_t *raw =
-            part->target != NO_COLUMN
-                ? values[part->target]
-                : match_value_elsewhere(m->im, row, part->rule, part->rule->attribute);
-        struct slice text = import_text(raw, scratch, &null);
+        struct slice text = import_text(match_identity_value(m, row, i), scratch, &null);
         if (append_part(&m->key, text.p, text.len, null))
             return NULL;
     }
@@ -145,20 +163,28 @@ static uint32_t common_column(const struct import_table *t)
     return first == NO_COLUMN ? t->link_target : first;
 }
 
+static bool has_texts(const struct matching *m)
+{
+    for (uint32_t i = 0; i < m->t->part_count; i++) {
+        const struct target_column *c = match_part_column(m, i, false);
+        if (c && c->class == TARGET_TEXT)
+            return true;
+    }
+    return false;
+}
+
 int match_identity(struct matching *m, struct ds_error *err)
 {
-    bool any = false;
-    uint32_t column = common_column(m->t);
+    m->common = common_column(m->t);
     int rc = import_attributes_load(m->im, err);
     rc = rc ? rc : candidates_begin(m, err);
     for (uint32_t at = m->first; at < m->end && rc == 0;)
-        rc = fetch_candidates(m, column, &at, &any, err);
-    for (uint32_t i = m->first; any && i < m->end && rc == 0; i++) {
+        rc = fetch_candidates(m, &at, err);
+    for (uint32_t i = m->first; m->candidates && i < m->end && rc == 0; i++) {
         struct import_row *row = m->im->rows[i];
         struct candidate *c =
-            row->state == ROW_OPEN && shown(row)[column] ? find_candidate(m, row) : NULL;
-        if (c)
-            rc = match_recognised(m, row, c, err);
+            row->state == ROW_OPEN && shown(row)[m->common] ? find_candidate(m, row) : NULL;
+        rc = c ? match_recognised(m, row, c, err) : 0;
     }
-    return rc;
+    return rc || !m->candidates || !has_texts(m) ? rc : match_alike(m, err);
 }

@@ -91,6 +91,16 @@ const uint8_t *import_string(struct arena *arena, const void *p, size_t len, boo
     return kept(arena, binary ? value_write_bytes(&b, p, len) : value_write_text(&b, p, len), &b);
 }
 
+int import_sql_text(struct buf *sql, const struct target_column *c, struct slice text,
+                    struct ds_error *err)
+{
+    int rc = buf_printf(sql, "_%s X'", c ? c->charset : "utf8mb4");
+    for (size_t i = 0; i < text.len && rc == 0; i++)
+        rc = buf_printf(sql, "%02x", text.p[i]);
+    rc |= buf_printf(sql, "' COLLATE %s", c ? c->collation : "utf8mb4_bin");
+    return rc ? import_no_memory(err) : 0;
+}
+
 int import_sql_value(struct buf *sql, const struct target_column *c, const uint8_t *raw,
                      struct ds_error *err)
 {
@@ -101,11 +111,7 @@ int import_sql_value(struct buf *sql, const struct target_column *c, const uint8
     struct slice text = import_text(raw, scratch, &null);
     if (null)
         return buf_puts(sql, "NULL") ? import_no_memory(err) : 0;
-    int rc = buf_printf(sql, "_%s X'", c ? c->charset : "utf8mb4");
-    for (size_t i = 0; i < text.len && rc == 0; i++)
-        rc = buf_printf(sql, "%02x", text.p[i]);
-    rc |= buf_printf(sql, "' COLLATE %s", c ? c->collation : "utf8mb4_bin");
-    return rc ? import_no_memory(err) : 0;
+    return import_sql_text(sql, c, text, err);
 }
 
 /* --- which references count for a row ------------------------------------------------- */

@@ -66,3 +66,39 @@ def define(suite):
             source.run("DELETE FROM eav_entity_attribute WHERE " + where, database="openmage")
             program.incremental()
             expect_equal(group_of(destination, "meta_title"), [], "taken out of the set at the source")
+
+    @suite.case("identity-case", "texts that the destination's collation calls equal tell a row: names of groups, labels, codes; its own spelling first")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            ask = lambda sql: destination.query(sql, "openmage")
+            destination.run("SET sql_mode = ''", "UPDATE eav_attribute_group SET attribute_group_name = LOWER(attribute_group_name)",
+                            "UPDATE eav_attribute_option_value SET value = CONCAT(UPPER(value), ' ') WHERE store_id = 0",
+                            "UPDATE directory_country_region SET code = LOWER(code)", "UPDATE sales_order_status_state SET state = UPPER(state)",
+                            "UPDATE eav_form_fieldset SET code = UPPER(code)",
+                            "INSERT INTO salesrule (name, is_active, coupon_type) VALUES ('SAVE10', 1, 2)",
+                            "INSERT INTO salesrule_coupon (rule_id, code) SELECT MAX(rule_id), 'sávë10' FROM salesrule", database="openmage")
+            # a label in the source's spelling, behind another one
+            labels = ("SELECT attribute_code, value, option_id FROM eav_attribute_option_value JOIN eav_attribute_option USING (option_id) JOIN eav_attribute "
+                      "USING (attribute_id) WHERE store_id = 0 AND attribute_code <> 'gender' ORDER BY option_id DESC")
+            here = {(code, label.strip().lower()) for code, label, _option in ask(labels)}
+            code, label, option = next(row for row in source.query(labels, "openmage") if (row[0], row[1].lower()) in here)
+            destination.run("INSERT INTO eav_attribute_option (attribute_id, sort_order) SELECT attribute_id, 33 FROM eav_attribute WHERE attribute_code = '%s'"
+                            % code, "INSERT INTO eav_attribute_option_value (option_id, store_id, value) SELECT MAX(option_id), 0, '%s' FROM "
+                            "eav_attribute_option" % label, database="openmage")
+            spelt = "SELECT COUNT(*) FROM eav_attribute_group WHERE BINARY attribute_group_name = BINARY LOWER(attribute_group_name)"
+            groups = ask(spelt)
+            sync(shops, "product", "-d", "update")
+            expect_equal(ask(spelt), groups, "groups that are only referred to")
+            twins = ask("SELECT attribute_id, UPPER(value), COUNT(*) FROM eav_attribute_option JOIN eav_attribute_option_value USING (option_id) WHERE "
+                        "store_id = 0 GROUP BY 1, 2 HAVING COUNT(*) > 1")
+            expect_equal([twin[2] for twin in twins], [2], "labels that one attribute has twice")
+            expect_equal(destination.scalar("SELECT sort_order FROM datasync.datasync_entity_registry JOIN openmage.eav_attribute_option ON option_id = "
+                                            "target_id WHERE entity_type = 'eav_attribute_option' AND source_id = %d" % option), 33,
+                         "the one that is spelt as at the source")
+            for entity in ("all", "order_status", "eav_form"):
+                sync(shops, entity, "-d", "update")
+            again(shops, "all", "update")
+            expect_equal(ask("SELECT code FROM salesrule_coupon WHERE code = 'SAVE10'"), (("SAVE10",),), "the coupon")
+            for table in ("directory_country_region", "sales_order_status_state", "eav_form_fieldset"):
+                expect_equal(ask("SELECT COUNT(*) FROM " + table), source.query("SELECT COUNT(*) FROM " + table, "openmage"), table)
