@@ -125,6 +125,7 @@ struct catalogue_entity {
     size_t table_count;
     const struct catalogue_part *natural_key; /* of the root: what people know it by */
     size_t natural_key_count;                 /* 0: none */
+    const char *const *fixed; /* ids of roots that are the same rows in every shop; NULL-terminated */
     const struct catalogue_reference *references;
     size_t reference_count;
     const struct catalogue_encrypted *encrypted;

@@ -386,6 +386,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
         KIND,
         ALIASES,
         NATURAL_KEY,
+        FIXED,
         REFERENCES,
         ENCRYPTED,
         VALIDATE,
@@ -397,6 +398,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
                                         [KIND] = {.key = "kind"},
                                         [ALIASES] = {.key = "aliases"},
                                         [NATURAL_KEY] = {.key = "natural_key"},
+                                        [FIXED] = {.key = "fixed"},
                                         [REFERENCES] = {.key = "references"},
                                         [ENCRYPTED] = {.key = "encrypted"},
                                         [VALIDATE] = {.key = "validate"},
@@ -412,6 +414,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
     e->kind = kind;
     rc = rc ? rc : catalogue_read_names(r, f[ALIASES].node, &e->aliases);
     rc = rc ? rc : read_parts(r, f[NATURAL_KEY].node, &e->natural_key, &e->natural_key_count);
+    rc = rc ? rc : catalogue_read_words(r, f[FIXED].node, "0123456789", "ids (digits)", &e->fixed);
     rc = rc ? rc : read_tables(r, f[TABLES].node, e);
     rc = rc ? rc : check_parts(r, f[NATURAL_KEY].node, e, e->natural_key, e->natural_key_count);
     rc = rc ? rc : read_references(r, f[REFERENCES].node, e);

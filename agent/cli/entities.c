@@ -134,6 +134,7 @@ static int print_entity_json(const struct catalogue_entity *e, struct buf *out)
     json_text(&j, "kind", catalogue_kind_name(e->kind));
     json_words(&j, "aliases", e->aliases);
     json_parts(&j, "natural_key", e->natural_key, e->natural_key_count);
+    json_words(&j, "fixed", e->fixed);
     json_array(&j, "tables");
     for (size_t i = 0; i < e->table_count; i++)
         json_table(&j, &e->tables[i]);
@@ -287,6 +288,7 @@ static int print_whole(const struct catalogue_entity *e, struct buf *out)
                         catalogue_kind_name(e->kind), e->file);
     rc = rc ? rc : print_words(out, "also: ", e->aliases);
     rc = rc ? rc : print_parts(out, "natural key: ", e->natural_key, e->natural_key_count, "\n");
+    rc = rc ? rc : print_words(out, "the same in every shop: ", e->fixed);
     rc = rc ? rc : buf_puts(out, "tables:\n");
     for (size_t i = 0; i < e->table_count && rc == 0; i++)
         rc = print_table(out, &e->tables[i]);

@@ -1,8 +1,9 @@
 /* Which rows has the destination already?
  *
- * A row whose id the registry knows is the one that it names, if that is still there. Else what the
- * catalogue says tells: of a root its natural key, under the destination's own collation; of other
- * tables the identity, mostly among the rows of the same parent. A parent that is new has none.
+ * A row whose id the registry knows is the one that it names, if that is still there. One that
+ * every shop has under the same id is that one. Else what the catalogue says tells: of a root its
+ * natural key, under the destination's own collation; of other tables the identity, mostly among
+ * the rows of the same parent. A parent that is new has none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,82 @@ static int match_registered(struct matching *m, struct ds_error *err)
     return rc;
 }
 
+/* --- what is the same row in every shop ----------------------------------------------------------
+ */
+
+static bool is_fixed(const struct import_table *t, struct slice id)
+{
+    for (const char *const *f = t->root ? t->entity->fixed : NULL; f && *f; f++)
+        if (strlen(*f) == id.len && memcmp(*f, id.p, id.len) == 0)
+            return true;
+    return false;
+}
+
+/* Ids of a file are its own. */
+static bool is_of_shop(const struct matching *m, const struct import_row *row)
+{
+    return m->im->options.follows || row->origin->flags & CHANGE_COPIED;
+}
+
+/* The id is that of a fixed row, and the row is another one of a shop, whose ids are numbers. */
+static bool is_anothers(const struct matching *m, uint64_t id, const struct import_row *row)
+{
+    char text[24];
+    struct slice is = {(uint8_t *)text, decimal_unsigned(text, id)};
+    if (!is_fixed(m->t, is) || !row->id.len)
+        return false;
+    for (size_t i = 0; i < row->id.len; i++)
+        if (row->id.p[i] < '0' || row->id.p[i] > '9')
+            return false;
+    return row->id.len != is.len || memcmp(row->id.p, is.p, is.len) != 0;
+}
+
+static int take_fixed(struct matching *m, MYSQL_RES *rows, struct ds_error *err)
+{
+    int rc = 0;
+    for (MYSQL_ROW r; rc == 0 && (r = mysql_fetch_row(rows));) {
+        unsigned long *lengths = mysql_fetch_lengths(rows);
+        struct candidate c = {.place = import_read_place(&m->im->arena, m->t, r, lengths),
+                              .id = strtoull(r[0], NULL, 10)};
+        if (!c.place)
+            return import_no_memory(err);
+        for (uint32_t i = m->first; i < m->end && rc == 0; i++) {
+            struct import_row *row = m->im->rows[i];
+            if (row->state == ROW_OPEN && is_of_shop(m, row) && row->id.len == lengths[0] &&
+                memcmp(row->id.p, r[0], lengths[0]) == 0 && match_is_free(m, &c, row))
+                rc = match_recognised(m, row, &c, err);
+        }
+    }
+    return rc;
+}
+
+static int match_fixed(struct matching *m, struct ds_error *err)
+{
+    int rc = 0;
+    key_list_begin(&m->keys, m->im, m->t->target, m->t->id_target);
+    for (uint32_t i = m->first; i < m->end && rc == 0; i++) {
+        const struct import_row *row = m->im->rows[i];
+        if (row->state == ROW_OPEN && is_of_shop(m, row) && is_fixed(m->t, row->id))
+            rc = key_list_next(&m->keys) | buf_append(&m->keys.text, row->id.p, row->id.len);
+    }
+    if (rc == 0 && !m->keys.count)
+        return 0;
+    buf_clear(&m->sql);
+    rc |= buf_puts(&m->sql, "SELECT ") | import_select_place(&m->sql, m->t) |
+          key_list_from(&m->keys, &m->sql, NULL);
+    if (rc)
+        return import_no_memory(err);
+    MYSQL_RES *rows = db_select(m->im->db, err, "%s", buf_cstr(&m->sql));
+    if (!rows)
+        return err->code;
+    rc = take_fixed(m, rows, err);
+    mysql_free_result(rows);
+    return rc;
+}
+
+/* --- whose is it?
+ * ----------------------------------------------------------------------------------- */
+
 bool match_asks_registry(const struct matching *m)
 {
     return m->im->options.follows && m->claims.rows;
@@ -167,6 +244,8 @@ static bool is_copied(const struct matching *m, const struct import_row *row)
 bool match_is_free(struct matching *m, const struct candidate *c, const struct import_row *row)
 {
     if (m->t->root && id_is_key(m->t) && is_copied(m, row) && import_seen(m->im, m->t->type, c->id))
+        return false;
+    if (is_anothers(m, c->id, row))
         return false;
     bool all = row->entity->whole && !m->im->part;
     bool others =
@@ -197,6 +276,8 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
     int rc = id_is_key(m.t) ? import_claim_registered(im, first, end, &m.claims, err) : 0;
     rc = rc || !m.claims.rows ? rc : match_registered(&m, err);
     rc = rc || !match_asks_registry(&m) ? rc : registry_flush(im->registry, err);
+    if (rc == 0 && m.t->root && id_is_key(m.t))
+        rc = match_fixed(&m, err);
     if (rc == 0 && m.t->root && all_numbers(m.t))
         rc = match_identity(&m, err);
     else if (rc == 0 && m.t->root && m.t->part_count)

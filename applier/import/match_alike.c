@@ -185,7 +185,7 @@ static bool same_parts(const struct alike *a, const struct side *x, const struct
 {
     for (uint32_t i = 0; i < a->m->t->part_count; i++) {
         const struct slice *p = &x->parts[i], *q = &y->parts[i];
-        if (!p->p != !q->p || p->len != q->len || (p->len && memcmp(p->p, q->p, p->len) != 0))
+        if (!p->p || !q->p ? p->p != q->p : p->len != q->len || memcmp(p->p, q->p, p->len) != 0)
             return false;
     }
     return true;

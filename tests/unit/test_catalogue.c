@@ -209,6 +209,7 @@ static void users_files_add_and_override(void **state)
     struct catalogue *c;
     struct ds_error err = {0};
     put(file, "name: gift\naliases: [gifts]\nnatural_key: [code, {attribute: colour}]\n"
+              "fixed: [0, 17]\n"
               "references:\n  - {column: order_id, entity: orders, required: true}\n"
               "  - {table: [gift_line, gift_note], column: ids, entity: product, form: list}\n"
               "  - {column: of, entity: order, to: sales_flat_order_item, by: sku, attribute: x,\n"
@@ -236,6 +237,9 @@ static void users_files_add_and_override(void **state)
     assert_int_equal(gift->natural_key_count, 2);
     assert_string_equal(gift->natural_key[0].column, "code");
     assert_string_equal(gift->natural_key[1].attribute, "colour");
+    assert_string_equal(gift->fixed[1], "17");
+    assert_null(gift->fixed[2]);
+    assert_null(*catalogue_find(c, "review")->fixed);
     assert_int_equal(gift->tables[0].identity, IDENTITY_COLUMNS);
     assert_ptr_equal(gift->tables[0].parts, gift->natural_key);
     assert_string_equal(gift->tables[0].key, "id");
@@ -358,6 +362,7 @@ static void errors_name_file_and_line(void **state)
     fails("name: a\nkind: odd\n" ROOT, 2, "one of: data, reference, derived");
     fails("name: a\nencrypted: [{table: t, column: c}]\n" ROOT, 2, "'t' is no table");
     fails("name: a\nencrypted: [{when: {c: d}}]\n" ROOT, 2, "column");
+    fails("name: a\nfixed: [0, none]\n" ROOT, 2, "'none' is not one of ids");
     fails("name: a\nencrypted: column\n" ROOT, 2, "list of columns");
     fails("name: a\nnatural_key: [{column: c}]\n" ROOT, 2, "{attribute: CODE}");
     fails("name: a\nnatural_key: [b, {table: c, column: d}]\n" ROOT, 2, "no table");

@@ -102,3 +102,26 @@ def define(suite):
             expect_equal(ask("SELECT code FROM salesrule_coupon WHERE code = 'SAVE10'"), (("SAVE10",),), "the coupon")
             for table in ("directory_country_region", "sales_order_status_state", "eav_form_fieldset"):
                 expect_equal(ask("SELECT COUNT(*) FROM " + table), source.query("SELECT COUNT(*) FROM " + table, "openmage"), table)
+
+    @suite.case("identity-fixed", "what every shop has under the same id is found by it, whatever it is called")
+    def _():
+        with TwoShops(settings={}) as shops:
+            destination = shops.destination
+            ask = lambda sql: destination.query(sql, "openmage")
+            # another group has the name of those who are not logged in
+            destination.run("UPDATE customer_group SET customer_group_code = 'Not logged in' WHERE customer_group_id > 0 LIMIT 1",
+                            "UPDATE customer_group SET customer_group_code = 'Gast' WHERE customer_group_id = 0",
+                            "DELETE FROM catalog_category_entity_varchar WHERE entity_id = 1",
+                            "UPDATE core_website SET code = 'backend' WHERE website_id = 0", "UPDATE core_store SET code = 'backend' WHERE store_id = 0",
+                            "UPDATE core_store_group SET name = 'backend' WHERE group_id = 0",
+                            "UPDATE cataloginventory_stock SET stock_name = 'Lager'", "UPDATE review_status SET status_code = CONCAT('x', status_code)",
+                            database="openmage")
+            tables = ("core_website", "core_store", "core_store_group", "cataloginventory_stock", "review_status")
+            count = lambda: [ask("SELECT COUNT(*) FROM " + table) for table in tables]
+            before = count()
+            for entity in ("product", "order", "review"):
+                sync(shops, entity, "-d", "update")
+            expect_equal(ask("SELECT entity_id, path FROM catalog_category_entity WHERE level = 0"), ((1, "1"),), "the tree's root")
+            expect_equal(ask("SELECT customer_group_code FROM customer_group WHERE customer_group_id = 0"), (("Gast",),), "those who are not logged in")
+            expect_equal(ask("SELECT COUNT(*) FROM sales_flat_order WHERE customer_is_guest = 1 AND customer_group_id <> 0"), ((0,),), "orders of guests")
+            expect_equal(count(), before, "rows of " + ", ".join(tables))
