@@ -31,7 +31,8 @@ struct catalogue_part {
     const char *column;    /* NULL: an attribute */
     const char *table;     /* NULL: its own */
     const char *attribute; /* code; NULL: a column */
-    const char *either; /* attribute that does as well where that one finds nothing; NULL: none */
+    const char *either; /* attribute, or column of its own table, that does as well where that one
+                           finds nothing; NULL: none */
 };
 
 /* How an import finds a row at a destination that has ids of its own. */
@@ -125,7 +126,7 @@ struct catalogue_entity {
     size_t table_count;
     const struct catalogue_part *natural_key; /* of the root: what people know it by */
     size_t natural_key_count;                 /* 0: none */
-    const char *const *fixed; /* ids of roots that are the same rows in every shop; NULL-terminated */
+    const char *const *fixed; /* ids of roots that every shop has; NULL-terminated */
     const struct catalogue_reference *references;
     size_t reference_count;
     const struct catalogue_encrypted *encrypted;

@@ -37,7 +37,9 @@ const struct catalogue_table *catalogue_find_table(const struct catalogue_entity
 
 /* --- what identifies a row ----------------------------------------------- */
 
-/* COLUMN, {attribute: CODE, or: CODE} or {table: TABLE, column: COLUMN}. */
+/* COLUMN, {column: COLUMN, or: COLUMN}, {attribute: CODE, or: CODE} or {table: TABLE, column:
+ * COLUMN}.
+ */
 static int read_part(const struct catalogue_reader *r, const yaml_node_t *node,
                      struct catalogue_part *out)
 {
@@ -50,10 +52,13 @@ static int read_part(const struct catalogue_reader *r, const yaml_node_t *node,
     rc = rc ? rc : catalogue_read_name(r, f[1].node, &out->table);
     rc = rc ? rc : catalogue_read_name(r, f[2].node, &out->column);
     rc = rc ? rc : catalogue_read_name(r, f[3].node, &out->either);
-    if (rc == 0 && out->either && !out->attribute)
-        rc = FAIL(r, node, "'or' is for an attribute");
-    if (rc == 0 && (out->attribute ? out->table || out->column : !out->table || !out->column))
-        rc = FAIL(r, node, "this is a column, {attribute: CODE} or {table: TABLE, column: COLUMN}");
+    if (rc == 0 && out->either && out->table)
+        rc = FAIL(r, node, "'or' is for an attribute, or a column of the table itself");
+    if (rc == 0 && (out->attribute ? out->table || out->column
+                                   : !out->column || (!out->table && !out->either)))
+        rc = FAIL(r, node,
+                  "this is a column, {column: COLUMN, or: COLUMN}, {attribute: CODE} or {table: "
+                  "TABLE, column: COLUMN}");
     return rc;
 }
 
@@ -71,6 +76,16 @@ static int read_parts(const struct catalogue_reader *r, const yaml_node_t *node,
         rc = read_part(r, catalogue_entry(r, node, i), &parts[i]);
     *out = parts;
     *out_count = count;
+    return rc;
+}
+
+static int read_root_parts(const struct catalogue_reader *r, const yaml_node_t *node,
+                           const struct catalogue_part **out, size_t *out_count)
+{
+    int rc = read_parts(r, node, out, out_count);
+    for (size_t i = 0; i < *out_count && rc == 0; i++)
+        if ((*out)[i].column && (*out)[i].either)
+            rc = FAIL(r, catalogue_entry(r, node, i), "'or' with a column is not for a root");
     return rc;
 }
 
@@ -108,7 +123,7 @@ static int read_identity(const struct catalogue_reader *r, const yaml_node_t *no
     }
     if (!word) {
         t->identity = IDENTITY_COLUMNS;
-        return read_parts(r, node, &t->parts, &t->part_count);
+        return (root ? read_root_parts : read_parts)(r, node, &t->parts, &t->part_count);
     }
     bool same = strcmp(word, "same") == 0;
     if (!same && strcmp(word, "registry") != 0)
@@ -413,7 +428,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
     rc = rc ? rc : catalogue_read_choice(r, f[KIND].node, kinds, &kind);
     e->kind = kind;
     rc = rc ? rc : catalogue_read_names(r, f[ALIASES].node, &e->aliases);
-    rc = rc ? rc : read_parts(r, f[NATURAL_KEY].node, &e->natural_key, &e->natural_key_count);
+    rc = rc ? rc : read_root_parts(r, f[NATURAL_KEY].node, &e->natural_key, &e->natural_key_count);
     rc = rc ? rc : catalogue_read_words(r, f[FIXED].node, "0123456789", "ids (digits)", &e->fixed);
     rc = rc ? rc : read_tables(r, f[TABLES].node, e);
     rc = rc ? rc : check_parts(r, f[NATURAL_KEY].node, e, e->natural_key, e->natural_key_count);

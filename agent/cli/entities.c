@@ -26,7 +26,7 @@ static void json_parts(struct json *j, const char *key, const struct catalogue_p
 {
     json_array(j, key);
     for (size_t i = 0; i < count; i++) {
-        if (!parts[i].table && !parts[i].attribute) {
+        if (!parts[i].table && !parts[i].attribute && !parts[i].either) {
             json_text(j, NULL, parts[i].column);
             continue;
         }
@@ -35,8 +35,9 @@ static void json_parts(struct json *j, const char *key, const struct catalogue_p
             json_text(j, "attribute", parts[i].attribute);
             json_optional(j, "or", parts[i].either);
         } else {
-            json_text(j, "table", parts[i].table);
+            json_optional(j, "table", parts[i].table);
             json_text(j, "column", parts[i].column);
+            json_optional(j, "or", parts[i].either);
         }
         json_end(j);
     }
@@ -187,9 +188,10 @@ static int print_words(struct buf *out, const char *head, const char *const *wor
 
 static int print_part(struct buf *out, const struct catalogue_part *p)
 {
-    return p->attribute ? buf_printf(out, "attribute %s", p->attribute)
-                        : buf_printf(out, "%s%s%s", p->table ? p->table : "", p->table ? "." : "",
-                                     p->column);
+    return p->attribute
+               ? buf_printf(out, "attribute %s", p->attribute)
+               : buf_printf(out, "%s%s%s%s%s", p->table ? p->table : "", p->table ? "." : "",
+                            p->column, p->either ? " or " : "", p->either ? p->either : "");
 }
 
 static int print_parts(struct buf *out, const char *head, const struct catalogue_part *parts,

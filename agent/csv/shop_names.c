@@ -498,7 +498,7 @@ bool shop_refer_region(struct shop *s, struct slice country, struct slice region
     if (row && row[0]) {
         struct slice code = shop_format(s, "%s", row[0]);
         *name = shop_format(s, "%s", row[1] ? row[1] : row[0]);
-        *id = shop_id(s, "", country, code);
+        *id = shop_id(s, "", country, code.len ? code : *name);
         if (shop_refer_begin(s, "country", *id)) {
             s->reference_key = shop_raw_id(s, country);
             struct shop_row c = shop_refer_row(s, "directory_country");
@@ -508,6 +508,8 @@ bool shop_refer_region(struct shop *s, struct slice country, struct slice region
             row_id(&r, "region_id", *id);
             row_set(&r, "country_id", country, "country");
             row_set(&r, "code", code, "region");
+            if (row[1])
+                row_set(&r, "default_name", *name, "region");
             row_put(&r);
             shop_refer_end(s);
         }

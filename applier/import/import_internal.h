@@ -51,6 +51,8 @@ struct import_encrypted {
 struct import_part {
     const struct catalogue_part *rule;
     uint32_t source, target; /* ordinals, own columns only */
+    /* Two parts of which one does: the catalogue's `or`, in identities. */
+    enum { PART_ALONE, PART_FIRST, PART_SECOND } place;
 };
 
 struct import_table {
@@ -309,7 +311,8 @@ const struct import_attribute *import_attribute_by_id(const struct import *im, u
 const struct import_attribute *
 import_attribute_by_code(const struct import *im, const struct import_table *t, const char *code);
 int import_attributes_load(struct import *im, struct ds_error *err);
-/* The row is an attribute that the destination has: are its values in the same table there? */
+/* The row is an attribute that the destination has: are its values in the same table there, and of
+ * the same kind? */
 int import_check_attribute(struct import *im, const struct import_row *row, struct ds_error *err);
 
 /* --- rows.c --- */

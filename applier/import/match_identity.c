@@ -163,11 +163,12 @@ static uint32_t common_column(const struct import_table *t)
     return first == NO_COLUMN ? t->link_target : first;
 }
 
-static bool has_texts(const struct matching *m)
+/* May rows be the same that do not agree byte by byte? */
+static bool may_be_alike(const struct matching *m)
 {
     for (uint32_t i = 0; i < m->t->part_count; i++) {
         const struct target_column *c = match_part_column(m, i, false);
-        if (c && c->class == TARGET_TEXT)
+        if ((c && c->class == TARGET_TEXT) || m->t->parts[i].place == PART_SECOND)
             return true;
     }
     return false;
@@ -186,5 +187,5 @@ int match_identity(struct matching *m, struct ds_error *err)
             row->state == ROW_OPEN && shown(row)[m->common] ? find_candidate(m, row) : NULL;
         rc = c ? match_recognised(m, row, c, err) : 0;
     }
-    return rc || !m->candidates || !has_texts(m) ? rc : match_alike(m, err);
+    return rc || !m->candidates || !may_be_alike(m) ? rc : match_alike(m, err);
 }

@@ -132,6 +132,22 @@ static int add_references(struct import_table *t, const struct msg_table *def, s
     return rc;
 }
 
+/* What does as well as the last part, if the destination has it. Rows need not have it. */
+static int add_second_part(struct import_table *t, const struct catalogue_part *first)
+{
+    struct catalogue_part *rule = arena_zalloc(&t->arena, sizeof *rule);
+    uint32_t target = target_column(t->target, first->either);
+    if (!rule)
+        return DS_ENOMEM;
+    if (target == NO_COLUMN)
+        return 0;
+    rule->column = first->either;
+    t->parts[t->part_count - 1].place = PART_FIRST;
+    t->parts[t->part_count++] = (struct import_part){
+        .rule = rule, .source = NO_COLUMN, .target = target, .place = PART_SECOND};
+    return 0;
+}
+
 static int add_parts(struct import_table *t, const struct msg_table *def)
 {
     const struct catalogue_part *parts = t->entry->parts;
@@ -149,7 +165,7 @@ static int add_parts(struct import_table *t, const struct msg_table *def)
         parts = keys;
         count = same->count;
     }
-    t->parts = arena_zalloc(&t->arena, (count + 1) * sizeof *t->parts);
+    t->parts = arena_zalloc(&t->arena, (2 * count + 1) * sizeof *t->parts);
     if (!t->parts || !keys)
         return DS_ENOMEM;
     for (size_t i = 0; i < count; i++) {
@@ -157,6 +173,8 @@ static int add_parts(struct import_table *t, const struct msg_table *def)
         t->parts[t->part_count++] = (struct import_part){.rule = &parts[i],
                                                          .source = source_column(def, own),
                                                          .target = target_column(t->target, own)};
+        if (own && parts[i].either && add_second_part(t, &parts[i]))
+            return DS_ENOMEM;
     }
     return 0;
 }

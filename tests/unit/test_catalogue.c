@@ -209,7 +209,6 @@ static void users_files_add_and_override(void **state)
     struct catalogue *c;
     struct ds_error err = {0};
     put(file, "name: gift\naliases: [gifts]\nnatural_key: [code, {attribute: colour}]\n"
-              "fixed: [0, 17]\n"
               "references:\n  - {column: order_id, entity: orders, required: true}\n"
               "  - {table: [gift_line, gift_note], column: ids, entity: product, form: list}\n"
               "  - {column: of, entity: order, to: sales_flat_order_item, by: sku, attribute: x,\n"
@@ -220,14 +219,15 @@ static void users_files_add_and_override(void **state)
               "tables:\n  - {table: gift, role: root, link: id, identity: natural}\n"
               "  - {table: gift_line, role: line, link: gift_id, key: line_id}\n"
               "  - {table: gift_note, role: note, link: line_id, through: gift_line,\n"
-              "     identity: [line_id, {table: gift_line, column: at}]}\n"
+              "     identity: [line_id, {table: gift_line, column: at},\n"
+              "     {column: word, or: words}]}\n"
               "  - {table: gift_code, role: code, link: gift_id, identity: same}\n"
               "  - {table: gift_raw, role: raw, link: gift_id}\n"
               "encrypted:\n  - {column: secret}\n"
               "  - {table: gift_note, column: text, when: {kind: [card, pin]}}\n"
               "validate:\n  - {column: code, required: true, or: name, pattern: '^[a-z]+$'}\n"
               "  - {attribute: colour, when: {kind: 1}, one_of: [red, blue], min: -1.5, max: 2,\n"
-              "     unless_root: {state: [sent, used]}}\n");
+              "     unless_root: {state: [sent, used]}}\nfixed: [0, 17]\n");
     put(second, "name: review\ntables: [{table: review, role: root, link: review_id}]\n");
     if (catalogue_load(&c, folder, &err))
         fail_msg("%s", err.message);
@@ -244,7 +244,9 @@ static void users_files_add_and_override(void **state)
     assert_ptr_equal(gift->tables[0].parts, gift->natural_key);
     assert_string_equal(gift->tables[0].key, "id");
     assert_int_equal(gift->tables[1].identity, IDENTITY_REGISTRY);
-    assert_int_equal(gift->tables[2].part_count, 2);
+    assert_int_equal(gift->tables[2].part_count, 3);
+    assert_string_equal(gift->tables[2].parts[2].column, "word");
+    assert_string_equal(gift->tables[2].parts[2].either, "words");
     assert_string_equal(gift->tables[2].parts[1].table, "gift_line");
     assert_int_equal(gift->tables[3].identity, IDENTITY_SAME);
     assert_int_equal(gift->tables[4].identity, IDENTITY_NONE);
@@ -365,6 +367,13 @@ static void errors_name_file_and_line(void **state)
     fails("name: a\nfixed: [0, none]\n" ROOT, 2, "'none' is not one of ids");
     fails("name: a\nencrypted: column\n" ROOT, 2, "list of columns");
     fails("name: a\nnatural_key: [{column: c}]\n" ROOT, 2, "{attribute: CODE}");
+    fails("name: a\nnatural_key: [{column: c, or: d}]\n" ROOT, 2, "not for a root");
+    fails(
+        "name: a\ntables:\n  - {table: t, role: root, link: id, identity: [{column: c, or: d}]}\n",
+        3, "not for a root");
+    fails("name: a\ntables:\n  - {table: t, role: root, link: id}\n"
+          "  - {table: u, role: x, link: id, identity: [{table: t, column: c, or: d}]}\n",
+          4, "'or' is for an attribute, or a column");
     fails("name: a\nnatural_key: [b, {table: c, column: d}]\n" ROOT, 2, "no table");
     fails("name: a\ntables:\n  - {table: t, role: root, link: id, identity: natural}\n", 3,
           "no 'natural_key'");

@@ -29,7 +29,7 @@ KEPT_BY_THE_SHOP = {
     "sales_flat_order_payment", "sales_flat_order_status_history", "sales_order_tax", "downloadable_link_purchased",
     "downloadable_link_purchased_item", "sales_flat_invoice_item", "sales_flat_invoice_comment", "sales_flat_creditmemo_item",
     "sales_flat_creditmemo_comment", "sales_flat_shipment_item", "sales_flat_shipment_track", "sales_flat_shipment_comment",
-    "rating_option_vote", "wishlist_item", "wishlist_item_option", "rating_option_vote_aggregated", "downloadable_link_price", "weee_discount"}
+    "rating_option_vote", "salesrule_customer", "newsletter_queue_link", "newsletter_problem", "widget_instance_page", "wishlist_item", "wishlist_item_option", "rating_option_vote_aggregated", "downloadable_link_price", "weee_discount"}
 
 
 def facts(name):
@@ -117,10 +117,11 @@ def column_problems(catalogue, tables):
     """Columns that are named, but not there; keys that are none."""
     def named():
         for name, ((entity, table),) in catalogue.owners.items():
-            own = [part for part in table["identity"] if isinstance(part, str)] \
+            own = [part for part in table["identity"] if isinstance(part, str) or "or" in part and "column" in part] \
                 if isinstance(table["identity"], list) else []
             for column in [table["link"], table["key"], *own]:
-                yield name, column
+                for one in column.values() if isinstance(column, dict) else [column]:
+                    yield name, one
         for entity in catalogue.entities.values():
             root = entity["tables"][0]["table"]
             for part in entity["natural_key"]:
@@ -153,8 +154,8 @@ def identity_problems(catalogue, tables):
         if table["key"] and table["key"] != fact["primary_key"] and not composite:
             yield "%s: %s is not its key" % (name, table["key"])
         if isinstance(table["identity"], list):
-            identity = {part if isinstance(part, str) else str(part) for part in table["identity"]}
-            if identity not in unique and name not in KEPT_BY_THE_SHOP:
+            identity = {part if isinstance(part, str) else part["column"] if "or" in part and "column" in part else str(part) for part in table["identity"]}
+            if identity not in unique and identity - {table["link"]} not in unique and name not in KEPT_BY_THE_SHOP:
                 yield "%s: no unique key holds %s" % (name, sorted(identity))
         elif table["identity"] == "none" and entity["kind"] != "derived":
             yield "%s: an import could not tell its rows" % name

@@ -1,6 +1,6 @@
 """How rows are told that the registry does not know: by what the catalogue calls their identity."""
 
-from lib.suite import expect_equal
+from lib.suite import expect_contains, expect_equal
 from lib.twoshops import TwoShops
 from modes import attribute
 from syncs import count_rows, counted_rows, right, sync
@@ -125,3 +125,53 @@ def define(suite):
             expect_equal(ask("SELECT customer_group_code FROM customer_group WHERE customer_group_id = 0"), (("Gast",),), "those who are not logged in")
             expect_equal(ask("SELECT COUNT(*) FROM sales_flat_order WHERE customer_is_guest = 1 AND customer_group_id <> 0"), ((0,),), "orders of guests")
             expect_equal(count(), before, "rows of " + ", ".join(tables))
+
+    @suite.case("identity-or", "regions by code, those without one by name; a region that may be several is an error, unless they are all the same")
+    def _():
+        region = "INSERT INTO directory_country_region (country_id, code, default_name) VALUES ('NL', '%s', '%s')"
+        with TwoShops(settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            for server, rows in ((source, (("", "Utrecht"), ("", "Zeeland"), ("", "Drenthe"), ("FL", "Flevoland"), ("GE", "Gelderland"))),
+                                 (destination, (("", "Zeeland"), ("", "Utrecht"), ("DR", "drenthe"), ("fl", "Flevopolder"), ("GE", "Guelders"), ("GE", "Guelders")))):
+                server.run(*(region % row for row in rows), database="openmage")
+            sync(shops, "customer", "-d", "update")
+            found = {source.scalar("SELECT default_name FROM directory_country_region WHERE region_id = %s" % there, "openmage"):
+                     destination.scalar("SELECT default_name FROM directory_country_region WHERE region_id = %d" % here, "openmage")
+                     for there, here in destination.query("SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE entity_type = "
+                                                          "'directory_country_region'")}
+            expect_equal({name: found.get(name) for name in ("Utrecht", "Zeeland", "Drenthe", "Flevoland", "Gelderland")},
+                         {"Utrecht": "Utrecht", "Zeeland": "Zeeland", "Drenthe": "drenthe", "Flevoland": "Flevopolder", "Gelderland": "Guelders"}, "regions")
+            expect_equal(destination.scalar("SELECT COUNT(*) FROM directory_country_region WHERE country_id = 'NL'", "openmage"), 6, "regions at the destination")
+            again(shops, "customer", "update")
+            # one that cannot be told: another name, and twice the code
+            source.run(region % ("XX", "Somewhere"), database="openmage")
+            destination.run(region % ("XX", "Here"), region % ("XX", "There"), database="openmage")
+            _out, err = sync(shops, "customer", "-d", "update", expect_code=1)
+            expect_contains(err, "several rows of the destination may be row", "the error")
+            expect_contains(err, "of country NL", "the error")
+            destination.run("UPDATE directory_country_region SET default_name = 'SOMEWHERE' WHERE default_name = 'There'", database="openmage")
+            sync(shops, "customer", "-d", "update")
+
+    @suite.case("identity-merge", "a matched price rule's coupon becomes the source's, and what else both have of it, and of widgets and newsletters, is not added")
+    def _():
+        rule = "(SELECT rule_id FROM salesrule WHERE name = '%s' LIMIT 1)"
+        for policy in ("merge", "update"):
+            with TwoShops(settings={}) as shops:
+                source, destination = shops.source, shops.destination
+                ask = lambda sql: destination.query(sql, "openmage")
+                destination.run("SET sql_mode = ''", "INSERT INTO salesrule (name, is_active, coupon_type) VALUES ('SAVE10', 1, 2)",
+                                "INSERT INTO salesrule_coupon (rule_id, code, is_primary) VALUES (%s, 'OTHER10', 1), (%s, 'own', NULL)"
+                                % (rule % "SAVE10", rule % "SAVE10"), database="openmage")
+                people = "SELECT email, code FROM customer_entity JOIN core_website USING (website_id) ORDER BY 1"
+                email = next(row[0] for row in source.query(people, "openmage") if row in ask(people))
+                for server in (source, destination):
+                    server.run("INSERT INTO salesrule_customer (rule_id, customer_id, times_used) SELECT %s, entity_id, 1 FROM customer_entity WHERE "
+                               "email = '%s' LIMIT 1" % (rule % "auto", email), database="openmage")
+                own = destination.scalar("SELECT coupon_id FROM salesrule_coupon WHERE code = 'OTHER10'", "openmage")
+                sync(shops, "all", "-d", policy)
+                expect_equal(ask("SELECT code, coupon_id = %d FROM salesrule_coupon WHERE rule_id = %s AND is_primary = 1" % (own, rule % "SAVE10")),
+                             (("SAVE10", 1),), policy + ": the coupon")
+                expect_equal(ask("SELECT COUNT(*) FROM salesrule_coupon WHERE code = 'own'"), ((1 if policy == "merge" else 0,),), policy + ": another one")
+                expect_equal(ask("SELECT COUNT(*) FROM salesrule_customer JOIN customer_entity ON entity_id = customer_id WHERE email = '%s' AND rule_id = %s"
+                                 % (email, rule % "auto")), ((1,),), policy + ": the customer's use of a rule")
+                again(shops, "all", policy)
