@@ -521,6 +521,35 @@ int import_attributes_load(struct import *im, struct ds_error *err)
     return 0;
 }
 
+/* What its values are: options' ids, lists of these, or neither. */
+static const char *kind_of_values(const struct import_attribute *a)
+{
+    bool list = strcmp(a->input, "multiselect") == 0;
+    return a->options && (list || strcmp(a->input, "select") == 0) ? a->input : "";
+}
+
+/* The source's are translated by what the attribute is here. */
+static int check_input(const struct import_row *row, const struct import_attribute *here,
+                       struct ds_error *err)
+{
+    const struct import_table *t = row->table;
+    if (!row->after[t->own_attribute.input] || !row->after[t->own_attribute.model])
+        return 0;
+    const struct import_attribute *there = import_own_attribute(t, row->after);
+    /* what came from this source goes on as it is there */
+    bool follows =
+        row->entity->policy == IMPORT_WRITE && row->entity->here && !row->entity->matched;
+    if (follows || strcmp(kind_of_values(there), kind_of_values(here)) == 0)
+        return 0;
+    error_set(err, DS_ECONFLICT,
+              "attribute %s of %s has values of another kind: its frontend_input is %s%s at the "
+              "source, and %s%s at the destination; convert it at one side",
+              here->code, here->type, there->input, there->options ? " with options" : "",
+              here->input, here->options ? " with options" : "");
+    error_at_table(err, NULL, t->target->name);
+    return DS_ECONFLICT;
+}
+
 /* Its values stand in the table of its type. */
 int import_check_attribute(struct import *im, const struct import_row *row, struct ds_error *err)
 {
@@ -534,8 +563,10 @@ int import_check_attribute(struct import *im, const struct import_row *row, stru
     int rc = import_attributes_load(im, err);
     const struct import_attribute *a = rc ? NULL : import_attribute_by_id(im, row->target_id);
     struct slice type = import_text(row->after[column], scratch, &null);
-    if (!a || (strlen(a->backend) == type.len && memcmp(a->backend, type.p, type.len) == 0))
+    if (!a)
         return rc;
+    if (strlen(a->backend) == type.len && memcmp(a->backend, type.p, type.len) == 0)
+        return check_input(row, a, err);
     error_set(err, DS_ECONFLICT,
               "attribute %s of %s has its values in another table: its backend_type is %.*s at the "
               "source, and %s at the destination; convert it at one side",

@@ -175,3 +175,34 @@ def define(suite):
                 expect_equal(ask("SELECT COUNT(*) FROM salesrule_customer JOIN customer_entity ON entity_id = customer_id WHERE email = '%s' AND rule_id = %s"
                                  % (email, rule % "auto")), ((1,),), policy + ": the customer's use of a rule")
                 again(shops, "all", policy)
+
+    @suite.case("identity-input", "an attribute that is a choice of options at one side alone is an error that names it, or left out with its values")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            source, destination = shops.source, shops.destination
+            codes = "SELECT attribute_code, frontend_input, backend_type FROM eav_attribute JOIN eav_attribute_option USING (attribute_id) WHERE is_user_defined = 1"
+            both = set(source.query(codes, "openmage")) & set(destination.query(codes, "openmage"))
+            select = min(code for code, kind, _type in both if kind == "select")
+            text = "UPDATE eav_attribute SET frontend_input = '%s' WHERE attribute_code = '%s'"
+            wrong = [(destination, select, "select", "text"), (source, "meta_title", "text", "multiselect"), (destination, "meta_title", "text", "select")]
+            for server, code, was, now in wrong:
+                server.run(text % (now, code), database="openmage")
+                for policy in ("update", "skip"):
+                    _out, err = sync(shops, "product", "-d", policy, expect_code=1)
+                    expect_contains(err, "attribute %s of catalog_" % code, "the error")
+                    expect_contains(err, "has values of another kind: its frontend_input is ", "the error")
+                if server == destination and was == "select":
+                    _out, err = sync(shops, "all", "-d", "update", "--skip-invalid", expect_code=3)
+                    expect_contains(err, "left out entity=attribute", "the log")
+                    values = ("SELECT COUNT(*) FROM catalog_product_entity_int v JOIN datasync.datasync_entity_registry ON target_id = entity_id AND entity_type = "
+                              "'product' AND origin = 'created' WHERE attribute_id = %d" % attribute(destination, code))
+                    expect_equal(destination.scalar(values, "openmage"), 0, "its values")
+                server.run(text % (was, code), database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            right(shops, "update", "legacy")
+            # what came from the source follows it
+            code = destination.scalar("SELECT attribute_code FROM datasync.datasync_entity_registry JOIN eav_attribute ON attribute_id = target_id WHERE "
+                                      "entity_type = 'attribute' AND origin = 'created' LIMIT 1", "openmage")
+            source.run(text % ("textarea", code), database="openmage")
+            shops.lab.program.incremental()
+            expect_equal(destination.scalar("SELECT frontend_input FROM eav_attribute WHERE attribute_code = '%s'" % code, "openmage"), "textarea", code)
