@@ -29,7 +29,8 @@ KEPT_BY_THE_SHOP = {
     "sales_flat_order_payment", "sales_flat_order_status_history", "sales_order_tax", "downloadable_link_purchased",
     "downloadable_link_purchased_item", "sales_flat_invoice_item", "sales_flat_invoice_comment", "sales_flat_creditmemo_item",
     "sales_flat_creditmemo_comment", "sales_flat_shipment_item", "sales_flat_shipment_track", "sales_flat_shipment_comment",
-    "rating_option_vote", "salesrule_customer", "newsletter_queue_link", "newsletter_problem", "widget_instance_page", "wishlist_item", "wishlist_item_option", "rating_option_vote_aggregated", "downloadable_link_price", "weee_discount"}
+    "rating_option_vote", "wishlist_item", "wishlist_item_option", "rating_option_vote_aggregated", "downloadable_link_price", "weee_discount",
+    "salesrule_customer", "newsletter_queue_link", "newsletter_problem", "widget_instance_page"}
 
 
 def facts(name):
