@@ -74,9 +74,10 @@ struct document_id {
 enum document_answer {
     DOCUMENT_KEEP,
     DOCUMENT_REPLACE,
-    /* Its element of a list or entry of an array goes, its parameter of a directive. A list that
-     * loses its last element is empty. A field of a record becomes NULL, and so does a value that
-     * is nothing but this id. */
+    /* Its element of a list goes, its parameter of a directive. A list that loses its last element
+     * is empty. An entry of an array that it is the key of stays, under a key that is the id of
+     * nothing. A field of a record becomes NULL, and so does a value that is nothing but this id.
+     */
     DOCUMENT_DROP,
     /* It becomes NULL, or empty inside text. In lists, and as the key of an entry, like DROP. */
     DOCUMENT_NULL,

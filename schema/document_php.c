@@ -80,6 +80,20 @@ static void settle(struct php_tree *tree, struct php_value *array, struct php_en
         php_set_null(&e->value);
 }
 
+/* Under -ID, which names nothing: what the entry tells beside its id is for people. */
+static int set_free_key(struct walk *w, const struct php_value *map, struct php_entry *e)
+{
+    BUF_AUTO struct buf key = {0};
+    int rc = buf_puts(&key, "-") | buf_append(&key, e->key.p, e->key.len);
+    while (rc == 0 && php_find(map, buf_cstr(&key)))
+        rc = buf_puts(&key, "0");
+    struct slice to = {rc ? NULL : arena_copy(w->arena, key.data, key.len), key.len};
+    if (!to.p)
+        return walk_no_memory(w);
+    php_set_key(e, to);
+    return 0;
+}
+
 static int walk_map(struct walk *w, struct php_tree *tree, const struct document_shape *shape,
                     struct php_value *v)
 {
@@ -98,7 +112,10 @@ static int walk_map(struct walk *w, struct php_tree *tree, const struct document
             return of_value;
         if (answer == DOCUMENT_REPLACE)
             php_set_key(e, to);
-        settle(tree, v, e, goes(answer) ? DOCUMENT_DROP : of_value);
+        int rc = goes(answer) ? set_free_key(w, v, e) : 0;
+        if (rc)
+            return rc;
+        settle(tree, v, e, of_value);
     }
     return DOCUMENT_KEEP;
 }

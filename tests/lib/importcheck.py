@@ -125,7 +125,7 @@ def _trees_agree(there, here, lost):
         return False
     if there.startswith("a:"):
         return isinstance(here, str) and documents_agree(there, here, lost)
-    if here in (None, 0, "", "0", GONE):
+    if here in (None, 0, "", "0", GONE) or re.fullmatch(r"-\d+", str(here)):
         return _nowhere(there, lost)
     return isinstance(here, str) and _lists_agree(there, here, lost)
 

@@ -166,13 +166,41 @@ static void unknown_ids_in_order_items(void **state)
                                 "\"super_attribute\";a:2:{i:134;i:4;i:135;i:10;}}}";
     check_unknown(f, "", super, "134", DOCUMENT_DROP,
                   "a:1:{s:15:\"info_buyRequest\";a:2:{s:7:\"product\";i:1009;s:15:\"super_"
-                  "attribute\";a:1:{i:1135;i:1010;}}}");
+                  "attribute\";a:2:{i:-134;i:1004;i:1135;i:1010;}}}");
     check_unknown(f, "", super, "10", DOCUMENT_DROP,
                   "a:1:{s:15:\"info_buyRequest\";a:2:{s:7:\"product\";i:1009;s:15:\"super_"
                   "attribute\";a:1:{i:1134;i:1004;}}}");
     check_unknown(f, "", super, "9", DOCUMENT_DROP,
                   "a:1:{s:15:\"info_buyRequest\";a:2:{s:7:\"product\";N;s:15:\"super_attribute\";a:"
                   "2:{i:1134;i:1004;i:1135;i:1010;}}}");
+}
+
+/* A product that is gone leaves what was bought of it. */
+static void what_was_bought_stays(void **state)
+{
+    (void)state;
+    const struct document_format *f = document_format("sales_flat_order_item", "product_options");
+#define PART(id) "a:2:{s:9:\"option_id\";" id "s:5:\"label\";s:4:\"Part\";}"
+    static const char bundle[] =
+        "a:1:{s:14:\"bundle_options\";a:2:{i:3;" PART("i:3;") "i:4;" PART("i:4;") "}}";
+    check_unknown(
+        f, "", bundle, "3", DOCUMENT_DROP,
+        "a:1:{s:14:\"bundle_options\";a:2:{i:-3;" PART("N;") "i:1004;" PART("i:1004;") "}}");
+    check_unknown(
+        f, "", bundle, "4", DOCUMENT_NULL,
+        "a:1:{s:14:\"bundle_options\";a:2:{i:1003;" PART("i:1003;") "i:-4;" PART("N;") "}}");
+#undef PART
+    /* a key that is there already, from another shop that was imported */
+    check_unknown(f, "",
+                  "a:1:{s:15:\"info_buyRequest\";a:1:{s:17:\"bundle_option_qty\";a:3:{i:-3;i:1;i:"
+                  "3;i:2;s:1:\"4\";i:5;}}}",
+                  "3", DOCUMENT_DROP,
+                  "a:1:{s:15:\"info_buyRequest\";a:1:{s:17:\"bundle_option_qty\";a:3:{i:-3;i:1;i:"
+                  "-30;i:2;s:4:\"1004\";i:5;}}}");
+    check_unknown(f, "",
+                  "a:1:{s:15:\"info_buyRequest\";a:1:{s:7:\"options\";a:1:{i:12;s:1:\"Z\";}}}",
+                  "12", DOCUMENT_DROP,
+                  "a:1:{s:15:\"info_buyRequest\";a:1:{s:7:\"options\";a:1:{i:-12;s:1:\"Z\";}}}");
 }
 
 /* --- options of cart and wish list items ------------------------------------------------------ */
@@ -431,6 +459,7 @@ int main(void)
         cmocka_unit_test(order_items_as_a_shop_stored_them),
         cmocka_unit_test(options_by_their_type),
         cmocka_unit_test(unknown_ids_in_order_items),
+        cmocka_unit_test(what_was_bought_stays),
         cmocka_unit_test(options_of_items_by_their_code),
         cmocka_unit_test(what_a_customer_typed_stays),
         cmocka_unit_test(an_option_of_what_is_gone_is_gone),
