@@ -4,6 +4,8 @@
 
 #include "schema/document_walk.h"
 
+_Static_assert(ID_KINDS <= 32, "document_format.names has a bit for each");
+
 /* What each kind of id names. A test holds this against the catalogue. */
 static const struct document_target targets[ID_KINDS] = {
     [ID_PRODUCT] = {"product", "catalog_product_entity"},
@@ -30,47 +32,80 @@ static const struct document_target targets[ID_KINDS] = {
     [ID_QUOTE_ADDRESS] = {"quote", "sales_flat_quote_address"},
     [ID_QUOTE_ITEM] = {"quote", "sales_flat_quote_item"},
     [ID_GIFT_MESSAGE] = {"gift_message", "gift_message"},
+    [ID_BILLING_AGREEMENT] = {"billing_agreement", "sales_billing_agreement"},
+    [ID_QUOTE_OPTION] = {"quote", "sales_flat_quote_item_option"},
 };
 
 /* The columns of a shop that hold ids inside longer values, beside the lists and paths of the
  * catalogue. The text attributes of products and categories are not here: the filter that the shop
  * runs them through knows no widgets and no blocks. */
-#define PHP(table_, column_, shape_)                                                               \
+#define BIT(kind) (UINT32_C(1) << (kind))
+enum {
+    CHOSEN = BIT(ID_PRODUCT) | BIT(ID_PRODUCT_OPTION) | BIT(ID_OPTION_VALUE) |
+             BIT(ID_BUNDLE_OPTION) | BIT(ID_BUNDLE_SELECTION) | BIT(ID_DOWNLOADABLE_LINK) |
+             BIT(ID_ATTRIBUTE) | BIT(ID_ATTRIBUTE_OPTION) | BIT(ID_STORE) | BIT(ID_QUOTE_ITEM) |
+             BIT(ID_QUOTE_OPTION),
+    CONDITIONS = BIT(ID_CATEGORY) | BIT(ID_ATTRIBUTE_SET) | BIT(ID_TAX_CLASS) |
+                 BIT(ID_ATTRIBUTE_OPTION) | BIT(ID_REGION),
+    ON_PAGES =
+        BIT(ID_CMS_BLOCK) | BIT(ID_CATEGORY) | BIT(ID_CMS_PAGE) | BIT(ID_PRODUCT) | BIT(ID_STORE),
+    OF_ADDRESS = BIT(ID_QUOTE_ADDRESS) | BIT(ID_QUOTE) | BIT(ID_CUSTOMER) |
+                 BIT(ID_CUSTOMER_ADDRESS) | BIT(ID_REGION) | BIT(ID_GIFT_MESSAGE) |
+                 BIT(ID_TAX_RULE),
+    OF_QUOTE = BIT(ID_QUOTE) | BIT(ID_STORE) | BIT(ID_CUSTOMER) | BIT(ID_CUSTOMER_GROUP) |
+               BIT(ID_TAX_CLASS) | BIT(ID_ATTRIBUTE_OPTION) | BIT(ID_SALES_RULE) |
+               BIT(ID_GIFT_MESSAGE),
+    OF_ITEM =
+        CHOSEN | BIT(ID_QUOTE) | BIT(ID_TAX_CLASS) | BIT(ID_SALES_RULE) | BIT(ID_GIFT_MESSAGE),
+};
+#define PHP(table_, column_, shape_, names_)                                                       \
     {                                                                                              \
-        .table = (table_), .column = (column_), .form = DOCUMENT_PHP, .shape = &(shape_)           \
+        .table = (table_), .column = (column_), .form = DOCUMENT_PHP, .shape = &(shape_),          \
+        .names = (names_)                                                                          \
     }
-#define TEXT(table_, column_, form_)                                                               \
+#define TEXT(table_, column_, form_, names_)                                                       \
     {                                                                                              \
-        .table = (table_), .column = (column_), .form = (form_)                                    \
+        .table = (table_), .column = (column_), .form = (form_), .names = (names_)                 \
     }
-#define BESIDE(table_, column_, beside_, form_)                                                    \
+#define MARKED(table_, column_, shape_, marker_, names_)                                           \
     {                                                                                              \
-        .table = (table_), .column = (column_), .beside = (beside_), .form = (form_)               \
+        .table = (table_), .column = (column_), .form = DOCUMENT_PHP, .shape = &(shape_),          \
+        .marker = (marker_), .names = (names_)                                                     \
+    }
+#define BESIDE(table_, column_, beside_, form_, names_)                                            \
+    {                                                                                              \
+        .table = (table_), .column = (column_), .beside = (beside_), .form = (form_),              \
+        .names = (names_)                                                                          \
     }
 static const struct document_format formats[] = {
-    PHP("catalogrule", "actions_serialized", document_condition),
-    PHP("catalogrule", "conditions_serialized", document_condition),
-    TEXT("cms_block", "content", DOCUMENT_TEXT),
-    TEXT("cms_page", "content", DOCUMENT_TEXT),
-    TEXT("cms_page", "custom_layout_update_xml", DOCUMENT_LAYOUT),
-    TEXT("cms_page", "layout_update_xml", DOCUMENT_LAYOUT),
-    TEXT("core_email_template", "template_text", DOCUMENT_TEXT),
-    TEXT("core_layout_update", "handle", DOCUMENT_HANDLE),
-    TEXT("core_layout_update", "xml", DOCUMENT_LAYOUT),
-    TEXT("newsletter_queue", "newsletter_text", DOCUMENT_TEXT),
-    TEXT("newsletter_template", "template_text", DOCUMENT_TEXT),
-    PHP("sales_flat_order_item", "product_options", document_product_options),
-    PHP("sales_flat_quote_address", "applied_taxes", document_applied_taxes),
-    BESIDE("sales_flat_quote_item_option", "value", "code", DOCUMENT_OPTION),
-    PHP("sales_recurring_profile", "billing_address_info", document_address_info),
-    PHP("sales_recurring_profile", "order_info", document_quote_info),
-    PHP("sales_recurring_profile", "order_item_info", document_item_info),
-    PHP("sales_recurring_profile", "shipping_address_info", document_address_info),
-    PHP("salesrule", "actions_serialized", document_condition),
-    PHP("salesrule", "conditions_serialized", document_condition),
-    PHP("widget_instance", "widget_parameters", document_parameters),
-    BESIDE("widget_instance_page", "entities", "page_group", DOCUMENT_ENTITIES),
-    BESIDE("wishlist_item_option", "value", "code", DOCUMENT_OPTION),
+    PHP("catalogrule", "actions_serialized", document_condition, CONDITIONS),
+    PHP("catalogrule", "conditions_serialized", document_condition, CONDITIONS),
+    TEXT("cms_block", "content", DOCUMENT_TEXT, ON_PAGES),
+    TEXT("cms_page", "content", DOCUMENT_TEXT, ON_PAGES),
+    TEXT("cms_page", "custom_layout_update_xml", DOCUMENT_LAYOUT, ON_PAGES),
+    TEXT("cms_page", "layout_update_xml", DOCUMENT_LAYOUT, ON_PAGES),
+    TEXT("core_email_template", "template_text", DOCUMENT_TEXT, ON_PAGES),
+    TEXT("core_layout_update", "handle", DOCUMENT_HANDLE, BIT(ID_PRODUCT) | BIT(ID_CATEGORY)),
+    TEXT("core_layout_update", "xml", DOCUMENT_LAYOUT, ON_PAGES),
+    TEXT("newsletter_queue", "newsletter_text", DOCUMENT_TEXT, ON_PAGES),
+    TEXT("newsletter_template", "template_text", DOCUMENT_TEXT, ON_PAGES),
+    PHP("sales_flat_order_item", "product_options", document_product_options, CHOSEN),
+    MARKED("sales_flat_order_payment", "additional_information", document_payment,
+           "ba_agreement_id", BIT(ID_BILLING_AGREEMENT)),
+    PHP("sales_flat_quote_address", "applied_taxes", document_applied_taxes, BIT(ID_TAX_RULE)),
+    BESIDE("sales_flat_quote_item_option", "value", "code", DOCUMENT_OPTION, CHOSEN),
+    MARKED("sales_flat_quote_payment", "additional_information", document_payment,
+           "ba_agreement_id", BIT(ID_BILLING_AGREEMENT)),
+    PHP("sales_recurring_profile", "billing_address_info", document_address_info, OF_ADDRESS),
+    PHP("sales_recurring_profile", "order_info", document_quote_info, OF_QUOTE),
+    PHP("sales_recurring_profile", "order_item_info", document_item_info, OF_ITEM),
+    PHP("sales_recurring_profile", "shipping_address_info", document_address_info, OF_ADDRESS),
+    PHP("salesrule", "actions_serialized", document_condition, CONDITIONS),
+    PHP("salesrule", "conditions_serialized", document_condition, CONDITIONS),
+    PHP("widget_instance", "widget_parameters", document_parameters, ON_PAGES),
+    BESIDE("widget_instance_page", "entities", "page_group", DOCUMENT_ENTITIES,
+           BIT(ID_PRODUCT) | BIT(ID_CATEGORY)),
+    BESIDE("wishlist_item_option", "value", "code", DOCUMENT_OPTION, CHOSEN),
 };
 
 size_t document_format_count(void)
@@ -81,6 +116,14 @@ size_t document_format_count(void)
 const struct document_format *document_format_at(size_t i)
 {
     return &formats[i];
+}
+
+const struct document_target *document_names(const struct document_format *format, size_t i)
+{
+    for (int kind = 0; kind < ID_KINDS; kind++)
+        if (format->names & BIT(kind) && i-- == 0)
+            return &targets[kind];
+    return NULL;
 }
 
 const struct document_format *document_format(const char *table, const char *column)
@@ -282,6 +325,8 @@ static int walk(struct walk *w, const struct document_format *format, struct doc
     static const struct slice none = {NULL, 0};
     struct slice value = v->value, beside = v->beside, to = value, beside_to = beside;
     int beside_answer = DOCUMENT_KEEP, answer = DOCUMENT_KEEP;
+    if (format->marker && !memmem(value.p, value.len, format->marker, strlen(format->marker)))
+        return 0;
     switch (format->form) {
     case DOCUMENT_LIST:
         answer = walk_list(w, ID_NONE, ",", false, value, none, false, &to);

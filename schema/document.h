@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "arena.h"
 #include "buf.h"
@@ -52,6 +53,8 @@ struct document_format {
     enum document_form form;
     const struct document_shape *shape; /* PHP */
     struct document_target of;          /* LIST and PATH */
+    const char *marker;                 /* a value without this text has no ids; NULL: it may */
+    uint32_t names;                     /* bits of what its ids may be of, see document_names */
 };
 
 /* NULL: no ids inside this column. Tables are without the shop's prefix. For each table definition,
@@ -59,6 +62,8 @@ struct document_format {
 const struct document_format *document_format(const char *table, const char *column);
 size_t document_format_count(void);
 const struct document_format *document_format_at(size_t i);
+/* Of what ids in such a column may be: the i-th; NULL: no more. Not of LIST and PATH. */
+const struct document_target *document_names(const struct document_format *format, size_t i);
 
 struct document_id {
     struct document_target target;

@@ -88,10 +88,9 @@ static int set_free_key(struct walk *w, const struct php_value *map, struct php_
     while (rc == 0 && php_find(map, buf_cstr(&key)))
         rc = buf_puts(&key, "0");
     struct slice to = {rc ? NULL : arena_copy(w->arena, key.data, key.len), key.len};
-    if (!to.p)
-        return walk_no_memory(w);
-    php_set_key(e, to);
-    return 0;
+    if (to.p)
+        php_set_key(e, to);
+    return to.p ? 0 : DS_ENOMEM;
 }
 
 static int walk_map(struct walk *w, struct php_tree *tree, const struct document_shape *shape,
@@ -112,9 +111,8 @@ static int walk_map(struct walk *w, struct php_tree *tree, const struct document
             return of_value;
         if (answer == DOCUMENT_REPLACE)
             php_set_key(e, to);
-        int rc = goes(answer) ? set_free_key(w, v, e) : 0;
-        if (rc)
-            return rc;
+        if (goes(answer) && set_free_key(w, v, e))
+            return walk_no_memory(w);
         settle(tree, v, e, of_value);
     }
     return DOCUMENT_KEEP;
@@ -227,7 +225,8 @@ static const struct document_shape product = ID(ID_PRODUCT), products = LIST(ID_
                                    bundle_options = IDS(ID_BUNDLE_OPTION),
                                    selections = IDS(ID_BUNDLE_SELECTION),
                                    attribute_option = ID(ID_ATTRIBUTE_OPTION),
-                                   quote_item = ID(ID_QUOTE_ITEM);
+                                   quote_item = ID(ID_QUOTE_ITEM),
+                                   quote_option = ID(ID_QUOTE_OPTION);
 static const struct document_shape super_attribute = {
     .form = SHAPE_MAP, .key = ID_ATTRIBUTE, .each = &attribute_option};
 static const struct document_shape bundle_choice = {
@@ -372,6 +371,44 @@ static const struct document_shape buy_request = {.form = SHAPE_OTHER, .walk = w
 
 /* --- order items: product_options ------------------------------------------------------------- */
 
+/* A file that was handed in for an option is fetched by the id of the cart item's option. */
+static const struct document_shape file_params = {
+    .form = SHAPE_RECORD, .fields = (const struct field[]){{"id", &quote_option}, {0}}};
+static const struct document_shape file_url = {
+    .form = SHAPE_RECORD, .fields = (const struct field[]){{"params", &file_params}, {0}}};
+static const struct document_shape file = {
+    .form = SHAPE_RECORD, .fields = (const struct field[]){{"url", &file_url}, {0}}};
+static const struct document_shape nested_file = {.form = SHAPE_NESTED, .each = &file};
+
+static bool is_file(struct slice value)
+{
+    static const char route[] = "sales/download/downloadCustomOption";
+    return value.len > 2 && memcmp(value.p, "a:", 2) == 0 &&
+           memmem(value.p, value.len, route, sizeof route - 1);
+}
+
+/* … in a link, among text for people; of what is not here, 0. */
+static int walk_file_link(struct walk *w, struct php_value *v)
+{
+    static const char before[] = "/downloadCustomOption/id/";
+    static const struct slice zero = {(const uint8_t *)"0", 1};
+    struct slice text, to = none, all = none;
+    const uint8_t *at =
+        php_text(v, &text) ? memmem(text.p, text.len, before, sizeof before - 1) : NULL;
+    if (!at)
+        return DOCUMENT_KEEP;
+    struct slice id = {at + sizeof before - 1, 0};
+    while (id.p + id.len < text.p + text.len && id.p[id.len] >= '0' && id.p[id.len] <= '9')
+        id.len++;
+    int answer =
+        walk_is_id(id) ? walk_ask(w, ID_QUOTE_OPTION, id, none, false, &to) : DOCUMENT_KEEP;
+    if (answer > 0)
+        answer = put_id(w, text, id, goes(answer) ? zero : to, &all);
+    if (answer > 0)
+        php_set_text(v, all);
+    return answer < 0 ? answer : DOCUMENT_KEEP;
+}
+
 /* One of the product's options as it was ordered. Label, value and print_value are for people. */
 static int walk_item_option(struct walk *w, struct php_tree *tree, struct php_value *v,
                             struct slice of)
@@ -385,11 +422,15 @@ static int walk_item_option(struct walk *w, struct php_tree *tree, struct php_va
         of = none;
     if (value && filled_in(v) == BY_CHOICE)
         answer = set_ids(w, &value->value, values, of, false);
+    if (value && value->value.type == PHP_STRING && is_file(value->value.text))
+        answer = walk_shape(w, tree, &nested_file, &value->value, none);
+    if (answer >= 0 && php_find(v, "value"))
+        answer = walk_file_link(w, &php_find(v, "value")->value);
     return answer < 0 ? answer : walk_fields(w, tree, fields, v);
 }
 
-static const struct field bundle_fields[] = {{"option_id", &bundle_option}, {0}};
-static const struct document_shape bundle_record = {.form = SHAPE_RECORD, .fields = bundle_fields};
+static const struct document_shape bundle_record = {
+    .form = SHAPE_RECORD, .fields = (const struct field[]){{"option_id", &bundle_option}, {0}}};
 static const struct document_shape bundle_records = {
     .form = SHAPE_MAP, .key = ID_BUNDLE_OPTION, .each = &bundle_record};
 static const struct document_shape selection_attributes = {.form = SHAPE_NESTED,
@@ -507,10 +548,8 @@ int walk_option(struct walk *w, struct slice code, struct slice value, int *code
     const struct document_shape *shape = option_shape(code);
     const struct text_ids *ids = option_text(code);
     struct slice id = none, by = none;
-    if (shape)
-        return walk_php(w, shape, value, to);
-    if (ids)
-        return walk_text(w, *ids, value, none, false, to);
+    if (shape || ids)
+        return shape ? walk_php(w, shape, value, to) : walk_text(w, *ids, value, none, false, to);
     if (walk_is(code, "bundle_identity"))
         return value.len > 0 ? walk_bundle_identity(w, value, to) : DOCUMENT_KEEP;
     enum document_kind kind = option_code(code, &id);
@@ -521,9 +560,10 @@ int walk_option(struct walk *w, struct slice code, struct slice value, int *code
         *code_answer = put_id(w, code, id, by, code_to);
     if (*code_answer < 0)
         return *code_answer;
-    return kind == ID_PRODUCT_OPTION && looks_chosen(value)
-               ? walk_text(w, chosen, value, id, true, to)
-               : DOCUMENT_KEEP;
+    if (kind == ID_PRODUCT_OPTION && looks_chosen(value))
+        return walk_text(w, chosen, value, id, true, to);
+    return kind == ID_PRODUCT_OPTION && is_file(value) ? walk_php(w, &file, value, to)
+                                                       : DOCUMENT_KEEP;
 }
 
 /* --- price rules ------------------------------------------------------------------------------ */
@@ -608,13 +648,16 @@ static int walk_parameters(struct walk *w, struct php_tree *tree, struct php_val
 const struct document_shape document_parameters = {.form = SHAPE_OTHER, .walk = walk_parameters};
 
 /* By rate: what was charged for it, and by which rules. */
-static const struct document_shape tax_rule = ID(ID_TAX_RULE);
-static const struct field rate_fields[] = {{"rule_id", &tax_rule}, {0}};
-static const struct document_shape rate = {.form = SHAPE_RECORD, .fields = rate_fields};
+static const struct document_shape tax_rule = ID(ID_TAX_RULE), agreement = ID(ID_BILLING_AGREEMENT);
+static const struct document_shape rate = {
+    .form = SHAPE_RECORD, .fields = (const struct field[]){{"rule_id", &tax_rule}, {0}}};
 static const struct document_shape rates = {.form = SHAPE_EACH, .each = &rate};
-static const struct field tax_fields[] = {{"rates", &rates}, {0}};
-static const struct document_shape tax = {.form = SHAPE_RECORD, .fields = tax_fields};
+static const struct document_shape tax = {.form = SHAPE_RECORD,
+                                          .fields = (const struct field[]){{"rates", &rates}, {0}}};
 const struct document_shape document_applied_taxes = {.form = SHAPE_EACH, .each = &tax};
+
+const struct document_shape document_payment = {
+    .form = SHAPE_RECORD, .fields = (const struct field[]){{"ba_agreement_id", &agreement}, {0}}};
 
 /* A recurring profile keeps the rows of the cart that it began with. */
 static const struct document_shape quote = ID(ID_QUOTE), address = ID(ID_QUOTE_ADDRESS),

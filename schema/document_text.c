@@ -103,6 +103,106 @@ static bool next_parameter(struct slice text, size_t *at, size_t end, struct par
     return true;
 }
 
+/* Pages of the shop whose address has an id. */
+static const struct page {
+    const char *path;
+    struct {
+        const char *name;
+        struct text_ids ids;
+    } parameters[2];
+} pages[] = {
+    {"catalog/product/view", {{"id", {TEXT_ID, ID_PRODUCT}}, {"category", {TEXT_ID, ID_CATEGORY}}}},
+    {"catalog/category/view", {{"id", {TEXT_ID, ID_CATEGORY}}}},
+    {"cms/page/view", {{"page_id", {TEXT_ID, ID_CMS_PAGE}}}},
+};
+
+static const struct text_ids *page_parameter(const struct page *page, struct slice name)
+{
+    for (size_t i = 0; page && i < 2 && page->parameters[i].name; i++)
+        if (walk_is(name, page->parameters[i].name))
+            return &page->parameters[i].ids;
+    return NULL;
+}
+
+static bool is_address(struct slice name)
+{
+    return walk_is(name, "url") || walk_is(name, "direct_url");
+}
+
+static size_t page_start(struct slice address)
+{
+    return address.len && address.p[0] == '/';
+}
+
+static const struct page *page_at(struct slice address)
+{
+    size_t start = page_start(address);
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        size_t len = strlen(pages[i].path), end = start + len;
+        if (address.len >= end && memcmp(address.p + start, pages[i].path, len) == 0 &&
+            (address.len == end || address.p[end] == '/'))
+            return &pages[i];
+    }
+    return NULL;
+}
+
+/* PATH/NAME/ID/NAME/ID. What is not here becomes 0. */
+static int address(struct walk *w, const struct page *page, struct slice text, struct slice *to)
+{
+    static const struct slice none = {NULL, 0}, zero = {(const uint8_t *)"0", 1};
+    struct edits e = {.w = w, .text = text};
+    size_t at = page_start(text) + strlen(page->path) + 1;
+    int rc = 0;
+    while (at < text.len && rc == 0) {
+        size_t middle = find(text, at, "/"), from = middle + 1, end = find(text, from, "/");
+        const struct text_ids *ids = page_parameter(page, (struct slice){text.p + at, middle - at});
+        struct slice now = none;
+        at = end + 1;
+        if (!ids || from >= text.len)
+            continue;
+        int answer =
+            walk_text(w, *ids, (struct slice){text.p + from, end - from}, none, false, &now);
+        if (answer < 0)
+            rc = answer;
+        else if (answer != DOCUMENT_KEEP)
+            rc = edit(&e, from, end, answer == DOCUMENT_REPLACE ? now : zero);
+    }
+    return finish(&e, rc, to);
+}
+
+static const struct page *page_of(struct slice text, size_t at, size_t end)
+{
+    const struct page *page = NULL;
+    struct parameter p;
+    while (!page && next_parameter(text, &at, end, &p))
+        page = is_address(p.name) ? page_at((struct slice){text.p + p.from, p.to - p.from}) : NULL;
+    return page;
+}
+
+/* The address of a page of the shop: {{store url="catalog/product/view" id="12"}}, {{store
+ * direct_url="catalog/product/view/id/12"}}. */
+static int store_directive(struct edits *e, size_t at, size_t end)
+{
+    static const struct slice none = {NULL, 0};
+    const struct page *page = page_of(e->text, at, end);
+    struct parameter p;
+    int rc = 0;
+    while (page && rc == 0 && next_parameter(e->text, &at, end, &p)) {
+        struct slice value = {e->text.p + p.from, p.to - p.from}, to = none;
+        const struct text_ids *ids = page_parameter(page, p.name);
+        int answer = is_address(p.name) && page_at(value) == page ? address(e->w, page, value, &to)
+                     : ids ? walk_text(e->w, *ids, value, none, false, &to)
+                           : DOCUMENT_KEEP;
+        if (answer < 0)
+            rc = answer;
+        else if (answer == DOCUMENT_REPLACE)
+            rc = edit(e, p.from, p.to, to);
+        else if (answer != DOCUMENT_KEEP)
+            rc = edit(e, p.before, p.after, none);
+    }
+    return rc;
+}
+
 /* Parameters of one directive, between `at` and `end`. */
 static int directive(struct edits *e, size_t at, size_t end)
 {
@@ -131,7 +231,10 @@ static int directive(struct edits *e, size_t at, size_t end)
 /* {{NAME PARAMETERS}}: NAME is up to ten letters in either case (Varien_Filter_Template). */
 int walk_directives(struct walk *w, struct slice text, struct slice *to)
 {
-    static const char *const with_ids[] = {"widget", "block"};
+    static const struct {
+        const char *name;
+        int (*walk)(struct edits *e, size_t at, size_t end);
+    } with_ids[] = {{"widget", directive}, {"block", directive}, {"store", store_directive}};
     struct edits e = {.w = w, .text = text};
     int rc = 0;
     for (size_t at = find(text, 0, "{{"); at < text.len && rc == 0; at = find(text, at, "{{")) {
@@ -142,9 +245,9 @@ int walk_directives(struct walk *w, struct slice text, struct slice *to)
                (text.p[name + len] | 0x20) <= 'z')
             len++;
         for (size_t i = 0; i < sizeof with_ids / sizeof *with_ids && rc == 0; i++)
-            if (len == strlen(with_ids[i]) &&
-                strncasecmp((const char *)text.p + name, with_ids[i], len) == 0)
-                rc = directive(&e, name + len, end);
+            if (len == strlen(with_ids[i].name) &&
+                strncasecmp((const char *)text.p + name, with_ids[i].name, len) == 0)
+                rc = with_ids[i].walk(&e, name + len, end);
         at = end + 2;
     }
     return finish(&e, rc, to);

@@ -31,6 +31,8 @@ enum document_kind {
     ID_QUOTE_ADDRESS,
     ID_QUOTE_ITEM,
     ID_GIFT_MESSAGE,
+    ID_BILLING_AGREEMENT,
+    ID_QUOTE_OPTION, /* of an item */
     ID_KINDS,
 };
 
@@ -88,6 +90,6 @@ int walk_result(struct walk *w, const struct buf *b, struct slice text, struct s
 
 extern const struct document_shape document_product_options, document_condition,
     document_applied_taxes, document_parameters, document_quote_info, document_address_info,
-    document_item_info;
+    document_item_info, document_payment;
 
 #endif

@@ -24,14 +24,27 @@ struct shop {
     enum document_answer answer; /* for it */
     int fail;                    /* error instead of any answer */
     bool back;                   /* 1000 less */
+    const struct document_format *format;
     struct arena arena;
     struct buf seen; /* "TABLE:ID<OF?" of each, one space between; "?" where it may be a text */
 };
+
+/* Does the format say that its ids may be of that? */
+static bool is_named(const struct document_format *f, const struct document_target *target)
+{
+    const struct document_target *t;
+    for (size_t i = 0; (t = document_names(f, i)); i++)
+        if (strcmp(t->table, target->table) == 0)
+            return true;
+    return f->form == DOCUMENT_LIST || f->form == DOCUMENT_PATH || !f->table;
+}
 
 static int visit(void *arg, const struct document_id *id, struct slice *to)
 {
     struct shop *shop = arg;
     char number[32];
+    if (shop->format && !is_named(shop->format, &id->target))
+        fail_msg("%s.%s names %s", shop->format->table, shop->format->column, id->target.table);
     buf_printf(&shop->seen, "%s%s:%.*s", shop->seen.len ? " " : "", id->target.table,
                (int)id->id.len, (const char *)id->id.p);
     if (id->of.len)
@@ -63,6 +76,7 @@ static const char *rewrite(struct shop *shop, const struct document_format *f, c
     struct document_value out;
     struct ds_error err = {0};
     buf_clear(&shop->seen);
+    shop->format = f;
     int rc = document_collect(f, text(value), text(beside), &visitor, &shop->arena, &err);
     if (rc)
         fail_msg("%s: %s", value, err.message);

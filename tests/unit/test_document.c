@@ -175,6 +175,57 @@ static void unknown_ids_in_order_items(void **state)
                   "2:{i:1134;i:1004;i:1135;i:1010;}}}");
 }
 
+/* The file that was handed in for an option is told by the option of the cart's item. */
+static void files_of_options(void **state)
+{
+    (void)state;
+#define LINK(id) "/sales/download/downloadCustomOption/id/" id "/key/a"
+#define URL(id)                                                                                    \
+    "a:1:{s:3:\"url\";a:2:{s:5:\"route\";s:35:\"sales/download/downloadCustomOption\";"            \
+    "s:6:\"params\";a:1:{s:2:\"id\";" id "}}}"
+    const struct document_format *f = document_format("sales_flat_order_item", "product_options");
+    static const char before[] =
+        "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:47:\"" LINK("7") "\";s:11:\"option_"
+                                                                             "type\";s:4:\"file\";"
+                                                                             "s:12:\"option_"
+                                                                             "value\";s:113:\"" URL(
+                                                                                 "s:1:\"7\";") "\";"
+                                                                                               "}}"
+                                                                                               "}";
+    check("sales_flat_order_item", "product_options", before,
+          "sales_flat_quote_item_option:7 sales_flat_quote_item_option:7",
+          "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:50:\"" LINK("1007") "\";s:11:"
+                                                                                  "\"option_type\";"
+                                                                                  "s:4:\"file\";s:"
+                                                                                  "12:\"option_"
+                                                                                  "value\";s:116:"
+                                                                                  "\"" URL("s:4:"
+                                                                                           "\"1007"
+                                                                                           "\";") "\";}}}");
+    check_unknown(f, "", before, "7", DOCUMENT_DROP,
+                  "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:47:\"" LINK(
+                      "0") "\";s:11:\"option_type\";s:4:\"file\";s:12:\"option_value\";s:107:"
+                           "\"" URL("N;") "\";}}}");
+    check_format(document_format("sales_flat_quote_item_option", "value"), "option_12", URL("i:7;"),
+                 "catalog_product_option:12 sales_flat_quote_item_option:7",
+                 "option_1012 " URL("i:1007;"));
+#undef URL
+#undef LINK
+}
+
+static void agreements_of_payments(void **state)
+{
+    (void)state;
+    static const char *const tables[] = {"sales_flat_order_payment", "sales_flat_quote_payment"};
+    for (size_t i = 0; i < 2; i++) {
+        check(tables[i], "additional_information", "a:1:{s:15:\"ba_agreement_id\";s:1:\"7\";}",
+              "sales_billing_agreement:7", "a:1:{s:15:\"ba_agreement_id\";s:4:\"1007\";}");
+        check(tables[i], "additional_information", "a:1:{s:1:\"x\";s:1:\"7\";}", "",
+              "a:1:{s:1:\"x\";s:1:\"7\";}");
+        check(tables[i], "additional_information", "none", "", "none");
+    }
+}
+
 /* A product that is gone leaves what was bought of it. */
 static void what_was_bought_stays(void **state)
 {
@@ -460,6 +511,8 @@ int main(void)
         cmocka_unit_test(options_by_their_type),
         cmocka_unit_test(unknown_ids_in_order_items),
         cmocka_unit_test(what_was_bought_stays),
+        cmocka_unit_test(files_of_options),
+        cmocka_unit_test(agreements_of_payments),
         cmocka_unit_test(options_of_items_by_their_code),
         cmocka_unit_test(what_a_customer_typed_stays),
         cmocka_unit_test(an_option_of_what_is_gone_is_gone),

@@ -41,11 +41,24 @@ static void directives_in_texts(void **state)
          "store_id=\"1001\"}}"},
         {"{{block type='cms/block' block_id='footer_links'}}", "",
          "{{block type='cms/block' block_id='footer_links'}}"},
-        {"{{store url=\"catalog/product/view\" id=\"12\" block_id=\"3\"}}"
-         "{{media url=\"a/12.png\"}}{{config path=\"a\"}}{{blocks block_id=\"3\"}}",
-         "",
-         "{{store url=\"catalog/product/view\" id=\"12\" block_id=\"3\"}}"
+        {"{{media url=\"a/12.png\"}}{{config path=\"a\"}}{{blocks block_id=\"3\"}}", "",
          "{{media url=\"a/12.png\"}}{{config path=\"a\"}}{{blocks block_id=\"3\"}}"},
+        {"{{store url=\"catalog/product/view\" id=\"12\" block_id=\"3\" category='5'}}",
+         "catalog_product_entity:12 catalog_category_entity:5",
+         "{{store url=\"catalog/product/view\" id=\"1012\" block_id=\"3\" category='1005'}}"},
+        {"{{store direct_url='catalog/category/view/id/46'}}{{Store id=7 url=/cms/page/view "
+         "page_id=2}}",
+         "catalog_category_entity:46 cms_page:2",
+         "{{store direct_url='catalog/category/view/id/1046'}}{{Store id=7 url=/cms/page/view "
+         "page_id=1002}}"},
+        {"{{store url='catalog/product/view/id/1/s/7/category/5/' id='x'}}",
+         "catalog_product_entity:1 catalog_category_entity:5",
+         "{{store url='catalog/product/view/id/1001/s/7/category/1005/' id='x'}}"},
+        {"{{store url='catalog/product/viewed' id='1'}}{{store url='12.html'}}{{store id='1'}}"
+         "{{store url='catalog/product/view/id'}}{{store url='catalog/product/view/id/'}}",
+         "",
+         "{{store url='catalog/product/viewed' id='1'}}{{store url='12.html'}}{{store id='1'}}"
+         "{{store url='catalog/product/view/id'}}{{store url='catalog/product/view/id/'}}"},
         /* as the shop reads it, the name goes on up to the sign, and a space ends the value */
         {"{{block foo block_id=\"3\" block_id= \"4\" block_id=\"5\\\"\" page_id=\"6}}",
          "cms_page:6",
@@ -68,6 +81,8 @@ static void directives_in_texts(void **state)
     check_unknown(f, "", "{{widget block_id=3}}", "3", DOCUMENT_NULL, "{{widget}}");
     check_unknown(f, "", "{{widget id_path=\"product/12/5\"}}", "5", DOCUMENT_DROP,
                   "{{widget id_path=\"product/1012\"}}");
+    check_unknown(f, "", "{{store url='catalog/product/view/id/3/category/4' id=3}}", "3",
+                  DOCUMENT_DROP, "{{store url='catalog/product/view/id/0/category/1004'}}");
     check_unknown(f, "", "{{widget id_path=\"product/12/5\"}}", "12", DOCUMENT_NULL,
                   "{{widget id_path=\"\"}}");
 }
