@@ -107,6 +107,7 @@ void entity_close_brought(struct copy *c)
     for (uint32_t i = 0; i < c->brought_count; i++) {
         entity_close_kind(c->brought[i].copy);
         arena_free(&c->brought[i].copy->arena);
+        arena_free(&c->brought[i].copy->reading);
         free(c->brought[i].copy);
         arena_free(&c->brought[i].arena);
     }

@@ -53,24 +53,6 @@ static struct slice raw_value(const uint8_t *raw)
     return (struct slice){raw, value_length(raw)};
 }
 
-/* `root`: whose row it is. */
-static int keep_referred(struct copy *c, const struct copied_table *t, const uint8_t **columns,
-                         uint32_t root)
-{
-    int rc = 0;
-    for (uint32_t i = 0; i < t->referring_count && rc == 0; i++) {
-        struct slice value = raw_value(columns[t->referring[i].column]);
-        if (*value.p == VALUE_BYTE_NULL)
-            continue;
-        struct copied_id *known = entity_find_id(t->referring[i].to, value);
-        if (!known)
-            rc = entity_keep_id(&c->arena, t->referring[i].to, value, root);
-        else if (root < known->root) /* the first one, of which --limit may be the last */
-            known->root = root;
-    }
-    return rc;
-}
-
 static int take_row(struct copy *c, struct copied_table *t, struct slice image,
                     const uint8_t **columns, struct ds_error *err)
 {
@@ -100,7 +82,7 @@ static int take_row(struct copy *c, struct copied_table *t, struct slice image,
         !entity_find_id(&t->ids, raw_value(columns[t->key])) &&
         entity_keep_id(&c->arena, &t->ids, raw_value(columns[t->key]), at))
         return entity_no_memory(err);
-    if (c->pass == FIRST && keep_referred(c, t, columns, at))
+    if (c->pass == FIRST && entity_note_referred(c, t, columns, at))
         return entity_no_memory(err);
     *row = (struct copied_row){.image = {kept, image.len}, .table = (uint32_t)(t - c->tables)};
     if (c->tails[at])
@@ -115,8 +97,7 @@ struct reading {
     struct copy *c;
     struct copied_table *t;
     const uint8_t **columns;
-    int (*take)(struct copy *c, struct copied_table *t, struct slice image, const uint8_t **columns,
-                struct ds_error *err);
+    entity_take take;
 };
 
 static int take_rows(void *arg, const void *message, size_t len, struct ds_error *err)
@@ -203,20 +184,19 @@ static int add_ids(struct buf *sql, const struct copied_id **id)
     return rc;
 }
 
-/* Rows whose link is one of the ids from *id on (which is moved); without, one of the chunk's keys.
- * By the index, and not by what the server thinks of it: after a bulk load it would read the whole
- * table for each chunk. */
-static int read_rows(struct copy *c, struct copied_table *t, const struct copied_id **id,
-                     struct reading *r, struct ds_error *err)
+/* Rows of which the column is one of the ids from *id on (which is moved); without, one of the
+ * chunk's keys. By the index, and not by what the server thinks of it: after a bulk load it would
+ * read the whole table for each chunk. */
+static int read_rows(struct copy *c, struct copied_table *t, const char *column, const char *index,
+                     const struct copied_id **id, struct reading *r, struct ds_error *err)
 {
     BUF_AUTO struct buf pick = {0};
     uint64_t rows = 0;
     int rc = 0;
-    if (t->index)
-        rc = buf_puts(&pick, " FORCE INDEX (") | sql_identifier(&pick, t->index) |
-             buf_puts(&pick, ")");
-    rc |= buf_puts(&pick, " WHERE ") | sql_identifier(&pick, t->entry->link) |
-          buf_puts(&pick, " IN (");
+    if (index)
+        rc =
+            buf_puts(&pick, " FORCE INDEX (") | sql_identifier(&pick, index) | buf_puts(&pick, ")");
+    rc |= buf_puts(&pick, " WHERE ") | sql_identifier(&pick, column) | buf_puts(&pick, " IN (");
     rc |= id ? add_ids(&pick, id) : add_keys(c, &pick);
     rc |= buf_puts(&pick, ")");
     if (rc == 0 && t == &c->tables[0])
@@ -231,18 +211,27 @@ static int read_rows(struct copy *c, struct copied_table *t, const struct copied
     return table_rows_copy(&t->plan, &c->shared->source, &out, &rows, err);
 }
 
+int entity_read_by_ids(struct copy *c, struct copied_table *t, const char *column,
+                       const char *index, const struct id_set *ids, entity_take take,
+                       struct ds_error *err)
+{
+    struct reading r = {c, t, NULL, take};
+    r.columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *r.columns);
+    int rc = r.columns ? 0 : entity_no_memory(err);
+    for (const struct copied_id *id = ids->last; id && rc == 0;)
+        rc = read_rows(c, t, column, index, &id, &r, err);
+    return rc;
+}
+
 static int read_table(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
     struct reading r = {c, t, NULL, take_row};
     r.columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *r.columns);
     if (!r.columns || entity_open_ids(&c->arena, &t->ids))
         return entity_no_memory(err);
-    if (!t->through)
-        return read_rows(c, t, NULL, &r, err);
-    int rc = 0;
-    for (const struct copied_id *id = t->through->ids.last; id && rc == 0;)
-        rc = read_rows(c, t, &id, &r, err);
-    return rc;
+    return t->through
+               ? entity_read_by_ids(c, t, t->entry->link, t->index, &t->through->ids, take_row, err)
+               : read_rows(c, t, t->entry->link, t->index, NULL, &r, err);
 }
 
 /* --- messages
@@ -352,38 +341,10 @@ static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_err
     return rc ? rc : entity_put_commit(c, err);
 }
 
-/* --- roots that are referred to -----------------------------------------------------------------
- */
-
-/* Is the referred one listed, so that all of it has come already? */
-static bool is_copied(const struct copy *c, const struct copied_table *t, struct slice key)
+int entity_put_named(struct copy *c, const struct copied_table *t, struct slice key,
+                     struct slice image, struct ds_error *err)
 {
-    const struct entity_ids *listed = entity_listed(c, t->entity);
-    BUF_AUTO struct buf text = {0};
-    return listed && entity_key_text(key, &text) == 0 && entity_is_listed(listed, buf_cstr(&text));
-}
-
-static int put_referred_row(struct copy *c, struct copied_table *t, struct slice image,
-                            const uint8_t **columns, struct ds_error *err)
-{
-    if (image_split(image, t->plan.column_count, columns))
-        return error_set(err, DS_EFORMAT, "rows of a copy cannot be read");
-    struct slice key = raw_value(columns[t->link]);
-    if (is_copied(c, t, key))
-        return 0;
-    int rc = entity_put_begin(c, err);
-    rc = rc ? rc : entity_put_change(c, t, CHANGE_INSERT, copied_flags(c, t), key, image, err);
-    return rc ? rc : entity_put_commit(c, err);
-}
-
-static int put_referred(struct copy *c, struct copied_table *t, struct ds_error *err)
-{
-    struct reading r = {c, t, NULL, put_referred_row};
-    r.columns = arena_alloc(&c->arena, (t->plan.column_count + 1) * sizeof *r.columns);
-    int rc = r.columns ? 0 : entity_no_memory(err);
-    for (const struct copied_id *id = t->ids.last; id && t->link != UINT32_MAX && rc == 0;)
-        rc = read_rows(c, t, &id, &r, err);
-    return rc;
+    return entity_put_change(c, t, CHANGE_INSERT, copied_flags(c, t), key, image, err);
 }
 
 static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
@@ -394,8 +355,8 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
     c->current = 0;
     c->pass = pass;
     int rc = 0;
-    for (uint32_t i = 0; pass == FIRST && i < c->referred_count && rc == 0; i++)
-        rc = entity_open_ids(&c->arena, &c->referred[i].ids) ? entity_no_memory(err) : 0;
+    for (uint32_t i = 0; i < c->referred_count; i++)
+        c->referred[i].ids = (struct id_set){0};
     for (uint32_t i = 0; pass == FIRST && i < c->brought_count && rc == 0; i++)
         rc = entity_open_ids(&c->arena, &c->brought[i].ids) ? entity_no_memory(err) : 0;
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++) {
@@ -404,8 +365,7 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
             rc = read_table(c, t, err);
     }
     uint32_t count = c->current < c->left ? c->current : (uint32_t)c->left;
-    for (uint32_t i = 0; pass == FIRST && i < c->referred_count && rc == 0; i++)
-        rc = put_referred(c, &c->referred[i], err);
+    rc = rc || pass != FIRST ? rc : entity_put_referred(c, err);
     rc = rc || pass != FIRST ? rc : entity_put_brought(c, count, err);
     for (uint32_t i = 0; i < count && rc == 0; i++, c->left--)
         rc = put_entity(c, i, pass, err);
@@ -537,6 +497,9 @@ static void set_needed(const struct copy *c, bool *needed)
     for (size_t i = 0; i < catalogue_count(all); i++)
         if (entity_is_asked_for(c, catalogue_at(all, i)))
             add_needed(c, catalogue_at(all, i), needed);
+    for (size_t i = 0; i < catalogue_count(all); i++)
+        if (entity_is_asked_for(c, catalogue_at(all, i)))
+            filter_add_recognised(c->o->filter, catalogue_at(all, i), needed);
 }
 
 uint32_t entity_copy_number(const struct position *p)
@@ -586,6 +549,7 @@ int entity_copy(const struct entity_copy_options *o, struct position *end, struc
     int rc = copy_all(c, end, err);
     source_close(&shared.source);
     arena_free(&c->arena);
+    arena_free(&c->reading);
     buf_free(&shared.message);
     free(shared.kinds);
     free(c);

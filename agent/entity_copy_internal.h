@@ -22,9 +22,11 @@ struct copied_row { /* of the chunk in hand */
     struct copied_row *next; /* of the same entity */
 };
 
+struct copied_table;
 struct copied_id { /* of a row that others lead to → its entity in the chunk */
     struct slice value;
     uint32_t root;
+    struct referred_row *rows;        /* of copy.referred: what hangs on it */
     struct copied_id *next, *earlier; /* of its bucket; of all */
 };
 
@@ -33,15 +35,33 @@ struct id_set {
     struct copied_id *last;
 };
 
+struct referred_row { /* below a root that is only recognised */
+    const struct copied_table *table;
+    struct slice image;
+    const struct copied_id *id; /* NULL: nothing hangs on it */
+    struct referred_row *next;
+};
+
 struct referring_column {
     uint32_t column;
+    bool list, words; /* ids separated by commas; ids that are no numbers */
+    uint32_t when;    /* only in rows that have one of `values` there; UINT32_MAX: in all */
+    const char *const *values;
     struct id_set *to; /* of copy.referred, or of copy.brought */
+};
+
+struct document_format;
+struct named_document { /* a column of whose values ids may be of copy.referred */
+    const struct document_format *format;
+    uint32_t column, beside; /* UINT32_MAX: none beside */
 };
 
 struct copied_table {
     const struct catalogue_entity *entity;
     const struct catalogue_table *entry;
-    struct copied_table *through; /* NULL: its link leads to the root */
+    struct copied_table
+        *through; /* NULL: its link leads to the root; of copy.referred: it is one */
+    bool tells;   /* of copy.referred: which row it is that its link leads to */
     char name[300];
     struct table_plan plan;
     struct mask_plan *mask;    /* NULL: all values are kept */
@@ -54,8 +74,10 @@ struct copied_table {
     bool leads; /* to one of which that is true */
     struct referring_column *referring;
     uint32_t referring_count;
+    struct named_document *documents;
+    uint32_t document_count;
     struct id_set ids; /* of the chunk: rows that others lead to; of copy.referred: what the chunk's
-                          rows refer to */
+                          rows refer to, not open if that is nothing */
 };
 
 /* A kind that comes along with the one in hand. */
@@ -93,17 +115,16 @@ struct copy {
     uint32_t table_count;
     char **keys; /* of its roots, as text; of those that a condition leaves out, too */
     size_t key_count;
-    uint64_t left; /* of --limit, in this pass */
-    struct copied_table
-        *referred; /* roots of other kinds that it refers to, and that nobody has asked for */
+    uint64_t left;                 /* of --limit, in this pass */
+    struct copied_table *referred; /* of other kinds that it refers to, and nobody has asked for */
     uint32_t referred_count;
     struct brought *brought;
     uint32_t brought_count;
 
     /* the chunk in hand */
     enum pass pass;
-    struct arena arena;
-    size_t first, end; /* in keys */
+    struct arena arena, reading; /* the latter: while one value is read */
+    size_t first, end;           /* in keys */
     struct copied_row *heads[ROOTS_PER_CHUNK], *tails[ROOTS_PER_CHUNK];
     struct slice root_keys[ROOTS_PER_CHUNK]; /* raw */
     uint32_t current;                        /* table that is being read */
@@ -126,6 +147,24 @@ int entity_copy_roots(struct copy *c, enum pass pass, struct ds_error *err);
 int entity_open_ids(struct arena *arena, struct id_set *ids);
 struct copied_id *entity_find_id(const struct id_set *ids, struct slice value);
 int entity_keep_id(struct arena *arena, struct id_set *ids, struct slice value, uint32_t root);
+
+/* Read rows of which the column is one of these ids, by the index (NULL: as the server likes). */
+typedef int (*entity_take)(struct copy *c, struct copied_table *t, struct slice image,
+                           const uint8_t **columns, struct ds_error *err);
+int entity_read_by_ids(struct copy *c, struct copied_table *t, const char *column,
+                       const char *index, const struct id_set *ids, entity_take take,
+                       struct ds_error *err);
+/* A row of what is only referred to. */
+int entity_put_named(struct copy *c, const struct copied_table *t, struct slice key,
+                     struct slice image, struct ds_error *err);
+
+/* entity_referred.c */
+/* What rows of this kind refer to in other ones, and what comes along with it. */
+int entity_open_referred(struct copy *c, struct ds_error *err);
+/* A row of root `root` of the chunk. DS_ENOMEM. */
+int entity_note_referred(struct copy *c, const struct copied_table *t, const uint8_t **columns,
+                         uint32_t root);
+int entity_put_referred(struct copy *c, struct ds_error *err);
 
 /* entity_brought.c */
 /* Does what this reference names come along, so far as it does not come anyway? */
@@ -167,13 +206,11 @@ uint32_t entity_column(const struct table_plan *plan, const char *name);
 bool entity_key_is_number(const struct copied_table *t);
 /* Add a table of the kind in hand, if the source has it; its `table` message goes out. */
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err);
-/* Roots of other kinds that rows of this one refer to and that are only recognised by an import. */
-int entity_open_referred(struct copy *c, struct ds_error *err);
+/* A table of another kind, of which *t says entity and entry. */
+int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exists,
+                               struct ds_error *err);
 /* A row_output of the table's rows. */
 struct row_output entity_output(const struct copy *c, const struct copied_table *t);
-/* NULL: the reference leads to none of these. */
-const struct catalogue_entity *entity_referred_kind(const struct copy *c,
-                                                    const struct catalogue_reference *r);
 /* Keys of the kind's roots; selected: those of the selection. */
 int entity_read_roots(struct copy *c, bool selected, struct ds_error *err);
 int entity_add_order(const struct copy *c, struct buf *sql); /* ORDER BY of roots */

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "agent/entity_copy_internal.h"
+#include "schema/document.h"
 #include "schema/log.h"
 
 enum { LISTED_PER_QUERY = 5000 };
@@ -122,8 +123,28 @@ static const struct catalogue_entity *later_kind(const struct copy *c,
     return own || later ? to : NULL;
 }
 
+/* Does the table have values that may name what comes behind its rows, told by a word in them? */
+static const struct document_format *
+later_format(const struct copy *c, const struct catalogue_entity *e, const char *table)
+{
+    for (size_t i = 0; i < document_format_count(); i++) {
+        const struct document_format *f = document_format_at(i);
+        const struct document_target *target = document_names(f, 0);
+        const struct catalogue_entity *to = f->marker && strcmp(f->table, table) == 0
+                                                ? catalogue_find(c->o->catalogue, target->entity)
+                                                : NULL;
+        if (to && entity_is_asked_for(c, to) && is_later(c, to, e))
+            return f;
+    }
+    return NULL;
+}
+
 bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e, const char *table)
 {
+    for (size_t i = 0; i < e->table_count; i++)
+        if ((!table || strcmp(e->tables[i].table, table) == 0) &&
+            later_format(c, e, e->tables[i].table))
+            return true;
     for (size_t i = 0; i < e->reference_count; i++)
         if (later_kind(c, e, &e->references[i]) &&
             (!table || strcmp(e->references[i].table, table) == 0))
@@ -211,6 +232,7 @@ struct row_output entity_output(const struct copy *c, const struct copied_table 
 static void close_table(struct copied_table *t)
 {
     free(t->referring);
+    free(t->documents);
     table_plan_free(&t->plan);
     mask_plan_free(t->mask);
     where_bound_free(t->where);
@@ -298,6 +320,24 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
     }
     rc = open_rules(c, t, err);
     return rc ? rc : put_table(c, t, err);
+}
+
+int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exists,
+                               struct ds_error *err)
+{
+    snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), t->entry->table);
+    int rc = table_exists(c, t->name, exists, err);
+    rc = rc || !*exists ? rc : open_columns(c, t, err);
+    if (rc || !*exists)
+        return rc;
+    t->link = entity_column(&t->plan, t->entry->link);
+    t->key = entity_column(&t->plan, t->through ? t->entry->key : t->entry->link);
+    *exists = t->link != UINT32_MAX;
+    rc = *exists ? open_rules(c, t, err) : 0;
+    rc = rc || !*exists ? rc : put_table(c, t, err);
+    if (rc || !*exists)
+        close_table(t);
+    return rc;
 }
 
 void entity_forget_keys(struct copy *c)
@@ -506,6 +546,17 @@ static int add_reference(struct copy *c, const struct catalogue_reference *r,
     return rc ? entity_no_memory(err) : 0;
 }
 
+static int add_document(const struct copied_table *t, const char *root,
+                        const struct document_format *f, struct buf *sql)
+{
+    if (t->through)
+        return buf_puts(sql, " OR 1");
+    return buf_puts(sql, " OR ") | sql_identifier(sql, root) | buf_puts(sql, " IN (SELECT ") |
+           sql_identifier(sql, t->entry->link) | buf_puts(sql, " FROM ") |
+           sql_identifier(sql, t->name) | buf_puts(sql, " WHERE ") |
+           sql_identifier(sql, f->column) | buf_printf(sql, " LIKE '%%%s%%')", f->marker);
+}
+
 static int select_roots(struct copy *c, bool selected, struct buf *sql, struct ds_error *err)
 {
     const struct entity_selection *s = &c->o->selection;
@@ -556,6 +607,11 @@ static int select_deferred(struct copy *c, const struct buf *roots, struct buf *
         const struct catalogue_entity *to = later_kind(c, c->entity, r);
         rc = to ? add_reference(c, r, to, sql, err) : 0;
     }
+    for (uint32_t i = 0; i < c->table_count && rc == 0; i++) {
+        const struct document_format *f = later_format(c, c->entity, c->tables[i].entry->table);
+        rc = f ? add_document(&c->tables[i], c->entity->tables[0].link, f, sql) : 0;
+        rc = rc ? entity_no_memory(err) : 0;
+    }
     if (rc)
         return rc;
     return buf_puts(sql, ")") | entity_add_order(c, sql) ? entity_no_memory(err) : 0;
@@ -586,95 +642,4 @@ int entity_read_roots(struct copy *c, bool selected, struct ds_error *err)
     }
     mysql_free_result(rows);
     return c->keys && rc == 0 ? 0 : entity_no_memory(err);
-}
-
-/* --- what is referred to ---------------------------------------------------------------------- */
-
-/* An import finds them by their natural key, if the registry has not met them. */
-static bool is_known_by_columns(const struct catalogue_entity *e)
-{
-    for (size_t i = 0; i < e->natural_key_count; i++)
-        if (!e->natural_key[i].column || e->natural_key[i].table)
-            return false;
-    return e->natural_key_count > 0;
-}
-
-const struct catalogue_entity *entity_referred_kind(const struct copy *c,
-                                                    const struct catalogue_reference *r)
-{
-    const struct catalogue_entity *e = catalogue_find(c->o->catalogue, r->entity);
-    bool plain =
-        !r->to && !r->by && !r->deferred && r->form == REFERENCE_ONE && !r->attribute && !r->input;
-    const struct entity_selection *s = &c->o->selection;
-    bool some =
-        s->listed || s->id_count || s->increment_id_count || s->date_from || s->date_to || s->limit;
-    bool whole = entity_is_asked_for(c, e) && !some;
-    return plain && e && e != c->entity && e->kind == KIND_DATA && !filter_maps(e) && !whole &&
-                   !entity_brings(c, r) && is_known_by_columns(e)
-               ? e
-               : NULL;
-}
-
-/* Where what it names is noted; NULL: nowhere. */
-static struct id_set *named_ids(struct copy *c, const struct catalogue_reference *r)
-{
-    const struct catalogue_entity *e = entity_referred_kind(c, r);
-    for (uint32_t i = 0; e && i < c->referred_count; i++)
-        if (c->referred[i].entity == e)
-            return &c->referred[i].ids;
-    return entity_brought_ids(c, r);
-}
-
-static int bind_referring(struct copy *c, struct copied_table *t, struct ds_error *err)
-{
-    t->referring = calloc(c->entity->reference_count + 1, sizeof *t->referring);
-    if (!t->referring)
-        return entity_no_memory(err);
-    for (size_t i = 0; i < c->entity->reference_count; i++) {
-        const struct catalogue_reference *r = &c->entity->references[i];
-        struct id_set *to = named_ids(c, r);
-        uint32_t column = entity_column(&t->plan, r->column);
-        if (to && column != UINT32_MAX && strcmp(r->table, t->entry->table) == 0)
-            t->referring[t->referring_count++] = (struct referring_column){column, to};
-    }
-    return 0;
-}
-
-static int open_referred(struct copy *c, struct ds_error *err)
-{
-    c->referred = calloc(c->entity->reference_count + 1, sizeof *c->referred);
-    int rc = c->referred ? 0 : entity_no_memory(err);
-    for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
-        const struct catalogue_entity *e = entity_referred_kind(c, &c->entity->references[i]);
-        struct copied_table *t = &c->referred[c->referred_count];
-        bool exists = false;
-        for (uint32_t k = 0; e && k < c->referred_count; k++)
-            e = c->referred[k].entity == e ? NULL : e;
-        if (!e)
-            continue;
-        *t = (struct copied_table){.entity = e, .entry = &e->tables[0]};
-        snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), e->tables[0].table);
-        rc = table_exists(c, t->name, &exists, err);
-        if (rc || !exists)
-            continue;
-        rc = open_columns(c, t, err);
-        t->link = rc ? UINT32_MAX : entity_column(&t->plan, t->entry->link);
-        t->key = UINT32_MAX;
-        c->referred_count += rc == 0;
-        if (rc || t->link == UINT32_MAX)
-            continue;
-        rc = open_rules(c, t, err);
-        rc = rc ? rc : put_table(c, t, err);
-    }
-    return rc;
-}
-
-int entity_open_referred(struct copy *c, struct ds_error *err)
-{
-    int rc = open_referred(c, err);
-    if (rc == 0 && c->pass == FIRST)
-        rc = entity_open_brought(c, err);
-    for (uint32_t i = 0; i < c->table_count && rc == 0; i++)
-        rc = bind_referring(c, &c->tables[i], err);
-    return rc;
 }

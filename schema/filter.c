@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "schema/document.h"
 #include "schema/filter_internal.h"
 #include "schema/shop_table.h"
 
@@ -497,6 +498,52 @@ void filter_import_scope(const struct filter *f, bool *set)
     }
 }
 
+bool filter_names(const struct catalogue_entity *e, const struct catalogue_entity *to)
+{
+    for (size_t i = 0; i < document_format_count(); i++) {
+        const struct document_format *format = document_format_at(i);
+        const struct document_target *t;
+        bool own = false;
+        for (size_t k = 0; k < e->table_count; k++)
+            own |= strcmp(e->tables[k].table, format->table) == 0;
+        for (size_t k = 0; own && (t = document_names(format, k)); k++)
+            if (strcmp(t->entity, to->name) == 0)
+                return true;
+    }
+    return false;
+}
+
+static bool is_part_of_name(const struct catalogue_entity *e, const struct catalogue_reference *r)
+{
+    bool part = false;
+    for (size_t i = 0; i < e->natural_key_count; i++)
+        part |= e->natural_key[i].column && strcmp(e->natural_key[i].column, r->column) == 0;
+    return part && strcmp(r->table, e->tables[0].table) == 0;
+}
+
+/* Kind `at`, and those that its roots are told by. */
+static void add_recognised(const struct filter *f, size_t at, bool *set)
+{
+    const struct catalogue_entity *e = catalogue_at(f->catalogue, at);
+    set[at] = true;
+    for (size_t i = 0; i < e->reference_count; i++) {
+        const struct catalogue_entity *to = catalogue_find(f->catalogue, e->references[i].entity);
+        for (size_t k = 0;
+             is_part_of_name(e, &e->references[i]) && k < catalogue_count(f->catalogue); k++)
+            if (catalogue_at(f->catalogue, k) == to && !set[k] && filter_maps(to))
+                add_recognised(f, k, set);
+    }
+}
+
+void filter_add_recognised(const struct filter *f, const struct catalogue_entity *e, bool *set)
+{
+    for (size_t i = 0; i < catalogue_count(f->catalogue); i++) {
+        const struct catalogue_entity *to = catalogue_at(f->catalogue, i);
+        if (!set[i] && filter_maps(to) && filter_names(e, to))
+            add_recognised(f, i, set);
+    }
+}
+
 bool filter_travels(const struct filter *f, const char *table)
 {
     const struct catalogue_entity *entity;
@@ -512,6 +559,9 @@ bool filter_travels(const struct filter *f, const char *table)
     if (!scope)
         return true; /* what is not needed is left out where it is written */
     filter_import_scope(f, scope);
+    for (size_t i = 0; i < catalogue_count(f->catalogue); i++)
+        if (filter_imports(f, catalogue_at(f->catalogue, i)))
+            filter_add_recognised(f, catalogue_at(f->catalogue, i), scope);
     for (size_t i = 0; i < catalogue_count(f->catalogue); i++)
         refers |= scope[i] && catalogue_at(f->catalogue, i) == entity;
     free(scope);

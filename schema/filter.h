@@ -51,6 +51,11 @@ bool filter_travels(const struct filter *f, const char *table);
 void filter_import_scope(const struct filter *f, bool *set);
 /* The same of one entity. */
 void filter_add_scope(const struct filter *f, const struct catalogue_entity *e, bool *set);
+/* May ids inside values of `e` (document.h) be of `to`? */
+bool filter_names(const struct catalogue_entity *e, const struct catalogue_entity *to);
+/* Behind filter_add_scope of all: the mapped kinds that are named inside values of `e` alone. They
+ * are recognised, and not made. */
+void filter_add_recognised(const struct filter *f, const struct catalogue_entity *e, bool *set);
 /* Which of its rows travel; NULL: all that filter_keeps says. Also for f NULL. */
 const struct where *filter_where(const struct filter *f, const char *table);
 /* A table of an entity whose root has a condition: rows of the others travel while the row of the

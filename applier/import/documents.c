@@ -40,6 +40,8 @@ static const struct import_document *document_at(const struct import *im,
 {
     static const struct document_format layout = {.form = DOCUMENT_LAYOUT};
     const struct import_table *t = row->table;
+    if (!import_is_asked_for(row->entity) && row->entity->policy == IMPORT_MATCH)
+        return NULL; /* what is only recognised is not written */
     if (i < t->document_count)
         return &t->documents[i];
     if (i > t->document_count || t->attribute == NO_COLUMN || t->value == NO_COLUMN)
@@ -100,7 +102,8 @@ static int not_here(const struct visit *v, const struct document_id *id, uint32_
                     struct slice *to)
 {
     const char *table = v->document->format->table;
-    if (import_incomplete(v->im, v->row, type, id->id))
+    if (import_incomplete(v->im, v->row, type, id->id) ||
+        (!id->maybe && import_note_nameless(v->im, v->row->table->entry, id)))
         return DS_ENOMEM;
     if (table && strstr(table, "rule")) {
         *to = (struct slice){(const uint8_t *)"0", 1};
@@ -133,6 +136,7 @@ static int visit_id(void *arg, const struct document_id *id, struct slice *to)
         return want_id(v, id, type);
     switch (import_resolve_id(v->im, type, id->id, &target)) {
     case IS_RESOLVED:
+        import_forget_nameless(v->im, v->row->table->entry, id);
         break;
     case IS_PENDING:
         v->pending = true;

@@ -14,18 +14,30 @@
 
 enum { TOLD_BY_NAME = 20 }; /* of each kind; more would hide the others */
 
+static bool refers(const struct import *im, const struct catalogue_entity *e,
+                   const struct catalogue_entity *to)
+{
+    for (size_t i = 0; i < e->reference_count; i++)
+        if (catalogue_find(im->options.catalogue, e->references[i].entity) == to)
+            return true;
+    return filter_names(e, to);
+}
+
 /* What is asked for, what that maps to, and, to be recognised only, whatever else it refers to. */
 static void set_scope(struct import *im)
 {
     const struct catalogue *c = im->options.catalogue;
+    size_t count = catalogue_count(c);
     filter_import_scope(im->options.filter, im->scope);
-    for (size_t i = 0; i < catalogue_count(c); i++) {
+    memcpy(im->makes, im->scope, count * sizeof *im->makes);
+    for (size_t i = 0; i < count; i++) {
         const struct catalogue_entity *e = catalogue_at(c, i);
-        for (size_t k = 0; filter_imports(im->options.filter, e) && k < e->reference_count; k++) {
-            const struct catalogue_entity *to = catalogue_find(c, e->references[k].entity);
-            for (size_t n = 0; to && n < catalogue_count(c); n++)
-                im->scope[n] |= catalogue_at(c, n) == to && to->kind == KIND_DATA;
-        }
+        if (!filter_imports(im->options.filter, e))
+            continue;
+        filter_add_recognised(im->options.filter, e, im->scope);
+        for (size_t n = 0; n < count; n++)
+            im->scope[n] |=
+                catalogue_at(c, n)->kind == KIND_DATA && refers(im, e, catalogue_at(c, n));
     }
 }
 
@@ -40,10 +52,11 @@ int import_new(struct import **out, const struct import_options *options, struct
     im->pending = calloc(entities + 1, sizeof *im->pending);
     im->marked = calloc(entities + 1, sizeof *im->marked);
     im->scope = calloc(entities + 1, sizeof *im->scope);
-    int rc = im->counts && im->pending && im->marked && im->scope &&
+    im->makes = calloc(entities + 1, sizeof *im->makes);
+    int rc = im->counts && im->pending && im->marked && im->scope && im->makes &&
                      import_aftermath_new(im) == 0 && import_seen_new(im) == 0 &&
                      import_large_new(im) == 0 && import_unsure_new(im) == 0 &&
-                     import_orphans_new(im) == 0
+                     import_orphans_new(im) == 0 && import_nameless_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -78,6 +91,7 @@ void import_free(struct import *im)
     import_unsure_free(im);
     import_orphans_free(im);
     import_encryption_free(im);
+    import_nameless_free(im);
     media_free(im->media);
     registry_free(im->registry);
     buf_free(&im->became);
@@ -93,6 +107,7 @@ void import_free(struct import *im)
     free(im->pending);
     free(im->marked);
     free(im->scope);
+    free(im->makes);
     free(im->deletions);
     free(im->missing);
     buf_free(&im->incomplete);
@@ -266,8 +281,7 @@ const struct import_counts *import_counts_get(const struct import *im, size_t *c
 /* --- what is done with an entity -----------------------------------------------------------------
  */
 
-/* Its rows are to be as they come; else it is only referred to. */
-static bool is_asked_for(const struct import_entity *e)
+bool import_is_asked_for(const struct import_entity *e)
 {
     const struct import_row *row = e->root ? e->root : e->rows;
     bool named = row && row->op != CHANGE_DELETE && row->origin->flags & CHANGE_NAMED;
@@ -290,9 +304,8 @@ static int know_entities(struct import *im, struct ds_error *err)
         e->here = r && r->found;
         e->target = e->here ? r->target : 0;
         e->matched = e->here && r->origin == ORIGIN_MATCHED;
-        e->policy = is_asked_for(e)          ? IMPORT_WRITE
-                    : filter_maps(e->entity) ? IMPORT_REFER
-                                             : IMPORT_MATCH;
+        bool makes = filter_maps(e->entity) && im->makes[e->table->place];
+        e->policy = import_is_asked_for(e) ? IMPORT_WRITE : makes ? IMPORT_REFER : IMPORT_MATCH;
         if (e->matched && e->policy == IMPORT_WRITE &&
             im->options.config->on_duplicate == DUPLICATE_SKIP)
             e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
@@ -358,7 +371,7 @@ static int missing(struct import *im, const struct import_row *row, struct impor
 static bool is_part(const struct import_row *row)
 {
     return import_has_members(row->entity->entity) && row->op == CHANGE_UPDATE &&
-           is_asked_for(row->entity) && row->entity->policy != IMPORT_REFER;
+           import_is_asked_for(row->entity) && row->entity->policy != IMPORT_REFER;
 }
 
 /* It is not made of what the change happens to have. */
@@ -409,14 +422,14 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER)
             return missing(im, row, counts, err);
-        if (e->policy == IMPORT_MATCH && is_asked_for(e))
+        if (e->policy == IMPORT_MATCH && import_is_asked_for(e))
             e->policy = IMPORT_WRITE; /* what it matched is gone */
         counts->created += e->policy != IMPORT_MATCH;
         return 0;
     }
     if (row->state == ROW_FOUND && import_check_attribute(im, row, err))
         return err->code;
-    if (row->state != ROW_FOUND || e->policy == IMPORT_REFER || !is_asked_for(e))
+    if (row->state != ROW_FOUND || e->policy == IMPORT_REFER || !import_is_asked_for(e))
         return 0;
     bool own = im->options.follows && e->here && !e->matched;
     /* a record of a file, which mostly does not have all of an entity */
@@ -564,6 +577,7 @@ static int run_segment(struct import *im, struct ds_error *err)
         return rc;
     rc = know_entities(im, err);
     im->attributes_written = false;
+    im->codes = NULL;
     rc = rc ? rc : import_want(im, 0, im->row_count, err);
     rc = rc ? rc : delete_tables(im, err);
     for (uint32_t first = 0, end; first < im->row_count && rc == 0; first = end) {

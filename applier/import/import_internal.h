@@ -25,7 +25,10 @@ struct import_reference {
     bool required; /* a row without it makes no sense */
     bool parent;   /* the link */
     bool own;      /* names a row of the same table */
+    bool word;     /* what is no number stays */
     uint32_t when; /* source ordinal of the column that `when` asks, NO_COLUMN: none */
+    const struct catalogue_entity *when_of; /* what that column names, told by its natural key … */
+    uint32_t when_type;                     /* … in the registry; NULL: `when` says values */
     /* Rows that follow each other often name the same one. As of im->turn: */
     uint64_t turn;
     const uint8_t *last;    /* the value that was looked up, NULL none … */
@@ -179,6 +182,14 @@ struct import_attribute {
     bool options; /* has its own */
 };
 
+/* What a row of the destination is known by, where `when` asks for that. */
+struct import_known_code {
+    const struct catalogue_entity *entity;
+    uint64_t id;
+    char code[64];
+    struct import_known_code *next;
+};
+
 /* A column that is filled in when the row that it names is there. */
 struct deferred {
     struct import_row *row;
@@ -194,6 +205,7 @@ struct large;
 struct unsure;
 struct orphans;
 struct encryption;
+struct nameless;
 
 enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
 struct import_left { /* an entity that was left out in this run */
@@ -216,6 +228,7 @@ struct import {
     struct unsure *unsure;
     struct orphans *orphans;
     struct encryption *encryption;
+    struct nameless *nameless;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
     MYSQL *db;
@@ -229,9 +242,11 @@ struct import {
     struct import_attribute *attributes; /* by id */
     uint32_t attribute_count;
     bool attributes_known;
-    bool attributes_written;       /* … by the segment in hand */
-    bool *scope;                   /* by place of the entity: is it imported, or referred to? */
-    unsigned *deletions, *missing; /* by place: enum config_delete, enum config_missing */
+    bool attributes_written;         /* … by the segment in hand */
+    struct import_known_code *codes; /* that it asks for */
+    bool *scope;                     /* by place of the entity: is it imported, or referred to? */
+    bool *makes;                     /* … and is what it is mapped to made where it is missing? */
+    unsigned *deletions, *missing;   /* by place: enum config_delete, enum config_missing */
     struct import_counts *counts, *pending; /* by place of the entity in the catalogue */
     struct import_counts *marked;           /* `pending` at import_mark */
     const struct import_view *view;         /* of the range in hand, NULL none */
@@ -268,6 +283,8 @@ struct import {
     struct counters *counters;
 };
 
+/* Are its rows to be as they come? Else it is only referred to. */
+bool import_is_asked_for(const struct import_entity *e);
 /* Does what the destination has of it stay where the source has nothing? What a stream follows was
  * merged, if at all, when it was copied. */
 bool import_is_merged(const struct import *im, const struct import_entity *e);
@@ -344,6 +361,15 @@ int import_dying_begin(struct import *im, const struct change *changes, uint32_t
                        struct ds_error *err);
 bool import_is_dying(const struct import *im, const struct import_entity *e);
 
+/* --- nameless.c --- */
+int import_nameless_new(struct import *im);   /* DS_ENOMEM */
+void import_nameless_free(struct import *im); /* tells what stayed so */
+/* An id inside a value of the table is of nothing that is here, or it is after all. DS_ENOMEM. */
+int import_note_nameless(struct import *im, const struct catalogue_table *entry,
+                         const struct document_id *id);
+void import_forget_nameless(struct import *im, const struct catalogue_table *entry,
+                            const struct document_id *id);
+
 /* --- documents.c --- */
 int import_add_documents(struct import_table *t); /* DS_ENOMEM */
 int import_want_documents(struct import *im, const struct import_row *row);
@@ -360,6 +386,15 @@ int import_add_encrypted(struct import_table *t); /* DS_ENOMEM */
 /* The row is about to be written. DS_ENOMEM. */
 int import_count_emptied(struct import *im, const struct import_row *row);
 int import_translate_encrypted(struct import *im, struct import_row *row, struct ds_error *err);
+
+/* --- when.c --- */
+/* What `when` of the reference asks for, of the column that it names. DS_ENOMEM. */
+int import_bind_when(struct import_table *t, struct import_reference *r);
+/* Does the reference hold in a row with these values? */
+bool import_when_holds(const struct import *im, const struct import_reference *r,
+                       const uint8_t *const *values);
+/* Read what references of rows [first, end) ask for. */
+int import_load_codes(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
 /* --- resolve.c --- */
 /* A text as SQL with the column's character set and collation. */
