@@ -64,7 +64,12 @@ struct catalogue_when {
     const char *const *values; /* NULL-terminated */
 };
 
-enum catalogue_form { REFERENCE_ONE, REFERENCE_LIST, REFERENCE_PATH };
+enum catalogue_form {
+    REFERENCE_ONE,
+    REFERENCE_LIST,
+    REFERENCE_PATH,
+    REFERENCE_WORD, /* one; what is no number is a word of its own, and stays */
+};
 struct catalogue_reference {
     const char *table, *column;
     const char *entity;    /* whose row it names; maybe by alias, maybe the entity itself */
@@ -74,6 +79,8 @@ struct catalogue_reference {
     /* "select" or "multiselect": only in rows of attributes with that frontend_input which have
      * options of their own in eav_attribute_option; it then leads there. NULL: all */
     const char *input;
+    /* Of a column that is a reference itself, to roots with a natural key of one column: by that.
+     */
     struct catalogue_when when;
     bool required; /* a row without it makes no sense: NOT NULL, or 0 is no value */
     bool deferred; /* does not count for the order, see above; never with `required` */

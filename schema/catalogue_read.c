@@ -7,7 +7,7 @@
 #define FAIL CATALOGUE_FAIL
 
 static const char *const kinds[] = {"data", "reference", "derived", NULL};
-static const char *const forms[] = {"one", "list", "path", NULL};
+static const char *const forms[] = {"one", "list", "path", "word", NULL};
 static const char *const inputs[] = {"select", "multiselect", NULL};
 static const char *const identities[] = {"none", "same", "columns", "registry"};
 

@@ -229,7 +229,8 @@ static int print_reference(struct buf *out, const struct catalogue_reference *r)
     int rc = buf_printf(out, "  %-18s by %s.%s%s%s%s%s%s%s%s", r->entity, r->table, r->column,
                         r->form == REFERENCE_ONE    ? ""
                         : r->form == REFERENCE_LIST ? ", a list"
-                                                    : ", a path",
+                        : r->form == REFERENCE_PATH ? ", a path"
+                                                    : ", or a word",
                         r->to ? ", in " : "", r->to ? r->to : "", r->by ? ", as " : "",
                         r->by ? r->by : "", r->attribute ? ", of attribute " : "",
                         r->attribute ? r->attribute : "");

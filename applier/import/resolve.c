@@ -172,7 +172,7 @@ static bool counts(const struct import *im, const struct import_row *row,
                    const struct import_reference *r, const uint8_t *const *values)
 {
     const struct catalogue_reference *rule = r->rule;
-    if (rule && r->when != NO_COLUMN && !import_is_one_of(values[r->when], rule->when.values))
+    if (rule && r->when != NO_COLUMN && !import_when_holds(im, r, values))
         return false;
     if (!rule || (!rule->attribute && !rule->input))
         return true;
@@ -219,6 +219,14 @@ static void keep_last(const struct import *im, struct import_reference *r, const
     r->last_to = to;
 }
 
+static bool is_word(const struct import_reference *r, struct slice text)
+{
+    size_t i = 0;
+    while (i < text.len && text.p[i] >= '0' && text.p[i] <= '9')
+        i++;
+    return r->word && i < text.len;
+}
+
 static int want_value(struct import *im, struct import_reference *r, const uint8_t *raw)
 {
     char scratch[32];
@@ -227,6 +235,8 @@ static int want_value(struct import *im, struct import_reference *r, const uint8
         return 0;
     keep_last(im, r, raw, NULL);
     struct slice text = import_text(raw, scratch, &null), id;
+    if (is_word(r, text))
+        return 0;
     if (r->form == REFERENCE_ONE)
         return registry_want(im->registry, r->type, text);
     int rc = 0;
@@ -244,7 +254,7 @@ static int want_row(struct import *im, const struct import_row *row, bool condit
         rc = registry_want(im->registry, t->type, row->id);
     for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
         struct import_reference *r = &t->references[i];
-        bool asks = r->rule && (r->rule->attribute || r->rule->input);
+        bool asks = r->rule && (r->rule->attribute || r->rule->input || r->when_of);
         if (asks != conditional)
             continue;
         if (row->before && counts(im, row, r, row->before))
@@ -265,6 +275,8 @@ int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error
         int rc = registry_load(im->registry, err);
         if (rc == 0 && !conditional)
             rc = import_attributes_load(im, err);
+        if (rc == 0 && !conditional)
+            rc = import_load_codes(im, first, end, err);
         if (rc)
             return rc;
     }
@@ -327,7 +339,7 @@ static enum resolved resolve(struct import *im, const struct import_table *t,
     struct slice text = import_text(raw, scratch, &null);
     BUF_AUTO struct buf list = {0};
     *out = raw;
-    if (null || text.len == 0)
+    if (null || text.len == 0 || is_word(r, text))
         return IS_RESOLVED;
     if (r->form != REFERENCE_ONE) {
         enum resolved is = resolve_list(im, r, text, &list);

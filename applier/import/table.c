@@ -121,9 +121,13 @@ static int add_references(struct import_table *t, const struct msg_table *def, s
         struct import_reference r = {.rule = rule,
                                      .source = source_column(def, rule->column),
                                      .target = target_column(t->target, rule->column),
-                                     .form = rule->form,
+                                     .form =
+                                         rule->form == REFERENCE_WORD ? REFERENCE_ONE : rule->form,
+                                     .word = rule->form == REFERENCE_WORD,
                                      .required = rule->required,
                                      .when = source_column(def, rule->when.column)};
+        if (import_bind_when(t, &r))
+            return import_no_memory(err);
         if (r.source == t->link_source && r.source != NO_COLUMN)
             continue; /* the link says it already */
         if (to)

@@ -1,9 +1,17 @@
 """Ids inside longer values that name what is not imported, or is gone: found at the destination, or left out of a value that keeps the rest."""
 
+import re
+
 from lib import phpserialize as php
-from lib.suite import expect_equal
+from lib.importcheck import check
+from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
 from syncs import registered_target, rows, same_rows, sync
+
+
+# the entity that is imported alone, and what the check calls it
+ALONE = (("order", "order"), ("quote", "cart"), ("cms_page", "cms_page"), ("wishlist", "wishlist"), ("salesrule", "salesrule"),
+         ("catalogrule", "catalogrule"))
 
 
 def query(server, sql):
@@ -47,3 +55,122 @@ def define(suite):
             expect_equal(list(here.get("info_buyRequest").get("bundle_option_qty")), [[-key, qty] for key, qty in request], "quantities")
             sync(shops, "all", "-d", "update")
             same_rows(shops, before, "the same again")
+
+    @suite.case("named-alone", "an entity that is imported alone: what its values name is found at the destination, and nothing of it changes")
+    def _():
+        with TwoShops(other=False, settings={}) as shops:
+            page, block, product = (value(shops.source, "SELECT MIN(%s) FROM %s" % at) for at in (
+                ("page_id", "cms_page"), ("block_id", "cms_block"), ("entity_id", "catalog_product_entity")))
+            text = '{{widget type="cms/widget_block" block_id="%s"}} {{block type="catalog/product_view" product_id="%s"}}'
+            shops.source.run("UPDATE cms_page SET content = '%s' WHERE page_id = %d" % (text % (block, product), page), database="openmage")
+            shops.destination.run("DELETE FROM sales_flat_quote", database="openmage")  # which nobody can tell apart
+            for entity, name in ALONE:
+                sync(shops, entity, "-d", "update")
+                report = check(shops.source.connect(), shops.destination.connect(), entities=(name, ))
+                wrong = [line for line in report.problems if re.search(r"\.(product_options|value|content|layout_update_xml|\w+_serialized|"
+                                                                       r"applied_rule_ids|product_ids)\b", line)]
+                expect(not wrong, "%s:\n%s" % (entity, "\n".join(wrong)))
+                after = rows(shops)
+                sync(shops, entity, "-d", "update")
+                if entity != "quote":
+                    same_rows(shops, after, entity)
+            theirs, ours = (sorted(re.findall(r'rule_id";(?:s:\d+:"|i:)(\d+)', str(query(
+                server, "SELECT applied_taxes FROM sales_flat_quote_address")))) for server in (shops.source, shops.destination))
+            theirs, ours = ([value(server, "SELECT code FROM tax_calculation_rule WHERE tax_calculation_rule_id = %s" % number) for number in
+                             numbers] for server, numbers in ((shops.source, theirs), (shops.destination, ours)))
+            expect_equal((len(ours) > 0, sorted(ours)), (True, sorted(name for name in theirs if name)), "rules of the taxes of carts")
+            identifiers = [value(server, "SELECT %s FROM %s WHERE %s = %s" % at) for at, server in (
+                (("identifier", "cms_block", "block_id", block), shops.source),
+                (("sku", "catalog_product_entity", "entity_id", product), shops.source))]
+            here = translated(shops, "cms_page", "page_id", "content", page)
+            expect_equal(here, text % tuple(value(shops.destination, "SELECT %s FROM %s WHERE %s = '%s'" % (*at, name)) for at, name in zip((
+                ("block_id", "cms_block", "identifier"), ("entity_id", "catalog_product_entity", "sku")), identifiers)), "a page")
+
+    @suite.case("settings-by-number", "settings that name a group, a class, a region, a template by its number; what is not there is left out")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            for server in (source, destination):
+                server.run("INSERT INTO core_email_template (template_id, template_code, template_text, template_subject) VALUES (%d, 'ours', 'x', 'x')" % (
+                    700 if server is source else 800), database="openmage")
+            source.run("INSERT INTO core_email_template (template_id, template_code, template_text, template_subject) VALUES (701, 'theirs', 'x', 'x')",
+                       "INSERT INTO tax_class (class_id, class_name, class_type) VALUES (77, 'theirs', 'PRODUCT')", database="openmage")
+            region = value(source, "SELECT region_id FROM directory_country_region WHERE country_id = 'US' AND code = 'CA'")
+            settings = {"customer/create_account/default_group": "2", "tax/classes/shipping_tax_class": "77",
+                        "shipping/origin/region_id": str(region), "tax/defaults/region": "*", "sales_email/order/template": "700",
+                        "sales_email/order/guest_template": "701", "contacts/email/email_template": "contacts_email_email_template",
+                        "sales_email/invoice/template": "70000", "general/locale/code": "2"}
+            for path, text in settings.items():
+                source.run("REPLACE INTO core_config_data (scope, scope_id, path, value) VALUES ('default', 0, '%s', '%s')" % (path, text),
+                           database="openmage")
+                destination.run("DELETE FROM core_config_data WHERE path = '%s'" % path, database="openmage")
+            _out, err = sync(shops, "config", "-d", "update", expect_code=3)
+            for told in ("701 at the source", "70000 at the source"):
+                expect_contains(err, told, "what is left out")
+            here = dict(query(destination, "SELECT path, value FROM core_config_data WHERE scope = 'default'"))
+            expect_equal({path: here.get(path) for path in settings}, {
+                "customer/create_account/default_group": str(value(
+                    destination, "SELECT customer_group_id FROM customer_group WHERE customer_group_code = '%s'" % value(
+                        source, "SELECT customer_group_code FROM customer_group WHERE customer_group_id = 2"))),
+                "tax/classes/shipping_tax_class": str(value(destination, "SELECT class_id FROM tax_class WHERE class_name = 'theirs'")),
+                "shipping/origin/region_id": str(value(
+                    destination, "SELECT region_id FROM directory_country_region WHERE country_id = 'US' AND code = 'CA'")),
+                "tax/defaults/region": "*", "sales_email/order/template": "800", "sales_email/order/guest_template": None,
+                "contacts/email/email_template": "contacts_email_email_template", "sales_email/invoice/template": None,
+                "general/locale/code": "2"}, "settings")
+
+    @suite.case("numbers-of-their-own", "regions of taxes on products; what a review is about, whatever numbers the kinds of that have")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            region = "SELECT region_id FROM directory_country_region WHERE country_id = 'US' AND code = 'CA'"
+            for state in (value(source, region), "*"):
+                source.run("SET sql_mode = ''", "INSERT INTO weee_tax (website_id, entity_id, country, value, state, attribute_id, entity_type_id) "
+                           "SELECT 0, entity_id, 'US', 2.5, '%s', (SELECT attribute_id FROM eav_attribute a WHERE a.attribute_code = 'cost' AND "
+                           "a.entity_type_id = e.entity_type_id), entity_type_id FROM catalog_product_entity e ORDER BY entity_id LIMIT 1" % state,
+                           database="openmage")
+            source.run("UPDATE review_entity SET entity_id = 7 WHERE entity_code = 'product'", database="openmage")
+            sync(shops, "all", "-d", "update")
+            expect_equal(sorted(row[0] for row in query(destination, "SELECT state FROM weee_tax WHERE value = 2.5")),
+                         ["*", str(value(destination, region))], "regions of taxes")
+            about = [(number, translated(shops, "review", "review_id", "entity_pk_value", number),
+                      registered_target(shops, "product", product, "legacy"))
+                     for number, product in query(source, "SELECT review_id, entity_pk_value FROM review")]
+            expect(about, "no reviews")
+            expect_equal([row for row in about if row[1] != row[2]], [], "reviews of other products")
+
+    @suite.case("links-and-files", "links to the shop's pages, files that were handed in for options, agreements of payments")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source = shops.source
+            product, category, page, customer, file, order = (value(source, "SELECT %s FROM %s" % at) for at in (
+                ("MIN(entity_id)", "catalog_product_entity"), ("MAX(entity_id)", "catalog_category_entity"), ("MIN(page_id)", "cms_page"),
+                ("MIN(entity_id)", "customer_entity"), ("MAX(option_id)", "sales_flat_quote_item_option"),
+                ("MAX(entity_id)", "sales_flat_order")))
+            item = value(source, "SELECT MAX(item_id) FROM sales_flat_order_item WHERE product_type = 'simple'")
+            links = "{{store url='catalog/product/view' id='%s'}} {{store direct_url='catalog/category/view/id/%s'}}"
+            link = '<a href="http://x/sales/download/downloadCustomOption/id/%s/key/a/">a</a>'
+
+            def options(number):
+                url = php.map_of({"url": {"route": "sales/download/downloadCustomOption", "params": {"id": str(number), "key": "a"}}})
+                return php.dumps(php.map_of({"options": [{"value": link % number, "option_type": "file", "option_value": php.dumps(url)}]}))
+            source.run("UPDATE cms_page SET content = '%s' WHERE page_id = %d" % ((links % (product, category)).replace("'", "''"), page),
+                       "UPDATE sales_flat_order_item SET product_options = '%s' WHERE item_id = %d" % (options(file), item),
+                       "INSERT INTO sales_billing_agreement (agreement_id, customer_id, method_code, reference_id, status) VALUES "
+                       "(901, %d, 'paypal', 'B-1', 'active')" % customer, "UPDATE sales_flat_order SET quote_id = NULL WHERE entity_id = %d" % order,
+                       "UPDATE sales_flat_order_payment SET additional_information = '%s' WHERE parent_id = %d" % (
+                           php.dumps(php.map_of({"ba_agreement_id": "901"})), order), database="openmage")
+            sync(shops, "all", "-d", "update")
+
+            def here(entity, number):
+                return registered_target(shops, entity, number, "legacy")
+            expect_equal(translated(shops, "cms_page", "page_id", "content", page),
+                         links % (here("product", product), here("category", category)), "links")
+            expect_equal(translated(shops, "sales_flat_order_item", "item_id", "product_options", item),
+                         options(here("sales_flat_quote_item_option", file)), "a file")
+            expect_equal(value(shops.destination, "SELECT additional_information FROM sales_flat_order_payment WHERE parent_id = %s" %
+                               here("order", order)), php.dumps(php.map_of({"ba_agreement_id": str(here("billing_agreement", 901))})),
+                         "an agreement")
+            after = rows(shops)
+            sync(shops, "all", "-d", "update")
+            same_rows(shops, after, "the same again")
