@@ -388,11 +388,19 @@ int import_count_emptied(struct import *im, const struct import_row *row);
 int import_translate_encrypted(struct import *im, struct import_row *row, struct ds_error *err);
 
 /* --- when.c --- */
+/* Is the value one of these texts? */
+bool import_is_one_of(const uint8_t *raw, const char *const *values);
+/* The attribute that a row of the list of attributes is, as it says itself. Until the next call. */
+const struct import_attribute *import_own_attribute(const struct import_table *t,
+                                                    const uint8_t *const *values);
+/* The attribute that the row is a value of, at the destination; NULL: none, or not known yet. */
+const struct import_attribute *import_attribute_of(const struct import *im,
+                                                   const struct import_row *row);
 /* What `when` of the reference asks for, of the column that it names. DS_ENOMEM. */
 int import_bind_when(struct import_table *t, struct import_reference *r);
-/* Does the reference hold in a row with these values? */
-bool import_when_holds(const struct import *im, const struct import_reference *r,
-                       const uint8_t *const *values);
+/* Does the reference count for a row, with these values of it? */
+bool import_reference_counts(const struct import *im, const struct import_row *row,
+                             const struct import_reference *r, const uint8_t *const *values);
 /* Read what references of rows [first, end) ask for. */
 int import_load_codes(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
@@ -403,8 +411,6 @@ int import_sql_text(struct buf *sql, const struct target_column *c, struct slice
 /* A value as SQL, of text with the column's own collation. */
 int import_sql_value(struct buf *sql, const struct target_column *c, const uint8_t *raw,
                      struct ds_error *err);
-/* Is the value one of these texts? */
-bool import_is_one_of(const uint8_t *raw, const char *const *values);
 /* What stands in a column that has no value (yet); NULL: out of memory. */
 const uint8_t *import_nothing(struct import *im, const struct import_table *t, uint32_t target);
 enum resolved { IS_RESOLVED, IS_PENDING, IS_NOT_HERE };
@@ -417,12 +423,6 @@ int import_defer(struct import *im, struct import_row *row, const struct import_
 int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 /* Translate one row; its state becomes ROW_OPEN, ROW_WAITS or ROW_LEFT. */
 int import_translate(struct import *im, struct import_row *row, struct ds_error *err);
-/* The attribute that a row of the list of attributes is, as it says itself. Until the next call. */
-const struct import_attribute *import_own_attribute(const struct import_table *t,
-                                                    const uint8_t *const *values);
-/* The attribute that the row is a value of, at the destination; NULL: none, or not known yet. */
-const struct import_attribute *import_attribute_of(const struct import *im,
-                                                   const struct import_row *row);
 /* The value of one column, translated; NULL: out of memory, or what it names is not here. */
 const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source);
 /* The row that the registry names is not at the destination any more, and gets another id: what of

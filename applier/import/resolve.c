@@ -114,75 +114,6 @@ int import_sql_value(struct buf *sql, const struct target_column *c, const uint8
     return import_sql_text(sql, c, text, err);
 }
 
-/* --- which references count for a row ------------------------------------------------- */
-
-bool import_is_one_of(const uint8_t *raw, const char *const *values)
-{
-    char scratch[32];
-    bool null;
-    struct slice text = import_text(raw, scratch, &null);
-    for (; !null && *values; values++)
-        if (strlen(*values) == text.len && memcmp(*values, text.p, text.len) == 0)
-            return true;
-    return false;
-}
-
-const struct import_attribute *import_own_attribute(const struct import_table *t,
-                                                    const uint8_t *const *values)
-{
-    static _Thread_local struct import_attribute own;
-    char scratch[32];
-    bool null;
-    memset(&own, 0, sizeof own);
-    struct slice code = import_text(values[t->own_attribute.code], scratch, &null);
-    snprintf(own.code, sizeof own.code, "%.*s", (int)code.len, (const char *)code.p);
-    struct slice input = import_text(values[t->own_attribute.input], scratch, &null);
-    snprintf(own.input, sizeof own.input, "%.*s", (int)input.len, (const char *)input.p);
-    struct slice model = import_text(values[t->own_attribute.model], scratch, &null);
-    own.options = model.len == 0 || (model.len == strlen(IMPORT_OPTIONS_MODEL) &&
-                                     memcmp(model.p, IMPORT_OPTIONS_MODEL, model.len) == 0);
-    return &own;
-}
-
-/* The attribute that the row is a value of, at the destination; or, in the list of attributes, is.
- */
-static const struct import_attribute *
-attribute_of(const struct import *im, const struct import_row *row, const uint8_t *const *values)
-{
-    char scratch[32];
-    bool null;
-    const struct import_table *t = row->table;
-    if (t->attribute == NO_COLUMN)
-        return NULL;
-    if (t->own_attribute.code != NO_COLUMN) /* it is one, by what it says itself */
-        return import_own_attribute(t, values);
-    struct slice id = import_text(values[t->attribute], scratch, &null);
-    uint32_t type = im->attribute_type;
-    const struct registered *r = null ? NULL : registry_find(im->registry, type, id);
-    return r && r->found ? import_attribute_by_id(im, r->target) : NULL;
-}
-
-const struct import_attribute *import_attribute_of(const struct import *im,
-                                                   const struct import_row *row)
-{
-    return attribute_of(im, row, row->after ? row->after : row->before);
-}
-
-static bool counts(const struct import *im, const struct import_row *row,
-                   const struct import_reference *r, const uint8_t *const *values)
-{
-    const struct catalogue_reference *rule = r->rule;
-    if (rule && r->when != NO_COLUMN && !import_when_holds(im, r, values))
-        return false;
-    if (!rule || (!rule->attribute && !rule->input))
-        return true;
-    const struct import_attribute *a = attribute_of(im, row, values);
-    if (!a)
-        return false;
-    return rule->attribute ? strcmp(rule->attribute, a->code) == 0
-                           : strcmp(rule->input, a->input) == 0 && a->options;
-}
-
 /* --- wanted ------------------------------------------------------------------------------ */
 
 /* The next id of a list or path in [*at, end), without blanks around it; false: no more. */
@@ -257,9 +188,9 @@ static int want_row(struct import *im, const struct import_row *row, bool condit
         bool asks = r->rule && (r->rule->attribute || r->rule->input || r->when_of);
         if (asks != conditional)
             continue;
-        if (row->before && counts(im, row, r, row->before))
+        if (row->before && import_reference_counts(im, row, r, row->before))
             rc = want_value(im, r, row->before[r->source]);
-        if (rc == 0 && row->after && counts(im, row, r, row->after))
+        if (rc == 0 && row->after && import_reference_counts(im, row, r, row->after))
             rc = want_value(im, r, row->after[r->source]);
     }
     return rc || !conditional ? rc : import_want_documents(im, row);
@@ -468,7 +399,7 @@ static int translate_one(struct import *im, struct import_row *row, struct impor
                          struct ds_error *err)
 {
     const uint8_t *value;
-    if (!from[r->source] || !counts(im, row, r, from))
+    if (!from[r->source] || !import_reference_counts(im, row, r, from))
         return 0;
     if (is_last(im, r, from[r->source])) {
         to[r->target] = r->last_to;
@@ -587,7 +518,7 @@ const uint8_t *import_translated(struct import *im, const struct import_row *row
     const uint8_t *value = row->after[source];
     for (uint32_t i = 0; i < t->reference_count; i++)
         if (t->references[i].source == source && value &&
-            counts(im, row, &t->references[i], row->after))
+            import_reference_counts(im, row, &t->references[i], row->after))
             return resolve(im, t, &t->references[i], row->after[source], &value) == IS_RESOLVED
                        ? value
                        : NULL;

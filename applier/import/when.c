@@ -7,6 +7,17 @@
 
 #include "applier/import/import_internal.h"
 
+bool import_is_one_of(const uint8_t *raw, const char *const *values)
+{
+    char scratch[32];
+    bool null;
+    struct slice text = import_text(raw, scratch, &null);
+    for (; !null && *values; values++)
+        if (strlen(*values) == text.len && memcmp(*values, text.p, text.len) == 0)
+            return true;
+    return false;
+}
+
 static const char *code_column(const struct catalogue_entity *e)
 {
     bool one = e->natural_key_count == 1 && e->natural_key[0].column && !e->natural_key[0].table;
@@ -37,7 +48,7 @@ static bool is_listed(struct slice code, const char *const *values)
     return *values != NULL;
 }
 
-bool import_when_holds(const struct import *im, const struct import_reference *r,
+static bool when_holds(const struct import *im, const struct import_reference *r,
                        const uint8_t *const *values)
 {
     const char *const *wanted = r->rule->when.values;
@@ -97,4 +108,60 @@ int import_load_codes(struct import *im, uint32_t first, uint32_t end, struct ds
         last = t;
     }
     return rc;
+}
+
+const struct import_attribute *import_own_attribute(const struct import_table *t,
+                                                    const uint8_t *const *values)
+{
+    static _Thread_local struct import_attribute own;
+    char scratch[32];
+    bool null;
+    memset(&own, 0, sizeof own);
+    struct slice code = import_text(values[t->own_attribute.code], scratch, &null);
+    snprintf(own.code, sizeof own.code, "%.*s", (int)code.len, (const char *)code.p);
+    struct slice input = import_text(values[t->own_attribute.input], scratch, &null);
+    snprintf(own.input, sizeof own.input, "%.*s", (int)input.len, (const char *)input.p);
+    struct slice model = import_text(values[t->own_attribute.model], scratch, &null);
+    own.options = model.len == 0 || (model.len == strlen(IMPORT_OPTIONS_MODEL) &&
+                                     memcmp(model.p, IMPORT_OPTIONS_MODEL, model.len) == 0);
+    return &own;
+}
+
+/* The attribute that the row is a value of, at the destination; or, in the list of attributes, is.
+ */
+static const struct import_attribute *
+attribute_of(const struct import *im, const struct import_row *row, const uint8_t *const *values)
+{
+    char scratch[32];
+    bool null;
+    const struct import_table *t = row->table;
+    if (t->attribute == NO_COLUMN)
+        return NULL;
+    if (t->own_attribute.code != NO_COLUMN) /* it is one, by what it says itself */
+        return import_own_attribute(t, values);
+    struct slice id = import_text(values[t->attribute], scratch, &null);
+    uint32_t type = im->attribute_type;
+    const struct registered *r = null ? NULL : registry_find(im->registry, type, id);
+    return r && r->found ? import_attribute_by_id(im, r->target) : NULL;
+}
+
+const struct import_attribute *import_attribute_of(const struct import *im,
+                                                   const struct import_row *row)
+{
+    return attribute_of(im, row, row->after ? row->after : row->before);
+}
+
+bool import_reference_counts(const struct import *im, const struct import_row *row,
+                             const struct import_reference *r, const uint8_t *const *values)
+{
+    const struct catalogue_reference *rule = r->rule;
+    if (rule && r->when != NO_COLUMN && !when_holds(im, r, values))
+        return false;
+    if (!rule || (!rule->attribute && !rule->input))
+        return true;
+    const struct import_attribute *a = attribute_of(im, row, values);
+    if (!a)
+        return false;
+    return rule->attribute ? strcmp(rule->attribute, a->code) == 0
+                           : strcmp(rule->input, a->input) == 0 && a->options;
 }

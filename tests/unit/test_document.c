@@ -184,24 +184,24 @@ static void files_of_options(void **state)
     "a:1:{s:3:\"url\";a:2:{s:5:\"route\";s:35:\"sales/download/downloadCustomOption\";"            \
     "s:6:\"params\";a:1:{s:2:\"id\";" id "}}}"
     const struct document_format *f = document_format("sales_flat_order_item", "product_options");
-    static const char before[] =
-        "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:47:\"" LINK("7") "\";s:11:\"option_"
-                                                                             "type\";s:4:\"file\";"
-                                                                             "s:12:\"option_"
-                                                                             "value\";s:113:\"" URL(
-                                                                                 "s:1:\"7\";") "\";"
-                                                                                               "}}"
-                                                                                               "}";
+    static const char before[] = "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:47:\"" LINK(
+        "7") "\";s:11:\"option_"
+             "type\";s:4:\"file\";"
+             "s:12:\"option_"
+             "value\";s:113:\"" URL("s:1:\"7\";") "\";"
+                                                  "}}"
+                                                  "}";
     check("sales_flat_order_item", "product_options", before,
           "sales_flat_quote_item_option:7 sales_flat_quote_item_option:7",
-          "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:50:\"" LINK("1007") "\";s:11:"
-                                                                                  "\"option_type\";"
-                                                                                  "s:4:\"file\";s:"
-                                                                                  "12:\"option_"
-                                                                                  "value\";s:116:"
-                                                                                  "\"" URL("s:4:"
-                                                                                           "\"1007"
-                                                                                           "\";") "\";}}}");
+          "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:50:\"" LINK(
+              "1007") "\";s:11:"
+                      "\"option_type\";"
+                      "s:4:\"file\";s:"
+                      "12:\"option_"
+                      "value\";s:116:"
+                      "\"" URL("s:4:"
+                               "\"1007"
+                               "\";") "\";}}}");
     check_unknown(f, "", before, "7", DOCUMENT_DROP,
                   "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:5:\"value\";s:47:\"" LINK(
                       "0") "\";s:11:\"option_type\";s:4:\"file\";s:12:\"option_value\";s:107:"
