@@ -139,7 +139,9 @@ static int open_all(struct copy *c, struct ds_error *err)
     for (size_t i = 0; i < catalogue_count(c->o->catalogue); i++)
         room += catalogue_at(c->o->catalogue, i)->table_count;
     c->referred = calloc(room, sizeof *c->referred);
-    int rc = c->referred ? 0 : entity_no_memory(err);
+    if (!c->referred)
+        return entity_no_memory(err);
+    int rc = 0;
     for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
         const struct catalogue_entity *e = referred_kind(c, &c->entity->references[i]);
         rc = e ? open_named(c, e, &e->tables[0], err) : 0;
