@@ -321,14 +321,8 @@ static uint64_t default_root(struct csv_import *in)
 static uint64_t known_category(struct csv_import *in, struct slice id)
 {
     uint64_t target;
-    bool found;
-    if (shop_registered(in->shop, "category", id, &target)) {
-        shop_ask(in->shop, &found,
-                 (const char *)shop_format(in->shop, "SELECT 1 FROM %s WHERE entity_id = %lu",
-                                           shop_table_name(in->shop, table), target)
-                     .p);
-        return found ? target : 0;
-    }
+    if (shop_registered(in->shop, "category", id, &target))
+        return target;
     return slice_is(id, "1") ? TREE_ROOT : !id.len || slice_is(id, "2") ? default_root(in) : 0;
 }
 
@@ -392,8 +386,7 @@ static void find_target(struct csv_import *in, struct category *c, size_t n)
 {
     struct shop *s = in->shop;
     uint64_t parent;
-    c->registered =
-        shop_registered(s, "category", c->id, &parent) && (c->target = known_category(in, c->id));
+    c->registered = shop_registered(s, "category", c->id, &c->target);
     if (is_tree_root(c) && !c->registered) {
         c->target = TREE_ROOT;
     } else if (!c->registered) {

@@ -128,7 +128,7 @@ static void find_order(struct csv_import *in, struct document *d)
     d->target = found ? number_of((const char *)number.p) : 0;
     d->order = source_id(s, "order", d->target);
     if (!d->order.len)
-        shop_invalid(s, "order_id: order %.*s has not been imported from this source",
+        shop_invalid(s, "order_id: order %.*s has not been imported from this source, or is gone",
                      (int)given.len, (const char *)given.p);
 }
 

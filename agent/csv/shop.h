@@ -121,7 +121,8 @@ struct slice shop_ask(struct shop *s, bool *found, const char *sql);
 MYSQL_RES *shop_select(struct shop *s, const char *sql);
 const char *shop_quote(struct shop *s, struct slice text);
 const char *shop_table_name(struct shop *s, const char *table); /* quoted, with its prefix */
-/* The destination's id of what SOURCE calls `id`; type: as in the registry. */
+/* The destination's id of what SOURCE calls `id`, if the row is still there; type: as in the
+ * registry. */
 bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t *target);
 /* … if SOURCE has made that row. */
 bool shop_made(struct shop *s, const char *type, struct slice id, uint64_t *target);

@@ -53,6 +53,22 @@ static const char *registry(struct shop *s)
     return (const char *)shop_format(s, "%s", buf_cstr(&name)).p;
 }
 
+/* Rows of the destination whose id a row `r` of the registry has. type: an entity, whose root they
+ * are, or a member's table. */
+static const char *select_registered(struct shop *s, const char *type)
+{
+    const struct catalogue_entity *e = catalogue_find(s->o.catalogue, type);
+    const struct catalogue_table *t = e ? &e->tables[0] : NULL;
+    if (!t && !catalogue_lookup(s->o.catalogue, type, &e, &t)) {
+        shop_fail(s, error_set(&s->err, DS_EUSAGE, "the catalogue knows no %s", type));
+        return "";
+    }
+    return (const char *)shop_format(s, "SELECT 1 FROM %s x WHERE x.%s = r.target_id",
+                                     shop_table_name(s, t->table), t->key ? t->key : t->link)
+        .p;
+}
+
+/* What has been deleted at the destination counts as never registered. */
 static bool ask_registry(struct shop *s, const char *type, struct slice id, const char *condition,
                          uint64_t *target)
 {
@@ -64,10 +80,10 @@ static bool ask_registry(struct shop *s, const char *type, struct slice id, cons
         shop_ask(s, &found,
                  (const char *)shop_format(
                      s,
-                     "SELECT target_id FROM %s WHERE source_system = %s AND entity_type = '%s' AND "
-                     "source_id = %s COLLATE utf8mb4_bin%s",
+                     "SELECT r.target_id FROM %s r WHERE r.source_system = %s AND r.entity_type = "
+                     "'%s' AND r.source_id = %s COLLATE utf8mb4_bin%s AND EXISTS (%s)",
                      registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type,
-                     shop_quote(s, id), condition)
+                     shop_quote(s, id), condition, select_registered(s, type))
                      .p);
     if (found)
         *target = strtoull((const char *)value.p, NULL, 10);
@@ -81,7 +97,7 @@ bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t
 
 bool shop_made(struct shop *s, const char *type, struct slice id, uint64_t *target)
 {
-    return ask_registry(s, type, id, " AND origin = 'created'", target);
+    return ask_registry(s, type, id, " AND r.origin = 'created'", target);
 }
 
 bool shop_source_id(struct shop *s, const char *type, uint64_t target, struct slice *id)
