@@ -32,6 +32,7 @@ struct category {
     enum visit visit;
     struct category *waiting; /* while they are arranged */
     bool circle;              /* its parents lead back to it */
+    bool left_out;            /* another record is this category */
 };
 
 struct categories {
@@ -108,10 +109,21 @@ static bool is_tree_root(const struct category *c)
     return slice_is(c->parent, "0");
 }
 
+static struct category *find_category(struct csv_import *in, struct slice id)
+{
+    const struct categories *all = in->state;
+    struct slice number;
+    if (!id.len || !shop_recall(in->shop, id_key(in, id), &number))
+        return NULL;
+    number = shop_format(in->shop, "%.*s", (int)number.len, (const char *)number.p);
+    return all->all[strtoull((const char *)number.p, NULL, 10)];
+}
+
 static void take_category(struct csv_import *in)
 {
     struct categories *all = in->state;
-    struct slice id, parent, name, known;
+    struct slice id, parent, name;
+    const struct category *same;
     struct category *c = arena_zalloc(&all->arena, sizeof *c);
     if (all->count == all->cap) {
         size_t cap = all->cap ? all->cap * 2 : 256;
@@ -128,9 +140,9 @@ static void take_category(struct csv_import *in)
         shop_invalid(in->shop, "name is empty");
     if (!cell_filled(in, "entity_id", &id))
         id = shop_id(in->shop, "in", parent, name);
-    if (shop_recall(in->shop, id_key(in, id), &known))
-        shop_invalid(in->shop, "category %.*s stands in the file twice", (int)id.len,
-                     (const char *)id.p);
+    if ((same = find_category(in, id)))
+        shop_invalid(in->shop, "category %.*s stands in the file twice, in line %lu, too",
+                     (int)id.len, (const char *)id.p, same->record.line);
     if (slice_is(id, "0"))
         shop_invalid(in->shop, "entity_id: 0 is no category's id");
     if (slice_is(parent, "0") && !shop_once(in->shop, slice_of("the tree's root")))
@@ -144,16 +156,6 @@ static void take_category(struct csv_import *in)
     c->parent = keep(in, parent);
     shop_remember(in->shop, id_key(in, id), shop_format(in->shop, "%zu", all->count));
     all->all[all->count++] = c;
-}
-
-static struct category *find_category(struct csv_import *in, struct slice id)
-{
-    const struct categories *all = in->state;
-    struct slice number;
-    if (!id.len || !shop_recall(in->shop, id_key(in, id), &number))
-        return NULL;
-    number = shop_format(in->shop, "%.*s", (int)number.len, (const char *)number.p);
-    return all->all[strtoull((const char *)number.p, NULL, 10)];
 }
 
 /* Parents before children. */
@@ -504,6 +506,37 @@ static void put_category(struct csv_import *in, struct category *c)
         c->path = slice_of("");
 }
 
+/* What it stands in: the file's by its id there, others by their number. */
+static struct slice place_of(struct csv_import *in, const struct category *c)
+{
+    struct shop *s = in->shop;
+    bool found;
+    if (stays(c))
+        return shop_ask(s, &found,
+                        (const char *)shop_format(
+                            s, "SELECT CONCAT('\n', parent_id) FROM %s WHERE entity_id = %lu",
+                            shop_table_name(s, table), c->target)
+                            .p);
+    if (c->above && !c->above->target)
+        return c->parent;
+    return shop_format(s, "\n%lu", c->above ? c->above->target : known_category(in, c->parent));
+}
+
+/* No other record has the URL key, or without one the name, in its parent. */
+static void check_identity(struct csv_import *in, struct category *c)
+{
+    struct shop *s = in->shop;
+    bool by_key = cell_filled(in, "url_key", &(struct slice){0});
+    struct natural_key key = {"catalog_category_entity_varchar", "value",
+                              by_key ? "url_key" : "name", slice_of(""), slice_of("")};
+    if (is_tree_root(c))
+        return;
+    key.scope = place_of(in, c);
+    cell_filled(in, key.name, &key.value);
+    entity_again(in, &key, c->id);
+    c->left_out = shop_failed(s);
+}
+
 /* First all are looked for, one at a time, then all are put. */
 static bool end_categories(struct csv_import *in)
 {
@@ -516,12 +549,16 @@ static bool end_categories(struct csv_import *in)
     struct category *c = all->all[searching ? all->searched++ : all->next++];
     assert(c); /* each has its place in the order */
     in->record = &c->record;
-    if (searching)
+    if (searching) {
         find_target(in, c, all->searched - 1);
-    else if (is_tree_root(c))
+        check_identity(in, c);
+    } else if (c->left_out) {
+        return true;
+    } else if (is_tree_root(c)) {
         put_tree_root(in, c);
-    else
+    } else {
         put_category(in, c);
+    }
     return true;
 }
 

@@ -56,13 +56,6 @@ static bool given_id(const struct csv_import *in, struct slice *id)
     return cell_filled(in, form_of(in)->id, id) || cell_filled(in, "entity_id", id);
 }
 
-static bool asked(struct csv_import *in, const char *sql)
-{
-    bool found;
-    shop_ask(in->shop, &found, sql);
-    return found;
-}
-
 /* The source's id and the value of the key; false: there is an error. */
 static bool read_key(struct csv_import *in, struct slice *key)
 {
@@ -132,6 +125,9 @@ static void take_subscriber(struct csv_import *in)
                      (const char *)email.p);
     if (!given_id(in, &id))
         id = shop_id(s, "email", email, slice_of(""));
+    const struct natural_key key = {"newsletter_subscriber", "subscriber_email", "subscriber_email",
+                                    email, slice_of("")};
+    entity_again(in, &key, id);
     bool given = cell_filled(in, "store_id", &v);
     bool new = !find_subscriber(in, id, email, &store);
     if (given)
@@ -162,6 +158,7 @@ struct content { /* of the record in hand */
     struct slice *stores; /* that the record names */
     uint32_t store_count;
     bool registered, is_new;
+    uint64_t target;    /* its id at the destination, if registered */
     struct slice store; /* found by identifier: one of its stores, by which it is found again */
 };
 
@@ -222,14 +219,43 @@ static bool find_by_identifier(struct csv_import *in, struct content *c)
 
 static void find_content(struct csv_import *in, struct content *c)
 {
+    c->registered = shop_registered(in->shop, in->kind->entity, c->id, &c->target);
+    c->is_new = !c->registered && !find_by_identifier(in, c);
+}
+
+/* Those that a record without any leaves as they are. */
+static void check_own_stores(struct csv_import *in, const struct content *c,
+                             struct natural_key *key)
+{
     const struct form *f = form_of(in);
     struct shop *s = in->shop;
-    uint64_t target;
-    c->registered = shop_registered(s, in->kind->entity, c->id, &target) &&
-                    asked(in, (const char *)shop_format(s, "SELECT 1 FROM %s WHERE %s = %lu",
-                                                        shop_table_name(s, f->table), f->id, target)
-                                  .p);
-    c->is_new = !c->registered && !find_by_identifier(in, c);
+    MYSQL_RES *rows = shop_select(
+        s, (const char *)shop_format(s,
+                                     "SELECT IF(x.store_id = 0, '0', t.code) FROM %s x JOIN %s t "
+                                     "USING (store_id) WHERE x.%s = %lu",
+                                     shop_table_name(s, f->stores),
+                                     shop_table_name(s, "core_store"), f->id, c->target)
+               .p);
+    for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));) {
+        key->scope = shop_format(s, "%s", row[0]);
+        entity_again(in, key, c->id);
+    }
+    mysql_free_result(rows);
+}
+
+/* No other record has the identifier in any of its stores. */
+static void check_identity(struct csv_import *in, const struct content *c)
+{
+    struct natural_key key = {form_of(in)->table, "identifier", "identifier", c->identifier,
+                              c->is_new ? slice_of("0") : c->store};
+    for (uint32_t i = 0; i < c->store_count; i++) {
+        key.scope = c->stores[i];
+        entity_again(in, &key, c->id);
+    }
+    if (c->registered && !c->store_count)
+        check_own_stores(in, c, &key);
+    else if (!c->store_count)
+        entity_again(in, &key, c->id);
 }
 
 static void put_store(struct csv_import *in, const struct content *c, struct slice store)
@@ -280,6 +306,7 @@ static void take_content(struct csv_import *in)
         c.id = shop_id(s, "identifier", c.identifier, slice_of(""));
     read_stores(in, &c);
     find_content(in, &c);
+    check_identity(in, &c);
     struct shop_row r = shop_row(s, f->table);
     if (c.is_new) {
         row_set(&r, "creation_time", shop_now(s), "creation_time");

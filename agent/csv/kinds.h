@@ -50,6 +50,17 @@ void columns_set(struct csv_import *in, const bool *taken, struct shop_row *r);
 /* Has the row of a new entity what it has to have? */
 void columns_check(struct csv_import *in, const struct shop_row *r);
 
+/* --- identity.c --- */
+struct natural_key {
+    const char *table, *column; /* whose collation tells what is the same */
+    const char *name;           /* the file's column */
+    struct slice value;
+    struct slice scope; /* in which nothing else has the same, empty: everywhere */
+};
+/* Has the file had a record of this entity before? An error if it had one with the same key under
+ * another id, or the other way round. */
+bool entity_again(struct csv_import *in, const struct natural_key *k, struct slice id);
+
 /* --- websites.c --- */
 /* The customer with this address in the store's website, or in any if the shop's accounts are for
  * all of them; *id: what others refer to him with. `store`: as shop_refer gives it. */

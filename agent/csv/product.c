@@ -98,7 +98,7 @@ static void close_products(struct csv_import *in)
 /* By this file? */
 static bool is_made(struct shop *s, const struct product *p)
 {
-    struct slice none, key = shop_format(s, "new\n%.*s", (int)p->sku.len, (const char *)p->sku.p);
+    struct slice none, key = shop_format(s, "new\n%.*s", (int)p->id.len, (const char *)p->id.p);
     if (p->is_new)
         shop_remember(s, key, slice_of(""));
     return shop_recall(s, key, &none);
@@ -120,9 +120,8 @@ static bool read_product(struct csv_import *in, struct product *p)
                  (const char *)shop_format(s, "SELECT 1 FROM %s WHERE sku = %s LIMIT 1",
                                            shop_table_name(s, table), shop_quote(s, p->sku))
                      .p);
-    struct slice id;
-    p->again =
-        shop_recall(s, shop_format(s, "id of\n%.*s", (int)p->sku.len, (const char *)p->sku.p), &id);
+    const struct natural_key key = {table, "sku", "sku", p->sku, slice_of("")};
+    p->again = entity_again(in, &key, p->id);
     p->is_new = !found && !p->again;
     p->skipped = in->o->config->on_duplicate == DUPLICATE_SKIP && !is_made(s, p);
     return !shop_failed(s);

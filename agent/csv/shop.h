@@ -119,6 +119,8 @@ const struct shop_attribute *shop_attribute(struct shop *s, const char *type, st
 struct slice shop_ask(struct shop *s, bool *found, const char *sql);
 /* Rows of a query, to be freed with mysql_free_result; NULL: an error. */
 MYSQL_RES *shop_select(struct shop *s, const char *sql);
+/* The same for texts that are the same for a column, as to its collation. */
+struct slice shop_weights(struct shop *s, const char *table, const char *column, struct slice text);
 const char *shop_quote(struct shop *s, struct slice text);
 const char *shop_table_name(struct shop *s, const char *table); /* quoted, with its prefix */
 /* The destination's id of what SOURCE calls `id`, if the row is still there; type: as in the
