@@ -16,6 +16,8 @@ static const struct {
 } families[FAMILIES] = {{"configurable", "configurable_children_skus", "configurable_parent_sku"},
                         {"grouped", "grouped_product_skus", "grouped_parent_sku"}};
 
+static const char qty_table[] = "catalog_product_link_attribute_decimal";
+
 struct link { /* or an attribute, whose code is in place of the SKU */
     struct slice sku, qty;
     struct link *next;
@@ -147,12 +149,31 @@ static void add_link(struct csv_import *in, struct product_links *l, struct link
     *last = &link->next;
 }
 
+static void set_qty(struct shop_row *r, struct slice qty, const char *what)
+{
+    row_set(r, "value", qty.len ? qty : slice_of("0"), what);
+}
+
+/* Is it a number that the member's row can hold? */
+static void check_qty(struct csv_import *in, struct slice qty, const char *what)
+{
+    struct shop_row r = shop_row(in->shop, qty_table);
+    set_qty(&r, qty, what);
+}
+
 static struct nested read_children(struct csv_import *in, enum family family)
 {
     static const char *const lone[] = {"sku", NULL}, *const with_qty[] = {"sku", "qty", NULL};
+    const char *column = families[family].children;
     struct slice v;
-    cell(in, families[family].children, &v);
-    return nested_read(in->shop, v, family == GROUPED ? with_qty : lone, families[family].children);
+    cell(in, column, &v);
+    const struct nested list =
+        nested_read(in->shop, v, family == GROUPED ? with_qty : lone, column);
+    for (uint32_t i = 0; family == GROUPED && i < list.count; i++) {
+        nested_get(&list.items[i], &v, "qty", NULL, NULL);
+        check_qty(in, v, column);
+    }
+    return list;
 }
 
 /* Is the product of the family's type? Others (bundles) have something else below them. */
@@ -207,13 +228,42 @@ static void take_parent(struct csv_import *in, struct product_links *l, enum fam
         add_link(in, l, &p->last, product->sku, qty);
 }
 
+static bool may_differ(struct csv_import *in, const struct shop_attribute *a)
+{
+    struct slice known, key = shop_format(in->shop, "differ by\n%lu", a->id);
+    bool found = false;
+    if (!a->options || !slice_is(a->input, "select"))
+        return false;
+    if (shop_recall(in->shop, key, &known))
+        return known.len;
+    shop_ask(in->shop, &found,
+             (const char *)shop_format(in->shop,
+                                       "SELECT 1 FROM %s WHERE attribute_id = %lu AND "
+                                       "is_configurable = 1",
+                                       shop_table_name(in->shop, "catalog_eav_attribute"), a->id)
+                 .p);
+    shop_remember(in->shop, key, slice_of(found ? "yes" : ""));
+    return found;
+}
+
 static struct nested read_attributes(struct csv_import *in)
 {
     static const char *const names[] = {"code", NULL};
     struct slice v;
     if (!cell_filled(in, "super_attributes", &v))
         cell_filled(in, "configurable_attributes", &v);
-    return nested_read(in->shop, v, names, "super_attributes");
+    const struct nested list = nested_read(in->shop, v, names, "super_attributes");
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!nested_get(&list.items[i], &v, "code", "attribute_code", NULL) || !v.len)
+            continue;
+        const struct shop_attribute *a = shop_attribute(in->shop, "catalog_product", v);
+        if (!a || !may_differ(in, a))
+            shop_invalid(in->shop,
+                         "super_attributes: '%.*s' is no attribute of the destination by which "
+                         "configurable products choose",
+                         (int)v.len, (const char *)v.p);
+    }
+    return list;
 }
 
 /* What its choices are by. An empty cell leaves that to its products; `p`: where these are. */
@@ -278,6 +328,9 @@ static void take_told(struct csv_import *in, struct product_links *l, const stru
     const struct nested children[FAMILIES] = {read_children(in, CONFIGURABLE),
                                               read_children(in, GROUPED)},
                         attributes = read_attributes(in);
+    struct slice qty;
+    if (cell_filled(in, "grouped_qty", &qty))
+        check_qty(in, qty, "grouped_qty");
     if (shop_failed(in->shop) || p->skipped)
         return;
     struct parent *configurable = take_children(in, l, CONFIGURABLE, p, &children[CONFIGURABLE]);
@@ -306,31 +359,22 @@ void product_take_links(struct csv_import *in, struct product_links *l, const st
 /* --- into rows -----------------------------------------------------------------------------------
  */
 
-static struct slice product_id(struct csv_import *in, const struct parent *p, struct slice sku)
+/* Of the parent, or of what it is linked to. */
+static struct slice product_id(struct csv_import *in, const struct parent *p, const struct link *k)
 {
-    struct slice id;
+    struct slice id, sku = k ? k->sku : p->sku;
     if (shop_recall(in->shop,
                     shop_format(in->shop, "id of\n%.*s", (int)sku.len, (const char *)sku.p), &id) ||
         shop_refer_product(in->shop, sku, &id))
         return id;
     shop_invalid(in->shop,
-                 "%s line %lu: %s product %.*s: product %.*s is neither in the file nor at the "
-                 "destination",
-                 records_path(in->file), p->line, families[p->family].name, (int)p->sku.len,
-                 (const char *)p->sku.p, (int)sku.len, (const char *)sku.p);
+                 "%s line %lu: %s: product %.*s is neither in the file nor at the destination: %s "
+                 "%.*s are left out as a whole, and nothing else of the record",
+                 records_path(in->file), p->line,
+                 k ? families[p->family].children : families[p->family].parent, (int)sku.len,
+                 (const char *)sku.p, k ? "such links of" : "links to", (int)p->sku.len,
+                 (const char *)p->sku.p);
     return id;
-}
-
-static bool may_differ(struct csv_import *in, const struct shop_attribute *a)
-{
-    bool found;
-    shop_ask(in->shop, &found,
-             (const char *)shop_format(in->shop,
-                                       "SELECT 1 FROM %s WHERE attribute_id = %lu AND "
-                                       "is_configurable = 1",
-                                       shop_table_name(in->shop, "catalog_eav_attribute"), a->id)
-                 .p);
-    return found && a->options && slice_is(a->input, "select");
 }
 
 static void put_super_attribute(struct csv_import *in, struct slice id,
@@ -355,12 +399,7 @@ static void put_told_attributes(struct csv_import *in, const struct parent *p, s
     uint32_t position = 0;
     for (const struct link *k = p->attributes; k; k = k->next) {
         const struct shop_attribute *a = shop_attribute(in->shop, "catalog_product", k->sku);
-        if (!a || !may_differ(in, a))
-            shop_invalid(in->shop,
-                         "%s line %lu: super_attributes: '%.*s' is no attribute of the destination "
-                         "by which configurable products choose",
-                         records_path(in->file), p->line, (int)k->sku.len, (const char *)k->sku.p);
-        else
+        if (a)
             put_super_attribute(in, id, a, position++);
     }
 }
@@ -492,10 +531,10 @@ static void put_member(struct csv_import *in, struct slice parent, struct slice 
     row_id(&p, "product_link_attribute_id", slice_of("super:position"));
     row_number(&p, "value", position);
     row_put(&p);
-    struct shop_row q = shop_row(in->shop, "catalog_product_link_attribute_decimal");
+    struct shop_row q = shop_row(in->shop, qty_table);
     row_id(&q, "link_id", id);
     row_id(&q, "product_link_attribute_id", slice_of("super:qty"));
-    row_set(&q, "value", k->qty.len ? k->qty : slice_of("0"), families[GROUPED].children);
+    set_qty(&q, k->qty, families[GROUPED].children);
     row_put(&q);
     put_relation(in, parent, child);
 }
@@ -521,14 +560,14 @@ bool product_put_links(struct csv_import *in, struct product_links *l)
     if (l->put == l->count)
         return false;
     const struct parent *p = l->parents[l->put++];
-    struct slice id = product_id(in, p, p->sku);
+    struct slice id = product_id(in, p, NULL);
     uint32_t position = 0;
     shop_begin(in->shop, id);
     tell_all(in, p, id);
     if (p->family == CONFIGURABLE)
         put_attributes(in, l, p, id);
     for (const struct link *k = p->first; k && !shop_failed(in->shop); k = k->next) {
-        struct slice child = product_id(in, p, k->sku);
+        struct slice child = product_id(in, p, k);
         if (p->family == CONFIGURABLE)
             put_choice(in, id, child);
         else
