@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "agent/csv/kinds.h"
+#include "schema/log.h"
 
 static const char type[] = "customer", table[] = "customer_entity",
                   address_type[] = "customer_address", address_table[] = "customer_address_entity";
@@ -23,7 +24,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-static bool is_other(const char *column)
+static bool is_own(const char *column)
 {
     static const char *const own[] = {"entity_id",
                                       "entity_type_id",
@@ -44,9 +45,48 @@ static bool is_other(const char *column)
     for (size_t i = 0; own[i]; i++)
         if (strcmp(own[i], column) == 0)
             return true;
-    return starts_with(column, "billing_") || starts_with(column, "shipping_") ||
-           (starts_with(column, "address") && strspn(column + 7, "0123456789") &&
-            strchr(column + 7, '_'));
+    return false;
+}
+
+/* What a column says of an address: billing_city → city. Empty: it is not about one. */
+static const char *address_code(const char *column, bool *numbered)
+{
+    char family[16];
+    *numbered = false;
+    if (starts_with(column, "billing_"))
+        return column + strlen("billing_");
+    if (starts_with(column, "shipping_"))
+        return column + strlen("shipping_");
+    *numbered = true;
+    for (int n = 1; n <= NUMBERED; n++) {
+        snprintf(family, sizeof family, "address%d_", n);
+        if (starts_with(column, family))
+            return column + strlen(family);
+    }
+    return "";
+}
+
+static bool is_other(const char *column)
+{
+    bool numbered;
+    return is_own(column) || *address_code(column, &numbered);
+}
+
+static void tell_unknown_address_columns(struct csv_import *in)
+{
+    static const char *const flags[] = {"default_billing", "is_default_billing", "default_shipping",
+                                        "is_default_shipping", NULL};
+    for (uint32_t i = 0; i < records_column_count(in->file); i++) {
+        const char *name = records_column(in->file, i);
+        bool numbered;
+        const char *code = address_code(name, &numbered);
+        const struct shop_attribute *a = shop_attribute(in->shop, address_type, slice_of(code));
+        bool known = !*code || is_own(name) || (a && !slice_is(a->backend, "static"));
+        for (size_t f = 0; numbered && flags[f]; f++)
+            known |= strcmp(code, flags[f]) == 0;
+        if (!known)
+            column_unknown(in, name);
+    }
 }
 
 static void open_customers(struct csv_import *in)
@@ -61,6 +101,7 @@ static void open_customers(struct csv_import *in)
         shop_invalid(in->shop, "%s has no column email, which every customer needs",
                      records_path(in->file));
     eav_open(e, in, type, table, is_other);
+    tell_unknown_address_columns(in);
 }
 
 static void close_customers(struct csv_import *in)
@@ -222,6 +263,18 @@ static void put_address_values(struct csv_import *in, const char *family, struct
     put_region(in, family, id);
 }
 
+static bool is_filled(struct csv_import *in, const char *family)
+{
+    size_t length = strlen(family);
+    for (uint32_t i = 0; i < records_column_count(in->file); i++) {
+        const char *column = records_column(in->file, i);
+        if (starts_with(column, family) && slice_trim(in->record->fields[i]).len &&
+            shop_attribute(in->shop, address_type, slice_of(column + length)))
+            return true;
+    }
+    return false;
+}
+
 static struct slice address_id(struct csv_import *in, const struct customer *c, const char *family)
 {
     return shop_id(in->shop, "", c->id,
@@ -236,6 +289,10 @@ static struct slice put_address(struct csv_import *in, const struct customer *c,
     uint64_t target;
     bool has_street = part(in, family, "street", &street);
     bool any = part(in, family, "city", &city) || has_street;
+    if (!any && is_filled(in, family))
+        log_warn("address is left out: it has neither street nor city file=%s line=%lu "
+                 "columns=%s…",
+                 records_path(in->file), in->record->line, family);
     if (!any || shop_failed(s))
         return id;
     id = address_id(in, c, family);
@@ -300,17 +357,10 @@ static void put_addresses(struct csv_import *in, struct customer *c)
 /* The file has columns for such an address, and the record nothing in any of them. */
 static bool is_emptied(struct csv_import *in, const char *family)
 {
-    size_t length = strlen(family);
-    bool has = false;
-    for (uint32_t i = 0; i < records_column_count(in->file); i++) {
-        const char *column = records_column(in->file, i), *code = column + length;
-        if (!starts_with(column, family) || !shop_attribute(in->shop, address_type, slice_of(code)))
-            continue;
-        if (slice_trim(in->record->fields[i]).len)
-            return false;
-        has |= strcmp(code, "street") == 0 || strcmp(code, "city") == 0;
-    }
-    return has;
+    char street[80], city[80];
+    snprintf(street, sizeof street, "%sstreet", family);
+    snprintf(city, sizeof city, "%scity", family);
+    return (has_column(in, street) || has_column(in, city)) && !is_filled(in, family);
 }
 
 /* The default address goes, and the record names no other. */

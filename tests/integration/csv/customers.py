@@ -79,3 +79,18 @@ def _():
         s.text("customer", "email,firstname\nKIM@example.com,Kimberly\n", source="mailing")
         s.expect("SELECT COUNT(*), MIN(%s) FROM customer_entity" % value(s, "firstname", "kim"), ("1", "Kimberly"))
         s.expect("SELECT %s" % value(s, "lastname", "kim"), "Lee")
+
+
+@suite.case("csv-customers-incomplete-addresses", "one without street and city, and columns that no address has, are told")
+def _():
+    with shop() as s:
+        head = "email,firstname,lastname,%s\n"
+        text = head % "billing_country_id,billing_postcode,billing_street,billing_city" + "kim@example.com,Kim,Lee,NL,1234,,\nann@example.com,A,L,NL,1,,Aa\n"
+        out = s.text("customer", text)
+        expect("address is left out: it has neither street nor city" in out and "line=2 columns=billing_" in out and "line=3" not in out, out)
+        s.expect("SELECT email FROM customer_entity JOIN customer_address_entity a ON parent_id = customer_entity.entity_id", "ann@example.com")
+        columns = ("billing_bogus", "shipping_default_billing", "address11_street", "address2_bogus", "address_street")
+        known = ("billing_street", "address10_city", "address2_default_billing", "billing_is_shipping", "shipping_region_id", "address1_vat_id")
+        out = s.text("customer", head % ",".join(columns + known) + "kim@example.com,K,L" + "," * len(columns + known) + "\n")
+        for column in columns + known:
+            expect(("column=%s " % column in out) == (column in columns), "%s: %s" % (column, out))
