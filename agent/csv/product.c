@@ -329,6 +329,11 @@ static void take_product(struct csv_import *in)
     p.store = shop_refer(s, NAME_STORE, cell_filled(in, "store_id", &other) ? other : slice_of("0"),
                          "store_id");
     p.general = !p.store.len || slice_is(p.store, "0");
+    if (p.is_new && !p.general)
+        shop_invalid(s,
+                     "store_id: product %.*s is new: before the values of store views it needs a "
+                     "record with those for all (store_id 0, or empty)",
+                     (int)p.sku.len, (const char *)p.sku.p);
     shop_begin(s, p.id);
     put_root(in, &p);
     eav_put_values(&all->eav, in, p.id, p.store);

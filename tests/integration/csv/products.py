@@ -312,3 +312,18 @@ def _():
             s.text("product", "sku,store_id,meta_title,image\nA,default,,\n", source="another")
         out = s.text("product", "sku,store_id,name,price\nA,french,Chaise,1\n", code=1)
         expect("no store 'french'" in out, out)
+
+
+@suite.case("csv-products-store-view-first", "a new product needs its general record before those of store views")
+def _():
+    with shop() as s:
+        text = "sku,store_id,name,price\nA,default,Stuhl,\nA,0,Chair,5\nA,default,Stuhl,\nB,default,Tisch,6\n"
+        out = s.text("product", text, code=1)
+        expect(" line 2: store_id: product A is new: before the values of store views it needs a record with those for all" in out, out)
+        s.expect("SELECT COUNT(*) FROM catalog_product_entity", "0")
+        out = s.text("product", text, "--skip-invalid", code=3)
+        expect(" line 5: store_id: product B is new" in out and "records=2" in out, out)
+        s.expect("SELECT sku, %s, %s, %s FROM catalog_product_entity" % (value(s, "name", "A"), value(s, "name", "A", 1), value(s, "price", "A")),
+                 ("A", "Chair", "Stuhl", "5.0000"))
+        s.text("product", "sku,store_id,name\nA,default,Sessel\n")
+        s.expect("SELECT %s" % value(s, "name", "A", 1), "Sessel")
