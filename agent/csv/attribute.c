@@ -131,19 +131,23 @@ static void put_root(struct csv_import *in, const struct attribute *a)
 /* 0 store, 1 global, 2 website, by number or word. */
 static void set_scope(struct csv_import *in, struct shop_row *r, bool new)
 {
-    static const char *const words[] = {"store", "global", "website", NULL};
+    static const char *const words[] = {"store", "global", "website"};
     struct slice v;
+    int64_t n;
     if (!cell_filled(in, "is_global", &v) && !cell_filled(in, "scope", &v)) {
         if (new)
             row_number(r, "is_global", 0);
         return;
     }
-    for (unsigned i = 0; words[i]; i++)
-        if (slice_is(v, words[i])) {
+    if (!shop_whole_number(v, &n))
+        n = -1;
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+        if (n == i || slice_is(v, words[i])) {
             row_number(r, "is_global", i);
             return;
         }
-    row_set(r, "is_global", v, "is_global");
+    shop_invalid(in->shop, "is_global: '%.*s' is none of store (0), global (1), website (2)",
+                 (int)v.len, (const char *)v.p);
 }
 
 static void put_more(struct csv_import *in, const struct attribute *a)

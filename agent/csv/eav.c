@@ -85,25 +85,47 @@ void eav_set_root(const struct eav *e, struct csv_import *in, struct shop_row *r
 /* --- values -------------------------------------------------------------------------------------
  */
 
-static struct slice word(struct slice v, const char *const *words)
+/* Values that stand for something by their number, and in the words of the shop's own pages. */
+struct choice {
+    const char *word, *number;
+};
+static const struct {
+    const char *source;
+    const struct choice *choices; /* until one without a word */
+} choices_of[] = {
+    {"catalog/product_status",
+     (const struct choice[]){{"enabled", "1"}, {"disabled", "2"}, {NULL, NULL}}},
+    {"catalog/product_visibility", (const struct choice[]){{"not visible individually", "1"},
+                                                           {"catalog", "2"},
+                                                           {"search", "3"},
+                                                           {"catalog, search", "4"},
+                                                           {"both", "4"},
+                                                           {NULL, NULL}}},
+};
+
+static struct slice pick(struct shop *s, const struct choice *choices, struct slice v,
+                         const char *what)
 {
-    for (; words[0]; words += 2)
-        if (slice_is(v, words[0]))
-            return slice_of(words[1]);
+    struct slice all = slice_of("");
+    int64_t n;
+    bool number = shop_whole_number(v, &n);
+    for (const struct choice *c = choices; c->word; c++) {
+        if (slice_is(v, c->word) || (number && n == *c->number - '0'))
+            return slice_of(c->number);
+        all = shop_format(s, "%.*s%s%s (%s)", (int)all.len, (const char *)all.p,
+                          all.len ? "; " : "", c->number, c->word);
+    }
+    shop_invalid(s, "%s: '%.*s' is none of %.*s", what, (int)v.len, (const char *)v.p, (int)all.len,
+                 (const char *)all.p);
     return v;
 }
 
-/* Values that stand for something by their number, in the words of the shop's own pages. */
-static struct slice number_of(const struct shop_attribute *a, struct slice v)
+static struct slice number_of(struct shop *s, const struct shop_attribute *a, struct slice v,
+                              const char *what)
 {
-    static const char *const status[] = {"enabled", "1", "disabled", "2", NULL};
-    static const char *const visibility[] = {
-        "not visible individually", "1", "catalog", "2", "search", "3",
-        "catalog, search",          "4", "both",    "4", NULL};
-    if (slice_is(a->source, "catalog/product_status"))
-        return word(v, status);
-    if (slice_is(a->source, "catalog/product_visibility"))
-        return word(v, visibility);
+    for (size_t i = 0; i < sizeof choices_of / sizeof *choices_of; i++)
+        if (slice_is(a->source, choices_of[i].source))
+            return pick(s, choices_of[i].choices, slice_trim(v), what);
     return v;
 }
 
@@ -220,7 +242,7 @@ static void put_value(struct csv_import *in, const struct eav *e, const struct s
     else if (is_image(e, a, &kind))
         row_set(&r, "value", shop_image_place(s, kind, trimmed, what), what);
     else
-        row_set(&r, "value", number_of(a, value), what);
+        row_set(&r, "value", number_of(s, a, value, what), what);
     row_put(&r);
 }
 

@@ -127,6 +127,47 @@ static bool read_product(struct csv_import *in, struct product *p)
     return !shop_failed(s);
 }
 
+static bool is_listed(struct slice list, struct slice v)
+{
+    struct slice item;
+    while (nested_next(&list, ',', &item))
+        if (item.len == v.len && (!v.len || memcmp(item.p, v.p, v.len) == 0))
+            return true;
+    return false;
+}
+
+/* The shop's own, and what modules have added: those that attributes apply to, or products have. */
+static struct slice known_types(struct shop *s)
+{
+    struct slice all, type_id, key = slice_of("types of products");
+    if (shop_recall(s, key, &all))
+        return all;
+    all = slice_of("simple, virtual, configurable, grouped, bundle, downloadable");
+    MYSQL_RES *rows =
+        shop_select(s, (const char *)shop_format(
+                           s,
+                           "SELECT DISTINCT apply_to FROM %s WHERE apply_to > '' UNION "
+                           "SELECT DISTINCT type_id FROM %s",
+                           shop_table_name(s, "catalog_eav_attribute"), shop_table_name(s, table))
+                           .p);
+    for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));)
+        for (struct slice rest = slice_of(row[0]); nested_next(&rest, ',', &type_id);)
+            if (!is_listed(all, type_id))
+                all = shop_format(s, "%.*s, %.*s", (int)all.len, (const char *)all.p,
+                                  (int)type_id.len, (const char *)type_id.p);
+    mysql_free_result(rows);
+    shop_remember(s, key, all);
+    return all;
+}
+
+static void check_type(struct csv_import *in, struct slice type_id)
+{
+    struct slice all = known_types(in->shop);
+    if (!is_listed(all, type_id))
+        shop_invalid(in->shop, "type_id: '%.*s' is none of %.*s", (int)type_id.len,
+                     (const char *)type_id.p, (int)all.len, (const char *)all.p);
+}
+
 static bool needs_price(struct slice type_id)
 {
     return !type_id.len || slice_is(type_id, "simple") || slice_is(type_id, "virtual") ||
@@ -163,6 +204,8 @@ static void put_root(struct csv_import *in, const struct product *p)
     struct shop_row root = shop_row(s, table);
     struct slice type_id;
     cell_filled(in, "type_id", &type_id);
+    if (type_id.len)
+        check_type(in, type_id);
     if (p->is_new) {
         check_required(in, type_id);
         row_set(&root, "type_id", type_id.len ? type_id : slice_of("simple"), "type_id");

@@ -65,6 +65,8 @@ struct slice shop_format(struct shop *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Made of parts with ':' between them; what is too long for the registry ends in a hash. */
 struct slice shop_id(struct shop *s, const char *kind, struct slice a, struct slice b);
+/* Digits, also with a fraction of zeros, and yes, no and their like. */
+bool shop_whole_number(struct slice v, int64_t *out);
 struct slice shop_now(struct shop *s); /* as of the start, UTC */
 
 /* --- rows --- */

@@ -94,7 +94,7 @@ static bool is_decimal(struct slice v, size_t *fraction)
     return digits && i == v.len;
 }
 
-static bool whole_number(struct slice v, int64_t *out)
+bool shop_whole_number(struct slice v, int64_t *out)
 {
     char text[24];
     size_t fraction;
@@ -139,7 +139,7 @@ static int write_number(struct shop *s, struct buf *b, const struct msg_column *
         return c->type == MYSQL_TYPE_FLOAT ? value_write_float(b, (float)d)
                                            : value_write_double(b, d);
     }
-    if (!whole_number(v, &n))
+    if (!shop_whole_number(v, &n))
         shop_invalid(s, "%s: '%.*s' is no whole number", what, (int)v.len, (const char *)v.p);
     else if (!fits(c, n))
         shop_invalid(s, "%s: %" PRId64 " does not fit into column %.*s", what, n, (int)c->name.len,

@@ -314,6 +314,26 @@ def _():
         expect("no store 'french'" in out, out)
 
 
+@suite.case("csv-products-values-nobody-knows", "a status, visibility, type or scope that there is not: told with those that there are")
+def _():
+    with shop() as s:
+        for entity, head, cells, reason in (
+                ("product", "status", "0", "status: '0' is none of 1 (enabled); 2 (disabled)"), ("product", "status", "7", "status: '7' is none of 1 "),
+                ("product", "visibility", "5", "visibility: '5' is none of 1 (not visible individually); 2 (catalog)"),
+                ("product", "type_id", "notype", "type_id: 'notype' is none of simple, virtual, configurable, grouped, bundle, downloadable")):
+            out = s.text(entity, "sku,name,price,%s\nA,a,1,%s\n" % (head, cells), code=1)
+            expect(" line 2: " + reason in out, "%r is not in: %s" % (reason, out))
+        out = s.text("attribute", "attribute_code,frontend_label,is_global\nmade,Made,9\n", code=1)
+        expect(" line 2: is_global: '9' is none of store (0), global (1), website (2)" in out, out)
+        s.expect("SELECT COUNT(*) FROM catalog_product_entity", "0")
+        s.text("product", "sku,name,price,status,visibility,type_id\nA,a,1,Disabled,\"Catalog, Search\",virtual\nB,b,1,1.0,3,\n")
+        s.expect("SELECT %s, %s, %s, %s" % (value(s, "status", "A"), value(s, "visibility", "A"), value(s, "status", "B"), value(s, "visibility", "B")),
+                 ("2", "4", "1", "3"))
+        # a type that a module has added
+        s.server.run("UPDATE catalog_eav_attribute SET apply_to = 'simple,giftcard' WHERE apply_to = 'simple,bundle'", database="openmage")
+        s.text("product", "sku,name,price,type_id\nC,c,1,giftcard\n")
+
+
 @suite.case("csv-products-store-view-first", "a new product needs its general record before those of store views")
 def _():
     with shop() as s:
