@@ -28,13 +28,18 @@ bool cell_filled(const struct csv_import *in, const char *column, struct slice *
     return out->len > 0;
 }
 
+static bool is_word(struct slice v, const char *const *words)
+{
+    for (; *words; words++)
+        if (slice_is(v, *words))
+            return true;
+    return false;
+}
+
 bool is_yes(struct slice v)
 {
     static const char *const no[] = {"0", "n", "no", "false", "off", NULL};
-    for (size_t i = 0; no[i]; i++)
-        if (slice_is(v, no[i]))
-            return false;
-    return v.len > 0;
+    return v.len > 0 && !is_word(v, no);
 }
 
 void column_unknown(const struct csv_import *in, const char *column)
@@ -42,6 +47,28 @@ void column_unknown(const struct csv_import *in, const char *column)
     log_warn("column is left out: it is nothing that the entity has at the destination file=%s "
              "column=%s entity=%s",
              records_path(in->file), column, in->kind->entity);
+}
+
+void key_unknown(struct csv_import *in, const char *column, const char *key)
+{
+    if (shop_once(in->shop, shop_format(in->shop, "unknown key\n%s\n%s", column, key)))
+        log_warn("key is left out: it is nothing that the entity has at the destination file=%s "
+                 "column=%s key=%s entity=%s",
+                 records_path(in->file), column, key, in->kind->entity);
+}
+
+void keys_check(struct csv_import *in, const struct nested *list, const char *column,
+                const char *const *known)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        for (uint32_t k = 0; k < list->items[i].count; k++) {
+            struct slice name = list->items[i].values[k].name;
+            if (!is_word(name, known))
+                key_unknown(
+                    in, column,
+                    (const char *)shop_format(in->shop, "%.*s", (int)name.len, (const char *)name.p)
+                        .p);
+        }
 }
 
 /* --- which --------------------------------------------------------------------------------------

@@ -40,6 +40,11 @@ bool has_column(const struct csv_import *in, const char *column);
 bool is_yes(struct slice v); /* filled, and not "no" in one of its forms */
 /* Columns of the header that nobody has claimed are told once. */
 void column_unknown(const struct csv_import *in, const char *column);
+/* … and so are keys of JSON in a cell of `column`. */
+void key_unknown(struct csv_import *in, const char *column, const char *key);
+/* Those of the list that are none of `known`, which ends with NULL. */
+void keys_check(struct csv_import *in, const struct nested *list, const char *column,
+                const char *const *known);
 
 /* --- columns.c: columns of the header that are columns of the root's table --- */
 /* Which ones; all but those that `other` says are something else. To be freed; NULL: an error. */

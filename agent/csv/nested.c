@@ -1,5 +1,6 @@
 #include "agent/csv/nested.h"
 
+#include <ctype.h>
 #include <json-c/json.h>
 #include <string.h>
 
@@ -79,6 +80,40 @@ static struct nested_item json_item(struct shop *s, struct json_object *o, const
     return item;
 }
 
+static bool is_in_number(uint8_t c)
+{
+    return isdigit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+/* json-c keeps the digits of a text, but of a whole number only what fits into 64 bits: longer ones
+ * become texts. */
+static struct slice quote_long_numbers(struct shop *s, struct slice json)
+{
+    enum { FITS = 18, SHORTEST = FITS + 1 };
+    uint8_t *out = arena_alloc(shop_arena(s), json.len + 2 * (json.len / SHORTEST) + 1);
+    size_t n = 0;
+    bool text = false;
+    if (!out)
+        shop_no_memory(s);
+    for (size_t i = 0, end; out && i < json.len; i = end) {
+        bool whole = true;
+        for (end = i; !text && end < json.len && is_in_number(json.p[end]); end++)
+            whole &= isdigit(json.p[end]) || (end == i && json.p[end] == '-');
+        bool quotes = whole && end - i > FITS && isdigit(json.p[end - 1]) && json.p[i] != '0';
+        if (end == i) {
+            text ^= json.p[i] == '"';
+            end += text && json.p[i] == '\\' && i + 1 < json.len ? 2 : 1;
+        }
+        if (quotes)
+            out[n++] = '"';
+        memcpy(out + n, json.p + i, end - i);
+        n += end - i;
+        if (quotes)
+            out[n++] = '"';
+    }
+    return out ? (struct slice){out, n} : json;
+}
+
 static struct nested read_json(struct shop *s, struct slice cell, const char *name,
                                const char *what)
 {
@@ -89,6 +124,7 @@ static struct nested read_json(struct shop *s, struct slice cell, const char *na
         shop_no_memory(s);
         return list;
     }
+    cell = quote_long_numbers(s, cell);
     json_tokener_set_flags(reader, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     if (cell.len < INT32_MAX)
         all = json_tokener_parse_ex(reader, (const char *)cell.p, (int)cell.len);

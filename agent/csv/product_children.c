@@ -41,8 +41,12 @@ static void set_whom(struct csv_import *in, struct shop_row *r, const struct nes
 static void put_tier_prices(struct csv_import *in, const struct product *p, struct slice text)
 {
     static const char *const names[] = {"group", "qty", "price", "website", NULL};
+    static const char *const known[] = {"group",      "cust_group", "customer_group_id", "website",
+                                        "website_id", "qty",        "price_qty",         "price",
+                                        "value",      NULL};
     const struct nested list = nested_read(in->shop, text, names, "tier_prices");
     struct slice qty, price;
+    keys_check(in, &list, "tier_prices", known);
     for (uint32_t i = 0; i < list.count; i++) {
         const struct nested_item *item = &list.items[i];
         nested_get(item, &qty, "qty", "price_qty", NULL);
@@ -76,8 +80,12 @@ static struct slice price_of(struct csv_import *in, struct slice price)
 static void put_group_prices(struct csv_import *in, const struct product *p, struct slice text)
 {
     static const char *const names[] = {"group", "price", "website", NULL};
+    static const char *const known[] = {"group",   "cust_group", "customer_group_id",
+                                        "website", "website_id", "price",
+                                        "value",   NULL};
     const struct nested list = nested_read(in->shop, text, names, "group_prices");
     struct slice price;
+    keys_check(in, &list, "group_prices", known);
     for (uint32_t i = 0; i < list.count; i++) {
         if (!nested_get(&list.items[i], &price, "price", "value", NULL) || !price.len)
             shop_invalid(in->shop, "group_prices: a price needs group:price, or JSON with price");
@@ -221,6 +229,20 @@ static void check_option(struct csv_import *in, struct option *o)
                      (int)o->title.len, (const char *)o->title.p);
 }
 
+static void check_option_keys(struct csv_import *in, const struct option *o)
+{
+    static const char *const known[] = {
+        "title",   "type",           "is_require", "required",       "is_required", "values",
+        "options", "price",          "price_type", "sort_order",     "position",    "sku",
+        "max",     "max_characters", "ext",        "file_extension", "width",       "image_size_x",
+        "height",  "image_size_y",   NULL};
+    static const char *const of_values[] = {"title",    "price", "price_type", "sort_order",
+                                            "position", "sku",   NULL};
+    const struct nested one = {.items = o->item, .count = 1};
+    keys_check(in, &one, "custom_options", known);
+    keys_check(in, &o->values, "custom_options", of_values);
+}
+
 static void read_json_option(struct csv_import *in, const struct nested_item *item,
                              struct option *o)
 {
@@ -297,6 +319,7 @@ static void take_option(struct csv_import *in, const struct product *p, struct o
                         bool *required)
 {
     check_option(in, o);
+    check_option_keys(in, o);
     if (shop_failed(in->shop))
         return;
     put_option(in, p, o);
@@ -458,7 +481,10 @@ void product_put_images(struct csv_import *in, const struct product *p)
     struct slice v, file;
     uint32_t position = 0;
     cell(in, "media_gallery", &v);
+    static const char *const known[] = {"file",     "url",      "value",   "label",
+                                        "position", "disabled", "exclude", NULL};
     const struct nested list = nested_read(in->shop, v, names, "media_gallery");
+    keys_check(in, &list, "media_gallery", known);
     for (uint32_t i = 0; i < list.count; i++)
         if (nested_get(&list.items[i], &file, "file", "url", "value") && file.len)
             put_image(in, p, shop_image_place(in->shop, IMAGE_PRODUCT, file, "media_gallery"),

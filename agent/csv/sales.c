@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schema/log.h"
-
 void sales_set_base(struct shop_row *r)
 {
     static const char *const columns[] = {
@@ -30,15 +28,6 @@ static bool is_one_of(const char *name, const char *const *names)
         if (strcmp(name, *names) == 0)
             return true;
     return false;
-}
-
-/* Once each, as columns that mean nothing are. */
-static void tell_unknown(struct csv_import *in, const char *what, const char *key)
-{
-    if (shop_once(in->shop, shop_format(in->shop, "unknown key\n%s\n%s", what, key)))
-        log_warn("key is left out: it is nothing that the entity has at the destination file=%s "
-                 "column=%s key=%s entity=%s",
-                 records_path(in->file), what, key, in->kind->entity);
 }
 
 /* The column that a key means: as others are, without regard to case. */
@@ -66,7 +55,7 @@ void sales_set_item(struct csv_import *in, struct shop_row *r, const char *table
         if (v->value.len)
             row_set(r, name, v->value, what);
         if (!is_one_of(name, others) && !shop_has_column(r->shop, table, name))
-            tell_unknown(in, what, name);
+            key_unknown(in, what, name);
     }
 }
 
