@@ -291,8 +291,7 @@ static void take_attribute(struct csv_import *in)
         a.input = a.there->input;
     if (!cell_filled(in, "attribute_id", &a.id) && !cell_filled(in, "entity_id", &a.id))
         a.id = shop_id(in->shop, "", slice_of("catalog_product"), a.code);
-    const struct natural_key key = {table, "attribute_code", "attribute_code", a.code,
-                                    slice_of("")};
+    const struct natural_key key = {table, "attribute_code", "attribute_code", a.code, NULL, 0};
     entity_again(in, &key, a.id);
     shop_begin(in->shop, a.id);
     put_root(in, &a);

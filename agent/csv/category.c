@@ -125,6 +125,7 @@ static void take_category(struct csv_import *in)
     struct slice id, parent, name;
     const struct category *same;
     struct category *c = arena_zalloc(&all->arena, sizeof *c);
+    entity_count(in, false);
     if (all->count == all->cap) {
         size_t cap = all->cap ? all->cap * 2 : 256;
         struct category **bigger = realloc(all->all, cap * sizeof *bigger);
@@ -527,13 +528,18 @@ static void check_identity(struct csv_import *in, struct category *c)
 {
     struct shop *s = in->shop;
     bool by_key = cell_filled(in, "url_key", &(struct slice){0});
-    struct natural_key key = {"catalog_category_entity_varchar", "value",
-                              by_key ? "url_key" : "name", slice_of(""), slice_of("")};
+    struct natural_key key = {"catalog_category_entity_varchar",
+                              "value",
+                              by_key ? "url_key" : "name",
+                              slice_of(""),
+                              NULL,
+                              1};
     if (is_tree_root(c))
         return;
-    key.scope = place_of(in, c);
+    const struct slice place = place_of(in, c);
+    key.scopes = &place;
     cell_filled(in, key.name, &key.value);
-    entity_again(in, &key, c->id);
+    entity_known(in, &key, c->id);
     c->left_out = shop_failed(s);
 }
 

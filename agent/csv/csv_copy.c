@@ -122,7 +122,8 @@ static int refuse(const struct csv_import *in, uint64_t line, int rc, uint64_t *
     }
     if (!in->csv->skip_invalid)
         return rc;
-    log_warn("record left out entity=%s reason=\"%s\"", in->kind->entity, err->message);
+    log_warn("%s left out entity=%s reason=\"%s\"", line ? "record" : "links", in->kind->entity,
+             err->message);
     ++*invalid;
     error_clear(err);
     return 0;
@@ -144,40 +145,62 @@ static void tell_progress(const struct csv_import *in, uint64_t records)
                         part > 0 ? (uint64_t)((double)met / part) : 0);
 }
 
-static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid,
+/* As many entities as are asked for have had a record. */
+static bool is_full(const struct csv_import *in)
+{
+    return in->o->selection.limit && in->entities == in->o->selection.limit;
+}
+
+/* The record is of another entity than these; what has come of it is forgotten. */
+static int end_beyond(struct csv_import *in, bool *more, struct ds_error *err)
+{
+    shop_invalid(in->shop, "beyond the limit");
+    int rc = shop_end_record(in->shop, err);
+    *more = false;
+    if (rc != DS_EFORMAT)
+        return rc;
+    error_clear(err);
+    return 0;
+}
+
+static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid, bool *more,
                        struct ds_error *err)
 {
-    bool chosen;
+    bool chosen, full = is_full(in);
     int rc = choose(in, &chosen, err);
     if (rc)
-        return refuse(in, in->record->line, rc, invalid, err);
+        return full ? end_beyond(in, more, err) : refuse(in, in->record->line, rc, invalid, err);
     if (!chosen)
         return 0;
-    ++*taken;
+    in->again = false;
     in->kind->record(in);
+    if (full && !in->again)
+        return end_beyond(in, more, err);
+    ++*taken;
     return end_record(in, invalid, err);
 }
 
 static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_error *err)
 {
     uint64_t taken = 0;
+    bool more = true;
     int rc = 0;
-    while (rc == 0) {
+    while (rc == 0 && more) {
         if (in->o->stop_requested && in->o->stop_requested(in->o->arg))
             return error_set(err, DS_ESTOPPED, "asked to stop during the copy");
         rc = records_next(in->file, &in->record, err);
-        if (rc && in->record)
+        if (rc && in->record && is_full(in))
+            rc = end_beyond(in, &more, err);
+        else if (rc && in->record)
             rc = refuse(in, in->record->line, rc, invalid, err);
         else if (rc == 0 && !in->record)
             break;
         else if (rc == 0)
-            rc = take_record(in, &taken, invalid, err);
+            rc = take_record(in, &taken, invalid, &more, err);
         tell_progress(in, taken);
-        if (in->o->selection.limit && taken >= in->o->selection.limit)
-            break;
     }
     in->record = NULL;
-    for (bool more = in->kind->end != NULL; more && rc == 0;) {
+    for (more = in->kind->end != NULL; more && rc == 0;) {
         more = in->kind->end(in);
         rc = end_record(in, invalid, err);
         tell_progress(in, taken);

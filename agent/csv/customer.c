@@ -164,7 +164,7 @@ static bool read_customer(struct csv_import *in, struct customer *c)
                                            shop_table_name(s, "core_website"),
                                            shop_quote(s, c->email), shop_quote(s, c->website))
                      .p);
-    const struct natural_key key = {table, "email", "email", c->email, c->website};
+    const struct natural_key key = {table, "email", "email", c->email, &c->website, 1};
     c->is_new = !entity_again(in, &key, c->id) && !found;
     return !shop_failed(s);
 }

@@ -254,8 +254,8 @@ static bool read_document(struct csv_import *in, struct document *d)
         shop_invalid(s, "increment_id is empty");
     if (!cell_filled(in, "entity_id", &d->id))
         d->id = shop_id(s, "increment", d->number, slice_of(""));
-    const struct natural_key key = {d->form->table, "increment_id", "increment_id", d->number,
-                                    slice_of("")};
+    const struct natural_key key = {d->form->table, "increment_id", "increment_id",
+                                    d->number,      NULL,           0};
     entity_again(in, &key, d->id);
     d->is_ours = shop_registered(s, d->form->entity, d->id, &target);
     bool found = d->is_ours;

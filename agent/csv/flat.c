@@ -125,8 +125,8 @@ static void take_subscriber(struct csv_import *in)
                      (const char *)email.p);
     if (!given_id(in, &id))
         id = shop_id(s, "email", email, slice_of(""));
-    const struct natural_key key = {"newsletter_subscriber", "subscriber_email", "subscriber_email",
-                                    email, slice_of("")};
+    const struct natural_key key = {
+        "newsletter_subscriber", "subscriber_email", "subscriber_email", email, NULL, 0};
     entity_again(in, &key, id);
     bool given = cell_filled(in, "store_id", &v);
     bool new = !find_subscriber(in, id, email, &store);
@@ -224,8 +224,7 @@ static void find_content(struct csv_import *in, struct content *c)
 }
 
 /* Those that a record without any leaves as they are. */
-static void check_own_stores(struct csv_import *in, const struct content *c,
-                             struct natural_key *key)
+static void read_own_stores(struct csv_import *in, const struct content *c, struct natural_key *key)
 {
     const struct form *f = form_of(in);
     struct shop *s = in->shop;
@@ -236,26 +235,29 @@ static void check_own_stores(struct csv_import *in, const struct content *c,
                                      shop_table_name(s, f->stores),
                                      shop_table_name(s, "core_store"), f->id, c->target)
                .p);
-    for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));) {
-        key->scope = shop_format(s, "%s", row[0]);
-        entity_again(in, key, c->id);
-    }
+    struct slice *stores =
+        rows ? arena_alloc(shop_arena(s), (mysql_num_rows(rows) + 1) * sizeof *stores) : NULL;
+    if (rows && !stores)
+        shop_no_memory(s);
+    for (MYSQL_ROW row; stores && (row = mysql_fetch_row(rows));)
+        stores[key->scope_count++] = shop_format(s, "%s", row[0]);
+    key->scopes = stores;
     mysql_free_result(rows);
 }
 
 /* No other record has the identifier in any of its stores. */
 static void check_identity(struct csv_import *in, const struct content *c)
 {
-    struct natural_key key = {form_of(in)->table, "identifier", "identifier", c->identifier,
-                              c->is_new ? slice_of("0") : c->store};
-    for (uint32_t i = 0; i < c->store_count; i++) {
-        key.scope = c->stores[i];
-        entity_again(in, &key, c->id);
+    const struct slice one = c->is_new ? slice_of("0") : c->store;
+    struct natural_key key = {form_of(in)->table, "identifier", "identifier",
+                              c->identifier,      c->stores,    c->store_count};
+    if (!c->store_count && c->registered) {
+        read_own_stores(in, c, &key);
+    } else if (!c->store_count) {
+        key.scopes = &one;
+        key.scope_count = 1;
     }
-    if (c->registered && !c->store_count)
-        check_own_stores(in, c, &key);
-    else if (!c->store_count)
-        entity_again(in, &key, c->id);
+    entity_again(in, &key, c->id);
 }
 
 static void put_store(struct csv_import *in, const struct content *c, struct slice store)

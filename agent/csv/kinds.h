@@ -18,7 +18,9 @@ struct csv_import {
     struct records *file;
     const struct record *record; /* in hand */
     const struct csv_kind *kind;
-    void *state; /* the kind's own */
+    uint64_t entities; /* that records have been of */
+    bool again;        /* … and this one is of one of them */
+    void *state;       /* the kind's own */
 };
 
 struct csv_kind {
@@ -60,10 +62,16 @@ struct natural_key {
     const char *table, *column; /* whose collation tells what is the same */
     const char *name;           /* the file's column */
     struct slice value;
-    struct slice scope; /* in which nothing else has the same, empty: everywhere */
+    const struct slice *scopes; /* in each of which nothing else has the same */
+    uint32_t scope_count;       /* 0: nowhere has anything else */
 };
 /* Has the file had a record of this entity before? An error if it had one with the same key under
  * another id, or the other way round. */
+bool entity_known(struct csv_import *in, const struct natural_key *k, struct slice id);
+/* The record in hand is of an entity: count it. An error, of which nobody hears, if it is one more
+ * than are asked for. */
+void entity_count(struct csv_import *in, bool again);
+/* Both, for the record in hand. */
 bool entity_again(struct csv_import *in, const struct natural_key *k, struct slice id);
 
 /* --- websites.c --- */

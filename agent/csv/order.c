@@ -135,7 +135,7 @@ static bool read_order(struct csv_import *in, struct order *o)
                      (int)o->number.len, (const char *)o->number.p);
     if (!cell_filled(in, "entity_id", &o->id))
         o->id = shop_id(s, "increment", o->number, slice_of(""));
-    const struct natural_key key = {table, "increment_id", "increment_id", o->number, slice_of("")};
+    const struct natural_key key = {table, "increment_id", "increment_id", o->number, NULL, 0};
     entity_again(in, &key, o->id);
     if (cell_filled(in, "customer_email", &o->email) && !memchr(o->email.p, '@', o->email.len))
         shop_invalid(s, "customer_email: '%.*s' is no e-mail address", (int)o->email.len,

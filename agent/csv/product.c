@@ -120,7 +120,7 @@ static bool read_product(struct csv_import *in, struct product *p)
                  (const char *)shop_format(s, "SELECT 1 FROM %s WHERE sku = %s LIMIT 1",
                                            shop_table_name(s, table), shop_quote(s, p->sku))
                      .p);
-    const struct natural_key key = {table, "sku", "sku", p->sku, slice_of("")};
+    const struct natural_key key = {table, "sku", "sku", p->sku, NULL, 0};
     p->again = entity_again(in, &key, p->id);
     p->is_new = !found && !p->again;
     p->skipped = in->o->config->on_duplicate == DUPLICATE_SKIP && !is_made(s, p);

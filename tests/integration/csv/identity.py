@@ -61,3 +61,23 @@ def _():
             s.expect("SELECT title, store_id FROM cms_block JOIN cms_block_store USING (block_id) WHERE identifier = 'made' ORDER BY 2",
                      ("C", "0"), ("B", "1"))
         expect_equal(s.one("SELECT COUNT(*) FROM catalog_product_entity"), 1, "products")
+
+
+@suite.case("csv-limit-counts-entities", "--limit ends before the record of one entity more, whatever is wrong with it; --entity-ids takes all records of each")
+def _():
+    with shop() as s:
+        text = "entity_id,sku,store_id,name,price\n1,A,,a,1\n1,A,default,b,\n2,B,,c,1\n2,B,default,d,\n"
+        skus = "SELECT sku, (SELECT COUNT(*) FROM catalog_product_entity_varchar v WHERE v.entity_id = e.entity_id AND store_id = 1) FROM catalog_product_entity e"
+        for wrong in ("", "x,C\n", ",,,,1\n", "3,A,,c,1\n"):
+            s.text("product", text + wrong + "4,D,,d,1\n", "--limit", "2")
+            s.expect(skus, ("A", "1"), ("B", "1"))
+        s.server.run("DELETE FROM catalog_product_entity", database="openmage")
+        s.text("product", text, "--limit", "1")
+        s.expect(skus, ("A", "1"))
+        s.text("product", text + "3,C,,c,1\n", "--entity-ids", "2,3", "--limit", "1")
+        s.expect(skus, ("A", "1"), ("B", "1"))
+        s.text("category", "entity_id,parent_id,name\nc,b,C\na,,A\nb,a,B\nd,,D\n", "--limit", "3")
+        s.expect("SELECT COUNT(*), MAX(level) FROM catalog_category_entity WHERE entity_id > 2", ("3", "4"))
+        s.text("cms_block", "block_id,identifier,title,stores\n1,made,A,0\n1,made,A,default\n2,other,B,\n", "--limit", "1")
+        s.expect("SELECT identifier, store_id FROM cms_block JOIN cms_block_store USING (block_id) WHERE identifier IN ('made', 'other') ORDER BY 2",
+                 ("made", "0"), ("made", "1"))
