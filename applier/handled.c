@@ -130,11 +130,12 @@ static int stops(const struct handled *h, bool invalid, struct ds_error *err)
 {
     struct ds_error why = *err;
     const char *remedy =
-        invalid && h->view ? "put it right at the source, or leave it out with on_invalid: skip "
-                             "(sync: --skip-invalid)"
-        : invalid          ? "put it right at the source, or set on_invalid to quarantine or skip"
-        : h->view          ? "repair what it says"
-                           : "repair what it says, or set on_conflict to quarantine";
+        invalid && h->view
+            ? "put it right where it comes from, or leave it out with on_invalid: skip "
+              "(sync: --skip-invalid)"
+        : invalid ? "put it right at the source, or set on_invalid to quarantine or skip"
+        : h->view ? "repair what it says"
+                  : "repair what it says, or set on_conflict to quarantine";
     if (h->strict)
         return DS_ECONFLICT;
     error_set(err, DS_ECONFLICT, "%.1100s: %s", why.message, remedy);

@@ -300,6 +300,8 @@ static struct shop_table *open_table(struct shop *s, const char *name)
         struct msg_column *c = &t->plan.described[i];
         c->flags = (uint8_t)((c->flags & ~COLUMN_KEY) | (is_key(t, c->name) ? COLUMN_KEY : 0));
     }
+    if (t->exists)
+        shop_load_texts(s, t, full);
     s->next_table_id += t->exists;
     return t;
 }

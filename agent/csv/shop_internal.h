@@ -7,11 +7,17 @@
 #include "agent/snapshot_source.h"
 #include "schema/message.h"
 
+struct shop_text {                   /* a column that holds text; charset empty: it does not */
+    struct slice charset, collation; /* NUL behind each */
+    uint64_t characters, bytes;      /* at most */
+};
+
 struct shop_table {
     const struct catalogue_entity *entity;
     const struct catalogue_table *entry;
     char name[300];
     struct table_plan plan;
+    struct shop_text *texts; /* as many as columns */
     bool exists, sent;
     struct shop_table *next;
 };
@@ -65,6 +71,11 @@ int shop_load_attributes(struct shop *s);
 /* The ordinal of a column that a file may set; UINT32_MAX: there is none. */
 uint32_t shop_column(const struct shop_table *t, const char *name);
 struct shop_table *shop_table_find(struct shop *s, const char *name);
+/* --- shop_text.c --- */
+void shop_load_texts(struct shop *s, struct shop_table *t, const char *name);
+/* Can the column hold it? */
+void shop_check_text(struct shop *s, const struct shop_table *t, uint32_t i, struct slice v,
+                     const char *what);
 struct slice shop_raw_id(struct shop *s, struct slice id);
 /* What is in the scratch becomes a message of the entity begun. */
 void shop_stage_row(struct shop *s);

@@ -167,6 +167,9 @@ static int write_decimal(struct shop *s, struct buf *b, const struct msg_column 
     is_decimal(v, &fraction);
     while (start + 1 < fraction && v.p[start] == '0')
         start++;
+    if (fraction - start > (size_t)(c->metadata >> 8) - scale + (v.p[start] == '0'))
+        shop_invalid(s, "%s: %.*s does not fit into column %.*s", what, (int)v.len,
+                     (const char *)v.p, (int)c->name.len, (const char *)c->name.p);
     size_t digits = v.len > fraction ? v.len - fraction - 1 : 0;
     struct slice text =
         shop_format(s, "%s%s%.*s%s%.*s%.*s", sign ? "-" : "", start == fraction ? "0" : "",
@@ -224,6 +227,7 @@ void row_set(struct shop_row *r, const char *column, struct slice value, const c
         else
             return;
     } else if (is_text(read)) {
+        shop_check_text(s, r->table, i, v, what);
         rc = value_write_bytes(&b, v.p, v.len);
     } else if (read == READ_NUMBER) {
         rc = write_number(s, &b, c, v, what);

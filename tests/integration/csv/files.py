@@ -257,3 +257,22 @@ def _():
             expect_equal(process.wait(120), 0, "exit")
             os.close(ours)
             os.close(reader)
+
+
+@suite.case("csv-values-that-do-not-fit", "too long, too large, characters that a column cannot hold: told with the line, and nothing of the record is written")
+def _():
+    with shop() as s:
+        for entity, head, cell, reason in (
+                ("product", "sku,price,name", "A,1," + "ä" * 256, "name: 256 characters are more than column value of catalog_product_entity_varchar takes (255)"),
+                ("product", "name,price,sku", "a,1," + "s" * 65, "sku: 65 characters are more than column sku of catalog_product_entity takes (64)"),
+                ("product", "name,price,sku", "Fire \U0001f525,1,A", "name: '\U0001f525' is a character that column value of "),
+                ("product", "sku,name,price", "A,a,123456789.00", "price: 123456789.00 does not fit into column value"),
+                ("order", "increment_id,grand_total,items", 'O-1,1,"[{""sku"":""A"",""qty"":1,""name"":""%s""}]"' % ("n" * 300),
+                 "items: 300 characters are more than column name of sales_flat_order_item takes (255)")):
+            out = s.text(entity, "%s\n%s\n" % (head, cell), code=1)
+            expect(" line 2: " + reason in out, "%r is not in: %s" % (reason, out))
+            out = s.text(entity, "%s\n%s\n" % (head, cell), "--skip-invalid", code=3)
+            expect(" line 2: " + reason in out, "%r is not in: %s" % (reason, out))
+        s.expect("SELECT COUNT(*) FROM catalog_product_entity", "0")
+        s.text("product", "sku,name,price,description\nA,%s,99999999.9999,%s\n" % ("ä" * 255, "d" * 60000))
+        s.expect("SELECT CHAR_LENGTH(value) FROM catalog_product_entity_varchar WHERE value LIKE 'ä%'", "255")

@@ -24,6 +24,7 @@ def _():
                        " line 4: grouped_parent_sku: product NONE is neither in the file nor at the destination: links to NONE are left out as "
                        "a whole, and nothing else of the record"):
             expect(reason in out, "%r is not in: %s" % (reason, out))
+        expect(out.count("links left out") == 2 and "record left out" not in out, out)
         expect("records=2" in out, out)
         s.expect(PRODUCTS, "BOX", "Q", "R", "SET")
         s.expect(LINKS, ("BOX", "Q"))
