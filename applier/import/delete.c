@@ -171,6 +171,7 @@ struct deleting {
     const uint8_t ***places;
     uint32_t count;
     struct buf off, gone; /* ids of roots that are switched off; of all that stay */
+    struct buf used;      /* … of those that the destination's own rows use */
 };
 
 static int add_id(struct buf *list, uint64_t id)
@@ -264,10 +265,58 @@ static int find_shared(struct import *im, struct deleting *d, struct ds_error *e
     return ids.len ? registry_shared(im->registry, t->type, buf_cstr(&ids), &d->shared, err) : 0;
 }
 
+/* --- what is in use stays ------------------------------------------------------------------------
+ */
+
+static bool would_go(const struct import *im, const struct import_row *row)
+{
+    return row->op == CHANGE_DELETE && row->state == ROW_FOUND &&
+           (row->table->root ? deletion_of(im, row) == DELETE_HARD : may_change(row->entity));
+}
+
+static int find_used(struct import *im, struct deleting *d, struct ds_error *err)
+{
+    const struct import_table *t = im->rows[d->first]->table;
+    BUF_AUTO struct buf ids = {0};
+    for (uint32_t i = d->first; i < d->end && t->type != UINT32_MAX; i++)
+        if (would_go(im, im->rows[i]) && add_id(&ids, im->rows[i]->target_id))
+            return import_no_memory(err);
+    return ids.len ? import_find_used(im, t->entity, t->entry, buf_cstr(&ids), &d->used, err) : 0;
+}
+
+/* Rows of its members come first. */
+static int ask_use(struct import *im, struct import_entity *first, struct ds_error *err)
+{
+    BUF_AUTO struct buf ids = {0}, used = {0};
+    int rc = 0;
+    for (uint32_t i = 0; i < im->entity_count && rc == 0; i++) {
+        struct import_entity *e = im->entity_list[i];
+        if (e->entity == first->entity && e->here && import_is_dying(im, e))
+            rc = add_id(&ids, e->target);
+    }
+    rc = rc         ? import_no_memory(err)
+         : !ids.len ? 0
+                    : import_find_used(im, first->entity, &first->entity->tables[0], buf_cstr(&ids),
+                                       &used, err);
+    for (uint32_t i = 0; i < im->entity_count && rc == 0; i++) {
+        struct import_entity *e = im->entity_list[i];
+        if (e->entity == first->entity)
+            e->use = e->here && import_is_used(&used, e->target) ? IS_USED : IS_NOT_USED;
+    }
+    return rc;
+}
+
+static int keep_used(const struct import_row *row, struct deleting *d)
+{
+    const struct import_table *t = row->table;
+    import_tell_used(t->entity, t->entry, row->target_id);
+    return add_id(&d->gone, row->target_id);
+}
+
 static int delete_root(struct import *im, struct import_row *row, struct deleting *d,
                        struct ds_error *err)
 {
-    bool stays = false, holds = false;
+    bool stays = false;
     int rc = import_goes_by_name(row) && !row->entity->here ? ask_origin(im, row, &stays, err)
              : d->shared                                    ? give_away(im, row, d, &stays, err)
                                                             : 0;
@@ -276,10 +325,8 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
     if (stays)
         return 0;
     enum config_delete how = deletion_of(im, row);
-    if (how == DELETE_HARD && import_holds_others(im, row, &holds, err))
-        return err->code;
-    if (holds)
-        return 0;
+    if (how == DELETE_HARD && import_is_used(&d->used, row->target_id))
+        return keep_used(row, d) ? import_no_memory(err) : 0;
     if (how != DELETE_HARD) {
         bool off = how == DELETE_SOFT;
         im->pending[row->table->place].deleted += off;
@@ -293,14 +340,32 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
     return import_note_gone(im, row, err) ? err->code : delete_row(im, row, d, err);
 }
 
+/* An option that the destination had before, of an attribute that is set up at each side. */
+static bool is_of_both(const struct import *im, const struct import_row *row)
+{
+    const struct import_table *t = row->table;
+    const struct registered *r = filter_maps(t->entity) && t->type != UINT32_MAX && row->id.p
+                                     ? registry_find(im->registry, t->type, row->id)
+                                     : NULL;
+    return r && r->found && r->origin == ORIGIN_MATCHED &&
+           im->options.config->delete_matched != DELETE_HARD;
+}
+
 /* Of an entity that stays though the source has deleted it, with a statement for each table, all
- * stays. So do options that are merged or appended. */
+ * stays. So do options of products that are merged or appended. */
 static int delete_member(struct import *im, struct import_row *row, struct deleting *d,
                          struct ds_error *err)
 {
-    if (!may_change(row->entity) || (row->dying && deletion_of(im, row) != DELETE_HARD))
+    struct import_entity *e = row->entity;
+    if (!may_change(e) || (row->dying && deletion_of(im, row) != DELETE_HARD))
         return 0;
-    if (!row->dying && import_option_is_kept(im, row))
+    if (row->dying && e->use == USE_NOT_ASKED && ask_use(im, e, err))
+        return err->code;
+    if (row->dying && e->use == IS_USED)
+        return 0;
+    if (import_is_used(&d->used, row->target_id))
+        return keep_used(row, d) ? import_no_memory(err) : 0;
+    if (!row->dying && (import_option_is_kept(im, row) || is_of_both(im, row)))
         return row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)
                    ? import_no_memory(err)
                    : 0;
@@ -316,6 +381,7 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
     if (!d.places)
         return import_no_memory(err);
     int rc = t->root ? find_shared(im, &d, err) : 0;
+    rc = rc ? rc : find_used(im, &d, err);
     for (uint32_t i = first; i < end && rc == 0; i++) {
         struct import_row *row = im->rows[i];
         bool registered = t->root && row->entity->here && t->type != UINT32_MAX;
@@ -329,10 +395,11 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
     }
     if (rc == 0 && d.off.len)
         rc = switch_off(im, t, buf_cstr(&d.off), err);
-    if (rc == 0 && d.gone.len)
-        rc = import_forget(im, t, buf_cstr(&d.gone), err);
     rc = rc ? rc : import_delete_places(im, t, d.places, d.count, err);
+    if (rc == 0 && d.gone.len)
+        rc = import_forget(im, t->entity, t->entry, buf_cstr(&d.gone), err);
     buf_free(&d.off);
     buf_free(&d.gone);
+    buf_free(&d.used);
     return rc;
 }

@@ -6,8 +6,6 @@
 #include <xxhash.h>
 
 #include "applier/import/import_internal.h"
-#include "schema/log.h"
-#include "schema/shop_table.h"
 
 enum { PARENTS_PER_QUERY = 1000 };
 
@@ -91,15 +89,15 @@ static bool is_known_parent(const struct import *im, const struct import_entity 
            e->policy == IMPORT_WRITE && !import_is_merged(im, e) && !import_is_option(t);
 }
 
-static int forget_below(struct import *im, const struct import_table *t,
+static int forget_below(struct import *im, const struct catalogue_entity *e,
                         const struct catalogue_table *parent, const char *ids, struct ds_error *err)
 {
     const char *prefix = im->options.config->destination.prefix;
     int rc = 0;
-    for (size_t i = 1; i < t->entity->table_count && rc == 0; i++) {
-        const struct catalogue_table *x = &t->entity->tables[i];
+    for (size_t i = 1; i < e->table_count && rc == 0; i++) {
+        const struct catalogue_table *x = &e->tables[i];
         BUF_AUTO struct buf name = {0}, list = {0};
-        if (import_parent(t->entity, x) != parent || !x->key || !import_type_name(t->entity, x))
+        if (import_parent(e, x) != parent || !x->key || !import_type_name(e, x))
             continue;
         rc = buf_printf(&name, "%s%s", prefix ? prefix : "", x->table) ? import_no_memory(err) : 0;
         if (rc || !target_find(im->target, (const char *)name.data, name.len))
@@ -108,65 +106,21 @@ static int forget_below(struct import *im, const struct import_table *t,
              buf_puts(&list, " FROM ") | sql_identifier(&list, buf_cstr(&name)) |
              buf_puts(&list, " WHERE ") | sql_identifier(&list, x->link) |
              buf_printf(&list, " IN (%s)", ids);
-        rc = rc ? import_no_memory(err) : forget_below(im, t, x, buf_cstr(&list), err);
-        uint32_t type = registry_type(im->registry, import_type_name(t->entity, x));
+        rc = rc ? import_no_memory(err) : forget_below(im, e, x, buf_cstr(&list), err);
+        uint32_t type = registry_type(im->registry, import_type_name(e, x));
         rc = rc ? rc : registry_remove_targets(im->registry, type, buf_cstr(&list), err);
     }
     return rc;
 }
 
-/* Do rows of this foreign key, which are roots of entities, refer to the id without being
- * registered? */
-static int holds_own(struct import *im, const struct target_fk *fk, uint64_t id, bool *holds,
-                     struct ds_error *err)
+int import_forget(struct import *im, const struct catalogue_entity *e,
+                  const struct catalogue_table *entry, const char *ids, struct ds_error *err)
 {
-    const struct catalogue_entity *e;
-    const struct catalogue_table *entry;
-    char scratch[SHOP_TABLE_SIZE];
-    bool shops;
-    const char *plain =
-        shop_table(im->options.config->destination.prefix, fk->child->name, scratch, &shops);
-    if (fk->on_delete != FK_CASCADE || fk->count != 1 || !shops ||
-        !catalogue_lookup(im->options.catalogue, plain, &e, &entry) || entry != &e->tables[0] ||
-        !import_type_name(e, entry))
-        return 0;
-    BUF_AUTO struct buf sql = {0};
-    uint64_t count = 0;
-    bool found;
-    int rc = buf_puts(&sql, "SELECT COUNT(*) FROM ") | sql_identifier(&sql, fk->child->name) |
-             buf_puts(&sql, " t WHERE t.") |
-             sql_identifier(&sql, fk->child->columns[fk->columns[0]].name) |
-             buf_printf(&sql, " = %lu AND NOT ", id);
-    uint32_t type = registry_type(im->registry, import_type_name(e, entry));
-    rc |= registry_condition(im->registry, type, &sql) | buf_puts(&sql, "t.") |
-          sql_identifier(&sql, entry->link) | buf_puts(&sql, ")");
-    rc = rc ? import_no_memory(err)
-            : db_scalar_u64(im->db, &count, &found, err, "%s", buf_cstr(&sql));
-    *holds |= rc == 0 && count > 0;
-    return rc;
-}
-
-int import_holds_others(struct import *im, const struct import_row *row, bool *holds,
-                        struct ds_error *err)
-{
-    const struct target_table *t = row->table->target;
-    *holds = false;
-    int rc = filter_maps(row->table->entity) ? registry_flush(im->registry, err) : 0;
-    for (uint32_t i = 0; i < t->referrer_count && filter_maps(row->table->entity) && rc == 0; i++)
-        rc = holds_own(im, t->referrers[i], row->target_id, holds, err);
-    if (rc == 0 && *holds)
-        log_warn("kept though the source has deleted it: entities of the destination's own hang on "
-                 "it entity=%s id=%lu",
-                 row->table->entity->name, row->target_id);
-    return rc;
-}
-
-int import_forget(struct import *im, const struct import_table *t, const char *ids,
-                  struct ds_error *err)
-{
-    int rc = forget_below(im, t, t->entry, ids, err);
-    return rc || t->type == UINT32_MAX ? rc
-                                       : registry_remove_targets(im->registry, t->type, ids, err);
+    const char *type = import_type_name(e, entry);
+    int rc = forget_below(im, e, entry, ids, err);
+    return rc || !type
+               ? rc
+               : registry_remove_targets(im->registry, registry_type(im->registry, type), ids, err);
 }
 
 /* What it names is something that the source has, too: of its own the destination may have more. */
@@ -299,7 +253,8 @@ static int drop_under(struct dropping *d, struct ds_error *err)
     d->count = 0;
     if (!places || rc)
         return import_no_memory(err);
-    return import_delete_places(im, t, places, count, err);
+    rc = import_keep_used(im, t, places, &count, err);
+    return rc ? rc : import_delete_places(im, t, places, count, err);
 }
 
 static int collect_stay(struct dropping *d, uint32_t first, uint32_t end)

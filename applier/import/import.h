@@ -13,6 +13,7 @@
  * - match.c: rows → rows that the destination has already
  * - tell.c: what hooks are told of
  * - became.c: what is logged of each entity
+ * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)
  * - write.c: inserts with new ids, updates, deletes
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)

@@ -168,6 +168,7 @@ struct import_entity {
     uint64_t target;         /* … as this row of the destination, before the segment */
     bool left;               /* its root cannot be written */
     const char *became;      /* created …, where that is logged; NULL: not told */
+    enum { USE_NOT_ASKED, IS_NOT_USED, IS_USED } use; /* of one that the source deletes */
     struct import_whole_table *whole_tables;
     enum import_policy policy;
     struct import_entity *next;
@@ -531,13 +532,9 @@ int import_check_fit(const struct import *im, const struct import_row *row, stru
 
 /* --- drop.c --- */
 /* Rows of the table with these ids at the destination ("1,2,3") are about to go, and with them what
- * is reached through them: the registry forgets them. */
-/* Would the row take along an entity that is the destination's own (its products, of an attribute
- * set)? */
-int import_holds_others(struct import *im, const struct import_row *row, bool *holds,
-                        struct ds_error *err);
-int import_forget(struct import *im, const struct import_table *t, const char *ids,
-                  struct ds_error *err);
+ * is reached through them, or are not the source's any more: the registry forgets them. */
+int import_forget(struct import *im, const struct catalogue_entity *e,
+                  const struct catalogue_table *entry, const char *ids, struct ds_error *err);
 /* Is an entity of the segment here with all that it has in this table? */
 bool import_has_all(const struct import *im, const struct import_table *t);
 /* Rows of the table at the destination that whole entities do not have go. [first, end): those that
@@ -560,6 +557,39 @@ bool import_is_known(const struct import_table *t, MYSQL_ROW row);
 /* Places of those of these ("(1,2),(3,4)") of which the source can speak by now. */
 MYSQL_RES *import_rows_at(struct import *im, const struct import_table *t, const char *list,
                           struct ds_error *err);
+
+/* --- lineage.c --- */
+enum { IMPORT_LINEAGE_MAX = 8 };
+struct import_lineage {
+    const struct catalogue_entity *entity;
+    const struct catalogue_table *levels[IMPORT_LINEAGE_MAX]; /* the table first, the root last */
+    unsigned count;
+};
+/* Of a table of the destination, by its name there. false: the registry knows none of its rows, nor
+ * what they hang on. */
+bool import_lineage(const struct import *im, const char *table, struct import_lineage *out);
+const char *import_lineage_root_key(const struct import_lineage *l);
+/* "table t0 JOIN parent t1 ON …" */
+int import_lineage_from(const struct import *im, const struct import_lineage *l, struct buf *sql);
+/* Of them: not registered, or below something that is not. */
+int import_lineage_is_own(const struct import *im, const struct import_lineage *l, struct buf *sql);
+/* … itself, or the nearest above it that can be registered, as this. */
+int import_lineage_has_origin(const struct import *im, const struct import_lineage *l,
+                              enum origin origin, struct buf *sql);
+
+/* --- used.c --- */
+/* Which of these rows ("1,2,3") does something of the destination's own use? Adds their ids to
+ * `used`, for import_is_used. */
+int import_find_used(struct import *im, const struct catalogue_entity *e,
+                     const struct catalogue_table *entry, const char *ids, struct buf *used,
+                     struct ds_error *err);
+bool import_is_used(const struct buf *used, uint64_t id);
+void import_tell_used(const struct catalogue_entity *e, const struct catalogue_table *entry,
+                      uint64_t id);
+/* Of rows at these places, about to go, those that are used are taken out of the list: they are not
+ * the source's any more. */
+int import_keep_used(struct import *im, const struct import_table *t, const uint8_t ***places,
+                     uint32_t *count, struct ds_error *err);
 
 /* --- unsure.c --- */
 int import_unsure_new(struct import *im); /* DS_ENOMEM */

@@ -448,13 +448,30 @@ int registry_remove(struct registry *r, uint32_t type, struct slice id)
     return 0;
 }
 
-int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
+static const char *name_of(enum origin origin)
+{
+    return origin == ORIGIN_MATCHED ? "'matched'" : "'created'";
+}
+
+static int exists(const struct registry *r, uint32_t type, const char *origin, struct buf *sql)
 {
     return buf_puts(sql, "EXISTS (SELECT 1 FROM ") | from_registry(r, sql) |
            buf_puts(sql, " WHERE r.source_system = ") |
            sql_string(sql, r->source_system, strlen(r->source_system)) |
            buf_puts(sql, " AND r.entity_type = ") | add_type(r, type, sql) |
+           (origin ? buf_printf(sql, " AND r.origin = %s", origin) : 0) |
            buf_puts(sql, " AND r.target_id = ");
+}
+
+int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
+{
+    return exists(r, type, NULL, sql);
+}
+
+int registry_condition_origin(const struct registry *r, uint32_t type, enum origin origin,
+                              struct buf *sql)
+{
+    return exists(r, type, name_of(origin), sql);
 }
 
 static int where_targets(const struct registry *r, uint32_t type, const char *ids, struct buf *sql)
@@ -522,8 +539,7 @@ static int identity(struct registry *r, const struct entry *e, struct buf *sql)
 static int added_row(struct registry *r, const struct entry *e, struct buf *sql)
 {
     int rc = buf_puts(sql, "(") | identity(r, e, sql) | buf_puts(sql, ",") |
-             buf_unsigned(sql, e->is.target) |
-             buf_puts(sql, e->is.origin == ORIGIN_MATCHED ? ",'matched'," : ",'created',");
+             buf_unsigned(sql, e->is.target) | buf_printf(sql, ",%s,", name_of(e->is.origin));
     rc |= e->external_ref.p ? sql_string(sql, e->external_ref.p, e->external_ref.len)
                             : buf_puts(sql, "NULL");
     return rc | buf_puts(sql, ")");

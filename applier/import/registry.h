@@ -59,6 +59,9 @@ int registry_remove(struct registry *r, uint32_t type, struct slice id);
 /* "EXISTS (SELECT … WHERE … AND r.target_id = ": some source id of the type became that row; the
  * value and a ")" are to follow. */
 int registry_condition(const struct registry *r, uint32_t type, struct buf *sql);
+/* The same, with this origin. */
+int registry_condition_origin(const struct registry *r, uint32_t type, enum origin origin,
+                              struct buf *sql);
 /* Source ids of the type whose rows at the destination are in `ids`, "1,2,3" or a SELECT:
  * source_id, origin. Flushes. NULL: an error. */
 MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *ids,

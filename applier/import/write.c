@@ -474,7 +474,7 @@ static int forget_places(struct import *im, const struct import_table *t, const 
         if ((i && buf_puts(&ids, ",")) || buf_append(&ids, id.p, id.len))
             return import_no_memory(err);
     }
-    return import_forget(im, t, buf_cstr(&ids), err);
+    return import_forget(im, t->entity, t->entry, buf_cstr(&ids), err);
 }
 
 int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,

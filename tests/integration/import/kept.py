@@ -1,0 +1,144 @@
+"""What stays at the destination though the source has deleted it."""
+
+from lib.suite import expect, expect_equal
+from lib.twoshops import TwoShops
+from modes import attribute
+from moved import STREAM, sync, target
+
+OWN_PRODUCT = "(SELECT MIN(entity_id) FROM catalog_product_entity WHERE LEFT(sku, 4) = 'OWN-')"
+INT = ("REPLACE INTO catalog_product_entity_int (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, %d, 0, entity_id, "
+       "%d FROM catalog_product_entity WHERE entity_id = %d")
+ENTITY = {"store": ("core_store", "store_id"), "customer_group": ("customer_group", "customer_group_id"), "tax_class": ("tax_class", "class_id"),
+          "attribute": ("eav_attribute", "attribute_id"), "eav_attribute_option": ("eav_attribute_option", "option_id"),
+          "category": ("catalog_category_entity", "entity_id"), "order": ("sales_flat_order", "entity_id"),
+          "invoice": ("sales_flat_invoice", "entity_id"), "product": ("catalog_product_entity", "entity_id")}
+
+
+class Shops:
+    """Two shops with twins of everything: of each pair the destination uses one."""
+
+    def __init__(self, shops):
+        self.shops, self.source, self.destination = shops, shops.source, shops.destination
+        self.kinds = {}  # {kind: (id at the source of the one that is used, of the other one)}
+
+    def ask(self, sql, *values):
+        return self.destination.scalar(sql % values, "openmage")
+
+    def run(self, *statements):
+        self.destination.run("SET SESSION sql_mode = ''", *statements, database="openmage")
+
+    def make(self):
+        """What the source is to bring."""
+        run = lambda *sql: self.source.run("SET SESSION sql_mode = ''", *sql, database="openmage")
+        website, group = self.source.query("SELECT website_id, group_id FROM openmage.core_store WHERE code = 'default'")[0]
+        product = self.source.scalar("SELECT MIN(entity_id) FROM openmage.catalog_product_entity WHERE sku IS NOT NULL")
+        color = self.source.scalar("SELECT MIN(attribute_id) FROM openmage.eav_attribute JOIN openmage.eav_attribute_option USING (attribute_id) "
+                                   "WHERE is_user_defined = 1 AND backend_type = 'int' AND frontend_input = 'select'")
+        parent, path, kind, attribute_set = self.source.query(
+            "SELECT entity_id, path, entity_type_id, attribute_set_id FROM openmage.catalog_category_entity WHERE level = 1 LIMIT 1")[0]
+        name = attribute(self.source, "name", "catalog_category")
+        for number in (9001, 9002):
+            run("INSERT INTO core_store (store_id, code, website_id, group_id, name, is_active) VALUES (%d, 'kept%d', %d, %d, 'Kept', 1)" % (
+                    number, number, website, group),
+                "INSERT INTO customer_group (customer_group_id, customer_group_code, tax_class_id) SELECT %d, 'Kept %d', MAX(tax_class_id) FROM "
+                "customer_group" % (number, number),
+                "INSERT INTO tax_class (class_id, class_name, class_type) VALUES (%d, 'Kept %d', 'PRODUCT')" % (number, number),
+                "INSERT INTO eav_attribute (attribute_id, entity_type_id, attribute_code, backend_type, frontend_input, frontend_label, "
+                "is_user_defined) SELECT %d, entity_type_id, 'kept_%d', 'varchar', 'text', 'Kept', 1 FROM eav_entity_type WHERE "
+                "entity_type_code = 'catalog_product'" % (number, number),
+                "INSERT INTO catalog_eav_attribute (attribute_id) VALUES (%d)" % number,
+                "INSERT INTO eav_attribute_option (option_id, attribute_id) VALUES (%d, %d)" % (number, color),
+                "INSERT INTO eav_attribute_option_value (option_id, store_id, value) VALUES (%d, 0, 'Kept %d')" % (number, number),
+                "INSERT INTO catalog_category_entity (entity_id, entity_type_id, attribute_set_id, parent_id, path, level) VALUES "
+                "(%d, %d, %d, %d, '%s/%d', 2)" % (number, kind, attribute_set, parent, path, number),
+                "INSERT INTO catalog_category_entity_varchar (entity_type_id, attribute_id, store_id, entity_id, value) VALUES "
+                "(%d, %d, 0, %d, 'Kept %d')" % (kind, name, number, number),
+                "INSERT INTO catalog_product_entity_varchar (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, %d, "
+                "0, entity_id, 'theirs' FROM catalog_product_entity WHERE entity_id = %d" % (number, product))
+        self.kinds = dict.fromkeys(("store", "customer_group", "tax_class", "attribute", "eav_attribute_option", "category"), (9001, 9002))
+
+    def use(self):
+        """The destination uses the first of each."""
+        here = {kind: target(self.shops, kind, numbers[0]) for kind, numbers in self.kinds.items()}
+        own = self.ask(OWN_PRODUCT)
+        color = self.ask("SELECT attribute_id FROM eav_attribute_option WHERE option_id = %d", here["eav_attribute_option"])
+        self.run(INT % (color, here["eav_attribute_option"], own), INT % (attribute(self.destination, "tax_class_id"), here["tax_class"], own),
+                 "UPDATE customer_entity SET group_id = %d WHERE LEFT(email, 4) = 'own.' LIMIT 1" % here["customer_group"],
+                 "INSERT INTO catalog_product_entity_varchar (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, %d, "
+                 "0, entity_id, 'ours' FROM catalog_product_entity WHERE entity_id = %d" % (here["attribute"], own),
+                 "INSERT INTO catalog_product_entity_varchar (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, %d, "
+                 "%d, entity_id, 'our name' FROM catalog_product_entity WHERE entity_id = %d" % (
+                     attribute(self.destination, "name"), here["store"], own),
+                 "UPDATE sales_flat_order SET store_id = %d WHERE LEFT(increment_id, 1) = '5' ORDER BY entity_id LIMIT 1" % here["store"],
+                 "INSERT INTO catalog_category_entity (entity_id, entity_type_id, attribute_set_id, parent_id, path, level) SELECT 99901, "
+                 "entity_type_id, attribute_set_id, entity_id, CONCAT(path, '/99901'), 3 FROM catalog_category_entity WHERE entity_id = %d" % (
+                     here["category"]))
+        return here
+
+    def count(self, kind, number):
+        return self.ask("SELECT COUNT(*) FROM %s WHERE %s = %s", *ENTITY[kind], number)
+
+    def lost(self):
+        """Rows of the destination's own that lead nowhere."""
+        return {what: number for what, number in (
+            ("options", self.ask("SELECT COUNT(*) FROM catalog_product_entity_int v JOIN eav_attribute a USING (attribute_id) LEFT JOIN "
+                                 "eav_attribute_option o ON o.option_id = v.value WHERE a.is_user_defined = 1 AND a.frontend_input = 'select' AND "
+                                 "a.source_model IS NULL AND v.entity_id = " + OWN_PRODUCT + " AND o.option_id IS NULL")),
+            ("tax classes", self.ask("SELECT COUNT(*) FROM catalog_product_entity_int v LEFT JOIN tax_class ON class_id = value WHERE attribute_id = "
+                                     "%d AND value > 0 AND class_id IS NULL", attribute(self.destination, "tax_class_id"))),
+            ("groups", self.ask("SELECT COUNT(*) FROM customer_entity LEFT JOIN customer_group ON customer_group_id = group_id WHERE "
+                                "customer_group_id IS NULL")),
+            ("values", 2 - self.ask("SELECT COUNT(*) FROM catalog_product_entity_varchar WHERE value IN ('ours', 'our name')")),
+            ("stores", self.ask("SELECT COUNT(*) FROM sales_flat_order WHERE store_id IS NULL AND LEFT(increment_id, 1) = '5'")),
+            ("parents", self.ask("SELECT COUNT(*) FROM catalog_category_entity c LEFT JOIN catalog_category_entity p ON p.entity_id = c.parent_id "
+                                 "WHERE c.level > 0 AND p.entity_id IS NULL"))) if number}
+
+
+def deleted(kinds):
+    return ["DELETE FROM %s WHERE %s IN (%d, %d)" % (*ENTITY[kind], *numbers) for kind, numbers in kinds.items()]
+
+
+def define(suite):
+    @suite.case("kept-in-use", "what the destination's own rows use stays though the source deletes it, with a warning; what they do not use goes")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            two = Shops(shops)
+            two.make()
+            shops.lab.program.incremental(timeout=240)
+            before = two.lost()
+            here = two.use()
+            other = {kind: target(shops, kind, numbers[1]) for kind, numbers in two.kinds.items()}
+            expect(all(here.values()) and all(other.values()), "not there: %s %s" % (here, other))
+            expect_equal(before, {"values": 2}, "lost before")
+            expect_equal(two.lost(), {}, "lost from the beginning")
+            shops.source.run("BEGIN", *deleted(two.kinds), "COMMIT", database="openmage")
+            err = shops.lab.program.incremental(timeout=240)
+            expect_equal({kind: two.count(kind, number) for kind, number in here.items()}, dict.fromkeys(here, 1), "what is used: " + err[-1500:])
+            expect_equal({kind: two.count(kind, number) for kind, number in other.items()}, dict.fromkeys(here, 0), "what is not used")
+            expect_equal(two.lost(), {}, "lost")
+            told = [line for line in err.splitlines() if "kept though the source has deleted it" in line]
+            expect_equal(len(told), len(here), "warnings: " + err[-1500:])
+            expect_equal([target(shops, kind, 9001) for kind in here], [None] * len(here), "registered, though they are the destination's now")
+
+    @suite.case("kept-options", "a sync of attributes keeps options of the destination's own products; an invoice that was made here keeps its order")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            two = Shops(shops)
+            two.make()
+            shops.lab.program.incremental(timeout=240)
+            here = two.use()
+            shops.source.run("DELETE FROM eav_attribute_option WHERE option_id IN (9001, 9002)", database="openmage")
+            other = target(shops, "eav_attribute_option", 9002)
+            _out, err = sync(shops, "attribute", "-d", "update")
+            expect_equal((two.count("eav_attribute_option", here["eav_attribute_option"]), two.count("eav_attribute_option", other)), (1, 0),
+                         "options that are used, and not used: " + err[-1500:])
+            expect_equal(two.lost(), {}, "lost")
+            orders = [row[0] for row in shops.destination.query(
+                "SELECT target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'order' AND origin = 'created' ORDER BY 1 LIMIT 2")]
+            theirs = [row[0] for row in shops.destination.query(
+                "SELECT source_id FROM datasync.datasync_entity_registry WHERE entity_type = 'order' AND target_id IN (%d, %d)" % tuple(orders))]
+            two.run("INSERT INTO sales_flat_invoice (order_id, increment_id) VALUES (%d, '599999999')" % orders[0])
+            shops.source.run(*["DELETE FROM sales_flat_order WHERE entity_id = %s" % number for number in theirs], database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal([two.count("order", number) for number in orders], [1, 0], "the order that was invoiced here, and the other one")
+            expect_equal(two.ask("SELECT COUNT(*) FROM sales_flat_invoice WHERE increment_id = '599999999'"), 1, "the invoice")
