@@ -171,12 +171,17 @@ int import_note_number(struct import *im, const struct import_row *row)
                : 0;
 }
 
+void import_note_entity(struct import *im, const struct catalogue_entity *e)
+{
+    for (size_t i = 0; i < INDEXED; i++)
+        im->aftermath->due[i] |= strcmp(indexed[i].entity, e->name) == 0;
+}
+
 int import_note(struct import *im, const struct import_row *row)
 {
     const struct import_table *t = row->table;
     int rc = 0;
-    for (size_t i = 0; i < INDEXED; i++)
-        im->aftermath->due[i] |= strcmp(indexed[i].entity, t->entity->name) == 0;
+    import_note_entity(im, t->entity);
     int path = path_column(t);
     if (rc == 0 && path >= 0 && row->was)
         rc = note_path(im, row->was[path]);

@@ -136,7 +136,7 @@ static int set_attribute(struct import *im, const struct import_table *t,
                               : db_exec_len(im->db, (const char *)insert.data, insert.len, err);
 }
 
-static int switch_off(struct import *im, const struct import_table *t, const char *ids,
+int import_switch_off(struct import *im, const struct import_table *t, const char *ids,
                       struct ds_error *err)
 {
     int rc = 0;
@@ -394,10 +394,11 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
         rc = (t->root ? delete_root : delete_member)(im, row, &d, err);
     }
     if (rc == 0 && d.off.len)
-        rc = switch_off(im, t, buf_cstr(&d.off), err);
+        rc = import_switch_off(im, t, buf_cstr(&d.off), err);
     rc = rc ? rc : import_delete_places(im, t, d.places, d.count, err);
     if (rc == 0 && d.gone.len)
-        rc = import_forget(im, t->entity, t->entry, buf_cstr(&d.gone), err);
+        rc = t->root ? import_cascade(im, t->entity, buf_cstr(&d.gone), err)
+                     : import_forget(im, t->entity, t->entry, buf_cstr(&d.gone), err);
     buf_free(&d.off);
     buf_free(&d.gone);
     buf_free(&d.used);

@@ -14,6 +14,7 @@
  * - tell.c: what hooks are told of
  * - became.c: what is logged of each entity
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)
+ * - cascaded.c: what the source's foreign keys have deleted
  * - write.c: inserts with new ids, updates, deletes
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)

@@ -628,7 +628,9 @@ int import_large_drop(struct import *im, struct ds_error *err);
 int import_aftermath_new(struct import *im); /* DS_ENOMEM */
 void import_aftermath_free(struct import *im);
 void import_aftermath_clear(struct import *im);
-/* The row is about to be written, or deleted. DS_ENOMEM. */
+/* Something of such an entity is about to be written, or deleted. */
+void import_note_entity(struct import *im, const struct catalogue_entity *e);
+/* The row is. DS_ENOMEM. */
 int import_note(struct import *im, const struct import_row *row);
 /* Rows of one table that are there are about to be written: categories among them may move, and
  * what stands below them with them. */
@@ -653,8 +655,18 @@ int import_incomplete_write(struct import *im, bool last, struct ds_error *err);
 /* --- delete.c --- */
 /* What the configuration says, for each entity. */
 int import_policies_new(struct import *im, struct ds_error *err);
+/* Roots with these ids at the destination, "1,2,3", are switched off. Of the table entity, entry,
+ * target and id_target are looked at. */
+int import_switch_off(struct import *im, const struct import_table *t, const char *ids,
+                      struct ds_error *err);
 /* Deletes of the source that are found, of one table. */
 int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+
+/* --- cascaded.c --- */
+/* Roots with these ids, "1,2,3", stay though the source has deleted them: they are not its any
+ * more, and what its foreign keys have deleted with them goes. */
+int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
+                   struct ds_error *err);
 
 /* --- files.c --- */
 int import_files_new(struct import *im, struct ds_error *err);

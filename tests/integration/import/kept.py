@@ -1,4 +1,4 @@
-"""What stays at the destination though the source has deleted it."""
+"""What stays at the destination though the source has deleted it, and what does not stay below it."""
 
 from lib.suite import expect, expect_equal
 from lib.twoshops import TwoShops
@@ -119,6 +119,8 @@ def define(suite):
             told = [line for line in err.splitlines() if "kept though the source has deleted it" in line]
             expect_equal(len(told), len(here), "warnings: " + err[-1500:])
             expect_equal([target(shops, kind, 9001) for kind in here], [None] * len(here), "registered, though they are the destination's now")
+            expect_equal(two.ask("SELECT COUNT(*) FROM catalog_product_entity_varchar WHERE value = 'theirs'"), 0,
+                         "values of the source's products for attributes that the source has deleted")
 
     @suite.case("kept-options", "a sync of attributes keeps options of the destination's own products; an invoice that was made here keeps its order")
     def _():
@@ -142,3 +144,42 @@ def define(suite):
             shops.lab.program.incremental(timeout=240)
             expect_equal([two.count("order", number) for number in orders], [1, 0], "the order that was invoiced here, and the other one")
             expect_equal(two.ask("SELECT COUNT(*) FROM sales_flat_invoice WHERE increment_id = '599999999'"), 1, "the invoice")
+
+    @suite.case("cascades-below", "of what both had and the source has deleted, what came from the source below it goes as it went there")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            two = Shops(shops)
+            names = lambda sql: [{row[0] for row in server.query(sql)} for server in (shops.source, shops.destination)]
+            numbers = names("SELECT increment_id FROM openmage.sales_flat_order")
+            skus = names("SELECT sku FROM openmage.catalog_product_entity WHERE type_id = 'simple' AND sku IS NOT NULL")
+            both, alone = min(skus[0] & skus[1]), min(skus[0] - skus[1])
+            order = shops.source.scalar("SELECT entity_id FROM openmage.sales_flat_order WHERE increment_id = '%s'" % min(numbers[0] & numbers[1]))
+            product, holder = (shops.source.scalar("SELECT entity_id FROM openmage.catalog_product_entity WHERE sku = '%s'" % sku)
+                               for sku in (both, alone))
+            shops.source.run("INSERT INTO sales_flat_invoice (entity_id, order_id, increment_id) VALUES (9001, %d, '799999999')" % order,
+                             "INSERT INTO catalog_product_link (link_id, product_id, linked_product_id, link_type_id) VALUES (9001, %d, %d, 1)" % (
+                                 holder, product), database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            here, shown, invoice, link, holder = (target(shops, *each) for each in (
+                ("order", order), ("product", product), ("invoice", 9001), ("catalog_product_link", 9001), ("product", holder)))
+            expect_equal((two.count("invoice", invoice), two.ask("SELECT COUNT(*) FROM catalog_product_link WHERE link_id = %d", link)), (1, 1),
+                         "invoice and link before")
+            two.run("INSERT INTO sales_flat_invoice (order_id, increment_id) VALUES (%d, '599999998')" % here,
+                    "INSERT INTO catalog_product_link (product_id, linked_product_id, link_type_id) SELECT %s, %d, MIN(link_type_id) FROM "
+                    "catalog_product_link_type" % (OWN_PRODUCT, shown))
+            items = two.ask("SELECT COUNT(*) FROM sales_flat_order_item WHERE order_id = %d", here)
+            values = two.ask("SELECT COUNT(*) FROM catalog_product_entity_varchar WHERE entity_id = %d", shown)
+            shops.source.run("DELETE FROM sales_flat_order WHERE entity_id = %d" % order,
+                             "DELETE FROM catalog_product_entity WHERE entity_id = %d" % product, database="openmage")
+            err = shops.lab.program.incremental(timeout=240)
+            expect_equal((two.count("order", here), two.ask("SELECT COUNT(*) FROM sales_flat_order_item WHERE order_id = %d", here),
+                          two.count("product", shown), two.ask("SELECT COUNT(*) FROM catalog_product_entity_varchar WHERE entity_id = %d", shown)),
+                         (1, items, 1, values), "what both had: " + err[-1500:])
+            expect_equal((two.count("invoice", invoice), two.ask("SELECT COUNT(*) FROM sales_flat_invoice WHERE increment_id = '599999998'")), (0, 1),
+                         "its invoice that came from the source, and one of the destination's own")
+            expect_equal((two.ask("SELECT COUNT(*) FROM catalog_product_link WHERE link_id = %d", link),
+                          two.ask("SELECT COUNT(*) FROM catalog_product_link WHERE linked_product_id = %d AND product_id = %s", shown, OWN_PRODUCT)),
+                         (0, 1), "a link of a product that came from the source, and of one of the destination's own")
+            expect_equal(two.count("product", holder), 1, "the product that had the link")
+            expect_equal((target(shops, "order", order), target(shops, "invoice", 9001), target(shops, "product", product)), (None, None, None),
+                         "registered")

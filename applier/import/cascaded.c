@@ -1,0 +1,238 @@
+/* What the source's foreign keys have deleted below a root that stays here.
+ *
+ * Their deletions are in no binlog. Where the root goes, the destination's foreign keys do the
+ * same; where it stays (the destination had it before, or uses it, or its deletions are not to be
+ * followed), what came from the source and hung on it there goes all the same: rows of other
+ * entities, as the policy of each says, and rows in which others name the root. What is the
+ * destination's own stays.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/import/import_internal.h"
+#include "applier/outbox.h"
+#include "schema/db.h"
+
+struct staying {
+    const struct catalogue_entity *entity;
+    const char *ids; /* of roots, "1,2,3" */
+};
+
+struct fates { /* of roots below */
+    struct buf go, off, stay;
+};
+
+static uint32_t place_of(const struct import *im, const struct catalogue_entity *e)
+{
+    uint32_t place = 0;
+    while (catalogue_at(im->options.catalogue, place) != e)
+        place++;
+    return place;
+}
+
+static int append(struct buf *list, const char *id)
+{
+    return buf_printf(list, "%s%s", list->len ? "," : "", id);
+}
+
+/* " FROM the child's rows … WHERE they name one of those that stay": not the roots' own rows. */
+static int below(const struct import *im, const struct import_lineage *l,
+                 const struct target_fk *fk, const struct staying *s, struct buf *sql)
+{
+    int rc = buf_puts(sql, " FROM ") | import_lineage_from(im, l, sql) |
+             buf_puts(sql, " WHERE t0.") |
+             sql_identifier(sql, fk->child->columns[fk->columns[0]].name) |
+             buf_printf(sql, " IN (%s)", s->ids);
+    if (l->entity == s->entity)
+        rc |= buf_printf(sql, " AND t%u.", l->count - 1) |
+              sql_identifier(sql, import_lineage_root_key(l)) |
+              buf_printf(sql, " NOT IN (%s)", s->ids);
+    return rc;
+}
+
+/* --- entities ------------------------------------------------------------------------------------
+ */
+
+static int tell_roots(struct import *im, const struct catalogue_entity *e, const char *ids,
+                      enum change_op op)
+{
+    const char *table = import_shop_table(im, e->tables[0].table)->name;
+    struct outbox_table *told = NULL;
+    for (const char *at = ids; im->options.outbox && *at; at += *at == ',') {
+        char *end;
+        const uint8_t *value = import_number(&im->arena, strtoull(at, &end, 10));
+        if (!value)
+            return DS_ENOMEM;
+        outbox_note_row(im->options.outbox, &told, table, op,
+                        (struct slice){value, value_length(value)});
+        at = end;
+    }
+    return 0;
+}
+
+static int sort_root(struct import *im, const struct catalogue_entity *e, MYSQL_ROW row,
+                     struct fates *f)
+{
+    bool matched = strcmp(row[1], "1") != 0;
+    uint32_t place = place_of(im, e);
+    enum config_delete how = matched ? im->options.config->delete_matched : im->deletions[place];
+    if (how == DELETE_HARD)
+        return append(&f->go, row[0]);
+    if (how == DELETE_SOFT && e->soft_count && append(&f->off, row[0]))
+        return DS_ENOMEM;
+    im->pending[place].deleted += how == DELETE_SOFT && e->soft_count;
+    return append(&f->stay, row[0]);
+}
+
+/* What is used here stays, too. */
+static int sort_used(struct import *im, const struct catalogue_entity *e, struct fates *f,
+                     struct ds_error *err)
+{
+    BUF_AUTO struct buf used = {0}, go = {0};
+    int rc = import_find_used(im, e, &e->tables[0], buf_cstr(&f->go), &used, err);
+    for (const char *at = buf_cstr(&f->go); rc == 0 && *at; at += *at == ',') {
+        char text[24], *end;
+        uint64_t id = strtoull(at, &end, 10);
+        bool stays = import_is_used(&used, id);
+        snprintf(text, sizeof text, "%lu", id);
+        if (stays)
+            import_tell_used(e, &e->tables[0], id);
+        im->pending[place_of(im, e)].deleted += !stays;
+        rc = append(stays ? &f->stay : &go, text) ? import_no_memory(err) : 0;
+        at = end;
+    }
+    buf_clear(&f->go);
+    return rc || buf_append(&f->go, go.data, go.len) == 0 ? rc : import_no_memory(err);
+}
+
+static int delete_roots(struct import *im, const struct catalogue_entity *e, const char *ids,
+                        struct ds_error *err)
+{
+    const char *table = import_shop_table(im, e->tables[0].table)->name;
+    BUF_AUTO struct buf sql = {0};
+    int rc = import_forget(im, e, &e->tables[0], ids, err);
+    if (rc)
+        return rc;
+    if (buf_puts(&sql, "DELETE FROM ") | sql_identifier(&sql, table) | buf_puts(&sql, " WHERE ") |
+            sql_identifier(&sql, e->tables[0].link) | buf_printf(&sql, " IN (%s)", ids) ||
+        tell_roots(im, e, ids, CHANGE_DELETE))
+        return import_no_memory(err);
+    return db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+}
+
+static int switch_off(struct import *im, const struct catalogue_entity *e, const char *ids,
+                      struct ds_error *err)
+{
+    struct import_table roots = {.im = im, .entity = e, .entry = &e->tables[0], .root = true};
+    roots.target = (struct target_table *)import_shop_table(im, e->tables[0].table);
+    roots.id_target = (uint32_t)target_column_ordinal(roots.target, e->tables[0].link);
+    return import_switch_off(im, &roots, ids, err);
+}
+
+static int end_roots(struct import *im, const struct catalogue_entity *e, struct fates *f,
+                     struct ds_error *err)
+{
+    int rc = f->go.len ? sort_used(im, e, f, err) : 0;
+    import_note_entity(im, e);
+    if (rc == 0 && f->off.len) {
+        rc = switch_off(im, e, buf_cstr(&f->off), err);
+        if (rc == 0 && tell_roots(im, e, buf_cstr(&f->off), CHANGE_UPDATE))
+            rc = import_no_memory(err);
+    }
+    if (rc == 0 && f->stay.len)
+        rc = import_cascade(im, e, buf_cstr(&f->stay), err);
+    return rc || !f->go.len ? rc : delete_roots(im, e, buf_cstr(&f->go), err);
+}
+
+static int cascade_roots(struct import *im, const struct import_lineage *l,
+                         const struct target_fk *fk, const struct staying *s, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    struct fates f = {{0}, {0}, {0}};
+    int rc = buf_puts(&sql, "SELECT t0.") | sql_identifier(&sql, import_lineage_root_key(l)) |
+             buf_puts(&sql, ", ") | import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql) |
+             below(im, l, fk, s, &sql) | buf_puts(&sql, " AND NOT ") |
+             import_lineage_is_own(im, l, &sql);
+    MYSQL_RES *rows = rc ? NULL : db_select(im->db, err, "%s", buf_cstr(&sql));
+    if (!rows)
+        return rc ? import_no_memory(err) : err->code;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = sort_root(im, l->entity, row, &f) ? import_no_memory(err) : 0;
+    mysql_free_result(rows);
+    rc = rc || !(f.go.len || f.stay.len) ? rc : end_roots(im, l->entity, &f, err);
+    buf_free(&f.go);
+    buf_free(&f.off);
+    buf_free(&f.stay);
+    return rc;
+}
+
+/* --- rows of entities ----------------------------------------------------------------------------
+ */
+
+static int select_keys(struct import *im, const struct import_lineage *l, const char *level,
+                       const char *key, const struct target_fk *fk, const struct staying *s,
+                       struct buf *out, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_printf(&sql, "SELECT DISTINCT %s.", level) | sql_identifier(&sql, key) |
+             below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") |
+             import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
+    MYSQL_RES *rows = rc ? NULL : db_select(im->db, err, "%s", buf_cstr(&sql));
+    if (!rows)
+        return rc ? import_no_memory(err) : err->code;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = append(out, row[0]) ? import_no_memory(err) : 0;
+    mysql_free_result(rows);
+    return rc;
+}
+
+static int cascade_members(struct import *im, const struct import_lineage *l,
+                           const struct target_fk *fk, const struct staying *s,
+                           struct ds_error *err)
+{
+    const struct catalogue_table *entry = l->levels[0];
+    BUF_AUTO struct buf sql = {0}, ids = {0}, roots = {0};
+    char level[8];
+    snprintf(level, sizeof level, "t%u", l->count - 1);
+    int rc = select_keys(im, l, level, import_lineage_root_key(l), fk, s, &roots, err);
+    if (rc || !roots.len)
+        return rc;
+    if (tell_roots(im, l->entity, buf_cstr(&roots), CHANGE_UPDATE))
+        return import_no_memory(err);
+    import_note_entity(im, l->entity);
+    rc = buf_puts(&sql, "DELETE t0") | below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") |
+         import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
+    if (rc)
+        return import_no_memory(err);
+    if (entry->key && import_type_name(l->entity, entry)) {
+        buf_clear(&sql);
+        rc = select_keys(im, l, "t0", entry->key, fk, s, &ids, err);
+        rc = rc ? rc : import_forget(im, l->entity, entry, buf_cstr(&ids), err);
+        if (rc == 0 && (buf_puts(&sql, "DELETE FROM ") | sql_identifier(&sql, fk->child->name) |
+                        buf_puts(&sql, " WHERE ") | sql_identifier(&sql, entry->key) |
+                        buf_printf(&sql, " IN (%s)", buf_cstr(&ids))))
+            rc = import_no_memory(err);
+    }
+    return rc ? rc : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+}
+
+int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
+                   struct ds_error *err)
+{
+    const struct target_table *t = import_shop_table(im, e->tables[0].table);
+    struct staying s = {e, ids};
+    int rc = import_forget(im, e, &e->tables[0], ids, err);
+    rc = rc || im->options.dry_run ? rc : registry_flush(im->registry, err);
+    for (uint32_t i = 0; t && i < t->referrer_count && rc == 0 && !im->options.dry_run; i++) {
+        const struct target_fk *fk = t->referrers[i];
+        struct import_lineage l;
+        if (fk->on_delete != FK_CASCADE || fk->count != 1 ||
+            strcmp(t->columns[fk->parent_columns[0]].name, e->tables[0].link) != 0 ||
+            !import_lineage(im, fk->child->name, &l))
+            continue;
+        rc = (l.count == 1 ? cascade_roots : cascade_members)(im, &l, fk, &s, err);
+        rc = rc ? rc : registry_flush(im->registry, err);
+    }
+    return rc;
+}
