@@ -357,7 +357,8 @@ static int delete_member(struct import *im, struct import_row *row, struct delet
                          struct ds_error *err)
 {
     struct import_entity *e = row->entity;
-    if (!may_change(e) || (row->dying && deletion_of(im, row) != DELETE_HARD))
+    if (!may_change(e) || (row->dying && deletion_of(im, row) != DELETE_HARD) ||
+        import_is_sequence(row->table)) /* which goes with its store */
         return 0;
     if (row->dying && e->use == USE_NOT_ASKED && ask_use(im, e, err))
         return err->code;

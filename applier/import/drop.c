@@ -350,7 +350,7 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
     import_unsure_stays(im, first, end);
     if (im->part)
         import_large_stays(im, first, end);
-    if (t->root || im->part)
+    if (t->root || im->part || import_is_sequence(t))
         return 0;
     int rc = collect_stay(&d, first, end) ? import_no_memory(err) : 0;
     for (uint32_t i = 0; i < im->row_count && rc == 0; i++)

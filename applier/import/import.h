@@ -19,6 +19,7 @@
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)
  * - files.c: images that rows name
+ * - aftermath.c: what a shop works out from its rows (sequences.c: its numbers)
  * - incomplete.c: what could not be translated yet
  * - import.c: life, and the order of it all
  *

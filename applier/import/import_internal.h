@@ -201,6 +201,7 @@ struct deferred {
 };
 
 struct aftermath;
+struct sequences;
 struct seen;
 struct large;
 struct unsure;
@@ -224,6 +225,7 @@ struct media;
 struct import {
     struct import_options options;
     struct aftermath *aftermath;
+    struct sequences *sequences;
     struct seen *seen;
     struct large *large;
     struct unsure *unsure;
@@ -640,10 +642,20 @@ int import_note_placed(struct import *im, const struct import_row *row); /* a ne
 /* Of one that is about to be deleted, and of which no more than the key was told: what else it was
  * here. */
 int import_note_gone(struct import *im, const struct import_row *row, struct ds_error *err);
-/* The row is at the destination. DS_ENOMEM. */
-int import_note_number(struct import *im, const struct import_row *row);
 /* All of the range is written. */
 int import_aftermath(struct import *im, struct ds_error *err);
+
+/* --- sequences.c --- */
+int import_sequences_new(struct import *im); /* DS_ENOMEM */
+void import_sequences_free(struct import *im);
+void import_sequences_clear(struct import *im);
+/* The row is at the destination. DS_ENOMEM. */
+int import_note_number(struct import *im, const struct import_row *row);
+/* Rows of the table are looked at, and not written. */
+bool import_is_sequence(const struct import_table *t);
+int import_note_sequences(struct import *im, uint32_t first, uint32_t end); /* DS_ENOMEM */
+/* All of the range is written. */
+int import_sequences(struct import *im, struct ds_error *err);
 
 /* --- incomplete.c --- */
 /* The row names something of the type that is not here. DS_ENOMEM. */

@@ -411,6 +411,8 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
     struct import_row **new = arena_alloc(&im->arena, (end - first + 1) * sizeof(void *));
     struct import_row **old = arena_alloc(&im->arena, (end - first + 1) * sizeof(void *));
     uint32_t new_count = 0, old_count = 0;
+    if (import_is_sequence(im->rows[first]->table))
+        return import_note_sequences(im, first, end) ? import_no_memory(err) : 0;
     if (!new || !old)
         return import_no_memory(err);
     for (uint32_t i = first; i < end; i++) {

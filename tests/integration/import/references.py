@@ -1,0 +1,55 @@
+"""What is set up at each side: what an import makes of it at the destination, and what it leaves as it is there."""
+
+from lib.suite import expect, expect_contains, expect_equal
+from lib.twoshops import TwoShops
+from moved import STREAM, sync
+
+SEQUENCES = ("SELECT c.code, s.increment_prefix, s.increment_last_id FROM openmage.eav_entity_store s JOIN openmage.core_store c USING (store_id) JOIN "
+             "openmage.eav_entity_type USING (entity_type_id) WHERE entity_type_code = 'order' AND code IN (%s)")
+
+
+def sequences(shops, *codes):
+    return {row[0]: row[1:] for row in shops.destination.query(SEQUENCES % ", ".join("'%s'" % code for code in codes))}
+
+
+def new_store(shops, number, code, *last):
+    """At the source, with its sequence of orders."""
+    website, group = shops.source.query("SELECT website_id, group_id FROM openmage.core_store WHERE code = 'default'")[0]
+    shops.source.run("INSERT INTO core_store (store_id, code, website_id, group_id, name, is_active) VALUES (%d, '%s', %d, %d, 'New', 1)" % (
+        number, code, website, group), *["INSERT INTO eav_entity_store (entity_type_id, store_id, increment_prefix, increment_last_id) SELECT "
+                                         "entity_type_id, %d, '%s', '%s' FROM eav_entity_type WHERE entity_type_code = 'order'" % (
+                                             number, prefix, each) for prefix, each in [last] if prefix], database="openmage")
+
+
+def define(suite):
+    @suite.case("sequences", "no two stores count with one prefix; none is at or before a number that is taken; those that are there never go back")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            source, destination = shops.source, shops.destination
+            run = lambda server, *sql: server.run(*sql, database="openmage")
+            default = sequences(shops, "default")["default"]
+            new_store(shops, 5, "fr", default[0], default[0] + "00000007")  # a prefix that the destination has
+            new_store(shops, 71, "it", "71", "7100000007")  # one that is free, and what comes of it
+            new_store(shops, 72, "pl", "72", "7200000900")
+            run(destination, *["UPDATE sales_flat_order SET increment_id = '%s' WHERE LEFT(increment_id, 1) = '5' ORDER BY entity_id DESC LIMIT 1" % number
+                               for number in ("7100000055", "7200000055")])
+            website, group = destination.query("SELECT website_id, group_id FROM openmage.core_store WHERE code = 'default'")[0]
+            run(destination, "INSERT INTO core_store (store_id, code, website_id, group_id, name, is_active) VALUES (1, 'one', %d, %d, 'One', 1)" % (
+                website, group))
+            shops.lab.program.incremental(timeout=240)
+            fr = str(destination.scalar("SELECT store_id FROM openmage.core_store WHERE code = 'fr'"))
+            taken = destination.scalar("SELECT MAX(increment_id) FROM openmage.sales_flat_order WHERE increment_id LIKE '1%' AND LENGTH(increment_id) = 9")
+            expect(taken, "no order of the source's first store has come")
+            expect_equal(sequences(shops, "default", "fr", "it", "pl", "one"),
+                         {"default": default, "fr": (fr, None), "it": ("71", "7100000055"), "pl": ("72", "7200000900"), "one": ("1", taken)}, "sequences")
+            # what is there goes on by itself
+            run(destination, "UPDATE eav_entity_store SET increment_last_id = '7200000999' WHERE increment_prefix = '72'")
+            run(source, "UPDATE eav_entity_store SET increment_prefix = '99', increment_last_id = '9900000001' WHERE store_id IN (1, 72)",
+                "DELETE FROM eav_entity_store WHERE store_id = 71")
+            shops.lab.program.incremental(timeout=240)
+            sync(shops, "store", "-d", "update")
+            now = sequences(shops, "default", "fr", "it", "pl")
+            expect_equal(now, {"default": default, "fr": (fr, None), "it": ("71", "7100000055"), "pl": ("72", "7200000999")}, "sequences later")
+            run(source, "UPDATE eav_entity_store SET increment_prefix = '72', increment_last_id = '7200002000' WHERE store_id = 72")
+            sync(shops, "store", "-d", "update")
+            expect_equal(sequences(shops, "pl")["pl"], ("72", "7200002000"), "one that the source has moved on")
