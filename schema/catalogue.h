@@ -96,6 +96,13 @@ struct catalogue_encrypted {
     struct catalogue_when when;
 };
 
+/* Of the rows of this table that have the same values in `within`, only one has anything but 0 in
+ * this column: what is the default. An import leaves the one that the destination has. */
+struct catalogue_single {
+    const char *table, *column;
+    const char *const *within; /* columns, NULL-terminated, empty: of all rows */
+};
+
 /* What a row must satisfy where on_invalid asks (applier/validate.c). All but `required` is asked
  * only of values that are neither NULL nor empty. Unset limits are NULL. */
 struct catalogue_rule {
@@ -138,6 +145,8 @@ struct catalogue_entity {
     size_t reference_count;
     const struct catalogue_encrypted *encrypted;
     size_t encrypted_count;
+    const struct catalogue_single *singles;
+    size_t single_count;
     const struct catalogue_rule *rules;
     size_t rule_count;
     const struct catalogue_soft *softs; /* none: it cannot be switched off */

@@ -404,6 +404,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
         FIXED,
         REFERENCES,
         ENCRYPTED,
+        SINGLE,
         VALIDATE,
         SOFT_DELETE,
         FIELDS
@@ -416,6 +417,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
                                         [FIXED] = {.key = "fixed"},
                                         [REFERENCES] = {.key = "references"},
                                         [ENCRYPTED] = {.key = "encrypted"},
+                                        [SINGLE] = {.key = "single"},
                                         [VALIDATE] = {.key = "validate"},
                                         [SOFT_DELETE] = {.key = "soft_delete"}};
     unsigned kind = KIND_DATA;
@@ -434,6 +436,7 @@ static int read_entity(const struct catalogue_reader *r, const yaml_node_t *root
     rc = rc ? rc : check_parts(r, f[NATURAL_KEY].node, e, e->natural_key, e->natural_key_count);
     rc = rc ? rc : read_references(r, f[REFERENCES].node, e);
     rc = rc ? rc : read_encrypted(r, f[ENCRYPTED].node, e);
+    rc = rc ? rc : catalogue_read_singles(r, f[SINGLE].node, e);
     rc = rc ? rc : catalogue_read_rules(r, f[VALIDATE].node, e);
     return rc ? rc : catalogue_read_softs(r, f[SOFT_DELETE].node, e);
 }

@@ -94,6 +94,8 @@ int catalogue_want_list(const struct catalogue_reader *r, const yaml_node_t *nod
                         const char *what);
 int catalogue_read_rules(const struct catalogue_reader *r, const yaml_node_t *node,
                          struct catalogue_entity *e);
+int catalogue_read_singles(const struct catalogue_reader *r, const yaml_node_t *node,
+                           struct catalogue_entity *e);
 int catalogue_read_softs(const struct catalogue_reader *r, const yaml_node_t *node,
                          struct catalogue_entity *e);
 

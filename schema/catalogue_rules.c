@@ -153,3 +153,37 @@ int catalogue_read_softs(const struct catalogue_reader *r, const yaml_node_t *no
         rc = read_soft(r, catalogue_entry(r, node, i), &softs[i]);
     return rc;
 }
+
+static int read_single(const struct catalogue_reader *r, const yaml_node_t *node,
+                       const struct catalogue_entity *e, struct catalogue_single *out)
+{
+    enum { COLUMN, TABLE, WITHIN, FIELDS };
+    struct catalogue_field f[FIELDS] = {[COLUMN] = {.key = "column", .required = true},
+                                        [TABLE] = {.key = "table"},
+                                        [WITHIN] = {.key = "within"}};
+    int rc = catalogue_read_fields(r, node, f, FIELDS);
+    out->table = e->tables[0].table;
+    rc = rc ? rc : catalogue_read_name(r, f[COLUMN].node, &out->column);
+    rc = rc ? rc : catalogue_read_name(r, f[TABLE].node, &out->table);
+    rc = rc ? rc : catalogue_read_names(r, f[WITHIN].node, &out->within);
+    if (rc == 0 && !catalogue_find_table(e, out->table))
+        rc = FAIL(r, node, "'%s' is no table of this entity", out->table);
+    return rc;
+}
+
+int catalogue_read_singles(const struct catalogue_reader *r, const yaml_node_t *node,
+                           struct catalogue_entity *e)
+{
+    size_t count = catalogue_length(node);
+    int rc = catalogue_want_list(r, node, "columns");
+    if (rc || count == 0)
+        return rc;
+    struct catalogue_single *singles = arena_zalloc(r->arena, count * sizeof *singles);
+    if (!singles)
+        return catalogue_no_memory(r);
+    e->singles = singles;
+    e->single_count = count;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = read_single(r, catalogue_entry(r, node, i), e, &singles[i]);
+    return rc;
+}

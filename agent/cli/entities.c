@@ -96,6 +96,15 @@ static void json_encrypted(struct json *j, const struct catalogue_encrypted *c)
     json_end(j);
 }
 
+static void json_single(struct json *j, const struct catalogue_single *s)
+{
+    json_object(j, NULL);
+    json_text(j, "table", s->table);
+    json_text(j, "column", s->column);
+    json_words(j, "within", s->within);
+    json_end(j);
+}
+
 static void json_rule(struct json *j, const struct catalogue_rule *rule)
 {
     json_object(j, NULL);
@@ -147,6 +156,10 @@ static int print_entity_json(const struct catalogue_entity *e, struct buf *out)
     json_array(&j, "encrypted");
     for (size_t i = 0; i < e->encrypted_count; i++)
         json_encrypted(&j, &e->encrypted[i]);
+    json_end(&j);
+    json_array(&j, "single");
+    for (size_t i = 0; i < e->single_count; i++)
+        json_single(&j, &e->singles[i]);
     json_end(&j);
     json_array(&j, "validate");
     for (size_t i = 0; i < e->rule_count; i++)
@@ -252,6 +265,14 @@ static int print_encrypted(struct buf *out, const struct catalogue_encrypted *c)
     return rc ? rc : buf_puts(out, "\n");
 }
 
+static int print_single(struct buf *out, const struct catalogue_single *s)
+{
+    int rc = buf_printf(out, "  %s.%s", s->table, s->column);
+    for (size_t i = 0; s->within[i] && rc == 0; i++)
+        rc = buf_printf(out, "%s%s", i ? ", " : " within ", s->within[i]);
+    return rc ? rc : buf_puts(out, "\n");
+}
+
 static int print_rule(struct buf *out, const struct catalogue_rule *rule)
 {
     int rc =
@@ -301,6 +322,9 @@ static int print_whole(const struct catalogue_entity *e, struct buf *out)
     rc = rc || !e->encrypted_count ? rc : buf_puts(out, "encrypted:\n");
     for (size_t i = 0; i < e->encrypted_count && rc == 0; i++)
         rc = print_encrypted(out, &e->encrypted[i]);
+    rc = rc || !e->single_count ? rc : buf_puts(out, "only one:\n");
+    for (size_t i = 0; i < e->single_count && rc == 0; i++)
+        rc = print_single(out, &e->singles[i]);
     rc = rc || !e->rule_count ? rc : buf_puts(out, "rules:\n");
     for (size_t i = 0; i < e->rule_count && rc == 0; i++)
         rc = print_rule(out, &e->rules[i]);

@@ -18,6 +18,7 @@
  * - write.c: inserts with new ids, updates, deletes
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)
+ * - single.c: defaults of which there is one
  * - files.c: images that rows name
  * - aftermath.c: what a shop works out from its rows (sequences.c: its numbers)
  * - incomplete.c: what could not be translated yet

@@ -657,6 +657,11 @@ int import_note_sequences(struct import *im, uint32_t first, uint32_t end); /* D
 /* All of the range is written. */
 int import_sequences(struct import *im, struct ds_error *err);
 
+/* --- single.c --- */
+/* Rows of one table are about to be written: marks that the destination has are not taken over. */
+int import_keep_singles(struct import *im, struct import_row *const *old, uint32_t old_count,
+                        struct import_row *const *new, uint32_t new_count, struct ds_error *err);
+
 /* --- incomplete.c --- */
 /* The row names something of the type that is not here. DS_ENOMEM. */
 int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,

@@ -276,8 +276,9 @@ static int choose_prefix(struct import *im, const struct sequence_tables *t,
         return rc;
     snprintf(b->prefix, sizeof b->prefix, "%lu", b->store);
     rc = is_taken(im, t, b, &taken, err);
-    while (rc == 0 && taken && strlen(b->prefix) + 1 < PREFIX_SIZE) {
-        strcat(b->prefix, "0");
+    for (size_t len = strlen(b->prefix); rc == 0 && taken && len + 1 < PREFIX_SIZE; len++) {
+        b->prefix[len] = '0';
+        b->prefix[len + 1] = '\0';
         rc = is_taken(im, t, b, &taken, err);
     }
     return rc;

@@ -450,6 +450,7 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
         rc = import_check_fit(im, old[i], err);
     /* a new row may have what an old one had before: a SKU, an id */
     rc = rc ? rc : import_note_moves(im, old, old_count, err);
+    rc = rc ? rc : import_keep_singles(im, old, old_count, new, new_count, err);
     rc = rc ? rc : update_rows(im, old, old_count, err);
     rc = rc ? rc : insert_rows(im, new, new_count, err);
     for (uint32_t i = 0; i < new_count && rc == 0; i++)

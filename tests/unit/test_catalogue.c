@@ -223,6 +223,8 @@ static void users_files_add_and_override(void **state)
               "     {column: word, or: words}]}\n"
               "  - {table: gift_code, role: code, link: gift_id, identity: same}\n"
               "  - {table: gift_raw, role: raw, link: gift_id}\n"
+              "single:\n  - {column: is_default}\n"
+              "  - {table: gift_note, column: first, within: [gift_id, kind]}\n"
               "encrypted:\n  - {column: secret}\n"
               "  - {table: gift_note, column: text, when: {kind: [card, pin]}}\n"
               "validate:\n  - {column: code, required: true, or: name, pattern: '^[a-z]+$'}\n"
@@ -250,6 +252,11 @@ static void users_files_add_and_override(void **state)
     assert_string_equal(gift->tables[2].parts[1].table, "gift_line");
     assert_int_equal(gift->tables[3].identity, IDENTITY_SAME);
     assert_int_equal(gift->tables[4].identity, IDENTITY_NONE);
+    assert_int_equal(gift->single_count, 2);
+    assert_string_equal(gift->singles[0].table, "gift");
+    assert_null(gift->singles[0].within[0]);
+    assert_string_equal(gift->singles[1].table, "gift_note");
+    assert_string_equal(gift->singles[1].within[1], "kind");
     assert_int_equal(gift->encrypted_count, 2);
     assert_string_equal(gift->encrypted[0].table, "gift");
     assert_string_equal(gift->encrypted[0].column, "secret");

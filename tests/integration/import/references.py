@@ -53,3 +53,28 @@ def define(suite):
             run(source, "UPDATE eav_entity_store SET increment_prefix = '72', increment_last_id = '7200002000' WHERE store_id = 72")
             sync(shops, "store", "-d", "update")
             expect_equal(sequences(shops, "pl")["pl"], ("72", "7200002000"), "one that the source has moved on")
+
+    @suite.case("defaults", "a shop has one default website, and a state one default status: the destination's own; a new state's comes")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            source, destination = shops.source, shops.destination
+            source.run("UPDATE core_website SET code = 'main', name = 'Main' WHERE is_default = 1",
+                       "INSERT INTO sales_order_status VALUES ('mine', 'Mine'), ('odd', 'Odd'), ('odder', 'Odder')",
+                       "UPDATE sales_order_status_state SET is_default = 0 WHERE state = 'processing'",
+                       "INSERT INTO sales_order_status_state VALUES ('mine', 'processing', 1), ('odd', 'odd', 1), ('odder', 'odd', 0)",
+                       "CREATE TEMPORARY TABLE defaults SELECT attribute_set_id FROM eav_attribute_group WHERE default_id = 1",
+                       "UPDATE eav_attribute_group SET default_id = 0", "INSERT INTO eav_attribute_group (attribute_set_id, attribute_group_name, "
+                       "default_id) SELECT attribute_set_id, 'Other', 1 FROM defaults", database="openmage")
+            before = destination.query("SELECT code FROM openmage.core_website WHERE is_default = 1")
+            status = destination.query("SELECT status FROM openmage.sales_order_status_state WHERE state = 'processing' AND is_default = 1")
+            expect_equal((len(before), len(status)), (1, 1), "defaults before")
+            groups = "SELECT attribute_set_id FROM openmage.eav_attribute_group GROUP BY 1 HAVING SUM(default_id) > 1"
+            expect_equal(destination.query(groups), (), "sets with two default groups before")
+            for entity in ("order", "product", "website", "order_status"):
+                _out, err = sync(shops, entity, "-d", "merge")
+                expect_equal((destination.query("SELECT code FROM openmage.core_website WHERE is_default = 1"),
+                              destination.query("SELECT status FROM openmage.sales_order_status_state WHERE state = 'processing' AND is_default = 1"),
+                              destination.query("SELECT status FROM openmage.sales_order_status_state WHERE state = 'odd' AND is_default = 1"),
+                              destination.query(groups)),
+                             (before, status, (("odd", ), ), ()), "defaults after sync of %s: %s" % (entity, err[-1500:]))
+            expect_equal(destination.scalar("SELECT COUNT(*) FROM openmage.core_website WHERE code = 'main'"), 1, "the website that came")
