@@ -188,6 +188,16 @@ static int ask_weights(struct alike *a, struct ds_error *err)
     return rc;
 }
 
+/* What the column's character set cannot hold is not there; its server would not even read it. */
+static bool is_readable(const struct target_column *c, const struct slice *text)
+{
+    bool short_utf8 = strcmp(c->charset, "utf8") == 0 || strcmp(c->charset, "utf8mb3") == 0;
+    for (size_t i = 0; short_utf8 && i < text->len; i++)
+        if (text->p[i] >= 0xf0) /* begins a character of four bytes */
+            return false;
+    return true;
+}
+
 static int weigh(struct alike *a, struct sides *s, struct ds_error *err)
 {
     int rc = 0;
@@ -199,7 +209,7 @@ static int weigh(struct alike *a, struct sides *s, struct ds_error *err)
             return import_no_memory(err);
         for (uint32_t i = 0; i < a->m->t->part_count && rc == 0; i++) {
             struct slice *part = &side->weights[i];
-            if (!a->columns[i] || !part->p)
+            if (!a->columns[i] || !part->p || !is_readable(a->columns[i], part))
                 continue;
             a->texts[a->text_count] = part;
             a->of[a->text_count++] = a->columns[i];

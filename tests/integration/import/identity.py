@@ -103,6 +103,18 @@ def define(suite):
             for table in ("directory_country_region", "sales_order_status_state", "eav_form_fieldset"):
                 expect_equal(ask("SELECT COUNT(*) FROM " + table), source.query("SELECT COUNT(*) FROM " + table, "openmage"), table)
 
+    @suite.case("identity-characters", "a label with characters that the destination's column cannot hold is left out with its attribute, and nothing else")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source = shops.source
+            source.run("ALTER TABLE eav_attribute_option_value MODIFY value VARCHAR(255) CHARACTER SET utf8mb4", "SET NAMES utf8mb4",
+                       "UPDATE eav_attribute_option_value SET value = CONCAT(value, ' ', CONVERT(X'F09F9880' USING utf8mb4)) WHERE store_id = 0 AND option_id = "
+                       "(SELECT MIN(option_id) FROM eav_attribute_option JOIN eav_attribute USING (attribute_id) WHERE attribute_code = 'gender')",
+                       database="openmage")
+            _out, err = sync(shops, "all", "-d", "update", "--skip-invalid", expect_code=3)
+            expect_contains(err, "left out entity=attribute key=%d" % attribute(source, "gender", "customer"), "the log")
+            expect_equal(err.count("left out entity="), 1, "what is left out: " + err)
+
     @suite.case("identity-fixed", "what every shop has under the same id is found by it, whatever it is called")
     def _():
         with TwoShops(settings={}) as shops:
