@@ -329,9 +329,11 @@ static int leave_row(struct import *im, struct import_row *row, const struct imp
     struct slice id = import_text(raw, scratch, &null);
     const char *column = row->table->target->columns[r->target].name;
     row->state = ROW_LEFT;
-    im->left_rows++;
     if (row->table->root)
         row->entity->left = true;
+    if (row->entity->policy == IMPORT_MATCH) /* it would only have been recognised */
+        return 0;
+    im->left_rows++;
     log_debug("row left out, what it refers to is not here table=%s column=%s id=%.*s",
               row->table->entry->table, column, (int)id.len, (const char *)id.p);
     return row->table->root && !comes_with(im, row->table, r) ? import_orphan(im, row, column, id)
