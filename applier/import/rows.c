@@ -313,6 +313,8 @@ int import_rows_add(struct import *im, const struct change *c, bool *full, struc
     struct import_row *r = find_row(im, t, known, key_hash(t, known));
     if (!r)
         return add_new(im, t, c, before, after, err);
+    if (c->flags & CHANGE_NAMED && !(r->origin->flags & CHANGE_NAMED))
+        return 0; /* what is referred to was chosen, too, and is here */
     fold(im, r, c, after);
     r->dying = r->op == CHANGE_DELETE && import_is_dying(im, r->entity);
     return after && before && !same_key(r, t, before) ? rekey(im, t, r, after) : 0;
