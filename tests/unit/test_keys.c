@@ -17,8 +17,9 @@ static void keys_are_in_no_core_file(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         char text[3][40] = {"source.database=a", "destination.database=b"};
-        struct config_override overrides[] = {
-            {.text = text[0]}, {.text = text[1]}, {.text = text[2]}};
+        struct config_override overrides[] = {{.option = "set", .text = text[0]},
+                                              {.option = "set", .text = text[1]},
+                                              {.option = "set", .text = text[2]}};
         struct invocation in = {.overrides = overrides, .override_count = 3};
         struct ds_error err = {0};
         snprintf(text[2], sizeof text[2], "%s", settings[i]);
