@@ -203,7 +203,7 @@ static void put_options(struct csv_import *in, const struct attribute *a)
                      (int)a->input.len, (const char *)a->input.p);
     static const char *const known[] = {"label", "admin", "value", "position", "sort_order", NULL};
     const struct nested list = nested_read(in->shop, v, names, "options");
-    keys_check(in, &list, "options", known);
+    nested_keys_check(in, &list, "options", known);
     for (uint32_t i = 0; i < list.count; i++) {
         if (!nested_get(&list.items[i], &label, "label", "admin", "value") || !label.len)
             continue;

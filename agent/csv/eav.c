@@ -57,8 +57,8 @@ void key_unknown(struct csv_import *in, const char *column, const char *key)
                  records_path(in->file), column, key, in->kind->entity);
 }
 
-void keys_check(struct csv_import *in, const struct nested *list, const char *column,
-                const char *const *known)
+void nested_keys_check(struct csv_import *in, const struct nested *list, const char *column,
+                       const char *const *known)
 {
     for (uint32_t i = 0; i < list->count; i++)
         for (uint32_t k = 0; k < list->items[i].count; k++) {

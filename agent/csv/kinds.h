@@ -45,8 +45,8 @@ void column_unknown(const struct csv_import *in, const char *column);
 /* … and so are keys of JSON in a cell of `column`. */
 void key_unknown(struct csv_import *in, const char *column, const char *key);
 /* Those of the list that are none of `known`, which ends with NULL. */
-void keys_check(struct csv_import *in, const struct nested *list, const char *column,
-                const char *const *known);
+void nested_keys_check(struct csv_import *in, const struct nested *list, const char *column,
+                       const char *const *known);
 
 /* --- columns.c: columns of the header that are columns of the root's table --- */
 /* Which ones; all but those that `other` says are something else. To be freed; NULL: an error. */

@@ -46,7 +46,7 @@ static void put_tier_prices(struct csv_import *in, const struct product *p, stru
                                         "value",      NULL};
     const struct nested list = nested_read(in->shop, text, names, "tier_prices");
     struct slice qty, price;
-    keys_check(in, &list, "tier_prices", known);
+    nested_keys_check(in, &list, "tier_prices", known);
     for (uint32_t i = 0; i < list.count; i++) {
         const struct nested_item *item = &list.items[i];
         nested_get(item, &qty, "qty", "price_qty", NULL);
@@ -85,7 +85,7 @@ static void put_group_prices(struct csv_import *in, const struct product *p, str
                                         "value",   NULL};
     const struct nested list = nested_read(in->shop, text, names, "group_prices");
     struct slice price;
-    keys_check(in, &list, "group_prices", known);
+    nested_keys_check(in, &list, "group_prices", known);
     for (uint32_t i = 0; i < list.count; i++) {
         if (!nested_get(&list.items[i], &price, "price", "value", NULL) || !price.len)
             shop_invalid(in->shop, "group_prices: a price needs group:price, or JSON with price");
@@ -239,8 +239,8 @@ static void check_option_keys(struct csv_import *in, const struct option *o)
     static const char *const of_values[] = {"title",    "price", "price_type", "sort_order",
                                             "position", "sku",   NULL};
     const struct nested one = {.items = o->item, .count = 1};
-    keys_check(in, &one, "custom_options", known);
-    keys_check(in, &o->values, "custom_options", of_values);
+    nested_keys_check(in, &one, "custom_options", known);
+    nested_keys_check(in, &o->values, "custom_options", of_values);
 }
 
 static void read_json_option(struct csv_import *in, const struct nested_item *item,
@@ -484,7 +484,7 @@ void product_put_images(struct csv_import *in, const struct product *p)
     static const char *const known[] = {"file",     "url",      "value",   "label",
                                         "position", "disabled", "exclude", NULL};
     const struct nested list = nested_read(in->shop, v, names, "media_gallery");
-    keys_check(in, &list, "media_gallery", known);
+    nested_keys_check(in, &list, "media_gallery", known);
     for (uint32_t i = 0; i < list.count; i++)
         if (nested_get(&list.items[i], &file, "file", "url", "value") && file.len)
             put_image(in, p, shop_image_place(in->shop, IMAGE_PRODUCT, file, "media_gallery"),
