@@ -170,12 +170,12 @@ static int cascade_roots(struct import *im, const struct import_lineage *l,
 /* --- rows of entities ----------------------------------------------------------------------------
  */
 
-static int select_keys(struct import *im, const struct import_lineage *l, const char *level,
-                       const char *key, const struct target_fk *fk, const struct staying *s,
-                       struct buf *out, struct ds_error *err)
+static int select_keys(struct import *im, const struct import_lineage *l,
+                       const struct target_fk *fk, const struct staying *s, struct buf *out,
+                       struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    int rc = buf_printf(&sql, "SELECT DISTINCT %s.", level) | sql_identifier(&sql, key) |
+    int rc = buf_puts(&sql, "SELECT t0.") | sql_identifier(&sql, l->levels[0]->key) |
              below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") |
              import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
     MYSQL_RES *rows = rc ? NULL : db_select(im->db, err, "%s", buf_cstr(&sql));
@@ -187,34 +187,32 @@ static int select_keys(struct import *im, const struct import_lineage *l, const 
     return rc;
 }
 
+/* Hooks are not told, as they are not where the destination's own keys do it. */
 static int cascade_members(struct import *im, const struct import_lineage *l,
                            const struct target_fk *fk, const struct staying *s,
                            struct ds_error *err)
 {
     const struct catalogue_table *entry = l->levels[0];
-    BUF_AUTO struct buf sql = {0}, ids = {0}, roots = {0};
-    char level[8];
-    snprintf(level, sizeof level, "t%u", l->count - 1);
-    int rc = select_keys(im, l, level, import_lineage_root_key(l), fk, s, &roots, err);
-    if (rc || !roots.len)
+    bool registered = entry->key && import_type_name(l->entity, entry);
+    BUF_AUTO struct buf sql = {0}, ids = {0};
+    int rc = registered ? select_keys(im, l, fk, s, &ids, err) : 0;
+    if (rc || (registered && !ids.len))
         return rc;
-    if (tell_roots(im, l->entity, buf_cstr(&roots), CHANGE_UPDATE))
-        return import_no_memory(err);
-    import_note_entity(im, l->entity);
-    rc = buf_puts(&sql, "DELETE t0") | below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") |
-         import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
-    if (rc)
-        return import_no_memory(err);
-    if (entry->key && import_type_name(l->entity, entry)) {
-        buf_clear(&sql);
-        rc = select_keys(im, l, "t0", entry->key, fk, s, &ids, err);
-        rc = rc ? rc : import_forget(im, l->entity, entry, buf_cstr(&ids), err);
-        if (rc == 0 && (buf_puts(&sql, "DELETE FROM ") | sql_identifier(&sql, fk->child->name) |
-                        buf_puts(&sql, " WHERE ") | sql_identifier(&sql, entry->key) |
-                        buf_printf(&sql, " IN (%s)", buf_cstr(&ids))))
-            rc = import_no_memory(err);
+    if (registered) {
+        rc = import_forget(im, l->entity, entry, buf_cstr(&ids), err);
+        if (rc)
+            return rc;
+        rc = buf_puts(&sql, "DELETE FROM ") | sql_identifier(&sql, fk->child->name) |
+             buf_puts(&sql, " WHERE ") | sql_identifier(&sql, entry->key) |
+             buf_printf(&sql, " IN (%s)", buf_cstr(&ids));
+    } else {
+        rc = buf_puts(&sql, "DELETE t0") | below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") |
+             import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
     }
-    return rc ? rc : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+    rc = rc ? import_no_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+    if (rc == 0 && mysql_affected_rows(im->db))
+        import_note_entity(im, l->entity);
+    return rc;
 }
 
 int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
