@@ -63,8 +63,9 @@ static int pass_over(struct copy *c, MYSQL *source, struct ds_error *err)
                                 "TABLE_SCHEMA = DATABASE() AND COLUMN_NAME = 'increment_id'");
     if (!rows)
         return err->code;
-    for (size_t i = 0; i < catalogue_count(c->o->catalogue); i++)
-        c->shared->kinds[i].passed_over = true;
+    struct copied_kind *kinds = c->shared->kinds;
+    for (size_t i = 0; kinds && i < catalogue_count(c->o->catalogue); i++)
+        kinds[i].passed_over = true;
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
         struct copied_kind *k = kind_of_root(c, row[0]);
         if (k)
@@ -103,16 +104,19 @@ static int check_there(const struct copy *c, struct ds_error *err)
     const struct config_list *asked = &c->o->config->entities;
     const struct catalogue *all = c->o->catalogue;
     const struct catalogue_entity *missing = NULL;
+    const struct copied_kind *kinds = c->shared->kinds;
     bool any = false;
     const struct catalogue_entity *named =
         !asked->count || c->o->follows ? NULL : catalogue_find(all, asked->items[0]);
-    if (named && filter_imports(c->o->filter, named) && !c->shared->kinds[place_of(c, named)].there)
+    if (!kinds)
+        return 0;
+    if (named && filter_imports(c->o->filter, named) && !kinds[place_of(c, named)].there)
         return not_there(c, named, false, err);
     for (size_t i = 0; i < catalogue_count(all); i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
         if (!filter_imports(c->o->filter, e))
             continue;
-        any |= c->shared->kinds[i].there;
+        any |= kinds[i].there;
         missing = missing ? missing : e;
     }
     return any || !missing ? 0 : not_there(c, missing, true, err);

@@ -226,6 +226,8 @@ static int bind_table(struct copy *c, struct copied_table *t)
 static int bind_identity(struct copy *c, struct copied_table *t)
 {
     size_t count;
+    if (!t->entity || !t->entry) /* not opened */
+        return 0;
     const struct catalogue_part *parts = parts_of(t->entity, t->entry, &count);
     int rc = 0;
     for (size_t i = 0; i < t->entity->reference_count; i++) {

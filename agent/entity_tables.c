@@ -130,7 +130,7 @@ later_format(const struct copy *c, const struct catalogue_entity *e, const char 
     for (size_t i = 0; i < document_format_count(); i++) {
         const struct document_format *f = document_format_at(i);
         const struct document_target *target = document_names(f, 0);
-        bool told = f->marker && target && strcmp(f->table, table) == 0;
+        bool told = f->marker && target && table && strcmp(f->table, table) == 0;
         const struct catalogue_entity *to =
             told ? catalogue_find(c->o->catalogue, target->entity) : NULL;
         if (to && entity_is_asked_for(c, to) && is_later(c, to, e))
