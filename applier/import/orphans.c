@@ -92,9 +92,10 @@ void import_orphan_came(struct import *im, const struct import_entity *e)
 uint64_t import_tell_orphans(struct import *im)
 {
     uint64_t count = 0;
-    for (const struct orphan *o = im->orphans->first; o; o = o->later) {
+    for (struct orphan *o = im->orphans->first; o; o = o->later) {
         if (o->came)
             continue;
+        o->came = true; /* told once */
         im->counts[o->place].invalid++;
         if (++count <= TOLD_MAX)
             log_warn("left out entity=%s key=%.*s reason=\"%s\"",

@@ -193,6 +193,12 @@ int import_settle_unsure(struct import *im, struct ds_error *err)
     rc = rc ? rc : registry_flush(im->registry, err);
     rc = rc ? rc : db_settle(im->db, err);
     rc = rc ? rc : db_exec(im->db, err, "COMMIT");
+    if (rc) { /* it may be tried again */
+        struct ds_error ignored;
+        (void)db_exec(im->db, &ignored, "ROLLBACK");
+        import_rolled_back(im);
+        return rc;
+    }
     clear(u);
-    return rc;
+    return 0;
 }
