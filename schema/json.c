@@ -49,7 +49,7 @@ bool utf8_valid(const void *p, size_t len)
 {
     const uint8_t *at = p;
     for (size_t n; len; at += n, len -= n)
-        if ((n = utf8_character(at, len)) == 0)
+        if ((n = *at < 0x80 ? 1 : utf8_character(at, len)) == 0)
             return false;
     return true;
 }
