@@ -297,7 +297,7 @@ static int print_last(struct import *im, const struct beginning *b, struct buf *
              sql_string(sql, buf_cstr(&like), like.len);
     return rc | buf_printf(sql,
                            " AND LENGTH(increment_id) = %zu AND increment_id REGEXP "
-                           "'^[0-9]+$')",
+                           "_utf8mb4'^[0-9]+$')",
                            strlen(b->prefix) + b->digits);
 }
 

@@ -49,11 +49,15 @@ class TwoShops:
     """`other`: False leaves the destination a renumbered copy of the source; `empty`: and this leaves it without tables.
     `mysql_destination`: the destination is a MySQL server's."""
 
+    mysql_destination = False  # where it is not said
+
     def __init__(self, seed=None, other=True, empty=False, settings=None, source_options=("--binlog-row-metadata=FULL",),
-                 mysql_destination=False):
+                 mysql_destination=None):
         self.folder = recording.find()
         if not self.folder:
             raise Skip("there is no recording")
+        if mysql_destination is None:
+            mysql_destination = self.mysql_destination
         if mysql_destination and not mysql.root():
             raise Skip(mysql.MISSING)
         made = _made_before(mysql_destination) if seed is None and other and not empty else None

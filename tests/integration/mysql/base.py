@@ -15,7 +15,7 @@ from lib.server import REPLICA, SOURCE, Server, create_accounts
 from lib.suite import Skip, Suite, expect, expect_contains, expect_equal
 from lib.workspace import Workspace
 
-suite = Suite("mysql")
+suite = Suite("mysql", case_timeout=300)
 
 
 class Follower(Datasync):

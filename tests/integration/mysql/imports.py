@@ -11,7 +11,16 @@ from base import expect, expect_equal, suite
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "import"))
 
 # pylint: disable=wrong-import-position
+from lib.suite import Suite
 from lib.twoshops import TwoShops
+import along
+import gone
+import kept
+import moved
+import options
+import positions
+import references
+import syncs
 from syncs import right, rows, same_rows, summary, sync
 
 # rows of these come by the dozen, and have children
@@ -84,3 +93,25 @@ def _():
         for kind, numbers in given.items():
             expect_equal({number % 3 for number in numbers}, {2}, "ids of %s, modulo 3" % kind)
         expect(any((numbers[-1] - numbers[0]) // 3 + 1 > len(numbers) for numbers in given.values()), "no kind's ids have a gap")
+
+
+# Of the cases with a MariaDB destination, those that make it do something else than write what comes.
+ASKING = ("sync-merged-again", "orphans-told", "links-not-there", "sync-small-batches", "stream-deletes", "moved-categories", "pieces", "gone-here",
+          "gone-there", "deletes-by-policy", "kept-in-use", "kept-options", "cascades-below", "sequences", "defaults", "along-stream", "options-mode",
+          "positions-behind")
+
+
+def into_mysql(case):
+    def run():
+        TwoShops.mysql_destination = True
+        case()
+    return run
+
+
+others = Suite("import")
+for part in (syncs, moved, gone, kept, along, references, options):
+    part.define(others)
+positions.define(others, right)
+for name in ASKING:
+    function, about, _only = others.cases[name]
+    suite.case("import-into-mysql-" + name, about)(into_mysql(function))
