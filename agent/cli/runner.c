@@ -458,14 +458,18 @@ static bool references_missing(const struct runner *r)
     for (size_t i = 0; i < count; i++) {
         missing += counts[i].missing;
         if (r->o->references && counts[i].created)
-            log_info("will be created, since others refer to it entity=%s count=%lu",
+            log_info("will be created, since others may refer to it entity=%s count=%lu",
                      counts[i].entity, counts[i].created);
+        if (r->o->references && counts[i].members)
+            log_info(
+                "will be added to what is there, since others may refer to it entity=%s count=%lu",
+                counts[i].entity, counts[i].members);
     }
     if (!missing)
         return false;
     error_set(
         &err, DS_ECONFLICT,
-        "%lu that others refer to are not at the destination, see above; nothing was written: "
+        "%lu that others may refer to are not at the destination, see above; nothing was written: "
         "make them there, or set reference_missing: create",
         missing);
     (void)cli_fail(&err);

@@ -12,8 +12,6 @@
 #include "schema/db_later.h"
 #include "schema/log.h"
 
-enum { TOLD_BY_NAME = 20 }; /* of each kind; more would hide the others */
-
 static bool refers(const struct import *im, const struct catalogue_entity *e,
                    const struct catalogue_entity *to)
 {
@@ -219,7 +217,7 @@ void import_committed(struct import *im)
         const struct import_counts *p = &im->pending[i];
         struct import_counts *c = &im->counts[i];
         if (p->created + p->updated + p->merged + p->skipped + p->invalid + p->deleted +
-            p->missing) {
+            p->missing + p->members) {
             c->first_ms = c->first_ms ? c->first_ms : im->begun_ms;
             c->last_ms = now_ms();
         }
@@ -230,6 +228,7 @@ void import_committed(struct import *im)
         c->invalid += p->invalid;
         c->deleted += p->deleted;
         c->missing += p->missing;
+        c->members += p->members;
     }
     import_forget_counts(im);
     import_log_became(im);
@@ -325,48 +324,6 @@ static int duplicate(struct import *im, const struct import_entity *e, struct ds
                      earlier ? " (which goes on where that one ended)" : "");
 }
 
-/* What people call it: its natural key, as far as that stands in its row. */
-static int print_name(const struct import_row *row, struct buf *out)
-{
-    const struct import_table *t = row->table;
-    char scratch[32];
-    bool null;
-    int rc = 0;
-    for (uint32_t i = 0; i < t->part_count && rc == 0; i++) {
-        if (t->parts[i].rule->table || t->parts[i].source == NO_COLUMN)
-            continue;
-        struct slice text = import_text(row->after[t->parts[i].source], scratch, &null);
-        rc = buf_printf(out, "%s%.*s", out->len ? "/" : "", (int)text.len, (const char *)text.p);
-    }
-    return rc;
-}
-
-/* Others refer to it, and it is not here. A dry run, which comes first, tells of all of them. */
-static int missing(struct import *im, const struct import_row *row, struct import_counts *counts,
-                   struct ds_error *err)
-{
-    const struct import_entity *e = row->entity;
-    bool is_error = im->missing[e->table->place] == MISSING_ERROR;
-    BUF_AUTO struct buf name = {0};
-    if (!is_error)
-        counts->created++;
-    if (!is_error && !im->options.dry_run)
-        return 0;
-    if (print_name(row, &name))
-        return import_no_memory(err);
-    if (!im->options.dry_run)
-        return error_set(err, DS_ECONFLICT,
-                         "%s %.*s (%s) is not at the destination: make it there, or set "
-                         "reference_missing: create",
-                         e->entity->name, (int)e->key.len, (const char *)e->key.p, buf_cstr(&name));
-    counts->missing += is_error;
-    if (counts->created + counts->missing <= TOLD_BY_NAME)
-        log_info("not at the destination entity=%s key=%.*s name=\"%s\" action=%s", e->entity->name,
-                 (int)e->key.len, (const char *)e->key.p, buf_cstr(&name),
-                 is_error ? "stop" : "create");
-    return 0;
-}
-
 /* A change of a row is not all that there is of its entity, if that has other tables. */
 static bool is_part(const struct import_row *row)
 {
@@ -421,7 +378,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
         return leave_part(im, row, err);
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER)
-            return missing(im, row, counts, err);
+            return import_missing(im, row, counts, err);
         if (e->policy == IMPORT_MATCH && import_is_asked_for(e))
             e->policy = IMPORT_WRITE; /* what it matched is gone */
         counts->created += e->policy != IMPORT_MATCH;
@@ -530,6 +487,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         rc = import_match(im, first, end, err);
         rc = rc ? rc : import_leave_known_options(im, first, end, err);
         rc = rc ? rc : decide_roots(im, first, end, err);
+        rc = rc ? rc : import_missing_members(im, first, end, err);
         rc = rc ? rc : import_large_begin(im, first, end, err);
         rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);
         rc = rc ? rc : import_write_rows(im, first, end, err);

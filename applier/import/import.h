@@ -10,6 +10,7 @@
  * - rows.c: changes → net rows, and the entities that they are of
  * - registry.c: which destination row a source id became
  * - resolve.c: ids in a row → the destination's ids
+ * - missing.c: what others refer to, and is not there
  * - match.c: rows → rows that the destination has already
  * - tell.c: what hooks are told of
  * - became.c: what is logged of each entity
@@ -57,8 +58,10 @@ struct import_counts {
     char entity[64];
     uint64_t first_ms, last_ms; /* when it was written, for its rate; of no particular clock */
     uint64_t created, updated, merged, skipped, invalid, deleted;
-    uint64_t errors;  /* of those that ended the run */
-    uint64_t missing; /* a dry run: others refer to them, and they are not to be created */
+    uint64_t errors; /* of those that ended the run */
+    /* a dry run: others refer to them, and they are not to be created; and rows of such that are
+     * there (options, groups), which are */
+    uint64_t missing, members;
 };
 
 struct import;

@@ -444,6 +444,13 @@ int import_tell(struct import *im, const struct import_row *row, enum change_op 
 /* What is counted of the transaction in hand. */
 void import_forget_counts(struct import *im);
 
+/* --- missing.c --- */
+/* Others refer to the entity of the root's row, and it is not here. */
+int import_missing(struct import *im, const struct import_row *row, struct import_counts *counts,
+                   struct ds_error *err);
+/* The same of rows of other tables in [first, end), looked for, of entities that are. */
+int import_missing_members(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+
 /* --- left.c --- */
 /* Where it stands, or is to stand. */
 struct import_left **import_find_left(struct import *im, uint32_t place, struct slice key);
@@ -499,6 +506,9 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
 int import_select_place(struct buf *sql, const struct import_table *t);
 const uint8_t **import_read_place(struct arena *arena, const struct import_table *t, MYSQL_ROW row,
                                   const unsigned long *lengths);
+/* A value of the row in another table, from the segment. NULL: there is none. */
+const uint8_t *import_value_elsewhere(struct import *im, const struct import_row *row,
+                                      const struct catalogue_part *part, const char *attribute);
 
 /* --- options.c: custom options of products --- */
 bool import_is_option(const struct import_table *t);

@@ -50,9 +50,6 @@ bool match_has_old_parent(const struct import_row *row);
 
 /* --- match_parts.c --- */
 int match_sql_column(struct buf *sql, const char *alias, const char *name);
-/* A value of the row in another table, from the segment. NULL: there is none. */
-const uint8_t *match_value_elsewhere(struct import *im, const struct import_row *row,
-                                     const struct catalogue_part *part, const char *attribute);
 /* Raw value of part i, NULL: there is none. `second`: of what does as well. */
 const uint8_t *match_part_value(const struct matching *m, const struct import_row *row, uint32_t i,
                                 bool second);

@@ -129,7 +129,7 @@ const uint8_t *match_identity_value(const struct matching *m, const struct impor
     const struct import_part *part = &m->t->parts[i];
     return part->target != NO_COLUMN
                ? shown(row)[part->target]
-               : match_value_elsewhere(m->im, row, part->rule, part->rule->attribute);
+               : import_value_elsewhere(m->im, row, part->rule, part->rule->attribute);
 }
 
 static struct candidate *find_candidate(struct matching *m, const struct import_row *row)

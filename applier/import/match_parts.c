@@ -56,8 +56,8 @@ const uint8_t **import_read_place(struct arena *arena, const struct import_table
 
 /* --- parts of an identity --- */
 
-const uint8_t *match_value_elsewhere(struct import *im, const struct import_row *row,
-                                     const struct catalogue_part *part, const char *attribute)
+const uint8_t *import_value_elsewhere(struct import *im, const struct import_row *row,
+                                      const struct catalogue_part *part, const char *attribute)
 {
     for (const struct import_row *other = row->entity->rows; other; other = other->next_of_entity) {
         const struct import_table *t = other->table;
@@ -97,7 +97,7 @@ const uint8_t *match_part_value(const struct matching *m, const struct import_ro
     const struct import_part *part = &m->t->parts[i];
     if (part->target != NO_COLUMN)
         return (row->values ? row->values : row->was)[part->target];
-    return match_value_elsewhere(m->im, row, part->rule, attribute_code(part->rule, second));
+    return import_value_elsewhere(m->im, row, part->rule, attribute_code(part->rule, second));
 }
 
 int match_part_expression(const struct matching *m, uint32_t i, bool second, const char *join,

@@ -31,9 +31,8 @@ class Shops:
         """What the source is to bring."""
         run = lambda *sql: self.source.run("SET SESSION sql_mode = ''", *sql, database="openmage")
         website, group = self.source.query("SELECT website_id, group_id FROM openmage.core_store WHERE code = 'default'")[0]
-        there = {sku for sku, in self.destination.query("SELECT sku FROM openmage.catalog_product_entity")}
-        product = min(number for number, sku in self.source.query("SELECT entity_id, sku FROM openmage.catalog_product_entity WHERE sku IS NOT NULL")
-                      if sku not in there)  # it comes from the source
+        here = ", ".join("'%s'" % row[0] for row in self.destination.query("SELECT sku FROM openmage.catalog_product_entity WHERE sku IS NOT NULL"))
+        product = self.source.scalar("SELECT MIN(entity_id) FROM openmage.catalog_product_entity WHERE sku NOT IN (%s)" % here)
         color = self.source.scalar("SELECT MIN(attribute_id) FROM openmage.eav_attribute JOIN openmage.eav_attribute_option USING (attribute_id) "
                                    "WHERE is_user_defined = 1 AND backend_type = 'int' AND frontend_input = 'select'")
         parent, path, kind, attribute_set = self.source.query(

@@ -78,3 +78,41 @@ def define(suite):
                               destination.query(groups)),
                              (before, status, (("odd", ), ), ()), "defaults after sync of %s: %s" % (entity, err[-1500:]))
             expect_equal(destination.scalar("SELECT COUNT(*) FROM openmage.core_website WHERE code = 'main'"), 1, "the website that came")
+
+    @suite.case("missing-members", "options and groups that are missing are created, or an error, decided and told before anything is written")
+    def _():
+        with TwoShops(settings=dict(STREAM, entities=["product"])) as shops:
+            ask = lambda sql: shops.destination.scalar(sql, "openmage")
+            sync(shops, "product", "-d", "update")
+            shops.source.run("INSERT INTO eav_attribute_option (option_id, attribute_id) SELECT 99001, MIN(attribute_id) FROM eav_attribute JOIN "
+                             "eav_attribute_option USING (attribute_id) WHERE is_user_defined = 1 AND frontend_input = 'select'",
+                             "INSERT INTO eav_attribute_option_value (option_id, store_id, value) VALUES (99001, 1, 'In a store'), (99001, 0, 'Brand new')",
+                             "INSERT INTO eav_attribute_group (attribute_group_id, attribute_set_id, attribute_group_name) SELECT 9901, "
+                             "MIN(attribute_set_id), 'A new group' FROM catalog_product_entity", database="openmage")
+            counted = lambda: (ask("SELECT COUNT(*) FROM eav_attribute_option"), ask("SELECT COUNT(*) FROM eav_attribute_group"))
+            before = counted()
+            error = ("--set", "reference_missing=error")
+            for options in (("--dry-run", ), ()):
+                _out, err = sync(shops, "product", "-d", "update", *error, *options, expect_code=1)
+                for what in ("table=eav_attribute_option row=99001 name=", "/Brand new\" action=stop", "table=eav_attribute_group row=9901 name=",
+                             "/A new group\" action=stop"):
+                    expect_contains(err, what, "what is missing %s" % (options, ))
+                expect_contains(err, "2 that others may refer to are not at the destination, see above; nothing was written", "error")
+            expect_equal(counted(), before, "options and groups")
+            _out, err = sync(shops, "product", "-d", "update", "--dry-run")
+            expect_contains(err, "/Brand new\" action=create", "what would be created")
+            expect_equal(counted(), before, "options and groups after a look")
+            _out, err = sync(shops, "product", "-d", "update")
+            expect_contains(err, "will be added to what is there, since others may refer to it entity=attribute count=1", "what is created")
+            expect_equal(counted(), tuple(number + 1 for number in before), "options and groups that were created")
+            _out, err = sync(shops, "product", "-d", "update", *error)
+            expect("not at the destination" not in err, "again: " + err[-1500:])
+            shops.lab.program.incremental(timeout=240)
+            shops.source.run("INSERT INTO eav_attribute_option (option_id, attribute_id) SELECT 99002, attribute_id FROM eav_attribute_option WHERE "
+                             "option_id = 99001", "INSERT INTO eav_attribute_option_value (option_id, store_id, value) VALUES (99002, 0, 'Newer')",
+                             database="openmage")
+            code, _out, err = shops.lab.program.command("incremental", *error, timeout=240)
+            expect_equal(code, 1, "a stream: " + err[-1500:])
+            expect_contains(err, "table=eav_attribute_option row=99002", "a stream")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal(counted()[0], before[0] + 2, "options that a stream has brought")
