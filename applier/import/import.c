@@ -54,7 +54,8 @@ int import_new(struct import **out, const struct import_options *options, struct
     int rc = im->counts && im->pending && im->marked && im->scope && im->makes &&
                      import_aftermath_new(im) == 0 && import_seen_new(im) == 0 &&
                      import_large_new(im) == 0 && import_unsure_new(im) == 0 &&
-                     import_orphans_new(im) == 0 && import_nameless_new(im) == 0
+                     import_orphans_new(im) == 0 && import_nameless_new(im) == 0 &&
+                     import_namesakes_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -90,6 +91,7 @@ void import_free(struct import *im)
     import_orphans_free(im);
     import_encryption_free(im);
     import_nameless_free(im);
+    import_namesakes_free(im);
     media_free(im->media);
     registry_free(im->registry);
     buf_free(&im->became);
@@ -486,6 +488,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
             break;
         rc = import_match(im, first, end, err);
         rc = rc ? rc : import_leave_known_options(im, first, end, err);
+        rc = rc ? rc : import_tell_namesakes(im, first, end, err);
         rc = rc ? rc : decide_roots(im, first, end, err);
         rc = rc ? rc : import_missing_members(im, first, end, err);
         rc = rc ? rc : import_large_begin(im, first, end, err);

@@ -12,6 +12,7 @@
  * - resolve.c: ids in a row → the destination's ids
  * - missing.c: what others refer to, and is not there
  * - match.c: rows → rows that the destination has already
+ * - namesakes.c: … and which may be others, of the same number
  * - tell.c: what hooks are told of
  * - became.c: what is logged of each entity
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)

@@ -208,6 +208,7 @@ struct unsure;
 struct orphans;
 struct encryption;
 struct nameless;
+struct namesakes;
 
 enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
 struct import_left { /* an entity that was left out in this run */
@@ -232,6 +233,7 @@ struct import {
     struct orphans *orphans;
     struct encryption *encryption;
     struct nameless *nameless;
+    struct namesakes *namesakes;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
     MYSQL *db;
@@ -624,6 +626,12 @@ int import_orphan(struct import *im, const struct import_row *row, const char *c
 void import_orphan_came(struct import *im, const struct import_entity *e);
 /* How many are there? They are counted. */
 uint64_t import_tell_orphans(struct import *im);
+
+/* --- namesakes.c --- */
+int import_namesakes_new(struct import *im); /* DS_ENOMEM */
+void import_namesakes_free(struct import *im);
+/* [first, end): rows of a table that were looked for. */
+int import_tell_namesakes(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
 /* --- large.c --- */
 int import_large_new(struct import *im); /* DS_ENOMEM */

@@ -116,3 +116,48 @@ def define(suite):
             expect_contains(err, "table=eav_attribute_option row=99002", "a stream")
             shops.lab.program.incremental(timeout=240)
             expect_equal(counted()[0], before[0] + 2, "options that a stream has brought")
+
+    @suite.case("same-number", "an order that is found by its number and was created at another time there is told, with both times, once")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            source, destination = shops.source, shops.destination
+            orders = "SELECT increment_id, entity_id, created_at FROM openmage.sales_flat_order WHERE increment_id IS NOT NULL"
+            theirs, here = ({number: (key, time) for number, key, time in server.query(orders)} for server in (source, destination))
+            both = sorted(set(theirs) & set(here))
+            expect({theirs[number][1] == here[number][1] for number in both} == {True}, "orders of both shops are of one time")
+            # one that has an invoice at the source
+            one = source.scalar("SELECT MIN(o.increment_id) FROM openmage.sales_flat_order o JOIN openmage.sales_flat_invoice i ON i.order_id = o.entity_id")
+            if one not in here:
+                destination.run("UPDATE sales_flat_order SET increment_id = '%s' WHERE increment_id = '%s'" % (one, min(set(here) - set(theirs))),
+                                database="openmage")
+            line = 'entity=order key=%d number=%s created_at="%s" there="%s"'
+            said = lambda err: err.count("found by its number, but created at another time")
+            move = lambda numbers: destination.run("UPDATE sales_flat_order SET created_at = created_at + INTERVAL 1 DAY WHERE increment_id IN ('%s')"
+                                                   % "', '".join(numbers), database="openmage")
+            move([one])
+            now = destination.scalar("SELECT created_at FROM openmage.sales_flat_order WHERE increment_id = '%s'" % one)
+            told = line % (theirs[one][0], one, theirs[one][1], now)
+            for entity, policy, *options in (("order", "error", "--increment-ids", one), ("order", "update", "--dry-run"), ("invoice", "skip", "--dry-run"),
+                                             ("all", "merge", "--dry-run"), ("order", "skip")):
+                _out, err = sync(shops, entity, "-d", policy, *options, expect_code={"error": 1}.get(policy, 3 if entity == "invoice" else 0))
+                expect_contains(err, told, "sync %s" % entity)
+                expect_contains(err, "another increment_prefix in eav_entity_store entity=order count=1", "sync %s" % entity)
+                expect_equal(said(err), 1, "sync %s -d %s %s: %s" % (entity, policy, options, err))
+            move(both)
+            for policy in ("update", "merge"):
+                _out, err = sync(shops, "order", "-d", policy)
+                expect_equal(said(err), 0, "what the registry knows: " + err)
+            # many, and of both kinds that a stream brings: copies and changes
+            order = ("INSERT INTO sales_flat_order (increment_id, created_at, store_id, grand_total, base_grand_total) SELECT '%s', '20%d-01-01', "
+                     "MIN(store_id), 1, 1 FROM core_store WHERE store_id > 0")
+            numbers = ["9%08d" % number for number in range(25)]
+            for server, year in ((source, 20), (destination, 21)):
+                server.run(*(order % (number, year) for number in numbers[:24]), database="openmage")
+            err = shops.lab.program.incremental(timeout=240)
+            expect_equal(said(err), 20, "the first ones: " + err)
+            expect_contains(err, "entity=order count=24", "how many")
+            for server, year in ((source, 20), (destination, 21)):
+                server.run(order % (numbers[24], year), database="openmage")
+            err = shops.lab.program.incremental(timeout=240)
+            expect_contains(err, "number=%s created_at=\"2020-01-01 00:00:00\" there=\"2021-01-01 00:00:00\"" % numbers[24], "a change")
+            expect_equal(said(err), 1, "a change: " + err)
