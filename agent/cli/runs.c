@@ -53,6 +53,7 @@ static int decide_references(struct invocation *in, const struct runner_options 
                                         .unfinished = true,
                                         .range = true,
                                         .dry_run = true,
+                                        .skip_invalid = o->skip_invalid,
                                         .references = true,
                                         .copy = &selection,
                                         .stop_at = {.kind = STOP_NEVER}};

@@ -204,8 +204,9 @@ def define(suite):
                     expect_contains(err, "attribute %s of catalog_" % code, "the error")
                     expect_contains(err, "has values of another kind: its frontend_input is ", "the error")
                 if server == destination and was == "select":
-                    _out, err = sync(shops, "all", "-d", "update", "--skip-invalid", expect_code=3)
-                    expect_contains(err, "left out entity=attribute", "the log")
+                    for entity in ("product", "all"):
+                        _out, err = sync(shops, entity, "-d", "update", "--skip-invalid", expect_code=3)
+                        expect_contains(err, "left out entity=attribute key=%d reason=" % attribute(source, code), "sync %s" % entity)
                     values = ("SELECT COUNT(*) FROM catalog_product_entity_int v JOIN datasync.datasync_entity_registry ON target_id = entity_id AND entity_type = "
                               "'product' AND origin = 'created' WHERE attribute_id = %d" % attribute(destination, code))
                     expect_equal(destination.scalar(values, "openmage"), 0, "its values")
