@@ -256,11 +256,30 @@ static void die(void)
     kill(getpid(), SIGKILL);
 }
 
-static void linger(void)
+static int is_halfway[2], is_met[2]; /* pipes: a byte each */
+static bool meets;
+
+/* Until the reader has come by. */
+static void hold(void)
 {
-    struct timespec ts = {.tv_nsec = 300 * 1000000};
+    char c;
     meta_written = NULL;
-    nanosleep(&ts, NULL);
+    close(is_met[1]); /* if the reader ends, so does this */
+    check(write(is_halfway[1], "h", 1) == 1);
+    check(read(is_met[0], &c, 1) == 1);
+}
+
+/* A reader that finds a commit halfway waits for the lock of whoever writes. */
+int __wrap_mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn);
+int __real_mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn);
+
+int __wrap_mdb_txn_begin(MDB_env *env, MDB_txn *parent, unsigned flags, MDB_txn **txn)
+{
+    if (meets && !(flags & MDB_RDONLY)) {
+        meets = false;
+        assert_int_equal(write(is_met[1], "m", 1), 1);
+    }
+    return __real_mdb_txn_begin(env, parent, flags, txn);
 }
 
 struct two_commits {
@@ -369,16 +388,25 @@ static void a_killed_writers_last_commit_is_seen(void **state)
 static void a_wait_is_ended_by_a_commit_that_it_meets_halfway(void **state)
 {
     (void)state;
-    char path[256];
-    struct two_commits job = {.halfway = linger};
+    char path[256], c;
+    struct two_commits job = {.halfway = hold};
     struct reader r = {0};
     struct spool *s;
     folder_make(path, sizeof path);
+    assert_int_equal(pipe(is_halfway), 0);
+    assert_int_equal(pipe(is_met), 0);
     pid_t pid = start_two_commits(path, &job, &s, &r);
+    assert_int_equal(read(is_halfway[0], &c, 1), 1);
+    meets = true;
     assert_int_equal(spool_wait(s, 20000), 0);
+    assert_false(meets);
     assert_int_equal(read_chunk(s, &r), 0);
     assert_int_equal(r.applied, 2);
     assert_int_equal(finish(pid), 0);
+    for (int i = 0; i < 2; i++) {
+        close(is_halfway[i]);
+        close(is_met[i]);
+    }
     end_two_commits(path, &job, s);
 }
 
