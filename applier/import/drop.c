@@ -1,18 +1,11 @@
 /* What is empty at the source is empty at the destination: rows under a whole entity's rows that
  * the source has not (any more) go. Before new rows of the table are inserted, so that their keys
  * are free. */
-#include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "applier/import/import_internal.h"
+#include "applier/import/places.h"
 
 enum { PARENTS_PER_QUERY = 1000 };
-
-struct places { /* that stay */
-    XXH64_hash_t *hashes;
-    uint32_t count;
-};
 
 struct dropping {
     struct import *im;
@@ -23,25 +16,6 @@ struct dropping {
     struct buf values; /* … of whose rows those with these are meant: SQL, empty: all */
     uint32_t count;
 };
-
-XXH64_hash_t import_hash_place(const struct target_table *t, const uint8_t *const *place)
-{
-    XXH64_hash_t hash = 0;
-    for (uint32_t i = 0; i < t->row_key->count; i++)
-        hash = XXH3_64bits_withSeed(place[i], value_length(place[i]), hash);
-    return hash;
-}
-
-static int by_value(const void *x, const void *y)
-{
-    XXH64_hash_t a = *(const XXH64_hash_t *)x, b = *(const XXH64_hash_t *)y;
-    return (a > b) - (a < b);
-}
-
-static bool stays(const struct places *p, XXH64_hash_t hash)
-{
-    return bsearch(&hash, p->hashes, p->count, sizeof hash, by_value) != NULL;
-}
 
 static bool tells_all(const struct import_entity *e, const struct catalogue_table *entry)
 {
@@ -241,7 +215,7 @@ static int drop_under(struct dropping *d, struct ds_error *err)
         const uint8_t **place = import_read_place(&im->arena, t, row, mysql_fetch_lengths(rows));
         if (!place)
             rc = DS_ENOMEM;
-        else if (stays(&d->stay, import_hash_place(t->target, place)))
+        else if (places_find(&d->stay, t, place))
             continue;
         else if (import_is_known(t, row))
             places[count++] = place;
@@ -259,16 +233,12 @@ static int drop_under(struct dropping *d, struct ds_error *err)
 
 static int collect_stay(struct dropping *d, uint32_t first, uint32_t end)
 {
-    struct import *im = d->im;
-    struct places *out = &d->stay;
-    out->hashes = arena_alloc(&im->arena, (end - first + 1) * sizeof *out->hashes);
-    if (!out->hashes)
-        return DS_ENOMEM;
-    for (uint32_t i = first; i < end; i++)
-        if (im->rows[i]->place)
-            out->hashes[out->count++] = import_hash_place(d->t->target, im->rows[i]->place);
-    qsort(out->hashes, out->count, sizeof *out->hashes, by_value);
-    return 0;
+    int rc = 0;
+    for (uint32_t i = first; i < end && rc == 0; i++)
+        if (d->im->rows[i]->place)
+            rc = places_add(&d->stay, d->t, d->im->rows[i]->place);
+    places_sort(&d->stay);
+    return rc;
 }
 
 /* " AND t.column = …" of the source's value, which may be an id. *known false: nothing here has it.
@@ -360,6 +330,7 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
         if (is_known_parent(im, im->entity_list[i], t))
             rc = add_entity(&d, im->entity_list[i], im->entity_list[i]->target, err);
     rc = rc ? rc : drop_under(&d, err);
+    places_free(&d.stay);
     buf_free(&d.ids);
     buf_free(&d.values);
     return rc;

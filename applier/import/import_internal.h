@@ -2,8 +2,6 @@
 #ifndef APPLIER_IMPORT_INTERNAL_H
 #define APPLIER_IMPORT_INTERNAL_H
 
-#include <xxhash.h>
-
 #include "applier/import/import.h"
 #include "applier/import/registry.h"
 #include "schema/arena.h"
@@ -559,7 +557,6 @@ int import_drop_rest(struct import *im, const struct import_table *t, uint32_t f
 /* Is what the table has under the row to become what the source has, no more? */
 bool import_is_replaced(const struct import *im, const struct import_row *row,
                         const struct import_table *t);
-XXH64_hash_t import_hash_place(const struct target_table *t, const uint8_t *const *place);
 /* Places of rows under these ("1,2,3", or a SELECT), `most` of them, of which the source can speak,
  * or (not import_is_known) could if it has what they name of their own kind. `records`: the source
  * is a file. `values`: SQL that such rows fulfil, too (" AND t.x = 1"), or "". NULL: an error. */

@@ -2,24 +2,15 @@
  * destination has of it is listed when its root has come; what no part has is deleted behind the
  * last one. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "applier/import/import_internal.h"
+#include "applier/import/places.h"
 #include "schema/log.h"
 
 enum { LISTED_MAX = 500000 };
 
-struct listed {
-    const struct catalogue_table *entry;
-    XXH64_hash_t hash;
-    const uint8_t **place;
-    bool stays;
-};
-
 struct large {
     struct arena arena;
-    struct listed *rows; /* by their hashes, each once */
-    uint32_t count, cap;
+    struct places rows;
 };
 
 int import_large_new(struct import *im)
@@ -30,9 +21,8 @@ int import_large_new(struct import *im)
 
 void import_large_forget(struct import *im)
 {
-    free(im->large->rows);
+    places_free(&im->large->rows);
     arena_free(&im->large->arena);
-    *im->large = (struct large){0};
 }
 
 void import_large_free(struct import *im)
@@ -40,17 +30,6 @@ void import_large_free(struct import *im)
     if (im->large)
         import_large_forget(im);
     free(im->large);
-}
-
-static int by_hash(const void *x, const void *y)
-{
-    const struct listed *a = x, *b = y;
-    return (a->hash > b->hash) - (a->hash < b->hash);
-}
-
-static XXH64_hash_t hash_of(const struct import_table *t, const uint8_t *const *place)
-{
-    return import_hash_place(t->target, place) ^ (uintptr_t)t->entry;
 }
 
 /* --- what is there ------------------------------------------------------------------------- */
@@ -70,25 +49,6 @@ static int print_ids(const struct import *im, const struct catalogue_entity *e,
            print_ids(im, e, import_parent(e, entry), root, sql) | buf_puts(sql, ")");
 }
 
-static int add(struct large *l, const struct import_table *t, MYSQL_ROW row,
-               const unsigned long *lengths)
-{
-    if (l->count == l->cap) {
-        uint32_t cap = l->cap ? l->cap * 2 : 1024;
-        struct listed *bigger = realloc(l->rows, cap * sizeof *bigger);
-        if (!bigger)
-            return DS_ENOMEM;
-        l->rows = bigger;
-        l->cap = cap;
-    }
-    const uint8_t **place = import_read_place(&l->arena, t, row, lengths);
-    if (!place)
-        return DS_ENOMEM;
-    l->rows[l->count++] =
-        (struct listed){.entry = t->entry, .hash = hash_of(t, place), .place = place};
-    return 0;
-}
-
 static int list_table(struct import *im, const struct import_table *t, uint64_t root, bool *all,
                       struct ds_error *err)
 {
@@ -97,30 +57,19 @@ static int list_table(struct import *im, const struct import_table *t, uint64_t 
     if (print_ids(im, t->entity, import_parent(t->entity, t->entry), root, &ids))
         return import_no_memory(err);
     MYSQL_RES *rows =
-        import_rows_under(im, t, false, buf_cstr(&ids), "", LISTED_MAX - l->count + 1, err);
+        import_rows_under(im, t, false, buf_cstr(&ids), "", LISTED_MAX - l->rows.count + 1, err);
     if (!rows)
         return err->code;
     int rc = 0;
-    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
-        rc = import_is_known(t, row) ? add(l, t, row, mysql_fetch_lengths(rows)) : 0;
-    mysql_free_result(rows);
-    *all = l->count <= LISTED_MAX;
-    return rc ? import_no_memory(err) : 0;
-}
-
-/* A part may be written again: what is listed already stays so. */
-static void sort(struct large *l)
-{
-    uint32_t kept = 0;
-    if (l->count)
-        qsort(l->rows, l->count, sizeof *l->rows, by_hash);
-    for (uint32_t i = 0; i < l->count; i++) {
-        if (kept && l->rows[kept - 1].hash == l->rows[i].hash)
-            l->rows[kept - 1].stays |= l->rows[i].stays;
-        else
-            l->rows[kept++] = l->rows[i];
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));) {
+        if (!import_is_known(t, row))
+            continue;
+        const uint8_t **place = import_read_place(&l->arena, t, row, mysql_fetch_lengths(rows));
+        rc = place ? places_add(&l->rows, t, place) : DS_ENOMEM;
     }
-    l->count = kept;
+    mysql_free_result(rows);
+    *all = l->rows.count <= LISTED_MAX;
+    return rc ? import_no_memory(err) : 0;
 }
 
 static bool is_replaced(const struct import *im, const struct import_row *root,
@@ -137,7 +86,7 @@ static int list(struct import *im, const struct import_row *root, struct ds_erro
     for (const struct import_table *t = im->tables; t && rc == 0 && all; t = t->next)
         if (is_replaced(im, root, t))
             rc = list_table(im, t, root->target_id, &all, err);
-    sort(im->large);
+    places_sort(&im->large->rows); /* a part may be written again: what is listed stays so */
     if (all)
         return rc;
     log_warn("an entity is larger than a batch, and has more than %d rows here: what the source "
@@ -163,25 +112,17 @@ int import_large_begin(struct import *im, uint32_t first, uint32_t end, struct d
 
 void import_large_stays(struct import *im, uint32_t first, uint32_t end)
 {
-    const struct large *l = im->large;
-    for (uint32_t i = first; i < end && l->count; i++) {
-        const struct import_row *row = im->rows[i];
-        struct listed key = {.hash = row->place ? hash_of(row->table, row->place) : 0};
-        struct listed *found =
-            row->place ? bsearch(&key, l->rows, l->count, sizeof key, by_hash) : NULL;
-        if (found)
-            found->stays = true;
-    }
+    places_stay(&im->large->rows, im, first, end);
 }
 
 static int drop_table(struct import *im, const struct import_table *t, struct ds_error *err)
 {
-    const struct large *l = im->large;
-    const uint8_t ***places = arena_alloc(&im->arena, (l->count + 1) * sizeof *places);
+    const struct places *rows = &im->large->rows;
+    const uint8_t ***places = arena_alloc(&im->arena, (rows->count + 1) * sizeof *places);
     uint32_t count = 0;
-    for (uint32_t i = 0; places && i < l->count; i++)
-        if (l->rows[i].entry == t->entry && !l->rows[i].stays)
-            places[count++] = l->rows[i].place;
+    for (uint32_t i = 0; places && i < rows->count; i++)
+        if (rows->list[i].table->entry == t->entry && !rows->list[i].stays)
+            places[count++] = rows->list[i].values;
     return places ? import_delete_places(im, t, places, count, err) : import_no_memory(err);
 }
 

@@ -5,24 +5,17 @@
 #include <stdlib.h>
 
 #include "applier/bind.h"
-#include "applier/import/import_internal.h"
+#include "applier/import/places.h"
 #include "schema/db.h"
 #include "schema/db_later.h"
 #include "schema/log.h"
 
 enum { REMEMBERED_MAX = 500000, PLACES_PER_QUERY = 1000 };
 
-struct remembered {
-    struct import_table *table;
-    XXH64_hash_t hash;
-    const uint8_t **place;
-    bool stays;
-};
-
 struct unsure {
     struct arena arena;
-    struct remembered *rows; /* up to `sorted` by their hashes */
-    uint32_t count, cap, sorted, committed;
+    struct places rows;
+    uint32_t committed; /* of them */
     bool full;
 };
 
@@ -34,7 +27,7 @@ int import_unsure_new(struct import *im)
 
 static void clear(struct unsure *u)
 {
-    free(u->rows);
+    places_free(&u->rows);
     arena_free(&u->arena);
     *u = (struct unsure){0};
 }
@@ -46,74 +39,34 @@ void import_unsure_free(struct import *im)
     free(im->unsure);
 }
 
-static XXH64_hash_t hash_of(const struct import_table *t, const uint8_t *const *place)
-{
-    return import_hash_place(t->target, place) ^ (uintptr_t)t->entry;
-}
-
-static int by_hash(const void *x, const void *y)
-{
-    const struct remembered *a = x, *b = y;
-    return (a->hash > b->hash) - (a->hash < b->hash);
-}
-
 int import_unsure_add(struct import *im, const struct import_table *t, MYSQL_ROW row,
                       const unsigned long *lengths)
 {
     struct unsure *u = im->unsure;
-    if (u->count == REMEMBERED_MAX) {
+    if (u->rows.count == REMEMBERED_MAX) {
         u->full = true;
         return 0;
     }
-    if (u->count == u->cap) {
-        uint32_t cap = u->cap ? u->cap * 2 : 256;
-        struct remembered *bigger = realloc(u->rows, cap * sizeof *bigger);
-        if (!bigger)
-            return DS_ENOMEM;
-        u->rows = bigger;
-        u->cap = cap;
-    }
     const uint8_t **place = import_read_place(&u->arena, t, row, lengths);
-    if (!place)
-        return DS_ENOMEM;
-    u->rows[u->count++] = (struct remembered){
-        .table = (struct import_table *)t, .hash = hash_of(t, place), .place = place};
-    return 0;
+    return place ? places_add(&u->rows, t, place) : DS_ENOMEM;
 }
 
 void import_unsure_stays(struct import *im, uint32_t first, uint32_t end)
 {
-    const struct unsure *u = im->unsure;
-    for (uint32_t i = first; i < end && u->sorted; i++) {
-        const struct import_row *row = im->rows[i];
-        struct remembered key = {.hash = row->place ? hash_of(row->table, row->place) : 0};
-        struct remembered *found =
-            row->place ? bsearch(&key, u->rows, u->sorted, sizeof key, by_hash) : NULL;
-        if (found)
-            found->stays = true;
-    }
+    places_stay(&im->unsure->rows, im, first, end);
 }
 
 /* What belongs to a transaction that was rolled back is none. */
 void import_unsure_rolled_back(struct import *im)
 {
-    im->unsure->count = im->unsure->committed;
+    im->unsure->rows.count = im->unsure->committed;
 }
 
 /* An entity may have come twice. */
 void import_unsure_committed(struct import *im)
 {
-    struct unsure *u = im->unsure;
-    uint32_t kept = 0;
-    if (u->count == u->sorted)
-        return;
-    qsort(u->rows, u->count, sizeof *u->rows, by_hash);
-    for (uint32_t i = 0; i < u->count; i++)
-        if (kept && u->rows[kept - 1].hash == u->rows[i].hash)
-            u->rows[kept - 1].stays |= u->rows[i].stays;
-        else
-            u->rows[kept++] = u->rows[i];
-    u->count = u->sorted = u->committed = kept;
+    places_sort(&im->unsure->rows);
+    im->unsure->committed = im->unsure->rows.count;
 }
 
 /* --- when all has come --------------------------------------------------------------------- */
@@ -149,23 +102,23 @@ static int drop_known(struct import *im, const struct import_table *t, const cha
 
 static int by_table(const void *x, const void *y)
 {
-    const struct remembered *a = x, *b = y;
+    const struct place *a = x, *b = y;
     return (a->table->order > b->table->order) - (a->table->order < b->table->order);
 }
 
 static int drop_all(struct import *im, struct ds_error *err)
 {
-    const struct unsure *u = im->unsure;
+    const struct places *rows = &im->unsure->rows;
     BUF_AUTO struct buf list = {0};
     int rc = 0;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < u->count && rc == 0; i++) {
-        const struct import_table *t = u->rows[i].table;
-        if (!u->rows[i].stays) {
-            rc = add_place(t, u->rows[i].place, &list, err);
+    for (uint32_t i = 0; i < rows->count && rc == 0; i++) {
+        const struct import_table *t = rows->list[i].table;
+        if (!rows->list[i].stays) {
+            rc = add_place(t, rows->list[i].values, &list, err);
             count++;
         }
-        bool last = i + 1 == u->count || u->rows[i + 1].table->entry != t->entry;
+        bool last = i + 1 == rows->count || rows->list[i + 1].table->entry != t->entry;
         if (rc || !count || !(last || count == PLACES_PER_QUERY))
             continue;
         rc = drop_known(im, t, buf_cstr(&list), err);
@@ -179,13 +132,13 @@ int import_settle_unsure(struct import *im, struct ds_error *err)
 {
     struct unsure *u = im->unsure;
     struct counters counted = {0};
-    if (!u->count || im->options.dry_run)
+    if (!u->rows.count || im->options.dry_run)
         return 0;
     if (u->full)
         log_warn("more than %d rows name entities that came later: some that the source has not "
                  "may stay until the next sync",
                  REMEMBERED_MAX);
-    qsort(u->rows, u->count, sizeof *u->rows, by_table);
+    qsort(u->rows.list, u->rows.count, sizeof *u->rows.list, by_table);
     im->counters = &counted;
     int rc = import_rows_begin(im, err);
     rc = rc ? rc : db_exec(im->db, err, "START TRANSACTION");
