@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "agent/capture_state.h"
+#include "schema/list.h"
 
 enum { /* flags of a rows event */
        ROWS_STATEMENT_END = 1,
@@ -56,14 +57,8 @@ int capture_table_map(struct capture *c, struct event *ev, struct ds_error *err)
     rc = tables_resolve(&c->tables, ev->table_map, &c->at, &table, err);
     if (rc)
         return rc;
-    if (c->mapped_count == c->mapped_cap) {
-        size_t cap = c->mapped_cap ? c->mapped_cap * 2 : 16;
-        struct mapped_table *grown = realloc(c->mapped, cap * sizeof *grown);
-        if (!grown)
-            return capture_no_memory(err);
-        c->mapped = grown;
-        c->mapped_cap = cap;
-    }
+    if (LIST_ROOM(c->mapped, c->mapped_count, c->mapped_cap))
+        return capture_no_memory(err);
     c->mapped[c->mapped_count++] = (struct mapped_table){.table = table};
     return 0;
 }
@@ -293,14 +288,8 @@ static int look_ahead(struct capture *c, const struct rows_event *r,
     size_t count = 0;
     int rc = 0;
     while (rc == 0 && p < end) {
-        if (count == c->links_cap) {
-            size_t cap = c->links_cap ? c->links_cap * 2 : 64;
-            uint64_t *grown = realloc(c->links, cap * sizeof *grown);
-            if (!grown)
-                return capture_no_memory(err);
-            c->links = grown;
-            c->links_cap = cap;
-        }
+        if (LIST_ROOM(c->links, count, c->links_cap))
+            return capture_no_memory(err);
         rc = read_row(c, r, &p, err);
         count += rc == 0 && value_id(row_value(c, table->link_column), &c->links[count]);
     }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "schema/arena.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 static const char magic[] = "datasync history 1\n";
@@ -95,14 +96,8 @@ static int parse_entry(struct entry *e)
 /* Takes over nothing; copies the raw message. */
 static int add_entry(struct history *h, const struct position *at, struct slice raw, bool pending)
 {
-    if (h->count == h->cap) {
-        size_t cap = h->cap ? h->cap * 2 : 64;
-        struct entry **grown = realloc(h->entries, cap * sizeof *grown);
-        if (!grown)
-            return DS_ENOMEM;
-        h->entries = grown;
-        h->cap = cap;
-    }
+    if (LIST_ROOM(h->entries, h->count, h->cap))
+        return DS_ENOMEM;
     struct entry *e = calloc(1, sizeof *e);
     if (!e)
         return DS_ENOMEM;

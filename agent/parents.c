@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "schema/db.h"
+#include "schema/list.h"
 
 /* A key between tables that are both left out: it matters once something depends on the child. */
 struct edge {
@@ -79,27 +80,13 @@ uint64_t parents_version(const struct parents *p)
     return p ? p->version : 0;
 }
 
-/* The list with room for one more; NULL: no memory, the list is as it was. */
-static void *with_room(void *list, size_t count, size_t *cap, size_t item)
-{
-    if (count < *cap)
-        return list;
-    size_t more = *cap ? 2 * *cap : 16;
-    void *grown = realloc(list, more * item);
-    if (grown)
-        *cap = more;
-    return grown;
-}
-
 static struct parent *add_table(struct parents *p, const char *table)
 {
     struct parent *known = find(p, table);
     if (known)
         return known;
-    struct parent *list = with_room(p->list, p->count, &p->cap, sizeof *list);
-    if (!list)
+    if (LIST_ROOM(p->list, p->count, p->cap))
         return NULL;
-    p->list = list;
     struct parent *x = &p->list[p->count];
     *x = (struct parent){.table = strdup(table)};
     p->count += x->table != NULL;
@@ -153,10 +140,8 @@ static int add_edge(struct parents *p, const char *child, const char *parent, co
         if (strcmp(p->edges[i].child, child) == 0 && strcmp(p->edges[i].parent, parent) == 0 &&
             strcasecmp(p->edges[i].column, column) == 0)
             return 0;
-    struct edge *edges = with_room(p->edges, p->edge_count, &p->edge_cap, sizeof *edges);
-    if (!edges)
+    if (LIST_ROOM(p->edges, p->edge_count, p->edge_cap))
         return DS_ENOMEM;
-    p->edges = edges;
     struct edge *e = &p->edges[p->edge_count++];
     *e = (struct edge){strdup(child), strdup(parent), strdup(column)};
     p->version++;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "schema/list.h"
 #include "schema/log.h"
 
 /* How SHOW CREATE … answers for each kind: ordinals of its columns, 0 for what it does not tell. */
@@ -44,14 +45,8 @@ void objects_free(struct object_list *list)
 
 static struct object *objects_add(struct object_list *list, enum object_kind kind, const char *name)
 {
-    if (list->count == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 256;
-        struct object *grown = realloc(list->items, cap * sizeof *grown);
-        if (!grown)
-            return NULL;
-        list->items = grown;
-        list->cap = cap;
-    }
+    if (LIST_ROOM(list->items, list->count, list->cap))
+        return NULL;
     struct object *o = &list->items[list->count];
     *o = (struct object){.kind = kind, .name = arena_strdup(&list->arena, name)};
     if (!o->name)

@@ -7,6 +7,7 @@
 
 #include "schema/arena.h"
 #include "schema/crash.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 #define TRACKER_TABLE "datasync_change_tracker"
@@ -216,26 +217,14 @@ static int unknown_types(const struct tracker *t, struct buf *types, struct ds_e
 /* A row of the result; [1] NULL: what the row names is gone, and its entity cannot be told. */
 static int take_row(struct tracker *t, struct tracked_kind *k, MYSQL_ROW row)
 {
-    if (k->number_count == k->number_cap) {
-        size_t cap = k->number_cap ? k->number_cap * 2 : 256;
-        uint64_t *bigger = realloc(k->numbers, cap * sizeof *bigger);
-        if (!bigger)
-            return DS_ENOMEM;
-        k->numbers = bigger;
-        k->number_cap = cap;
-    }
+    if (LIST_ROOM(k->numbers, k->number_count, k->number_cap))
+        return DS_ENOMEM;
     k->numbers[k->number_count++] = strtoull(row[0], NULL, 10);
     t->pending++;
     if (!row[1])
         return 0;
-    if (k->item_count == k->item_cap) {
-        size_t cap = k->item_cap ? k->item_cap * 2 : 256;
-        struct changed_id *bigger = realloc(k->items, cap * sizeof *bigger);
-        if (!bigger)
-            return DS_ENOMEM;
-        k->items = bigger;
-        k->item_cap = cap;
-    }
+    if (LIST_ROOM(k->items, k->item_count, k->item_cap))
+        return DS_ENOMEM;
     struct changed_id x = {.id = arena_strdup(&t->arena, row[1]),
                            .name = row[2] ? arena_strdup(&t->arena, row[2]) : NULL};
     if (!x.id || (row[2] && !x.name))

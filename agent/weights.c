@@ -8,6 +8,7 @@
 
 #include "schema/arena.h"
 #include "schema/db.h"
+#include "schema/list.h"
 
 enum {
     SLOTS = 1 << 16, /* of the table, a power of two */
@@ -218,14 +219,8 @@ int weights_note(struct weights *w, const struct collation *c, bool email, struc
     w->used++;
     if (!c || value.len > LONG_VALUE)
         return digest_of(w, OF_BYTES, value, slot, err);
-    if (w->asked_count == w->asked_cap) {
-        size_t cap = w->asked_cap ? w->asked_cap * 2 : 256;
-        struct asked *grown = realloc(w->asked, cap * sizeof *grown);
-        if (!grown)
-            return no_memory(err);
-        w->asked = grown;
-        w->asked_cap = cap;
-    }
+    if (LIST_ROOM(w->asked, w->asked_count, w->asked_cap))
+        return no_memory(err);
     w->asked[w->asked_count++] = (struct asked){.slot = (uint32_t)(slot - w->slots),
                                                 .email = email,
                                                 .collation = c,

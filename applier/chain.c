@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 enum {
@@ -128,14 +129,8 @@ int chain_touch(struct applier *a, uint64_t root)
 {
     if (a->touched_count && a->touched_chains[a->touched_count - 1] == root)
         return 0;
-    if (a->touched_count == a->touched_cap) {
-        uint32_t cap = a->touched_cap ? a->touched_cap * 2 : 64;
-        uint64_t *grown = realloc(a->touched_chains, cap * sizeof *grown);
-        if (!grown)
-            return DS_ENOMEM;
-        a->touched_chains = grown;
-        a->touched_cap = cap;
-    }
+    if (LIST_ROOM(a->touched_chains, a->touched_count, a->touched_cap))
+        return DS_ENOMEM;
     a->touched_chains[a->touched_count++] = root;
     return 0;
 }

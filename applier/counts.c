@@ -10,6 +10,7 @@
 #include "schema/arena.h"
 #include "schema/buf.h"
 #include "schema/db.h"
+#include "schema/list.h"
 #include "schema/table_sum.h"
 
 struct name_list {
@@ -52,14 +53,8 @@ static void names_free(struct name_list *list)
 
 static int names_add(struct name_list *list, const char *name)
 {
-    if (list->count == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 256;
-        const char **grown = realloc(list->names, cap * sizeof *grown);
-        if (!grown)
-            return DS_ENOMEM;
-        list->names = grown;
-        list->cap = cap;
-    }
+    if (LIST_ROOM(list->names, list->count, list->cap))
+        return DS_ENOMEM;
     list->names[list->count] = arena_strdup(&list->arena, name);
     return list->names[list->count++] ? 0 : DS_ENOMEM;
 }

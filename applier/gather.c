@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 static uint64_t now_ms(void)
@@ -23,14 +24,8 @@ static int out_of_memory(struct ds_error *err)
 static int remember_message(struct applier *a, struct slice raw, struct ds_error *err)
 {
     struct message_list *l = &a->open_messages;
-    if (l->count == l->cap) {
-        uint32_t cap = l->cap ? l->cap * 2 : 256;
-        struct slice *bigger = realloc(l->items, cap * sizeof *bigger);
-        if (!bigger)
-            return out_of_memory(err);
-        l->items = bigger;
-        l->cap = cap;
-    }
+    if (LIST_ROOM(l->items, l->count, l->cap))
+        return out_of_memory(err);
     l->items[l->count++] = raw;
     return 0;
 }
@@ -51,14 +46,8 @@ static int add_change(struct applier *a, const struct message *m, struct ds_erro
                               passed over: known at its commit */
     if (a->open_barrier == BARRIER_NONE)
         source_table_resolve(a, t, &later);
-    if (b->change_count == b->change_cap) {
-        uint32_t cap = b->change_cap ? b->change_cap * 2 : 4096;
-        struct change *bigger = realloc(b->changes, cap * sizeof *bigger);
-        if (!bigger)
-            return out_of_memory(err);
-        b->changes = bigger;
-        b->change_cap = cap;
-    }
+    if (LIST_ROOM(b->changes, b->change_count, b->change_cap))
+        return out_of_memory(err);
     b->changes[b->change_count++] = (struct change){.table = t,
                                                     .op = m->change.op,
                                                     .flags = m->change.flags,
@@ -96,14 +85,8 @@ static uint32_t find_savepoint(const struct applier *a, struct slice name)
 
 static int add_savepoint(struct applier *a, struct slice name, struct ds_error *err)
 {
-    if (a->savepoint_count == a->savepoint_cap) {
-        uint32_t cap = a->savepoint_cap ? a->savepoint_cap * 2 : 16;
-        struct savepoint *bigger = realloc(a->savepoints, cap * sizeof *bigger);
-        if (!bigger)
-            return out_of_memory(err);
-        a->savepoints = bigger;
-        a->savepoint_cap = cap;
-    }
+    if (LIST_ROOM(a->savepoints, a->savepoint_count, a->savepoint_cap))
+        return out_of_memory(err);
     struct savepoint *s = &a->savepoints[a->savepoint_count++];
     *s = (struct savepoint){.change = a->batch.change_count};
     snprintf(s->name, sizeof s->name, "%.*s", (int)name.len, (const char *)name.p);
@@ -268,14 +251,8 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
         rc = find_front(a, &m->commit, &front, err);
     if (rc)
         return rc;
-    if (b->transaction_count == b->transaction_cap) {
-        uint32_t cap = b->transaction_cap ? b->transaction_cap * 2 : 1024;
-        struct transaction *bigger = realloc(b->transactions, cap * sizeof *bigger);
-        if (!bigger)
-            return out_of_memory(err);
-        b->transactions = bigger;
-        b->transaction_cap = cap;
-    }
+    if (LIST_ROOM(b->transactions, b->transaction_count, b->transaction_cap))
+        return out_of_memory(err);
     struct slice gtid = a->open_begin.gtid;
     if (a->open_written && gtid.len && !(gtid.p = arena_copy(&b->arena, gtid.p, gtid.len)))
         return out_of_memory(err);

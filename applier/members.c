@@ -15,6 +15,7 @@
 
 #include "applier/images.h"
 #include "applier/members.h"
+#include "schema/list.h"
 
 enum { LOOK_UP_MOST = 2000 };
 
@@ -94,14 +95,8 @@ static int want(struct members *m, struct level *l, uint64_t id, struct ds_error
 {
     if (row_set_state(&m->rows, l->number, id) != ROW_UNKNOWN)
         return 0;
-    if (l->wanted_count == l->wanted_cap) {
-        size_t cap = l->wanted_cap ? l->wanted_cap * 2 : 256;
-        uint64_t *grown = realloc(l->wanted, cap * sizeof *grown);
-        if (!grown)
-            return no_memory(err);
-        l->wanted = grown;
-        l->wanted_cap = cap;
-    }
+    if (LIST_ROOM(l->wanted, l->wanted_count, l->wanted_cap))
+        return no_memory(err);
     l->wanted[l->wanted_count++] = id;
     return row_set_put(&m->rows, l->number, id, ROW_ABSENT) ? no_memory(err) : 0;
 }

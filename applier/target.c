@@ -1,4 +1,5 @@
 #include "applier/target_internal.h"
+#include "schema/list.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,14 +91,8 @@ struct target_table *target_slot(struct target *t, const char *name)
         x->auto_increment = -1;
         return x->name ? x : NULL;
     }
-    if (t->count == t->cap) {
-        uint32_t cap = t->cap ? t->cap * 2 : 512;
-        struct target_table **grown = realloc(t->by_index, cap * sizeof *grown);
-        if (!grown)
-            return NULL;
-        t->by_index = grown;
-        t->cap = cap;
-    }
+    if (LIST_ROOM(t->by_index, t->count, t->cap))
+        return NULL;
     x = calloc(1, sizeof *x);
     if (!x)
         return NULL;
@@ -178,14 +173,8 @@ static int compute_reach(struct target *t, struct target_table *x, uint8_t *seen
 
 int target_derive(struct target *t, const struct derived_key *key)
 {
-    if (t->derived_count == t->derived_cap) {
-        uint32_t cap = t->derived_cap ? t->derived_cap * 2 : 16;
-        struct derived_key *grown = realloc(t->derived, cap * sizeof *grown);
-        if (!grown)
-            return DS_ENOMEM;
-        t->derived = grown;
-        t->derived_cap = cap;
-    }
+    if (LIST_ROOM(t->derived, t->derived_count, t->derived_cap))
+        return DS_ENOMEM;
     struct arena *a = &t->derived_arena;
     struct derived_key *d = &t->derived[t->derived_count];
     const char **columns = arena_alloc(a, (key->count + 1) * sizeof *columns);

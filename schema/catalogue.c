@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "schema/catalogue_read.h"
+#include "schema/list.h"
 
 struct claim {
     const char *table;
@@ -31,18 +32,6 @@ static int no_memory(struct ds_error *err)
 
 /* --- files --------------------------------------------------------------- */
 
-/* Room for one more in an array. */
-static void *grow(void *array, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return array;
-    size_t more = *capacity ? 2 * *capacity : 64;
-    void *grown = realloc(array, more * size);
-    if (grown)
-        *capacity = more;
-    return grown;
-}
-
 /* A user's file may take the place of a built-in one, not of another user's. */
 static int check_override(const char *what, const char *name, const char *file, unsigned line,
                           const char *before, unsigned before_line, struct ds_error *err)
@@ -65,10 +54,8 @@ static int add_entity(struct catalogue *c, const struct catalogue_entity *e, str
             *before = *e;
         return rc;
     }
-    struct catalogue_entity *grown = grow(c->entities, c->count, &c->capacity, sizeof *grown);
-    if (!grown)
+    if (LIST_ROOM(c->entities, c->count, c->capacity))
         return no_memory(err);
-    c->entities = grown;
     c->entities[c->count++] = *e;
     return 0;
 }
@@ -85,11 +72,8 @@ static int add_group(struct catalogue *c, const struct catalogue_group *g, struc
             *before = *g;
         return rc;
     }
-    struct catalogue_group *grown =
-        grow(c->groups, c->group_count, &c->group_capacity, sizeof *grown);
-    if (!grown)
+    if (LIST_ROOM(c->groups, c->group_count, c->group_capacity))
         return no_memory(err);
-    c->groups = grown;
     c->groups[c->group_count++] = *g;
     return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "schema/arena.h"
+#include "schema/list.h"
 #include "schema/mask_preset.h"
 #include "schema/mask_value.h"
 #include "schema/shop_table.h"
@@ -149,14 +150,8 @@ static bool has_control(const char *text)
 /* `text` is not changed, and not kept. */
 static int add_rule(struct mask *m, const char *where, const char *text, struct ds_error *err)
 {
-    if (m->count == m->cap) {
-        size_t cap = m->cap ? m->cap * 2 : 256;
-        struct mask_rule *grown = realloc(m->rules, cap * sizeof *grown);
-        if (!grown)
-            return no_memory(err);
-        m->rules = grown;
-        m->cap = cap;
-    }
+    if (LIST_ROOM(m->rules, m->count, m->cap))
+        return no_memory(err);
     struct mask_rule *r = &m->rules[m->count];
     *r = (struct mask_rule){.method = MASK_METHODS, .where = arena_strdup(&m->arena, where)};
     char *rest = arena_strdup(&m->arena, text);

@@ -6,6 +6,7 @@
  * statement several are in force, and a server that restarts uses the numbers again.
  */
 #include "decoder.h"
+#include "schema/list.h"
 
 #include <inttypes.h>
 #include <mysql.h>
@@ -38,14 +39,8 @@ static int table_map_bind(struct decoder *d, uint64_t id, struct table_slot *slo
             return 0;
         }
     }
-    if (d->bound_count == d->bound_capacity) {
-        size_t capacity = d->bound_capacity ? d->bound_capacity * 2 : 16;
-        struct map_binding *bound = realloc(d->bound, capacity * sizeof *bound);
-        if (!bound)
-            return DS_ENOMEM;
-        d->bound = bound;
-        d->bound_capacity = capacity;
-    }
+    if (LIST_ROOM(d->bound, d->bound_count, d->bound_capacity))
+        return DS_ENOMEM;
     d->bound[d->bound_count++] = (struct map_binding){id, slot};
     return 0;
 }

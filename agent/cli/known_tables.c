@@ -1,4 +1,5 @@
 #include "agent/cli/known_tables.h"
+#include "schema/list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,24 +65,12 @@ static bool is_left_out(const struct known_tables *k, const struct known_table *
     return !filter_keeps(k->filter, name);
 }
 
-static int make_room(struct known_tables *k, struct ds_error *err)
-{
-    if (k->count < k->capacity)
-        return 0;
-    size_t capacity = k->capacity ? 2 * k->capacity : 64;
-    struct known_table *more = realloc(k->list, capacity * sizeof *more);
-    if (!more)
-        return error_set(err, DS_ENOMEM, "out of memory");
-    k->list = more;
-    k->capacity = capacity;
-    return 0;
-}
-
 int known_tables_add(struct known_tables *k, const struct message *m, struct known_table **out,
                      struct ds_error *err)
 {
     struct known_table t = {0};
-    int rc = make_room(k, err);
+    int rc =
+        LIST_ROOM(k->list, k->count, k->capacity) ? error_set(err, DS_ENOMEM, "out of memory") : 0;
     rc = rc ? rc : copy_definition(m, &t, err);
     if (rc) {
         arena_free(&t.arena);

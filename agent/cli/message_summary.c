@@ -5,6 +5,7 @@
 
 #include "agent/cli/known_tables.h"
 #include "schema/json.h"
+#include "schema/list.h"
 #include "schema/message.h"
 
 /* What is counted of one table, whatever ids it has had. */
@@ -75,19 +76,6 @@ static int compare_names(const struct table_count *a, const struct table_count *
     return order ? order : compare_slices(a->table, b->table);
 }
 
-static int make_room(struct message_summary *s)
-{
-    if (s->count < s->capacity)
-        return 0;
-    size_t capacity = s->capacity ? 2 * s->capacity : 64;
-    struct table_count **more = realloc(s->list, capacity * sizeof *more);
-    if (!more)
-        return DS_ENOMEM;
-    s->list = more;
-    s->capacity = capacity;
-    return 0;
-}
-
 static bool keep_slice(struct arena *a, struct slice from, struct slice *to)
 {
     *to = (struct slice){arena_copy(a, from.p, from.len), from.len};
@@ -98,7 +86,8 @@ static int insert(struct message_summary *s, size_t at, const struct table_count
                   struct table_count **out)
 {
     struct table_count *t = arena_zalloc(&s->names, sizeof *t);
-    if (!t || make_room(s) || !keep_slice(&s->names, wanted->database, &t->database) ||
+    if (!t || LIST_ROOM(s->list, s->count, s->capacity) ||
+        !keep_slice(&s->names, wanted->database, &t->database) ||
         !keep_slice(&s->names, wanted->table, &t->table) ||
         !keep_slice(&s->names, wanted->entity, &t->entity))
         return DS_ENOMEM;

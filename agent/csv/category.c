@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/csv/kinds.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 static const char type[] = "catalog_category", table[] = "catalog_category_entity";
@@ -126,15 +127,9 @@ static void take_category(struct csv_import *in)
     const struct category *same;
     struct category *c = arena_zalloc(&all->arena, sizeof *c);
     entity_count(in, false);
-    if (all->count == all->cap) {
-        size_t cap = all->cap ? all->cap * 2 : 256;
-        struct category **bigger = realloc(all->all, cap * sizeof *bigger);
-        if (!bigger) {
-            shop_no_memory(in->shop);
-            return;
-        }
-        all->all = bigger;
-        all->cap = cap;
+    if (LIST_ROOM(all->all, all->count, all->cap)) {
+        shop_no_memory(in->shop);
+        return;
     }
     cell_filled(in, "parent_id", &parent);
     if (!cell_filled(in, "url_key", &name) && !cell_filled(in, "name", &name))

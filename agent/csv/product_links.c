@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/csv/product.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 enum family { CONFIGURABLE, GROUPED, FAMILIES };
@@ -102,17 +103,7 @@ static struct parent *new_parent(struct csv_import *in, struct product_links *l,
                                  struct slice sku)
 {
     struct parent *p = arena_zalloc(&l->arena, sizeof *p);
-    if (l->count == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 256;
-        struct parent **bigger = realloc(l->parents, cap * sizeof *bigger);
-        if (!bigger)
-            p = NULL;
-        else {
-            l->parents = bigger;
-            l->cap = cap;
-        }
-    }
-    if (!p) {
+    if (!p || LIST_ROOM(l->parents, l->count, l->cap)) {
         shop_no_memory(in->shop);
         return NULL;
     }

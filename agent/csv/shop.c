@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "agent/csv/shop_internal.h"
+#include "schema/list.h"
 #include "schema/registry_key.h"
 
 enum { BUCKETS = 1 << 16, ARENA_KEEP = 1 << 20 };
@@ -124,15 +125,9 @@ struct known *shop_find(const struct shop *s, struct slice key)
 struct known *shop_learn(struct shop *s, struct slice key, struct slice value)
 {
     struct known *k = arena_zalloc(&s->kept, sizeof *k);
-    if (s->known_count == s->known_cap) {
-        size_t cap = s->known_cap ? s->known_cap * 2 : 1024;
-        struct known **bigger = realloc(s->order, cap * sizeof *bigger);
-        if (!bigger) {
-            shop_no_memory(s);
-            return NULL;
-        }
-        s->order = bigger;
-        s->known_cap = cap;
+    if (LIST_ROOM(s->order, s->known_count, s->known_cap)) {
+        shop_no_memory(s);
+        return NULL;
     }
     if (!k) {
         shop_no_memory(s);

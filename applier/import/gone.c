@@ -14,6 +14,7 @@
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
+#include "schema/list.h"
 
 enum { ER_NO_REFERENCED_ROW_2 = 1452 };
 
@@ -86,14 +87,8 @@ int import_dying_begin(struct import *im, const struct change *changes, uint32_t
         rc = import_change_key(im, c, &key, scratch, &null, err);
         if (rc || null)
             continue;
-        if (im->dying_count == im->dying_cap) {
-            uint32_t cap = im->dying_cap ? im->dying_cap * 2 : 64;
-            uint64_t *bigger = realloc(im->dying, cap * sizeof *bigger);
-            if (!bigger)
-                return import_no_memory(err);
-            im->dying = bigger;
-            im->dying_cap = cap;
-        }
+        if (LIST_ROOM(im->dying, im->dying_count, im->dying_cap))
+            return import_no_memory(err);
         im->dying[im->dying_count++] = hash_entity(c->table->import->entity, key);
     }
     if (im->dying_count)

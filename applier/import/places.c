@@ -1,4 +1,5 @@
 #include "applier/import/places.h"
+#include "schema/list.h"
 
 #include <stdlib.h>
 #include <xxhash.h>
@@ -25,14 +26,8 @@ static int by_hash(const void *x, const void *y)
 
 int places_add(struct places *p, const struct import_table *t, const uint8_t **values)
 {
-    if (p->count == p->cap) {
-        uint32_t cap = p->cap ? p->cap * 2 : 256;
-        struct place *bigger = realloc(p->list, cap * sizeof *bigger);
-        if (!bigger)
-            return DS_ENOMEM;
-        p->list = bigger;
-        p->cap = cap;
-    }
+    if (LIST_ROOM(p->list, p->count, p->cap))
+        return DS_ENOMEM;
     p->list[p->count++] = (struct place){.table = t, .values = values, .hash = hash_of(t, values)};
     return 0;
 }

@@ -13,6 +13,7 @@
 
 #include "applier/bind.h"
 #include "applier/import/import_internal.h"
+#include "schema/list.h"
 #include "schema/log.h"
 #include "schema/message.h"
 
@@ -605,13 +606,8 @@ static int add_row(struct import *im, struct import_row *row, struct import_row 
 {
     row->filled_in = true;
     row->changed = arena_zalloc(&im->arena, (row->table->target->column_count + 63) / 64 * 8);
-    if (*count == *cap) {
-        *cap = *cap ? *cap * 2 : 256;
-        struct import_row **bigger = realloc(*rows, *cap * sizeof(struct import_row *));
-        if (!bigger)
-            return import_no_memory(err);
-        *rows = bigger;
-    }
+    if (LIST_ROOM(*rows, *count, *cap))
+        return import_no_memory(err);
     (*rows)[(*count)++] = row;
     return row->changed ? 0 : import_no_memory(err);
 }

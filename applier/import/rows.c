@@ -6,12 +6,12 @@
  * and what comes behind them begins the next one. The marks of whole entities (CHANGE_COPIED
  * deletes) are none.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 enum { BUCKETS = 1 << 15, ENTITY_BUCKETS = 1 << 12, ROWS_PER_SEGMENT = 50000 };
@@ -43,15 +43,8 @@ static struct import_entity *entity_of(struct import *im, const struct import_ta
             return e;
     struct import_entity *e = arena_zalloc(&im->arena, sizeof *e);
     uint8_t *copy = arena_copy(&im->arena, key.p, key.len);
-    if (im->entity_count == im->entity_cap) {
-        uint32_t cap = im->entity_cap ? im->entity_cap * 2 : 256;
-        struct import_entity **bigger =
-            realloc(im->entity_list, cap * sizeof(struct import_entity *));
-        if (!bigger)
-            return NULL;
-        im->entity_list = bigger;
-        im->entity_cap = cap;
-    }
+    if (LIST_ROOM(im->entity_list, im->entity_count, im->entity_cap))
+        return NULL;
     if (!e || (key.len && !copy))
         return NULL;
     *e = (struct import_entity){
@@ -153,14 +146,8 @@ static int need_key(const struct import *im, const struct import_table *t,
 
 static int push_row(struct import *im, struct import_row *row, struct ds_error *err)
 {
-    if (im->row_count == im->row_cap) {
-        uint32_t cap = im->row_cap ? im->row_cap * 2 : 4096;
-        struct import_row **bigger = realloc(im->rows, cap * sizeof(struct import_row *));
-        if (!bigger)
-            return import_no_memory(err);
-        im->rows = bigger;
-        im->row_cap = cap;
-    }
+    if (LIST_ROOM(im->rows, im->row_count, im->row_cap))
+        return import_no_memory(err);
     im->rows[im->row_count++] = row;
     return 0;
 }

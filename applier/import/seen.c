@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "applier/import/import_internal.h"
+#include "schema/list.h"
 
 enum { PAGE_BITS = 1 << 15, PAGES_MAX = 1 << 20 };
 
@@ -112,14 +113,8 @@ int import_see(struct import *im, uint32_t type, uint64_t id)
     uint64_t *word = word_of(s, type, id);
     if (!word)
         return DS_ENOMEM;
-    if (s->pending_count == s->pending_cap) {
-        uint32_t cap = s->pending_cap ? s->pending_cap * 2 : 1024;
-        struct seen_bit *bigger = realloc(s->pending, cap * sizeof *bigger);
-        if (!bigger)
-            return DS_ENOMEM;
-        s->pending = bigger;
-        s->pending_cap = cap;
-    }
+    if (LIST_ROOM(s->pending, s->pending_count, s->pending_cap))
+        return DS_ENOMEM;
     s->pending[s->pending_count++] = (struct seen_bit){word, 1ull << (id % 64)};
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "applier/media/media_internal.h"
+#include "schema/list.h"
 #include "schema/log.h"
 
 /* Settled files are forgotten beyond so many, and then looked at again. */
@@ -260,14 +261,8 @@ void media_missing(struct media *m, const struct media_file *f, const char *why)
 
 static int push(struct media *m, const struct media_file *f)
 {
-    if (m->wanted_count == m->wanted_cap) {
-        size_t cap = m->wanted_cap ? m->wanted_cap * 2 : 256;
-        struct media_file *more = realloc(m->wanted, cap * sizeof *more);
-        if (!more)
-            return DS_ENOMEM;
-        m->wanted = more;
-        m->wanted_cap = cap;
-    }
+    if (LIST_ROOM(m->wanted, m->wanted_count, m->wanted_cap))
+        return DS_ENOMEM;
     m->wanted[m->wanted_count++] = *f;
     return 0;
 }

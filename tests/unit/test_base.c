@@ -12,6 +12,7 @@
 #include "schema/arena.h"
 #include "schema/buf.h"
 #include "schema/error.h"
+#include "schema/list.h"
 #include "schema/registry_key.h"
 
 static void errors_keep_one_line_and_first_place(void **state)
@@ -89,6 +90,32 @@ static struct slice text(const char *s)
     return (struct slice){(const uint8_t *)s, strlen(s)};
 }
 
+static void lists_grow_as_far_as_they_can_be_counted(void **state)
+{
+    (void)state;
+    uint32_t *list = NULL, count = 0, cap = 0;
+    for (; count < 10000; count++) {
+        assert_int_equal(LIST_ROOM(list, count, cap), 0);
+        assert_true(cap > count);
+        list[count] = count;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(list[i], i);
+    free(list);
+
+    uint8_t *bytes = NULL, few = 0, room = 0;
+    while (LIST_ROOM(bytes, few, room) == 0)
+        bytes[few++] = 1;
+    assert_int_equal(few, room); /* what it holds is as it was */
+    assert_true(few >= 128);
+    free(bytes);
+
+    size_t huge = SIZE_MAX / sizeof *list / 2 + 1;
+    assert_null(list_grow(NULL, sizeof *list, &huge, SIZE_MAX));
+    huge = SIZE_MAX / 2 + 1;
+    assert_null(list_grow(NULL, 1, &huge, SIZE_MAX));
+}
+
 static void registry_keys_are_kept_or_told_apart(void **state)
 {
     (void)state;
@@ -121,6 +148,7 @@ int main(void)
         cmocka_unit_test(numbers_are_printed_as_printf_does),
         cmocka_unit_test(buf_grows_and_terminates),
         cmocka_unit_test(arena_reuses_blocks),
+        cmocka_unit_test(lists_grow_as_far_as_they_can_be_counted),
         cmocka_unit_test(registry_keys_are_kept_or_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
