@@ -44,9 +44,13 @@ static int ask_halves(const struct invocation *in, struct stream_status *out, st
         stream_status_free(&agent);
         return rc;
     }
-    int rc = agent_rc ? 0 : stream_status_merge(&applier, &agent, (uint64_t)time(NULL));
-    if (agent_rc == 0)
+    int rc = 0;
+    if (agent_rc == DS_EAGAIN) { /* an applier alone does not know what the source has */
+        stream_status_unfinished(&applier, (uint64_t)time(NULL));
+    } else {
+        rc = stream_status_merge(&applier, &agent, (uint64_t)time(NULL));
         stream_status_free(&agent);
+    }
     if (rc)
         stream_status_free(&applier);
     else

@@ -68,7 +68,8 @@ int stream_status_make(struct stream_status *out, const struct config *c,
 /* From the checkpoint at the destination: nothing runs. Connects. */
 int stream_status_stopped(struct stream_status *out, const struct config *c,
                           const struct filter *filter, struct ds_error *err);
-/* Another run follows, of what this one leaves: nobody is to think that all is there. */
+/* Another run follows, of what this one leaves, or no agent runs: nobody is to think that all is
+ * there. */
 void stream_status_unfinished(struct stream_status *s, uint64_t now);
 /* Put what an agent said into what an applier said. */
 int stream_status_merge(struct stream_status *applier, const struct stream_status *agent,

@@ -226,6 +226,9 @@ def _():
         for half, process in halves.items():
             process.terminate()
             expect_equal(process.wait(60), 0, "exit of " + half)
+            if half == "agent":  # nobody knows what the source has by now
+                status = lab.program.status()
+                expect_equal((status["state"], status["caught_up"]), ("catching_up", False), "status of an applier alone")
             with open(os.path.join(lab.program.folder, half + ".log"), "rb") as log:
                 if BROKEN.search(log.read()):
                     raise ProgramError("sanitizer report of " + half)
