@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "schema/spool.h"
+#include "tests/unit/folder_helper.h"
 
 /* A message: its length, its number, whether it ends a transaction, and a pattern made from the
  * number. */
@@ -64,18 +65,6 @@ static inline void folder_make(char *out, size_t size)
     snprintf(out, size, "%s/datasync-spool-XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(out))
         abort();
-}
-
-static inline void folder_remove(const char *path)
-{
-    static const char *const files[] = {"data.mdb",      "lock.mdb",  "boot",       "boot.new",
-                                        "consumer.lock", "open.lock", "writer.lock"};
-    char file[600];
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(file, sizeof file, "%s/%s", path, files[i]);
-        unlink(file);
-    }
-    rmdir(path);
 }
 
 static inline uint64_t file_size(const char *path, const char *name)

@@ -11,7 +11,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "applier/media/media_internal.h"
+#include "tests/unit/folder_helper.h"
 
 #define TEXT(text) ((struct slice){(const uint8_t *)(text), strlen(text)})
 #define JPEG       "\xff\xd8\xff\xe0 1234567890"
@@ -205,17 +205,11 @@ static int set_up(void **state)
     return 0;
 }
 
-static int drop_entry(const char *path, const struct stat *st, int kind, struct FTW *walk)
-{
-    (void)st, (void)kind, (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     (void)state;
     media_free(media);
-    return nftw(home, drop_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(home);
 }
 
 static void files_are_copied(void **state)

@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,6 +23,7 @@
 
 #include "applier/media/media_internal.h"
 #include "schema/log.h"
+#include "tests/unit/folder_helper.h"
 
 #define TEXT(text) ((struct slice){(const uint8_t *)(text), strlen(text)})
 #define OLD        "\xff\xd8\xff\xe0 old version"
@@ -163,19 +163,13 @@ static int set_up(void **state)
     return media_new(&media, &config, false, NULL, &err);
 }
 
-static int drop_entry(const char *path, const struct stat *st, int kind, struct FTW *walk)
-{
-    (void)st, (void)kind, (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     (void)state;
     media_free(media);
     stop(&public_one);
     stop(&private_one);
-    return nftw(home, drop_entry, 16, FTW_DEPTH | FTW_PHYS);
+    return folder_remove(home);
 }
 
 /* What is in the media folder then, "" nothing. `url`: NULL beneath the base. */
