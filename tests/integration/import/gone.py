@@ -2,7 +2,8 @@
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from moved import STREAM, imported, sync, target
+from moved import STREAM, imported, target
+from syncs import sync
 
 VALUES = "catalog_product_entity_varchar"
 

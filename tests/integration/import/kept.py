@@ -3,7 +3,8 @@
 from lib.suite import expect, expect_equal
 from lib.twoshops import TwoShops
 from modes import attribute
-from moved import STREAM, sync, target
+from moved import STREAM, target
+from syncs import sync
 
 OWN_PRODUCT = "(SELECT MIN(entity_id) FROM catalog_product_entity WHERE LEFT(sku, 4) = 'OWN-')"
 INT = ("REPLACE INTO catalog_product_entity_int (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, %d, 0, entity_id, "

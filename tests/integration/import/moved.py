@@ -2,6 +2,7 @@
 
 from lib.suite import expect_contains, expect_equal
 from lib.twoshops import TwoShops
+from syncs import registered_target, sync
 
 STREAM = {"mode": "import", "source_system": "legacy", "on_duplicate": "update"}
 PRODUCT = ("INSERT INTO catalog_product_entity (%sentity_type_id, attribute_set_id, type_id, sku) SELECT %sentity_type_id, attribute_set_id, "
@@ -12,15 +13,8 @@ VALUES = ["INSERT INTO catalog_product_entity_%s (entity_type_id, attribute_id, 
           for each in (("varchar", "name"), ("decimal", "price"))]
 
 
-def sync(shops, entity, *options, expect_code=0):
-    code, out, err = shops.lab.program.command("sync", entity, "legacy", *options, timeout=240)
-    expect_equal(code, expect_code, "sync %s %s: %s" % (entity, " ".join(options), err[-1500:]))
-    return out, err
-
-
 def target(shops, kind, number):
-    return shops.destination.scalar("SELECT target_id FROM datasync.datasync_entity_registry WHERE source_system = 'legacy' AND "
-                                    "entity_type = '%s' AND source_id = '%s'" % (kind, number))
+    return registered_target(shops, kind, number, "legacy")
 
 
 def imported(shops, origin):

@@ -2,7 +2,7 @@
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from syncs import registered_target, right
+from syncs import registered_target, right, sync
 
 OPTIONS = ("SELECT o.option_id, t.title, o.type, p.price FROM catalog_product_option o JOIN catalog_product_option_title t ON t.option_id = "
            "o.option_id AND t.store_id = 0 LEFT JOIN catalog_product_option_price p ON p.option_id = o.option_id AND p.store_id = 0 "
@@ -12,12 +12,6 @@ VALUES = ("SELECT v.option_type_id, t.title, p.price FROM catalog_product_option
           "catalog_product_option_type_price p ON p.option_type_id = v.option_type_id AND p.store_id = 0 WHERE product_id = %d ORDER BY t.title")
 CONTAINER = ("catalog_product_entity_varchar WHERE store_id = 0 AND entity_id = %d AND attribute_id = (SELECT attribute_id FROM eav_attribute "
              "JOIN eav_entity_type USING (entity_type_id) WHERE attribute_code = 'options_container' AND entity_type_code = 'catalog_product')")
-
-
-def sync(shops, *options, expect_code=0):
-    code, out, err = shops.lab.program.command("sync", "product", "legacy", *options, timeout=240)
-    expect_equal(code, expect_code, "sync product %s: %s" % (" ".join(options), err[-1500:]))
-    return out, err
 
 
 def add(server, product, title, kind, required=0, price=None, values=()):
@@ -93,7 +87,7 @@ def modes(shops, pairs):
         shops.source.run("UPDATE catalog_product_entity SET has_options = %d, required_options = %d WHERE entity_id = %d" % (
             (mode == "replace",) * 2 + (number,)), database="openmage")
         before = Here(shops, here)
-        sync(shops, "-d", policy, "--entity-ids", str(number), *options)
+        sync(shops, "product", "-d", policy, "--entity-ids", str(number), *options)
         after = Here(shops, here)
         options_here, values_here = WANTED[mode]
         if mode == policy:  # what the source has empty
@@ -109,7 +103,7 @@ def modes(shops, pairs):
                                              % here), ((1, 1),), told + ": the product's row")
         if mode != "replace":
             expect_equal(shops.destination.scalar("SELECT value FROM " + CONTAINER % here, "openmage"), container, told + ": container")
-        sync(shops, "-d", policy, "--entity-ids", str(number), *options)
+        sync(shops, "product", "-d", policy, "--entity-ids", str(number), *options)
         expect_equal(Here(shops, here).all, after.all, told + ": again")
 
 
@@ -119,7 +113,7 @@ def duplicates(shops, number, here):
     for _ in range(20):
         add(shops.destination, here, "MANY", "field", price=1)
     for _ in range(2):
-        sync(shops, "-d", "update", "--entity-ids", str(number), "--options-mode", "merge")
+        sync(shops, "product", "-d", "update", "--entity-ids", str(number), "--options-mode", "merge")
         titles = [title for title, _kind, _price in Here(shops, here).options]
         expect_equal((len(titles), titles.count("Many")), (20, 1), "duplicates")
 
@@ -174,7 +168,7 @@ def define(suite):
         with TwoShops(settings={}) as shops:
             pairs = both_have(shops, len(RUNS) + 1)
             modes(shops, pairs)
-            _out, err = sync(shops, "--options-mode", "both", expect_code=2)
+            _out, err = sync(shops, "product", "--options-mode", "both", expect_code=2)
             expect_contains(err, "--options-mode: options_mode: 'both' is not one of", "error")
             code, _out, err = shops.lab.program.command("sync", "customer", "legacy", "--options-mode", "merge")
             expect_equal(code, 2, "for customers")

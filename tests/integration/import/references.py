@@ -2,7 +2,8 @@
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from moved import STREAM, sync
+from moved import STREAM
+from syncs import sync
 
 SEQUENCES = ("SELECT c.code, s.increment_prefix, s.increment_last_id FROM openmage.eav_entity_store s JOIN openmage.core_store c USING (store_id) JOIN "
              "openmage.eav_entity_type USING (entity_type_id) WHERE entity_type_code = 'order' AND code IN (%s)")
