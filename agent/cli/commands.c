@@ -108,7 +108,7 @@ static const struct option sync_options[] = {
      .doc = "What SOURCE is. csv (default with --file): a file. openmage (default without): the "
             "source database of the configuration, or of --db-host and its kin."},
     {"file", 'f', OPTION_TEXT, "FILE", FIELD(file),
-     .doc = "The CSV file: its first line names the columns."},
+     .doc = "The CSV file: its first line names the columns. Not with --db-host and its kin."},
     {"delimiter", 0, OPTION_TEXT, "CHARACTER|tab", FIELD(delimiter),
      .doc = "What stands between the file's fields. Default: a comma."},
     {"encoding", 0, OPTION_TEXT, "NAME", FIELD(encoding),

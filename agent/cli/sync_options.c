@@ -86,6 +86,15 @@ static int check_settings(const struct invocation *in, struct ds_error *err)
     return 0;
 }
 
+/* The first option that names a source database. */
+static const char *database_option(const struct invocation *in)
+{
+    for (size_t i = 0; i < in->override_count; i++)
+        if (strncmp(in->overrides[i].option, "db-", 3) == 0)
+            return in->overrides[i].option;
+    return NULL;
+}
+
 /* The file's options, if the entities come from a file. */
 static int read_file_options(const struct invocation *in, struct sync_options *out,
                              struct ds_error *err)
@@ -100,6 +109,11 @@ static int read_file_options(const struct invocation *in, struct sync_options *o
         return 0;
     if (!in->file)
         return error_set(err, DS_EUSAGE, "--file: the adapter csv needs a file");
+    if (database_option(in))
+        return error_set(err, DS_EUSAGE,
+                         "--%s names a source database, for the adapter openmage: with --file the "
+                         "entities come from the file, and go into the configuration's destination",
+                         database_option(in));
     if (strcmp(delimiter, "tab") == 0 || strcmp(delimiter, "\\t") == 0)
         delimiter = "\t";
     if (strlen(delimiter) != 1 || strchr("\"\r\n", *delimiter))

@@ -249,6 +249,8 @@ def _():
                 (("order", "x", "--file", csv, "--api-secret", "K3Y"), "--api-secret is for the adapters"),
                 (("order", "x", "-a", "shopify", "--url", "https://x", "--api-key", "K3Y", "--api-secret", "K3Y"),
                  "shopify does not work in this version: woocommerce, shopify and magento2 follow in a later one"),
+                (("order", "x", "--file", csv, "--db-host", "there"), "--db-host names a source database, for the adapter openmage"),
+                (("order", "x", "-a", "csv", "-f", csv, "--db-tls-ca=/x"), "--db-tls-ca names a source database"),
                 (("order", "x", "--adapter", "xml"), "'xml' is not one of: csv, openmage"),
                 (("order", "x", "--db-tls", "maybe"), "--db-tls: source.tls.mode: 'maybe'"),
                 (("order", "x", "--db-tls", "verify_ca"), "source.tls.ca: tls.mode verify_ca needs a file"),

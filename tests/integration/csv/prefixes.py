@@ -11,7 +11,7 @@ def _():
         tables = [row[0] for row in s.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'openmage' AND table_type = 'BASE TABLE'")]
         s.server.run("RENAME TABLE " + ", ".join("`%s` TO `xx_%s`" % (name, name) for name in tables), database=DATABASE)
         s.program.configure({"destination": {**s.program.settings["destination"], "prefix": "xx_"}})
-        for number, options in enumerate(((), ("--db-prefix", "m_"), ("--db-prefix", "xx_"))):
+        for number, options in enumerate(((), ("--set", "source.prefix=m_"), ("--set", "source.prefix=xx_"))):
             s.text("product", "entity_id,sku,name,price,weight,qty,image\n1,p1,name %d,5,1,%d,\n" % (number, number), *options)
             s.expect("SELECT value, qty FROM xx_catalog_product_entity_varchar JOIN xx_catalog_product_entity USING (entity_id) JOIN "
                      "xx_cataloginventory_stock_item ON product_id = entity_id JOIN xx_eav_attribute USING (attribute_id) WHERE sku = 'p1' AND "
