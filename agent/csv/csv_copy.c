@@ -151,31 +151,31 @@ static bool is_full(const struct csv_import *in)
     return in->o->selection.limit && in->entities == in->o->selection.limit;
 }
 
-/* The record is of another entity than these; what has come of it is forgotten. */
-static int end_beyond(struct csv_import *in, bool *more, struct ds_error *err)
+/* The record is of none of these; what has come of it is forgotten, and others may follow that are.
+ */
+static int pass_over(struct csv_import *in, struct ds_error *err)
 {
     shop_invalid(in->shop, "beyond the limit");
     int rc = shop_end_record(in->shop, err);
-    *more = false;
     if (rc != DS_EFORMAT)
         return rc;
     error_clear(err);
     return 0;
 }
 
-static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid, bool *more,
+static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid,
                        struct ds_error *err)
 {
     bool chosen, full = is_full(in);
     int rc = choose(in, &chosen, err);
     if (rc)
-        return full ? end_beyond(in, more, err) : refuse(in, in->record->line, rc, invalid, err);
+        return full ? pass_over(in, err) : refuse(in, in->record->line, rc, invalid, err);
     if (!chosen)
         return 0;
     in->again = false;
     in->kind->record(in);
     if (full && !in->again)
-        return end_beyond(in, more, err);
+        return pass_over(in, err);
     ++*taken;
     return end_record(in, invalid, err);
 }
@@ -183,24 +183,24 @@ static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid
 static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_error *err)
 {
     uint64_t taken = 0;
-    bool more = true;
+    bool more = in->kind->end != NULL;
     int rc = 0;
-    while (rc == 0 && more) {
+    while (rc == 0) {
         if (in->o->stop_requested && in->o->stop_requested(in->o->arg))
             return error_set(err, DS_ESTOPPED, "asked to stop during the copy");
         rc = records_next(in->file, &in->record, err);
         if (rc && in->record && is_full(in))
-            rc = end_beyond(in, &more, err);
+            rc = pass_over(in, err);
         else if (rc && in->record)
             rc = refuse(in, in->record->line, rc, invalid, err);
         else if (rc == 0 && !in->record)
             break;
         else if (rc == 0)
-            rc = take_record(in, &taken, invalid, &more, err);
+            rc = take_record(in, &taken, invalid, err);
         tell_progress(in, taken);
     }
     in->record = NULL;
-    for (more = in->kind->end != NULL; more && rc == 0;) {
+    while (more && rc == 0) {
         more = in->kind->end(in);
         rc = end_record(in, invalid, err);
         tell_progress(in, taken);

@@ -63,7 +63,7 @@ def _():
         expect_equal(s.one("SELECT COUNT(*) FROM catalog_product_entity"), 1, "products")
 
 
-@suite.case("csv-limit-counts-entities", "--limit ends before the record of one entity more, whatever is wrong with it; --entity-ids takes all records of each")
+@suite.case("csv-limit-counts-entities", "--limit passes over records of other entities, whatever is wrong with them, and takes all of those that it has; as --entity-ids does")
 def _():
     with shop() as s:
         text = "entity_id,sku,store_id,name,price\n1,A,,a,1\n1,A,default,b,\n2,B,,c,1\n2,B,default,d,\n"
@@ -71,6 +71,14 @@ def _():
         for wrong in ("", "x,C\n", ",,,,1\n", "3,A,,c,1\n"):
             s.text("product", text + wrong + "4,D,,d,1\n", "--limit", "2")
             s.expect(skus, ("A", "1"), ("B", "1"))
+        # records of an entity may stand far apart; what is wrong with them is told
+        s.server.run("DELETE FROM catalog_product_entity", database="openmage")
+        apart = "entity_id,sku,store_id,name,price\n1,A,,a,1\n2,B,,c,1\n2,B,default,d,\nx,C\n1,A,default,%s,\n3,C,,c,1\n"
+        out = s.text("product", apart % "b", "--limit", "1")
+        s.expect(skus, ("A", "1"))
+        expect("invalid" not in out.replace(" invalid ", ""), "what was passed over is told: " + out)
+        out = s.text("product", apart % ("b" * 256), "--limit", "1", code=1)
+        expect(" line 6: name: 256 characters" in out, out)
         s.server.run("DELETE FROM catalog_product_entity", database="openmage")
         s.text("product", text, "--limit", "1")
         s.expect(skus, ("A", "1"))
