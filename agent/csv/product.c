@@ -12,6 +12,7 @@ static const char type[] = "catalog_product", table[] = "catalog_product_entity"
 struct products {
     struct eav eav;
     bool *stock; /* per column of the header: is it the stock item's? */
+    struct product_galleries *galleries;
     struct product_links *links;
 };
 
@@ -65,9 +66,10 @@ static void open_products(struct csv_import *in)
     in->state = p;
     if (p) {
         p->stock = calloc(count + 1, sizeof *p->stock);
+        p->galleries = product_galleries_new();
         p->links = product_links_new(in);
     }
-    if (!p || !p->stock || !p->links) {
+    if (!p || !p->stock || !p->galleries || !p->links) {
         shop_no_memory(in->shop);
         return;
     }
@@ -87,6 +89,7 @@ static void close_products(struct csv_import *in)
     if (!p)
         return;
     eav_close(&p->eav);
+    product_galleries_free(p->galleries);
     product_links_free(p->links);
     free(p->stock);
     free(p);
@@ -107,19 +110,18 @@ static bool is_made(struct shop *s, const struct product *p)
 static bool read_product(struct csv_import *in, struct product *p)
 {
     struct shop *s = in->shop;
-    uint64_t target;
     if (!cell_filled(in, "sku", &p->sku)) {
         shop_invalid(s, "sku is empty");
         return false;
     }
     if (!cell_filled(in, "entity_id", &p->id))
         p->id = shop_id(s, "sku", p->sku, slice_of(""));
-    bool found = shop_registered(s, "product", p->id, &target);
-    if (!found)
-        shop_ask(s, &found,
-                 (const char *)shop_format(s, "SELECT 1 FROM %s WHERE sku = %s LIMIT 1",
-                                           shop_table_name(s, table), shop_quote(s, p->sku))
-                     .p);
+    bool found = shop_registered(s, "product", p->id, &p->target) ||
+                 shop_ask_number(
+                     s, &p->target,
+                     (const char *)shop_format(s, "SELECT entity_id FROM %s WHERE sku = %s LIMIT 1",
+                                               shop_table_name(s, table), shop_quote(s, p->sku))
+                         .p);
     const struct natural_key key = {table, "sku", "sku", p->sku, NULL, 0};
     p->again = entity_again(in, &key, p->id);
     p->is_new = !found && !p->again;
@@ -359,7 +361,7 @@ static void take_product(struct csv_import *in)
     struct shop *s = in->shop;
     enum config_stock stock = in->o->config->stock;
     struct slice other;
-    struct product p;
+    struct product p = {0};
     if (!read_product(in, &p))
         return;
     if (stock == STOCK_ONLY && p.is_new)
@@ -389,12 +391,14 @@ static void take_product(struct csv_import *in)
     shop_commit(s);
     if (stock == STOCK_INCLUDE)
         put_stock(in, &p);
+    product_take_images(in, all->galleries, &p);
     product_take_links(in, all->links, &p);
 }
 
 static bool end_products(struct csv_import *in)
 {
-    return product_put_links(in, ((struct products *)in->state)->links);
+    struct products *all = in->state;
+    return product_put_gallery(in, all->galleries) || product_put_links(in, all->links);
 }
 
 const struct csv_kind csv_products = {.entity = "product",

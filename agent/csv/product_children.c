@@ -1,12 +1,10 @@
-/* Products: prices by quantity and group, custom options, images. */
+/* Products: prices by quantity and group, custom options. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/csv/product.h"
-
-static const char type[] = "catalog_product", table[] = "catalog_product_entity";
 
 bool product_is_child_column(const char *column)
 {
@@ -367,16 +365,10 @@ bool product_tells_all(struct csv_import *in, const struct product *p, const cha
            shop_once(in->shop, all_key(in, p, column));
 }
 
-static bool tell_all_images(struct csv_import *in, const struct product *p)
+bool product_has_told_all(struct csv_import *in, const struct product *p, const char *column)
 {
-    const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of("media_gallery"));
-    if (!a || !product_tells_all(in, p, "media_gallery"))
-        return false;
-    struct shop_row r = shop_row(in->shop, "catalog_product_entity_media_gallery");
-    row_id(&r, "entity_id", p->id);
-    row_id(&r, "attribute_id", shop_refer_attribute(in->shop, a));
-    row_no_others(&r);
-    return true;
+    struct slice none;
+    return shop_recall(in->shop, all_key(in, p, column), &none);
 }
 
 /* Of custom options, titles at store views are not a record's to tell. */
@@ -395,7 +387,7 @@ static bool tell_all(struct csv_import *in, const struct product *p)
         {"custom_options", "catalog_product_option_type_value", "product_id"},
         {"custom_options", "catalog_product_option_type_price", "product_id"},
     };
-    bool any = tell_all_images(in, p), tells = false;
+    bool any = false, tells = false;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (i == 0 || strcmp(lists[i].column, lists[i - 1].column) != 0)
             tells = product_tells_all(in, p, lists[i].column);
@@ -421,74 +413,4 @@ void product_put_options(struct csv_import *in, const struct product *p, struct 
         row_number(root, "required_options", 1);
     if (!p->again || any || tells)
         row_put(root);
-}
-
-/* --- images --------------------------------------------------------------------------------------
- */
-
-/* Once per file, but once more when all are told, which may be behind a store view's record. */
-static void put_image(struct csv_import *in, const struct product *p, struct slice place,
-                      const struct nested_item *item, uint32_t position)
-{
-    const struct shop_attribute *a = shop_attribute(in->shop, type, slice_of("media_gallery"));
-    struct slice none;
-    bool told = shop_recall(in->shop, all_key(in, p, "media_gallery"), &none);
-    struct slice key = shop_format(in->shop, "image\n%d\n%.*s\n%.*s", told, (int)p->id.len, p->id.p,
-                                   (int)place.len, place.p);
-    if (!a || !shop_once(in->shop, key))
-        return;
-    struct slice id = shop_id(in->shop, "image", p->id, place);
-    struct shop_row r = shop_row(in->shop, "catalog_product_entity_media_gallery");
-    row_id(&r, "value_id", id);
-    row_id(&r, "attribute_id", shop_refer_attribute(in->shop, a));
-    row_id(&r, "entity_id", p->id);
-    row_set(&r, "value", place, "media_gallery");
-    row_put(&r);
-    struct shop_row v = shop_row(in->shop, "catalog_product_entity_media_gallery_value");
-    row_id(&v, "value_id", id);
-    row_id(&v, "store_id", shop_refer(in->shop, NAME_STORE, slice_of("0"), "store"));
-    row_number(&v, "position", position);
-    row_number(&v, "disabled", 0);
-    if (item) {
-        set_from(&v, "label", item, "label", NULL);
-        set_from(&v, "position", item, "position", NULL);
-        set_from(&v, "disabled", item, "disabled", "exclude");
-    }
-    row_put(&v);
-}
-
-/* Which of its images it is shown by. No cell, or with merge an empty one, says nothing; an empty
- * one of a store view that it has the general image. */
-static void put_role(struct csv_import *in, const struct product *p, const char *role,
-                     uint32_t *position)
-{
-    struct slice v;
-    if (!cell(in, role, &v))
-        return;
-    bool empty = !slice_trim(v).len;
-    if (empty && !p->is_new && in->o->config->on_duplicate == DUPLICATE_MERGE)
-        return;
-    struct slice place = shop_image_place(in->shop, IMAGE_PRODUCT, v, role);
-    eav_put(in, type, table, role, p->id, p->store, empty && !p->general ? v : place, role);
-    if (!slice_is(place, "no_selection"))
-        put_image(in, p, place, NULL, ++*position);
-}
-
-void product_put_images(struct csv_import *in, const struct product *p)
-{
-    static const char *const roles[] = {"image", "small_image", "thumbnail"};
-    static const char *const names[] = {"file", NULL};
-    struct slice v, file;
-    uint32_t position = 0;
-    cell(in, "media_gallery", &v);
-    static const char *const known[] = {"file",     "url",      "value",   "label",
-                                        "position", "disabled", "exclude", NULL};
-    const struct nested list = nested_read(in->shop, v, names, "media_gallery");
-    nested_keys_check(in, &list, "media_gallery", known);
-    for (uint32_t i = 0; i < list.count; i++)
-        if (nested_get(&list.items[i], &file, "file", "url", "value") && file.len)
-            put_image(in, p, shop_image_place(in->shop, IMAGE_PRODUCT, file, "media_gallery"),
-                      &list.items[i], ++position);
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        put_role(in, p, roles[i], &position);
 }

@@ -173,16 +173,12 @@ static bool is_of_family(struct csv_import *in, enum family family, const struct
     struct shop *s = in->shop;
     struct slice v;
     bool found;
-    uint64_t target;
     if (cell_filled(in, "type_id", &v))
         return slice_is(v, families[family].name);
-    struct slice which = shop_registered(s, "product", product->id, &target)
-                             ? shop_format(s, "entity_id = %lu", target)
-                             : shop_format(s, "sku = %s", shop_quote(s, product->sku));
     v = shop_ask(s, &found,
-                 (const char *)shop_format(s, "SELECT type_id FROM %s WHERE %s LIMIT 1",
+                 (const char *)shop_format(s, "SELECT type_id FROM %s WHERE entity_id = %lu",
                                            shop_table_name(s, "catalog_product_entity"),
-                                           (const char *)which.p)
+                                           product->target)
                      .p);
     return found && slice_is(v, families[family].name);
 }

@@ -119,6 +119,8 @@ struct shop_attribute {
 const struct shop_attribute *shop_attribute(struct shop *s, const char *type, struct slice code);
 /* One value of a query with one column; *found tells. Texts in queries: shop_quote. */
 struct slice shop_ask(struct shop *s, bool *found, const char *sql);
+/* … that is a number, or 0: is there one? */
+bool shop_ask_number(struct shop *s, uint64_t *out, const char *sql);
 /* Rows of a query, to be freed with mysql_free_result; NULL: an error. */
 MYSQL_RES *shop_select(struct shop *s, const char *sql);
 /* The same for texts that are the same for a column, as to its collation. */

@@ -45,6 +45,14 @@ struct slice shop_ask(struct shop *s, bool *found, const char *sql)
     return value;
 }
 
+bool shop_ask_number(struct shop *s, uint64_t *out, const char *sql)
+{
+    bool found;
+    struct slice value = shop_ask(s, &found, sql);
+    *out = found ? strtoull((const char *)value.p, NULL, 10) : 0;
+    return found;
+}
+
 static const char *registry(struct shop *s)
 {
     BUF_AUTO struct buf name = {0};
@@ -72,22 +80,18 @@ static const char *select_registered(struct shop *s, const char *type)
 static bool ask_registry(struct shop *s, const char *type, struct slice id, const char *condition,
                          uint64_t *target)
 {
-    bool found = false;
     *target = 0;
     if (s->rc || !s->has_registry || !id.len)
         return false;
-    struct slice value =
-        shop_ask(s, &found,
-                 (const char *)shop_format(
-                     s,
-                     "SELECT r.target_id FROM %s r WHERE r.source_system = %s AND r.entity_type = "
-                     "'%s' AND r.source_id = %s COLLATE utf8mb4_bin%s AND EXISTS (%s)",
-                     registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type,
-                     shop_quote(s, id), condition, select_registered(s, type))
-                     .p);
-    if (found)
-        *target = strtoull((const char *)value.p, NULL, 10);
-    return found;
+    return shop_ask_number(
+        s, target,
+        (const char *)shop_format(
+            s,
+            "SELECT r.target_id FROM %s r WHERE r.source_system = %s AND r.entity_type = "
+            "'%s' AND r.source_id = %s COLLATE utf8mb4_bin%s AND EXISTS (%s)",
+            registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type,
+            shop_quote(s, id), condition, select_registered(s, type))
+            .p);
 }
 
 bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t *target)
