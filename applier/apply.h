@@ -146,7 +146,8 @@ struct applier {
     bool open_position_only; /* the last commit message had no begin */
     uint32_t open_first;     /* its first change */
     struct msg_begin open_begin;
-    char open_gtid[GTID_TEXT_SIZE]; /* where its GTID is once a part of it is written */
+    char open_gtid[GTID_TEXT_SIZE];       /* where its GTID is once a part of it is written … */
+    char open_record[MESSAGE_MAX_RECORD]; /* … and its record */
     enum barrier open_barrier;
     struct savepoint *savepoints;
     uint32_t savepoint_count, savepoint_cap;

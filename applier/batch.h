@@ -54,6 +54,7 @@ struct transaction {
     uint64_t earlier;            /* changes of it that were written in parts before */
     struct slice gtid_set, file; /* source position after it */
     struct slice gtid;           /* its own, empty when it has none */
+    struct slice record;         /* as of msg_begin */
     uint64_t pos, timestamp;
     uint32_t server_id;
     uint32_t begin_flags;

@@ -518,6 +518,10 @@ void transaction_place(const struct transaction *tx, char *out, size_t size)
 {
     size_t n = 0;
     *out = 0;
+    if (tx->record.len) {
+        snprintf(out, size, "%.*s", (int)tx->record.len, (const char *)tx->record.p);
+        return;
+    }
     if (tx->gtid.len)
         n = (size_t)snprintf(out, size, "gtid=%.*s", (int)tx->gtid.len, (const char *)tx->gtid.p);
     if (tx->file.len && n < size)

@@ -200,7 +200,7 @@ int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_er
     for (uint32_t i = a->open_first; i < a->batch.change_count && rc == 0; i++)
         rc = source_table_resolve(a, a->batch.changes[i].table, err);
     if (rc) {
-        struct transaction open = {.gtid = a->open_begin.gtid};
+        struct transaction open = {.gtid = a->open_begin.gtid, .record = a->open_begin.record};
         char text[sizeof err->position];
         open.file = end ? end->file : open.file;
         open.pos = end ? end->pos : 0;
@@ -222,6 +222,12 @@ static int find_front(const struct applier *a, const struct msg_commit *m, uint3
     rc = rc ? rc : positions_front(a->positions, &at, a->open_begin.gtid, front, err);
     position_free(&at);
     return rc;
+}
+
+static int keep_in_batch(struct batch *b, struct slice *text)
+{
+    text->p = text->len ? arena_copy(&b->arena, text->p, text->len) : NULL;
+    return text->len && !text->p ? DS_ENOMEM : 0;
 }
 
 static int end_transaction(struct applier *a, const struct message *m, bool *skipped,
@@ -253,14 +259,15 @@ static int end_transaction(struct applier *a, const struct message *m, bool *ski
         return rc;
     if (LIST_ROOM(b->transactions, b->transaction_count, b->transaction_cap))
         return out_of_memory(err);
-    struct slice gtid = a->open_begin.gtid;
-    if (a->open_written && gtid.len && !(gtid.p = arena_copy(&b->arena, gtid.p, gtid.len)))
+    struct slice gtid = a->open_begin.gtid, record = a->open_begin.record;
+    if (a->open_written && (keep_in_batch(b, &gtid) || keep_in_batch(b, &record)))
         return out_of_memory(err);
     b->transactions[b->transaction_count++] =
         (struct transaction){.first = a->open_first,
                              .count = b->change_count - a->open_first,
                              .earlier = a->open_written ? a->open_earlier : 0,
                              .gtid = gtid,
+                             .record = record,
                              .gtid_set = m->commit.gtid_set,
                              .file = m->commit.file,
                              .pos = m->commit.pos,
@@ -509,6 +516,14 @@ int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
     return error_set(err, DS_ESTOPPED, "asked to stop");
 }
 
+static void keep_open(struct slice *text, char *to, size_t size)
+{
+    text->len = text->len < size ? text->len : size;
+    if (text->len)
+        memmove(to, text->p, text->len);
+    text->p = (const uint8_t *)to;
+}
+
 /* Start over with empty memory. What was read and not applied is parsed again: the open
  * transaction's messages, then the rest of the chunk in hand. */
 int gather_reset(struct applier *a, struct ds_error *err)
@@ -523,10 +538,8 @@ int gather_reset(struct applier *a, struct ds_error *err)
     if (rc)
         return out_of_memory(err);
     if (a->open_written) { /* its begin is not parsed again */
-        struct slice *gtid = &a->open_begin.gtid;
-        gtid->len = gtid->len < sizeof a->open_gtid ? gtid->len : sizeof a->open_gtid;
-        memmove(a->open_gtid, gtid->p, gtid->len);
-        gtid->p = (const uint8_t *)a->open_gtid;
+        keep_open(&a->open_begin.gtid, a->open_gtid, sizeof a->open_gtid);
+        keep_open(&a->open_begin.record, a->open_record, sizeof a->open_record);
     }
     arena_reset(&a->batch.arena, 8 << 20);
     arena_reset(&a->plan_arena, 8 << 20);

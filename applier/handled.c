@@ -110,6 +110,10 @@ static int remember_failure(struct handled *h, const struct ds_change *e, bool d
     *f = (struct failure){
         .of = e, .number = ++h->failure_count, .drop = drop, .why = *why, .next = h->failures};
     h->failures = f;
+    const struct transaction *tx = &h->batch->transactions[e->changes[0]->transaction];
+    if (h->view && tx->record.len)
+        error_set(&f->why, why->code, "%.*s: %s", (int)tx->record.len, (const char *)tx->record.p,
+                  why->message);
     for (uint32_t i = 0; i < e->change_count; i++) {
         e->changes[i]->failure = f->number;
         if (h->view)
@@ -119,7 +123,7 @@ static int remember_failure(struct handled *h, const struct ds_change *e, bool d
     if (h->view) /* told when it is certain */
         return AGAIN;
     char place[sizeof h->call.position];
-    transaction_place(&h->batch->transactions[e->changes[0]->transaction], place, sizeof place);
+    transaction_place(tx, place, sizeof place);
     log_warn("conflict entity=\"%s\" position=\"%s\" action=%s message=\"%s\"", why->key, place,
              drop ? "skip" : "quarantine", why->message);
     return AGAIN;

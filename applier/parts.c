@@ -68,7 +68,8 @@ int parts_failed(struct applier *a, int rc, struct ds_error *err)
     commit_roll_back(a);
     a->open_written = a->open_intent = false;
     if (!may_try_again(a, rc)) {
-        const struct transaction open = {.gtid = a->open_begin.gtid};
+        const struct transaction open = {.gtid = a->open_begin.gtid,
+                                         .record = a->open_begin.record};
         char text[sizeof err->position];
         transaction_place(a->open ? &open : &a->batch.transactions[0], text, sizeof text);
         error_at_position(err, text);
@@ -126,6 +127,7 @@ static int write_up_to(struct applier *a, uint32_t *done, uint32_t end, struct d
                                                     .count = end - *done,
                                                     .earlier = a->open_earlier,
                                                     .gtid = a->open_begin.gtid,
+                                                    .record = a->open_begin.record,
                                                     .front = front,
                                                     .timestamp = a->open_begin.timestamp};
     *done = end;

@@ -8,7 +8,7 @@
  *
  *   table        [1, id, database, name, entity, role, flags, [column, …]]
  *                column = [name|nil, mysql type, metadata, flags, collation id]
- *   begin        [2, gtid, timestamp, server_id, flags]
+ *   begin        [2, gtid, timestamp, server_id, flags, record]    record: not where it is empty
  *   commit       [3, flags, timestamp, server_id, gtid set, file, position]
  *   change       [4, table id, operation, flags, entity key|nil, before|nil, after|nil]
  *   truncate     [5, database, table, statement, session]
@@ -56,6 +56,7 @@
 
 #define MESSAGE_VERSION     1
 #define MESSAGE_MAX_COLUMNS 4096
+#define MESSAGE_MAX_RECORD  250 /* bytes */
 
 enum message_type {
     MSG_TABLE = 1,
@@ -163,6 +164,7 @@ struct msg_begin {
     struct slice gtid;
     uint64_t timestamp;
     uint32_t server_id, flags;
+    struct slice record; /* where people find what it is made of: "products.csv line 7" */
 };
 struct msg_commit {
     uint32_t flags;

@@ -144,6 +144,7 @@ static void read_begin(struct reader *r, struct msg_begin *m)
     m->timestamp = get_uint(r, "timestamp", UINT64_MAX);
     m->server_id = (uint32_t)get_uint(r, "server id", UINT32_MAX);
     m->flags = (uint32_t)get_uint(r, "flags", UINT32_MAX);
+    m->record = r->left && !r->bad ? get_text(r, "record", true) : (struct slice){0};
 }
 
 static void read_commit(struct reader *r, struct msg_commit *m)

@@ -107,11 +107,13 @@ int message_write_table(struct buf *out, const struct msg_table *m)
 int message_write_begin(struct buf *out, const struct msg_begin *m)
 {
     struct writer w;
-    writer_begin(&w, out, 5, MSG_BEGIN);
+    writer_begin(&w, out, m->record.len ? 6 : 5, MSG_BEGIN);
     put_text(&w, m->gtid);
     put_uint(&w, m->timestamp);
     put_uint(&w, m->server_id);
     put_uint(&w, m->flags);
+    if (m->record.len)
+        put_text(&w, m->record);
     return writer_end(&w);
 }
 

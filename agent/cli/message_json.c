@@ -331,6 +331,8 @@ static int print_one(struct message_printer *p, struct json *j, const struct mes
         json_uint(j, "timestamp", m->begin.timestamp);
         json_uint(j, "server_id", m->begin.server_id);
         json_uint(j, "flags", m->begin.flags);
+        if (m->begin.record.len)
+            slice_text(j, "record", m->begin.record);
         return 0;
     case MSG_COMMIT:
         json_text(j, "type", "commit");

@@ -550,6 +550,7 @@ static bool end_categories(struct csv_import *in)
     struct category *c = all->all[searching ? all->searched++ : all->next++];
     assert(c); /* each has its place in the order */
     in->record = &c->record;
+    shop_at_line(in->shop, c->record.line);
     if (searching) {
         find_target(in, c, all->searched - 1);
         check_identity(in, c);

@@ -173,6 +173,7 @@ static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid
     if (!chosen)
         return 0;
     in->again = false;
+    shop_at_line(in->shop, in->record->line);
     in->kind->record(in);
     if (full && !in->again)
         return pass_over(in, err);
@@ -230,7 +231,8 @@ int csv_copy(const struct csv_options *csv, const struct entity_copy_options *o,
                                          .delimiter = csv->delimiter,
                                          .encoding = csv->encoding,
                                          .max_record = o->config->max_event};
-    const struct shop_options shop = {.config = o->config,
+    const struct shop_options shop = {.file = csv->file,
+                                      .config = o->config,
                                       .catalogue = o->catalogue,
                                       .arg = o->arg,
                                       .put = o->put,

@@ -222,6 +222,7 @@ bool product_put_gallery(struct csv_import *in, struct product_galleries *all)
     if (!g)
         return false;
     all->first = g->next;
+    shop_at_line(in->shop, g->line);
     shop_begin(in->shop, g->id);
     struct shop_row r = shop_row(in->shop, galleries);
     row_id(&r, "entity_id", g->id);

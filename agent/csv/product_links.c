@@ -549,6 +549,7 @@ bool product_put_links(struct csv_import *in, struct product_links *l)
     const struct parent *p = l->parents[l->put++];
     struct slice id = product_id(in, p, NULL);
     uint32_t position = 0;
+    shop_at_line(in->shop, p->line);
     shop_begin(in->shop, id);
     tell_all(in, p, id);
     if (p->family == CONFIGURABLE)

@@ -371,7 +371,8 @@ void shop_stage_row(struct shop *s)
 static void stage_begin(struct shop *s, struct buf *to)
 {
     const struct msg_begin m = {.server_id = s->destination.server.server_id,
-                                .flags = BEGIN_SNAPSHOT};
+                                .flags = BEGIN_SNAPSHOT,
+                                .record = slice_of(s->record)};
     buf_clear(&s->scratch);
     if (message_write_begin(&s->scratch, &m))
         shop_no_memory(s);
@@ -382,6 +383,16 @@ static void stage_commit(struct shop *s, struct buf *to)
 {
     buf_clear(&s->scratch);
     stage(s, to);
+}
+
+/* Of a long path its end. */
+void shop_at_line(struct shop *s, uint64_t line)
+{
+    enum { LINE_MAX_SIZE = 32 };
+    const char *path = s->o.file;
+    size_t len = strlen(path), room = sizeof s->record - LINE_MAX_SIZE;
+    snprintf(s->record, sizeof s->record, "%s line %lu", path + (len > room ? len - room : 0),
+             line);
 }
 
 void shop_begin(struct shop *s, struct slice key)

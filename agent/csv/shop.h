@@ -27,6 +27,7 @@
 #include "schema/position.h"
 
 struct shop_options {
+    const char *file; /* its path */
     const struct config *config;
     const struct catalogue *catalogue;
     /* as in entity_copy_options */
@@ -44,6 +45,8 @@ void shop_close(struct shop *s); /* NULL allowed */
 int shop_end_record(struct shop *s, struct ds_error *err);
 /* A transaction that is only a position: moves it even if there is nothing. */
 int shop_end(struct shop *s, struct position *end, struct ds_error *err);
+/* What is begun from here on is of the file's record that stands there. */
+void shop_at_line(struct shop *s, uint64_t line);
 uint64_t shop_count(const struct shop *s); /* transactions that were handed out */
 /* The record has an error. */
 void shop_invalid(struct shop *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -43,6 +43,7 @@ struct shop {
     uint32_t image_table; /* its number, 0: not told yet */
     uint64_t number;      /* transactions handed out */
     char now[32];
+    char record[MESSAGE_MAX_RECORD + 1]; /* in hand */
     struct buf scratch;
 
     struct arena arena;              /* of the record */

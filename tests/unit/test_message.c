@@ -66,9 +66,10 @@ static int sample(struct buf *b, int which)
         return message_write_table(
             b, &(struct msg_table){0, text("s"), text("t"), {0}, {0}, 0, 0, NULL});
     case 2:
-        return message_write_begin(b, &(struct msg_begin){text("0-1-5"), 1700000000, 1, 63});
+        return message_write_begin(b, &(struct msg_begin){text("0-1-5"), 1700000000, 1, 63, {0}});
     case 3:
-        return message_write_begin(b, &(struct msg_begin){{0}, UINT64_MAX, UINT32_MAX, 0});
+        return message_write_begin(
+            b, &(struct msg_begin){{0}, UINT64_MAX, UINT32_MAX, 0, text("products.csv line 7")});
     case 4:
         return message_write_commit(b, &(struct msg_commit){COMMIT_ROLLBACK, 1700000000, 9,
                                                             text("0-1-5,7-1-2"), text("bin.000002"),
