@@ -291,14 +291,42 @@ void eav_put(struct csv_import *in, const char *type, const char *table, const c
         put_value(in, &e, a, id, store, value, what);
 }
 
+/* Letters of Latin-1 and Latin Extended-A, from U+00C0 on, as the shop writes them in addresses. */
+static const char *const letters[] = {
+    "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i",  "i",
+    "d", "n", "o", "o", "o", "o", "o",  "x", "o", "u", "u", "u", "u", "y", "th", "ss",
+    "a", "a", "a", "a", "a", "a", "ae", "c", "e", "e", "e", "e", "i", "i", "i",  "i",
+    "d", "n", "o", "o", "o", "o", "o",  "",  "o", "u", "u", "u", "u", "y", "th", "y"};
+static const char extended[] =
+    "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiijjjjkkklllllllllln"
+    "nnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+
+/* What the character at the text's beginning is written with; *len: its bytes. */
+static struct slice plain_letter(struct slice text, size_t *len)
+{
+    unsigned c = *text.p;
+    *len = 1;
+    if (c < 0x80)
+        return (struct slice){text.p, isalnum(c) ? 1 : 0};
+    if ((c & 0xe0) != 0xc0 || text.len < 2)
+        return slice_of("");
+    *len = 2;
+    c = (c & 0x1f) << 6 | (text.p[1] & 0x3f);
+    if (c >= 0xc0 && c < 0x100)
+        return slice_of(letters[c - 0xc0]);
+    return c >= 0x100 && c < 0x180 ? (struct slice){(const uint8_t *)extended + c - 0x100, 1}
+                                   : slice_of("");
+}
+
 struct slice url_key_of(struct shop *s, struct slice name)
 {
     char key[200];
-    size_t n = 0;
-    for (size_t i = 0; i < name.len && n + 1 < sizeof key; i++) {
-        if (isalnum(name.p[i]))
-            key[n++] = (char)tolower(name.p[i]);
-        else if (n && key[n - 1] != '-')
+    size_t n = 0, len;
+    for (; name.len && n + 2 < sizeof key; name.p += len, name.len -= len) {
+        struct slice letter = plain_letter(name, &len);
+        for (size_t i = 0; i < letter.len; i++)
+            key[n++] = (char)tolower(letter.p[i]);
+        if (!letter.len && n && key[n - 1] != '-')
             key[n++] = '-';
     }
     while (n && key[n - 1] == '-')

@@ -347,3 +347,16 @@ def _():
                  ("A", "Chair", "Stuhl", "5.0000"))
         s.text("product", "sku,store_id,name\nA,default,Sessel\n")
         s.expect("SELECT %s" % value(s, "name", "A", 1), "Sessel")
+
+
+@suite.case("csv-products-url-keys", "a name makes a URL key as the shop makes it: letters with accents become plain ones")
+def _():
+    with shop() as s:
+        names = (("Größe & Ärger", "grosse-arger"), ("Crème brûlée, 2 œufs", "creme-brulee-2-oufs"), ("Łódź Žižka – Ø", "lodz-zizka-o"), ("日本 10", "10"),
+                 ("Smørrebrød ÆØÅ Þ", "smorrebrod-aeoa-th"), (" -- plain -- ", "plain"))
+        s.text("product", "sku,name,price\n" + "".join("%d,\"%s\",1\n" % (n, name) for n, (name, _key) in enumerate(names)))
+        s.text("category", "entity_id,name\n1,Über uns\n")
+        s.expect("SELECT value FROM catalog_product_entity e JOIN catalog_product_entity_varchar v USING (entity_id) JOIN eav_attribute a USING "
+                 "(attribute_id) WHERE attribute_code = 'url_key' ORDER BY sku", *(key for _name, key in names))
+        s.expect("SELECT MAX(value) FROM catalog_category_entity_varchar JOIN eav_attribute USING (attribute_id) WHERE attribute_code = 'url_key' AND "
+                 "entity_id > 2", "uber-uns")
