@@ -27,9 +27,6 @@ static bool is_own(const char *column)
 
 static void open_attributes(struct csv_import *in)
 {
-    if (!has_column(in, "attribute_code"))
-        shop_invalid(in->shop, "%s has no column attribute_code, which every record needs",
-                     records_path(in->file));
     for (uint32_t i = 0; i < records_column_count(in->file); i++) {
         const char *name = records_column(in->file, i);
         if (*name && !is_own(name) && !shop_has_column(in->shop, table, name) &&
@@ -303,6 +300,7 @@ static void take_attribute(struct csv_import *in)
 
 const struct csv_kind csv_attributes = {.entity = "attribute",
                                         .id = "attribute_id",
+                                        .needed = {"attribute_code"},
                                         .open = open_attributes,
                                         .record = take_attribute,
                                         .close = close_attributes};

@@ -73,6 +73,18 @@ static int check_selection(const struct csv_import *in, struct ds_error *err)
                    : 0;
 }
 
+static int check_header(const struct csv_import *in, struct ds_error *err)
+{
+    const char *const *needed = in->kind->needed;
+    if (!needed[0] || has_column(in, needed[0]) || (needed[1] && has_column(in, needed[1])))
+        return 0;
+    return error_set(err, DS_EFORMAT, "%s has no column %s, which every %s needs%s",
+                     records_path(in->file), needed[0], in->kind->entity,
+                     records_column_count(in->file) > 1
+                         ? ""
+                         : ": its first line names one column alone, is --delimiter another one?");
+}
+
 /* Was it modified on one of the days? */
 static int choose_by_date(const struct csv_import *in, bool *chosen, struct ds_error *err)
 {
@@ -212,7 +224,8 @@ static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_erro
 static int read_file(struct csv_import *in, uint64_t *invalid, struct position *end,
                      struct ds_error *err)
 {
-    int rc = check_selection(in, err);
+    int rc = check_header(in, err);
+    rc = rc ? rc : check_selection(in, err);
     if (rc == 0) {
         in->kind->open(in);
         rc = shop_end_record(in->shop, err);

@@ -97,9 +97,6 @@ static void open_customers(struct csv_import *in)
         shop_no_memory(in->shop);
         return;
     }
-    if (!has_column(in, "email"))
-        shop_invalid(in->shop, "%s has no column email, which every customer needs",
-                     records_path(in->file));
     eav_open(e, in, type, table, is_other);
     tell_unknown_address_columns(in);
 }
@@ -434,3 +431,4 @@ const struct csv_kind csv_customers = {.entity = "customer",
                                        .open = open_customers,
                                        .record = take_customer,
                                        .close = close_customers};
+                                       .needed = {"email"},

@@ -78,9 +78,6 @@ static bool is_own(const struct csv_import *in, const char *column)
 
 static void open_documents(struct csv_import *in)
 {
-    if (!has_column(in, "order_id") && !has_column(in, "order_increment_id"))
-        shop_invalid(in->shop, "%s has no column order_id, which every %s needs",
-                     records_path(in->file), in->kind->entity);
     in->state = columns_open(in, form_of(in)->table, is_own);
 }
 
@@ -575,13 +572,16 @@ const struct csv_kind csv_invoices = {.entity = "invoice",
                                       .open = open_documents,
                                       .record = take_document,
                                       .close = close_documents};
+                                      .needed = {"order_id", "order_increment_id"},
 const struct csv_kind csv_shipments = {.entity = "shipment",
                                        .id = "entity_id",
                                        .open = open_documents,
                                        .record = take_document,
                                        .close = close_documents};
+                                       .needed = {"order_id", "order_increment_id"},
 const struct csv_kind csv_creditmemos = {.entity = "creditmemo",
                                          .id = "entity_id",
                                          .open = open_documents,
                                          .record = take_document,
                                          .close = close_documents};
+                                         .needed = {"order_id", "order_increment_id"},

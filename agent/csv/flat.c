@@ -39,11 +39,7 @@ static bool is_own(const struct csv_import *in, const char *column)
 
 static void open_flat(struct csv_import *in)
 {
-    const struct form *f = form_of(in);
-    if (!has_column(in, f->key))
-        shop_invalid(in->shop, "%s has no column %s, which every record needs",
-                     records_path(in->file), f->key);
-    in->state = columns_open(in, f->table, is_own);
+    in->state = columns_open(in, form_of(in)->table, is_own);
 }
 
 static void close_flat(struct csv_import *in)
@@ -341,3 +337,6 @@ const struct csv_kind csv_pages = {.entity = "cms_page",
                                    .open = open_flat,
                                    .record = take_content,
                                    .close = close_flat};
+                                        .needed = {"subscriber_email"},
+                                    .needed = {"identifier"},
+                                   .needed = {"identifier"},

@@ -24,8 +24,9 @@ struct csv_import {
 };
 
 struct csv_kind {
-    const char *entity; /* in the catalogue */
-    const char *id;     /* column with the source's id */
+    const char *entity;    /* in the catalogue */
+    const char *id;        /* column with the source's id */
+    const char *needed[2]; /* columns of which a file has to have one; NULL: none */
     void (*open)(struct csv_import *in);
     void (*record)(struct csv_import *in);
     /* Behind the last record, as often as it says that there is more; may be NULL. */

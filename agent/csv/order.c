@@ -76,9 +76,6 @@ static void tell_unknown_payment_columns(const struct csv_import *in)
 static void open_orders(struct csv_import *in)
 {
     tell_unknown_payment_columns(in);
-    if (!has_column(in, "increment_id"))
-        shop_invalid(in->shop, "%s has no column increment_id, which every order needs",
-                     records_path(in->file));
     in->state = columns_open(in, table, is_own);
 }
 
@@ -540,3 +537,4 @@ const struct csv_kind csv_orders = {.entity = "order",
                                     .open = open_orders,
                                     .record = take_order,
                                     .close = close_orders};
+                                    .needed = {"increment_id"},

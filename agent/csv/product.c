@@ -73,11 +73,6 @@ static void open_products(struct csv_import *in)
         shop_no_memory(in->shop);
         return;
     }
-    if (!has_column(in, "sku")) {
-        shop_invalid(in->shop, "%s has no column sku, which every product needs",
-                     records_path(in->file));
-        return;
-    }
     eav_open(&p->eav, in, type, table, is_other);
     for (uint32_t i = 0; i < count; i++)
         p->stock[i] = is_stock_column(in->shop, records_column(in->file, i));
@@ -403,6 +398,7 @@ static bool end_products(struct csv_import *in)
 
 const struct csv_kind csv_products = {.entity = "product",
                                       .id = "entity_id",
+                                      .needed = {"sku"},
                                       .open = open_products,
                                       .record = take_product,
                                       .end = end_products,
