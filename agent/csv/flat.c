@@ -151,6 +151,7 @@ static void take_subscriber(struct csv_import *in)
 
 struct content { /* of the record in hand */
     struct slice id, identifier;
+    bool id_given;        /* by the file; else it is made of the identifier and the stores */
     struct slice *stores; /* that the record names */
     uint32_t store_count;
     bool registered, is_new;
@@ -172,6 +173,17 @@ static void read_stores(struct csv_import *in, struct content *c)
     for (uint32_t i = 0; c->stores && i < list.count; i++)
         if (nested_get(&list.items[i], &v, "store", "store_id", NULL) && v.len)
             c->stores[c->store_count++] = shop_refer(s, NAME_STORE, v, "store_ids");
+}
+
+static void read_id(struct csv_import *in, struct content *c)
+{
+    struct slice stores = slice_of("");
+    c->id_given = given_id(in, &c->id);
+    for (uint32_t i = 0; i < c->store_count; i++)
+        stores = shop_format(in->shop, "%.*s%s%.*s", (int)stores.len, (const char *)stores.p,
+                             i ? "," : "", (int)c->stores[i].len, (const char *)c->stores[i].p);
+    if (!c->id_given)
+        c->id = shop_id(in->shop, "identifier", c->identifier, stores);
 }
 
 static bool is_named(const struct content *c, const char *store)
@@ -241,6 +253,21 @@ static void read_own_stores(struct csv_import *in, const struct content *c, stru
     mysql_free_result(rows);
 }
 
+/* Records are one block or page if the file says so by an id. */
+static void check_lone(struct csv_import *in, const struct content *c)
+{
+    struct shop *s = in->shop;
+    struct slice line,
+        key = shop_format(s, "lone record of\n%.*s", (int)c->id.len, (const char *)c->id.p);
+    if (!c->id_given && shop_recall(s, key, &line))
+        shop_invalid(s,
+                     "identifier: '%.*s' stands in line %.*s, too: tell the %ss apart by stores, "
+                     "or by %s",
+                     (int)c->identifier.len, (const char *)c->identifier.p, (int)line.len,
+                     (const char *)line.p, form_of(in)->kind, form_of(in)->id);
+    shop_remember(s, key, shop_format(s, "%lu", in->record->line));
+}
+
 /* No other record has the identifier in any of its stores. */
 static void check_identity(struct csv_import *in, const struct content *c)
 {
@@ -300,11 +327,11 @@ static void take_content(struct csv_import *in)
     if (!is_identifier(c.identifier, in->kind == &csv_pages))
         shop_invalid(s, "identifier: '%.*s' has characters that none may have",
                      (int)c.identifier.len, (const char *)c.identifier.p);
-    if (!given_id(in, &c.id))
-        c.id = shop_id(s, "identifier", c.identifier, slice_of(""));
     read_stores(in, &c);
+    read_id(in, &c);
     find_content(in, &c);
     check_identity(in, &c);
+    check_lone(in, &c);
     struct shop_row r = shop_row(s, f->table);
     if (c.is_new) {
         row_set(&r, "creation_time", shop_now(s), "creation_time");
@@ -324,19 +351,19 @@ static void take_content(struct csv_import *in)
 
 const struct csv_kind csv_newsletter = {.entity = "newsletter",
                                         .id = "subscriber_id",
+                                        .needed = {"subscriber_email"},
                                         .open = open_flat,
                                         .record = take_subscriber,
                                         .close = close_flat};
 const struct csv_kind csv_blocks = {.entity = "cms_block",
                                     .id = "block_id",
+                                    .needed = {"identifier"},
                                     .open = open_flat,
                                     .record = take_content,
                                     .close = close_flat};
 const struct csv_kind csv_pages = {.entity = "cms_page",
                                    .id = "page_id",
+                                   .needed = {"identifier"},
                                    .open = open_flat,
                                    .record = take_content,
                                    .close = close_flat};
-                                        .needed = {"subscriber_email"},
-                                    .needed = {"identifier"},
-                                   .needed = {"identifier"},

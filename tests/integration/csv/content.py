@@ -47,6 +47,28 @@ def _():
         expect("identifier: 'a b'" in out, out)
 
 
+@suite.case("csv-content-one-identifier", "records with one identifier and no ids are several by their stores, and an error without")
+def _():
+    with shop() as s:
+        s.server.run("INSERT INTO core_store (code, website_id, group_id, name, is_active) VALUES ('french', 1, 1, 'French', 1)", database="openmage")
+        for kind in ("block", "page"):
+            entity = "cms_" + kind
+            text = "identifier,title\nfooter,A\nother,O\nfooter,B\n"
+            out = s.text(entity, text, code=1)
+            expect(" line 4: identifier: 'footer' stands in line 2, too: tell the %ss apart by stores, or by %s_id" % (kind, kind) in out, out)
+            s.text(entity, text, "--skip-invalid", code=3)
+            s.text(entity, text, "--skip-invalid", code=3, source="other")
+            s.expect("SELECT title FROM %s WHERE identifier IN ('footer', 'other') ORDER BY 1" % entity, "A", "O")
+            rows = "SELECT title, store_id FROM %s JOIN %s_store USING (%s_id) WHERE identifier = 'local' ORDER BY 2" % (entity, entity, kind)
+            for run in "12":
+                s.text(entity, "identifier,title,stores\nlocal,A%s,default\nlocal,B%s,french\n" % (run, run))
+                s.expect(rows, ("A" + run, "1"), ("B" + run, "2"))
+            out = s.text(entity, "identifier,title,stores\nlocal,A,default\nlocal,B,\"french,default\"\n", code=1)
+            expect(" line 3: identifier: " in out, out)
+            s.text(entity, "identifier,title,stores\nlocal,A,\"default,admin\"\n")  # some of them are its own
+            s.expect(rows, ("A", "0"), ("A", "1"), ("B2", "2"))
+
+
 @suite.case("csv-attributes", "options by label, sets and groups; what is there keeps its input; products can use them at once")
 def _():
     with shop() as s:
