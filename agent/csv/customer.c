@@ -214,6 +214,13 @@ static bool part(const struct csv_import *in, const char *family, const char *fi
     return cell_filled(in, name, out);
 }
 
+static bool has_part(const struct csv_import *in, const char *family, const char *field)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s%s", family, field);
+    return has_column(in, name);
+}
+
 /* Lines end in LF in the shop. */
 static struct slice street_of(struct shop *s, struct slice v)
 {
@@ -234,13 +241,16 @@ static void put_region(struct csv_import *in, const char *family, struct slice i
     static const struct slice none;
     struct slice country, region, region_id, name;
     part(in, family, "country_id", &country);
-    bool given = part(in, family, "region_id", &region) || part(in, family, "region", &region);
-    if (!given)
+    if (country.len)
+        shop_check_country(in->shop, country, "country_id");
+    if (!part(in, family, "region", &region))
+        part(in, family, "region_id", &region);
+    if (!region.len && !has_part(in, family, "region") && !has_part(in, family, "region_id"))
         return;
-    bool known = shop_refer_region(in->shop, country, region, &region_id, &name);
+    bool known = region.len && shop_refer_region(in->shop, country, region, &region_id, &name);
     eav_put(in, address_type, address_table, "region", id, none, known ? name : region, "region");
-    if (known)
-        eav_put(in, address_type, address_table, "region_id", id, none, region_id, "region_id");
+    eav_put(in, address_type, address_table, "region_id", id, none, known ? region_id : none,
+            "region_id");
 }
 
 static void put_address_values(struct csv_import *in, const char *family, struct slice id)
@@ -428,7 +438,7 @@ static void take_customer(struct csv_import *in)
 
 const struct csv_kind csv_customers = {.entity = "customer",
                                        .id = "entity_id",
+                                       .needed = {"email"},
                                        .open = open_customers,
                                        .record = take_customer,
                                        .close = close_customers};
-                                       .needed = {"email"},

@@ -107,8 +107,7 @@ static struct slice source_id(struct shop *s, const char *type, uint64_t target)
 static void find_order(struct csv_import *in, struct document *d)
 {
     struct shop *s = in->shop;
-    struct slice given, number;
-    bool found;
+    struct slice given;
     if (!cell_filled(in, "order_id", &given) && !cell_filled(in, "order_increment_id", &given)) {
         shop_invalid(s, "order_id is empty");
         return;
@@ -117,12 +116,11 @@ static void find_order(struct csv_import *in, struct document *d)
         d->order = given;
         return;
     }
-    number = shop_ask(
-        s, &found,
+    shop_ask_number(
+        s, &d->target,
         (const char *)shop_format(s, "SELECT entity_id FROM %s WHERE increment_id = %s LIMIT 1",
                                   shop_table_name(s, "sales_flat_order"), shop_quote(s, given))
             .p);
-    d->target = found ? number_of((const char *)number.p) : 0;
     d->order = source_id(s, "order", d->target);
     if (!d->order.len)
         shop_invalid(s, "order_id: order %.*s has not been imported from this source, or is gone",
@@ -245,6 +243,7 @@ static void remember_put(struct csv_import *in, const struct document *d)
 static bool read_document(struct csv_import *in, struct document *d)
 {
     struct shop *s = in->shop;
+    struct slice v;
     uint64_t target;
     *d = (struct document){.form = form_of(in)};
     if (!cell_filled(in, "increment_id", &d->number))
@@ -255,17 +254,21 @@ static bool read_document(struct csv_import *in, struct document *d)
                                     d->number,      NULL,           0};
     entity_again(in, &key, d->id);
     d->is_ours = shop_registered(s, d->form->entity, d->id, &target);
-    bool found = d->is_ours;
-    if (!found)
-        shop_ask(s, &found,
-                 (const char *)shop_format(s, "SELECT 1 FROM %s WHERE increment_id = %s LIMIT 1",
-                                           shop_table_name(s, d->form->table),
-                                           shop_quote(s, d->number))
-                     .p);
+    bool found;
+    const char *where =
+        d->is_ours ? (const char *)shop_format(s, "entity_id = %lu", target).p
+                   : (const char *)shop_format(s, "increment_id = %s", shop_quote(s, d->number)).p;
+    d->created = shop_ask(
+        s, &found,
+        (const char *)shop_format(s, "SELECT COALESCE(created_at, '') FROM %s WHERE %s LIMIT 1",
+                                  shop_table_name(s, d->form->table), where)
+            .p);
     d->is_new = !found;
     if (d->form->amounts)
         sales_check_amount(in, "grand_total", d->is_new);
-    if (!cell_filled(in, "created_at", &d->created))
+    if (cell_filled(in, "created_at", &v))
+        d->created = v;
+    else if (!d->created.len)
         d->created = shop_now(s);
     if (!shop_failed(s))
         find_order(in, d);
@@ -569,19 +572,19 @@ static void close_documents(struct csv_import *in)
 
 const struct csv_kind csv_invoices = {.entity = "invoice",
                                       .id = "entity_id",
+                                      .needed = {"order_id", "order_increment_id"},
                                       .open = open_documents,
                                       .record = take_document,
                                       .close = close_documents};
-                                      .needed = {"order_id", "order_increment_id"},
 const struct csv_kind csv_shipments = {.entity = "shipment",
                                        .id = "entity_id",
+                                       .needed = {"order_id", "order_increment_id"},
                                        .open = open_documents,
                                        .record = take_document,
                                        .close = close_documents};
-                                       .needed = {"order_id", "order_increment_id"},
 const struct csv_kind csv_creditmemos = {.entity = "creditmemo",
                                          .id = "entity_id",
+                                         .needed = {"order_id", "order_increment_id"},
                                          .open = open_documents,
                                          .record = take_document,
                                          .close = close_documents};
-                                         .needed = {"order_id", "order_increment_id"},

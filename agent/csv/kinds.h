@@ -79,6 +79,8 @@ bool entity_again(struct csv_import *in, const struct natural_key *k, struct sli
 /* The customer with this address in the store's website, or in any if the shop's accounts are for
  * all of them; *id: what others refer to him with. `store`: as shop_refer gives it. */
 bool customer_by_email(struct shop *s, struct slice email, struct slice store, struct slice *id);
+/* Names of the website, the group and the store, as orders keep them. */
+struct slice store_full_name(struct shop *s, struct slice store);
 /* The website's default store, by what others refer to it with. */
 struct slice website_store(struct shop *s, struct slice website);
 

@@ -105,20 +105,23 @@ static void find_order(struct csv_import *in, struct order *o)
 {
     struct shop *s = in->shop;
     uint64_t target;
-    bool found;
     o->is_ours = shop_registered(s, "order", o->id, &target);
     const char *where =
         o->is_ours
             ? (const char *)shop_format(s, "o.entity_id = %lu", target).p
             : (const char *)shop_format(s, "o.increment_id = %s", shop_quote(s, o->number)).p;
-    o->store = shop_ask(s, &found,
-                        (const char *)shop_format(
-                            s,
-                            "SELECT COALESCE(x.code, '') FROM %s o LEFT JOIN %s x ON "
-                            "x.store_id = o.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
-                            shop_table_name(s, table), shop_table_name(s, "core_store"), where)
-                            .p);
-    o->is_new = !found;
+    MYSQL_RES *rows = shop_select(
+        s, (const char *)shop_format(
+               s,
+               "SELECT COALESCE(x.code, ''), COALESCE(o.created_at, '') FROM %s o LEFT JOIN %s x "
+               "ON x.store_id = o.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
+               shop_table_name(s, table), shop_table_name(s, "core_store"), where)
+               .p);
+    MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
+    o->is_new = !row;
+    o->store = shop_format(s, "%s", row ? row[0] : "");
+    o->created = shop_format(s, "%s", row ? row[1] : "");
+    mysql_free_result(rows);
 }
 
 static bool read_order(struct csv_import *in, struct order *o)
@@ -146,7 +149,9 @@ static bool read_order(struct csv_import *in, struct order *o)
         o->store = shop_refer(s, NAME_STORE, o->store, "store_id");
     else
         o->store = shop_refer_default(s, NAME_STORE, NULL);
-    if (!cell_filled(in, "created_at", &o->created))
+    if (cell_filled(in, "created_at", &v))
+        o->created = v;
+    else if (!o->created.len)
         o->created = shop_now(s);
     cell_filled(in, "items", &v);
     o->items = nested_read(s, v, names, "items");
@@ -246,8 +251,28 @@ static void set_new(struct csv_import *in, const struct order *o, struct shop_ro
     row_number(r, "is_virtual", 0);
     row_number(r, "total_item_count", o->items.count);
     row_number(r, "customer_is_guest", !o->customer.len);
+    row_set(r, "store_name", store_full_name(in->shop, o->store), "store_id");
     if (o->items.count)
         row_set(r, "total_qty_ordered", total_qty(in, o), "items");
+}
+
+/* That of the customer, or of guests. */
+static bool find_group(struct csv_import *in, const struct order *o, struct slice *group)
+{
+    struct shop *s = in->shop;
+    uint64_t target;
+    bool found = true;
+    *group = slice_of("0");
+    if (!o->customer.len)
+        return true;
+    const char *where = shop_registered(s, "customer", o->customer, &target)
+                            ? (const char *)shop_format(s, "entity_id = %lu", target).p
+                            : (const char *)shop_format(s, "email = %s", shop_quote(s, o->email)).p;
+    *group = shop_ask(s, &found,
+                      (const char *)shop_format(s, "SELECT group_id FROM %s WHERE %s LIMIT 1",
+                                                shop_table_name(s, "customer_entity"), where)
+                          .p);
+    return found;
 }
 
 static void put_root(struct csv_import *in, const struct order *o)
@@ -270,9 +295,8 @@ static void put_root(struct csv_import *in, const struct order *o)
         row_id(&r, "customer_id", o->customer);
     if (cell_filled(in, "customer_group_id", &v))
         row_id(&r, "customer_group_id", shop_refer(s, NAME_CUSTOMER_GROUP, v, "customer_group_id"));
-    else if (o->is_new && !o->customer.len)
-        row_id(&r, "customer_group_id",
-               shop_refer(s, NAME_CUSTOMER_GROUP, slice_of("0"), "customer_group_id"));
+    else if (o->is_new && find_group(in, o, &v))
+        row_id(&r, "customer_group_id", shop_refer(s, NAME_CUSTOMER_GROUP, v, "customer_group_id"));
     if (o->billing.len)
         row_id(&r, "billing_address_id", o->billing);
     if (o->shipping.len)
@@ -298,30 +322,43 @@ static bool has_address(const struct csv_import *in, const char *family)
     return false;
 }
 
+static bool is_needed(const char *field)
+{
+    return strcmp(field, "street") == 0 || strcmp(field, "city") == 0 ||
+           strcmp(field, "email") == 0;
+}
+
 /* Of the columns of `family`, as an address of this type. */
 static void put_address(struct csv_import *in, const struct order *o, struct slice id,
                         const char *family, const char *kind)
 {
     struct shop *s = in->shop;
-    struct slice v, country, region, name;
+    struct slice v, country, name;
     char column[64];
     struct shop_row r = shop_row(s, address_table);
-    row_set(&r, "email", o->email, "customer_email");
+    if (o->email.len)
+        row_set(&r, "email", o->email, "customer_email");
     for (size_t i = 0; address_fields[i]; i++) {
         snprintf(column, sizeof column, "%s%s", family, address_fields[i]);
-        if (strcmp(address_fields[i], "region_id") != 0 && cell_filled(in, column, &v))
+        bool filled = cell_filled(in, column, &v);
+        if (strcmp(address_fields[i], "region_id") != 0 &&
+            (filled || (has_column(in, column) && !is_needed(address_fields[i]))))
             row_set(&r, address_fields[i], v, column);
     }
     snprintf(column, sizeof column, "%scountry_id", family);
     if (!cell_filled(in, column, &country))
         shop_invalid(s, "%s is empty", column);
+    shop_check_country(s, country, column);
     snprintf(column, sizeof column, "%sregion", family);
-    bool given = cell_filled(in, column, &region);
-    snprintf(column, sizeof column, "%sregion_id", family);
-    given = cell_filled(in, column, &v) || given;
-    if (given && shop_refer_region(s, country, v.len ? v : region, &v, &name)) {
+    if (!cell_filled(in, column, &v)) {
+        snprintf(column, sizeof column, "%sregion_id", family);
+        cell_filled(in, column, &v);
+    }
+    if (v.len && shop_refer_region(s, country, v, &v, &name)) {
         row_set(&r, "region", name, "region");
         row_id(&r, "region_id", v);
+    } else if (row_has(&r, "region")) {
+        row_text(&r, "region_id", "");
     }
     row_id(&r, "entity_id", id);
     row_id(&r, "parent_id", o->id);
@@ -534,7 +571,7 @@ static void close_orders(struct csv_import *in)
 
 const struct csv_kind csv_orders = {.entity = "order",
                                     .id = "entity_id",
+                                    .needed = {"increment_id"},
                                     .open = open_orders,
                                     .record = take_order,
                                     .close = close_orders};
-                                    .needed = {"increment_id"},

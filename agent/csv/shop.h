@@ -167,6 +167,8 @@ struct slice shop_refer_option(struct shop *s, const struct shop_attribute *a, s
 /* The n-th option (from 1), by the order that the destination has them in. */
 bool shop_option_label(struct shop *s, const struct shop_attribute *a, unsigned n,
                        struct slice *label);
+/* An error where the destination has no such country; `what` is for people. */
+void shop_check_country(struct shop *s, struct slice country, const char *what);
 /* By id, code or name; false: the country has no such region. */
 bool shop_refer_region(struct shop *s, struct slice country, struct slice region, struct slice *id,
                        struct slice *name);

@@ -501,6 +501,24 @@ bool shop_refer_customer(struct shop *s, struct slice email, struct slice websit
     return true;
 }
 
+void shop_check_country(struct shop *s, struct slice country, const char *what)
+{
+    struct slice known,
+        key = shop_format(s, "country\n%.*s", (int)country.len, (const char *)country.p);
+    bool found;
+    if (shop_recall(s, key, &known))
+        return;
+    shop_ask(s, &found,
+             (const char *)shop_format(s, "SELECT country_id FROM %s WHERE country_id = %s",
+                                       shop_table_name(s, "directory_country"),
+                                       shop_quote(s, country))
+                 .p);
+    if (!found)
+        shop_invalid(s, "%s: '%.*s' is no country that the destination has (codes such as GB)",
+                     what, (int)country.len, (const char *)country.p);
+    shop_remember(s, key, slice_of(""));
+}
+
 bool shop_refer_region(struct shop *s, struct slice country, struct slice region, struct slice *id,
                        struct slice *name)
 {

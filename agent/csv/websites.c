@@ -29,16 +29,28 @@ struct slice website_store(struct shop *s, struct slice website)
                      : shop_refer_default(s, NAME_STORE, NULL);
 }
 
+/* Of the store x, its group g and its website w. */
+static struct slice ask_of_store(struct shop *s, struct slice store, const char *sql)
+{
+    return ask_once(s, sql, store,
+                    (const char *)shop_format(
+                        s,
+                        "SELECT %s FROM %s x JOIN %s g USING (group_id) JOIN %s w ON "
+                        "w.website_id = x.website_id WHERE x.code = %s AND x.store_id > 0",
+                        sql, shop_table_name(s, "core_store"),
+                        shop_table_name(s, "core_store_group"), shop_table_name(s, "core_website"),
+                        shop_quote(s, store))
+                        .p);
+}
+
+struct slice store_full_name(struct shop *s, struct slice store)
+{
+    return ask_of_store(s, store, "LEFT(CONCAT_WS('\\n', w.name, g.name, x.name), 255)");
+}
+
 static struct slice website_of(struct shop *s, struct slice store)
 {
-    struct slice website = ask_once(
-        s, "website of store", store,
-        (const char *)shop_format(s,
-                                  "SELECT w.code FROM %s x JOIN %s w USING (website_id) WHERE "
-                                  "x.code = %s AND x.store_id > 0",
-                                  shop_table_name(s, "core_store"),
-                                  shop_table_name(s, "core_website"), shop_quote(s, store))
-            .p);
+    struct slice website = ask_of_store(s, store, "w.code");
     if (!website.len)
         shop_refer_default(s, NAME_WEBSITE, &website);
     return website;

@@ -1,6 +1,6 @@
 """Customers and their addresses."""
 
-from lib.suite import expect, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 
 from base import shop, suite
 
@@ -94,3 +94,18 @@ def _():
         out = s.text("customer", head % ",".join(columns + known) + "kim@example.com,K,L" + "," * len(columns + known) + "\n")
         for column in columns + known:
             expect(("column=%s " % column in out) == (column in columns), "%s: %s" % (column, out))
+
+
+@suite.case("csv-customers-regions", "a region that is emptied or is none of the country's leaves no other behind; countries are those of the shop")
+def _():
+    with shop() as s:
+        text = "entity_id,email,firstname,lastname,billing_street,billing_city,billing_country_id,billing_region,billing_region_id\n1,kim@example.com,Kim,Lee,One 1,X,%s,%s,%s\n"
+        texas = str(s.one("SELECT region_id FROM directory_country_region WHERE code = 'TX'"))
+        address = "(SELECT entity_id FROM customer_address_entity)"
+        region = "SELECT %s, %s" % (s.value("customer_address", "region", address), s.value("customer_address", "region_id", address))
+        for cells, wanted in ((("US", "Texas", "12"), ("Texas", texas)), (("US", "", ""), (None, None)), (("US", "", "TX"), ("Texas", texas)),
+                              (("FR", "Elsewhere", ""), ("Elsewhere", None))):
+            s.text("customer", text % cells)
+            s.expect(region, wanted)
+        out = s.text("customer", text % ("Germany", "", ""), code=1)
+        expect_contains(out, " line 2: country_id: 'Germany' is no country that the destination has (codes such as GB)", "error")

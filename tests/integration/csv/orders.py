@@ -1,8 +1,8 @@
 """Orders, and the documents that belong to them."""
 
-from lib.suite import expect, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 
-from base import shop, suite
+from base import DATABASE, shop, suite
 
 CUSTOMER = "(SELECT c.email FROM customer_entity c WHERE c.entity_id = o.customer_id)"
 
@@ -15,7 +15,7 @@ def _():
             s.sync("order", "orders_basic.csv")
             s.expect("SELECT increment_id, status, state, grand_total, base_grand_total, base_subtotal, base_shipping_amount, %s, "
                      "customer_is_guest, customer_group_id, store_id, created_at FROM sales_flat_order o ORDER BY 1" % CUSTOMER,
-                     ("ORD-001", "complete", "complete", "110.0000", "110.0000", "100.0000", "10.0000", "anna@example.com", "0", None, "1",
+                     ("ORD-001", "complete", "complete", "110.0000", "110.0000", "100.0000", "10.0000", "anna@example.com", "0", "1", "1",
                       "2024-01-15 10:30:00"),
                      ("ORD-002", "pending", "new", "55.5000", "55.5000", "50.5000", "5.0000", None, "1", "0", "1", "2024-01-16 11:00:00"))
             s.expect("SELECT increment_id, address_type, street, region, country_id, a.entity_id IN (billing_address_id, "
@@ -128,3 +128,41 @@ def _():
             out = s.text("invoice", text, code=1)
             expect(reason in out and "line 2" in out, "%r is not in: %s" % (reason, out))
         expect_equal(s.one("SELECT COUNT(*) FROM sales_flat_invoice"), 3, "invoices")
+
+
+@suite.case("csv-orders-second-file", "without its date a second run of an order changes nothing; empty cells empty an address, but not what it has to have")
+def _():
+    with shop() as s:
+        s.text("customer", "entity_id,email,firstname,lastname,group_id\nc1,kim@example.com,Kim,Lee,Wholesale\n")
+        text = ("entity_id,increment_id,customer_id,grand_total,items,status_history,billing_lastname,billing_street,billing_city,billing_company,"
+                "billing_region,billing_country_id,billing_telephone\n"
+                "1,O-1,c1,10,A:1:10,pending:Hello,Lee,One 1,%s,%s,%s,US,%s\n2,O-2,,5,B:1:5,,,,,,,,\n")
+        s.text("order", text % ("Austin", "Acme", "Texas", "555"))
+        for table in ("sales_flat_order", "sales_flat_order_item", "sales_flat_order_status_history"):  # as if it had been long ago
+            s.server.run("UPDATE %s SET created_at = '2020-01-02 03:04:05'" % table, database=DATABASE)
+        s.server.run("UPDATE sales_flat_order_item SET updated_at = '2020-01-02 03:04:05'", database=DATABASE)
+        s.text("invoice", "increment_id,order_id,grand_total\nI-1,O-1,10\n")
+        s.text("shipment", "increment_id,order_id,tracks\nS-1,O-1,ups:1Z\n")
+        s.server.run("UPDATE sales_flat_shipment JOIN sales_flat_shipment_track USING (order_id) SET sales_flat_shipment.created_at = '2020-01-02 03:04:05', "
+                     "sales_flat_shipment_track.created_at = '2020-01-02 03:04:05'", database=DATABASE)
+        s.text("order", text % ("Austin", "Acme", "Texas", "555"))
+        s.text("shipment", "increment_id,order_id,tracks\nS-1,O-1,ups:1Z\n")
+        for table in ("sales_flat_order", "sales_flat_order_item", "sales_flat_order_status_history", "sales_flat_shipment_track"):
+            s.expect("SELECT DISTINCT created_at FROM " + table, "2020-01-02 03:04:05")
+        s.expect("SELECT increment_id, customer_group_code, store_name FROM sales_flat_order o JOIN customer_group g ON g.customer_group_id = "
+                 "o.customer_group_id ORDER BY 1", ("O-1", "Wholesale", "Main Website\nMain Website Store\nDefault Store View"),
+                 ("O-2", "NOT LOGGED IN", "Main Website\nMain Website Store\nDefault Store View"))
+        address = "SELECT city, company, region, region_id, telephone FROM sales_flat_order_address WHERE address_type = 'billing'"
+        s.text("order", "entity_id,increment_id,customer_email\n1,O-1,kim@example.com\n")
+        s.server.run("UPDATE sales_flat_order_address SET email = 'kim@example.com'", database=DATABASE)
+        texas = s.one("SELECT region_id FROM directory_country_region WHERE code = 'TX'")
+        s.expect(address, ("Austin", "Acme", "Texas", str(texas), "555"))
+        s.text("order", text % ("", "", "", ""), duplicate="merge")
+        s.expect(address, ("Austin", "Acme", "Texas", str(texas), "555"))
+        s.text("order", text % ("", "", "", ""))
+        s.expect(address, ("Austin", None, None, None, None))
+        s.text("order", text % ("Paris", "", "Elsewhere", ""))
+        s.expect(address, ("Paris", None, "Elsewhere", None, None))
+        s.expect("SELECT DISTINCT email FROM sales_flat_order_address", "kim@example.com")
+        out = s.text("order", (text % ("", "", "", "")).replace(",US,", ",UK,"), code=1)
+        expect_contains(out, " line 2: billing_country_id: 'UK' is no country that the destination has", "error")
