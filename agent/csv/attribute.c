@@ -228,13 +228,10 @@ static void put_in_set(struct csv_import *in, const struct attribute *a, struct 
     bool found = false;
     if (a->there)
         shop_ask(s, &found,
-                 (const char *)shop_format(
-                     s,
-                     "SELECT 1 FROM %s x JOIN %s s USING (attribute_set_id) WHERE x.attribute_id = "
-                     "%lu AND s.attribute_set_name = %s LIMIT 1",
-                     shop_table_name(s, "eav_entity_attribute"),
-                     shop_table_name(s, "eav_attribute_set"), a->there->id, shop_quote(s, name))
-                     .p);
+                 "SELECT 1 FROM %s x JOIN %s s USING (attribute_set_id) WHERE x.attribute_id = "
+                 "%lu AND s.attribute_set_name = %s LIMIT 1",
+                 shop_table_name(s, "eav_entity_attribute"),
+                 shop_table_name(s, "eav_attribute_set"), a->there->id, shop_quote(s, name));
     if (found || !shop_once(s, shop_format(s, "in set\n%.*s\n%.*s", (int)set.len, set.p,
                                            (int)a->code.len, a->code.p)))
         return;

@@ -203,12 +203,9 @@ static void refer_value(struct csv_import *in, uint64_t target, struct slice id,
     struct slice v = slice_of("");
     if (a)
         v = shop_ask(s, &found,
-                     (const char *)shop_format(
-                         s,
-                         "SELECT value FROM %s WHERE entity_id = %lu AND attribute_id = %lu AND "
-                         "store_id = 0",
-                         shop_table_name(s, "catalog_category_entity_varchar"), target, a->id)
-                         .p);
+                     "SELECT value FROM %s WHERE entity_id = %lu AND attribute_id = %lu AND "
+                     "store_id = 0",
+                     shop_table_name(s, "catalog_category_entity_varchar"), target, a->id);
     if (!found)
         return;
     struct shop_row value = shop_refer_row(s, "catalog_category_entity_varchar");
@@ -281,11 +278,8 @@ static struct slice path_of(struct csv_import *in, const struct category *c, uin
     struct shop *s = in->shop;
     bool found;
     struct slice part, path = slice_of("");
-    struct slice there =
-        shop_ask(s, &found,
-                 (const char *)shop_format(s, "SELECT path FROM %s WHERE entity_id = %lu",
-                                           shop_table_name(s, table), target)
-                     .p);
+    struct slice there = shop_ask(s, &found, "SELECT path FROM %s WHERE entity_id = %lu",
+                                  shop_table_name(s, table), target);
     *last = slice_of("0");
     while (found && nested_next(&there, '/', &part) && !shop_failed(s)) {
         uint64_t number = strtoull(
@@ -302,17 +296,14 @@ static struct slice path_of(struct csv_import *in, const struct category *c, uin
 
 static uint64_t default_root(struct csv_import *in)
 {
-    bool found;
-    struct slice v = shop_ask(
-        in->shop, &found,
-        (const char *)shop_format(in->shop,
-                                  "SELECT g.root_category_id FROM %s g JOIN %s w ON g.group_id = "
-                                  "w.default_group_id WHERE w.website_id > 0 AND "
-                                  "g.root_category_id > 0 ORDER BY w.is_default DESC LIMIT 1",
-                                  shop_table_name(in->shop, "core_store_group"),
-                                  shop_table_name(in->shop, "core_website"))
-            .p);
-    return found ? strtoull((const char *)v.p, NULL, 10) : 0;
+    uint64_t number;
+    shop_ask_number(in->shop, &number,
+                    "SELECT g.root_category_id FROM %s g JOIN %s w ON g.group_id = "
+                    "w.default_group_id WHERE w.website_id > 0 AND "
+                    "g.root_category_id > 0 ORDER BY w.is_default DESC LIMIT 1",
+                    shop_table_name(in->shop, "core_store_group"),
+                    shop_table_name(in->shop, "core_website"));
+    return number;
 }
 
 /* A category that is not in the file, by its id there; 0: there is none. */
@@ -362,20 +353,17 @@ static uint64_t find_child(struct csv_import *in, uint64_t parent, const char *c
 {
     struct shop *s = in->shop;
     struct slice value;
-    bool found = false;
+    uint64_t number;
     const struct shop_attribute *a = shop_attribute(s, type, slice_of(code));
     if (!a || !cell_filled(in, code, &value))
         return 0;
-    value = shop_ask(
-        s, &found,
-        (const char *)shop_format(
-            s,
-            "SELECT entity_id FROM %s e JOIN %s v USING (entity_id) WHERE e.parent_id = %lu AND "
-            "v.attribute_id = %lu AND v.store_id = 0 AND v.value = %s ORDER BY 1 LIMIT 1",
-            shop_table_name(s, table), shop_table_name(s, "catalog_category_entity_varchar"),
-            parent, a->id, shop_quote(s, value))
-            .p);
-    return found ? strtoull((const char *)value.p, NULL, 10) : 0;
+    shop_ask_number(
+        s, &number,
+        "SELECT entity_id FROM %s e JOIN %s v USING (entity_id) WHERE e.parent_id = %lu AND "
+        "v.attribute_id = %lu AND v.store_id = 0 AND v.value = %s ORDER BY 1 LIMIT 1",
+        shop_table_name(s, table), shop_table_name(s, "catalog_category_entity_varchar"), parent,
+        a->id, shop_quote(s, value));
+    return number;
 }
 
 /* By the registry, or as the import finds it: by URL key, then name, in the same parent. Two
@@ -508,11 +496,8 @@ static struct slice place_of(struct csv_import *in, const struct category *c)
     struct shop *s = in->shop;
     bool found;
     if (stays(c))
-        return shop_ask(s, &found,
-                        (const char *)shop_format(
-                            s, "SELECT CONCAT('\n', parent_id) FROM %s WHERE entity_id = %lu",
-                            shop_table_name(s, table), c->target)
-                            .p);
+        return shop_ask(s, &found, "SELECT CONCAT('\n', parent_id) FROM %s WHERE entity_id = %lu",
+                        shop_table_name(s, table), c->target);
     if (c->above && !c->above->target)
         return c->parent;
     return shop_format(s, "\n%lu", c->above ? c->above->target : known_category(in, c->parent));

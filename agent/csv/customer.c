@@ -154,13 +154,10 @@ static bool read_customer(struct csv_import *in, struct customer *c)
     bool found = c->registered = shop_registered(s, "customer", c->id, &c->target);
     if (!found)
         shop_ask(s, &found,
-                 (const char *)shop_format(s,
-                                           "SELECT 1 FROM %s c JOIN %s w USING (website_id) WHERE "
-                                           "c.email = %s AND w.code = %s LIMIT 1",
-                                           shop_table_name(s, table),
-                                           shop_table_name(s, "core_website"),
-                                           shop_quote(s, c->email), shop_quote(s, c->website))
-                     .p);
+                 "SELECT 1 FROM %s c JOIN %s w USING (website_id) WHERE "
+                 "c.email = %s AND w.code = %s LIMIT 1",
+                 shop_table_name(s, table), shop_table_name(s, "core_website"),
+                 shop_quote(s, c->email), shop_quote(s, c->website));
     const struct natural_key key = {table, "email", "email", c->email, &c->website, 1};
     c->is_new = !entity_again(in, &key, c->id) && !found;
     return !shop_failed(s);
@@ -380,12 +377,9 @@ static void empty_default(struct csv_import *in, const struct customer *c, const
     if (!a || other.len)
         return;
     shop_ask(in->shop, &found,
-             (const char *)shop_format(in->shop,
-                                       "SELECT 1 FROM %s WHERE entity_id = %lu AND attribute_id = "
-                                       "%lu AND value = %lu LIMIT 1",
-                                       shop_table_name(in->shop, "customer_entity_int"), c->target,
-                                       a->id, address)
-                 .p);
+             "SELECT 1 FROM %s WHERE entity_id = %lu AND attribute_id = "
+             "%lu AND value = %lu LIMIT 1",
+             shop_table_name(in->shop, "customer_entity_int"), c->target, a->id, address);
     if (found)
         eav_put(in, type, table, code, c->id, none, slice_of(""), code);
 }

@@ -116,11 +116,8 @@ static void find_order(struct csv_import *in, struct document *d)
         d->order = given;
         return;
     }
-    shop_ask_number(
-        s, &d->target,
-        (const char *)shop_format(s, "SELECT entity_id FROM %s WHERE increment_id = %s LIMIT 1",
-                                  shop_table_name(s, "sales_flat_order"), shop_quote(s, given))
-            .p);
+    shop_ask_number(s, &d->target, "SELECT entity_id FROM %s WHERE increment_id = %s LIMIT 1",
+                    shop_table_name(s, "sales_flat_order"), shop_quote(s, given));
     d->order = source_id(s, "order", d->target);
     if (!d->order.len)
         shop_invalid(s, "order_id: order %.*s has not been imported from this source, or is gone",
@@ -130,17 +127,15 @@ static void find_order(struct csv_import *in, struct document *d)
 static void read_order(struct csv_import *in, struct document *d)
 {
     struct shop *s = in->shop;
-    MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(
-               s,
-               "SELECT o.increment_id, o.created_at, x.code, o.billing_address_id, "
-               "o.shipping_address_id, o.store_currency_code, o.order_currency_code, "
-               "o.base_currency_code, o.global_currency_code, g.billing_name, g.shipping_name "
-               "FROM %s o LEFT JOIN %s x USING (store_id) LEFT JOIN %s g ON g.entity_id = "
-               "o.entity_id WHERE o.entity_id = %lu",
-               shop_table_name(s, "sales_flat_order"), shop_table_name(s, "core_store"),
-               shop_table_name(s, "sales_flat_order_grid"), d->target)
-               .p);
+    MYSQL_RES *rows =
+        shop_select(s,
+                    "SELECT o.increment_id, o.created_at, x.code, o.billing_address_id, "
+                    "o.shipping_address_id, o.store_currency_code, o.order_currency_code, "
+                    "o.base_currency_code, o.global_currency_code, g.billing_name, g.shipping_name "
+                    "FROM %s o LEFT JOIN %s x USING (store_id) LEFT JOIN %s g ON g.entity_id = "
+                    "o.entity_id WHERE o.entity_id = %lu",
+                    shop_table_name(s, "sales_flat_order"), shop_table_name(s, "core_store"),
+                    shop_table_name(s, "sales_flat_order_grid"), d->target);
     MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
     if (row) {
         d->order_number = text_of(s, row[0]);
@@ -162,13 +157,11 @@ static void read_order_items(struct csv_import *in, struct document *d)
 {
     struct shop *s = in->shop;
     MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(
-               s,
-               "SELECT item_id, sku, name, price, product_id, parent_item_id IS NOT NULL, "
-               "GREATEST(qty_ordered - COALESCE(%s, 0), 0), qty_ordered FROM %s WHERE order_id = "
-               "%lu ORDER BY parent_item_id IS NOT NULL, item_id",
-               d->form->done, shop_table_name(s, "sales_flat_order_item"), d->target)
-               .p);
+        s,
+        "SELECT item_id, sku, name, price, product_id, parent_item_id IS NOT NULL, "
+        "GREATEST(qty_ordered - COALESCE(%s, 0), 0), qty_ordered FROM %s WHERE order_id = "
+        "%lu ORDER BY parent_item_id IS NOT NULL, item_id",
+        d->form->done, shop_table_name(s, "sales_flat_order_item"), d->target);
     if (!rows)
         return;
     d->order_items =
@@ -211,13 +204,11 @@ static void read_room(struct csv_import *in, struct document *d)
         if (shop_recall(s, put_key(s, d, &d->order_items[i]), &v))
             d->order_items[i].room -= sales_number(s, v);
     MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(
-               s,
-               "SELECT x.order_item_id, x.qty, m.increment_id FROM %s m JOIN %s x ON x.parent_id = "
-               "m.entity_id WHERE m.order_id = %lu AND m.increment_id <> %s",
-               shop_table_name(s, d->form->table), shop_table_name(s, d->form->items), d->target,
-               shop_quote(s, d->number))
-               .p);
+        s,
+        "SELECT x.order_item_id, x.qty, m.increment_id FROM %s m JOIN %s x ON x.parent_id = "
+        "m.entity_id WHERE m.order_id = %lu AND m.increment_id <> %s",
+        shop_table_name(s, d->form->table), shop_table_name(s, d->form->items), d->target,
+        shop_quote(s, d->number));
     for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));)
         for (uint32_t i = 0; i < d->order_item_count; i++)
             if (d->order_items[i].target == number_of(row[0]) &&
@@ -258,11 +249,8 @@ static bool read_document(struct csv_import *in, struct document *d)
     const char *where =
         d->is_ours ? (const char *)shop_format(s, "entity_id = %lu", target).p
                    : (const char *)shop_format(s, "increment_id = %s", shop_quote(s, d->number)).p;
-    d->created = shop_ask(
-        s, &found,
-        (const char *)shop_format(s, "SELECT COALESCE(created_at, '') FROM %s WHERE %s LIMIT 1",
-                                  shop_table_name(s, d->form->table), where)
-            .p);
+    d->created = shop_ask(s, &found, "SELECT COALESCE(created_at, '') FROM %s WHERE %s LIMIT 1",
+                          shop_table_name(s, d->form->table), where);
     d->is_new = !found;
     if (d->form->amounts)
         sales_check_amount(in, "grand_total", d->is_new);

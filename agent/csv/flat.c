@@ -86,14 +86,11 @@ static void set_customer(struct csv_import *in, struct shop_row *r, struct slice
 static bool ask_store(struct shop *s, const char *where, struct slice *store)
 {
     bool found;
-    *store = shop_ask(
-        s, &found,
-        (const char *)shop_format(s,
-                                  "SELECT COALESCE(x.code, '') FROM %s n LEFT JOIN %s x ON "
-                                  "x.store_id = n.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
-                                  shop_table_name(s, "newsletter_subscriber"),
-                                  shop_table_name(s, "core_store"), where)
-            .p);
+    *store = shop_ask(s, &found,
+                      "SELECT COALESCE(x.code, '') FROM %s n LEFT JOIN %s x ON "
+                      "x.store_id = n.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
+                      shop_table_name(s, "newsletter_subscriber"), shop_table_name(s, "core_store"),
+                      where);
     return found;
 }
 
@@ -202,13 +199,11 @@ static bool find_by_identifier(struct csv_import *in, struct content *c)
     struct shop *s = in->shop;
     char first[24] = "";
     MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(
-               s,
-               "SELECT c.%s, IF(x.store_id = 0, '0', t.code) FROM %s c JOIN %s x USING (%s) JOIN "
-               "%s t USING (store_id) WHERE c.identifier = %s ORDER BY 1, x.store_id",
-               f->id, shop_table_name(s, f->table), shop_table_name(s, f->stores), f->id,
-               shop_table_name(s, "core_store"), shop_quote(s, c->identifier))
-               .p);
+        s,
+        "SELECT c.%s, IF(x.store_id = 0, '0', t.code) FROM %s c JOIN %s x USING (%s) JOIN "
+        "%s t USING (store_id) WHERE c.identifier = %s ORDER BY 1, x.store_id",
+        f->id, shop_table_name(s, f->table), shop_table_name(s, f->stores), f->id,
+        shop_table_name(s, "core_store"), shop_quote(s, c->identifier));
     for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));) {
         if (!is_named(c, row[1]))
             continue;
@@ -236,13 +231,11 @@ static void read_own_stores(struct csv_import *in, const struct content *c, stru
 {
     const struct form *f = form_of(in);
     struct shop *s = in->shop;
-    MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(s,
-                                     "SELECT IF(x.store_id = 0, '0', t.code) FROM %s x JOIN %s t "
-                                     "USING (store_id) WHERE x.%s = %lu",
-                                     shop_table_name(s, f->stores),
-                                     shop_table_name(s, "core_store"), f->id, c->target)
-               .p);
+    MYSQL_RES *rows = shop_select(s,
+                                  "SELECT IF(x.store_id = 0, '0', t.code) FROM %s x JOIN %s t "
+                                  "USING (store_id) WHERE x.%s = %lu",
+                                  shop_table_name(s, f->stores), shop_table_name(s, "core_store"),
+                                  f->id, c->target);
     struct slice *stores =
         rows ? arena_alloc(shop_arena(s), (mysql_num_rows(rows) + 1) * sizeof *stores) : NULL;
     if (rows && !stores)

@@ -111,12 +111,10 @@ static void find_order(struct csv_import *in, struct order *o)
             ? (const char *)shop_format(s, "o.entity_id = %lu", target).p
             : (const char *)shop_format(s, "o.increment_id = %s", shop_quote(s, o->number)).p;
     MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(
-               s,
-               "SELECT COALESCE(x.code, ''), COALESCE(o.created_at, '') FROM %s o LEFT JOIN %s x "
-               "ON x.store_id = o.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
-               shop_table_name(s, table), shop_table_name(s, "core_store"), where)
-               .p);
+        s,
+        "SELECT COALESCE(x.code, ''), COALESCE(o.created_at, '') FROM %s o LEFT JOIN %s x "
+        "ON x.store_id = o.store_id AND x.store_id > 0 WHERE %s LIMIT 1",
+        shop_table_name(s, table), shop_table_name(s, "core_store"), where);
     MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
     o->is_new = !row;
     o->store = shop_format(s, "%s", row ? row[0] : "");
@@ -174,12 +172,9 @@ static struct slice find_state(struct csv_import *in, struct slice status)
             return slice_of(states[i][1]);
     struct slice state =
         shop_ask(s, &found,
-                 (const char *)shop_format(
-                     s,
-                     "SELECT state FROM %s WHERE status = %s ORDER BY is_default "
-                     "DESC, state LIMIT 1",
-                     shop_table_name(s, "sales_order_status_state"), shop_quote(s, status))
-                     .p);
+                 "SELECT state FROM %s WHERE status = %s ORDER BY is_default "
+                 "DESC, state LIMIT 1",
+                 shop_table_name(s, "sales_order_status_state"), shop_quote(s, status));
     if (!found)
         shop_invalid(s,
                      "status: the destination has no order status '%.*s' that belongs to a state: "
@@ -202,13 +197,10 @@ static void set_status(struct csv_import *in, struct shop_row *r, bool new)
 static struct slice base_currency(struct csv_import *in)
 {
     bool found;
-    struct slice v = shop_ask(
-        in->shop, &found,
-        (const char *)shop_format(in->shop,
-                                  "SELECT value FROM %s WHERE path = 'currency/options/base' AND "
-                                  "scope_id = 0 LIMIT 1",
-                                  shop_table_name(in->shop, "core_config_data"))
-            .p);
+    struct slice v = shop_ask(in->shop, &found,
+                              "SELECT value FROM %s WHERE path = 'currency/options/base' AND "
+                              "scope_id = 0 LIMIT 1",
+                              shop_table_name(in->shop, "core_config_data"));
     return found ? v : slice_of("USD");
 }
 
@@ -268,10 +260,8 @@ static bool find_group(struct csv_import *in, const struct order *o, struct slic
     const char *where = shop_registered(s, "customer", o->customer, &target)
                             ? (const char *)shop_format(s, "entity_id = %lu", target).p
                             : (const char *)shop_format(s, "email = %s", shop_quote(s, o->email)).p;
-    *group = shop_ask(s, &found,
-                      (const char *)shop_format(s, "SELECT group_id FROM %s WHERE %s LIMIT 1",
-                                                shop_table_name(s, "customer_entity"), where)
-                          .p);
+    *group = shop_ask(s, &found, "SELECT group_id FROM %s WHERE %s LIMIT 1",
+                      shop_table_name(s, "customer_entity"), where);
     return found;
 }
 

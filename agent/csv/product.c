@@ -112,11 +112,8 @@ static bool read_product(struct csv_import *in, struct product *p)
     if (!cell_filled(in, "entity_id", &p->id))
         p->id = shop_id(s, "sku", p->sku, slice_of(""));
     bool found = shop_registered(s, "product", p->id, &p->target) ||
-                 shop_ask_number(
-                     s, &p->target,
-                     (const char *)shop_format(s, "SELECT entity_id FROM %s WHERE sku = %s LIMIT 1",
-                                               shop_table_name(s, table), shop_quote(s, p->sku))
-                         .p);
+                 shop_ask_number(s, &p->target, "SELECT entity_id FROM %s WHERE sku = %s LIMIT 1",
+                                 shop_table_name(s, table), shop_quote(s, p->sku));
     const struct natural_key key = {table, "sku", "sku", p->sku, NULL, 0};
     p->again = entity_again(in, &key, p->id);
     p->is_new = !found && !p->again;
@@ -141,12 +138,10 @@ static struct slice known_types(struct shop *s)
         return all;
     all = slice_of("simple, virtual, configurable, grouped, bundle, downloadable");
     MYSQL_RES *rows =
-        shop_select(s, (const char *)shop_format(
-                           s,
-                           "SELECT DISTINCT apply_to FROM %s WHERE apply_to > '' UNION "
-                           "SELECT DISTINCT type_id FROM %s",
-                           shop_table_name(s, "catalog_eav_attribute"), shop_table_name(s, table))
-                           .p);
+        shop_select(s,
+                    "SELECT DISTINCT apply_to FROM %s WHERE apply_to > '' UNION "
+                    "SELECT DISTINCT type_id FROM %s",
+                    shop_table_name(s, "catalog_eav_attribute"), shop_table_name(s, table));
     for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));)
         for (struct slice rest = slice_of(row[0]); nested_next(&rest, ',', &type_id);)
             if (!is_listed(all, type_id))

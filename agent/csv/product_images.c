@@ -158,10 +158,8 @@ static bool has_others(struct csv_import *in, const struct product *p)
 {
     bool others = false;
     MYSQL_RES *rows = shop_select(
-        in->shop, (const char *)shop_format(
-                      in->shop, "SELECT value FROM %s WHERE entity_id = %lu AND attribute_id = %lu",
-                      shop_table_name(in->shop, galleries), p->target, gallery_attribute(in)->id)
-                      .p);
+        in->shop, "SELECT value FROM %s WHERE entity_id = %lu AND attribute_id = %lu",
+        shop_table_name(in->shop, galleries), p->target, gallery_attribute(in)->id);
     for (MYSQL_ROW row; rows && !others && (row = mysql_fetch_row(rows));)
         others = !is_among(p->images, slice_of(row[0] ? row[0] : ""));
     mysql_free_result(rows);

@@ -175,11 +175,8 @@ static bool is_of_family(struct csv_import *in, enum family family, const struct
     bool found;
     if (cell_filled(in, "type_id", &v))
         return slice_is(v, families[family].name);
-    v = shop_ask(s, &found,
-                 (const char *)shop_format(s, "SELECT type_id FROM %s WHERE entity_id = %lu",
-                                           shop_table_name(s, "catalog_product_entity"),
-                                           product->target)
-                     .p);
+    v = shop_ask(s, &found, "SELECT type_id FROM %s WHERE entity_id = %lu",
+                 shop_table_name(s, "catalog_product_entity"), product->target);
     return found && slice_is(v, families[family].name);
 }
 
@@ -224,11 +221,9 @@ static bool may_differ(struct csv_import *in, const struct shop_attribute *a)
     if (shop_recall(in->shop, key, &known))
         return known.len;
     shop_ask(in->shop, &found,
-             (const char *)shop_format(in->shop,
-                                       "SELECT 1 FROM %s WHERE attribute_id = %lu AND "
-                                       "is_configurable = 1",
-                                       shop_table_name(in->shop, "catalog_eav_attribute"), a->id)
-                 .p);
+             "SELECT 1 FROM %s WHERE attribute_id = %lu AND "
+             "is_configurable = 1",
+             shop_table_name(in->shop, "catalog_eav_attribute"), a->id);
     shop_remember(in->shop, key, slice_of(found ? "yes" : ""));
     return found;
 }
@@ -423,13 +418,10 @@ static bool has_super_attributes(struct csv_import *in, const struct parent *p)
 {
     bool found;
     shop_ask(in->shop, &found,
-             (const char *)shop_format(
-                 in->shop,
-                 "SELECT 1 FROM %s a JOIN %s e ON e.entity_id = a.product_id WHERE e.sku = %s "
-                 "LIMIT 1",
-                 shop_table_name(in->shop, "catalog_product_super_attribute"),
-                 shop_table_name(in->shop, "catalog_product_entity"), shop_quote(in->shop, p->sku))
-                 .p);
+             "SELECT 1 FROM %s a JOIN %s e ON e.entity_id = a.product_id WHERE e.sku = %s "
+             "LIMIT 1",
+             shop_table_name(in->shop, "catalog_product_super_attribute"),
+             shop_table_name(in->shop, "catalog_product_entity"), shop_quote(in->shop, p->sku));
     return found;
 }
 

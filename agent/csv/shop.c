@@ -80,13 +80,10 @@ struct slice shop_keep(struct shop *s, const void *p, size_t len)
     return copy ? (struct slice){copy, len} : slice_of("");
 }
 
-struct slice shop_format(struct shop *s, const char *fmt, ...)
+struct slice shop_vformat(struct shop *s, const char *fmt, va_list ap)
 {
-    va_list ap;
     char *text = NULL;
-    va_start(ap, fmt);
     int n = vasprintf(&text, fmt, ap);
-    va_end(ap);
     uint8_t *copy = n < 0 ? NULL : arena_copy(&s->arena, text, (size_t)n + 1);
     if (n >= 0)
         free(text);
@@ -94,6 +91,15 @@ struct slice shop_format(struct shop *s, const char *fmt, ...)
         return (struct slice){copy, (size_t)n};
     shop_no_memory(s);
     return slice_of("");
+}
+
+struct slice shop_format(struct shop *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct slice text = shop_vformat(s, fmt, ap);
+    va_end(ap);
+    return text;
 }
 
 struct slice shop_id(struct shop *s, const char *kind, struct slice a, struct slice b)

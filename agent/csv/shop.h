@@ -121,11 +121,13 @@ struct shop_attribute {
 /* NULL: there is none. */
 const struct shop_attribute *shop_attribute(struct shop *s, const char *type, struct slice code);
 /* One value of a query with one column; *found tells. Texts in queries: shop_quote. */
-struct slice shop_ask(struct shop *s, bool *found, const char *sql);
+struct slice shop_ask(struct shop *s, bool *found, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* … that is a number, or 0: is there one? */
-bool shop_ask_number(struct shop *s, uint64_t *out, const char *sql);
+bool shop_ask_number(struct shop *s, uint64_t *out, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Rows of a query, to be freed with mysql_free_result; NULL: an error. */
-MYSQL_RES *shop_select(struct shop *s, const char *sql);
+MYSQL_RES *shop_select(struct shop *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same for texts that are the same for a column, as to its collation. */
 struct slice shop_weights(struct shop *s, const char *table, const char *column, struct slice text);
 const char *shop_quote(struct shop *s, struct slice text);

@@ -63,6 +63,8 @@ struct shop {
     bool names_loaded[NAME_COUNT];
 };
 
+struct slice shop_vformat(struct shop *s, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 struct known *shop_find(const struct shop *s, struct slice key);
 /* Learn it, until the record turns out to be invalid. */
 struct known *shop_learn(struct shop *s, struct slice key, struct slice value);

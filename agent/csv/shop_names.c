@@ -21,34 +21,51 @@ const char *shop_quote(struct shop *s, struct slice text)
     return (const char *)shop_format(s, "%s", buf_cstr(&b)).p;
 }
 
-MYSQL_RES *shop_select(struct shop *s, const char *sql)
+static MYSQL_RES *select_rows(struct shop *s, struct slice sql)
 {
-    if (s->rc)
-        return NULL;
-    MYSQL_RES *rows = db_select(s->destination.db, &s->err, "%s", sql);
-    if (!rows)
+    MYSQL_RES *rows = s->rc ? NULL : db_select(s->destination.db, &s->err, "%s", sql.p);
+    if (!rows && !s->rc)
         shop_fail(s, s->err.code ? s->err.code : DS_ESERVER);
     return rows;
 }
 
-struct slice shop_ask(struct shop *s, bool *found, const char *sql)
+MYSQL_RES *shop_select(struct shop *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct slice sql = shop_vformat(s, fmt, ap);
+    va_end(ap);
+    return select_rows(s, sql);
+}
+
+static struct slice ask(struct shop *s, bool *found, struct slice sql)
 {
     struct slice value = slice_of("");
-    *found = false;
-    MYSQL_RES *rows = shop_select(s, sql);
+    MYSQL_RES *rows = select_rows(s, sql);
     MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
-    if (row && row[0]) {
+    *found = row && row[0];
+    if (*found)
         value = shop_format(s, "%.*s", (int)mysql_fetch_lengths(rows)[0], row[0]);
-        *found = true;
-    }
     mysql_free_result(rows);
     return value;
 }
 
-bool shop_ask_number(struct shop *s, uint64_t *out, const char *sql)
+struct slice shop_ask(struct shop *s, bool *found, const char *fmt, ...)
 {
+    va_list ap;
+    va_start(ap, fmt);
+    struct slice sql = shop_vformat(s, fmt, ap);
+    va_end(ap);
+    return ask(s, found, sql);
+}
+
+bool shop_ask_number(struct shop *s, uint64_t *out, const char *fmt, ...)
+{
+    va_list ap;
     bool found;
-    struct slice value = shop_ask(s, &found, sql);
+    va_start(ap, fmt);
+    struct slice sql = shop_vformat(s, fmt, ap), value = ask(s, &found, sql);
+    va_end(ap);
     *out = found ? strtoull((const char *)value.p, NULL, 10) : 0;
     return found;
 }
@@ -85,13 +102,10 @@ static bool ask_registry(struct shop *s, const char *type, struct slice id, cons
         return false;
     return shop_ask_number(
         s, target,
-        (const char *)shop_format(
-            s,
-            "SELECT r.target_id FROM %s r WHERE r.source_system = %s AND r.entity_type = "
-            "'%s' AND r.source_id = %s COLLATE utf8mb4_bin%s AND EXISTS (%s)",
-            registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type,
-            shop_quote(s, id), condition, select_registered(s, type))
-            .p);
+        "SELECT r.target_id FROM %s r WHERE r.source_system = %s AND r.entity_type = "
+        "'%s' AND r.source_id = %s COLLATE utf8mb4_bin%s AND EXISTS (%s)",
+        registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type, shop_quote(s, id),
+        condition, select_registered(s, type));
 }
 
 bool shop_registered(struct shop *s, const char *type, struct slice id, uint64_t *target)
@@ -110,14 +124,10 @@ bool shop_source_id(struct shop *s, const char *type, uint64_t target, struct sl
     *id = slice_of("");
     if (s->rc || !s->has_registry)
         return false;
-    *id =
-        shop_ask(s, &found,
-                 (const char *)shop_format(
-                     s,
-                     "SELECT source_id FROM %s WHERE source_system = %s AND entity_type = "
-                     "'%s' AND target_id = %lu ORDER BY LENGTH(source_id), source_id LIMIT 1",
-                     registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type, target)
-                     .p);
+    *id = shop_ask(s, &found,
+                   "SELECT source_id FROM %s WHERE source_system = %s AND entity_type = "
+                   "'%s' AND target_id = %lu ORDER BY LENGTH(source_id), source_id LIMIT 1",
+                   registry(s), shop_quote(s, slice_of(s->o.config->source_system)), type, target);
     return found;
 }
 
@@ -131,17 +141,14 @@ static struct slice keep_text(struct shop *s, const char *text)
 
 int shop_load_attributes(struct shop *s)
 {
-    const char *sql =
-        (const char *)shop_format(
-            s,
-            "SELECT t.entity_type_code, a.attribute_code, a.backend_type, "
-            "a.frontend_input, a.source_model, a.attribute_id, a.is_required, "
-            "EXISTS (SELECT 1 FROM %s o WHERE o.attribute_id = a.attribute_id) "
-            "FROM %s a JOIN %s t USING (entity_type_id)",
-            shop_table_name(s, "eav_attribute_option"), shop_table_name(s, "eav_attribute"),
-            shop_table_name(s, "eav_entity_type"))
-            .p;
-    MYSQL_RES *rows = shop_select(s, sql);
+    MYSQL_RES *rows =
+        shop_select(s,
+                    "SELECT t.entity_type_code, a.attribute_code, a.backend_type, "
+                    "a.frontend_input, a.source_model, a.attribute_id, a.is_required, "
+                    "EXISTS (SELECT 1 FROM %s o WHERE o.attribute_id = a.attribute_id) "
+                    "FROM %s a JOIN %s t USING (entity_type_id)",
+                    shop_table_name(s, "eav_attribute_option"), shop_table_name(s, "eav_attribute"),
+                    shop_table_name(s, "eav_entity_type"));
     if (!rows)
         return s->rc;
     s->attributes = calloc(mysql_num_rows(rows) + 1, sizeof *s->attributes);
@@ -234,7 +241,7 @@ static void load_names(struct shop *s, enum shop_name name)
 {
     if (s->rc || s->names_loaded[name])
         return;
-    MYSQL_RES *rows = shop_select(s, select_names(s, &forms[name]));
+    MYSQL_RES *rows = shop_select(s, "%s", select_names(s, &forms[name]));
     if (!rows)
         return;
     s->names[name] = calloc(mysql_num_rows(rows) + 1, sizeof **s->names);
@@ -362,14 +369,12 @@ static void load_labels(struct shop *s, const struct shop_attribute *a)
     snprintf(key, sizeof key, "labels\n%lu", a->id);
     if (s->rc || shop_find(s, slice_of(key)))
         return;
-    MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(s,
-                                     "SELECT v.value FROM %s o JOIN %s v USING (option_id) WHERE "
-                                     "o.attribute_id = %lu AND v.store_id = 0 ORDER BY "
-                                     "o.sort_order, o.option_id",
-                                     shop_table_name(s, "eav_attribute_option"),
-                                     shop_table_name(s, "eav_attribute_option_value"), a->id)
-               .p);
+    MYSQL_RES *rows = shop_select(s,
+                                  "SELECT v.value FROM %s o JOIN %s v USING (option_id) WHERE "
+                                  "o.attribute_id = %lu AND v.store_id = 0 ORDER BY "
+                                  "o.sort_order, o.option_id",
+                                  shop_table_name(s, "eav_attribute_option"),
+                                  shop_table_name(s, "eav_attribute_option_value"), a->id);
     shop_learn(s, slice_of(key), slice_of(""));
     for (MYSQL_ROW row; rows && (row = mysql_fetch_row(rows));) {
         struct slice label = slice_of(row[0] ? row[0] : "");
@@ -438,7 +443,7 @@ static bool find_row(struct shop *s, const char *entity, struct slice key, const
     bool found;
     struct slice number, own;
     if (!k && !s->rc) {
-        struct slice value = shop_ask(s, &found, sql);
+        struct slice value = shop_ask(s, &found, "%s", sql);
         k = s->rc ? NULL : shop_learn(s, key, found ? value : slice_of(""));
     }
     if (!k || !k->value.len)
@@ -508,11 +513,8 @@ void shop_check_country(struct shop *s, struct slice country, const char *what)
     bool found;
     if (shop_recall(s, key, &known))
         return;
-    shop_ask(s, &found,
-             (const char *)shop_format(s, "SELECT country_id FROM %s WHERE country_id = %s",
-                                       shop_table_name(s, "directory_country"),
-                                       shop_quote(s, country))
-                 .p);
+    shop_ask(s, &found, "SELECT country_id FROM %s WHERE country_id = %s",
+             shop_table_name(s, "directory_country"), shop_quote(s, country));
     if (!found)
         shop_invalid(s, "%s: '%.*s' is no country that the destination has (codes such as GB)",
                      what, (int)country.len, (const char *)country.p);
@@ -524,14 +526,11 @@ bool shop_refer_region(struct shop *s, struct slice country, struct slice region
 {
     *id = *name = slice_of("");
     MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(
-               s,
-               "SELECT code, default_name FROM %s WHERE country_id = %s AND (code = %s OR "
-               "default_name = %s OR region_id = %s) ORDER BY code = %s DESC LIMIT 1",
-               shop_table_name(s, "directory_country_region"), shop_quote(s, country),
-               shop_quote(s, region), shop_quote(s, region), shop_quote(s, region),
-               shop_quote(s, region))
-               .p);
+        s,
+        "SELECT code, default_name FROM %s WHERE country_id = %s AND (code = %s OR "
+        "default_name = %s OR region_id = %s) ORDER BY code = %s DESC LIMIT 1",
+        shop_table_name(s, "directory_country_region"), shop_quote(s, country),
+        shop_quote(s, region), shop_quote(s, region), shop_quote(s, region), shop_quote(s, region));
     MYSQL_ROW row = rows ? mysql_fetch_row(rows) : NULL;
     if (row && row[0]) {
         struct slice code = shop_format(s, "%s", row[0]);

@@ -7,15 +7,13 @@
 
 void shop_load_texts(struct shop *s, struct shop_table *t, const char *name)
 {
-    MYSQL_RES *rows = shop_select(
-        s, (const char *)shop_format(s,
-                                     "SELECT COLUMN_NAME, CHARACTER_SET_NAME, COLLATION_NAME, "
-                                     "CHARACTER_MAXIMUM_LENGTH, CHARACTER_OCTET_LENGTH FROM "
-                                     "information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND "
-                                     "TABLE_NAME = %s AND COLLATION_NAME IS NOT NULL",
-                                     shop_quote(s, slice_of(s->destination.database)),
-                                     shop_quote(s, slice_of(name)))
-               .p);
+    MYSQL_RES *rows = shop_select(s,
+                                  "SELECT COLUMN_NAME, CHARACTER_SET_NAME, COLLATION_NAME, "
+                                  "CHARACTER_MAXIMUM_LENGTH, CHARACTER_OCTET_LENGTH FROM "
+                                  "information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND "
+                                  "TABLE_NAME = %s AND COLLATION_NAME IS NOT NULL",
+                                  shop_quote(s, slice_of(s->destination.database)),
+                                  shop_quote(s, slice_of(name)));
     t->texts = arena_zalloc(&s->kept, (t->plan.column_count + 1) * sizeof *t->texts);
     if (!t->texts)
         shop_no_memory(s);
@@ -93,9 +91,6 @@ struct slice shop_weights(struct shop *s, const char *table, const char *column,
                *collation = (const char *)t->texts[i].collation.p;
     if (weigh_plain(collation, text, plain))
         return (struct slice){plain, 4 * text.len};
-    return shop_ask(
-        s, &found,
-        (const char *)shop_format(s, "SELECT HEX(WEIGHT_STRING(CONVERT(%s USING %s) COLLATE %s))",
-                                  shop_quote(s, text), charset, collation)
-            .p);
+    return shop_ask(s, &found, "SELECT HEX(WEIGHT_STRING(CONVERT(%s USING %s) COLLATE %s))",
+                    shop_quote(s, text), charset, collation);
 }

@@ -7,7 +7,7 @@ static struct slice ask_once(struct shop *s, const char *what, struct slice key,
     struct slice value, name = shop_format(s, "%s\n%.*s", what, (int)key.len, (const char *)key.p);
     bool found;
     if (!shop_recall(s, name, &value)) {
-        value = shop_ask(s, &found, sql);
+        value = shop_ask(s, &found, "%s", sql);
         shop_remember(s, name, value);
     }
     return value;
@@ -75,13 +75,10 @@ bool customer_by_email(struct shop *s, struct slice email, struct slice store, s
         return true;
     if (!accounts_are_shared(s))
         return false;
-    struct slice website = shop_ask(
-        s, &found,
-        (const char *)shop_format(s,
-                                  "SELECT w.code FROM %s c JOIN %s w USING (website_id) WHERE "
-                                  "c.email = %s ORDER BY c.entity_id LIMIT 1",
-                                  shop_table_name(s, "customer_entity"),
-                                  shop_table_name(s, "core_website"), shop_quote(s, email))
-            .p);
+    struct slice website = shop_ask(s, &found,
+                                    "SELECT w.code FROM %s c JOIN %s w USING (website_id) WHERE "
+                                    "c.email = %s ORDER BY c.entity_id LIMIT 1",
+                                    shop_table_name(s, "customer_entity"),
+                                    shop_table_name(s, "core_website"), shop_quote(s, email));
     return found && shop_refer_customer(s, email, website, id);
 }
