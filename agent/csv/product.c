@@ -12,7 +12,7 @@ static const char type[] = "catalog_product", table[] = "catalog_product_entity"
 struct products {
     struct eav eav;
     bool *stock; /* per column of the header: is it the stock item's? */
-    struct product_galleries *galleries;
+    struct late_lists *galleries, *options;
     struct product_links *links;
 };
 
@@ -66,10 +66,11 @@ static void open_products(struct csv_import *in)
     in->state = p;
     if (p) {
         p->stock = calloc(count + 1, sizeof *p->stock);
-        p->galleries = product_galleries_new();
+        p->galleries = late_lists_new("images");
+        p->options = late_lists_new("options");
         p->links = product_links_new(in);
     }
-    if (!p || !p->stock || !p->galleries || !p->links) {
+    if (!p || !p->stock || !p->galleries || !p->options || !p->links) {
         shop_no_memory(in->shop);
         return;
     }
@@ -84,7 +85,8 @@ static void close_products(struct csv_import *in)
     if (!p)
         return;
     eav_close(&p->eav);
-    product_galleries_free(p->galleries);
+    late_lists_free(p->galleries);
+    late_lists_free(p->options);
     product_links_free(p->links);
     free(p->stock);
     free(p);
@@ -189,7 +191,7 @@ static void set_attribute_set(struct csv_import *in, const struct product *p, st
         row_id(root, "attribute_set_id", shop_refer_default(in->shop, NAME_PRODUCT_SET, NULL));
 }
 
-static void put_root(struct csv_import *in, const struct product *p)
+static void put_root(struct csv_import *in, struct product *p)
 {
     struct products *all = in->state;
     struct shop *s = in->shop;
@@ -215,7 +217,7 @@ static void put_root(struct csv_import *in, const struct product *p)
     row_set(&root, "sku", p->sku, "sku");
     set_attribute_set(in, p, &root);
     eav_set_root(&all->eav, in, &root);
-    product_put_options(in, p, &root); /* the root tells whether there are any */
+    product_put_options(in, p, all->options, &root); /* the root tells whether there are any */
 }
 
 /* What a new product has that the file does not tell. */
@@ -382,13 +384,15 @@ static void take_product(struct csv_import *in)
     if (stock == STOCK_INCLUDE)
         put_stock(in, &p);
     product_take_images(in, all->galleries, &p);
+    product_take_options(in, all->options, &p);
     product_take_links(in, all->links, &p);
 }
 
 static bool end_products(struct csv_import *in)
 {
     struct products *all = in->state;
-    return product_put_gallery(in, all->galleries) || product_put_links(in, all->links);
+    return product_put_gallery(in, all->galleries) || product_put_late_options(in, all->options) ||
+           product_put_links(in, all->links);
 }
 
 const struct csv_kind csv_products = {.entity = "product",

@@ -325,29 +325,54 @@ static void take_option(struct csv_import *in, const struct product *p, struct o
     *required |= o->required;
 }
 
-static void read_options(struct csv_import *in, const struct product *p, struct slice text,
-                         bool *any, bool *required)
+struct options {
+    struct option *items;
+    uint32_t count;
+};
+
+static struct options new_options(struct csv_import *in, size_t cap)
+{
+    struct options o = {.items = arena_zalloc(shop_arena(in->shop), (cap + 1) * sizeof *o.items)};
+    if (!o.items)
+        shop_no_memory(in->shop);
+    return o;
+}
+
+static struct options read_options(struct csv_import *in, struct slice text)
 {
     static const char *const names[] = {"title", NULL};
     struct slice part;
-    uint32_t place = 0;
+    size_t cap = 1;
     if (nested_is_json(text)) {
         const struct nested list = nested_read(in->shop, text, names, "custom_options");
-        for (uint32_t i = 0; i < list.count; i++) {
-            struct option o = {.place = place++};
-            read_json_option(in, &list.items[i], &o);
-            take_option(in, p, &o, any, required);
+        struct options o = new_options(in, list.count);
+        for (; o.items && o.count < list.count; o.count++) {
+            o.items[o.count].place = o.count;
+            read_json_option(in, &list.items[o.count], &o.items[o.count]);
         }
-        return;
+        return o;
     }
-    while (nested_next(&text, ';', &part)) {
-        struct option o = {.place = place};
-        if (!part.len)
-            continue;
-        place++;
-        read_short_option(in, part, &o);
-        take_option(in, p, &o, any, required);
-    }
+    for (size_t i = 0; i < text.len; i++)
+        cap += text.p[i] == ';';
+    struct options o = new_options(in, cap);
+    while (o.items && nested_next(&text, ';', &part))
+        if (part.len) {
+            o.items[o.count].place = o.count;
+            read_short_option(in, part, &o.items[o.count++]);
+        }
+    return o;
+}
+
+static void put_options(struct csv_import *in, const struct product *p, const struct options *o,
+                        struct shop_row *root)
+{
+    bool any = false, required = false;
+    for (uint32_t i = 0; i < o->count; i++)
+        take_option(in, p, &o->items[i], &any, &required);
+    if (any)
+        row_number(root, "has_options", 1);
+    if (required)
+        row_number(root, "required_options", 1);
 }
 
 /* --- what a record tells all of ------------------------------------------------------------------
@@ -371,7 +396,23 @@ bool product_has_told_all(struct csv_import *in, const struct product *p, const 
     return shop_recall(in->shop, all_key(in, p, column), &none);
 }
 
-/* Of custom options, titles at store views are not a record's to tell. */
+static void no_others(struct csv_import *in, const char *table, const char *link, struct slice id)
+{
+    struct shop_row r = shop_row(in->shop, table);
+    row_id(&r, link, id);
+    row_no_others(&r);
+}
+
+/* Titles at store views are not a record's to tell. */
+static void no_other_options(struct csv_import *in, struct slice id)
+{
+    static const char *const tables[] = {"catalog_product_option", "catalog_product_option_price",
+                                         "catalog_product_option_type_value",
+                                         "catalog_product_option_type_price"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        no_others(in, tables[i], "product_id", id);
+}
+
 static bool tell_all(struct csv_import *in, const struct product *p)
 {
     static const struct {
@@ -382,35 +423,77 @@ static bool tell_all(struct csv_import *in, const struct product *p)
         {"websites", "catalog_product_website", "product_id"},
         {"tier_prices", "catalog_product_entity_tier_price", "entity_id"},
         {"group_prices", "catalog_product_entity_group_price", "entity_id"},
-        {"custom_options", "catalog_product_option", "product_id"},
-        {"custom_options", "catalog_product_option_price", "product_id"},
-        {"custom_options", "catalog_product_option_type_value", "product_id"},
-        {"custom_options", "catalog_product_option_type_price", "product_id"},
     };
-    bool any = false, tells = false;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        if (i == 0 || strcmp(lists[i].column, lists[i - 1].column) != 0)
-            tells = product_tells_all(in, p, lists[i].column);
-        if (!tells)
-            continue;
-        struct shop_row r = shop_row(in->shop, lists[i].table);
-        row_id(&r, lists[i].link, p->id);
-        row_no_others(&r);
-        any = true;
-    }
+    bool any = false;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (product_tells_all(in, p, lists[i].column)) {
+            no_others(in, lists[i].table, lists[i].link, p->id);
+            any = true;
+        }
     return any;
 }
 
-void product_put_options(struct csv_import *in, const struct product *p, struct shop_row *root)
+/* Has the destination's product options that the record does not name? */
+static bool has_other_options(struct csv_import *in, const struct product *p,
+                              const struct options *o)
 {
-    struct slice text;
-    bool any = false, required = false, tells = tell_all(in, p);
-    if (cell_filled(in, "custom_options", &text))
-        read_options(in, p, text, &any, &required);
-    if (any)
-        row_number(root, "has_options", 1);
-    if (required)
-        row_number(root, "required_options", 1);
-    if (!p->again || any || tells)
+    bool others = false;
+    MYSQL_RES *rows = shop_select(
+        in->shop,
+        "SELECT t.title FROM %s o JOIN %s t ON t.option_id = o.option_id AND t.store_id = 0 WHERE "
+        "o.product_id = %lu",
+        shop_table_name(in->shop, "catalog_product_option"),
+        shop_table_name(in->shop, "catalog_product_option_title"), p->target);
+    for (MYSQL_ROW row; rows && !others && (row = mysql_fetch_row(rows));) {
+        others = true;
+        for (uint32_t i = 0; i < o->count; i++)
+            others &= !slice_is(o->items[i].title, row[0]);
+    }
+    mysql_free_result(rows);
+    return others;
+}
+
+void product_put_options(struct csv_import *in, struct product *p, const struct late_lists *late,
+                         struct shop_row *root)
+{
+    bool tells = tell_all(in, p), all = product_tells_all(in, p, "custom_options");
+    cell_filled(in, "custom_options", &p->options);
+    const struct options options = read_options(in, p->options);
+    if (all && !late_list_find(in, late, p) && !p->is_new)
+        p->options_wait = p->again || has_other_options(in, p, &options);
+    if (all && !p->options_wait)
+        no_other_options(in, p->id);
+    put_options(in, p, &options, root);
+    if (!p->again || options.count || tells || all)
         row_put(root);
+}
+
+void product_take_options(struct csv_import *in, struct late_lists *all, const struct product *p)
+{
+    if (shop_failed(in->shop) || p->skipped)
+        return;
+    struct late_list *l =
+        p->options_wait ? late_list_begin(in, all, p) : late_list_find(in, all, p);
+    if (l && p->options.len)
+        late_list_add(in, all, l, p->options);
+}
+
+bool product_put_late_options(struct csv_import *in, struct late_lists *all)
+{
+    const struct late_list *l = late_list_take(in, all);
+    if (!l)
+        return false;
+    const struct product p = {.id = l->id};
+    struct shop_row root = shop_row(in->shop, "catalog_product_entity");
+    shop_begin(in->shop, l->id);
+    row_id(&root, "entity_id", l->id);
+    row_id(&root, "entity_type_id", shop_refer_type(in->shop, "catalog_product"));
+    no_other_options(in, l->id);
+    for (const struct late_item *i = l->items; i; i = i->next) {
+        const struct options options = read_options(in, i->text);
+        put_options(in, &p, &options, &root);
+    }
+    row_put(&root);
+    shop_commit(in->shop);
+    return true;
 }

@@ -12,36 +12,6 @@
 static const char type[] = "catalog_product", table[] = "catalog_product_entity",
                   galleries[] = "catalog_product_entity_media_gallery";
 
-struct product_image {
-    struct slice place;
-    struct product_image *next;
-};
-struct gallery {     /* of which images may go */
-    struct slice id; /* the product's */
-    uint64_t line;
-    struct product_image *images; /* that stay */
-    struct gallery *next;
-};
-struct product_galleries {
-    struct arena arena;
-    struct gallery *first, **last;
-};
-
-struct product_galleries *product_galleries_new(void)
-{
-    struct product_galleries *all = calloc(1, sizeof *all);
-    if (all)
-        all->last = &all->first;
-    return all;
-}
-
-void product_galleries_free(struct product_galleries *all)
-{
-    if (all)
-        arena_free(&all->arena);
-    free(all);
-}
-
 static const struct shop_attribute *gallery_attribute(struct csv_import *in)
 {
     return shop_attribute(in->shop, type, slice_of("media_gallery"));
@@ -52,12 +22,12 @@ static const struct shop_attribute *gallery_attribute(struct csv_import *in)
 
 static void note_image(struct csv_import *in, struct product *p, struct slice place)
 {
-    struct product_image *image = arena_zalloc(shop_arena(in->shop), sizeof *image);
+    struct late_item *image = arena_zalloc(shop_arena(in->shop), sizeof *image);
     if (!image) {
         shop_no_memory(in->shop);
         return;
     }
-    *image = (struct product_image){place, p->images};
+    *image = (struct late_item){place, p->images};
     p->images = image;
 }
 
@@ -145,89 +115,42 @@ void product_put_images(struct csv_import *in, struct product *p)
 /* --- of the file ---------------------------------------------------------------------------------
  */
 
-static bool is_among(const struct product_image *images, struct slice place)
-{
-    while (images && !(images->place.len == place.len &&
-                       (!place.len || memcmp(images->place.p, place.p, place.len) == 0)))
-        images = images->next;
-    return images;
-}
-
 /* Has the destination's product images that the record does not name? */
 static bool has_others(struct csv_import *in, const struct product *p)
 {
     bool others = false;
-    MYSQL_RES *rows = shop_select(
-        in->shop, "SELECT value FROM %s WHERE entity_id = %lu AND attribute_id = %lu",
-        shop_table_name(in->shop, galleries), p->target, gallery_attribute(in)->id);
+    MYSQL_RES *rows =
+        shop_select(in->shop, "SELECT value FROM %s WHERE entity_id = %lu AND attribute_id = %lu",
+                    shop_table_name(in->shop, galleries), p->target, gallery_attribute(in)->id);
     for (MYSQL_ROW row; rows && !others && (row = mysql_fetch_row(rows));)
-        others = !is_among(p->images, slice_of(row[0] ? row[0] : ""));
+        others = !late_items_have(p->images, slice_of(row[0] ? row[0] : ""));
     mysql_free_result(rows);
     return others;
 }
 
-static void *keep(struct csv_import *in, struct product_galleries *all, const void *p, size_t len)
+void product_take_images(struct csv_import *in, struct late_lists *all, const struct product *p)
 {
-    void *copy = arena_copy(&all->arena, p, len);
-    if (!copy)
-        shop_no_memory(in->shop);
-    return copy;
+    if (shop_failed(in->shop) || p->skipped)
+        return;
+    struct late_list *l = late_list_find(in, all, p);
+    if (!l && p->all_images && !p->is_new && (p->again || has_others(in, p)))
+        l = late_list_begin(in, all, p);
+    for (const struct late_item *i = l ? p->images : NULL; i; i = i->next)
+        late_list_add(in, all, l, i->text);
 }
 
-static struct gallery *new_gallery(struct csv_import *in, struct product_galleries *all,
-                                   const struct product *p, struct slice key)
+bool product_put_gallery(struct csv_import *in, struct late_lists *all)
 {
-    const struct gallery new = {.id = {keep(in, all, p->id.p, p->id.len), p->id.len},
-                                .line = in->record->line};
-    struct gallery *g = new.id.p ? keep(in, all, &new, sizeof new) : NULL;
-    if (!g)
-        return NULL;
-    shop_remember(in->shop, key, (struct slice){(const uint8_t *)&g, sizeof g});
-    *all->last = g;
-    all->last = &g->next;
-    return g;
-}
-
-/* That of the product, if images of it may go. */
-static struct gallery *gallery_of(struct csv_import *in, struct product_galleries *all,
-                                  const struct product *p)
-{
-    struct gallery *g = NULL;
-    struct slice known, key = shop_format(in->shop, "gallery of\n%.*s", (int)p->id.len, p->id.p);
-    if (shop_recall(in->shop, key, &known))
-        memcpy(&g, known.p, sizeof g);
-    else if (p->all_images && !p->is_new && (p->again || has_others(in, p)))
-        g = new_gallery(in, all, p, key);
-    return g;
-}
-
-void product_take_images(struct csv_import *in, struct product_galleries *all,
-                         const struct product *p)
-{
-    struct gallery *g = shop_failed(in->shop) || p->skipped ? NULL : gallery_of(in, all, p);
-    for (const struct product_image *i = g ? p->images : NULL; i; i = i->next) {
-        const struct product_image one = {{keep(in, all, i->place.p, i->place.len), i->place.len},
-                                          g->images};
-        struct product_image *kept =
-            is_among(g->images, i->place) || !one.place.p ? NULL : keep(in, all, &one, sizeof one);
-        g->images = kept ? kept : g->images;
-    }
-}
-
-bool product_put_gallery(struct csv_import *in, struct product_galleries *all)
-{
-    struct gallery *g = all->first;
-    if (!g)
+    const struct late_list *l = late_list_take(in, all);
+    if (!l)
         return false;
-    all->first = g->next;
-    shop_at_line(in->shop, g->line);
-    shop_begin(in->shop, g->id);
+    shop_begin(in->shop, l->id);
     struct shop_row r = shop_row(in->shop, galleries);
-    row_id(&r, "entity_id", g->id);
+    row_id(&r, "entity_id", l->id);
     row_id(&r, "attribute_id", shop_refer_attribute(in->shop, gallery_attribute(in)));
     row_no_others(&r);
-    for (const struct product_image *i = g->images; i; i = i->next)
-        put_gallery_row(in, g->id, i->place);
+    for (const struct late_item *i = l->items; i; i = i->next)
+        put_gallery_row(in, l->id, i->text);
     shop_commit(in->shop);
     return true;
 }

@@ -182,6 +182,34 @@ def _():
         s.expect("SELECT COUNT(*) FROM catalog_product_entity_media_gallery_value WHERE store_id = 0", "1")
 
 
+TITLES = ("SELECT title, option_id FROM catalog_product_option JOIN catalog_product_option_title USING (option_id) WHERE store_id = 0 UNION ALL "
+          "SELECT CONCAT('=', title), option_type_id FROM catalog_product_option_type_value JOIN catalog_product_option_type_title USING (option_type_id) "
+          "WHERE store_id = 0 ORDER BY 1")
+
+
+@suite.case("csv-gone-options-apart", "custom options that records far apart have keep their ids, and what is said of them at a store view; others go")
+def _():
+    with shop() as s:
+        s.program.configure({"batch": {"max_rows": 100}})
+        text = ("sku,name,price,custom_options\nA,a,1,Size:drop_down:1:S=0|L=2;Colour:field:0:\n" + "".join("F%d,f,1,\n" % n for n in range(300)) +
+                "A,a,1,%s\nB,b,1,Note:area:0:\n")
+        s.text("product", text % "Engraving:field:1:price=4;Paper:radio:0:White=1")
+        first = dict(s.rows(TITLES))
+        expect_equal(sorted(first), ["=L", "=S", "=White", "Colour", "Engraving", "Note", "Paper", "Size"], "options")
+        s.server.run("INSERT INTO catalog_product_option_title (option_id, store_id, title) SELECT option_id, 1, CONCAT(title, ' here') FROM "
+                     "catalog_product_option_title WHERE store_id = 0", database=DATABASE)
+        snapshot = s.snapshot()
+        s.text("product", text % "Engraving:field:1:price=4;Paper:radio:0:White=1")
+        expect_equal(s.snapshot(), snapshot, "checksums after the second run")
+        for mode, left in (("merge", first), ("auto", {title: first[title] for title in first if title not in ("=White", "Paper", "Colour")})):
+            s.text("product", (text % "engraving:field:1:price=4").replace(";Colour:field:0:", ""), *(("--options-mode", mode) if mode != "auto" else ()))
+            expect_equal({title.replace("engraving", "Engraving"): number for title, number in s.rows(TITLES)}, left, mode)
+        s.expect("SELECT has_options, required_options FROM catalog_product_entity WHERE sku = 'A'", ("1", "1"))
+        s.text("product", "sku,custom_options\nA,\n")
+        s.expect(TITLES, ("Note", first["Note"]))
+        s.expect("SELECT has_options, required_options FROM catalog_product_entity WHERE sku = 'A'", ("0", "0"))
+
+
 STREETS = ("SELECT v.value FROM customer_address_entity a JOIN customer_address_entity_text v USING (entity_id) JOIN eav_attribute e "
            "USING (attribute_id) WHERE attribute_code = 'street' AND parent_id = %s ORDER BY 1" % (CUSTOMER % "kim"))
 
