@@ -125,6 +125,7 @@ static void take_category(struct csv_import *in)
     struct categories *all = in->state;
     struct slice id, parent, name;
     const struct category *same;
+    uint64_t target;
     struct category *c = arena_zalloc(&all->arena, sizeof *c);
     entity_count(in, false);
     if (LIST_ROOM(all->all, all->count, all->cap)) {
@@ -132,10 +133,12 @@ static void take_category(struct csv_import *in)
         return;
     }
     cell_filled(in, "parent_id", &parent);
-    if (!cell_filled(in, "url_key", &name) && !cell_filled(in, "name", &name))
-        shop_invalid(in->shop, "name is empty");
+    bool named = cell_filled(in, "url_key", &name) || cell_filled(in, "name", &name);
     if (!cell_filled(in, "entity_id", &id))
         id = shop_id(in->shop, "in", parent, name);
+    if (!named && !shop_registered(in->shop, "category", id, &target))
+        shop_invalid(in->shop, "name is empty, which a category needs that has not come from this "
+                               "source before");
     if ((same = find_category(in, id)))
         shop_invalid(in->shop, "category %.*s stands in the file twice, in line %lu, too",
                      (int)id.len, (const char *)id.p, same->record.line);
@@ -518,8 +521,8 @@ static void check_identity(struct csv_import *in, struct category *c)
         return;
     const struct slice place = place_of(in, c);
     key.scopes = &place;
-    cell_filled(in, key.name, &key.value);
-    entity_known(in, &key, c->id);
+    if (cell_filled(in, key.name, &key.value))
+        entity_known(in, &key, c->id);
     c->left_out = shop_failed(s);
 }
 

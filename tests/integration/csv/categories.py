@@ -71,3 +71,22 @@ def _():
         expect("was left out" in out and "records=2" in out, out)
         expect_equal(s.one("SELECT COUNT(*) FROM catalog_category_entity_varchar WHERE value IN ('A', 'B', 'C') AND attribute_id = 43"), 1,
                      "categories of the last file")
+
+
+@suite.case("csv-categories-without-names", "what came from there needs no name to be moved or changed")
+def _():
+    with shop() as s:
+        tree = ("SELECT v.value, c.level, p.entity_id = 2, c.position FROM catalog_category_entity c JOIN catalog_category_entity_varchar v USING (entity_id) "
+                "JOIN eav_attribute a USING (attribute_id) JOIN catalog_category_entity p ON p.entity_id = c.parent_id WHERE attribute_code = 'name' AND "
+                "c.entity_id > 2 ORDER BY 1")
+        s.text("category", "entity_id,parent_id,name\na,,A\nb,a,B\nc,b,C\n")
+        s.expect(tree, ("A", "2", "1", "0"), ("B", "3", "0", "0"), ("C", "4", "0", "0"))
+        for _ in range(2):
+            s.text("category", "entity_id,parent_id\nb,2\nc,2\n")
+            s.expect(tree, ("A", "2", "1", "0"), ("B", "2", "1", "0"), ("C", "2", "1", "0"))
+        s.text("category", "entity_id,position,name\nb,7,\n")
+        s.expect(tree, ("A", "2", "1", "0"), ("B", "2", "1", "7"), ("C", "2", "1", "0"))
+        out = s.text("category", "entity_id,parent_id\nb,2\nb,2\n", code=1)
+        expect("stands in the file twice" in out, out)
+        out = s.text("category", "entity_id,parent_id\nb,2\nz,2\n", code=1)
+        expect(" line 3: name is empty" in out, out)
