@@ -152,6 +152,15 @@ static void check_qty(struct csv_import *in, struct slice qty, const char *what)
     set_qty(&r, qty, what);
 }
 
+static void check_other(struct csv_import *in, struct slice sku, const char *what)
+{
+    struct slice own;
+    cell_filled(in, "sku", &own);
+    if (sku.len && sku.len == own.len && memcmp(sku.p, own.p, sku.len) == 0)
+        shop_invalid(in->shop, "%s: '%.*s' is the product itself", what, (int)sku.len,
+                     (const char *)sku.p);
+}
+
 static struct nested read_children(struct csv_import *in, enum family family)
 {
     static const char *const lone[] = {"sku", NULL}, *const with_qty[] = {"sku", "qty", NULL};
@@ -160,10 +169,15 @@ static struct nested read_children(struct csv_import *in, enum family family)
     cell(in, column, &v);
     const struct nested list =
         nested_read(in->shop, v, family == GROUPED ? with_qty : lone, column);
-    for (uint32_t i = 0; family == GROUPED && i < list.count; i++) {
+    for (uint32_t i = 0; i < list.count; i++) {
+        nested_get(&list.items[i], &v, "sku", NULL, NULL);
+        check_other(in, v, column);
         nested_get(&list.items[i], &v, "qty", NULL, NULL);
-        check_qty(in, v, column);
+        if (family == GROUPED)
+            check_qty(in, v, column);
     }
+    cell_filled(in, families[family].parent, &v);
+    check_other(in, v, families[family].parent);
     return list;
 }
 

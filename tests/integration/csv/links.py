@@ -28,3 +28,8 @@ def _():
         expect("records=2" in out, out)
         s.expect(PRODUCTS, "BOX", "Q", "R", "SET")
         s.expect(LINKS, ("BOX", "Q"))
+        for text, column in ((head + "SELF,grouped,s,1,Q:1|SELF:1,,\n", "grouped_product_skus"), (head + "SELF,simple,s,1,,SELF,1\n", "grouped_parent_sku"),
+                             ("sku,type_id,name,price,configurable_children_skus\nSELF,configurable,s,1,SELF\n", "configurable_children_skus")):
+            out = s.text("product", text, code=1)
+            expect(" line 2: %s: 'SELF' is the product itself" % column in out, out)
+        s.expect(PRODUCTS, "BOX", "Q", "R", "SET")
