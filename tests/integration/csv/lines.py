@@ -33,3 +33,11 @@ def _():
         expect_contains(out, "left out entity=cms_page key=q2 reason=\"writing rows: Duplicate entry 'same'", "what is listed")
         expect_equal(out.count("%s line 3" % path), 1, "its line: " + out)
         s.expect("SELECT identifier FROM cms_page WHERE content_heading IN ('same', 'other') ORDER BY 1", "one", "three")
+        # of an entity that comes in parts
+        s.program.configure({"batch": {"max_rows": 100}})
+        path = s.file("sku,name,price,tier_prices\nL,l,1,all:2:1\nM,m,1,%s|all:0:1\nN,n,1,all:2:1\n" % "|".join("all:%d:1" % n for n in range(2, 350)))
+        out = s.sync("product", path, code=1)
+        expect_contains(out, "position=%s line 3" % path, "the error")
+        out = s.sync("product", path, "--skip-invalid", code=3)
+        expect_contains(out, "left out entity=product key=sku:M reason=\"%s line 3: product sku:M is not valid: " % path, "what is listed")
+        s.expect("SELECT sku FROM catalog_product_entity WHERE sku IN ('L', 'M', 'N') ORDER BY 1", "L", "N")
