@@ -429,14 +429,28 @@ static int copy_kind(struct copy *c, const struct catalogue_entity *e, enum pass
     return rc;
 }
 
-/* Do its texts name products, categories …, which come later? */
-static bool has_texts(const struct catalogue_entity *e)
+static bool names_later(const struct copy *c, const struct document_format *f,
+                        const struct catalogue_entity *e)
+{
+    const struct document_target *target;
+    for (size_t i = 0; (target = document_names(f, i)); i++) {
+        const struct catalogue_entity *to = catalogue_find(c->o->catalogue, target->entity);
+        if (to && entity_is_asked_for(c, to) && entity_is_later(c, to, e))
+            return true;
+    }
+    return false;
+}
+
+/* Do its texts name products, categories …, which come later? Attributes that hold such are of
+ * products, too, which are many, and behind all but their own kind. */
+static bool has_texts(const struct copy *c, const struct catalogue_entity *e)
 {
     for (size_t i = 0; i < document_format_count(); i++) {
         const struct document_format *f = document_format_at(i);
         for (size_t k = 0; k < e->table_count; k++)
             if ((f->form == DOCUMENT_TEXT || f->form == DOCUMENT_LAYOUT) &&
-                strcmp(f->table, e->tables[k].table) == 0)
+                strcmp(f->table, e->tables[k].table) == 0 &&
+                (!f->attribute || names_later(c, f, e)))
                 return true;
     }
     return false;
@@ -447,7 +461,9 @@ static enum pass last_pass(const struct copy *c, const struct catalogue_entity *
 {
     if (!entity_is_asked_for(c, e))
         return FIRST;
-    return kinds > 1 && has_texts(e) ? TEXTS : entity_refers_later(c, e, NULL) ? DEFERRED : FIRST;
+    return kinds > 1 && has_texts(c, e)      ? TEXTS
+           : entity_refers_later(c, e, NULL) ? DEFERRED
+                                             : FIRST;
 }
 
 static int tell_kind(const struct copy *c, const struct catalogue_entity *e, struct ds_error *err)

@@ -42,11 +42,15 @@ struct referred_row { /* below a root that is only recognised */
     struct referred_row *next;
 };
 
+struct condition { /* only rows that have one of `values` there; UINT32_MAX: all */
+    uint32_t column;
+    const char *const *values;
+};
+
 struct referring_column {
     uint32_t column;
     bool list, words; /* ids separated by commas; ids that are no numbers */
-    uint32_t when;    /* only in rows that have one of `values` there; UINT32_MAX: in all */
-    const char *const *values;
+    struct condition when;
     struct id_set *to; /* of copy.referred, or of copy.brought */
 };
 
@@ -54,6 +58,7 @@ struct document_format;
 struct named_document { /* a column of whose values ids may be of copy.referred */
     const struct document_format *format;
     uint32_t column, beside; /* UINT32_MAX: none beside */
+    struct condition when;
 };
 
 struct copied_table {
@@ -198,6 +203,9 @@ bool entity_is_asked_for(const struct copy *c, const struct catalogue_entity *e)
 /* NULL: nothing of the kind is listed. */
 const struct entity_ids *entity_listed(const struct copy *c, const struct catalogue_entity *e);
 bool entity_is_listed(const struct entity_ids *ids, const char *id);
+/* Does the kind come behind the other one? */
+bool entity_is_later(const struct copy *c, const struct catalogue_entity *e,
+                     const struct catalogue_entity *than);
 /* Has the kind (`table` not NULL: has that table of it) references to what may be copied behind it,
  * which are filled in when both are there? */
 bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e, const char *table);

@@ -2,9 +2,10 @@
  * inside longer values (schema/document.h). An import recognises it at the destination: a root by
  * its natural key, rows of its other tables by their identity below it.
  *
- * Of each such kind copy.referred has the root's table, behind it those of whose rows values hold
- * ids, and those by which any of these rows are told (titles). Of a chunk come the rows that it
- * names, with what they hang on, and no others: all roots, then what is below them.
+ * Of each such kind copy.referred has the root's table, behind it those of whose rows columns and
+ * values hold ids, and those by which any of these rows are told (titles, attributes). Of a chunk
+ * come the rows that it names, with what they hang on, and no others: all roots, then what is below
+ * them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +56,15 @@ static const struct catalogue_entity *referred_kind(const struct copy *c,
                                                     const struct catalogue_reference *r)
 {
     const struct catalogue_entity *e = catalogue_find(c->o->catalogue, r->entity);
-    bool plain =
-        !r->to && !r->by && !r->deferred && r->form != REFERENCE_PATH && !r->attribute && !r->input;
+    bool plain = !r->by && !r->deferred && r->form != REFERENCE_PATH && !r->input;
     return plain && e && is_recognised(c, e) && !entity_brings(c, r) ? e : NULL;
+}
+
+/* The table of the kind whose key the reference holds. */
+static const struct catalogue_table *named_table(const struct catalogue_entity *e,
+                                                 const struct catalogue_reference *r)
+{
+    return r->to ? table_of(e, r->to) : &e->tables[0];
 }
 
 static struct copied_table *find_table(struct copy *c, const struct catalogue_table *entry)
@@ -84,6 +91,33 @@ static int open_table(struct copy *c, const struct catalogue_entity *e,
     return rc;
 }
 
+static bool has_attribute(const struct catalogue_part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].attribute)
+            return true;
+    return false;
+}
+
+static int open_telling(struct copy *c, const struct catalogue_entity *e,
+                        const struct catalogue_table *entry, struct ds_error *err)
+{
+    int rc = open_table(c, e, entry, err);
+    struct copied_table *t = rc ? NULL : find_table(c, entry);
+    if (t)
+        t->tells = true;
+    return rc;
+}
+
+/* ENTRY_varchar and its like. */
+static bool holds_attributes_of(const struct catalogue_table *values,
+                                const struct catalogue_table *entry)
+{
+    size_t len = strlen(entry->table);
+    return values->through && strcmp(values->through, entry->table) == 0 &&
+           strncmp(values->table, entry->table, len) == 0 && values->table[len] == '_';
+}
+
 /* A table of which ids are named, with those that lead to it, and those that its rows are told by.
  */
 static int open_named(struct copy *c, const struct catalogue_entity *e,
@@ -92,16 +126,12 @@ static int open_named(struct copy *c, const struct catalogue_entity *e,
     size_t count;
     const struct catalogue_part *parts = parts_of(e, entry, &count);
     int rc = entry->through ? open_named(c, e, table_of(e, entry->through), err) : 0;
-    rc = rc || !are_columns(parts, count) ? rc : open_table(c, e, entry, err);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        const struct catalogue_table *by = parts[i].table ? table_of(e, parts[i].table) : NULL;
-        if (!by || !find_table(c, entry))
-            continue;
-        rc = open_table(c, e, by, err);
-        struct copied_table *t = rc ? NULL : find_table(c, by);
-        if (t)
-            t->tells = true;
-    }
+    rc = rc || !count ? rc : open_table(c, e, entry, err);
+    for (size_t i = 0; i < count && rc == 0 && find_table(c, entry); i++)
+        rc = parts[i].table ? open_telling(c, e, table_of(e, parts[i].table), err) : 0;
+    bool values = has_attribute(parts, count) && find_table(c, entry);
+    for (size_t i = 0; values && i < e->table_count && rc == 0; i++)
+        rc = holds_attributes_of(&e->tables[i], entry) ? open_telling(c, e, &e->tables[i], err) : 0;
     return rc;
 }
 
@@ -143,8 +173,10 @@ static int open_all(struct copy *c, struct ds_error *err)
         return entity_no_memory(err);
     int rc = 0;
     for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
-        const struct catalogue_entity *e = referred_kind(c, &c->entity->references[i]);
+        const struct catalogue_reference *r = &c->entity->references[i];
+        const struct catalogue_entity *e = referred_kind(c, r);
         rc = e ? open_named(c, e, &e->tables[0], err) : 0;
+        rc = rc || !e ? rc : open_named(c, e, named_table(e, r), err);
     }
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++)
         for (uint32_t k = 0; k < c->tables[i].plan.column_count && rc == 0; k++) {
@@ -167,8 +199,42 @@ static bool is_reference(const struct catalogue_entity *e, const char *table, co
     return false;
 }
 
-static int bind_reference(struct copied_table *t, const struct catalogue_reference *r,
-                          struct id_set *to, bool words)
+/* Ids of attributes with that code, of whatever kind: at worst something is looked up for nothing.
+ * In the table's arena. */
+static int read_attributes(struct copy *c, struct copied_table *t, const char *code,
+                           const char *const **out, struct ds_error *err)
+{
+    const char *prefix = c->o->config->source.prefix ? c->o->config->source.prefix : "";
+    BUF_AUTO struct buf literal = {0};
+    if (sql_string(&literal, code, strlen(code)))
+        return entity_no_memory(err);
+    MYSQL_RES *rows =
+        db_select(c->shared->source.db, err,
+                  "SELECT attribute_id FROM `%seav_attribute` WHERE attribute_code = %s", prefix,
+                  buf_cstr(&literal));
+    if (!rows)
+        return err->code;
+    const char **ids = arena_zalloc(&t->plan.arena, (mysql_num_rows(rows) + 1) * sizeof *ids);
+    int rc = ids ? 0 : DS_ENOMEM;
+    MYSQL_ROW row;
+    for (size_t n = 0; rc == 0 && (row = mysql_fetch_row(rows)); n++)
+        rc = (ids[n] = arena_strdup(&t->plan.arena, row[0])) ? 0 : DS_ENOMEM;
+    mysql_free_result(rows);
+    *out = ids;
+    return rc ? entity_no_memory(err) : 0;
+}
+
+/* Only rows of that attribute count; NULL: all. */
+static int bind_attribute(struct copy *c, struct copied_table *t, const char *code,
+                          struct condition *out, struct ds_error *err)
+{
+    out->column = code ? entity_column(&t->plan, "attribute_id") : UINT32_MAX;
+    return out->column == UINT32_MAX ? 0 : read_attributes(c, t, code, &out->values, err);
+}
+
+static int bind_reference(struct copy *c, struct copied_table *t,
+                          const struct catalogue_reference *r, struct id_set *to, bool words,
+                          struct ds_error *err)
 {
     uint32_t column = entity_column(&t->plan, r->column);
     if (!to || column == UINT32_MAX || strcmp(r->table, t->entry->table) != 0)
@@ -176,54 +242,64 @@ static int bind_reference(struct copied_table *t, const struct catalogue_referen
     struct referring_column *more =
         realloc(t->referring, (t->referring_count + 1) * sizeof *t->referring);
     if (!more)
-        return DS_ENOMEM;
+        return entity_no_memory(err);
     t->referring = more;
     bool asks = !is_reference(t->entity, r->table, r->when.column);
-    more[t->referring_count++] = (struct referring_column){
-        .column = column,
-        .list = r->form == REFERENCE_LIST,
-        .words = words,
-        .when = asks ? entity_column(&t->plan, r->when.column) : UINT32_MAX,
-        .values = r->when.values,
-        .to = to};
-    return 0;
+    struct condition when = {asks ? entity_column(&t->plan, r->when.column) : UINT32_MAX,
+                             r->when.values};
+    int rc = r->attribute ? bind_attribute(c, t, r->attribute, &when, err) : 0;
+    more[t->referring_count++] = (struct referring_column){.column = column,
+                                                           .list = r->form == REFERENCE_LIST,
+                                                           .words = words,
+                                                           .when = when,
+                                                           .to = to};
+    return rc;
 }
 
-static int bind_documents(struct copy *c, struct copied_table *t)
+static bool may_name(const struct copy *c, const struct document_format *f)
 {
+    const struct document_target *target;
+    for (size_t k = 0; (target = document_names(f, k)); k++)
+        for (uint32_t n = 0; n < c->referred_count; n++)
+            if (strcmp(c->referred[n].entry->table, target->table) == 0)
+                return true;
+    return false;
+}
+
+static int bind_documents(struct copy *c, struct copied_table *t, struct ds_error *err)
+{
+    int rc = 0;
     t->documents = calloc(t->plan.column_count + 1, sizeof *t->documents);
     if (!t->documents)
-        return DS_ENOMEM;
-    for (uint32_t i = 0; i < t->plan.column_count; i++) {
+        return entity_no_memory(err);
+    for (uint32_t i = 0; i < t->plan.column_count && rc == 0; i++) {
         const struct document_format *f = format_of(t, i);
-        const struct document_target *target;
-        bool names = false;
-        for (size_t k = 0; f && (target = document_names(f, k)); k++)
-            for (uint32_t n = 0; n < c->referred_count; n++)
-                names |= strcmp(c->referred[n].entry->table, target->table) == 0;
-        if (names)
-            t->documents[t->document_count++] =
-                (struct named_document){f, i, entity_column(&t->plan, f->beside)};
+        if (!f || !may_name(c, f))
+            continue;
+        struct named_document *d = &t->documents[t->document_count++];
+        *d = (struct named_document){
+            .format = f, .column = i, .beside = entity_column(&t->plan, f->beside)};
+        rc = bind_attribute(c, t, f->attribute, &d->when, err);
     }
-    return 0;
+    return rc;
 }
 
-static int bind_table(struct copy *c, struct copied_table *t)
+static int bind_table(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
-    int rc = bind_documents(c, t);
+    int rc = bind_documents(c, t, err);
     for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
         const struct catalogue_reference *r = &c->entity->references[i];
         const struct catalogue_entity *e = referred_kind(c, r);
-        struct copied_table *to = e ? find_table(c, &e->tables[0]) : NULL;
-        rc = bind_reference(t, r, to ? &to->ids : entity_brought_ids(c, r),
-                            to && !entity_key_is_number(to));
+        struct copied_table *to = e ? find_table(c, named_table(e, r)) : NULL;
+        rc = bind_reference(c, t, r, to ? &to->ids : entity_brought_ids(c, r),
+                            to && !entity_key_is_number(to), err);
     }
     return rc;
 }
 
 /* Rows of copy.referred are told by what they refer to, too (a bundle's selection by its option and
  * its product). */
-static int bind_identity(struct copy *c, struct copied_table *t)
+static int bind_identity(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
     size_t count;
     if (!t->entity || !t->entry) /* not opened */
@@ -233,13 +309,11 @@ static int bind_identity(struct copy *c, struct copied_table *t)
     for (size_t i = 0; i < t->entity->reference_count; i++) {
         const struct catalogue_reference *r = &t->entity->references[i];
         const struct catalogue_entity *e = catalogue_find(c->o->catalogue, r->entity);
-        const struct catalogue_table *entry = !e      ? NULL
-                                              : r->to ? table_of(e, r->to)
-                                                      : &e->tables[0];
+        const struct catalogue_table *entry = e ? named_table(e, r) : NULL;
         struct copied_table *to = entry ? find_table(c, entry) : NULL;
         for (size_t k = 0; to && k < count && rc == 0; k++)
-            if (!parts[k].table && strcmp(parts[k].column, r->column) == 0)
-                rc = bind_reference(t, r, &to->ids, !entity_key_is_number(to));
+            if (!parts[k].table && parts[k].column && strcmp(parts[k].column, r->column) == 0)
+                rc = bind_reference(c, t, r, &to->ids, !entity_key_is_number(to), err);
     }
     return rc;
 }
@@ -250,9 +324,9 @@ int entity_open_referred(struct copy *c, struct ds_error *err)
     if (rc == 0 && c->pass == FIRST)
         rc = entity_open_brought(c, err);
     for (uint32_t i = 0; i < c->table_count && rc == 0; i++)
-        rc = bind_table(c, &c->tables[i]) ? entity_no_memory(err) : 0;
+        rc = bind_table(c, &c->tables[i], err);
     for (uint32_t i = 0; i < c->referred_count && rc == 0; i++)
-        rc = bind_identity(c, &c->referred[i]) ? entity_no_memory(err) : 0;
+        rc = bind_identity(c, &c->referred[i], err);
     return rc;
 }
 
@@ -306,14 +380,18 @@ static bool is_one_of(const uint8_t *raw, const char *const *values)
     return *values != NULL;
 }
 
+static bool holds(const struct condition *when, const uint8_t **columns)
+{
+    return when->column == UINT32_MAX || is_one_of(columns[when->column], when->values);
+}
+
 static int note_column(struct copy *c, const struct referring_column *r, const uint8_t **columns,
                        uint32_t root)
 {
     const uint8_t *raw = columns[r->column];
     struct slice text;
     int rc = 0;
-    if (*raw == VALUE_BYTE_NULL ||
-        (r->when != UINT32_MAX && !is_one_of(columns[r->when], r->values)))
+    if (*raw == VALUE_BYTE_NULL || !holds(&r->when, columns))
         return 0;
     if (r->words || !read_text(raw, &text))
         return note(c, r->to, (struct slice){raw, value_length(raw)}, root);
@@ -352,7 +430,7 @@ static int note_document(struct copy *c, const struct named_document *d, const u
     const struct document_visitor visitor = {note_id, NULL, &n};
     struct slice value, beside = {(const uint8_t *)"", 0};
     struct ds_error ignored = {0};
-    if (!read_text(columns[d->column], &value) || !value.len)
+    if (!holds(&d->when, columns) || !read_text(columns[d->column], &value) || !value.len)
         return 0;
     if (d->beside != UINT32_MAX && !read_text(columns[d->beside], &beside))
         beside = (struct slice){(const uint8_t *)"", 0};

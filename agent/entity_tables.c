@@ -83,7 +83,7 @@ static bool refers_to_own_kind(const struct copy *c, const struct catalogue_tabl
     return false;
 }
 
-static bool is_later(const struct copy *c, const struct catalogue_entity *e,
+bool entity_is_later(const struct copy *c, const struct catalogue_entity *e,
                      const struct catalogue_entity *than)
 {
     const struct catalogue *all = c->o->catalogue;
@@ -119,7 +119,7 @@ static const struct catalogue_entity *later_kind(const struct copy *c,
     const struct catalogue_entity *to = catalogue_find(c->o->catalogue, r->entity);
     bool own = to == e && !r->to && !r->required && r->form == REFERENCE_ONE &&
                strcmp(r->table, e->tables[0].table) == 0 && !is_tree(e);
-    bool later = to && r->deferred && entity_is_asked_for(c, to) && is_later(c, to, e);
+    bool later = to && r->deferred && entity_is_asked_for(c, to) && entity_is_later(c, to, e);
     return own || later ? to : NULL;
 }
 
@@ -133,7 +133,7 @@ later_format(const struct copy *c, const struct catalogue_entity *e, const char 
         bool told = f->marker && target && table && strcmp(f->table, table) == 0;
         const struct catalogue_entity *to =
             told ? catalogue_find(c->o->catalogue, target->entity) : NULL;
-        if (to && entity_is_asked_for(c, to) && is_later(c, to, e))
+        if (to && entity_is_asked_for(c, to) && entity_is_later(c, to, e))
             return f;
     }
     return NULL;

@@ -37,8 +37,8 @@ static const struct document_target targets[ID_KINDS] = {
 };
 
 /* The columns of a shop that hold ids inside longer values, beside the lists and paths of the
- * catalogue. The text attributes of products and categories are not here: the filter that the shop
- * runs them through knows no widgets and no blocks. */
+ * catalogue. Of the text attributes of products and categories only layout changes are here: the
+ * filter that the shop runs the others through knows no widgets and no blocks. */
 #define BIT(kind) (UINT32_C(1) << (kind))
 enum {
     CHOSEN = BIT(ID_PRODUCT) | BIT(ID_PRODUCT_OPTION) | BIT(ID_OPTION_VALUE) |
@@ -77,13 +77,21 @@ enum {
         .table = (table_), .column = (column_), .beside = (beside_), .form = (form_),              \
         .names = (names_)                                                                          \
     }
+#define LAYOUT_OF(table_)                                                                          \
+    {                                                                                              \
+        .table = (table_), .column = "value", .attribute = "custom_layout_update",                 \
+        .form = DOCUMENT_LAYOUT, .names = ON_PAGES                                                 \
+    }
 static const struct document_format formats[] = {
+    LAYOUT_OF("catalog_category_entity_text"),
+    LAYOUT_OF("catalog_product_entity_text"),
     PHP("catalogrule", "actions_serialized", document_condition, CONDITIONS),
     PHP("catalogrule", "conditions_serialized", document_condition, CONDITIONS),
     TEXT("cms_block", "content", DOCUMENT_TEXT, ON_PAGES),
     TEXT("cms_page", "content", DOCUMENT_TEXT, ON_PAGES),
     TEXT("cms_page", "custom_layout_update_xml", DOCUMENT_LAYOUT, ON_PAGES),
     TEXT("cms_page", "layout_update_xml", DOCUMENT_LAYOUT, ON_PAGES),
+    BESIDE("core_config_data", "value", "path", DOCUMENT_SETTING, BIT(ID_CUSTOMER_GROUP)),
     TEXT("core_email_template", "template_text", DOCUMENT_TEXT, ON_PAGES),
     TEXT("core_layout_update", "handle", DOCUMENT_HANDLE, BIT(ID_PRODUCT) | BIT(ID_CATEGORY)),
     TEXT("core_layout_update", "xml", DOCUMENT_LAYOUT, ON_PAGES),
@@ -351,6 +359,9 @@ static int walk(struct walk *w, const struct document_format *format, struct doc
         break;
     case DOCUMENT_HANDLE:
         answer = handle(w, value, &to);
+        break;
+    case DOCUMENT_SETTING:
+        answer = walk_setting(w, beside, value, &to);
         break;
     }
     if (answer < 0)

@@ -12,8 +12,7 @@
  *
  * Lists and paths of plain columns are in the catalogue (REFERENCE_LIST, REFERENCE_PATH;
  * multiselect values), which knows users' tables too. For them the caller makes a format:
- * {.form = DOCUMENT_LIST, .of = {"salesrule", "salesrule"}}. So it does for values of attributes,
- * which one column holds: {.form = DOCUMENT_LAYOUT} for custom_layout_update.
+ * {.form = DOCUMENT_LIST, .of = {"salesrule", "salesrule"}}.
  *
  * No state, any thread. Errors: DS_EFORMAT and DS_ELIMIT with the place in the value,
  * DS_EUNSUPPORTED, DS_ENOMEM, and what the visitor returns. No value appears in a message.
@@ -43,6 +42,7 @@ enum document_form {
     DOCUMENT_TEXT,     /* with directives: {{widget …}}, {{block …}} */
     DOCUMENT_LAYOUT,   /* XML of a layout change */
     DOCUMENT_HANDLE,   /* of a layout change: PRODUCT_12, CATEGORY_7 */
+    DOCUMENT_SETTING,  /* of the shop: `beside` is its path */
 };
 
 struct document_shape;
@@ -50,6 +50,7 @@ struct document_format {
     const char *table, *column;
     /* Column of the same row that is needed too, and may hold ids; NULL: none. */
     const char *beside;
+    const char *attribute; /* only values of this one are such, by its code; NULL: all */
     enum document_form form;
     const struct document_shape *shape; /* PHP */
     struct document_target of;          /* LIST and PATH */

@@ -27,7 +27,7 @@ struct document_shape {
     enum document_kind key;
     const struct field *fields; /* in the order of their walk, to one without a name */
     const struct document_shape *each;
-    int (*walk)(struct walk *w, struct php_tree *tree, struct php_value *v, struct slice of);
+    walk_tree_by walk;
 };
 
 static const struct slice none = {NULL, 0};
@@ -202,6 +202,12 @@ int walk_php(struct walk *w, const struct document_shape *shape, struct slice te
              struct slice *to)
 {
     return text.len > 0 ? walk_tree(w, shape, text, to) : DOCUMENT_KEEP;
+}
+
+int walk_php_by(struct walk *w, walk_tree_by by, struct slice text, struct slice *to)
+{
+    const struct document_shape shape = {.form = SHAPE_OTHER, .walk = by};
+    return walk_php(w, &shape, text, to);
 }
 
 /* --- what a customer asked for: info_buyRequest ----------------------------------------------- */

@@ -281,17 +281,39 @@ static bool element(struct slice text, size_t at, struct slice *name, struct sli
     return true;
 }
 
+/* What the elements behind a tag are, whatever they are called: <action method="setBlockId"><id>4
+ * </id></action>. NULL: it does not say. */
+static const struct text_ids *method_parameter(struct slice text, size_t at)
+{
+    static const struct {
+        const char *method;
+        struct text_ids ids;
+    } all[] = {{"setBlockId", {TEXT_ID, ID_CMS_BLOCK}},
+               {"setCategoryId", {TEXT_ID, ID_CATEGORY}},
+               {"setPageId", {TEXT_ID, ID_CMS_PAGE}},
+               {"setProductId", {TEXT_ID, ID_PRODUCT}}};
+    enum { LONGEST = 200 };
+    struct slice tag = {text.p + at, text.len - at < LONGEST ? text.len - at : LONGEST};
+    tag.len = find(tag, 0, ">");
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (find(tag, 0, all[i].method) < tag.len)
+            return &all[i].ids;
+    return NULL;
+}
+
 /* <block_id>4</block_id>, as people write it, and <name>block_id</name><value>4</value>, as the
  * shop writes it for widgets. */
 int walk_layout(struct walk *w, struct slice text, struct slice *to)
 {
     static const struct slice none = {NULL, 0};
+    const struct text_ids *of_method = NULL;
     struct edits e = {.w = w, .text = text};
     int rc = 0;
     for (size_t at = find(text, 0, "<"); at < text.len && rc == 0; at = find(text, at, "<")) {
         struct slice name, content, value_name, now = none;
         size_t after;
         if (!element(text, at, &name, &content, &after)) {
+            of_method = method_parameter(text, at);
             at++;
             continue;
         }
@@ -305,7 +327,7 @@ int walk_layout(struct walk *w, struct slice text, struct slice *to)
                 continue;
             at = after;
         }
-        const struct text_ids *ids = walk_parameter(name);
+        const struct text_ids *ids = of_method ? of_method : walk_parameter(name);
         int answer = ids ? walk_text(w, *ids, content, none, false, &now) : DOCUMENT_KEEP;
         size_t from = (size_t)(content.p - text.p);
         if (answer < 0)

@@ -1,4 +1,4 @@
-/* Inside of document.c, document_text.c and document_php.c: one pass over a value. */
+/* Inside of document*.c: one pass over a value. */
 #ifndef SCHEMA_DOCUMENT_WALK_H
 #define SCHEMA_DOCUMENT_WALK_H
 
@@ -80,6 +80,12 @@ int walk_directives(struct walk *w, struct slice text, struct slice *to);
 int walk_layout(struct walk *w, struct slice text, struct slice *to);
 int walk_php(struct walk *w, const struct document_shape *shape, struct slice text,
              struct slice *to);
+/* … of which the whole is walked by this. */
+typedef int (*walk_tree_by)(struct walk *w, struct php_tree *tree, struct php_value *v,
+                            struct slice of);
+int walk_php_by(struct walk *w, walk_tree_by by, struct slice text, struct slice *to);
+/* The setting of the shop with this path. */
+int walk_setting(struct walk *w, struct slice path, struct slice value, struct slice *to);
 /* `code` becomes *code_to where that is REPLACE; DROP: the row is about nothing. */
 int walk_option(struct walk *w, struct slice code, struct slice value, int *code_answer,
                 struct slice *code_to, struct slice *to);

@@ -34,28 +34,13 @@ int import_add_documents(struct import_table *t)
 }
 
 /* In a table of values one attribute's are documents. */
-static const struct import_document *document_at(const struct import *im,
-                                                 const struct import_row *row, uint32_t i,
-                                                 struct import_document *scratch)
+static bool is_document(const struct import *im, const struct import_row *row,
+                        const struct import_document *d)
 {
-    static const struct document_format layout = {.form = DOCUMENT_LAYOUT};
-    const struct import_table *t = row->table;
+    const struct import_attribute *a = d->format->attribute ? import_attribute_of(im, row) : NULL;
     if (!import_is_asked_for(row->entity) && row->entity->policy == IMPORT_MATCH)
-        return NULL; /* what is only recognised is not written */
-    if (i < t->document_count)
-        return &t->documents[i];
-    if (i > t->document_count || t->attribute == NO_COLUMN || t->value == NO_COLUMN)
-        return NULL;
-    const struct import_attribute *a = import_attribute_of(im, row);
-    if (!a || strcmp(a->code, "custom_layout_update") != 0)
-        return NULL;
-    int target = target_column_ordinal(t->target, "value");
-    *scratch = (struct import_document){.format = &layout,
-                                        .source = t->value,
-                                        .target = (uint32_t)target,
-                                        .beside = NO_COLUMN,
-                                        .beside_target = NO_COLUMN};
-    return target < 0 ? NULL : scratch;
+        return false; /* what is only recognised is not written */
+    return !d->format->attribute || (a && strcmp(a->code, d->format->attribute) == 0);
 }
 
 struct visit {
@@ -187,12 +172,13 @@ static int unreadable(const struct import_row *row, const struct import_document
 
 int import_want_documents(struct import *im, const struct import_row *row)
 {
-    struct import_document scratch;
-    const struct import_document *d;
     char room[2][32];
     bool null, no_beside;
     int rc = 0;
-    for (uint32_t i = 0; row->after && rc == 0 && (d = document_at(im, row, i, &scratch)); i++) {
+    for (uint32_t i = 0; row->after && rc == 0 && i < row->table->document_count; i++) {
+        const struct import_document *d = &row->table->documents[i];
+        if (!is_document(im, row, d))
+            continue;
         struct visit v = {.im = im, .row = row, .document = d, .arena = &im->arena};
         v.collects = true;
         const struct document_visitor visitor = {visit_id, has_options, &v};
@@ -232,8 +218,9 @@ static int rewrite(struct import *im, struct import_row *row, const struct impor
         im->left_rows++;
         return 0;
     }
-    row->values[d->target] =
-        out.null ? import_null : import_string(&im->arena, out.value.p, out.value.len, true);
+    if (out.null || out.value.p != value.p) /* else as it is, or what a reference made of it */
+        row->values[d->target] =
+            out.null ? import_null : import_string(&im->arena, out.value.p, out.value.len, true);
     if (d->beside_target != NO_COLUMN && !no_beside)
         row->values[d->beside_target] =
             import_string(&im->arena, out.beside.p, out.beside.len, true);
@@ -242,14 +229,13 @@ static int rewrite(struct import *im, struct import_row *row, const struct impor
 
 int import_translate_documents(struct import *im, struct import_row *row, struct ds_error *err)
 {
-    struct import_document scratch;
-    const struct import_document *d;
     int rc = 0;
-    for (uint32_t i = 0;
-         row->state == ROW_OPEN && rc == 0 && (d = document_at(im, row, i, &scratch)); i++) {
-        bool pending;
-        rc = rewrite(im, row, d, &pending, err);
-        if (rc == 0 && pending && d != &scratch)
+    for (uint32_t i = 0; row->state == ROW_OPEN && rc == 0 && i < row->table->document_count; i++) {
+        const struct import_document *d = &row->table->documents[i];
+        bool pending = false;
+        if (is_document(im, row, d))
+            rc = rewrite(im, row, d, &pending, err);
+        if (rc == 0 && pending)
             rc = import_defer(im, row, NULL, d, err);
     }
     return rc;
@@ -260,5 +246,6 @@ int import_rewrite_deferred(struct import *im, struct import_row *row,
                             const struct import_document *d, struct ds_error *err)
 {
     bool pending;
+    row->values[d->target] = row->after[d->source];
     return rewrite(im, row, d, &pending, err);
 }

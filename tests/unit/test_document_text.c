@@ -129,6 +129,46 @@ static void widgets_and_where_they_are(void **state)
           "home</block_id><block_id>5</store_id><limit>5</limit><");
 }
 
+static void layout_changes_of_products(void **state)
+{
+    (void)state;
+    const struct document_format *f = document_format("catalog_product_entity_text", "value");
+    assert_string_equal(f->attribute, "custom_layout_update");
+    static const char before[] =
+        "<block type=\"cms/block\"><action method=\"setBlockId\"><id>4</id>"
+        "</action><action method=\"setTitle\"><id>4</id></action></block>",
+                      after[] = "<block type=\"cms/block\"><action method=\"setBlockId\"><id>1004"
+                                "</id></action><action method=\"setTitle\"><id>4</id></action>"
+                                "</block>";
+    check_format(f, "", before, "cms_block:4", after);
+    check("catalog_category_entity_text", "value",
+          "<action method=\"setBlockId\"><block_id>4</block_id></action><action method="
+          "'setBlockId'><block_id>footer</block_id></action>",
+          "cms_block:4",
+          "<action method=\"setBlockId\"><block_id>1004</block_id></action><action method="
+          "'setBlockId'><block_id>footer</block_id></action>");
+}
+
+static void settings_by_group(void **state)
+{
+    (void)state;
+    static const char path[] = "cataloginventory/item_options/min_sale_qty";
+    const struct document_format *f = document_format("core_config_data", "value");
+    check_format(f, path, "a:3:{i:0;d:5;i:3;s:1:\"2\";i:32000;i:1;}", "customer_group:3",
+                 "cataloginventory/item_options/min_sale_qty a:3:{i:0;d:5;i:1003;s:1:\"2\";i:32000;"
+                 "i:1;}");
+    check_format(f, path,
+                 "a:1:{s:4:\"_123\";a:2:{s:17:\"customer_group_id\";s:1:\"1\";s:12:\"min_sale_"
+                 "qty\";s:1:\"5\";}}",
+                 "customer_group:1",
+                 "cataloginventory/item_options/min_sale_qty a:1:{s:4:\"_123\";a:2:{s:17:"
+                 "\"customer_group_id\";s:4:\"1001\";s:12:\"min_sale_qty\";s:1:\"5\";}}");
+    check_format(f, path, "5", "", "cataloginventory/item_options/min_sale_qty 5");
+    check_format(f, "a/b/c", "a:1:{i:3;i:2;}", "", "a/b/c a:1:{i:3;i:2;}");
+    check_unknown(f, path, "a:2:{i:3;i:2;i:4;i:2;}", "3", DOCUMENT_DROP,
+                  "cataloginventory/item_options/min_sale_qty a:1:{i:1004;i:2;}");
+}
+
 static void taxes_and_recurring_profiles(void **state)
 {
     (void)state;
@@ -207,8 +247,9 @@ static void formats_fit_the_shop_and_the_catalogue(void **state)
             fail_msg("a shop has no %s.%s", f->table, f->column);
         assert_true(catalogue_lookup(c, f->table, &entity, &entry));
         assert_ptr_equal(document_format(f->table, f->column), f);
-        /* lists and paths are the catalogue's */
-        for (size_t r = 0; r < entity->reference_count; r++)
+        /* lists and paths are the catalogue's; other attributes, and settings, are, too */
+        bool some = f->attribute || f->form == DOCUMENT_SETTING;
+        for (size_t r = 0; r < entity->reference_count && !some; r++)
             assert_false(strcmp(entity->references[r].table, f->table) == 0 &&
                          strcmp(entity->references[r].column, f->column) == 0);
     }
@@ -258,6 +299,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directives_in_texts),
         cmocka_unit_test(widgets_and_where_they_are),
+        cmocka_unit_test(layout_changes_of_products),
+        cmocka_unit_test(settings_by_group),
         cmocka_unit_test(taxes_and_recurring_profiles),
         cmocka_unit_test(formats_fit_the_shop_and_the_catalogue),
     };

@@ -87,6 +87,61 @@ def define(suite):
             expect_equal(here, text % tuple(value(shops.destination, "SELECT %s FROM %s WHERE %s = '%s'" % (*at, name)) for at, name in zip((
                 ("block_id", "cms_block", "identifier"), ("entity_id", "catalog_product_entity", "sku")), identifiers)), "a page")
 
+    @suite.case("parts-named-alone", "an order, a cart, an invoice that is imported alone: addresses and items that it names below another entity are found there")
+    def _():
+        with TwoShops(other=False, settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            cart, customer, address = query(source, "SELECT MAX(q.entity_id), a.parent_id, MIN(a.entity_id) FROM sales_flat_quote q JOIN "
+                                            "customer_address_entity a ON a.parent_id = q.customer_id")[0]
+            source.run("UPDATE sales_flat_quote_address SET customer_id = %d, customer_address_id = %d WHERE quote_id = %d" % (
+                customer, address, cart), database="openmage")
+            destination.run("DELETE FROM sales_flat_quote", "DELETE FROM sales_flat_invoice", "UPDATE sales_flat_order_address SET customer_address_id = NULL",
+                            database="openmage")
+            street = ("LEFT JOIN customer_address_entity_text v ON v.entity_id = a.customer_address_id AND v.attribute_id = (SELECT attribute_id FROM "
+                      "eav_attribute JOIN eav_entity_type USING (entity_type_id) WHERE attribute_code = 'street' AND entity_type_code = "
+                      "'customer_address')")
+            for entity, sql in (
+                    ("order", "SELECT o.increment_id, a.address_type, v.value FROM sales_flat_order_address a JOIN "
+                              "sales_flat_order o ON o.entity_id = a.parent_id " + street + " ORDER BY 1, 2"),
+                    ("quote", "SELECT a.address_type, v.value FROM sales_flat_quote_address a " + street + " WHERE v.value IS NOT NULL ORDER BY 1, 2"),
+                    ("invoice", "SELECT i.increment_id, o.sku, o.product_type FROM sales_flat_invoice i JOIN sales_flat_invoice_item x ON "
+                                "x.parent_id = i.entity_id LEFT JOIN sales_flat_order_item o ON o.item_id = x.order_item_id ORDER BY 1, 2, 3")):
+                sync(shops, entity, "-d", "update", system=entity)
+                theirs = query(source, sql)
+                expect(any(row[2 if entity == "order" else 1] for row in theirs), "%s name nothing" % entity)
+                expect_equal([pair for pair in zip(query(destination, sql), theirs) if pair[0] != pair[1]], [], entity)
+
+    @suite.case("layouts-named-alone", "a product or category that is imported alone: blocks in its layout changes, and its landing page, are found there")
+    def _():
+        with TwoShops(other=False, settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            block, product, category = (value(source, "SELECT %s FROM %s" % at) for at in (
+                ("MAX(block_id)", "cms_block"), ("MAX(entity_id)", "catalog_product_entity"), ("MAX(entity_id)", "catalog_category_entity")))
+            layout = ('<reference name="content"><block type="cms/block" name="x"><action method="setBlockId"><block_id>%s</block_id></action>'
+                      '<action method="setProductId"><id>%s</id></action></block></reference>')
+            for kind, number in (("product", product), ("category", category)):
+                for code, of, text in (("custom_layout_update", "text", layout % (block, product)), ("landing_page", "int", block)):
+                    source.run("REPLACE INTO catalog_%s_entity_%s (entity_type_id, attribute_id, store_id, entity_id, value) SELECT "
+                               "entity_type_id, attribute_id, 0, %d, '%s' FROM eav_attribute JOIN eav_entity_type USING (entity_type_id) WHERE "
+                               "entity_type_code = 'catalog_%s' AND attribute_code = '%s'" % (kind, of, number, text, kind, code), database="openmage")
+            block, number = (value(destination, "SELECT %s FROM %s WHERE %s = '%s'" % (*at, value(source, sql))) for at, sql in (
+                (("block_id", "cms_block", "identifier"), "SELECT identifier FROM cms_block WHERE block_id = %d" % block),
+                (("entity_id", "catalog_product_entity", "sku"), "SELECT sku FROM catalog_product_entity WHERE entity_id = %d" % product)))
+
+            def values(kind, number):
+                here = registered_target(shops, kind, number, "legacy")
+                return [value(destination, "SELECT v.value FROM catalog_%s_entity_%s v JOIN eav_attribute USING (attribute_id) WHERE "
+                              "attribute_code = '%s' AND store_id = 0 AND entity_id = %s" % (kind, of, code, here))
+                        for code, of in (("custom_layout_update", "text"), ("landing_page", "int"))]
+            for entity in ("product", "category"):
+                sync(shops, entity, "-d", "update")
+            expect_equal(values("product", product)[0], layout % (block, number), "layout of the product")
+            expect_equal(values("category", category), [layout % (block, number), block], "of the category, and its landing page")
+            destination.run("DROP DATABASE datasync", "DELETE FROM catalog_product_entity WHERE entity_id = %d" % number, database="openmage")
+            sync(shops, "all", "-d", "update")
+            number = registered_target(shops, "product", product, "legacy")
+            expect_equal(values("category", category), [layout % (block, number), block], "a product that comes behind the category")
+
     @suite.case("settings-by-number", "settings that name a group, a class, a region, a template by its number; what is not there is left out")
     def _():
         with TwoShops(settings={}) as shops:
@@ -100,7 +155,8 @@ def define(suite):
             settings = {"customer/create_account/default_group": "2", "tax/classes/shipping_tax_class": "77",
                         "shipping/origin/region_id": str(region), "tax/defaults/region": "*", "sales_email/order/template": "700",
                         "sales_email/order/guest_template": "701", "contacts/email/email_template": "contacts_email_email_template",
-                        "sales_email/invoice/template": "70000", "general/locale/code": "2"}
+                        "sales_email/invoice/template": "70000", "general/locale/code": "2",
+                        "cataloginventory/item_options/min_sale_qty": php.dumps(php.map_of({0: 5, 2: "3", 31000: 4, 32000: 1}))}
             for path, text in settings.items():
                 source.run("REPLACE INTO core_config_data (scope, scope_id, path, value) VALUES ('default', 0, '%s', '%s')" % (path, text),
                            database="openmage")
@@ -109,10 +165,12 @@ def define(suite):
             for told in ("701 at the source", "70000 at the source"):
                 expect_contains(err, told, "what is left out")
             here = dict(query(destination, "SELECT path, value FROM core_config_data WHERE scope = 'default'"))
+            group = value(destination, "SELECT customer_group_id FROM customer_group WHERE customer_group_code = '%s'" % value(
+                source, "SELECT customer_group_code FROM customer_group WHERE customer_group_id = 2"))
+            expect(group != 2, "the group has the same number here")
             expect_equal({path: here.get(path) for path in settings}, {
-                "customer/create_account/default_group": str(value(
-                    destination, "SELECT customer_group_id FROM customer_group WHERE customer_group_code = '%s'" % value(
-                        source, "SELECT customer_group_code FROM customer_group WHERE customer_group_id = 2"))),
+                "customer/create_account/default_group": str(group),
+                "cataloginventory/item_options/min_sale_qty": php.dumps(php.map_of({0: 5, group: "3", 32000: 1})),
                 "tax/classes/shipping_tax_class": str(value(destination, "SELECT class_id FROM tax_class WHERE class_name = 'theirs'")),
                 "shipping/origin/region_id": str(value(
                     destination, "SELECT region_id FROM directory_country_region WHERE country_id = 'US' AND code = 'CA'")),
