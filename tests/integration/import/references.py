@@ -162,3 +162,42 @@ def define(suite):
             err = shops.lab.program.incremental(timeout=240)
             expect_contains(err, "number=%s created_at=\"2020-01-01 00:00:00\" there=\"2021-01-01 00:00:00\"" % numbers[24], "a change")
             expect_equal(said(err), 1, "a change: " + err)
+
+    @suite.case("primary-coupons", "a rule has one primary coupon: the destination's where both are merged, else the source's, as it goes on")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            columns, run = "coupon_id, rule_id, code, is_primary, usage_limit", lambda server, *sql: server.run(
+                "SET SESSION sql_mode = ''", *sql, database="openmage")
+            coupons = lambda: [tuple(row) for row in shops.destination.query(
+                "SELECT code, is_primary, usage_limit FROM openmage.salesrule_coupon JOIN openmage.salesrule USING (rule_id) WHERE name = 'both' ORDER BY 1")]
+            for server, rule in ((shops.source, 90001), (shops.destination, 90002)):
+                run(server, "INSERT INTO salesrule (rule_id, name, is_active, coupon_type, discount_amount) VALUES (%d, 'both', 1, 2, 5)" % rule)
+            run(shops.source, "INSERT INTO salesrule_coupon (%s) VALUES (90003, 90001, 'A', 1, 7), (90004, 90001, 'C', NULL, 7)" % columns)
+            run(shops.destination, "INSERT INTO salesrule_coupon (%s) VALUES (90005, 90002, 'A', NULL, 1), (90006, 90002, 'B', 1, 1)" % columns)
+            sync(shops, "salesrule", "-d", "merge")
+            expect_equal(coupons(), [("A", None, 7), ("B", 1, 1), ("C", None, 7)], "merged")
+            sync(shops, "salesrule", "-d", "update")
+            expect_equal(coupons(), [("A", 1, 7), ("C", None, 7)], "updated")
+            shops.lab.program.incremental(timeout=240)
+            for old, new, both in ((90003, 90004, [("A", None, 7), ("C", 1, 7)]), (90004, 90003, [("A", 1, 7), ("C", None, 7)])):
+                run(shops.source, "BEGIN", "UPDATE salesrule_coupon SET is_primary = NULL WHERE coupon_id = %d" % old,
+                    "UPDATE salesrule_coupon SET is_primary = 1 WHERE coupon_id = %d" % new, "COMMIT")
+                shops.lab.program.incremental(timeout=240)
+                expect_equal(coupons(), both, "another one at the source")
+
+    @suite.case("groups-renamed", "an attribute is once in a set: what the source has in another group, or in one of another name, is moved")
+    def _():
+        for entity, policy, there in (("order", "merge", "destination"), ("attribute_set", "merge", "source")):
+            with TwoShops(settings=STREAM) as shops:
+                name = ("SELECT attribute_group_name FROM openmage.eav_attribute_group JOIN openmage.eav_entity_attribute e USING (attribute_group_id) JOIN "
+                        "openmage.eav_attribute a USING (attribute_id) JOIN openmage.eav_attribute_set s ON s.attribute_set_id = e.attribute_set_id JOIN "
+                        "openmage.eav_entity_type t ON t.entity_type_id = s.entity_type_id WHERE attribute_code = 'sku' AND attribute_set_name = 'Default' "
+                        "AND entity_type_code = 'catalog_product'")
+                before = shops.destination.scalar(name)
+                expect(before, "the set is not there")
+                getattr(shops, there).run("UPDATE eav_attribute_group SET attribute_group_name = 'Renamed' WHERE attribute_group_name = '%s'" % before,
+                                          database="openmage")
+                for _round in range(2):
+                    sync(shops, entity, "-d", policy)
+                    expect_equal(shops.destination.scalar(name), before if (entity == "order") == (there == "source") else "Renamed",
+                                 "%s, %s, renamed at the %s" % (entity, policy, there))
