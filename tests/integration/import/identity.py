@@ -219,3 +219,34 @@ def define(suite):
             source.run(text % ("textarea", code), database="openmage")
             shops.lab.program.incremental()
             expect_equal(destination.scalar("SELECT frontend_input FROM eav_attribute WHERE attribute_code = '%s'" % code, "openmage"), "textarea", code)
+
+    @suite.case("identity-widgets", "widgets with their layout changes, and newsletters that wait, are those that the destination has already; another one comes")
+    def _():
+        with TwoShops(settings={}) as shops:
+            for server, number in ((shops.source, 900), (shops.destination, 950)):
+                xml = "<reference name=\"left\"><action method=\"setData\"><name>title</name><value>4</value></action></reference>"
+                server.run("SET SESSION sql_mode = ''",
+                           "INSERT INTO newsletter_template (template_id, template_code, template_text) VALUES (%d, 'both', 'x')" % number, *[
+                               "INSERT INTO newsletter_queue (queue_id, template_id, newsletter_subject, queue_start_at, queue_status) VALUES "
+                               "(%d, %d, '%s', '2026-12-24 10:00:00', 0)" % (number + n, number, name) for n, name in enumerate(
+                                   ("both", "source") if server is shops.source else ("both", ))], *[
+                               sql % {"id": number + n, "name": name, "xml": xml} for n, name in enumerate(
+                                   ("both", "source") if server is shops.source else ("both", )) for sql in (
+                               "INSERT INTO widget_instance (instance_id, instance_type, package_theme, title, store_ids) VALUES "
+                               "(%(id)d, 'cms/widget_block', 'base/default', '%(name)s', '0')",
+                               "INSERT INTO widget_instance_page (page_id, instance_id, page_group, layout_handle, block_reference, page_for) VALUES "
+                               "(%(id)d, %(id)d, 'all_pages', 'default', 'left', 'all')",
+                               "INSERT INTO core_layout_update (layout_update_id, handle, xml) VALUES (%(id)d, '%(name)s', '%(xml)s')",
+                               "INSERT INTO core_layout_link (store_id, area, package, theme, layout_update_id) VALUES "
+                               "(0, 'frontend', 'base', 'default', %(id)d)",
+                               "INSERT INTO widget_instance_page_layout (page_id, layout_update_id) VALUES (%(id)d, %(id)d)")], database="openmage")
+            count = lambda: [[tuple(row) for row in shops.destination.query(sql, "openmage")] for sql in (
+                "SELECT title, COUNT(*), COUNT(page_id), COUNT(layout_update_id), COUNT(layout_link_id) FROM widget_instance LEFT JOIN "
+                "widget_instance_page USING (instance_id) LEFT JOIN widget_instance_page_layout USING (page_id) LEFT JOIN core_layout_link USING "
+                "(layout_update_id) WHERE title IN ('both', 'source') GROUP BY title ORDER BY 1",
+                "SELECT newsletter_subject, COUNT(*) FROM newsletter_queue WHERE newsletter_subject IN ('both', 'source') GROUP BY 1 ORDER BY 1",
+                "SELECT handle, COUNT(*) FROM core_layout_update WHERE handle IN ('both', 'source') GROUP BY 1 ORDER BY 1")]
+            for _round in range(2):
+                sync(shops, "all", "-d", "update")
+                expect_equal(count(), [[("both", 1, 1, 1, 1), ("source", 1, 1, 1, 1)], [("both", 1), ("source", 1)], [("both", 1), ("source", 1)]],
+                             "widgets, newsletters, layout changes")
