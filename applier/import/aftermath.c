@@ -1,5 +1,6 @@
 /* What a shop works out from its rows, and must know of rows that came past it: its number
- * sequences (sequences.c), the paths and counters of its category tree, and which indexes are due.
+ * sequences (sequences.c), the paths and counters of its category tree, summaries of reviews
+ * (reviews.c), and which indexes are due.
  * At the end of a range, so that rows which the live shop needs for each order are held as shortly
  * as can be.
  */
@@ -40,7 +41,9 @@ struct aftermath {
 int import_aftermath_new(struct import *im)
 {
     im->aftermath = calloc(1, sizeof *im->aftermath);
-    return im->aftermath && import_sequences_new(im) == 0 ? 0 : DS_ENOMEM;
+    return im->aftermath && import_sequences_new(im) == 0 && import_reviews_new(im) == 0
+               ? 0
+               : DS_ENOMEM;
 }
 
 void import_aftermath_clear(struct import *im)
@@ -50,11 +53,13 @@ void import_aftermath_clear(struct import *im)
     buf_clear(&a->tree);
     buf_clear(&a->moved);
     import_sequences_clear(im);
+    import_reviews_clear(im);
 }
 
 void import_aftermath_free(struct import *im)
 {
     import_sequences_free(im);
+    import_reviews_free(im);
     if (!im->aftermath)
         return;
     buf_free(&im->aftermath->tree);
@@ -100,7 +105,7 @@ void import_note_entity(struct import *im, const struct catalogue_entity *e)
 int import_note(struct import *im, const struct import_row *row)
 {
     const struct import_table *t = row->table;
-    int rc = 0;
+    int rc = import_note_review(im, row);
     import_note_entity(im, t->entity);
     int path = path_column(t);
     if (rc == 0 && path >= 0 && row->was)
@@ -169,7 +174,7 @@ int import_note_gone(struct import *im, const struct import_row *row, struct ds_
     const struct import_table *t = row->table;
     int path = path_column(t);
     if (path < 0 || (row->was && row->was[path]))
-        return 0;
+        return import_note_review_gone(im, row, err);
     BUF_AUTO struct buf text = {0};
     bool found;
     int rc = db_scalar(im->db, &text, &found, err,
@@ -268,6 +273,7 @@ int import_aftermath(struct import *im, struct ds_error *err)
 {
     int rc = im->options.dry_run ? 0 : follow_moves(im, err);
     rc = rc || im->options.dry_run ? rc : count_children(im, err);
+    rc = rc || im->options.dry_run ? rc : import_reviews(im, err);
     rc = rc || im->options.dry_run ? rc : tell_indexes(im, err);
     rc = rc || im->options.dry_run ? rc : import_sequences(im, err);
     import_aftermath_clear(im);

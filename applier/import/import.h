@@ -22,7 +22,8 @@
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)
  * - single.c: defaults of which there is one
  * - files.c: images that rows name
- * - aftermath.c: what a shop works out from its rows (sequences.c: its numbers)
+ * - aftermath.c: what a shop works out from its rows (sequences.c: its numbers; reviews.c: what
+ *   reviews come to)
  * - incomplete.c: what could not be translated yet
  * - import.c: life, and the order of it all
  *

@@ -200,6 +200,7 @@ struct deferred {
 
 struct aftermath;
 struct sequences;
+struct reviews;
 struct seen;
 struct large;
 struct unsure;
@@ -225,6 +226,7 @@ struct import {
     struct import_options options;
     struct aftermath *aftermath;
     struct sequences *sequences;
+    struct reviews *reviews;
     struct seen *seen;
     struct large *large;
     struct unsure *unsure;
@@ -671,6 +673,16 @@ bool import_is_sequence(const struct import_table *t);
 int import_note_sequences(struct import *im, uint32_t first, uint32_t end); /* DS_ENOMEM */
 /* All of the range is written. */
 int import_sequences(struct import *im, struct ds_error *err);
+
+/* --- reviews.c --- */
+int import_reviews_new(struct import *im); /* DS_ENOMEM */
+void import_reviews_free(struct import *im);
+void import_reviews_clear(struct import *im);
+/* The row is about to be written, or deleted. DS_ENOMEM. */
+int import_note_review(struct import *im, const struct import_row *row);
+int import_note_review_gone(struct import *im, const struct import_row *row, struct ds_error *err);
+/* All of the range is written. */
+int import_reviews(struct import *im, struct ds_error *err);
 
 /* --- single.c --- */
 /* Rows of one table are about to be written: marks that the destination has are not taken over. */
