@@ -43,6 +43,7 @@ struct applier_options {
     bool range;             /* replay: what the spool holds is not of it */
     bool skip_invalid;      /* import: what does not fit is left out, else it stops */
     bool changed;           /* import: what has changed comes, as in a stream, but whole */
+    bool completes;         /* … since what it waited for has come */
     const char *checkpoint; /* under which name it is kept; NULL: config's */
     bool follows;        /* the end is where the source is: copies that it takes are waited for */
     struct hooks *hooks; /* they are opened when the stream is, and told of commits; NULL: none */

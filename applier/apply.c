@@ -51,6 +51,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
                                                  .filter = options->filter,
                                                  .dry_run = options->dry_run,
                                                  .follows = !options->range || options->changed,
+                                                 .completes = options->completes,
                                                  .skip_invalid = options->skip_invalid,
                                                  .stop = &a->stop},
                         err);

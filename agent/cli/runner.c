@@ -353,6 +353,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .checkpoint = o->copy ? r->checkpoint : NULL,
         .follows = o->stop_at.kind == STOP_AT_SOURCE_NOW,
         .changed = o->tracker || o->again,
+        .completes = o->again,
     };
     int rc = 0;
     if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))

@@ -206,6 +206,14 @@ static MYSQL_RES *read_ready(const struct invocation *in, struct ds_error *err)
     return rc || !there ? NULL : incomplete_ready(db, &in->config, in->filter, err);
 }
 
+static int clear(const struct invocation *in, struct ds_error *err)
+{
+    DB_AUTO MYSQL *db = NULL;
+    bool there;
+    int rc = open_state(&in->config, &db, &there, err);
+    return rc || !there ? rc : incomplete_clear(db, &in->config, in->filter, err);
+}
+
 /* One that comes may be what another one waits for. */
 static int complete(struct invocation *in, const struct runner_options *o, bool *stopped)
 {
@@ -222,6 +230,8 @@ static int complete(struct invocation *in, const struct runner_options *o, bool 
         if (err.code)
             return o->retry_forever ? look_failed(&err) : cli_fail(&err);
     }
+    if (code == EXIT_DONE && !*stopped && clear(in, &err))
+        return o->retry_forever ? look_failed(&err) : cli_fail(&err);
     return code;
 }
 

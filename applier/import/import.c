@@ -445,7 +445,8 @@ static int translate_rows(struct import *im, uint32_t first, uint32_t end, bool 
 static int delete_table(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     bool any;
-    int rc = translate_rows(im, first, end, true, &any, err);
+    int rc = import_incomplete_gone(im, first, end, err);
+    rc = rc ? rc : translate_rows(im, first, end, true, &any, err);
     if (rc == 0 && any)
         rc = import_match(im, first, end, err);
     if (rc || !any)
@@ -539,6 +540,7 @@ static int run_segment(struct import *im, struct ds_error *err)
     rc = know_entities(im, err);
     im->attributes_written = false;
     im->codes = NULL;
+    rc = rc ? rc : import_incomplete_again(im, err);
     rc = rc ? rc : import_want(im, 0, im->row_count, err);
     rc = rc ? rc : delete_tables(im, err);
     for (uint32_t first = 0, end; first < im->row_count && rc == 0; first = end) {
@@ -620,7 +622,8 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     im->counters = extra;
     im->part = part;
     im->duplicate = false;
-    im->remembers = positions && !im->options.dry_run && !filter_imports_all(im->options.filter);
+    im->remembers = (positions || im->options.completes) && !im->options.dry_run &&
+                    !filter_imports_all(im->options.filter);
     im->begun_ms = now_ms();
     import_files_begin(im);
     writer_later(im->writer, true);

@@ -51,6 +51,7 @@ struct import_options {
     const struct filter *filter; /* which entities are asked for: others are only referred to */
     bool dry_run;                /* look and count, write nothing */
     bool follows;      /* a stream, or what it would tell: what comes whole may have come before */
+    bool completes;    /* what waited for others comes whole, and may still wait for some */
     bool skip_invalid; /* an entity that does not fit is left out, else it stops */
     const _Atomic bool *stop; /* ends a fetch of files; NULL: nothing does */
 };

@@ -84,6 +84,78 @@ int import_incomplete_write(struct import *im, bool last, struct ds_error *err)
     return rc ? out_of_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
 }
 
+/* --- forgetting what is of no use any more ------------------------------------------------------
+ */
+
+/* … of the source's system. What was noted before is written first. */
+static int forget_where(struct import *im, const struct buf *condition, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    const char *system = im->options.config->source_system;
+    int rc = import_incomplete_write(im, true, err);
+    if (rc)
+        return rc;
+    rc = buf_puts(&sql, "DELETE FROM ") |
+         sql_table(&sql, im->options.config->state_database, "datasync_incomplete") |
+         buf_puts(&sql, " WHERE source_system = ") | sql_string(&sql, system, strlen(system)) |
+         buf_puts(&sql, " AND (") | buf_append(&sql, condition->data, condition->len) |
+         buf_puts(&sql, ")");
+    return rc ? out_of_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+}
+
+static int add_id(struct buf *ids, struct slice id)
+{
+    char scratch[REGISTRY_KEY_MAX + 1];
+    id = registry_key(id, scratch);
+    return (ids->len ? buf_puts(ids, ",") : 0) | sql_string(ids, id.p, id.len);
+}
+
+/* " OR TYPE = … AND ID IN (…)" */
+static int add_condition(struct buf *sql, const char *type_column, const char *type,
+                         const char *id_column, struct buf *ids)
+{
+    return buf_printf(sql, "%s%s = ", sql->len ? " OR " : "", type_column) |
+           sql_string(sql, type, strlen(type)) |
+           buf_printf(sql, " AND %s IN (%s)", id_column, buf_cstr(ids));
+}
+
+int import_incomplete_gone(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
+{
+    const struct import_table *t = im->rows[first]->table;
+    BUF_AUTO struct buf keys = {0}, ids = {0}, sql = {0};
+    const char *type = t->type == UINT32_MAX ? NULL : registry_type_name(im->registry, t->type);
+    int rc = 0;
+    for (uint32_t i = first; i < end && im->remembers && t->root && rc == 0; i++) {
+        const struct import_row *row = im->rows[i];
+        if (row->op != CHANGE_DELETE || row->state != ROW_WAITS)
+            continue;
+        rc = row->entity->key.len ? add_id(&keys, row->entity->key) : 0;
+        rc |= type && row->id.len ? add_id(&ids, row->id) : 0;
+    }
+    if (rc == 0 && keys.len)
+        rc = add_condition(&sql, "entity_type", t->entity->name, "source_id", &keys);
+    if (rc == 0 && ids.len)
+        rc = add_condition(&sql, "missing_type", type, "missing_id", &ids);
+    return rc ? out_of_memory(err) : sql.len ? forget_where(im, &sql, err) : 0;
+}
+
+int import_incomplete_again(struct import *im, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0}, keys = {0};
+    int rc = 0;
+    for (uint32_t i = 0; i < im->entity_count && im->remembers && !im->part && rc == 0; i++) {
+        const struct import_entity *e = im->entity_list[i];
+        bool last = i + 1 == im->entity_count || im->entity_list[i + 1]->entity != e->entity;
+        if (e->whole && e->policy == IMPORT_WRITE && e->key.len)
+            rc = add_id(&keys, e->key);
+        if (rc == 0 && last && keys.len) {
+            rc = add_condition(&sql, "entity_type", e->entity->name, "source_id", &keys);
+            buf_clear(&keys);
+        }
+    }
+    return rc ? out_of_memory(err) : sql.len ? forget_where(im, &sql, err) : 0;
+}
+
 /* --- completing ---------------------------------------------------------------------------- */
 
 /* "i.source_system = … AND i.entity_type IN (…)" */
@@ -132,6 +204,23 @@ MYSQL_RES *incomplete_ready(MYSQL *db, const struct config *c, const struct filt
         return NULL;
     }
     return db_select(db, err, "%s", buf_cstr(&sql));
+}
+
+int incomplete_clear(MYSQL *db, const struct config *c, const struct filter *f,
+                     struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (!filter_imports_all(f))
+        return 0;
+    int rc = buf_puts(&sql, "DELETE FROM ") |
+             sql_table(&sql, c->state_database, "datasync_incomplete") |
+             buf_puts(&sql, " WHERE source_system = ") |
+             sql_string(&sql, c->source_system, strlen(c->source_system)) |
+             buf_puts(&sql, " AND NOT EXISTS (SELECT * FROM ") |
+             sql_table(&sql, c->state_database, "datasync_checkpoint") |
+             buf_puts(&sql, " WHERE name = ") | sql_string(&sql, c->name, strlen(c->name)) |
+             buf_puts(&sql, " AND entity <> '')");
+    return rc ? out_of_memory(err) : db_exec_len(db, (const char *)sql.data, sql.len, err);
 }
 
 static int add_row(const struct config *c, MYSQL_ROW row, struct buf *sql)

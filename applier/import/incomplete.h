@@ -4,7 +4,8 @@
  * brought yet (an order to a customer, a stock item to a product). The column is left empty then,
  * or the row out, as where there is no such thing; but datasync_incomplete remembers it, in the
  * transaction that leaves it out, and when the missing one is in the registry the entity is copied
- * again, whole. A run for all entities leaves nothing to remember.
+ * again, whole. A run for all entities leaves nothing to remember. What the source deletes, of
+ * either, and what comes again whole, is forgotten.
  *
  * import_incomplete… are the import's, on the applier's thread; incomplete_… are for commands.
  */
@@ -26,6 +27,10 @@ int incomplete_any(MYSQL *db, const struct config *c, const struct filter *f, bo
  * missing_id, in order of the first two. NULL: an error. Free with mysql_free_result. */
 MYSQL_RES *incomplete_ready(MYSQL *db, const struct config *c, const struct filter *f,
                             struct ds_error *err);
+/* A run has ended. If it was for all entities, and they all stand at one position, what is missing
+ * is not at the source: it does not come any more. */
+int incomplete_clear(MYSQL *db, const struct config *c, const struct filter *f,
+                     struct ds_error *err);
 /* They have been copied again. */
 int incomplete_forget(MYSQL *db, const struct config *c, MYSQL_RES *ready, struct ds_error *err);
 

@@ -124,17 +124,18 @@ static int split(struct import *im, const struct import_table *t, struct slice i
 }
 
 /* Is all there by which the row is found at both sides? A record of a file may have an id instead
- * of a natural key. */
+ * of a natural key, and what is not asked for comes with its keys alone where it may take rows
+ * along that are. */
 static int need_key(const struct import *im, const struct import_table *t,
                     const uint8_t *const *values, struct ds_error *err)
 {
-    bool record = !im->options.follows && t->type != UINT32_MAX;
+    bool by_id = (!im->options.follows || !t->selected) && t->type != UINT32_MAX;
     bool all = (t->link_source == NO_COLUMN || values[t->link_source]) &&
                (t->id_source == NO_COLUMN || values[t->id_source]) &&
                (t->attribute == NO_COLUMN || values[t->attribute]);
     for (uint32_t i = 0; i < t->key_count; i++)
         all = all && values[t->key[i]];
-    for (uint32_t i = 0; i < t->part_count && !record; i++)
+    for (uint32_t i = 0; i < t->part_count && !by_id; i++)
         all = all && (t->parts[i].source == NO_COLUMN || values[t->parts[i].source]);
     return all ? 0
                : error_set(err, DS_ESCHEMA,

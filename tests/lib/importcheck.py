@@ -285,11 +285,20 @@ def _rows_by_id(facts, table):
     return {facts._row_id(table, row): row for row in facts.shop.rows(table)}  # pylint: disable=protected-access
 
 
+def _widgets(before, source):
+    """Instances that both have."""
+    name = lambda row: (row["title"], row["instance_type"], row["package_theme"])
+    theirs = {name(row) for row in source.shop.rows("widget_instance")}
+    return {row["instance_id"] for row in before.shop.rows("widget_instance") if name(row) in theirs}
+
+
 def _own_untouched(report, source, destination, before, policy, entities):
     """Every row that the destination had, and that is no matched entity's, is as it was; nothing was added to its own."""
-    count = 0
+    count, widgets = 0, _widgets(before, source)
 
-    def may_change(owner, row):
+    def may_change(table, owner, row):
+        if table in ("widget_instance", "widget_instance_page") and row["instance_id"] in widgets:
+            return policy != "skip"
         if owner and owner[0] in ALERTS:  # they are a product's
             owner = ("product", before.facts.name("catalog_product_entity", row["product_id"]))
         return (owner is not None and owner[0] in entities and policy != "skip"
@@ -301,7 +310,7 @@ def _own_untouched(report, source, destination, before, policy, entities):
         after, owners = _rows_by_id(destination, table), before.facts.roots.get(table, {})
         for number, row in _rows_by_id(before.facts, table).items():
             owner = owners.get(number)
-            if may_change(owner, row):
+            if may_change(table, owner, row):
                 continue
             count += 1
             what = "%s %s" % owner if owner else "row of"
@@ -313,7 +322,7 @@ def _own_untouched(report, source, destination, before, policy, entities):
                     report.add("own", what, "%s %s: %s" % (table, number, column), row[column], after[number][column])
         known = _rows_by_id(before.facts, table)
         for number, owner in destination.roots.get(table, {}).items():
-            if number not in known and owner in before.own and not may_change(owner, after[number]):
+            if number not in known and owner in before.own and not may_change(table, owner, after[number]):
                 report.add("own", "%s %s" % owner, "%s %s" % (table, number), None, "added")
     report.counts["own rows"] = count
 

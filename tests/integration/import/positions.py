@@ -175,6 +175,42 @@ def define(suite, right):
                          (), "what is remembered")
             right(shops, "update", "shop")
 
+    @suite.case("positions-forgotten", "what waits for another entity is forgotten when either is gone, when it does not name that any more, or when all have come")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            ask = lambda sql: shops.source.scalar(sql, "openmage")
+            change = lambda *sql: shops.source.run(*sql, database="openmage")
+
+            def waits(*kinds):
+                return sorted({row[0] for row in shops.destination.query(
+                    "SELECT CONCAT(entity_type, ' ', missing_type) FROM datasync.datasync_incomplete WHERE entity_type IN ('%s')" % "', '".join(kinds))})
+            run(shops)
+            change(*PLACED)
+            customer, order = ask("SELECT entity_id FROM customer_entity WHERE email = 'behind@example.com'"), ask("SELECT MAX(entity_id) FROM sales_flat_order")
+            change("INSERT INTO sales_flat_order_address (parent_id, address_type, customer_address_id) VALUES (%d, 'billing', 987654)" % order)
+            for entity in ("invoice", "order"):
+                run(shops, "--entity", entity)
+            expect_equal(waits("order", "invoice"), ["invoice order", "order customer", "order customer_address_entity", "order product"], "before")
+            change("DELETE FROM sales_flat_invoice WHERE increment_id = 'behind-2'", "DELETE FROM customer_entity WHERE entity_id = %d" % customer,
+                   "DELETE FROM catalog_product_entity WHERE sku = 'behind-3'")
+            run(shops, "--entity", "invoice")
+            expect_equal(waits("invoice"), [], "an invoice that is gone")
+            run(shops, "--entity", "customer")
+            expect_equal(waits("order"), ["order customer_address_entity"], "a customer and a product that are gone")
+            change("INSERT INTO sales_flat_order_item (order_id, product_id, sku, name) VALUES (%d, 987654, 'never', 'x')" % order,
+                   "INSERT INTO customer_entity (entity_type_id, attribute_set_id, website_id, email, group_id, store_id, created_at, updated_at, is_active) "
+                   "SELECT entity_type_id, attribute_set_id, website_id, 'again@example.com', group_id, store_id, NOW(), NOW(), 1 FROM customer_entity LIMIT 1")
+            change("UPDATE sales_flat_order SET customer_id = (SELECT entity_id FROM customer_entity WHERE email = 'again@example.com') WHERE "
+                   "entity_id = %d" % order)
+            run(shops, "--entity", "order")
+            expect_equal(waits("order"), ["order customer", "order customer_address_entity", "order product"], "another customer, who has not come")
+            change("DELETE FROM sales_flat_order_item WHERE order_id = %d" % order)
+            run(shops, "--entity", "customer")
+            run(shops, "--entity", "order")
+            expect_equal(waits("order"), ["order customer_address_entity"], "an order that was copied again, without the items")
+            run(shops)
+            expect_equal(shops.destination.query("SELECT * FROM datasync.datasync_incomplete"), (), "a run for all")
+
     @suite.case("positions-killed", "kills while entities stand at different places")
     def _():
         with TwoShops(settings=dict(STREAM, batch={"max_rows": 300})) as shops:
