@@ -3,8 +3,8 @@
  * Their deletions are in no binlog. Where the root goes, the destination's foreign keys do the
  * same; where it stays (the destination had it before, or uses it, or its deletions are not to be
  * followed), what came from the source and hung on it there goes all the same: rows of other
- * entities, as the policy of each says, and rows in which others name the root. What is the
- * destination's own stays.
+ * entities, as the policy of each says, and rows in which others name the root; and where the
+ * source's key has set a column NULL, it is here. What is the destination's own stays.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,19 +36,27 @@ static int append(struct buf *list, const char *id)
     return buf_printf(list, "%s%s", list->len ? "," : "", id);
 }
 
-/* " FROM the child's rows … WHERE they name one of those that stay": not the roots' own rows. */
-static int below(const struct import *im, const struct import_lineage *l,
-                 const struct target_fk *fk, const struct staying *s, struct buf *sql)
+static int child_column(const struct target_fk *fk, struct buf *sql)
 {
-    int rc = buf_puts(sql, " FROM ") | import_lineage_from(im, l, sql) |
-             buf_puts(sql, " WHERE t0.") |
-             sql_identifier(sql, fk->child->columns[fk->columns[0]].name) |
-             buf_printf(sql, " IN (%s)", s->ids);
+    return buf_puts(sql, "t0.") | sql_identifier(sql, fk->child->columns[fk->columns[0]].name);
+}
+
+/* " WHERE the child's rows name one of those that stay": not the roots' own rows. */
+static int names_one(const struct import_lineage *l, const struct target_fk *fk,
+                     const struct staying *s, struct buf *sql)
+{
+    int rc = buf_puts(sql, " WHERE ") | child_column(fk, sql) | buf_printf(sql, " IN (%s)", s->ids);
     if (l->entity == s->entity)
         rc |= buf_printf(sql, " AND t%u.", l->count - 1) |
               sql_identifier(sql, import_lineage_root_key(l)) |
               buf_printf(sql, " NOT IN (%s)", s->ids);
     return rc;
+}
+
+static int below(const struct import *im, const struct import_lineage *l,
+                 const struct target_fk *fk, const struct staying *s, struct buf *sql)
+{
+    return buf_puts(sql, " FROM ") | import_lineage_from(im, l, sql) | names_one(l, fk, s, sql);
 }
 
 /* --- entities ------------------------------------------------------------------------------------
@@ -215,6 +223,21 @@ static int cascade_members(struct import *im, const struct import_lineage *l,
     return rc;
 }
 
+/* Of rows that came from the source. Hooks are not told, as above. */
+static int set_null(struct import *im, const struct import_lineage *l, const struct target_fk *fk,
+                    const struct staying *s, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_puts(&sql, "UPDATE ") | import_lineage_from(im, l, &sql) |
+             buf_puts(&sql, " SET ") | child_column(fk, &sql) | buf_puts(&sql, " = NULL") |
+             names_one(l, fk, s, &sql) | buf_puts(&sql, " AND ") |
+             import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
+    rc = rc ? import_no_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+    if (rc == 0 && mysql_affected_rows(im->db))
+        import_note_entity(im, l->entity);
+    return rc;
+}
+
 int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
                    struct ds_error *err)
 {
@@ -225,11 +248,13 @@ int import_cascade(struct import *im, const struct catalogue_entity *e, const ch
     for (uint32_t i = 0; t && i < t->referrer_count && rc == 0 && !im->options.dry_run; i++) {
         const struct target_fk *fk = t->referrers[i];
         struct import_lineage l;
-        if (fk->on_delete != FK_CASCADE || fk->count != 1 ||
+        if (fk->on_delete == FK_RESTRICT || fk->count != 1 ||
             strcmp(t->columns[fk->parent_columns[0]].name, e->tables[0].link) != 0 ||
             !import_lineage(im, fk->child->name, &l))
             continue;
-        rc = (l.count == 1 ? cascade_roots : cascade_members)(im, &l, fk, &s, err);
+        rc = fk->on_delete == FK_SET_NULL ? set_null(im, &l, fk, &s, err)
+             : l.count == 1               ? cascade_roots(im, &l, fk, &s, err)
+                                          : cascade_members(im, &l, fk, &s, err);
         rc = rc ? rc : registry_flush(im->registry, err);
     }
     return rc;

@@ -185,3 +185,22 @@ def define(suite):
             expect_equal(two.count("product", holder), 1, "the product that had the link")
             expect_equal((target(shops, "order", order), target(shops, "invoice", 9001), target(shops, "product", product)), (None, None, None),
                          "registered")
+
+    @suite.case("nulls-below", "of a customer whom both had and the source has deleted, orders that came from the source name nobody, as they do there")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            emails = [{row[0] for row in server.query("SELECT email FROM openmage.customer_entity WHERE website_id = (SELECT website_id FROM "
+                                                      "openmage.core_website WHERE is_default = 1)")} for server in (shops.source, shops.destination)]
+            find = "SELECT MIN(entity_id) FROM openmage.customer_entity WHERE email = '%s'" % min(emails[0] & emails[1])
+            there, here = shops.source.scalar(find), shops.destination.scalar(find)
+            place = "INSERT INTO sales_flat_order (increment_id, customer_id, grand_total, base_grand_total) VALUES ('%s', %d, 1, 1)"
+            shops.source.run("SET SESSION sql_mode = ''", place % ("799999991", there), database="openmage")
+            shops.destination.run("SET SESSION sql_mode = ''", place % ("799999992", here), database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            orders = lambda: dict(shops.destination.query(
+                "SELECT increment_id, customer_id FROM openmage.sales_flat_order WHERE increment_id IN ('799999991', '799999992')"))
+            expect_equal((orders(), target(shops, "customer", there)), ({"799999991": here, "799999992": here}, here), "before")
+            shops.source.run("DELETE FROM customer_entity WHERE entity_id = %d" % there, database="openmage")
+            expect_equal(shops.source.scalar("SELECT customer_id FROM openmage.sales_flat_order WHERE increment_id = '799999991'"), None, "there")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal((orders(), shops.destination.scalar(find)), ({"799999991": None, "799999992": here}, here), "of the source, and its own")
