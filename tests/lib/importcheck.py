@@ -285,19 +285,29 @@ def _rows_by_id(facts, table):
     return {facts._row_id(table, row): row for row in facts.shop.rows(table)}  # pylint: disable=protected-access
 
 
-def _widgets(before, source):
-    """Instances that both have."""
-    name = lambda row: (row["title"], row["instance_type"], row["package_theme"])
-    theirs = {name(row) for row in source.shop.rows("widget_instance")}
-    return {row["instance_id"] for row in before.shop.rows("widget_instance") if name(row) in theirs}
+# known by what is in their rows, and no entities of the check: table, key, what tells them, tables that hold the key
+RECOGNISED = (("widget_instance", "instance_id", ("title", "instance_type", "package_theme"), ("widget_instance_page",)),
+              ("newsletter_queue", "queue_id", ("newsletter_subject", "queue_start_at"), (
+                  "newsletter_queue_link", "newsletter_problem", "newsletter_queue_store_link")))
+
+
+def _recognised(before, source):
+    """{table: (column, ids)} of what both have."""
+    out = {}
+    for table, key, columns, members in RECOGNISED:
+        theirs = {tuple(row[column] for column in columns) for row in source.shop.rows(table)}
+        ids = {row[key] for row in before.shop.rows(table) if tuple(row[column] for column in columns) in theirs}
+        out.update((name, (key, ids)) for name in (table, *members))
+    return out
 
 
 def _own_untouched(report, source, destination, before, policy, entities):
     """Every row that the destination had, and that is no matched entity's, is as it was; nothing was added to its own."""
-    count, widgets = 0, _widgets(before, source)
+    count, recognised = 0, _recognised(before, source)
 
     def may_change(table, owner, row):
-        if table in ("widget_instance", "widget_instance_page") and row["instance_id"] in widgets:
+        key, ids = recognised.get(table, (None, ()))
+        if key and row[key] in ids:
             return policy != "skip"
         if owner and owner[0] in ALERTS:  # they are a product's
             owner = ("product", before.facts.name("catalog_product_entity", row["product_id"]))
