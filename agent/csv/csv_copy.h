@@ -8,7 +8,9 @@
  * and counted; else it ends the run, and nothing of it is handed out.
  *
  * Blocks on the caller's thread. Memory: one record, what the file's other records refer to it by,
- * and labels; of categories all records, since a parent may come behind its children.
+ * and labels; of categories all records, since a parent may come behind its children; of products
+ * with several records, or with images or options at the destination that the file does not name,
+ * those that it names.
  */
 #ifndef AGENT_CSV_COPY_H
 #define AGENT_CSV_COPY_H
