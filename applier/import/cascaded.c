@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/import/delete.h"
+#include "applier/import/drop.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/lineage.h"
 #include "applier/outbox.h"
 #include "schema/db.h"
 

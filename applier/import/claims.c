@@ -6,6 +6,7 @@
  */
 #include <xxhash.h>
 
+#include "applier/import/claims.h"
 #include "applier/import/import_internal.h"
 
 struct claim {

@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/import/claims.h"
+#include "applier/import/delete.h"
+#include "applier/import/drop.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/options.h"
+#include "applier/import/seen.h"
 #include "schema/db.h"
 #include "schema/log.h"
 #include "schema/registry_key.h"

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/import/documents.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/resolve.h"
+#include "applier/import/when.h"
 #include "schema/log.h"
 
 int import_add_documents(struct import_table *t)

@@ -3,7 +3,10 @@
  * are free. */
 #include <string.h>
 
+#include "applier/import/drop.h"
+#include "applier/import/options.h"
 #include "applier/import/places.h"
+#include "applier/import/resolve.h"
 
 enum { PARENTS_PER_QUERY = 1000 };
 

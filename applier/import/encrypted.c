@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "applier/import/crypt.h"
+#include "applier/import/documents.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/resolve.h"
+#include "applier/import/when.h"
 #include "schema/log.h"
 
 struct emptied { /* in a table, since the run began, committed; and not yet */

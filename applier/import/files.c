@@ -1,7 +1,9 @@
 /* Which files rows name: values of attributes that are images, and rows of product galleries. */
 #include <string.h>
 
+#include "applier/import/files.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/when.h"
 #include "applier/media/media.h"
 
 int import_files_new(struct import *im, struct ds_error *err)

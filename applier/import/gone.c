@@ -14,6 +14,7 @@
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/seen.h"
 #include "schema/list.h"
 
 enum { ER_NO_REFERENCED_ROW_2 = 1452 };

@@ -7,7 +7,15 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "applier/import/delete.h"
+#include "applier/import/documents.h"
+#include "applier/import/drop.h"
+#include "applier/import/files.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/left.h"
+#include "applier/import/options.h"
+#include "applier/import/resolve.h"
+#include "applier/import/seen.h"
 #include "applier/media/media.h"
 #include "schema/db_later.h"
 #include "schema/log.h"

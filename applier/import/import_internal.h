@@ -207,20 +207,11 @@ struct unsure;
 struct orphans;
 struct encryption;
 struct nameless;
+struct import_left;
+struct media;
 struct namesakes;
 
 enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
-struct import_left { /* an entity that was left out in this run */
-    uint32_t place;  /* of its kind */
-    bool copied;     /* more of it may come; else only `why` is for something */
-    char *why;       /* of the transaction in hand, which comes in parts, nothing of it is written;
-                        NULL: of another one */
-    bool met, told;  /* it was seen, and told of, in this try */
-    size_t len;
-    struct import_left *next;
-    uint8_t key[];
-};
-struct media;
 
 struct import {
     struct import_options options;
@@ -349,95 +340,6 @@ struct import_row *import_row_by_id(const struct import *im, uint32_t type, stru
 int import_change_key(struct import *im, const struct change *c, struct slice *key,
                       char scratch[32], bool *null, struct ds_error *err);
 
-/* --- seen.c --- */
-int import_seen_new(struct import *im); /* DS_ENOMEM */
-void import_seen_free(struct import *im);
-/* Has a committed transaction of this run met the row of the type that has the id? */
-bool import_seen(const struct import *im, uint32_t type, uint64_t id);
-/* A copy begins anew: none has. */
-void import_seen_clear(struct import *im);
-int import_see(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
-void import_seen_committed(struct import *im);
-void import_seen_rolled_back(struct import *im);
-
-/* --- gone.c --- */
-/* The transaction begins: which entities does it delete? */
-int import_dying_begin(struct import *im, const struct change *changes, uint32_t count,
-                       struct ds_error *err);
-bool import_is_dying(const struct import *im, const struct import_entity *e);
-
-/* --- nameless.c --- */
-int import_nameless_new(struct import *im);   /* DS_ENOMEM */
-void import_nameless_free(struct import *im); /* tells what stayed so */
-/* An id inside a value of the table is of nothing that is here, or it is after all. DS_ENOMEM. */
-int import_note_nameless(struct import *im, const struct catalogue_table *entry,
-                         const struct document_id *id);
-void import_forget_nameless(struct import *im, const struct catalogue_table *entry,
-                            const struct document_id *id);
-
-/* --- documents.c --- */
-int import_add_documents(struct import_table *t); /* DS_ENOMEM */
-int import_want_documents(struct import *im, const struct import_row *row);
-int import_translate_documents(struct import *im, struct import_row *row, struct ds_error *err);
-int import_rewrite_deferred(struct import *im, struct import_row *row,
-                            const struct import_document *d, struct ds_error *err);
-
-/* --- encrypted.c --- */
-int import_encryption_new(struct import *im, struct ds_error *err);
-void import_encryption_free(struct import *im); /* tells what was left empty */
-void import_encryption_committed(struct import *im);
-void import_encryption_rolled_back(struct import *im);
-int import_add_encrypted(struct import_table *t); /* DS_ENOMEM */
-/* The row is about to be written. DS_ENOMEM. */
-int import_count_emptied(struct import *im, const struct import_row *row);
-int import_translate_encrypted(struct import *im, struct import_row *row, struct ds_error *err);
-
-/* --- when.c --- */
-/* Is the value one of these texts? */
-bool import_is_one_of(const uint8_t *raw, const char *const *values);
-/* The attribute that a row of the list of attributes is, as it says itself. Until the next call. */
-const struct import_attribute *import_own_attribute(const struct import_table *t,
-                                                    const uint8_t *const *values);
-/* The attribute that the row is a value of, at the destination; NULL: none, or not known yet. */
-const struct import_attribute *import_attribute_of(const struct import *im,
-                                                   const struct import_row *row);
-/* What `when` of the reference asks for, of the column that it names. DS_ENOMEM. */
-int import_bind_when(struct import_table *t, struct import_reference *r);
-/* Does the reference count for a row, with these values of it? */
-bool import_reference_counts(const struct import *im, const struct import_row *row,
-                             const struct import_reference *r, const uint8_t *const *values);
-/* Read what references of rows [first, end) ask for. */
-int import_load_codes(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
-
-/* --- resolve.c --- */
-/* A text as SQL with the column's character set and collation. */
-int import_sql_text(struct buf *sql, const struct target_column *c, struct slice text,
-                    struct ds_error *err);
-/* A value as SQL, of text with the column's own collation. */
-int import_sql_value(struct buf *sql, const struct target_column *c, const uint8_t *raw,
-                     struct ds_error *err);
-/* What stands in a column that has no value (yet); NULL: out of memory. */
-const uint8_t *import_nothing(struct import *im, const struct import_table *t, uint32_t target);
-enum resolved { IS_RESOLVED, IS_PENDING, IS_NOT_HERE };
-enum resolved import_resolve_id(const struct import *im, uint32_t type, struct slice id,
-                                uint64_t *target);
-/* One of the two is NULL. */
-int import_defer(struct import *im, struct import_row *row, const struct import_reference *r,
-                 const struct import_document *d, struct ds_error *err);
-/* Ask the registry for what rows [first, end) of one table hold. */
-int import_want(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
-/* Translate one row; its state becomes ROW_OPEN, ROW_WAITS or ROW_LEFT. */
-int import_translate(struct import *im, struct import_row *row, struct ds_error *err);
-/* The value of one column, translated; NULL: out of memory, or what it names is not here. */
-const uint8_t *import_translated(struct import *im, const struct import_row *row, uint32_t source);
-/* The row that the registry names is not at the destination any more, and gets another id: what of
- * its entity is written already, and names it, is told then. */
-int import_refer_again(struct import *im, const struct import_row *gone, struct ds_error *err);
-/* New rows of the table are about to be inserted: numbers that are deferred get a place in them. */
-int import_hold_places(struct import *im, struct import_table *t, struct ds_error *err);
-/* What was deferred. */
-int import_resolve_deferred(struct import *im, struct ds_error *err);
-
 /* --- tell.c --- */
 /* Hooks are told that the row is written. What goes with a whole entity that comes (drop.c) is told
  * by its root. DS_ENOMEM. */
@@ -453,53 +355,10 @@ int import_missing(struct import *im, const struct import_row *row, struct impor
 /* The same of rows of other tables in [first, end), looked for, of entities that are. */
 int import_missing_members(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
-/* --- left.c --- */
-/* Where it stands, or is to stand. */
-struct import_left **import_find_left(struct import *im, uint32_t place, struct slice key);
-void import_forget_left(struct import *im, struct import_left **at);
-void import_left_free(struct import *im);
-/* The transaction in hand is rolled back, or committed. */
-void import_left_again(struct import *im);
-void import_left_committed(struct import *im);
-
 /* --- same.c --- */
 /* `same` of those of these rows, of one table and found, that come whole. */
 int import_compare(struct import *im, struct import_row *const *rows, uint32_t count,
                    struct ds_error *err);
-
-/* --- claims.c --- */
-/* A deletion of what may be registered under another id: import_delete_rows looks whose it is. */
-bool import_goes_by_name(const struct import_row *row);
-/* Rows of the destination by their id → the segment's rows that they are. In the segment's arena.
- */
-struct claims {
-    struct claim *rows; /* NULL: everything is free */
-    uint64_t mask;
-};
-/* The row that the id belongs to: `row`, if it was free. No more rows than were given to
- * import_claim_registered claim one each. */
-const struct import_row *import_claim(struct claims *claims, uint64_t id,
-                                      const struct import_row *row);
-/* What the registry says of rows [first, end), of one table. */
-int import_claim_registered(struct import *im, uint32_t first, uint32_t end, struct claims *out,
-                            struct ds_error *err);
-
-/* --- key_list.c --- */
-struct key_list {
-    const struct target_table *table;
-    const struct target_column *column;
-    const struct target_key *key; /* unique, begins with the column; NULL: there is none */
-    bool joined;
-    uint32_t count;
-    struct buf text;
-};
-void key_list_begin(struct key_list *l, const struct import *im, const struct target_table *t,
-                    uint32_t column);
-/* Before each value, which the caller appends to l->text. A value may come twice. DS_ENOMEM. */
-int key_list_next(struct key_list *l);
-/* " FROM table t …": its rows that have one of the values, and what is joined to them (NULL:
- * nothing). DS_ENOMEM. */
-int key_list_from(const struct key_list *l, struct buf *sql, const struct buf *joins);
 
 /* --- match.c --- */
 /* Which of the open rows in [first, end), of one table, the destination has. */
@@ -512,136 +371,15 @@ const uint8_t **import_read_place(struct arena *arena, const struct import_table
 const uint8_t *import_value_elsewhere(struct import *im, const struct import_row *row,
                                       const struct catalogue_part *part, const char *attribute);
 
-/* --- options.c: custom options of products --- */
-bool import_is_option(const struct import_table *t);
-/* … of rows that are told by a title in another table. */
-bool import_option_has_title(const struct import_table *t);
-/* Never OPTIONS_AUTO. */
-enum config_options_mode import_options_mode(const struct import *im,
-                                             const struct import_entity *e);
-/* The row may be the destination's option of that title though it is of another type. */
-bool import_option_may_change_type(const struct import *im, const struct import_row *row);
-/* What the table has under the option, found, is to be what the source has, no more. */
-bool import_option_is_replaced(const struct import *im, const struct import_row *option,
-                               const struct import_table *t);
-/* New options in [first, end), of one table, are left out where the destination appends and has
- * the title. */
-int import_leave_known_options(struct import *im, uint32_t first, uint32_t end,
-                               struct ds_error *err);
-/* The row, looked for, is left as it is, or is not added to what is there. */
-bool import_option_stays(const struct import *im, const struct import_row *row);
-/* The row does not go when it is deleted at the source. */
-bool import_option_is_kept(const struct import *im, const struct import_row *row);
-/* A segment is written: remember what import_finish_options is to do for it. DS_ENOMEM. */
-int import_note_options(struct import *im);
-int import_finish_options(struct import *im, struct ds_error *err);
-void import_options_clear(struct import *im);
-
-/* Is the column to be set, of a row that is there already? */
-bool import_sets(const struct import *im, const struct import_row *row, uint32_t i);
-
 /* --- fit.c --- */
 /* Of a dry run: would the row fit? As of writer_step. */
 int import_check_fit(const struct import *im, const struct import_row *row, struct ds_error *err);
-
-/* --- drop.c --- */
-/* Rows of the table with these ids at the destination ("1,2,3") are about to go, and with them what
- * is reached through them, or are not the source's any more: the registry forgets them. */
-int import_forget(struct import *im, const struct catalogue_entity *e,
-                  const struct catalogue_table *entry, const char *ids, struct ds_error *err);
-/* Is an entity of the segment here with all that it has in this table? */
-bool import_has_all(const struct import *im, const struct import_table *t);
-/* Rows of the table at the destination that whole entities do not have go. [first, end): those that
- * they have, looked for and not yet written. */
-int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,
-                     struct ds_error *err);
-
-/* Is what the table has under the row to become what the source has, no more? */
-bool import_is_replaced(const struct import *im, const struct import_row *row,
-                        const struct import_table *t);
-/* Places of rows under these ("1,2,3", or a SELECT), `most` of them, of which the source can speak,
- * or (not import_is_known) could if it has what they name of their own kind. `records`: the source
- * is a file. `values`: SQL that such rows fulfil, too (" AND t.x = 1"), or "". NULL: an error. */
-MYSQL_RES *import_rows_under(struct import *im, const struct import_table *t, bool records,
-                             const char *list, const char *values, uint32_t most,
-                             struct ds_error *err);
-
-bool import_is_known(const struct import_table *t, MYSQL_ROW row);
-/* Places of those of these ("(1,2),(3,4)") of which the source can speak by now. */
-MYSQL_RES *import_rows_at(struct import *im, const struct import_table *t, const char *list,
-                          struct ds_error *err);
-
-/* --- lineage.c --- */
-enum { IMPORT_LINEAGE_MAX = 8 };
-struct import_lineage {
-    const struct catalogue_entity *entity;
-    const struct catalogue_table *levels[IMPORT_LINEAGE_MAX]; /* the table first, the root last */
-    unsigned count;
-};
-/* Of a table of the destination, by its name there. false: the registry knows none of its rows, nor
- * what they hang on. */
-bool import_lineage(const struct import *im, const char *table, struct import_lineage *out);
-const char *import_lineage_root_key(const struct import_lineage *l);
-/* "table t0 JOIN parent t1 ON …" */
-int import_lineage_from(const struct import *im, const struct import_lineage *l, struct buf *sql);
-/* Of them: not registered, or below something that is not. */
-int import_lineage_is_own(const struct import *im, const struct import_lineage *l, struct buf *sql);
-/* … itself, or the nearest above it that can be registered, as this. */
-int import_lineage_has_origin(const struct import *im, const struct import_lineage *l,
-                              enum origin origin, struct buf *sql);
-
-/* --- used.c --- */
-/* Which of these rows ("1,2,3") does something of the destination's own use? Adds their ids to
- * `used`, for import_is_used. */
-int import_find_used(struct import *im, const struct catalogue_entity *e,
-                     const struct catalogue_table *entry, const char *ids, struct buf *used,
-                     struct ds_error *err);
-bool import_is_used(const struct buf *used, uint64_t id);
-void import_tell_used(const struct catalogue_entity *e, const struct catalogue_table *entry,
-                      uint64_t id);
-/* Of rows at these places, about to go, those that are used are taken out of the list: they are not
- * the source's any more. */
-int import_keep_used(struct import *im, const struct import_table *t, const uint8_t ***places,
-                     uint32_t *count, struct ds_error *err);
-
-/* --- unsure.c --- */
-int import_unsure_new(struct import *im); /* DS_ENOMEM */
-void import_unsure_free(struct import *im);
-/* A row of import_rows_under that is not known, and that the source has not got. DS_ENOMEM. */
-int import_unsure_add(struct import *im, const struct import_table *t, MYSQL_ROW row,
-                      const unsigned long *lengths);
-/* [first, end): rows that were looked for. */
-void import_unsure_stays(struct import *im, uint32_t first, uint32_t end);
-void import_unsure_committed(struct import *im);
-void import_unsure_rolled_back(struct import *im);
-int import_settle_unsure(struct import *im, struct ds_error *err);
-
-/* --- orphans.c --- */
-int import_orphans_new(struct import *im); /* DS_ENOMEM */
-void import_orphans_free(struct import *im);
-/* The root's row is left out: it cannot be without what the column names. DS_ENOMEM. */
-int import_orphan(struct import *im, const struct import_row *row, const char *column,
-                  struct slice id);
-void import_orphan_came(struct import *im, const struct import_entity *e);
-/* How many are there? They are counted. */
-uint64_t import_tell_orphans(struct import *im);
 
 /* --- namesakes.c --- */
 int import_namesakes_new(struct import *im); /* DS_ENOMEM */
 void import_namesakes_free(struct import *im);
 /* [first, end): rows of a table that were looked for. */
 int import_tell_namesakes(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
-
-/* --- large.c --- */
-int import_large_new(struct import *im); /* DS_ENOMEM */
-void import_large_free(struct import *im);
-void import_large_forget(struct import *im);
-/* [first, end): rows of a table, of roots decided, and not yet written. */
-int import_large_begin(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
-/* … that were looked for. */
-void import_large_stays(struct import *im, uint32_t first, uint32_t end);
-/* All parts are written: the rest goes. */
-int import_large_drop(struct import *im, struct ds_error *err);
 
 /* --- incomplete.c --- */
 /* The row names something of the type that is not here. DS_ENOMEM. */
@@ -656,33 +394,9 @@ int import_incomplete_gone(struct import *im, uint32_t first, uint32_t end, stru
 /* Entities of the segment that come whole wait for what they name now. */
 int import_incomplete_again(struct import *im, struct ds_error *err);
 
-/* --- delete.c --- */
-/* What the configuration says, for each entity. */
-int import_policies_new(struct import *im, struct ds_error *err);
-/* Roots with these ids at the destination, "1,2,3", are switched off. Of the table entity, entry,
- * target and id_target are looked at. */
-int import_switch_off(struct import *im, const struct import_table *t, const char *ids,
-                      struct ds_error *err);
-/* Deletes of the source that are found, of one table. */
-int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
-
-/* --- cascaded.c --- */
-/* Roots with these ids, "1,2,3", stay though the source has deleted them: they are not its any
- * more, and what its foreign keys have deleted with them goes. */
-int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
-                   struct ds_error *err);
-
-/* --- files.c --- */
-int import_files_new(struct import *im, struct ds_error *err);
-void import_files_begin(struct import *im);
-/* The row is about to be written: the file that its value names is wanted. */
-int import_note_file(struct import *im, const struct import_row *row, struct ds_error *err);
-/* The change is of a table that is not imported: does it say where a file is? */
-int import_files_source(struct import *im, const struct change *c, struct ds_error *err);
-/* DS_ERETRY, with `files_due`: they are to be fetched first. */
-int import_files_end(struct import *im, bool part, struct ds_error *err);
-
 /* --- write.c --- */
+/* Is the column to be set, of a row that is there already? */
+bool import_sets(const struct import *im, const struct import_row *row, uint32_t i);
 /* Rows of one table: new ones are inserted and learn their ids, others are updated. */
 int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,

@@ -1,4 +1,5 @@
 /* Rows of the destination by a list of values of one column. */
+#include "applier/import/key_list.h"
 #include "applier/import/import_internal.h"
 #include "schema/db.h"
 

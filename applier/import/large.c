@@ -3,6 +3,7 @@
  * last one. */
 #include <stdlib.h>
 
+#include "applier/import/drop.h"
 #include "applier/import/places.h"
 #include "schema/log.h"
 

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "applier/import/import_internal.h"
+#include "applier/import/left.h"
 #include "schema/log.h"
 
 static struct import_left **left_bucket(struct import *im, uint32_t place, struct slice key)

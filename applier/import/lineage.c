@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "applier/import/import_internal.h"
+#include "applier/import/lineage.h"
 #include "schema/shop_table.h"
 
 static const char *key_of(const struct import_lineage *l, unsigned level)

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/import/claims.h"
+#include "applier/import/key_list.h"
 #include "applier/import/match.h"
+#include "applier/import/options.h"
+#include "applier/import/resolve.h"
+#include "applier/import/seen.h"
 #include "schema/log.h"
 
 /* --- rows that are found ------------------------------------------------------------------------

@@ -7,7 +7,9 @@
 #ifndef APPLIER_IMPORT_MATCH_H
 #define APPLIER_IMPORT_MATCH_H
 
+#include "applier/import/claims.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/key_list.h"
 
 enum { KEYS_PER_QUERY = 4000 };
 

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "applier/import/match.h"
+#include "applier/import/resolve.h"
 
 enum { TEXTS_PER_QUERY = 500, BUCKETS = 1 << 12 };
 

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "applier/bind.h"
+#include "applier/import/key_list.h"
 #include "applier/import/match.h"
 
 enum { BUCKETS = 1 << 14 };

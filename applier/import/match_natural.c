@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "applier/import/match.h"
+#include "applier/import/options.h"
+#include "applier/import/resolve.h"
 
 enum { ROOTS_PER_QUERY = 200 };
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "applier/import/match.h"
+#include "applier/import/resolve.h"
+#include "applier/import/when.h"
 
 int match_sql_column(struct buf *sql, const char *alias, const char *name)
 {

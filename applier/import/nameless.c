@@ -7,6 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "applier/import/documents.h"
 #include "applier/import/import_internal.h"
 #include "schema/log.h"
 

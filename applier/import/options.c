@@ -13,6 +13,8 @@
 
 #include "applier/bind.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/options.h"
+#include "applier/import/resolve.h"
 
 enum { TITLES_PER_QUERY = 200 };
 

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "applier/import/import_internal.h"
+#include "applier/import/left.h"
 #include "schema/log.h"
 
 enum { BUCKETS = 1 << 10, TOLD_MAX = 10000 };

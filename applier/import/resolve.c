@@ -12,7 +12,11 @@
 #include <strings.h>
 
 #include "applier/bind.h"
+#include "applier/import/documents.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/left.h"
+#include "applier/import/resolve.h"
+#include "applier/import/when.h"
 #include "schema/list.h"
 #include "schema/log.h"
 #include "schema/message.h"

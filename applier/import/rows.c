@@ -11,6 +11,7 @@
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/seen.h"
 #include "schema/list.h"
 #include "schema/log.h"
 

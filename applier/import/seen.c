@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "applier/import/import_internal.h"
+#include "applier/import/seen.h"
 #include "schema/list.h"
 
 enum { PAGE_BITS = 1 << 15, PAGES_MAX = 1 << 20 };

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "applier/import/documents.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/when.h"
 #include "schema/log.h"
 #include "schema/shop_table.h"
 

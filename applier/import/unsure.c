@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "applier/bind.h"
+#include "applier/import/drop.h"
 #include "applier/import/places.h"
 #include "schema/db.h"
 #include "schema/db_later.h"

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "applier/import/drop.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/lineage.h"
 #include "schema/db.h"
 #include "schema/log.h"
 #include "schema/shop_table.h"

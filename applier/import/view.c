@@ -13,6 +13,8 @@
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/left.h"
+#include "applier/import/when.h"
 #include "schema/log.h"
 #include "schema/shop_table.h"
 

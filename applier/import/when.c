@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "applier/import/import_internal.h"
+#include "applier/import/when.h"
 
 bool import_is_one_of(const uint8_t *raw, const char *const *values)
 {

@@ -4,7 +4,13 @@
 #include <string.h>
 
 #include "applier/bind.h"
+#include "applier/import/documents.h"
+#include "applier/import/drop.h"
+#include "applier/import/files.h"
 #include "applier/import/import_internal.h"
+#include "applier/import/options.h"
+#include "applier/import/resolve.h"
+#include "applier/import/seen.h"
 #include "schema/db.h"
 #include "schema/db_later.h"
 

@@ -1,0 +1,24 @@
+/* Inside the import: what a run has met, and what a transaction deletes. Not for others. */
+#ifndef APPLIER_IMPORT_SEEN_H
+#define APPLIER_IMPORT_SEEN_H
+
+#include "applier/import/import_internal.h"
+
+/* --- seen.c --- */
+int import_seen_new(struct import *im); /* DS_ENOMEM */
+void import_seen_free(struct import *im);
+/* Has a committed transaction of this run met the row of the type that has the id? */
+bool import_seen(const struct import *im, uint32_t type, uint64_t id);
+/* A copy begins anew: none has. */
+void import_seen_clear(struct import *im);
+int import_see(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
+void import_seen_committed(struct import *im);
+void import_seen_rolled_back(struct import *im);
+
+/* --- gone.c --- */
+/* The transaction begins: which entities does it delete? */
+int import_dying_begin(struct import *im, const struct change *changes, uint32_t count,
+                       struct ds_error *err);
+bool import_is_dying(const struct import *im, const struct import_entity *e);
+
+#endif
