@@ -1,0 +1,85 @@
+/* Map rules: which tables and columns of the source are left out, called something else at the
+ * destination, or changed on their way.
+ *
+ * Read from map.xml files as users of the Magento Data Migration Tool have them (grammar: its
+ * etc/map.xsd): a "document" is a table, a "field" a column. Names are without table prefix, and
+ * are told apart by the case of their letters. A `*` in the name of a document that is ignored
+ * stands for any characters, none of them included.
+ *
+ * Once read, a map does not change; any thread may ask it. What it returns lives as long as it.
+ */
+#ifndef SCHEMA_MAP_H
+#define SCHEMA_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "schema/error.h"
+
+enum map_side { MAP_SOURCE, MAP_DESTINATION };
+
+enum map_kind {
+    MAP_IGNORE_DOCUMENT,
+    MAP_RENAME,
+    MAP_IGNORE_FIELD,
+    MAP_IGNORE_DATATYPE, /* the types of both sides may differ */
+    MAP_MOVE,
+    MAP_TRANSFORM,
+};
+
+struct map_param {
+    const char *name, *value;
+};
+
+struct map_rule {
+    enum map_kind kind;
+    enum map_side side;
+    const char *document;     /* may have a * if it is to be ignored */
+    const char *field;        /* NULL: a rule for the document */
+    const char *to_document;  /* of MAP_RENAME and MAP_MOVE, else NULL */
+    const char *to_field;     /* of MAP_MOVE */
+    const char *handler;      /* of MAP_TRANSFORM: the name of its class, as it is written */
+    struct map_param *params; /* of the handler */
+    size_t param_count;
+    const char *file; /* where it stands */
+    unsigned line;
+};
+
+struct map;
+
+/* No rules at all: everything is called the same. */
+int map_new(struct map **out, struct ds_error *err);
+void map_free(struct map *m);
+/* Add the rules of a file. DS_EUSAGE names file and line: not readable, not such a file. */
+int map_read(struct map *m, const char *path, struct ds_error *err);
+/* Do the rules agree with each other? DS_EUSAGE "Document has ambiguous configuration: …" or
+ * "Field has ambiguous configuration: …" names both rules. To be called once all are read. */
+int map_check(const struct map *m, struct ds_error *err);
+
+size_t map_count(const struct map *m);
+const struct map_rule *map_at(const struct map *m, size_t i); /* in the order they are written */
+
+/* The rule by which a document of that side is ignored; NULL: none. */
+const struct map_rule *map_ignored(const struct map *m, enum map_side side, const char *document);
+/* What a document of that side is called at the other side; NULL: it is ignored. Where several of
+ * the source have one name at the destination, the first rule tells its name at the source. */
+const char *map_document(const struct map *m, enum map_side side, const char *document);
+/* The rule by which a field of that side is ignored; NULL: none. */
+const struct map_rule *map_ignored_field(const struct map *m, enum map_side side,
+                                         const char *document, const char *field);
+/* What a field of that side is called at the other side; NULL: it is ignored. */
+const char *map_field(const struct map *m, enum map_side side, const char *document,
+                      const char *field);
+/* May its type differ from that at the other side? */
+bool map_ignores_type(const struct map *m, enum map_side side, const char *document,
+                      const char *field);
+/* The next rule that changes a field of that side behind the rule `last` (NULL: the first), in the
+ * order they are written; NULL: no more. */
+const struct map_rule *map_next_handler(const struct map *m, enum map_side side,
+                                        const char *document, const char *field,
+                                        const struct map_rule *last);
+
+/* Does `name` match a pattern in which each * stands for at least `least` characters? */
+bool map_matches(const char *pattern, const char *name, size_t least);
+
+#endif
