@@ -1,0 +1,105 @@
+/* Handlers of map rules: what a value becomes on its way.
+ *
+ * A rule names a class of the Magento Data Migration Tool; what it did is done here. A handler is
+ * opened once for its rule, which checks its parameters, and is then called for each record. It
+ * sees values as text, as PHP saw them: numbers and dates as the server prints them, NULL as NULL.
+ * On the source's side it changes a record of the source before it is copied; on the destination's
+ * side one of the destination, after it.
+ *
+ * What it needs to know beside the record it asks `facts`, whose functions may ask a server.
+ *
+ * One owner, the thread that writes. What a call makes lives in its arena.
+ */
+#ifndef APPLIER_MAP_MAP_HANDLER_H
+#define APPLIER_MAP_MAP_HANDLER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "schema/arena.h"
+#include "schema/buf.h"
+#include "schema/error.h"
+#include "schema/map.h"
+
+enum map_field_kind {
+    MAP_FIELD_NUMBER, /* whole */
+    MAP_FIELD_DECIMAL,
+    MAP_FIELD_TEXT,
+    MAP_FIELD_BYTES,
+    MAP_FIELD_DATE,
+    MAP_FIELD_DATETIME, /* also TIMESTAMP, in UTC */
+    MAP_FIELD_OTHER,
+};
+
+struct map_field {
+    const char *name;
+    enum map_field_kind kind;
+};
+
+struct map_table {
+    const char *name; /* without prefix */
+    const struct map_field *fields;
+    size_t count;
+};
+
+struct map_value {
+    bool set; /* false: nothing was said, the column's default; then NULL for who asks */
+    bool null;
+    struct slice text;
+};
+
+struct map_record {
+    const struct map_table *table;
+    struct map_value *values; /* by field */
+};
+
+/* An attribute, as eav_attribute has it. */
+struct map_attribute {
+    const char *entity_type, *code, *frontend_input, *backend_type;
+};
+
+struct class_map;
+struct shop_crypt;
+/* What is known beside the records. A function that is NULL: nothing is known. Each returns 0 with
+ * *found, or an error. */
+struct map_facts {
+    void *arg;
+    /* By attribute_id, at the source. */
+    int (*attribute)(void *arg, struct slice id, struct map_attribute *out, bool *found,
+                     struct ds_error *err);
+    /* The first value of a setting in core_config_data, at the source. */
+    int (*setting)(void *arg, const char *path, struct map_value *out, struct arena *arena,
+                   bool *found, struct ds_error *err);
+    /* SELECT value FROM table WHERE key = id LIMIT 1, at the source; names without prefix. */
+    int (*lookup)(void *arg, const char *table, const char *value, const char *key, struct slice id,
+                  struct map_value *out, struct arena *arena, bool *found, struct ds_error *err);
+    const struct class_map *classes; /* NULL: none */
+    /* The source's keys and the destination's; NULL: not given. */
+    const char *source_key, *destination_key;
+    /* A value could not be read and was left out, or left as it is: told, once for each table and
+     * field, and counted. */
+    void (*warn)(void *arg, const struct map_rule *rule, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+};
+
+struct map_call {
+    struct map_record *record; /* the one that is changed */
+    size_t field;              /* of it */
+    const struct map_record *opposite;
+    const struct map_facts *facts;
+    struct arena *arena;
+};
+
+struct map_handler;
+
+/* DS_EUSAGE names file and line of the rule: the class is not known (and how to supply it), or a
+ * parameter is missing, not known, or makes no sense. `table`: of the rule's side. */
+int map_handler_open(struct map_handler **out, const struct map_rule *rule,
+                     const struct map_table *table, struct ds_error *err);
+void map_handler_close(struct map_handler *h);
+/* DS_ECONFLICT: the value cannot be handled; names table and field. */
+int map_handler_call(const struct map_handler *h, struct map_call *call, struct ds_error *err);
+/* Classes that are known, for --help and the manual; NULL: no more. */
+const char *map_handler_class(size_t i);
+
+#endif
