@@ -34,12 +34,15 @@ struct target_column {
     const char *charset;   /* "" for non-text */
     const char *collation; /* "" for non-text */
     enum target_class class;
-    uint8_t type;    /* column type number as TABLE_MAP has it */
-    uint8_t width;   /* TARGET_INT: bytes of the stored integer (1, 2, 3, 4, 8), 0 for
-                        BIT/ENUM/SET/YEAR */
-    uint8_t scale;   /* DECIMAL: digits behind the point */
-    uint32_t pad_to; /* BINARY(n), UUID, INET: full length in bytes, 0 for others */
+    uint8_t type;        /* column type number as TABLE_MAP has it */
+    uint8_t width;       /* TARGET_INT: bytes of the stored integer (1, 2, 3, 4, 8), 0 for
+                            BIT/ENUM/SET/YEAR */
+    uint8_t scale;       /* DECIMAL: digits behind the point */
+    uint8_t precision;   /* DECIMAL: all digits; other numbers: as the server says */
+    uint64_t characters; /* texts: as many fit; BINARY, BLOB: bytes */
+    uint32_t pad_to;     /* BINARY(n), UUID, INET: full length in bytes, 0 for others */
     bool is_unsigned, nullable, generated, auto_increment, on_update, invisible;
+    bool has_default;  /* a row that does not say it gets a value: also NULL, or a number */
     bool null_default; /* … and that is known */
     bool is_enum;
     bool in_unique;     /* part of the primary or of any unique key */

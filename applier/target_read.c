@@ -65,8 +65,7 @@ static const struct {
     {"vector", 242, 0, TARGET_BYTES},
 };
 
-/* COLUMN rows: name, ordinal, data type, column type, charset, octet length, nullable, extra,
- * generation expression, scale, collation */
+/* A row of load_columns. */
 static int add_column(struct target_table *x, struct target_column *c, MYSQL_ROW row,
                       struct ds_error *err)
 {
@@ -106,6 +105,10 @@ static int add_column(struct target_table *x, struct target_column *c, MYSQL_ROW
         c->pad_to = 4;
     c->null_default = row[12] && *row[12] == '1';
     c->scale = row[10] ? (uint8_t)strtoul(row[10], NULL, 10) : 0;
+    c->has_default = c->nullable || c->auto_increment || (row[13] && *row[13] == '1') ||
+                     strcasestr(extra, "DEFAULT_GENERATED");
+    c->characters = row[14] ? strtoull(row[14], NULL, 10) : 0;
+    c->precision = row[15] ? (uint8_t)strtoul(row[15], NULL, 10) : 0;
     return 0;
 }
 
@@ -151,7 +154,8 @@ static int load_columns(struct target *t, MYSQL *db, const char *filter, struct 
         "SELECT TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, DATA_TYPE, COLUMN_TYPE, "
         "CHARACTER_SET_NAME, CHARACTER_OCTET_LENGTH, IS_NULLABLE, EXTRA, GENERATION_EXPRESSION, "
         "NUMERIC_SCALE, COLLATION_NAME, %d AND IS_NULLABLE = 'YES' AND COLUMN_DEFAULT <=> "
-        "'NULL' FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()%s "
+        "'NULL', COLUMN_DEFAULT IS NOT NULL, CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION FROM "
+        "information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()%s "
         "ORDER BY TABLE_NAME, ORDINAL_POSITION",
         tells, filter);
     if (!res)

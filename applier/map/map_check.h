@@ -1,0 +1,56 @@
+/* Does a map lead every table and column of the source to one of the destination, and the other
+ * way round? What does not is told all at once, with the rule that would settle it.
+ *
+ * Asks both servers' structure, no rows. One thread.
+ */
+#ifndef APPLIER_MAP_MAP_CHECK_H
+#define APPLIER_MAP_MAP_CHECK_H
+
+#include "applier/target.h"
+#include "schema/map.h"
+
+enum map_problem {
+    MAP_UNMAPPED_DOCUMENT, /* the other side has not what it is called there */
+    MAP_UNMAPPED_FIELD,
+    MAP_OTHER_TYPE,    /* all below: a warning */
+    MAP_TOO_SHORT,     /* a longer text, a larger number would be cut */
+    MAP_NULL_REFUSED,  /* NULL at the source, NOT NULL at the destination */
+    MAP_NEEDS_VALUE,   /* NOT NULL and without a default at the destination, nothing goes there */
+    MAP_UNIQUE_IS_NEW, /* unique at the destination, not at the source */
+    MAP_PROBLEMS,
+};
+
+struct map_finding {
+    enum map_problem problem;
+    enum map_side side;
+    const char *document; /* of that side, without prefix */
+    const char *field;    /* of it; NULL: the document. MAP_UNIQUE_IS_NEW: "a,b" */
+    const char *other_document,
+        *other_field;              /* what it is called at the other side; NULL: nothing */
+    const char *type, *other_type; /* of the columns; of a key its name; NULL: no column */
+};
+
+struct map_side_schema {
+    const struct target *schema;
+    const char *prefix; /* of tables; "": none */
+};
+
+struct map_findings {
+    struct map_finding *items; /* by problem, side, document, field */
+    size_t count, capacity;
+    struct arena arena;
+};
+
+/* DS_ENOMEM. To be freed by map_findings_free in any case. */
+int map_compare(const struct map *m, const struct map_side_schema *source,
+                const struct map_side_schema *destination, struct map_findings *out,
+                struct ds_error *err);
+void map_findings_free(struct map_findings *f);
+bool map_problem_fails(enum map_problem p);
+/* The lines that users of the other tool know: "Source fields are not mapped. Document: t. Fields:
+ * a,b", one for each call; *at: from 0, moved on. False: no more. DS_ENOMEM: an empty line. */
+bool map_findings_line(const struct map_findings *f, size_t *at, struct buf *line, bool *fails);
+/* A map.xml with the rules that settle all findings that rules can settle. DS_ENOMEM. */
+int map_findings_suggest(const struct map_findings *f, struct buf *xml);
+
+#endif

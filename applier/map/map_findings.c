@@ -1,0 +1,121 @@
+/* What a check of a map has found, for people: lines of a log, and rules that settle it. */
+#include <string.h>
+
+#include "applier/map/map_check.h"
+
+static const struct {
+    bool fails;
+    const char *text;   /* after "Source " or "Destination " where `side` */
+    bool side, details; /* details: how the columns differ, one line each */
+} problems[MAP_PROBLEMS] = {
+    [MAP_UNMAPPED_DOCUMENT] = {true, "documents are not mapped: ", true, false},
+    [MAP_UNMAPPED_FIELD] = {true, "fields are not mapped. Document: ", true, false},
+    [MAP_OTHER_TYPE] = {false, "Mismatch of data types. Source document: ", false, false},
+    [MAP_TOO_SHORT] = {false, "Values may not fit: ", false, true},
+    [MAP_NULL_REFUSED] = {false, "NULL is refused at the destination: ", false, true},
+    [MAP_NEEDS_VALUE] = {false, "A value is needed, and nothing goes there: ", false, true},
+    [MAP_UNIQUE_IS_NEW] = {false, "Unique at the destination alone: ", false, true},
+};
+
+static const char *const side_names[] = {"Source ", "Destination "};
+
+bool map_problem_fails(enum map_problem p)
+{
+    return problems[p].fails;
+}
+
+static bool goes_along(const struct map_finding *a, const struct map_finding *b)
+{
+    return a->problem == b->problem && a->side == b->side &&
+           (a->problem == MAP_UNMAPPED_DOCUMENT || strcmp(a->document, b->document) == 0);
+}
+
+static int print_details(const struct map_finding *f, struct buf *line)
+{
+    switch (f->problem) {
+    case MAP_NEEDS_VALUE:
+        return buf_printf(line, "%s.%s %s NOT NULL without a default", f->document, f->field,
+                          f->type);
+    case MAP_UNIQUE_IS_NEW:
+        return buf_printf(line, "%s (%s), key %s", f->document, f->field, f->type);
+    default:
+        return buf_printf(line, "%s.%s %s, there %s.%s %s", f->document, f->field, f->type,
+                          f->other_document, f->other_field, f->other_type);
+    }
+}
+
+bool map_findings_line(const struct map_findings *f, size_t *at, struct buf *line, bool *fails)
+{
+    if (*at >= f->count)
+        return false;
+    const struct map_finding *first = &f->items[*at];
+    bool whole = problems[first->problem].details;
+    buf_clear(line);
+    *fails = problems[first->problem].fails;
+    int rc = (problems[first->problem].side ? buf_puts(line, side_names[first->side]) : 0) |
+             buf_puts(line, problems[first->problem].text);
+    if (whole) {
+        rc |= print_details(first, line);
+        ++*at;
+    } else {
+        if (first->field)
+            rc |= buf_printf(line, "%s. Fields: ", first->document);
+        for (const char *comma = ""; *at < f->count && goes_along(first, &f->items[*at]); ++*at) {
+            const struct map_finding *x = &f->items[*at];
+            rc |= buf_puts(line, comma) | buf_puts(line, x->field ? x->field : x->document);
+            comma = ",";
+        }
+    }
+    if (rc)
+        buf_clear(line);
+    return true;
+}
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+/* Names of tables may hold what XML does not. */
+static int put_text(struct buf *xml, const char *text)
+{
+    int rc = 0;
+    for (; *text; text++)
+        rc |= *text == '<'   ? buf_puts(xml, "&lt;")
+              : *text == '>' ? buf_puts(xml, "&gt;")
+              : *text == '&' ? buf_puts(xml, "&amp;")
+                             : buf_append(xml, text, 1);
+    return rc;
+}
+
+static int put_rule(struct buf *xml, const char *element, const char *document, const char *field)
+{
+    int rc = buf_printf(xml, "            <ignore><%s>", element) | put_text(xml, document);
+    if (field)
+        rc |= buf_puts(xml, ".") | put_text(xml, field);
+    return rc | buf_printf(xml, "</%s></ignore>\n", element);
+}
+
+static int put_rules(struct buf *xml, const struct map_findings *f, enum map_side side, bool fields)
+{
+    int rc = buf_printf(xml, "        <%s_rules>\n", fields ? "field" : "document");
+    for (size_t i = 0; i < f->count; i++) {
+        const struct map_finding *x = &f->items[i];
+        if (!fields && x->problem == MAP_UNMAPPED_DOCUMENT && x->side == side)
+            rc |= put_rule(xml, "document", x->document, NULL);
+        if (fields && x->problem == MAP_UNMAPPED_FIELD && x->side == side)
+            rc |= put_rule(xml, "field", x->document, x->field);
+        if (fields && x->problem == MAP_OTHER_TYPE)
+            rc |= side == MAP_SOURCE ? put_rule(xml, "datatype", x->document, x->field)
+                                     : put_rule(xml, "datatype", x->other_document, x->other_field);
+    }
+    return rc | buf_printf(xml, "        </%s_rules>\n", fields ? "field" : "document");
+}
+
+int map_findings_suggest(const struct map_findings *f, struct buf *xml)
+{
+    int rc = buf_puts(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<map>\n");
+    for (enum map_side side = MAP_SOURCE; side <= MAP_DESTINATION; side++) {
+        const char *name = side == MAP_SOURCE ? "source" : "destination";
+        rc |= buf_printf(xml, "    <%s>\n", name) | put_rules(xml, f, side, false) |
+              put_rules(xml, f, side, true) | buf_printf(xml, "    </%s>\n", name);
+    }
+    return rc | buf_puts(xml, "</map>\n");
+}
