@@ -1,0 +1,365 @@
+#include "applier/map/map_row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/map/map_value.h"
+#include "schema/list.h"
+
+enum { NOWHERE = UINT32_MAX };
+
+struct step { /* a handler, and the field that it is for */
+    struct map_handler *handler;
+    uint32_t field;
+};
+
+struct steps {
+    struct step *items;
+    uint32_t count, capacity;
+};
+
+/* A column of the destination. */
+struct place {
+    uint32_t from; /* column of the source; NOWHERE: its default, or a handler's */
+    bool passes;   /* values need no other form */
+};
+
+struct map_row {
+    const struct map_facts *facts;
+    const struct target_table *target;
+    uint32_t source_count;
+    struct map_table from, to; /* as handlers see them */
+    struct place *places;      /* by column of the destination */
+    struct steps steps[2];     /* by enum map_side */
+    struct msg_table table;    /* as the destination has it */
+    bool same;
+    /* of the image in hand */
+    const uint8_t **values, **earlier;
+    struct map_value *from_values, *to_values;
+    struct arena kept, arena;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for a map");
+}
+
+/* --- compiled -------------------------------------------------------------------------------- */
+
+static char *text_of(struct arena *arena, struct slice s)
+{
+    char *copy = arena_alloc(arena, s.len + 1);
+    if (copy) {
+        if (s.len)
+            memcpy(copy, s.p, s.len);
+        copy[s.len] = 0;
+    }
+    return copy;
+}
+
+/* The document that a table is, without the prefix that all tables have. */
+static const char *document_of(const char *table, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return strncmp(table, prefix, len) == 0 ? table + len : table;
+}
+
+static int describe_source(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+{
+    const struct msg_table *def = o->source;
+    struct map_field *fields = arena_zalloc(&r->kept, (def->column_count + 1) * sizeof *fields);
+    char *name = text_of(&r->kept, def->name);
+    if (!fields || !name)
+        return no_memory(err);
+    if (!(def->flags & TABLE_NAMES))
+        return error_set(err, DS_EUNSUPPORTED,
+                         "table %s: its columns have no names in the binlog, which map rules need: "
+                         "SET GLOBAL binlog_row_metadata = FULL at the source",
+                         name);
+    for (uint32_t i = 0; i < def->column_count; i++) {
+        fields[i].name = text_of(&r->kept, def->columns[i].name);
+        fields[i].kind = map_value_kind(def->columns[i].type, def->columns[i].collation);
+        if (!fields[i].name)
+            return no_memory(err);
+    }
+    r->source_count = def->column_count;
+    r->from = (struct map_table){document_of(name, o->prefix), fields, def->column_count};
+    return 0;
+}
+
+/* The table as messages would have it, if the destination's shop were their source. */
+static int describe_target(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+{
+    const struct target_table *t = o->target;
+    struct map_field *fields = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *fields);
+    struct msg_column *columns = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *columns);
+    if (!fields || !columns)
+        return no_memory(err);
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const struct target_column *c = &t->columns[i];
+        fields[i] = (struct map_field){c->name, map_value_kind(c->type, 0)};
+        columns[i] = (struct msg_column){.name = {(const uint8_t *)c->name, strlen(c->name)},
+                                         .type = c->type,
+                                         .flags = (uint8_t)((c->is_unsigned ? COLUMN_UNSIGNED : 0) |
+                                                            (c->nullable ? COLUMN_NULLABLE : 0) |
+                                                            (c->invisible ? COLUMN_INVISIBLE : 0))};
+    }
+    for (uint32_t i = 0; t->row_key && t->row_key->primary && i < t->row_key->count; i++)
+        columns[t->row_key->columns[i]].flags |= COLUMN_KEY;
+    r->to = (struct map_table){document_of(t->name, o->target_prefix), fields, t->column_count};
+    r->table = *o->source;
+    r->table.name = (struct slice){(const uint8_t *)t->name, strlen(t->name)};
+    r->table.flags = TABLE_NAMES | TABLE_SIGNEDNESS | TABLE_KEYS;
+    r->table.column_count = t->column_count;
+    r->table.columns = columns;
+    return 0;
+}
+
+static uint32_t column_of(const struct map_table *x, const char *name)
+{
+    for (uint32_t i = 0; name && i < x->count; i++)
+        if (strcasecmp(x->fields[i].name, name) == 0)
+            return i;
+    return NOWHERE;
+}
+
+/* A column that is moved needs its place; one that is called so at one side alone stays behind, as
+ * the integrity check has said. */
+static int find_places(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+{
+    r->places = arena_alloc(&r->kept, (r->to.count + 1) * sizeof *r->places);
+    if (!r->places)
+        return no_memory(err);
+    for (uint32_t i = 0; i < r->to.count; i++)
+        r->places[i] = (struct place){.from = NOWHERE};
+    r->same = r->from.count == r->to.count;
+    for (uint32_t i = 0; i < r->from.count; i++) {
+        const char *field = r->from.fields[i].name;
+        const char *name = map_field(o->map, MAP_SOURCE, r->from.name, field);
+        uint32_t to = column_of(&r->to, name);
+        if (to == NOWHERE && name && strcasecmp(name, field) != 0)
+            return error_set(err, DS_EUSAGE,
+                             "the map moves %s.%s to %s.%s, which the destination does not have",
+                             r->from.name, field, r->to.name, name);
+        if (to == NOWHERE || r->target->columns[to].generated) {
+            r->same = false;
+            continue;
+        }
+        r->places[to] = (struct place){
+            .from = i, .passes = map_value_passes(&o->source->columns[i], &r->target->columns[to])};
+        r->same &= to == i && r->places[to].passes;
+    }
+    return 0;
+}
+
+static int open_handlers(struct map_row *r, const struct map_row_options *o, enum map_side side,
+                         struct ds_error *err)
+{
+    const struct map_table *x = side == MAP_SOURCE ? &r->from : &r->to;
+    struct steps *s = &r->steps[side];
+    for (uint32_t i = 0; i < x->count; i++)
+        for (const struct map_rule *rule = NULL;
+             (rule = map_next_handler(o->map, side, x->name, x->fields[i].name, rule));) {
+            if (LIST_ROOM(s->items, s->count, s->capacity))
+                return no_memory(err);
+            s->items[s->count] = (struct step){.field = i};
+            int rc = map_handler_open(&s->items[s->count].handler, rule, x, err);
+            if (rc)
+                return rc;
+            s->count++;
+            r->same = false;
+        }
+    return 0;
+}
+
+int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds_error *err)
+{
+    struct map_row *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (!r)
+        return no_memory(err);
+    r->facts = o->facts;
+    r->target = o->target;
+    int rc = describe_source(r, o, err);
+    rc = rc ? rc : describe_target(r, o, err);
+    rc = rc ? rc : find_places(r, o, err);
+    rc = rc ? rc : open_handlers(r, o, MAP_SOURCE, err);
+    rc = rc ? rc : open_handlers(r, o, MAP_DESTINATION, err);
+    if (rc == 0) {
+        r->values = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->values);
+        r->earlier = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->earlier);
+        r->from_values = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->from_values);
+        r->to_values = arena_zalloc(&r->kept, (r->to.count + 1) * sizeof *r->to_values);
+        if (!r->values || !r->earlier || !r->from_values || !r->to_values)
+            rc = no_memory(err);
+    }
+    if (rc)
+        map_row_free(r);
+    else
+        *out = r;
+    return rc;
+}
+
+void map_row_free(struct map_row *r)
+{
+    if (!r)
+        return;
+    for (size_t side = 0; side < 2; side++) {
+        for (uint32_t i = 0; i < r->steps[side].count; i++)
+            map_handler_close(r->steps[side].items[i].handler);
+        free(r->steps[side].items);
+    }
+    arena_free(&r->kept);
+    arena_free(&r->arena);
+    free(r);
+}
+
+bool map_row_is_same(const struct map_row *r)
+{
+    return r->same;
+}
+
+const struct msg_table *map_row_table(const struct map_row *r)
+{
+    return &r->table;
+}
+
+/* --- an image -------------------------------------------------------------------------------- */
+
+static int malformed(const struct map_row *r, struct ds_error *err)
+{
+    return error_set(err, DS_EFORMAT, "a row of table %s is malformed", r->from.name);
+}
+
+/* Each value where it stands: of an update that does not say it again, in the image before. */
+static int split(struct map_row *r, struct slice image, struct slice before, struct ds_error *err)
+{
+    if (image_split(image, r->source_count, r->values) ||
+        (before.len && image_split(before, r->source_count, r->earlier)))
+        return malformed(r, err);
+    for (uint32_t i = 0; i < r->source_count; i++)
+        if (*r->values[i] == VALUE_BYTE_SAME) {
+            if (!before.len)
+                return malformed(r, err);
+            r->values[i] = r->earlier[i];
+        }
+    return 0;
+}
+
+static int read_value(const struct map_row *r, const uint8_t *raw, struct value *v,
+                      struct ds_error *err)
+{
+    const uint8_t *p = raw;
+    return value_read(&p, raw + value_length(raw), v) ? malformed(r, err) : 0;
+}
+
+static int read_all(struct map_row *r, struct ds_error *err)
+{
+    for (uint32_t i = 0; i < r->source_count; i++) {
+        struct value v;
+        int rc = read_value(r, r->values[i], &v, err);
+        if (rc)
+            return rc;
+        if (v.kind == VALUE_ABSENT)
+            return error_set(err, DS_EUNSUPPORTED,
+                             "a row of table %s comes without its column %s, and a handler of the "
+                             "map needs whole rows: SET GLOBAL binlog_row_image = FULL at the "
+                             "source",
+                             r->from.name, r->from.fields[i].name);
+        if (map_value_read(&v, &r->arena, &r->from_values[i]))
+            return no_memory(err);
+    }
+    return 0;
+}
+
+static int call_handlers(struct map_row *r, enum map_side side, struct ds_error *err)
+{
+    struct map_record from = {&r->from, r->from_values}, to = {&r->to, r->to_values};
+    struct map_call call = {.record = side == MAP_SOURCE ? &from : &to,
+                            .opposite = &to, /* as for the other tool: on its side, itself */
+                            .facts = r->facts,
+                            .arena = &r->arena};
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < r->steps[side].count; i++) {
+        call.field = r->steps[side].items[i].field;
+        rc = map_handler_call(r->steps[side].items[i].handler, &call, err);
+    }
+    return rc;
+}
+
+/* The value is no log's: it may be a customer's. */
+static int does_not_fit(const struct map_row *r, uint32_t i, const char *why, struct ds_error *err)
+{
+    const struct target_column *c = &r->target->columns[i];
+    uint32_t from = r->places[i].from;
+    if (!why)
+        return no_memory(err);
+    return error_set(err, DS_ECONFLICT,
+                     "a value of %s%s%s does not fit into %s.%s, which needs %s (%s): change it by "
+                     "a handler of the map, or ignore the field",
+                     r->from.name, from == NOWHERE ? "" : ".",
+                     from == NOWHERE ? "" : r->from.fields[from].name, r->to.name, c->name, why,
+                     c->type_text);
+}
+
+static int put_value(struct map_row *r, uint32_t i, const struct map_value *v, struct buf *out,
+                     struct ds_error *err)
+{
+    const char *why;
+    return map_value_write(v, &r->target->columns[i], out, &why) ? 0 : does_not_fit(r, i, why, err);
+}
+
+/* Without handlers: what passes is copied, in the form that it has. */
+static int copy_image(struct map_row *r, struct buf *out, struct ds_error *err)
+{
+    for (uint32_t i = 0; i < r->to.count; i++) {
+        const struct place *p = &r->places[i];
+        struct map_value text = {0};
+        struct value v;
+        int rc = 0;
+        if (p->from != NOWHERE && p->passes) {
+            const uint8_t *raw = r->values[p->from];
+            if (buf_append(out, raw, value_length(raw)))
+                return no_memory(err);
+            continue;
+        }
+        if (p->from != NOWHERE) {
+            rc = read_value(r, r->values[p->from], &v, err);
+            if (rc == 0 && map_value_read(&v, &r->arena, &text))
+                return no_memory(err);
+        }
+        rc = rc ? rc : put_value(r, i, &text, out, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int handle_image(struct map_row *r, struct buf *out, struct ds_error *err)
+{
+    int rc = read_all(r, err);
+    memset(r->to_values, 0, r->to.count * sizeof *r->to_values);
+    rc = rc ? rc : call_handlers(r, MAP_SOURCE, err);
+    for (uint32_t i = 0; rc == 0 && i < r->to.count; i++)
+        if (r->places[i].from != NOWHERE)
+            r->to_values[i] = r->from_values[r->places[i].from];
+    rc = rc ? rc : call_handlers(r, MAP_DESTINATION, err);
+    for (uint32_t i = 0; rc == 0 && i < r->to.count; i++)
+        rc = put_value(r, i, &r->to_values[i], out, err);
+    return rc;
+}
+
+int map_row_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
+                  struct ds_error *err)
+{
+    if (r->same)
+        return buf_append(out, image.p, image.len) ? no_memory(err) : 0;
+    int rc = split(r, image, before, err);
+    if (rc)
+        return rc;
+    arena_reset(&r->arena, 1 << 16);
+    if (image_write_head(out, (uint32_t)r->to.count))
+        return no_memory(err);
+    return r->steps[MAP_SOURCE].count || r->steps[MAP_DESTINATION].count ? handle_image(r, out, err)
+                                                                         : copy_image(r, out, err);
+}

@@ -1,0 +1,42 @@
+/* Rows of a source's table as rows of the destination's table that a map leads it to.
+ *
+ * Compiled once for both sides' columns; then image by image: a column goes where it is called so,
+ * or where a rule moves it; what is ignored stays behind; handlers change what they are for, those
+ * of the source's side before, those of the destination's side after. A value takes the form that
+ * the column at the destination needs (a number for an integer, a text for a date); one that cannot
+ * take it is an error.
+ *
+ * Handlers see whole records: they need binlog_row_image=FULL. One thread. Images that are made
+ * live in the caller's buffer.
+ */
+#ifndef APPLIER_MAP_MAP_ROW_H
+#define APPLIER_MAP_MAP_ROW_H
+
+#include "applier/map/map_handler.h"
+#include "applier/target.h"
+#include "schema/message.h"
+
+struct map_row;
+
+struct map_row_options {
+    const struct map *map;
+    const struct map_facts *facts;      /* of handlers; lives as long as the row */
+    const char *prefix, *target_prefix; /* of tables at the source and the destination; "": none */
+    const struct msg_table *source;     /* with names of columns */
+    const struct target_table *target;  /* what the map leads the table to; lives on */
+};
+
+/* DS_EUSAGE: a rule for the table cannot be followed, with file and line. */
+int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds_error *err);
+void map_row_free(struct map_row *r);
+/* Are images at the destination what they are at the source? */
+bool map_row_is_same(const struct map_row *r);
+/* The table as the destination has it, for what reads images that were made. Lives as long as r. */
+const struct msg_table *map_row_table(const struct map_row *r);
+/* Append the destination's image. `before`: of an update, for an after image (values that are the
+ * same stand there alone); else empty. DS_ECONFLICT: a value cannot be handled or converted, names
+ * table, column and what to do; DS_EUNSUPPORTED: the image is not whole; DS_EFORMAT, DS_ENOMEM. */
+int map_row_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
+                  struct ds_error *err);
+
+#endif

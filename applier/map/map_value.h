@@ -1,0 +1,22 @@
+/* Values between the forms that columns have in messages: a text of what is in one, and what a
+ * column of another type needs. */
+#ifndef APPLIER_MAP_MAP_VALUE_H
+#define APPLIER_MAP_MAP_VALUE_H
+
+#include "applier/map/map_handler.h"
+#include "applier/target.h"
+#include "schema/message.h"
+
+/* As the server prints it, and PHP saw it: numbers in decimal, floats in as few digits as tell
+ * them; NULL, and what is absent. Texts stay where they are. DS_ENOMEM. */
+int map_value_read(const struct value *v, struct arena *arena, struct map_value *out);
+/* Append what a column of the destination holds of it. False: it cannot be such a value; *why says
+ * what is expected. Out of memory: false, and why NULL. */
+bool map_value_write(const struct map_value *v, const struct target_column *to, struct buf *out,
+                     const char **why);
+/* Does a value of such a column of a message pass into that of the destination as it is? */
+bool map_value_passes(const struct msg_column *from, const struct target_column *to);
+/* What handlers are told of a column. */
+enum map_field_kind map_value_kind(uint8_t type, uint16_t collation);
+
+#endif
