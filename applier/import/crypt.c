@@ -1,5 +1,6 @@
 #include "applier/import/crypt.h"
 
+#include "applier/base64.h"
 #include "applier/import/crypt_box.h"
 #include <openssl/evp.h>
 #include <openssl/provider.h>
@@ -140,20 +141,6 @@ static bool is_text(const uint8_t *p, size_t len)
     return len > 0;
 }
 
-static bool is_base64(struct slice s)
-{
-    if (!s.len || s.len % 4 || s.len > INT32_MAX)
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        bool letter = (s.p[i] >= 'A' && s.p[i] <= 'Z') || (s.p[i] >= 'a' && s.p[i] <= 'z') ||
-                      (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '+' || s.p[i] == '/';
-        bool filler = s.p[i] == '=' && i + 2 >= s.len && (i + 1 == s.len || s.p[i + 1] == '=');
-        if (!letter && !filler)
-            return false;
-    }
-    return true;
-}
-
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -166,25 +153,6 @@ static struct slice trim(struct slice s)
     while (s.len && is_blank(s.p[s.len - 1]))
         s.len--;
     return s;
-}
-
-/* How many bytes it is. */
-static size_t decode(struct slice s, uint8_t *out)
-{
-    int n = EVP_DecodeBlock(out, s.p, (int)s.len);
-    return n > 0 ? (size_t)n - (s.p[s.len - 1] == '=') - (s.p[s.len - 2] == '=') : 0;
-}
-
-static int append_base64(struct buf *out, const uint8_t *p, size_t len)
-{
-    size_t room = (len + 2) / 3 * 4 + 1;
-    uint8_t *text = len < INT32_MAX / 2 ? malloc(room) : NULL;
-    if (!text)
-        return DS_ENOMEM;
-    int n = EVP_EncodeBlock(text, p, (int)len);
-    int rc = buf_append(out, text, (size_t)n);
-    free(text);
-    return rc;
 }
 
 /* --- Blowfish ------------------------------------------------------------------------------------
@@ -213,7 +181,7 @@ static int seal_blocks(const struct crypt *c, struct slice plain, struct buf *st
     if (!p)
         return DS_ENOMEM;
     memcpy(p, plain.p, plain.len);
-    int rc = run_blowfish(c->encrypt, p, len) ? append_base64(stored, p, len) : DS_EUNSUPPORTED;
+    int rc = run_blowfish(c->encrypt, p, len) ? base64_append(stored, p, len) : DS_EUNSUPPORTED;
     explicit_bzero(p, len);
     free(p);
     return rc;
@@ -228,7 +196,7 @@ static int seal_box(const struct crypt *c, struct slice plain, struct buf *store
     uint8_t *p = malloc(len);
     if (!p)
         return DS_ENOMEM;
-    int rc = box_seal(p, plain, c->key) ? append_base64(stored, p, len) : DS_EUNSUPPORTED;
+    int rc = box_seal(p, plain, c->key) ? base64_append(stored, p, len) : DS_EUNSUPPORTED;
     free(p);
     return rc;
 }
@@ -245,7 +213,7 @@ static bool is_hexadecimal(struct slice s)
 bool crypt_is_form(const struct crypt *c, struct slice stored)
 {
     struct slice s = trim(stored);
-    if (!is_base64(s) || is_hexadecimal(s))
+    if (!base64_is(s) || is_hexadecimal(s))
         return false;
     size_t len = s.len / 4 * 3 - (s.p[s.len - 1] == '=') - (s.p[s.len - 2] == '=');
     return c->box ? len > BOX_MORE : len % BLOCK == 0;
@@ -256,12 +224,12 @@ int crypt_decrypt(const struct crypt *c, struct slice stored, struct buf *plain,
     struct slice s = trim(stored);
     size_t len = 0;
     *readable = false;
-    if (!is_base64(s))
+    if (!base64_is(s))
         return 0;
     uint8_t *p = malloc(s.len + 1);
     if (!p)
         return DS_ENOMEM;
-    len = decode(s, p);
+    len = base64_decode(s, p);
     bool opened = c->box ? box_open(p, &len, c->key) : open_blocks(c, p, &len);
     struct slice text = {p, len};
     text = c->box ? text : trim(text); /* as Magento reads it */
