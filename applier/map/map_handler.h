@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "schema/arena.h"
 #include "schema/buf.h"
@@ -58,8 +59,19 @@ struct map_attribute {
     const char *entity_type, *code, *frontend_input, *backend_type;
 };
 
+/* Rows for another table at the destination: inserted, or written over the row with the same key.
+ */
+struct map_output {
+    const char *table; /* without prefix */
+    const char *const *fields;
+    size_t field_count;
+    const struct map_value *values; /* row by row */
+    size_t row_count;
+    /* Not NULL: these are all rows whose first field has this value; others that have it go. */
+    const struct map_value *owner;
+};
+
 struct class_map;
-struct shop_crypt;
 /* What is known beside the records. A function that is NULL: nothing is known. Each returns 0 with
  * *found, or an error. */
 struct map_facts {
@@ -73,8 +85,19 @@ struct map_facts {
     /* SELECT value FROM table WHERE key = id LIMIT 1, at the source; names without prefix. */
     int (*lookup)(void *arg, const char *table, const char *value, const char *key, struct slice id,
                   struct map_value *out, struct arena *arena, bool *found, struct ds_error *err);
+    /* What a table of the source, by its whole name, is called at the destination, with prefix. Not
+     * found: there is none of that name, or it is left out. */
+    int (*document)(void *arg, struct slice name, struct slice *out, struct arena *arena,
+                    bool *found, struct ds_error *err);
+    /* Has a table of the destination, named without prefix, such a column? */
+    int (*has_field)(void *arg, const char *table, const char *field, bool *found,
+                     struct ds_error *err);
+    /* Writes with the record, what it is given lives until it returns. NULL: handlers that need it
+     * fail. */
+    int (*emit)(void *arg, const struct map_output *output, struct ds_error *err);
+    int64_t now;                     /* seconds since 1970 */
     const struct class_map *classes; /* NULL: none */
-    /* The source's keys and the destination's; NULL: not given. */
+    /* The source's keys and the destination's, each as its shop has it; NULL: not given. */
     const char *source_key, *destination_key;
     /* A value could not be read and was left out, or left as it is: told, once for each table and
      * field, and counted. */
@@ -85,21 +108,25 @@ struct map_facts {
 struct map_call {
     struct map_record *record; /* the one that is changed */
     size_t field;              /* of it */
-    const struct map_record *opposite;
+    /* The destination's at the source's side, as far as it is known; the same record at the
+     * destination's. NULL: there is none. */
+    struct map_record *opposite;
     const struct map_facts *facts;
     struct arena *arena;
 };
 
 struct map_handler;
 
-/* DS_EUSAGE names file and line of the rule: the class is not known (and how to supply it), or a
- * parameter is missing, not known, or makes no sense. `table`: of the rule's side. */
+/* DS_EUSAGE names file and line of the rule: the class is not known (and how to supply it), a
+ * parameter is missing, not known, or makes no sense, or the table lacks a column that is needed.
+ * `table`: of the rule's side. Rule and table must outlive the handler. */
 int map_handler_open(struct map_handler **out, const struct map_rule *rule,
                      const struct map_table *table, struct ds_error *err);
 void map_handler_close(struct map_handler *h);
-/* DS_ECONFLICT: the value cannot be handled; names table and field. */
+/* Of a record of that table. DS_ECONFLICT: the value cannot be handled; names table and field.
+ * DS_EUSAGE: a key is missing, or no key. */
 int map_handler_call(const struct map_handler *h, struct map_call *call, struct ds_error *err);
-/* Classes that are known, for --help and the manual; NULL: no more. */
+/* Classes that are known, without the Migration\Handler\ before them; NULL: no more. */
 const char *map_handler_class(size_t i);
 
 #endif
