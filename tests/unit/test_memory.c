@@ -15,6 +15,7 @@
 
 #include "agent/binlog/binlog.h"
 #include "agent/capture.h"
+#include "applier/map/map_handler.h"
 #include "schema/catalogue.h"
 #include "schema/document.h"
 #include "schema/position.h"
@@ -246,11 +247,81 @@ static void documents(void **state)
     starve("document", rewrite_documents);
 }
 
+/* --- handlers of map rules ------------------------------------------------- */
+
+static int forget_output(void *arg, const struct map_output *output, struct ds_error *err)
+{
+    (void)arg, (void)output, (void)err;
+    return 0;
+}
+
+static int handle_one(const char *class, const struct map_param *params, const char *text,
+                      struct ds_error *err)
+{
+    static const struct map_field fields[] = {{"f", MAP_FIELD_TEXT}, {"rule_id", MAP_FIELD_NUMBER}};
+    const struct map_table table = {.name = "t", .fields = fields, .count = 2};
+    const struct map_rule rule = {.kind = MAP_TRANSFORM,
+                                  .document = "t",
+                                  .field = "f",
+                                  .handler = class,
+                                  .params = (struct map_param *)params,
+                                  .param_count =
+                                      (params[0].name != NULL) + (params[1].name != NULL),
+                                  .file = "map.xml"};
+    const struct map_facts facts = {.emit = forget_output,
+                                    .source_key = "2ec7dda5e24c7a672aabfa26090d903d",
+                                    .destination_key = "1fe2c0a5d9b84c6e9a7b3d2f10e8c4b6"};
+    const struct slice value = {(const uint8_t *)text, strlen(text)};
+    struct map_value values[] = {{.set = true, .text = value}, {.set = true, .text = value}};
+    struct map_record record = {.table = &table, .values = values};
+    struct arena arena = {0};
+    struct map_call call = {
+        .record = &record, .opposite = &record, .facts = &facts, .arena = &arena};
+    struct map_handler *h = NULL;
+    int rc = map_handler_open(&h, &rule, &table, err);
+    if (rc == 0)
+        rc = map_handler_call(h, &call, err);
+    map_handler_close(h);
+    arena_free(&arena);
+    return rc;
+}
+
+static int handle_all(struct ds_error *err)
+{
+    static const struct {
+        const char *class;
+        struct map_param params[2];
+        const char *text;
+    } all[] = {
+        {"Migration\\Handler\\SetValue", {{"value", "+5"}}, "7"},
+        {"Migration\\Handler\\Convert", {{"map", "[a:b;c:d]"}}, "a"},
+        {"Migration\\Handler\\SerializeToJson", {{0}}, "a:1:{i:0;s:1:\"x\";}"},
+        {"Migration\\Handler\\SerializeToJson\\SalesOrderItem",
+         {{0}},
+         "a:1:{s:27:\"bundle_selection_attributes\";s:6:\"a:0:{}\";}"},
+        {"Migration\\Handler\\Placeholder", {{0}}, "a{{block template=\"a/b.phtml\"}}b"},
+        {"Migration\\Handler\\Encrypt", {{0}}, "Zn0TPoBehxtAlaTVsyiIPg=="},
+        {"Migration\\Handler\\Rule\\NormalizationIds",
+         {{"normalizationDocument", "t"}, {"normalizationField", "f"}},
+         "1,2"},
+    };
+    int rc = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all && rc == 0; i++)
+        rc = handle_one(all[i].class, all[i].params, all[i].text, err);
+    return rc;
+}
+
+static void handlers(void **state)
+{
+    (void)state;
+    starve("handlers of map rules", handle_all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binlogs),    cmocka_unit_test(catalogue), cmocka_unit_test(positions),
-        cmocka_unit_test(statements), cmocka_unit_test(documents),
+        cmocka_unit_test(statements), cmocka_unit_test(documents), cmocka_unit_test(handlers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
