@@ -1,0 +1,302 @@
+#include "applier/map/map_stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/list.h"
+
+struct mapped { /* a table by its id in the stream */
+    uint32_t id;
+    bool ignored;
+    struct msg_table source; /* in `arena`: it may be compiled again */
+    struct map_row *row;     /* NULL: ignored, or not compiled yet */
+    struct arena arena;
+};
+
+struct map_stream {
+    struct map_stream_options options;
+    const struct target *target;
+    struct mapped **tables;
+    uint32_t count, capacity;
+    struct buf made; /* the message in hand */
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for a map");
+}
+
+int map_stream_new(struct map_stream **out, const struct map_stream_options *o,
+                   struct ds_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return no_memory(err);
+    (*out)->options = *o;
+    return 0;
+}
+
+static void mapped_free(struct mapped *t)
+{
+    map_row_free(t->row);
+    arena_free(&t->arena);
+    free(t);
+}
+
+void map_stream_free(struct map_stream *s)
+{
+    if (!s)
+        return;
+    for (uint32_t i = 0; i < s->count; i++)
+        mapped_free(s->tables[i]);
+    free(s->tables);
+    buf_free(&s->made);
+    free(s);
+}
+
+void map_stream_attach(struct map_stream *s, const struct target *target)
+{
+    s->target = target;
+    for (uint32_t i = 0; i < s->count; i++) {
+        map_row_free(s->tables[i]->row);
+        s->tables[i]->row = NULL;
+    }
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static struct mapped *find(const struct map_stream *s, uint32_t id)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->tables[i]->id == id)
+            return s->tables[i];
+    return NULL;
+}
+
+static int copy_slice(struct arena *arena, struct slice *text)
+{
+    const uint8_t *copy = text->p ? arena_copy(arena, text->p, text->len) : NULL;
+    int rc = text->p && text->len && !copy ? DS_ENOMEM : 0;
+    if (text->len)
+        text->p = copy;
+    return rc;
+}
+
+static int keep_source(struct mapped *t, const struct msg_table *def)
+{
+    t->source = *def;
+    t->source.columns =
+        arena_copy(&t->arena, def->columns, (def->column_count + 1) * sizeof *def->columns);
+    if (!t->source.columns)
+        return DS_ENOMEM;
+    int rc = copy_slice(&t->arena, &t->source.database) | copy_slice(&t->arena, &t->source.name) |
+             copy_slice(&t->arena, &t->source.entity) | copy_slice(&t->arena, &t->source.role);
+    for (uint32_t i = 0; i < def->column_count; i++)
+        rc |= copy_slice(&t->arena, &t->source.columns[i].name);
+    return rc;
+}
+
+/* "document" of the table, then what the map calls it at the destination, with its prefix there.
+ * False: it is ignored. */
+static bool name_there(const struct map_stream *s, struct slice table, char *out, size_t size)
+{
+    char name[256];
+    size_t prefix = strlen(s->options.prefix);
+    snprintf(name, sizeof name, "%.*s", (int)table.len, (const char *)table.p);
+    bool ours = strncmp(name, s->options.prefix, prefix) == 0;
+    const char *there = ours ? map_document(s->options.map, MAP_SOURCE, name + prefix) : NULL;
+    snprintf(out, size, "%s%s", s->options.target_prefix, there ? there : "");
+    return there != NULL;
+}
+
+static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
+{
+    char name[300];
+    if (t->ignored || t->row)
+        return 0;
+    t->ignored = !name_there(s, t->source.name, name, sizeof name);
+    if (t->ignored)
+        return 0;
+    const struct target_table *target = target_find(s->target, name, strlen(name));
+    if (!target || !target->exists) {
+        t->ignored = s->options.skip_unmapped;
+        return t->ignored
+                   ? 0
+                   : error_set(err, DS_EUSAGE,
+                               "the map leads table %.*s to %s, which the destination does "
+                               "not have: make it there, or ignore the document",
+                               (int)t->source.name.len, (const char *)t->source.name.p, name);
+    }
+    const struct map_row_options o = {.map = s->options.map,
+                                      .facts = s->options.facts,
+                                      .prefix = s->options.prefix,
+                                      .target_prefix = s->options.target_prefix,
+                                      .source = &t->source,
+                                      .target = target};
+    return map_row_new(&t->row, &o, err);
+}
+
+/* A table is defined anew when it has changed. */
+static int define(struct map_stream *s, const struct msg_table *def, struct mapped **out,
+                  struct ds_error *err)
+{
+    struct mapped *t = find(s, def->id);
+    if (t) {
+        map_row_free(t->row);
+        arena_free(&t->arena);
+    } else {
+        if (LIST_ROOM(s->tables, s->count, s->capacity) || !(t = calloc(1, sizeof *t)))
+            return no_memory(err);
+        s->tables[s->count++] = t;
+    }
+    *t = (struct mapped){.id = def->id};
+    *out = t;
+    return keep_source(t, def) ? no_memory(err) : compile(s, t, err);
+}
+
+/* What rows are of; NULL: not ours. */
+static int table_of(struct map_stream *s, uint32_t id, struct mapped **out, struct ds_error *err)
+{
+    struct mapped *t = find(s, id);
+    *out = NULL;
+    if (!t)
+        return error_set(err, DS_EFORMAT, "a row is of table number %u, which was not defined", id);
+    int rc = compile(s, t, err);
+    *out = rc || t->ignored ? NULL : t;
+    return rc;
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+/* The message that was made, read as if it had come so. */
+static int take(struct map_stream *s, struct message *m, struct arena *arena, struct ds_error *err)
+{
+    const uint8_t *p = arena_copy(arena, s->made.data, s->made.len);
+    return p ? message_read(&p, p + s->made.len, arena, m, err) : no_memory(err);
+}
+
+static int on_table(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
+                    struct ds_error *err)
+{
+    struct mapped *t;
+    int rc = define(s, &m->table, &t, err);
+    *ours = rc == 0 && !t->ignored;
+    if (!*ours)
+        return rc;
+    buf_clear(&s->made);
+    return message_write_table(&s->made, map_row_table(t->row)) ? no_memory(err)
+                                                                : take(s, m, arena, err);
+}
+
+static int on_change(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
+                     struct ds_error *err)
+{
+    const struct msg_change *c = &m->change;
+    struct mapped *t;
+    int rc = table_of(s, c->table_id, &t, err);
+    *ours = t != NULL;
+    if (!t || map_row_is_same(t->row))
+        return rc;
+    buf_clear(&s->made);
+    if (message_write_change_head(&s->made, c->table_id, c->op, c->flags, c->entity_key))
+        return no_memory(err);
+    rc = c->before.len ? map_row_image(t->row, c->before, (struct slice){0}, &s->made, err)
+                       : image_write_none(&s->made);
+    if (rc == 0)
+        rc = c->after.len ? map_row_image(t->row, c->after, c->before, &s->made, err)
+                          : image_write_none(&s->made);
+    return rc ? rc : take(s, m, arena, err);
+}
+
+static int make_rows(struct map_row *row, const struct msg_snapshot *m, struct buf *out,
+                     struct ds_error *err)
+{
+    const uint8_t *p = m->rows.p, *end = p + m->rows.len;
+    uint32_t count;
+    if (array_read_head(&p, end, &count))
+        return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
+    if (image_write_head(out, count))
+        return no_memory(err);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        const uint8_t *image = p;
+        if (value_skip(&p, end))
+            return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
+        rc = map_row_image(row, (struct slice){image, (size_t)(p - image)}, (struct slice){0}, out,
+                           err);
+    }
+    return rc;
+}
+
+/* Of a copy, tables are the destination's own: no definition is ours. */
+static int on_snapshot(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
+                       struct ds_error *err)
+{
+    struct msg_snapshot made = m->snapshot;
+    struct mapped *t;
+    BUF_AUTO struct buf rows = {0};
+    switch (m->snapshot.kind) {
+    case SNAPSHOT_DDL:
+        *ours = false;
+        return 0;
+    case SNAPSHOT_TABLE_BEGIN:
+    case SNAPSHOT_TABLE_END:
+    case SNAPSHOT_ROWS:
+        break;
+    default:
+        *ours = true;
+        return 0;
+    }
+    int rc = table_of(s, m->snapshot.table_id, &t, err);
+    *ours = t != NULL;
+    if (!t || m->snapshot.kind != SNAPSHOT_ROWS || map_row_is_same(t->row))
+        return rc;
+    rc = make_rows(t->row, &m->snapshot, &rows, err);
+    made.rows = (struct slice){rows.data, rows.len};
+    buf_clear(&s->made);
+    if (rc == 0 && message_write_snapshot(&s->made, &made))
+        rc = no_memory(err);
+    return rc ? rc : take(s, m, arena, err);
+}
+
+static int on_truncate(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
+                       struct ds_error *err)
+{
+    char name[300];
+    *ours = name_there(s, m->truncate.table, name, sizeof name);
+    if (!*ours)
+        return 0;
+    size_t len = strlen(name);
+    const uint8_t *copy = arena_copy(arena, name, len);
+    m->truncate.table = (struct slice){copy, len};
+    return copy ? 0 : no_memory(err);
+}
+
+static int on_hint(struct map_stream *s, const struct message *m, bool *ours, struct ds_error *err)
+{
+    struct mapped *t;
+    int rc = table_of(s, m->hint_table_id, &t, err);
+    *ours = t != NULL;
+    return rc;
+}
+
+int map_stream_message(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
+                       struct ds_error *err)
+{
+    switch (m->type) {
+    case MSG_TABLE:
+        return on_table(s, m, arena, ours, err);
+    case MSG_CHANGE:
+        return on_change(s, m, arena, ours, err);
+    case MSG_SNAPSHOT:
+        return on_snapshot(s, m, arena, ours, err);
+    case MSG_TRUNCATE:
+        return on_truncate(s, m, arena, ours, err);
+    case MSG_TABLE_HINT:
+        return on_hint(s, m, ours, err);
+    default:
+        *ours = true;
+        return 0;
+    }
+}

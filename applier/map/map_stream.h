@@ -1,0 +1,35 @@
+/* A stream of messages as the destination's tables need it: the transform of map rules.
+ *
+ * Messages pass one by one, before anything else reads them. Tables take the destination's names
+ * and columns, rows become the destination's; what the map ignores is not ours. All that comes
+ * behind (copying, coalescing, planning, what is set aside) then knows the destination's tables
+ * alone.
+ *
+ * Belongs to the applier's thread. What it makes lives in the arena that it is given.
+ */
+#ifndef APPLIER_MAP_MAP_STREAM_H
+#define APPLIER_MAP_MAP_STREAM_H
+
+#include "applier/map/map_row.h"
+
+struct map_stream;
+
+struct map_stream_options {
+    const struct map *map;
+    const struct map_facts *facts;
+    const char *prefix, *target_prefix; /* of tables at the source and the destination; "": none */
+    bool skip_unmapped; /* what the destination has no table for is not ours; else an error */
+};
+
+int map_stream_new(struct map_stream **out, const struct map_stream_options *o,
+                   struct ds_error *err);
+void map_stream_free(struct map_stream *s);
+/* The destination's schema, new or changed: what was compiled for it is compiled again. */
+void map_stream_attach(struct map_stream *s, const struct target *target);
+/* Rewrite a message. *ours: false, it is of a table that the map ignores, and to be passed over.
+ * DS_EUSAGE: a table or a rule that cannot be followed; else errors as of map_row_image, with the
+ * table. DS_EFORMAT: a row of a table that was not defined. */
+int map_stream_message(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
+                       struct ds_error *err);
+
+#endif
