@@ -74,6 +74,7 @@ static void set_value(void **state)
     makes("SetValue", "value=-7", "5", "-2");
     makes("SetValue", "value=-5", "5", "0");
     makes("SetValue", "value=+1.5", "2.25", "3.75");
+    makes("SetValue", "value=+1.55", "2", "3.55");
     makes("SetValue", "value=-0.5", "0.25", "-0.25");
     makes("SetValue", "value=+1", "9223372036854775807", "9223372036854775808");
     makes("SetValue", "value=-", "5", "-");

@@ -346,7 +346,7 @@ static void what_cannot_be_decrypted_is_told(void **state)
         "0:2:short:9Y2jEX6dBIDYNIvUIIPoIg==",                       /* IV */
         "0:2:pi3m2Vk0aXz9QwLs:9Y2jEX6dBIDYNIvUIIPoIg=?",            /* no base64 */
         "0:2:\xff\xff\xff\xffVk0aXz9QwLr:9Y2jEX6dBIDYNIvUIIPoIg==", /* no text */
-        "99999999999:2:pi3m2Vk0aXz9QwLr:9Y2jEX6dBIDYNIvUIIPoIg==",
+        "4294967296:2:pi3m2Vk0aXz9QwLr:9Y2jEX6dBIDYNIvUIIPoIg==",
     };
     (void)state;
     begin();

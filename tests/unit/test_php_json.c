@@ -166,6 +166,27 @@ static void what_json_cannot_say_is_refused(void **state)
     fails(text("E:11:\"Suit:Hearts\";"), DS_EFORMAT, "format of its own");
 }
 
+/* An array in which each holds the one before. */
+static void nest(struct buf *in, unsigned depth)
+{
+    buf_printf(in, "a:%u:{i:0;a:1:{i:0;i:1;}", depth);
+    for (unsigned i = 1; i < depth; i++)
+        buf_printf(in, "i:%u;a:1:{i:0;R:%u;}", i, i == 1 ? 2 : i + 2);
+    buf_puts(in, "}");
+}
+
+static void depth_is_bounded(void **state)
+{
+    BUF_AUTO struct buf in = {0}, out = {0};
+    struct ds_error err = {0};
+    (void)state;
+    nest(&in, PHP_JSON_MAX_DEPTH - 1);
+    assert_int_equal(convert((struct slice){in.data, in.len}, &out, &err), 0);
+    buf_clear(&in);
+    nest(&in, PHP_JSON_MAX_DEPTH);
+    fails((struct slice){in.data, in.len}, DS_ELIMIT, "deeper than 512");
+}
+
 /* It contains itself; and 30 arrays, each twice the one before. */
 static void what_has_no_end_has_one(void **state)
 {
@@ -213,6 +234,7 @@ int main(void)
         cmocka_unit_test(objects_show_what_is_public),
         cmocka_unit_test(references_are_written_as_what_they_name),
         cmocka_unit_test(what_json_cannot_say_is_refused),
+        cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(what_has_no_end_has_one),
         cmocka_unit_test(what_a_shop_stored_can_be_converted),
     };
