@@ -1,5 +1,4 @@
 /* Handlers of values that PHP serialised. */
-#include <stdio.h>
 #include <string.h>
 
 #include "applier/map/handler.h"
@@ -41,20 +40,28 @@ static bool is_unreadable(int rc)
     return rc == DS_EFORMAT || rc == DS_ELIMIT;
 }
 
-/* What becomes of a value that is unreadable, which is told in *err. */
-static int give_up(const struct map_handler *h, struct map_call *c, struct ds_error *err)
+static void warn_broken(const struct map_handler *h, struct map_call *c, const struct ds_error *why)
+{
+    handler_warn(h, c, "Could not unserialize data of %s.%s: %s", h->table->name, h->rule->field,
+                 why->message);
+}
+
+/* What becomes of a value of which `rc` and `why` tell how it was read and written as JSON. */
+static int settle(const struct map_handler *h, struct map_call *c, int rc,
+                  const struct ds_error *why, struct slice json, struct ds_error *err)
 {
     const struct conversion *v = h->state;
-    if (!v->tolerant) {
-        char why[300];
-        snprintf(why, sizeof why, "%.299s", err->message);
+    if (rc == 0)
+        handler_set(c, json);
+    else if (!is_unreadable(rc))
+        return error_set(err, rc, "%s", why->message);
+    else if (!v->tolerant)
         return handler_refuse(h, err, "Could not unserialize data of %s.%s: %s", h->table->name,
-                              h->rule->field, why);
-    }
-    if (!v->silent)
-        handler_warn(h, c, "Could not unserialize data of %s.%s: %s", h->table->name,
-                     h->rule->field, err->message);
-    handler_set_null(c);
+                              h->rule->field, why->message);
+    else
+        handler_set_null(c);
+    if (rc && !v->silent)
+        warn_broken(h, c, why);
     return 0;
 }
 
@@ -72,22 +79,19 @@ static int open_json(struct map_handler *h, struct ds_error *err)
 
 static int call_json(const struct map_handler *h, struct map_call *c, struct ds_error *err)
 {
+    struct ds_error why = {0};
     struct php_tree tree;
-    struct slice json;
+    struct slice json = {NULL, 0};
     if (value_is_null(handler_value(c)))
         return 0;
     if (handler_value(c)->text.len == 0) { /* what PHP makes of it */
         handler_set(c, slice_of("false"));
         return 0;
     }
-    int rc = parse(c, handler_value(c)->text, &tree, err);
+    int rc = parse(c, handler_value(c)->text, &tree, &why);
     if (rc == 0)
-        rc = to_json(c, &tree.root, &json, err);
-    if (is_unreadable(rc))
-        return give_up(h, c, err);
-    if (rc == 0)
-        handler_set(c, json);
-    return rc;
+        rc = to_json(c, &tree.root, &json, &why);
+    return settle(h, c, rc, &why, json, err);
 }
 
 static int open_conditional(struct map_handler *h, struct ds_error *err)
@@ -141,12 +145,12 @@ static int call_item_option(const struct map_handler *h, struct map_call *c, str
     struct slice json;
     if (value_text(handler_value(c)).len == 0 || !is_option(value_text(handler_column(h, c, 0))))
         return 0;
-    int rc = parse(c, handler_value(c)->text, &tree, err);
+    int rc = parse(c, handler_value(c)->text, &tree, NULL);
     if (rc == 0)
-        rc = to_json(c, &tree.root, &json, err);
+        rc = to_json(c, &tree.root, &json, NULL);
     if (rc == 0)
         handler_set(c, json);
-    return is_unreadable(rc) ? 0 : rc;
+    return rc && !is_unreadable(rc) ? handler_no_memory(err) : 0;
 }
 
 /* --- SerializeToJson\SalesOrderItem ------------------------------------------------------------
@@ -155,7 +159,7 @@ static int call_item_option(const struct map_handler *h, struct map_call *c, str
 /* A value that is serialised by itself becomes a text of JSON. One that cannot be read is told and
  * stays, as it does not spoil the others. */
 static int convert_nested(const struct map_handler *h, struct map_call *c, struct php_entry *e,
-                          struct ds_error *err)
+                          struct ds_error *why)
 {
     const struct conversion *v = h->state;
     struct php_tree tree;
@@ -165,14 +169,14 @@ static int convert_nested(const struct map_handler *h, struct map_call *c, struc
     if (value->type == PHP_NULL)
         return 0;
     if (value->type == PHP_STRING && value->text.len && !slice_is(value->text, "0")) {
-        rc = parse(c, value->text, &tree, err);
+        rc = parse(c, value->text, &tree, why);
         to = &tree.root;
     }
     if (rc == 0)
-        rc = to_json(c, to, &json, err);
+        rc = to_json(c, to, &json, why);
     if (is_unreadable(rc) && v->tolerant) {
         handler_warn(h, c, "Could not unserialize data within %s.%s: %s", h->table->name,
-                     h->rule->field, err->message);
+                     h->rule->field, why->message);
         return 0;
     }
     if (rc == 0) {
@@ -183,38 +187,35 @@ static int convert_nested(const struct map_handler *h, struct map_call *c, struc
 }
 
 static int convert_parts(const struct map_handler *h, struct map_call *c, struct php_value *root,
-                         struct ds_error *err)
+                         struct ds_error *why)
 {
     struct php_entry *options = php_find(root, "options"),
                      *bundle = php_find(root, "bundle_selection_attributes");
-    int rc = bundle ? convert_nested(h, c, bundle, err) : 0;
+    int rc = bundle ? convert_nested(h, c, bundle, why) : 0;
     if (!options || options->value.type != PHP_ARRAY)
         return rc;
     for (struct php_entry *e = options->value.first; e && rc == 0; e = e->next) {
         struct php_entry *type = php_find(&e->value, "option_type"),
                          *value = php_find(&e->value, "option_value");
         if (type && value && type->value.type == PHP_STRING && slice_is(type->value.text, "file"))
-            rc = convert_nested(h, c, value, err);
+            rc = convert_nested(h, c, value, why);
     }
     return rc;
 }
 
 static int call_order_item(const struct map_handler *h, struct map_call *c, struct ds_error *err)
 {
+    struct ds_error why = {0};
     struct php_tree tree;
-    struct slice json;
+    struct slice json = {NULL, 0};
     if (value_text(handler_value(c)).len == 0)
         return call_json(h, c, err);
-    int rc = parse(c, handler_value(c)->text, &tree, err);
+    int rc = parse(c, handler_value(c)->text, &tree, &why);
     if (rc == 0 && tree.root.type == PHP_ARRAY)
-        rc = convert_parts(h, c, &tree.root, err);
+        rc = convert_parts(h, c, &tree.root, &why);
     if (rc == 0)
-        rc = to_json(c, &tree.root, &json, err);
-    if (is_unreadable(rc))
-        return give_up(h, c, err);
-    if (rc == 0)
-        handler_set(c, json);
-    return rc;
+        rc = to_json(c, &tree.root, &json, &why);
+    return settle(h, c, rc, &why, json, err);
 }
 
 /* --- Rule\SerializedData ------------------------------------------------------------------------
@@ -238,18 +239,20 @@ static void rename_classes(const struct map_call *c, struct php_value *v)
 /* What cannot be read stays as it is, and SerializeToJson, which comes next, decides on it. */
 static int call_serialized(const struct map_handler *h, struct map_call *c, struct ds_error *err)
 {
+    struct ds_error why = {0};
     struct php_tree tree;
     BUF_AUTO struct buf out = {0};
     if (value_text(handler_value(c)).len == 0 || !c->facts->classes)
         return 0;
-    int rc = parse(c, handler_value(c)->text, &tree, err);
+    int rc = parse(c, handler_value(c)->text, &tree, &why);
     if (is_unreadable(rc)) {
-        handler_warn(h, c, "Could not unserialize data of %s.%s: %s", h->table->name,
-                     h->rule->field, err->message);
+        warn_broken(h, c, &why);
         return 0;
     }
-    if (rc || tree.root.type != PHP_ARRAY)
-        return rc;
+    if (rc)
+        return handler_no_memory(err);
+    if (tree.root.type != PHP_ARRAY)
+        return 0;
     rename_classes(c, &tree.root);
     rc = php_write(&tree, &out, err);
     return rc ? rc : handler_set_copy(c, out.data, out.len, err);
@@ -326,21 +329,23 @@ static struct slice next_item(struct slice *list)
 static int call_smart_attribute(const struct map_handler *h, struct map_call *c,
                                 struct ds_error *err)
 {
+    struct ds_error why = {0};
     struct php_tree tree;
     BUF_AUTO struct buf out = {0};
     struct slice codes = value_text(handler_column(h, c, 0)),
                  from = value_text(handler_column(h, c, 1));
     if (from.len == 0)
         return 0;
-    int rc = parse(c, from, &tree, err);
+    int rc = parse(c, from, &tree, &why);
     if (is_unreadable(rc)) {
-        handler_warn(h, c, "Could not unserialize data of %s.%s: %s", h->table->name,
-                     h->rule->field, err->message);
+        warn_broken(h, c, &why);
         handler_set_null(c);
         return 0;
     }
-    if (rc || tree.root.type != PHP_ARRAY)
-        return rc;
+    if (rc)
+        return handler_no_memory(err);
+    if (tree.root.type != PHP_ARRAY)
+        return 0;
     rc = buf_puts(&out, "[") ? handler_no_memory(err) : 0;
     for (const struct php_entry *e = tree.root.first; e && rc == 0; e = e->next)
         rc = put_condition(c, &out, &e->value, next_item(&codes), err);
