@@ -539,8 +539,10 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
         rc = o->follows ? source_begin(&c->shared->source, &snapshot, &at, err)
                         : source_begin_alone(&c->shared->source, err);
     rc = rc ? rc : entity_look_at_kinds(c, c->shared->source.db, err);
-    if (rc == 0)
+    if (rc == 0) {
         set_needed(c, needed);
+        rc = entity_ask_needed(c, needed, err);
+    }
     rc = rc ? rc : entity_put_gone(c, err);
     rc = rc ? rc : copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */

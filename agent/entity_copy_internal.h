@@ -185,6 +185,8 @@ struct id_set *entity_brought_ids(struct copy *c, const struct catalogue_referen
 /* entity_kinds.c */
 /* DS_EUSAGE: what is asked for is not in that database, under that prefix. */
 int entity_look_at_kinds(struct copy *c, MYSQL *source, struct ds_error *err);
+/* Before anything is written: DS_EACCESS names a table of these that is hidden from our account. */
+int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err);
 /* Is it one of all kinds, and has nothing by which the selection chooses? Then it is not asked for.
  */
 bool entity_is_passed_over(const struct copy *c, const struct catalogue_entity *e);
@@ -214,6 +216,10 @@ uint32_t entity_column(const struct table_plan *plan, const char *name);
 bool entity_key_is_number(const struct copied_table *t);
 /* Add a table of the kind in hand, if the source has it; its `table` message goes out. */
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err);
+/* Of a table that information_schema does not show. DS_EACCESS: it may be there, and hidden from
+ * our account; 0: it is not there. */
+int entity_ask_hidden(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
+                      const char *name, struct ds_error *err);
 /* A table of another kind, of which *t says entity and entry. */
 int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exists,
                                struct ds_error *err);

@@ -84,12 +84,15 @@ bool entity_asks_for_all(const struct copy *c)
     return false;
 }
 
-static int not_there(const struct copy *c, const struct catalogue_entity *e, bool all,
-                     struct ds_error *err)
+static int not_there(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
+                     bool all, struct ds_error *err)
 {
     const struct config_server *s = &c->o->config->source;
     char name[300];
     root_name(c, e, name, sizeof name);
+    int rc = entity_ask_hidden(c, source, e, name, err);
+    if (rc)
+        return rc;
     return error_set(err, DS_EUSAGE,
                      "the source has no table %s%s, in which entity %s is: look at "
                      "source.database (--db-name), which is '%s', and source.prefix "
@@ -99,7 +102,7 @@ static int not_there(const struct copy *c, const struct catalogue_entity *e, boo
 }
 
 /* What is asked for by name has to be there; of all kinds, one. */
-static int check_there(const struct copy *c, struct ds_error *err)
+static int check_there(const struct copy *c, MYSQL *source, struct ds_error *err)
 {
     const struct config_list *asked = &c->o->config->entities;
     const struct catalogue *all = c->o->catalogue;
@@ -111,7 +114,7 @@ static int check_there(const struct copy *c, struct ds_error *err)
     if (!kinds)
         return 0;
     if (named && filter_imports(c->o->filter, named) && !kinds[place_of(c, named)].there)
-        return not_there(c, named, false, err);
+        return not_there(c, source, named, false, err);
     for (size_t i = 0; i < catalogue_count(all); i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
         if (!filter_imports(c->o->filter, e))
@@ -119,7 +122,7 @@ static int check_there(const struct copy *c, struct ds_error *err)
         any |= kinds[i].there;
         missing = missing ? missing : e;
     }
-    return any || !missing ? 0 : not_there(c, missing, true, err);
+    return any || !missing ? 0 : not_there(c, source, missing, true, err);
 }
 
 int entity_look_at_kinds(struct copy *c, MYSQL *source, struct ds_error *err)
@@ -127,9 +130,51 @@ int entity_look_at_kinds(struct copy *c, MYSQL *source, struct ds_error *err)
     const struct entity_selection *s = &c->o->selection;
     c->shared->kinds = calloc(catalogue_count(c->o->catalogue) + 1, sizeof *c->shared->kinds);
     int rc = c->shared->kinds ? find_roots(c, source, err) : entity_no_memory(err);
-    rc = rc || s->listed ? rc : check_there(c, err);
+    rc = rc || s->listed ? rc : check_there(c, source, err);
     if (rc == 0 && s->increment_id_count && entity_asks_for_all(c))
         rc = pass_over(c, source, err);
+    return rc;
+}
+
+static bool is_shown(MYSQL_RES *rows, const char *name)
+{
+    mysql_data_seek(rows, 0);
+    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));)
+        if (strcasecmp(row[0], name) == 0)
+            return true;
+    return false;
+}
+
+/* Of a kind that is only referred to, the root's table is what has to be read. */
+static int ask_tables(const struct copy *c, MYSQL_RES *shown, const struct catalogue_entity *e,
+                      struct ds_error *err)
+{
+    const char *prefix = c->o->config->source.prefix;
+    bool asked = entity_is_asked_for(c, e);
+    char name[300];
+    int rc = 0;
+    for (size_t i = 0; i < (asked ? e->table_count : 1) && rc == 0; i++) {
+        snprintf(name, sizeof name, "%s%s", prefix ? prefix : "", e->tables[i].table);
+        if ((asked && !filter_keeps(c->o->filter, name)) || is_shown(shown, name))
+            continue;
+        rc = entity_ask_hidden(c, c->shared->source.db, e, name, err);
+        if (i == 0) /* without it, there is nothing of the kind */
+            break;
+    }
+    return rc;
+}
+
+int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err)
+{
+    MYSQL_RES *shown = db_select(c->shared->source.db, err,
+                                 "SELECT TABLE_NAME FROM information_schema.TABLES "
+                                 "WHERE TABLE_SCHEMA = DATABASE()");
+    if (!shown)
+        return err->code;
+    int rc = 0;
+    for (size_t i = 0; i < catalogue_count(c->o->catalogue) && rc == 0; i++)
+        rc = needed[i] ? ask_tables(c, shown, catalogue_at(c->o->catalogue, i), err) : 0;
+    mysql_free_result(shown);
     return rc;
 }
 

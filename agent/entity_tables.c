@@ -1,5 +1,6 @@
 /* The tables of a kind of entity that is copied, which of its roots are asked for, and to what its
  * rows refer. */
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,19 +153,42 @@ bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e,
     return false;
 }
 
-static int table_exists(struct copy *c, const char *name, bool *exists, struct ds_error *err)
+/* information_schema hides what an account has no privilege on. */
+int entity_ask_hidden(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
+                      const char *name, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    if (sql_table(&table, c->o->config->source.database, name))
+        return entity_no_memory(err);
+    int rc = db_exec(source, err, "SELECT 1 FROM %s LIMIT 0", buf_cstr(&table));
+    if (rc == DS_ESERVER && err->server_errno == ER_NO_SUCH_TABLE) {
+        error_clear(err);
+        return 0;
+    }
+    if (rc != DS_EACCESS)
+        return rc;
+    return error_set_server(err, rc, err->server_errno,
+                            "the source's account may not read table %s, of which entity %s has "
+                            "rows: GRANT SELECT ON %s to it. If there is no such table, GRANT "
+                            "SELECT on the whole database: of single tables the server does not "
+                            "tell (%u)",
+                            name, e->name, buf_cstr(&table), err->server_errno);
+}
+
+static int table_exists(struct copy *c, const struct copied_table *t, bool *exists,
+                        struct ds_error *err)
 {
     BUF_AUTO struct buf literal = {0};
     uint64_t n = 0;
     bool found;
-    if (sql_string(&literal, name, strlen(name)))
+    if (sql_string(&literal, t->name, strlen(t->name)))
         return entity_no_memory(err);
     int rc = db_scalar_u64(c->shared->source.db, &n, &found, err,
                            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
                            "DATABASE() AND TABLE_NAME = %s",
                            buf_cstr(&literal));
     *exists = n > 0;
-    return rc;
+    return rc || n ? rc : entity_ask_hidden(c, c->shared->source.db, t->entity, t->name, err);
 }
 
 static int column_exists(struct copy *c, const char *table, const char *column, bool *exists,
@@ -293,9 +317,10 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
     bool exists = false;
     *t = (struct copied_table){.entity = c->entity, .entry = entry};
     snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), entry->table);
-    int rc = table_exists(c, t->name, &exists, err);
-    if (rc || !exists ||
-        (entity_is_asked_for(c, c->entity) && !filter_keeps(c->o->filter, t->name)))
+    if (entity_is_asked_for(c, c->entity) && !filter_keeps(c->o->filter, t->name))
+        return 0;
+    int rc = table_exists(c, t, &exists, err);
+    if (rc || !exists)
         return rc;
     if (entry->through && !(t->through = table_by_name(c, entry->through)))
         return 0;
@@ -326,7 +351,7 @@ int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exi
                                struct ds_error *err)
 {
     snprintf(t->name, sizeof t->name, "%s%s", prefix_of(c), t->entry->table);
-    int rc = table_exists(c, t->name, exists, err);
+    int rc = table_exists(c, t, exists, err);
     rc = rc || !*exists ? rc : open_columns(c, t, err);
     if (rc || !*exists)
         return rc;

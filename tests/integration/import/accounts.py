@@ -1,0 +1,32 @@
+"""What `sync` says of accounts that lack privileges."""
+
+from lib.suite import expect_contains, expect_equal
+from lib.twoshops import TwoShops
+
+from syncs import rows, sync
+
+READER = ("--set", "source.user=reader", "--set", "source.password=x")
+
+
+def grant_each(server, hidden):
+    """SELECT on all tables but these, each on its own."""
+    server.run("CREATE OR REPLACE USER reader@'127.0.0.1' IDENTIFIED BY 'x'", database=None)
+    for (table,) in server.query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'openmage' AND TABLE_TYPE = 'BASE TABLE'"):
+        if table not in hidden:
+            server.run("GRANT SELECT ON openmage.`%s` TO reader@'127.0.0.1'" % table, database=None)
+
+
+def define(suite):
+    @suite.case("sync-hidden", "a table that the source's account may not read is no missing table: it and the GRANT are named")
+    def _():
+        with TwoShops(settings={}) as shops:
+            for entity, hidden in (("order", "sales_flat_order_item"), ("order", "sales_flat_order"), ("stock", "catalog_product_entity"),
+                                   ("customer", "customer_address_entity_varchar")):
+                grant_each(shops.source, (hidden,))
+                before = rows(shops)
+                _out, err = sync(shops, entity, "-d", "update", *READER, expect_code=2)
+                expect_contains(err, "may not read table %s" % hidden, "%s without %s" % (entity, hidden))
+                expect_contains(err, "GRANT SELECT ON `openmage`.`%s`" % hidden, "%s without %s" % (entity, hidden))
+                expect_equal(rows(shops), before, "the destination, %s without %s" % (entity, hidden))
+            grant_each(shops.source, ("customer_address_entity_varchar",))
+            sync(shops, "cms_block", "-d", "update", "--dry-run", *READER)
