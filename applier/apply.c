@@ -5,6 +5,7 @@
  * finds out by the checkpoint what had been committed, and goes on. Law 12: one batch is held at a
  * time, and a transaction that is larger than a batch is written in parts.
  */
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,6 +301,27 @@ static int check_triggers(struct applier *a, struct ds_error *err)
     return rc;
 }
 
+/* A dry run makes no database. One on which the account has no privilege is not shown to it. */
+static int use_or_create(struct applier *a, const char *name, bool shown, struct ds_error *err)
+{
+    int rc = 0;
+    if (!shown && !a->options.dry_run) {
+        log_info("creating the destination's database database=%s", a->database);
+        rc = db_exec(a->db, err, "CREATE DATABASE IF NOT EXISTS %s", name);
+    }
+    rc = rc ? rc : db_exec(a->db, err, "USE %s", name);
+    if (rc == DS_ESERVER && err->server_errno == ER_BAD_DB_ERROR)
+        return error_set(err, DS_ESCHEMA,
+                         "the destination has no database %s, and a dry run makes none",
+                         a->database);
+    if (rc != DS_EACCESS)
+        return rc;
+    return error_set_server(err, rc, err->server_errno,
+                            "the destination's account may not use database %s, or it is not "
+                            "there: GRANT it at least SELECT, INSERT, UPDATE, DELETE ON %s.* (%u)",
+                            a->database, name, err->server_errno);
+}
+
 static int use_database(struct applier *a, struct ds_error *err)
 {
     BUF_AUTO struct buf name = {0}, literal = {0}, value = {0};
@@ -310,14 +332,7 @@ static int use_database(struct applier *a, struct ds_error *err)
     int rc = db_scalar(a->db, &value, &there, err,
                        "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s",
                        buf_cstr(&literal));
-    if (rc == 0 && !there && a->options.dry_run)
-        rc = error_set(err, DS_ESCHEMA,
-                       "the destination has no database %s, and a dry run makes none", a->database);
-    if (rc == 0 && !there) {
-        log_info("creating the destination's database database=%s", a->database);
-        rc = db_exec(a->db, err, "CREATE DATABASE IF NOT EXISTS %s", buf_cstr(&name));
-    }
-    return rc ? rc : db_exec(a->db, err, "USE %s", buf_cstr(&name));
+    return rc ? rc : use_or_create(a, buf_cstr(&name), there, err);
 }
 
 int applier_connect(struct applier *a, struct ds_error *err)

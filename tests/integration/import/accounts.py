@@ -30,3 +30,14 @@ def define(suite):
                 expect_equal(rows(shops), before, "the destination, %s without %s" % (entity, hidden))
             grant_each(shops.source, ("customer_address_entity_varchar",))
             sync(shops, "cms_block", "-d", "update", "--dry-run", *READER)
+
+    @suite.case("sync-not-granted", "a destination's account without privileges is told what to GRANT")
+    def _():
+        with TwoShops(settings={}) as shops:
+            account = ("--set", "destination.user=writer", "--set", "destination.password=x")
+            shops.destination.run("CREATE USER writer@'127.0.0.1' IDENTIFIED BY 'x'", database=None)
+            for options in ((), ("--dry-run",)):
+                _out, err = sync(shops, "cms_block", "-d", "update", *options, *account, expect_code=2)
+                expect_contains(err, "UPDATE, DELETE ON `openmage`.*", "error")
+            _out, err = sync(shops, "cms_block", "-d", "update", "--dry-run", "--set", "destination.database=nosuch", expect_code=1)
+            expect_contains(err, "no database nosuch, and a dry run makes none", "error")
