@@ -213,9 +213,9 @@ static bool worth_retrying(struct agent *a, int rc, const struct ds_error *err)
     return false;
 }
 
-/* Wait longer each time, each time a little differently: a source that comes back must not meet
+/* Longer each time, each time a little differently: a source that comes back must not meet
  * everybody at once. */
-static int back_off(struct agent *a, int rc, const struct ds_error *why)
+int agent_back_off(struct agent *a, int rc, const struct ds_error *why)
 {
     uint64_t ms = BACKOFF_FIRST_MS;
     for (unsigned i = 0; i < a->failures && ms < BACKOFF_MOST_MS; i++)
@@ -276,7 +276,7 @@ static int run_connections(struct agent *a, struct ds_error *err)
             continue;
         if (!retry)
             return rc;
-        rc = back_off(a, rc, err);
+        rc = agent_back_off(a, rc, err);
         if (rc)
             return rc;
     }

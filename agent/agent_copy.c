@@ -143,11 +143,31 @@ static int open_rules(struct agent *a, struct ds_error *err)
     return rc ? rc : where_check(a->options.filter, a->options.config, source, true, err);
 }
 
+/* Before anything is copied. A copy that has begun cannot go on where it was lost. */
+static int wait_for_source(struct agent *a, struct ds_error *err)
+{
+    const struct db_endpoint endpoint = config_endpoint(a->options.config, true);
+    int rc = 0;
+    a->last_good_ms = agent_clock_ms();
+    while (rc == 0) {
+        DB_AUTO MYSQL *source = NULL;
+        rc = db_connect(&source, &endpoint, err);
+        if (rc == 0)
+            break;
+        rc = rc == DS_ECONN ? agent_back_off(a, rc, err) : rc;
+    }
+    if (rc == 0)
+        error_clear(err);
+    return rc;
+}
+
 int copy_entities(struct agent *a, struct ds_error *err)
 {
     struct position end = {0};
-    agent_set_state(a, AGENT_SNAPSHOT, NULL);
     int rc = agent_wait_applier(a, err);
+    if (rc == 0 && !a->options.csv)
+        rc = wait_for_source(a, err);
+    agent_set_state(a, AGENT_SNAPSHOT, NULL);
     if (rc == 0 && !a->options.csv)
         rc = open_rules(a, err);
     if (rc == 0)

@@ -97,6 +97,9 @@ int enter_put(struct agent *a, struct ds_error *err);
 void enter_forget(struct agent *a);
 /* agent.c: the end is here, instead. */
 int agent_move_stop(struct agent *a, const struct position *stop, struct ds_error *err);
+/* agent.c: wait before the next try, why the last one failed: `rc`, which is returned when
+ * connect_timeout is over. */
+int agent_back_off(struct agent *a, int rc, const struct ds_error *why);
 /* agent_copy.c */
 int copy_entities(struct agent *a, struct ds_error *err);
 /* The same for all, as of where the stream is to begin. */

@@ -1,6 +1,8 @@
-"""What `sync` says of accounts that lack privileges."""
+"""What `sync` says of accounts that lack privileges, and how long it waits for a source that is not there."""
 
-from lib.suite import expect_contains, expect_equal
+import time
+
+from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
 
 from syncs import rows, sync
@@ -41,3 +43,18 @@ def define(suite):
                 expect_contains(err, "UPDATE, DELETE ON `openmage`.*", "error")
             _out, err = sync(shops, "cms_block", "-d", "update", "--dry-run", "--set", "destination.database=nosuch", expect_code=1)
             expect_contains(err, "no database nosuch, and a dry run makes none", "error")
+
+    @suite.case("sync-source-late", "a source that is not there is waited for, as long as connect_timeout says")
+    def _():
+        with TwoShops(settings={"connect_timeout": "2s"}) as shops:
+            program = shops.lab.program
+            shops.source.kill()
+            since = time.monotonic()
+            _out, err = sync(shops, "cms_block", "-d", "update", expect_code=5)
+            expect(time.monotonic() - since >= 1, "it gave up at once: " + err)
+            expect_contains(err, "source lost, trying again", "log")
+            program.configure({"connect_timeout": "60s"})
+            program.start("cms_block", "legacy", "-d", "update", command="sync")
+            program.wait_log("source lost, trying again")
+            shops.source.start()
+            expect_equal(program.wait_exit(), 0, "exit, with the source back")
