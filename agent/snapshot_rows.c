@@ -326,6 +326,7 @@ static bool is_altered(unsigned server_errno)
 /* The library notes an error between rows with the connection, any other with the statement. */
 static int read_failed(struct row_reader *r, MYSQL_STMT *stmt, struct ds_error *err)
 {
+    char doing[400];
     bool of_statement = mysql_stmt_errno(stmt) != 0;
     unsigned number = of_statement ? mysql_stmt_errno(stmt) : mysql_errno(r->db);
     r->ended = true;
@@ -333,8 +334,8 @@ static int read_failed(struct row_reader *r, MYSQL_STMT *stmt, struct ds_error *
         return error_set_server(
             err, DS_ERETRY, number, "table %s was altered while the snapshot was taken: %s",
             r->plan->name, of_statement ? mysql_stmt_error(stmt) : mysql_error(r->db));
-    return of_statement ? db_fail_stmt(err, stmt, "reading rows of the snapshot")
-                        : db_fail(err, r->db, "reading rows of the snapshot");
+    snprintf(doing, sizeof doing, "reading rows of table %s", r->plan->name);
+    return of_statement ? db_fail_stmt(err, stmt, doing) : db_fail(err, r->db, doing);
 }
 
 static int fetch_all(struct row_reader *r, MYSQL_STMT *stmt, uint64_t *rows, struct ds_error *err)

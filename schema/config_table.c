@@ -553,7 +553,8 @@ const struct setting config_settings[] = {
      .min = 1,
      .max = 3600,
      .doc = "How long to try to reach a server before exit 5. `run`, `agent` and `apply` try for "
-            "ever, so long at a time."},
+            "ever, so long at a time. The others give up a server that has not answered for so "
+            "long after SIGTERM or SIGINT."},
 };
 _Static_assert(sizeof config_settings / sizeof *config_settings <= CONFIG_MAX_SETTINGS,
                "room for every setting");

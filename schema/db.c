@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "schema/db_later.h"
+#include "schema/db_open.h"
 #include "schema/log.h"
 
 /* Declared as in mysql/client_plugin.h, which does not compile as Debian ships it (it includes a
@@ -141,7 +142,10 @@ static int connect_finish(MYSQL *db, const struct db_endpoint *ep, struct ds_err
                          where, ep->role);
     if (!encrypted && ep->tls == TLS_PREFERRED && !given(ep->socket))
         log_debug("connection is not encrypted, the server offers no TLS role=%s", ep->role);
-    return 0;
+    int rc = db_open_add(db, where);
+    if (rc == DS_ESTOPPED)
+        return error_set(err, rc, "asked to stop while connecting to the %s", ep->role);
+    return rc ? error_set(err, rc, "out of memory for a connection to the %s", ep->role) : 0;
 }
 
 int db_connect(MYSQL **out, const struct db_endpoint *ep, struct ds_error *err)
@@ -178,6 +182,7 @@ void db_close(MYSQL **db)
 {
     if (*db) {
         db_later_end(*db);
+        db_open_remove(*db);
         mysql_close(*db);
     }
     *db = NULL;
@@ -276,24 +281,28 @@ int db_error_class(unsigned server_errno)
     }
 }
 
-static int fail_with(struct ds_error *err, unsigned number, const char *text, const char *doing)
+static int fail_with(struct ds_error *err, MYSQL *db, unsigned number, const char *text,
+                     const char *doing)
 {
+    char name[700];
     int code = number == CR_OUT_OF_MEMORY ? DS_ENOMEM : db_error_class(number);
-    return error_set_server(err, code, number, "%s: %s (%u)", doing, *text ? text : "unknown error",
-                            number);
+    if (!*text)
+        text = "unknown error";
+    if (code == DS_ECONN && db && db_open_name(db, name, sizeof name))
+        return error_set_server(err, code, number, "%s: %s: %s (%u)", doing, name, text, number);
+    return error_set_server(err, code, number, "%s: %s (%u)", doing, text, number);
 }
 
 int db_fail(struct ds_error *err, MYSQL *db, const char *doing)
 {
-    return fail_with(err, mysql_errno(db), mysql_error(db), doing);
+    return fail_with(err, db, mysql_errno(db), mysql_error(db), doing);
 }
 
 int db_fail_stmt(struct ds_error *err, MYSQL_STMT *stmt, const char *doing)
 {
     if (mysql_stmt_errno(stmt) == 0) /* libmariadb: the connection broke while rows were fetched */
-        return error_set_server(err, DS_ECONN, CR_SERVER_LOST, "%s: lost connection to server",
-                                doing);
-    return fail_with(err, mysql_stmt_errno(stmt), mysql_stmt_error(stmt), doing);
+        return fail_with(err, stmt->mysql, CR_SERVER_LOST, "lost connection to server", doing);
+    return fail_with(err, stmt->mysql, mysql_stmt_errno(stmt), mysql_stmt_error(stmt), doing);
 }
 
 /* --- statements --------------------------------------------------------- */

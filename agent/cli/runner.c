@@ -22,6 +22,7 @@
 #include "applier/media/media.h"
 #include "applier/outbox.h"
 #include "schema/db.h"
+#include "schema/db_open.h"
 #include "schema/log.h"
 
 enum { SIGNALS = 3 };
@@ -48,7 +49,8 @@ struct runner {
     uv_loop_t loop;
     uv_async_t ended;
     uv_timer_t timer;
-    uv_timer_t gate; /* until the agent may start */
+    uv_timer_t gate;     /* until the agent may start */
+    uv_timer_t patience; /* with servers, after a signal */
     uv_signal_t signals[SIGNALS];
     struct status_server *server;
     struct progress progress;
@@ -200,6 +202,16 @@ static void hooks_have_ended(void *arg)
 
 /* --- main thread's loop --------------------------------------------------- */
 
+/* A statement that a thread waits for may never get an answer. What is under way is given up as by
+ * a crash: the next start goes on at the checkpoint. */
+static void end_waiting(uv_timer_t *timer)
+{
+    const struct runner *r = timer->data;
+    log_warn("a server has not answered since the signal: its connection is given up seconds=%u",
+             r->in->config.connect_timeout);
+    db_interrupt_all();
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct runner *r = handle->data;
@@ -213,6 +225,8 @@ static void on_signal(uv_signal_t *handle, int number)
     stop_all(r);
     if (r->hooks)
         hooks_stop(r->hooks);
+    if (r->o->ends_by_itself)
+        (void)uv_timer_start(&r->patience, end_waiting, r->in->config.connect_timeout * 1000ull, 0);
 }
 
 static int make_status(struct runner *r, struct stream_status *out)
@@ -276,6 +290,9 @@ static int loop_open(struct runner *r, struct ds_error *err)
     if (rc == 0)
         rc = uv_timer_init(&r->loop, &r->gate);
     r->gate.data = r;
+    if (rc == 0)
+        rc = uv_timer_init(&r->loop, &r->patience);
+    r->patience.data = r;
     for (int i = 0; i < SIGNALS && rc == 0; i++) {
         rc = uv_signal_init(&r->loop, &r->signals[i]);
         r->signals[i].data = r;
@@ -526,6 +543,7 @@ static int check_key(const struct runner *r, bool source, struct ds_error *err)
     DB_AUTO MYSQL *db = NULL;
     struct db_endpoint ep = config_endpoint(config, source);
     ep.database = NULL;
+    ep.read_timeout = config->connect_timeout; /* no signal ends this */
     if (!*(source ? &config->source : &config->destination)->crypt_key)
         return 0;
     int rc =

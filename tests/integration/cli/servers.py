@@ -48,6 +48,16 @@ def _():
                 expect(time.monotonic() - since < 30, "%s took too long" % command[0])
 
 
+def wait_for_lock(server):
+    """Until datasync waits for a table's lock."""
+    waiting = ("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'datasync'"
+               " AND state LIKE 'Waiting for table metadata lock'")
+    deadline = time.monotonic() + 60
+    while not server.scalar(waiting):
+        expect(time.monotonic() < deadline, "it does not come to the table")
+        time.sleep(0.05)
+
+
 @suite.case("destination-lost", "one that goes away under way is exit 5, too, no sooner and not later",
             program_only=True)
 def _():
@@ -58,17 +68,39 @@ def _():
         holder = lab.destination.connect("shop")
         holder.cursor().execute("LOCK TABLES t WRITE")
         lab.program.start(command="incremental")
-        waiting = ("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'datasync'"
-                   " AND state LIKE 'Waiting for table metadata lock'")
-        deadline = time.monotonic() + 60
-        while not lab.destination.scalar(waiting):
-            expect(time.monotonic() < deadline, "it does not come to the table")
-            time.sleep(0.05)
+        wait_for_lock(lab.destination)
         lab.destination.kill()
         since = time.monotonic()
         expect_equal(lab.program.wait_exit(60), 5, "exit")
         expect(5 <= time.monotonic() - since, "it gave up too soon")
+        expect_contains(lab.program.log_text().decode(),
+                        ": destination 127.0.0.1:%d (user datasync): " % lab.destination.port,
+                        "which server was lost")
         lab.destination.start()
+        lab.program.incremental()
+        lab.equal()
+
+
+@suite.case("stopped-while-waiting", "a signal ends the wait for a server that does not answer",
+            program_only=True)
+def _():
+    with Lab(settings={"connect_timeout": "2s"}) as lab:
+        lab.source.script(SETUP)
+        holder = lab.source.connect("shop")
+        holder.cursor().execute("LOCK TABLES t WRITE")
+        lab.program.start(command="incremental")
+        wait_for_lock(lab.source)
+        lab.program.stop(timeout=30)
+        expect_contains(lab.program.log_text().decode(), "has not answered", "log")
+        holder.close()
+        lab.program.incremental()
+        lab.source.script("UPDATE t SET a = 'x';")
+        holder = lab.destination.connect("shop")
+        holder.cursor().execute("LOCK TABLES t WRITE")
+        lab.program.start(command="incremental")
+        wait_for_lock(lab.destination)
+        lab.program.stop(timeout=30)
+        holder.close()
         lab.program.incremental()
         lab.equal()
 
