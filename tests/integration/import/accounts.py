@@ -32,6 +32,10 @@ def define(suite):
                 expect_equal(rows(shops), before, "the destination, %s without %s" % (entity, hidden))
             grant_each(shops.source, ("customer_address_entity_varchar",))
             sync(shops, "cms_block", "-d", "update", "--dry-run", *READER)
+            sync(shops, "customer", "-d", "update", "--dry-run", "--set", "tables.exclude=customer_address_entity_varchar", *READER)
+            shops.source.run("DROP TABLE customer_address_entity_varchar", "GRANT SELECT ON openmage.* TO reader@'127.0.0.1'",
+                             database="openmage")
+            sync(shops, "customer", "-d", "update", "--dry-run", *READER)
 
     @suite.case("sync-not-granted", "a destination's account without privileges is told what to GRANT")
     def _():
