@@ -586,7 +586,7 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
             if (rc != DS_ECONN)
                 place_error(a, first, err);
             if (commit_does_not_fit(rc, err) && a->import)
-                import_failed(a->import, &a->batch, first);
+                import_failed(a->import, &a->batch, first, err);
             return rc;
         }
         a->batch_done = first + done;

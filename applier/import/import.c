@@ -273,12 +273,14 @@ int import_leave(struct import *im, const struct batch *batch, uint32_t index,
     return import_leave_entity(im, c->table->import->entity->name, held_entity_key(c), true, line);
 }
 
-void import_failed(struct import *im, const struct batch *batch, uint32_t index)
+void import_failed(struct import *im, const struct batch *batch, uint32_t index,
+                   struct ds_error *err)
 {
     const struct transaction *tx = &batch->transactions[index];
     const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
     if (c && c->table->import)
         im->counts[c->table->import->place].errors++;
+    import_name_failed(im, batch, tx, err);
 }
 
 const struct import_counts *import_counts_get(const struct import *im, size_t *count)

@@ -90,8 +90,10 @@ int import_settle(struct import *im, uint64_t *left, struct ds_error *err);
 /* After a transaction did not fit, with this error, and was rolled back: is it to be tried again,
  * since the registry may name what the destination has deleted? */
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);
-/* Transaction `index` has ended the run: counts that. */
-void import_failed(struct import *im, const struct batch *batch, uint32_t index);
+/* Transaction `index` has ended the run with this error: counts that, and adds to the message which
+ * entity it was, as the source knows it, and what to do. */
+void import_failed(struct import *im, const struct batch *batch, uint32_t index,
+                   struct ds_error *err);
 /* After transaction `index` did not fit, with this error, and was rolled back: is it to be left
  * out? Then import_leave tells and counts it. DS_ENOMEM. */
 bool import_may_leave(const struct import *im);
