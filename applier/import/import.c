@@ -343,21 +343,6 @@ static bool is_part(const struct import_row *row)
            import_is_asked_for(row->entity) && row->entity->policy != IMPORT_REFER;
 }
 
-/* It is not made of what the change happens to have. */
-static int leave_part(struct import *im, struct import_row *row, struct ds_error *err)
-{
-    struct import_entity *e = row->entity;
-    row->state = ROW_LEFT;
-    e->left = true;
-    log_warn("changed at the source, and not at the destination: left out; to bring it there, run "
-             "datasync sync %s %s --entity-ids %.*s",
-             e->entity->name, im->options.config->source_system, (int)e->key.len,
-             (const char *)e->key.p);
-    return e->here && registry_remove(im->registry, row->table->type, row->id)
-               ? import_no_memory(err)
-               : 0;
-}
-
 bool import_is_merged(const struct import *im, const struct import_entity *e)
 {
     return im->options.config->on_duplicate == DUPLICATE_MERGE &&
@@ -387,7 +372,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     if (import_comes_again(row))
         counts = &none;
     if (row->state == ROW_NEW && is_part(row))
-        return leave_part(im, row, err);
+        return import_leave_part(im, row, err);
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER)
             return import_missing(im, row, counts, err);
@@ -501,6 +486,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         rc = rc ? rc : import_leave_known_options(im, first, end, err);
         rc = rc ? rc : import_tell_namesakes(im, first, end, err);
         rc = rc ? rc : decide_roots(im, first, end, err);
+        rc = rc ? rc : import_leave_parts(im, first, end, err);
         rc = rc ? rc : import_missing_members(im, first, end, err);
         rc = rc ? rc : import_large_begin(im, first, end, err);
         rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);

@@ -120,6 +120,7 @@ struct import_row {
     enum change_op op;
     enum row_state state;
     bool fresh;                      /* was ROW_NEW */
+    bool gone;                       /* it is registered, and the destination has deleted it */
     bool written;                    /* by us: it was not only found */
     bool waits;                      /* something of it is deferred */
     bool dying;                      /* its entity is deleted in the same transaction */
@@ -355,6 +356,13 @@ int import_missing(struct import *im, const struct import_row *row, struct impor
                    struct ds_error *err);
 /* The same of rows of other tables in [first, end), looked for, of entities that are. */
 int import_missing_members(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+
+/* --- gone.c --- */
+/* The change is of something that is not here, and is not all that there is of it: it is left out.
+ */
+int import_leave_part(struct import *im, struct import_row *row, struct ds_error *err);
+/* Those of rows [first, end), of one table, looked for, that are members and registered. */
+int import_leave_parts(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
 /* --- same.c --- */
 /* `same` of those of these rows, of one table and found, that come whole. */

@@ -268,6 +268,7 @@ static int take_rows(struct registry *r, MYSQL_RES *rows, const struct registry_
             log_warn("was deleted at the destination: what the source changes of it is left out "
                      "until it is copied again type=%s source_id=%s target_id=%s",
                      type->name, row[0], row[1]);
+            e->is.gone = true;
             mark(r, e, PENDING_REMOVE);
             continue;
         }

@@ -21,7 +21,8 @@
 enum origin { ORIGIN_CREATED, ORIGIN_MATCHED };
 
 struct registered {
-    bool found; /* false: the registry has not got it */
+    bool found; /* false: the registry has not got it … */
+    bool gone;  /* … any more: it was doubted */
     enum origin origin;
     uint64_t target;
 };
