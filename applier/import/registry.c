@@ -386,6 +386,12 @@ MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *id
     return registry_store_of_targets(&r->store, r->types[type], ids, err);
 }
 
+MYSQL_RES *registry_of_others(const struct registry *r, uint32_t type, const char *ids,
+                              struct ds_error *err)
+{
+    return registry_store_of_others(&r->store, r->types[type], ids, err);
+}
+
 int registry_shared(struct registry *r, uint32_t type, const char *ids, bool *shared,
                     struct ds_error *err)
 {
