@@ -105,6 +105,15 @@ def define(suite):
             expect_equal((count(destination, "%s WHERE entity_id = %d AND is_active = 1" % (address, new)),
                           count(destination, "customer_address_entity_varchar WHERE entity_id = %d" % new)),
                          (1, count(source, "customer_address_entity_varchar WHERE entity_id = %d" % numbers[address])), "a new one that was changed")
+            history = PARTS[-1][1]
+            for table in (address, history):
+                destination.run("DELETE FROM %s WHERE entity_id = %d" % (table, target(shops, table, numbers[table])), database="openmage")
+            source.run("BEGIN", "UPDATE customer_address_entity_varchar SET value = 'nowhere' WHERE entity_id = %d" % numbers[address],
+                       "UPDATE %s SET comment = 'nowhere' WHERE entity_id = %d" % (history, numbers[history]), "COMMIT", database="openmage")
+            expect_contains(program.incremental(timeout=240), "was deleted at the destination", "warning")
+            expect_equal([count(destination, "%s WHERE %s = 'nowhere'" % each) for each in (("customer_address_entity_varchar", "value"),
+                                                                                            (history, "comment"))], [0, 0],
+                         "values of a part that is gone, and another part that is gone, in one transaction")
 
     @suite.case("gone-there", "an entity that the source deletes by statements for each table: the destination's own keeps all its rows")
     def _():
