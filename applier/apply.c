@@ -325,6 +325,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
     handlers_detach(a->handlers);
     db_close(&a->db);
     a->ddl = (struct ddl_connection){false, false};
+    a->has_turn = false;
     int rc = db_connect(&a->db, &a->endpoint, err);
     rc = rc ? rc : db_server_info(a->db, &a->server, err);
     rc = rc ? rc : take_lock(a, err);

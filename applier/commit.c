@@ -111,7 +111,7 @@ int commit_begin(struct applier *a, struct ds_error *err)
     if (rc == 0 && !same_place(&there, &a->cp))
         rc = not_ours(a, &there, err);
     checkpoint_free(&there);
-    return rc;
+    return rc ? rc : import_turn_take(a, err);
 }
 
 static int set_text(char **to, const void *p, size_t len)
@@ -233,6 +233,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     if (rc)
         return rc;
     crash_point("commit.after_commit");
+    import_turn_end(a);
     if (a->outbox)
         outbox_committed(a->outbox);
     checkpoint_free(&a->cp);
@@ -425,6 +426,7 @@ void commit_roll_back(struct applier *a)
 {
     struct ds_error ignored;
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
+    import_turn_end(a);
     if (a->held_dirty)
         conflict_forget(a);
     members_rolled_back(a);
