@@ -342,8 +342,8 @@ int applier_connect(struct applier *a, struct ds_error *err)
         rc = writer_attach(a->writer, a->db, &a->server, err);
     if (rc == 0 && a->import)
         rc = import_attach(a->import, a->db, &a->server, a->target, a->writer, err);
-    if (rc == 0 && a->import)
-        rc = source_tables_resolve(a, err);
+    if (rc == 0)
+        rc = source_tables_look(a, err);
     if (rc == 0)
         rc = a->opened ? commit_resolve(a, err) : resume_read(a, err);
     return rc;

@@ -371,9 +371,11 @@ int source_table_define(struct applier *a, const struct message *message, struct
 struct source_table *source_table_find(const struct applier *a, uint32_t id);
 /* Join it to ours; DS_ESCHEMA when they differ. */
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err);
+/* To an import it is defined, with or without rows: the destination may lack it so far. */
+int source_table_look(struct applier *a, struct source_table *t, struct ds_error *err);
 /* … all that the stream has defined: the destination's tables were read again, and what an import
  * knows of them is of before. */
-int source_tables_resolve(struct applier *a, struct ds_error *err);
+int source_tables_look(struct applier *a, struct ds_error *err);
 /* Its raw `table` message, to store it with changes. */
 int source_table_raw(const struct source_table *t, struct buf *out);
 /* The batch is empty: definitions that newer ones have replaced go. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cli/check_counts.h"
+#include "agent/cli/check_import.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/lock.h"
 #include "agent/masker.h"
@@ -447,6 +448,8 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     rc = rc ? rc : check_conditions(r, db, err);
     rc = rc ? rc : check_mask(r, db, err);
     rc = rc ? rc : check_key(r, db, true, err);
+    if (rc == 0 && c->mode == MODE_IMPORT)
+        rc = check_import(c, r->in->catalogue, r->in->filter, db, &server, found, r, err);
     if (rc)
         return rc;
     bool zones = strcmp(buf_cstr(&zone), buf_cstr(&r->zone)) == 0;

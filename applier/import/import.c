@@ -146,14 +146,20 @@ int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
                               "SELECT @@SESSION.auto_increment_increment");
 }
 
-int import_resolve_table(struct import *im, struct source_table *t, struct ds_error *err)
+void import_look_at(struct import *im, struct target *target)
+{
+    im->target = target;
+}
+
+int import_resolve_table(struct import *im, struct source_table *t, bool has_rows,
+                         struct ds_error *err)
 {
     if (t->import_known && (!t->import || t->target_version == t->target->version))
         return 0;
-    int rc = import_table_find(im, t, &t->import, err);
+    int rc = import_table_find(im, t, has_rows, &t->import, err);
     if (rc)
         return rc;
-    t->import_known = true;
+    t->import_known = t->import || has_rows; /* else they may still come */
     t->target = t->import ? t->import->target : NULL;
     t->target_version = t->target ? t->target->version : 0;
     return 0;

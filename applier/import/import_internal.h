@@ -318,7 +318,8 @@ const char *import_type_name(const struct catalogue_entity *e, const struct cata
 bool import_has_rows_of(const struct catalogue_table *entry);
 /* Of other tables than the entity's root? */
 bool import_has_members(const struct catalogue_entity *e);
-int import_table_find(struct import *im, const struct source_table *source,
+/* has_rows: some come, else the destination may lack the table. */
+int import_table_find(struct import *im, const struct source_table *source, bool has_rows,
                       struct import_table **out, struct ds_error *err);
 void import_tables_free(struct import *im);
 const struct import_attribute *import_attribute_by_id(const struct import *im, uint64_t id);
