@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "applier/record.h"
 #include "schema/crash.h"
 #include "schema/log.h"
 
@@ -219,6 +220,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     rc = a->skips ? skip_record_missed(a, err) : 0;
     if (rc == 0 && !a->mask_recorded && filter_mask(a->options.filter))
         rc = mask_record_store(a, err);
+    if (rc == 0 && a->positions && !a->system_recorded)
+        rc = record_system_store(a->db, a->config, err);
     if (rc == 0)
         rc = commit_tell(a, tx, err);
     if (rc)
@@ -240,7 +243,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
     a->held_dirty = a->copy_ended = false;
-    a->mask_recorded = true;
+    a->mask_recorded = a->system_recorded = true;
     members_committed(a);
     if (a->import)
         import_committed(a->import);

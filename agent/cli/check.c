@@ -17,6 +17,7 @@
 #include "applier/media/media.h"
 #include "applier/outbox.h"
 #include "applier/positions.h"
+#include "applier/record.h"
 #include "schema/db.h"
 
 #include <errno.h>
@@ -219,6 +220,17 @@ static int check_all_privileges(struct report *r, MYSQL *db, struct ds_error *er
     return rc ? rc : check_privileges(r, db, c->state_database, exists ? state : new_state, err);
 }
 
+static int check_system(struct report *r, MYSQL *db, struct ds_error *err)
+{
+    const struct config *c = &r->in->config;
+    bool found;
+    int rc = c->mode == MODE_IMPORT ? record_system_compare(db, c, &found, err) : 0;
+    if (rc != DS_EUSAGE)
+        return rc;
+    report(r, FINDING_STOP, "source_system", "%s", err->message);
+    return 0;
+}
+
 /* What the stream has left at the destination. */
 static int check_state(struct report *r, MYSQL *db, struct position *position, bool *has_position,
                        struct ds_error *err)
@@ -245,6 +257,7 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
                    "the stream was started with another one (%s, now %s): change it back, or "
                    "start with --resnapshot",
                    cp.filter_text, buf_cstr(&readable));
+        rc = rc ? rc : check_system(r, db, err);
         if (rc == 0 && sql_table(&table, c->state_database, "datasync_quarantine"))
             rc = error_set(err, DS_ENOMEM, "out of memory");
         rc = rc ? rc
