@@ -82,6 +82,29 @@ def define(suite, right):
             expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after a run for all")
             right(shops, "update", "shop")
 
+    @suite.case("positions-limit", "a first copy is made whole, also when it was interrupted; --limit holds for what comes behind it")
+    def _():
+        with TwoShops(settings=dict(STREAM, batch={"max_bytes": "64KiB"})) as shops:
+            shops.source.run("UPDATE catalog_product_entity_text t JOIN eav_attribute a ON a.attribute_id = t.attribute_id SET t.value = "
+                             "REPEAT('more than a batch ', 3500) WHERE a.attribute_code IN ('description', 'short_description') AND t.entity_id = "
+                             "(SELECT MIN(entity_id) FROM catalog_product_entity)", database="openmage")
+            _out, err = run(shops, "--limit", "1", "--mark-synced", expect_code=-9, env={"DATASYNC_CRASH": "commit.after_commit:2"})
+            expect_contains(err, "the first copy is made whole", "log")
+            _out, err = run(shops, "--limit", "1", "--mark-synced")
+            expect_contains(err, "the first copy is made whole", "log of the next run")
+            expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after the copy")
+            right(shops, "update", "shop")
+            number = shops.source.scalar("SELECT MIN(entity_id) FROM openmage.customer_entity")
+            for name in ("one", "two", "three"):
+                shops.source.run("UPDATE customer_entity SET email = '%s@example.com' WHERE entity_id = %s" % (name, number), database="openmage")
+            for email, reached in (("two", True), ("three", False)):
+                _out, err = run(shops, "--limit", "2", "--mark-synced")
+                expect_equal("--limit reached" in err, reached, "log at " + email)
+                expect("the first copy" not in err, "log of the stream")
+                expect_equal(shops.destination.query("SELECT email FROM openmage.customer_entity WHERE email IN ('one@example.com', 'two@example.com', "
+                                                     "'three@example.com')"), ((email + "@example.com",),), "with a limit")
+            expect_equal(rows(shops), {"": shops.source.gtid()}, "rows at the end")
+
     @suite.case("positions-system", "a stream keeps to its source system: under another name the registry knows nothing of what has come")
     def _():
         with TwoShops(settings=STREAM) as shops:
