@@ -356,8 +356,11 @@ def define(suite):
                 missing = options == ("--stock", "only")  # products that are not here
                 out, _err = sync(shops, "product", "-d", "update", "--dry-run", "--json", *options, expect_code=3 if missing else 0)
                 expect_equal([kind for kind in summary(out) if kind in ("product", "stock")], kinds, "product with %s" % (options,))
-            _out, err = sync(shops, "url_rewrite", expect_code=2)
-            expect_contains(err, "url_rewrite is never imported", "error")
+            for command in (("sync", "url_rewrite", "legacy"), ("incremental", "--set", "mode=import", "--entity", "url_rewrite"),
+                            ("incremental", "--set", "mode=import", "--set", "entities=product,url_rewrites")):
+                code, _out, err = shops.lab.program.command(*command)
+                expect_equal(code, 2, " ".join(command))
+                expect_contains(err, "url_rewrite is never imported", "error")
             code, _out, err = shops.lab.program.command("sync", "order", "x", "--adapter", "shopify")
             expect_equal(code, 2, "an adapter that there is not yet")
             expect_contains(err, "shopify does not work in this version", "error")
