@@ -374,7 +374,7 @@ static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
 
 static int copy_rows(struct copy *c, enum pass pass, struct ds_error *err)
 {
-    const bool counted = filter_imports(c->o->filter, c->entity) && !c->along;
+    const bool counted = filter_imports(c->o->filter, c->entity) && !c->along && !c->naming;
     const uint64_t limit = counted ? c->o->selection.limit : 0;
     int rc = 0;
     c->left = limit ? limit : UINT64_MAX;
@@ -466,6 +466,21 @@ static enum pass last_pass(const struct copy *c, const struct catalogue_entity *
                                              : FIRST;
 }
 
+/* Of a selection that takes only some of a kind, others may name the rest. */
+static bool takes_some(const struct entity_selection *s)
+{
+    return s->id_count || s->increment_id_count || s->date_from || s->date_to || s->limit;
+}
+
+/* What an import maps by code or name, to be found, or made where it is missing. */
+static int name_kind(struct copy *c, const struct catalogue_entity *e, struct ds_error *err)
+{
+    c->naming = e;
+    int rc = copy_kind(c, e, FIRST, err);
+    c->naming = NULL;
+    return rc;
+}
+
 static int tell_kind(const struct copy *c, const struct catalogue_entity *e, struct ds_error *err)
 {
     const struct position at = copy_position(c);
@@ -483,7 +498,10 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
     for (size_t i = 0; i < count && rc == 0; i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
         bool asked = entity_is_asked_for(c, e);
-        rc = needed[i] && (asked ? !references : filter_maps(e)) ? copy_kind(c, e, FIRST, err) : 0;
+        if (needed[i] && asked && kinds > 1 && takes_some(&c->o->selection) && filter_maps(e))
+            rc = name_kind(c, e, err);
+        if (rc == 0 && needed[i] && (asked ? !references : filter_maps(e)))
+            rc = copy_kind(c, e, FIRST, err);
         if (rc == 0 && (references || last_pass(c, e, kinds) == FIRST))
             rc = tell_kind(c, e, err);
     }

@@ -127,6 +127,7 @@ struct copy {
     uint32_t brought_count;
 
     /* the chunk in hand */
+    const struct catalogue_entity *naming; /* asked for, but now all of it is only referred to */
     enum pass pass;
     struct arena arena, reading; /* the latter: while one value is read */
     size_t first, end;           /* in keys */

@@ -28,6 +28,8 @@ const struct entity_ids *entity_listed(const struct copy *c, const struct catalo
 
 bool entity_is_asked_for(const struct copy *c, const struct catalogue_entity *e)
 {
+    if (e == c->naming)
+        return false;
     if (c->along && e == c->entity)
         return true;
     if (!filter_imports(c->o->filter, e) || entity_is_passed_over(c, e))

@@ -340,6 +340,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
     handlers_detach(a->handlers);
     db_close(&a->db);
     a->ddl = (struct ddl_connection){false, false};
+    a->has_turn = false;
     int rc = db_connect(&a->db, &a->endpoint, err);
     rc = rc ? rc : db_server_info(a->db, &a->server, err);
     rc = rc ? rc : take_lock(a, err);
@@ -356,8 +357,8 @@ int applier_connect(struct applier *a, struct ds_error *err)
         rc = writer_attach(a->writer, a->db, &a->server, err);
     if (rc == 0 && a->import)
         rc = import_attach(a->import, a->db, &a->server, a->target, a->writer, err);
-    if (rc == 0 && a->import)
-        rc = source_tables_resolve(a, err);
+    if (rc == 0)
+        rc = source_tables_look(a, err);
     if (rc == 0)
         rc = a->opened ? commit_resolve(a, err) : resume_read(a, err);
     return rc;
@@ -409,9 +410,29 @@ static int trim_spool(struct applier *a, struct ds_error *err)
     return rc;
 }
 
+static bool is_of_copy(const struct transaction *tx)
+{
+    return !tx->gtid_set.len && tx->file.len >= sizeof POSITION_COPY_FILE - 1 &&
+           memcmp(tx->file.p, POSITION_COPY_FILE, sizeof POSITION_COPY_FILE - 1) == 0;
+}
+
+/* Is the first copy of an import still to be made, or made just now? */
+static bool is_copying(const struct applier *a)
+{
+    struct position at = {0};
+    struct ds_error ignored;
+    if (!a->positions || strcmp(a->config->start, "snapshot") != 0)
+        return false;
+    bool copying =
+        !a->cp.found || (checkpoint_position(&a->cp, &at, &ignored) == 0 && position_of_copy(&at));
+    position_free(&at);
+    return copying;
+}
+
+/* That count for --limit: the next run could not go on within a copy. */
 static uint64_t rows_of(const struct transaction *tx)
 {
-    return tx->earlier + tx->count;
+    return is_of_copy(tx) ? 0 : tx->earlier + tx->count;
 }
 
 /* --limit: the last whole transaction before it. */
@@ -456,7 +477,7 @@ static int apply_part(struct applier *a, struct ds_error *err)
     const struct transaction open = {.earlier = a->open_earlier,
                                      .count = a->batch.change_count - a->open_first,
                                      .gtid = a->open_begin.gtid};
-    if (!a->options.limit_rows || rows_of(&open) <= a->limit_left)
+    if (!a->options.limit_rows || is_copying(a) || rows_of(&open) <= a->limit_left)
         return parts_write(a, err);
     return end_at_limit(a, &open, false, err);
 }
@@ -562,6 +583,10 @@ static int session(struct applier *a, struct ds_error *err)
     publish(a, false);
     set_state(a, a->cp.found ? APPLIER_CATCHING_UP : APPLIER_STARTING, NULL);
     a->attempts = 0;
+    if (a->options.limit_rows && is_copying(a))
+        log_info("the first copy is made whole, --limit holds for the stream from then on "
+                 "limit=%lu",
+                 a->options.limit_rows);
     a->copies_awaited = needs_copies(a);
     while (!atomic_load(&a->stop)) {
         if (finished(a))

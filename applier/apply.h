@@ -108,9 +108,10 @@ struct applier {
     char filter[33];
     char chosen[33];   /* of the filter with which the source is read (filter_fingerprint_chosen) */
     bool mask_differs; /* from that of the checkpoint, in what had no rule */
-    bool mask_recorded;                  /* at the destination, with a checkpoint */
+    bool mask_recorded, system_recorded; /* at the destination, with a checkpoint */
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
+    bool has_turn;            /* this connection: see import_turn.c */
     bool stateless;           /* a dry run at a destination that has none of our tables */
     bool copy_ended;          /* … and no checkpoint says so yet */
     bool passing_copy;        /* the store gives a copy again that is applied already */
@@ -267,7 +268,8 @@ void gather_free(struct applier *a);
 /* Apply the transactions from batch_done up to `end`, in as few destination transactions as
  * possible. */
 int commit_batch(struct applier *a, uint32_t end, struct ds_error *err);
-/* START TRANSACTION and lock the checkpoint row, which must stand where we believe (law 1). */
+/* START TRANSACTION and lock the checkpoint row, which must stand where we believe (law 1). An
+ * import has its turn from then on, until the transaction has ended. */
 int commit_begin(struct applier *a, struct ds_error *err);
 /* What hooks are told of the open destination transaction; after it, tx is where the stream stands.
  * The last thing before COMMIT. */
@@ -298,6 +300,11 @@ int commit_planned(struct applier *a, uint32_t first, uint32_t count, bool exact
  * says; DS_EPOSITION when it is neither the old nor the new one. */
 int commit_resolve(struct applier *a, struct ds_error *err);
 int checkpoint_copy(struct checkpoint *to, const struct checkpoint *from);
+
+/* import_turn.c */
+/* Of an import; waits for others. DS_ERETRY: they do not end; DS_ESTOPPED: we are to. */
+int import_turn_take(struct applier *a, struct ds_error *err);
+void import_turn_end(struct applier *a);
 
 /* condition.c: DS_EUNSUPPORTED when the schema is such that a condition cannot be kept. */
 int condition_check(struct applier *a, struct ds_error *err);
@@ -364,9 +371,11 @@ int source_table_define(struct applier *a, const struct message *message, struct
 struct source_table *source_table_find(const struct applier *a, uint32_t id);
 /* Join it to ours; DS_ESCHEMA when they differ. */
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err);
+/* To an import it is defined, with or without rows: the destination may lack it so far. */
+int source_table_look(struct applier *a, struct source_table *t, struct ds_error *err);
 /* … all that the stream has defined: the destination's tables were read again, and what an import
  * knows of them is of before. */
-int source_tables_resolve(struct applier *a, struct ds_error *err);
+int source_tables_look(struct applier *a, struct ds_error *err);
 /* Its raw `table` message, to store it with changes. */
 int source_table_raw(const struct source_table *t, struct buf *out);
 /* The batch is empty: definitions that newer ones have replaced go. */

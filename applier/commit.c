@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "applier/record.h"
 #include "schema/crash.h"
 #include "schema/log.h"
 
@@ -111,7 +112,7 @@ int commit_begin(struct applier *a, struct ds_error *err)
     if (rc == 0 && !same_place(&there, &a->cp))
         rc = not_ours(a, &there, err);
     checkpoint_free(&there);
-    return rc;
+    return rc ? rc : import_turn_take(a, err);
 }
 
 static int set_text(char **to, const void *p, size_t len)
@@ -219,6 +220,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     rc = a->skips ? skip_record_missed(a, err) : 0;
     if (rc == 0 && !a->mask_recorded && filter_mask(a->options.filter))
         rc = mask_record_store(a, err);
+    if (rc == 0 && a->positions && !a->system_recorded)
+        rc = record_system_store(a->db, a->config, err);
     if (rc == 0)
         rc = commit_tell(a, tx, err);
     if (rc)
@@ -233,13 +236,14 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     if (rc)
         return rc;
     crash_point("commit.after_commit");
+    import_turn_end(a);
     if (a->outbox)
         outbox_committed(a->outbox);
     checkpoint_free(&a->cp);
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
     a->held_dirty = a->copy_ended = false;
-    a->mask_recorded = true;
+    a->mask_recorded = a->system_recorded = true;
     members_committed(a);
     if (a->import)
         import_committed(a->import);
@@ -425,6 +429,7 @@ void commit_roll_back(struct applier *a)
 {
     struct ds_error ignored;
     db_exec(a->db, &ignored, "ROLLBACK"); /* a broken connection has rolled back by itself */
+    import_turn_end(a);
     if (a->held_dirty)
         conflict_forget(a);
     members_rolled_back(a);
@@ -586,7 +591,7 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
             if (rc != DS_ECONN)
                 place_error(a, first, err);
             if (commit_does_not_fit(rc, err) && a->import)
-                import_failed(a->import, &a->batch, first);
+                import_failed(a->import, &a->batch, first, err);
             return rc;
         }
         a->batch_done = first + done;

@@ -5,6 +5,7 @@
  *   event        object
  *   alter_event  object "NAME #N", object_table the event: to be run behind the event's, by id
  *   mask         the masks of the rows, see mask_record.c
+ *   source_system  that of an import, see record.c
  *   database     the mirrored database was dropped at the source and not created again
  * Statements are as they read at the destination; `session` is the whole message.
  */

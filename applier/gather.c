@@ -316,8 +316,7 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
     case MSG_TABLE:
         rc = source_table_define(a, m, err);
         /* of a table without rows counts, too, that the source has it */
-        return rc || !a->import ? rc
-                                : source_table_resolve(a, source_table_find(a, m->table.id), err);
+        return rc ? rc : source_table_look(a, source_table_find(a, m->table.id), err);
     case MSG_BEGIN:
         begin_transaction(a, &m->begin);
         return remember_message(a, m->raw, err);

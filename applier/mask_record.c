@@ -1,14 +1,17 @@
 /* The masks that the destination's rows came under.
  *
- * They are recorded as a row of datasync_objects (kind `mask`, object `rules`). When a stream goes
- * on with other rules, each column of the destination is asked whether its values would be the
- * same: then only what had no rule, of which nothing can have come, has one now.
+ * They are recorded (record.h). When a stream goes on with other rules, each column of the
+ * destination is asked whether its values would be the same: then only what had no rule, of which
+ * nothing can have come, has one now.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "applier/apply.h"
+#include "applier/record.h"
 #include "schema/log.h"
+
+static const char mask_kind[] = "mask";
 
 static int out_of_memory(struct ds_error *err)
 {
@@ -17,27 +20,11 @@ static int out_of_memory(struct ds_error *err)
 
 int mask_record_store(struct applier *a, struct ds_error *err)
 {
-    BUF_AUTO struct buf rules = {0}, sql = {0};
-    int rc = mask_print(filter_mask(a->options.filter), &rules);
-    rc |= buf_puts(&sql, "REPLACE INTO ");
-    rc |= sql_table(&sql, a->state_database, "datasync_objects");
-    rc |= buf_puts(&sql,
-                   " SET kind = 'mask', object = 'rules', session = '', position = '', name = ");
-    rc |= sql_string(&sql, a->name, strlen(a->name));
-    rc |= buf_puts(&sql, ", statement = ");
-    rc |= sql_string(&sql, rules.data, rules.len);
-    return rc ? out_of_memory(err) : db_exec_len(a->db, (const char *)sql.data, sql.len, err);
-}
-
-static int read_record(struct applier *a, struct buf *rules, bool *found, struct ds_error *err)
-{
-    BUF_AUTO struct buf table = {0}, name = {0};
-    if (sql_table(&table, a->state_database, "datasync_objects") ||
-        sql_string(&name, a->name, strlen(a->name)))
+    BUF_AUTO struct buf rules = {0};
+    if (mask_print(filter_mask(a->options.filter), &rules))
         return out_of_memory(err);
-    return db_scalar(a->db, rules, found, err,
-                     "SELECT statement FROM %s WHERE kind = 'mask' AND name = %s", buf_cstr(&table),
-                     buf_cstr(&name));
+    return record_store(a->db, a->state_database, a->name, mask_kind,
+                        (struct slice){rules.data, rules.len}, err);
 }
 
 static int differs(const char *what, const char *of, const char *name, struct ds_error *err)
@@ -131,7 +118,8 @@ int mask_record_compare(struct applier *a, bool *same, struct ds_error *err)
     char fingerprint[33];
     bool found = false;
     *same = false;
-    int rc = is ? read_record(a, &rules, &found, err) : 0;
+    int rc =
+        is ? record_read(a->db, a->state_database, a->name, mask_kind, &rules, &found, err) : 0;
     if (rc || !found)
         return rc;
     rc = mask_parse(&was, is, buf_cstr(&rules), err);

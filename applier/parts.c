@@ -74,7 +74,7 @@ int parts_failed(struct applier *a, int rc, struct ds_error *err)
         transaction_place(a->open ? &open : &a->batch.transactions[0], text, sizeof text);
         error_at_position(err, text);
         if (rc == DS_ECONFLICT && a->import && !a->open)
-            import_failed(a->import, &a->batch, 0);
+            import_failed(a->import, &a->batch, 0, err);
         return rc;
     }
     log_warn("a large transaction is read again reason=\"%s\"", err->message);

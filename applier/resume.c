@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "applier/apply.h"
+#include "applier/record.h"
 
 static int out_of_memory(struct ds_error *err)
 {
@@ -44,6 +45,14 @@ static int check_filter(struct applier *a, struct ds_error *err)
         "the filter differs from the one that stream %s was copied with: it was \"%s\", now "
         "it is \"%s\"; set it back, or copy again with --resnapshot",
         a->name, a->cp.filter_text, a->filter_text);
+}
+
+static int check_source_system(struct applier *a, struct ds_error *err)
+{
+    a->system_recorded = false;
+    return a->positions && a->cp.row
+               ? record_system_compare(a->db, a->config, &a->system_recorded, err)
+               : 0;
 }
 
 /* A dry run makes no table. */
@@ -91,6 +100,8 @@ int resume_read(struct applier *a, struct ds_error *err)
         rc = read_checkpoint(a, err);
     if (rc == 0)
         rc = check_filter(a, err);
+    if (rc == 0)
+        rc = check_source_system(a, err);
     if (rc == 0 && load_entities(a))
         rc = out_of_memory(err);
     if (rc == 0 && a->cp.found) {

@@ -139,7 +139,7 @@ static void find_link(const struct applier *a, struct source_table *t)
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err)
 {
     if (a->import)
-        return import_resolve_table(a->import, t, err);
+        return import_resolve_table(a->import, t, true, err);
     if (t->target && t->target->exists && t->target_version == t->target->version)
         return 0;
     t->target = target_find(a->target, (const char *)t->def.name.p, t->def.name.len);
@@ -168,11 +168,17 @@ int source_table_resolve(struct applier *a, struct source_table *t, struct ds_er
     return 0;
 }
 
-int source_tables_resolve(struct applier *a, struct ds_error *err)
+int source_table_look(struct applier *a, struct source_table *t, struct ds_error *err)
+{
+    bool may_have_rows = t->import != NULL; /* in hand */
+    return a->import ? import_resolve_table(a->import, t, may_have_rows, err) : 0;
+}
+
+int source_tables_look(struct applier *a, struct ds_error *err)
 {
     int rc = 0;
     for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++)
         for (struct source_table *t = a->tables[i]; t && rc == 0; t = t->next)
-            rc = source_table_resolve(a, t, err);
+            rc = source_table_look(a, t, err);
     return rc;
 }

@@ -189,7 +189,7 @@ const struct setting config_settings[] = {
      .value = "",
      .shown = "name",
      .doc = "Import: the name under which the registry at the destination keeps the source's ids. "
-            "No more than 64 characters."},
+            "A stream keeps to it. No more than 64 characters."},
     {.key = "on_duplicate",
      .type = SETTING_CHOICE,
      AT(on_duplicate),

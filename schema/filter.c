@@ -35,8 +35,13 @@ static int check_entities(const struct filter *f, struct ds_error *err)
         return error_set(err, DS_EUSAGE, "%s: entities: is empty; [all] is everything", where);
     for (size_t i = 0; i < list->count; i++) {
         const char *name = list->items[i];
-        if (strcmp(name, "all") == 0 || strcmp(name, "table") == 0 ||
-            catalogue_find(f->catalogue, name))
+        const struct catalogue_entity *e = catalogue_find(f->catalogue, name);
+        if (e && e->kind == KIND_DERIVED && f->config->mode == MODE_IMPORT)
+            return error_set(err, DS_EUSAGE,
+                             "%s: entities: %s is never imported: the shop makes it from its other "
+                             "rows",
+                             where, e->name);
+        if (e || strcmp(name, "all") == 0 || strcmp(name, "table") == 0)
             continue;
         return error_set(err, DS_EUSAGE,
                          "%s: entities: there is no entity '%s'; datasync entities --plain lists "

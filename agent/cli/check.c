@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cli/check_counts.h"
+#include "agent/cli/check_import.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/lock.h"
 #include "agent/masker.h"
@@ -16,6 +17,7 @@
 #include "applier/media/media.h"
 #include "applier/outbox.h"
 #include "applier/positions.h"
+#include "applier/record.h"
 #include "schema/db.h"
 
 #include <errno.h>
@@ -218,6 +220,17 @@ static int check_all_privileges(struct report *r, MYSQL *db, struct ds_error *er
     return rc ? rc : check_privileges(r, db, c->state_database, exists ? state : new_state, err);
 }
 
+static int check_system(struct report *r, MYSQL *db, struct ds_error *err)
+{
+    const struct config *c = &r->in->config;
+    bool found;
+    int rc = c->mode == MODE_IMPORT ? record_system_compare(db, c, &found, err) : 0;
+    if (rc != DS_EUSAGE)
+        return rc;
+    report(r, FINDING_STOP, "source_system", "%s", err->message);
+    return 0;
+}
+
 /* What the stream has left at the destination. */
 static int check_state(struct report *r, MYSQL *db, struct position *position, bool *has_position,
                        struct ds_error *err)
@@ -244,6 +257,7 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
                    "the stream was started with another one (%s, now %s): change it back, or "
                    "start with --resnapshot",
                    cp.filter_text, buf_cstr(&readable));
+        rc = rc ? rc : check_system(r, db, err);
         if (rc == 0 && sql_table(&table, c->state_database, "datasync_quarantine"))
             rc = error_set(err, DS_ENOMEM, "out of memory");
         rc = rc ? rc
@@ -447,6 +461,8 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     rc = rc ? rc : check_conditions(r, db, err);
     rc = rc ? rc : check_mask(r, db, err);
     rc = rc ? rc : check_key(r, db, true, err);
+    if (rc == 0 && c->mode == MODE_IMPORT)
+        rc = check_import(c, r->in->catalogue, r->in->filter, db, &server, found, r, err);
     if (rc)
         return rc;
     bool zones = strcmp(buf_cstr(&zone), buf_cstr(&r->zone)) == 0;

@@ -81,8 +81,9 @@ static const struct option incremental_options[] = {
             "those that the source has no more."},
     {"limit", 'l', OPTION_NUMBER, "ROWS", FIELD(limit),
      .doc = "End at the last whole transaction before so many changed rows; the next run goes on "
-            "there. A first transaction that is larger is not applied: exit 1. With --tracker: no "
-            "more than so many of its rows of each type. 0: no limit."},
+            "there. A first transaction that is larger is not applied: exit 1. A first copy is "
+            "made whole. With --tracker: no more than so many of its rows of each type. 0: no "
+            "limit."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
     {"mark-synced", 0, OPTION_FLAG, NULL, FIELD(mark_synced),
      .doc = "With --tracker: mark its rows, when the destination has committed what they name; "

@@ -205,9 +205,6 @@ int sync_options_check(const struct invocation *in, const struct sync_options *o
 {
     const struct catalogue_entity *e = catalogue_find(in->catalogue, in->arguments[0]);
     static const char *const every[] = {NULL};
-    if (e && e->kind == KIND_DERIVED)
-        return error_set(err, DS_EUSAGE,
-                         "%s is never imported: the shop makes it from its other rows", e->name);
     if (e && strcmp(e->name, "stock") == 0 && in->config.stock == STOCK_EXCLUDE)
         return error_set(err, DS_EUSAGE, "--stock exclude leaves nothing of '%s'", e->name);
     if (o->selection.id_count && asks_for(in, every))

@@ -100,7 +100,8 @@ static int sort_root(struct import *im, const struct catalogue_entity *e, MYSQL_
 static int sort_used(struct import *im, const struct catalogue_entity *e, struct fates *f,
                      struct ds_error *err)
 {
-    BUF_AUTO struct buf used = {0}, go = {0};
+    BUF_AUTO struct buf go = {0};
+    struct import_used used = {{0}, {0}};
     int rc = import_find_used(im, e, &e->tables[0], buf_cstr(&f->go), &used, err);
     for (const char *at = buf_cstr(&f->go); rc == 0 && *at; at += *at == ',') {
         char text[24], *end;
@@ -108,11 +109,12 @@ static int sort_used(struct import *im, const struct catalogue_entity *e, struct
         bool stays = import_is_used(&used, id);
         snprintf(text, sizeof text, "%lu", id);
         if (stays)
-            import_tell_used(e, &e->tables[0], id);
+            import_tell_used(&used, e, &e->tables[0], id);
         im->pending[place_of(im, e)].deleted += !stays;
         rc = append(stays ? &f->stay : &go, text) ? import_no_memory(err) : 0;
         at = end;
     }
+    import_used_free(&used);
     buf_clear(&f->go);
     return rc || buf_append(&f->go, go.data, go.len) == 0 ? rc : import_no_memory(err);
 }

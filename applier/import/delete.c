@@ -176,7 +176,7 @@ struct deleting {
     const uint8_t ***places;
     uint32_t count;
     struct buf off, gone; /* ids of roots that are switched off; of all that stay */
-    struct buf used;      /* … of those that the destination's own rows use */
+    struct import_used used;
 };
 
 static int add_id(struct buf *list, uint64_t id)
@@ -292,7 +292,8 @@ static int find_used(struct import *im, struct deleting *d, struct ds_error *err
 /* Rows of its members come first. */
 static int ask_use(struct import *im, struct import_entity *first, struct ds_error *err)
 {
-    BUF_AUTO struct buf ids = {0}, used = {0};
+    BUF_AUTO struct buf ids = {0};
+    struct import_used used = {{0}, {0}};
     int rc = 0;
     for (uint32_t i = 0; i < im->entity_count && rc == 0; i++) {
         struct import_entity *e = im->entity_list[i];
@@ -308,13 +309,14 @@ static int ask_use(struct import *im, struct import_entity *first, struct ds_err
         if (e->entity == first->entity)
             e->use = e->here && import_is_used(&used, e->target) ? IS_USED : IS_NOT_USED;
     }
+    import_used_free(&used);
     return rc;
 }
 
 static int keep_used(const struct import_row *row, struct deleting *d)
 {
     const struct import_table *t = row->table;
-    import_tell_used(t->entity, t->entry, row->target_id);
+    import_tell_used(&d->used, t->entity, t->entry, row->target_id);
     return add_id(&d->gone, row->target_id);
 }
 
@@ -407,6 +409,6 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
                      : import_forget(im, t->entity, t->entry, buf_cstr(&d.gone), err);
     buf_free(&d.off);
     buf_free(&d.gone);
-    buf_free(&d.used);
+    import_used_free(&d.used);
     return rc;
 }

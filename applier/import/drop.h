@@ -32,14 +32,19 @@ MYSQL_RES *import_rows_at(struct import *im, const struct import_table *t, const
                           struct ds_error *err);
 
 /* --- used.c --- */
-/* Which of these rows ("1,2,3") does something of the destination's own use? Adds their ids to
- * `used`, for import_is_used. */
+struct import_used {
+    struct buf ids;    /* ",1,2," */
+    struct buf others; /* "\n1 NAME\n": those that the source of this name has, too */
+};
+void import_used_free(struct import_used *used);
+/* Which of these rows ("1,2,3") does something of the destination's own use, or another source
+ * have? They are added to `used`, for import_is_used. */
 int import_find_used(struct import *im, const struct catalogue_entity *e,
-                     const struct catalogue_table *entry, const char *ids, struct buf *used,
+                     const struct catalogue_table *entry, const char *ids, struct import_used *used,
                      struct ds_error *err);
-bool import_is_used(const struct buf *used, uint64_t id);
-void import_tell_used(const struct catalogue_entity *e, const struct catalogue_table *entry,
-                      uint64_t id);
+bool import_is_used(const struct import_used *used, uint64_t id);
+void import_tell_used(const struct import_used *used, const struct catalogue_entity *e,
+                      const struct catalogue_table *entry, uint64_t id);
 /* Of rows at these places, about to go, those that are used are taken out of the list: they are not
  * the source's any more. */
 int import_keep_used(struct import *im, const struct import_table *t, const uint8_t ***places,

@@ -146,14 +146,20 @@ int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
                               "SELECT @@SESSION.auto_increment_increment");
 }
 
-int import_resolve_table(struct import *im, struct source_table *t, struct ds_error *err)
+void import_look_at(struct import *im, struct target *target)
+{
+    im->target = target;
+}
+
+int import_resolve_table(struct import *im, struct source_table *t, bool has_rows,
+                         struct ds_error *err)
 {
     if (t->import_known && (!t->import || t->target_version == t->target->version))
         return 0;
-    int rc = import_table_find(im, t, &t->import, err);
+    int rc = import_table_find(im, t, has_rows, &t->import, err);
     if (rc)
         return rc;
-    t->import_known = true;
+    t->import_known = t->import || has_rows; /* else they may still come */
     t->target = t->import ? t->import->target : NULL;
     t->target_version = t->target ? t->target->version : 0;
     return 0;
@@ -273,12 +279,14 @@ int import_leave(struct import *im, const struct batch *batch, uint32_t index,
     return import_leave_entity(im, c->table->import->entity->name, held_entity_key(c), true, line);
 }
 
-void import_failed(struct import *im, const struct batch *batch, uint32_t index)
+void import_failed(struct import *im, const struct batch *batch, uint32_t index,
+                   struct ds_error *err)
 {
     const struct transaction *tx = &batch->transactions[index];
     const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
     if (c && c->table->import)
         im->counts[c->table->import->place].errors++;
+    import_name_failed(im, batch, tx, err);
 }
 
 const struct import_counts *import_counts_get(const struct import *im, size_t *count)
@@ -341,21 +349,6 @@ static bool is_part(const struct import_row *row)
            import_is_asked_for(row->entity) && row->entity->policy != IMPORT_REFER;
 }
 
-/* It is not made of what the change happens to have. */
-static int leave_part(struct import *im, struct import_row *row, struct ds_error *err)
-{
-    struct import_entity *e = row->entity;
-    row->state = ROW_LEFT;
-    e->left = true;
-    log_warn("changed at the source, and not at the destination: left out; to bring it there, run "
-             "datasync sync %s %s --entity-ids %.*s",
-             e->entity->name, im->options.config->source_system, (int)e->key.len,
-             (const char *)e->key.p);
-    return e->here && registry_remove(im->registry, row->table->type, row->id)
-               ? import_no_memory(err)
-               : 0;
-}
-
 bool import_is_merged(const struct import *im, const struct import_entity *e)
 {
     return im->options.config->on_duplicate == DUPLICATE_MERGE &&
@@ -385,7 +378,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
     if (import_comes_again(row))
         counts = &none;
     if (row->state == ROW_NEW && is_part(row))
-        return leave_part(im, row, err);
+        return import_leave_part(im, row, err);
     if (row->state == ROW_NEW) {
         if (e->policy == IMPORT_REFER)
             return import_missing(im, row, counts, err);
@@ -499,6 +492,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         rc = rc ? rc : import_leave_known_options(im, first, end, err);
         rc = rc ? rc : import_tell_namesakes(im, first, end, err);
         rc = rc ? rc : decide_roots(im, first, end, err);
+        rc = rc ? rc : import_leave_parts(im, first, end, err);
         rc = rc ? rc : import_missing_members(im, first, end, err);
         rc = rc ? rc : import_large_begin(im, first, end, err);
         rc = rc ? rc : import_drop_rest(im, im->rows[first]->table, first, end, err);

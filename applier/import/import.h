@@ -44,6 +44,8 @@
 #include "schema/filter.h"
 
 struct outbox;
+/* How a table of the source fits the destination's: what is wrong ends a run, or is left out. */
+enum import_fit { FIT_NOT, FIT_IN_PART };
 struct import_options {
     const struct config *config;
     const struct catalogue *catalogue;
@@ -54,6 +56,10 @@ struct import_options {
     bool completes;    /* what waited for others comes whole, and may still wait for some */
     bool skip_invalid; /* an entity that does not fit is left out, else it stops */
     const _Atomic bool *stop; /* ends a fetch of files; NULL: nothing does */
+    /* Tables are only looked at, and what is wrong with one is told; NULL: it is an error, or
+     * logged. */
+    void (*found)(void *arg, enum import_fit fit, const char *table, const char *what);
+    void *found_arg;
 };
 
 /* What became of an entity, root by root; also what a dry run would do. */
@@ -73,9 +79,15 @@ void import_free(struct import *im);
 /* A new connection, with what is known of its schema, and what writes to it. */
 int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
                   struct target *target, struct writer *writer, struct ds_error *err);
+/* Instead of import_attach: tables of such a destination are only looked at. */
+void import_look_at(struct import *im, struct target *target);
+/* Is the source's table of that name one of an entity that is asked for, or referred to? */
+bool import_takes(const struct import *im, const char *table);
 /* The destination's table for one of the stream. Gives it a target, or NULL: its rows are not
- * imported. DS_ESCHEMA: it cannot take them. */
-int import_resolve_table(struct import *im, struct source_table *t, struct ds_error *err);
+ * imported, or it is not there and none have come (has_rows). DS_ESCHEMA, DS_EUNSUPPORTED: it
+ * cannot take them. */
+int import_resolve_table(struct import *im, struct source_table *t, bool has_rows,
+                         struct ds_error *err);
 /* Write transactions [first, first + count) of the batch. `part`: of one that comes in parts;
  * behind the last one comes import_end_parts. Changes that an entity has already by its position
  * are passed over; NULL: none has. Errors as of writer_step. */
@@ -90,8 +102,10 @@ int import_settle(struct import *im, uint64_t *left, struct ds_error *err);
 /* After a transaction did not fit, with this error, and was rolled back: is it to be tried again,
  * since the registry may name what the destination has deleted? */
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);
-/* Transaction `index` has ended the run: counts that. */
-void import_failed(struct import *im, const struct batch *batch, uint32_t index);
+/* Transaction `index` has ended the run with this error: counts that, and adds to the message which
+ * entity it was, as the source knows it, and what to do. */
+void import_failed(struct import *im, const struct batch *batch, uint32_t index,
+                   struct ds_error *err);
 /* After transaction `index` did not fit, with this error, and was rolled back: is it to be left
  * out? Then import_leave tells and counts it. DS_ENOMEM. */
 bool import_may_leave(const struct import *im);

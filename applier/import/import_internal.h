@@ -120,6 +120,7 @@ struct import_row {
     enum change_op op;
     enum row_state state;
     bool fresh;                      /* was ROW_NEW */
+    bool gone;                       /* it is registered, and the destination has deleted it */
     bool written;                    /* by us: it was not only found */
     bool waits;                      /* something of it is deferred */
     bool dying;                      /* its entity is deleted in the same transaction */
@@ -317,7 +318,8 @@ const char *import_type_name(const struct catalogue_entity *e, const struct cata
 bool import_has_rows_of(const struct catalogue_table *entry);
 /* Of other tables than the entity's root? */
 bool import_has_members(const struct catalogue_entity *e);
-int import_table_find(struct import *im, const struct source_table *source,
+/* has_rows: some come, else the destination may lack the table. */
+int import_table_find(struct import *im, const struct source_table *source, bool has_rows,
                       struct import_table **out, struct ds_error *err);
 void import_tables_free(struct import *im);
 const struct import_attribute *import_attribute_by_id(const struct import *im, uint64_t id);
@@ -355,6 +357,13 @@ int import_missing(struct import *im, const struct import_row *row, struct impor
                    struct ds_error *err);
 /* The same of rows of other tables in [first, end), looked for, of entities that are. */
 int import_missing_members(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+
+/* --- gone.c --- */
+/* The change is of something that is not here, and is not all that there is of it: it is left out.
+ */
+int import_leave_part(struct import *im, struct import_row *row, struct ds_error *err);
+/* Those of rows [first, end), of one table, looked for, that are members and registered. */
+int import_leave_parts(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
 /* --- same.c --- */
 /* `same` of those of these rows, of one table and found, that come whole. */

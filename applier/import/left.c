@@ -1,9 +1,11 @@
 /* Entities that are left out: what else comes of them in this run, or in the transaction in hand,
  * is left out, too. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
+#include "applier/apply.h"
 #include "applier/import/import_internal.h"
 #include "applier/import/left.h"
 #include "schema/log.h"
@@ -136,4 +138,66 @@ void import_left_committed(struct import *im)
             else
                 import_forget_left(im, at);
         }
+}
+
+/* --- what ends the run --------------------------------------------------------------------- */
+
+static bool is_named(const char *table, const char *name)
+{
+    size_t len = strlen(table), n = strlen(name);
+    return len >= n && strcmp(table + len - n, name) == 0 &&
+           (len == n || table[len - n - 1] == '.');
+}
+
+static bool same_entity(const struct change *x, const struct change *y)
+{
+    struct slice a = held_entity_key(x), b = held_entity_key(y);
+    return x->table->import->entity == y->table->import->entity && a.len == b.len &&
+           (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+/* Of the entity whose rows of that table the transaction has; NULL: of none, or of several. */
+static const struct change *find_failed(const struct batch *batch, const struct transaction *tx,
+                                        const char *table)
+{
+    const struct change *found = NULL;
+    for (uint32_t i = tx->first; i < tx->first + tx->count; i++) {
+        const struct change *c = &batch->changes[i];
+        if (!c->table->import || (*table && !is_named(table, c->table->target->name)))
+            continue;
+        if (found && !same_entity(found, c))
+            return NULL;
+        found = c;
+    }
+    return found;
+}
+
+/* A record of a file is no transaction that could be passed over, and neither is a copy. */
+static const char *remedy_for(const struct import *im, const struct transaction *tx,
+                              const struct change *c)
+{
+    if (!(c->flags & CHANGE_COPIED) && !tx->record.len)
+        return "make room for it at the destination and start again, or pass over the transaction "
+               "with datasync skip";
+    return im->options.follows ? "make room for it at the destination and start again"
+                               : "leave it out with --skip-invalid";
+}
+
+void import_name_failed(const struct import *im, const struct batch *batch,
+                        const struct transaction *tx, struct ds_error *err)
+{
+    const struct change *c = find_failed(batch, tx, err->table);
+    char scratch[32], named[sizeof err->key];
+    bool null;
+    struct slice raw = c ? held_entity_key(c) : (struct slice){NULL, 0};
+    struct slice key = import_text(raw.len ? raw.p : NULL, scratch, &null);
+    if (!c || null)
+        return;
+    const char *entity = c->table->import->entity->name;
+    snprintf(named, sizeof named, "%s %.*s", entity, (int)key.len, (const char *)key.p);
+    if (strstr(err->message, named)) /* it says itself what to do */
+        return;
+    size_t len = strlen(err->message);
+    snprintf(err->message + len, sizeof err->message - len, " (entity=%s key=%.*s): %s", entity,
+             (int)key.len, (const char *)key.p, remedy_for(im, tx, c));
 }

@@ -20,6 +20,9 @@ struct import_left { /* an entity that was left out in this run */
 struct import_left **import_find_left(struct import *im, uint32_t place, struct slice key);
 void import_forget_left(struct import *im, struct import_left **at);
 void import_left_free(struct import *im);
+/* Adds the entity of the transaction that does not fit, and what to do, to the error's message. */
+void import_name_failed(const struct import *im, const struct batch *batch,
+                        const struct transaction *tx, struct ds_error *err);
 /* The transaction in hand is rolled back, or committed. */
 void import_left_again(struct import *im);
 void import_left_committed(struct import *im);

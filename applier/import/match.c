@@ -111,6 +111,7 @@ static int ask_ids(struct matching *m, uint32_t *at, struct ds_error *err)
             continue;
         }
         row->target_id = 0; /* somebody has deleted it at the destination */
+        row->gone = true;
         if (import_refer_again(im, row, err))
             return err->code;
     }
@@ -139,6 +140,7 @@ static int match_registered(struct matching *m, struct ds_error *err)
         const struct registered *r = row->state == ROW_OPEN && row->id.p
                                          ? registry_find(im->registry, m->t->type, row->id)
                                          : NULL;
+        row->gone = r && r->gone;
         if (!r || !r->found || import_claim(&m->claims, r->target, row) != row)
             continue;
         row->target_id = r->target;

@@ -268,6 +268,7 @@ static int take_rows(struct registry *r, MYSQL_RES *rows, const struct registry_
             log_warn("was deleted at the destination: what the source changes of it is left out "
                      "until it is copied again type=%s source_id=%s target_id=%s",
                      type->name, row[0], row[1]);
+            e->is.gone = true;
             mark(r, e, PENDING_REMOVE);
             continue;
         }
@@ -383,6 +384,12 @@ MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *id
     if (registry_flush(r, err))
         return NULL;
     return registry_store_of_targets(&r->store, r->types[type], ids, err);
+}
+
+MYSQL_RES *registry_of_others(const struct registry *r, uint32_t type, const char *ids,
+                              struct ds_error *err)
+{
+    return registry_store_of_others(&r->store, r->types[type], ids, err);
 }
 
 int registry_shared(struct registry *r, uint32_t type, const char *ids, bool *shared,

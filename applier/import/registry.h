@@ -21,7 +21,8 @@
 enum origin { ORIGIN_CREATED, ORIGIN_MATCHED };
 
 struct registered {
-    bool found; /* false: the registry has not got it */
+    bool found; /* false: the registry has not got it … */
+    bool gone;  /* … any more: it was doubted */
     enum origin origin;
     uint64_t target;
 };
@@ -66,6 +67,10 @@ int registry_condition_origin(const struct registry *r, uint32_t type, enum orig
  * source_id, origin. Flushes. NULL: an error. */
 MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *ids,
                                struct ds_error *err);
+/* Which of these rows ("1,2,3") another source has, too: target_id, source_system. NULL: an error.
+ */
+MYSQL_RES *registry_of_others(const struct registry *r, uint32_t type, const char *ids,
+                              struct ds_error *err);
 /* Has one of these rows several source ids? Flushes. */
 int registry_shared(struct registry *r, uint32_t type, const char *ids, bool *shared,
                     struct ds_error *err);

@@ -125,6 +125,22 @@ MYSQL_RES *registry_store_of_targets(const struct registry_store *s,
     return db_select(s->db, err, "%s", buf_cstr(&sql));
 }
 
+MYSQL_RES *registry_store_of_others(const struct registry_store *s,
+                                    const struct registry_type *type, const char *ids,
+                                    struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (buf_puts(&sql, "SELECT r.target_id, MIN(r.source_system) FROM ") | from_registry(s, &sql) |
+        buf_puts(&sql, " WHERE r.source_system <> ") | add_text(&sql, s->source_system) |
+        buf_puts(&sql, " AND r.entity_type = ") | add_text(&sql, type->name) |
+        buf_puts(&sql, " AND r.target_id IN (") | buf_puts(&sql, ids) |
+        buf_puts(&sql, ") GROUP BY r.target_id")) {
+        (void)out_of_memory(err);
+        return NULL;
+    }
+    return db_select(s->db, err, "%s", buf_cstr(&sql));
+}
+
 int registry_store_shared(const struct registry_store *s, const struct registry_type *type,
                           const char *ids, bool *shared, struct ds_error *err)
 {

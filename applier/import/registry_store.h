@@ -61,10 +61,14 @@ enum { REGISTRY_IDS_PER_QUERY = 4000, REGISTRY_BYTES_PER_QUERY = 256 << 10 /* of
  * the ids of `list`, all of the type, linked by next_pending. NULL: an error. */
 MYSQL_RES *registry_store_read(const struct registry_store *s, const struct registry_type *type,
                                const struct registry_entry *list, struct ds_error *err);
-/* See registry_of_targets, registry_shared and registry_condition; origin NULL: any. */
+/* See registry_of_targets, registry_of_others, registry_shared and registry_condition; origin NULL:
+ * any. */
 MYSQL_RES *registry_store_of_targets(const struct registry_store *s,
                                      const struct registry_type *type, const char *ids,
                                      struct ds_error *err);
+MYSQL_RES *registry_store_of_others(const struct registry_store *s,
+                                    const struct registry_type *type, const char *ids,
+                                    struct ds_error *err);
 int registry_store_shared(const struct registry_store *s, const struct registry_type *type,
                           const char *ids, bool *shared, struct ds_error *err);
 int registry_store_condition(const struct registry_store *s, const struct registry_type *type,

@@ -246,6 +246,16 @@ static void find_place(struct import_table *t)
     t->order += (uint32_t)(t->entry - t->entity->tables);
 }
 
+/* Is somebody told of what is wrong with a table, instead of the run? */
+static bool tells(const struct import *im, enum import_fit fit, const char *table,
+                  const struct ds_error *what)
+{
+    const struct import_options *o = &im->options;
+    if (o->found)
+        o->found(o->found_arg, fit, table, what->message);
+    return o->found != NULL;
+}
+
 static void tell_lost_columns(const struct import_table *t, const struct msg_table *def)
 {
     for (uint32_t i = 0; i < def->column_count; i++) {
@@ -253,7 +263,12 @@ static void tell_lost_columns(const struct import_table *t, const struct msg_tab
         bool found = false;
         for (uint32_t k = 0; k < t->target->column_count; k++)
             found |= t->from[k] == i;
-        if (!found)
+        if (found)
+            continue;
+        struct ds_error lost;
+        error_set(&lost, DS_ESCHEMA, "the destination has no column %.*s, it is left out",
+                  (int)name->len, (const char *)name->p);
+        if (!tells(t->im, FIT_IN_PART, t->target->name, &lost))
             log_warn("the destination's table has no such column, it is left out table=%s "
                      "column=%.*s",
                      t->target->name, (int)name->len, (const char *)name->p);
@@ -285,9 +300,12 @@ static int check_charsets(const struct import_table *t, const struct msg_table *
                           struct ds_error *err)
 {
     int rc = 0;
-    for (uint32_t i = 0; i < t->target->column_count && rc == 0; i++)
+    for (uint32_t i = 0; i < t->target->column_count && rc == 0; i++) {
         if (t->from[i] != NO_COLUMN)
             rc = check_charset(t, &def->columns[t->from[i]], &t->target->columns[i], err);
+        if (rc && tells(t->im, FIT_NOT, t->target->name, err))
+            rc = 0;
+    }
     return rc;
 }
 
@@ -347,15 +365,20 @@ bool import_has_members(const struct catalogue_entity *e)
     return false;
 }
 
-static bool is_imported(const struct import *im, const struct catalogue_entity *e,
-                        const struct catalogue_table *entry)
+static bool is_in_scope(const struct import *im, const struct catalogue_entity *e)
 {
     size_t place = 0;
     while (catalogue_at(im->options.catalogue, place) != e)
         place++;
+    return im->scope[place];
+}
+
+static bool is_imported(const struct import *im, const struct catalogue_entity *e,
+                        const struct catalogue_table *entry)
+{
     /* roots that are not asked for come with what they are known by, to be found */
     bool named = e->kind == KIND_DATA && entry == &e->tables[0];
-    return (im->scope[place] || named) && import_has_rows_of(entry);
+    return (is_in_scope(im, e) || named) && import_has_rows_of(entry);
 }
 
 static void forget_table(struct import *im, struct import_table *t)
@@ -413,7 +436,36 @@ static bool same_columns(const struct import_table *t, const struct msg_table *d
     return true;
 }
 
-int import_table_find(struct import *im, const struct source_table *source,
+bool import_takes(const struct import *im, const char *table)
+{
+    char scratch[SHOP_TABLE_SIZE];
+    const struct catalogue_entity *e;
+    const struct catalogue_table *entry;
+    bool shops;
+    const char *plain = shop_table(im->options.config->source.prefix, table, scratch, &shops);
+    return shops && catalogue_lookup(im->options.catalogue, plain, &e, &entry) &&
+           is_in_scope(im, e) && import_has_rows_of(entry);
+}
+
+/* A shop of another version may lack a table that the other one has, and does not use. */
+static int no_table(const struct import *im, const char *name, const struct catalogue_entity *e,
+                    bool has_rows, struct ds_error *err)
+{
+    if (has_rows)
+        return error_set(err, DS_ESCHEMA,
+                         "the destination has no table %s, which entity %s needs: install the "
+                         "shop there first, or leave the entity out",
+                         name, e->name);
+    struct ds_error lacks;
+    error_set(&lacks, DS_ESCHEMA,
+              "the destination has no such table, which entity %s needs, and the source has no "
+              "rows in it: make it there before it has",
+              e->name);
+    tells(im, FIT_IN_PART, name, &lacks);
+    return 0;
+}
+
+int import_table_find(struct import *im, const struct source_table *source, bool has_rows,
                       struct import_table **out, struct ds_error *err)
 {
     const struct config *config = im->options.config;
@@ -431,13 +483,15 @@ int import_table_find(struct import *im, const struct source_table *source,
              config->destination.prefix ? config->destination.prefix : "", plain);
     struct target_table *target = target_find(im->target, name, strlen(name));
     if (!target || !target->exists)
-        return error_set(err, DS_ESCHEMA,
-                         "the destination has no table %s, which entity %s needs: install the "
-                         "shop there first, or leave the entity out",
-                         name, e->name);
+        return no_table(im, name, e, has_rows, err);
+    if (!target->row_key && !has_rows)
+        return 0;
     if (!target->row_key) {
-        log_warn("the destination's table has no primary key, its rows are not imported table=%s",
-                 name);
+        struct ds_error keyless;
+        error_set(&keyless, DS_ESCHEMA,
+                  "the destination's table has no primary key, its rows are not imported");
+        if (!tells(im, FIT_IN_PART, name, &keyless))
+            log_warn("%s table=%s", keyless.message, name);
         return 0;
     }
     for (struct import_table *t = im->tables; t; t = t->next) {

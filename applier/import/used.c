@@ -1,4 +1,4 @@
-/* What the source deletes and the destination's own rows use stays.
+/* What the source deletes and the destination's own rows use stays, and what another source has.
  *
  * Own rows are those of which neither they nor what they hang on is registered. Of what is set up
  * at both sides (stores, groups, attributes with their options …) all of them count that name it:
@@ -23,23 +23,50 @@ struct asking {
     const struct target_table *table;
     const char *key; /* column of the ids */
     const char *ids;
-    struct buf *used;
+    struct import_used *used;
 };
 
-bool import_is_used(const struct buf *used, uint64_t id)
+void import_used_free(struct import_used *used)
+{
+    buf_free(&used->ids);
+    buf_free(&used->others);
+}
+
+bool import_is_used(const struct import_used *used, uint64_t id)
 {
     char text[24];
     snprintf(text, sizeof text, ",%lu,", id);
-    return used->len && strstr((const char *)used->data, text);
+    return used->ids.len && strstr((const char *)used->ids.data, text);
 }
 
-void import_tell_used(const struct catalogue_entity *e, const struct catalogue_table *entry,
-                      uint64_t id)
+/* Which other source has it? Ends with the line; NULL: none. */
+static const char *source_of(const struct import_used *used, uint64_t id)
+{
+    char text[24];
+    int n = snprintf(text, sizeof text, "\n%lu ", id);
+    const char *at = used->others.len ? strstr((const char *)used->others.data, text) : NULL;
+    return at ? at + n : NULL;
+}
+
+void import_tell_used(const struct import_used *used, const struct catalogue_entity *e,
+                      const struct catalogue_table *entry, uint64_t id)
 {
     bool root = entry == &e->tables[0];
-    log_warn("kept though the source has deleted it: something of the destination's own uses it "
-             "entity=%s%s%s id=%lu",
-             e->name, root ? "" : " table=", root ? "" : entry->table, id);
+    const char *table = root ? "" : " table=", *name = root ? "" : entry->table,
+               *source = source_of(used, id);
+    if (source)
+        log_warn("kept though the source has deleted it: source %.*s has it, too "
+                 "entity=%s%s%s id=%lu",
+                 (int)strcspn(source, "\n"), source, e->name, table, name, id);
+    else
+        log_warn("kept though the source has deleted it: something of the destination's own uses "
+                 "it entity=%s%s%s id=%lu",
+                 e->name, table, name, id);
+}
+
+static int add_id(struct import_used *used, const char *id)
+{
+    return buf_printf(&used->ids, "%s%s,", used->ids.len ? "" : ",", id);
 }
 
 /* "SELECT the ids that … FROM t0, whose rows are the destination's own": what follows is the match.
@@ -64,7 +91,21 @@ static int ask(const struct asking *a, struct buf *sql, struct ds_error *err)
     if (!rows)
         return err->code;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
-        rc = buf_printf(a->used, "%s%s,", a->used->len ? "" : ",", row[0]);
+        rc = add_id(a->used, row[0]);
+    mysql_free_result(rows);
+    return rc ? import_no_memory(err) : 0;
+}
+
+static int ask_sources(const struct asking *a, struct ds_error *err)
+{
+    uint32_t type = registry_type(a->im->registry, import_type_name(a->entity, a->entry));
+    MYSQL_RES *rows =
+        type == UINT32_MAX ? NULL : registry_of_others(a->im->registry, type, a->ids, err);
+    int rc = 0;
+    if (!rows)
+        return type == UINT32_MAX ? import_no_memory(err) : err->code;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        rc = add_id(a->used, row[0]) | buf_printf(&a->used->others, "\n%s %s\n", row[0], row[1]);
     mysql_free_result(rows);
     return rc ? import_no_memory(err) : 0;
 }
@@ -202,7 +243,7 @@ static int ask_key(const struct asking *a, const struct target_fk *fk, struct ds
 }
 
 int import_find_used(struct import *im, const struct catalogue_entity *e,
-                     const struct catalogue_table *entry, const char *ids, struct buf *used,
+                     const struct catalogue_table *entry, const char *ids, struct import_used *used,
                      struct ds_error *err)
 {
     const struct catalogue *c = im->options.catalogue;
@@ -216,7 +257,8 @@ int import_find_used(struct import *im, const struct catalogue_entity *e,
                        .used = used};
     if (!a.table || !a.key || !import_type_name(e, entry) || (!root && !filter_maps(e)))
         return 0;
-    int rc = registry_flush(im->registry, err); /* which the queries ask */
+    int rc = ask_sources(&a, err);
+    rc = rc ? rc : registry_flush(im->registry, err); /* which the queries ask */
     for (size_t i = 0; i < catalogue_count(c) && filter_maps(e) && rc == 0; i++)
         rc = ask_references(&a, catalogue_at(c, i), err);
     for (uint32_t i = 0; i < a.table->referrer_count && rc == 0; i++)
@@ -234,7 +276,8 @@ static bool id_of(const struct import_table *t, const uint8_t *const *place, uin
 int import_keep_used(struct import *im, const struct import_table *t, const uint8_t ***places,
                      uint32_t *count, struct ds_error *err)
 {
-    BUF_AUTO struct buf ids = {0}, used = {0}, kept = {0};
+    BUF_AUTO struct buf ids = {0}, kept = {0};
+    struct import_used used = {{0}, {0}};
     uint64_t id;
     uint32_t left = 0;
     int rc = 0;
@@ -249,9 +292,10 @@ int import_keep_used(struct import *im, const struct import_table *t, const uint
             places[left++] = places[i];
             continue;
         }
-        import_tell_used(t->entity, t->entry, id);
+        import_tell_used(&used, t->entity, t->entry, id);
         rc = buf_printf(&kept, "%s%lu", kept.len ? "," : "", id) ? import_no_memory(err) : 0;
     }
+    import_used_free(&used);
     *count = rc ? *count : left;
     return rc || !kept.len ? rc : import_forget(im, t->entity, t->entry, buf_cstr(&kept), err);
 }

@@ -51,6 +51,30 @@ def define(suite):
             expect(told.get("customer_group"), "customer groups: %s" % told)
             sync(shops, "attribute", "--date-from", "2030-01-01", expect_code=2)
 
+    @suite.case("sync-all-limited", "of all kinds a few: what others are mapped by is found, or made, beyond the limit and whatever its date")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            out, _err = sync(shops, "all", "-d", "update", "--json", "--limit", "3", expect_code=3)  # invoices without their orders
+            told = {name: sum(counts.values()) for name, counts in summary(out).items()}
+            expect_equal(told.get("product"), 3, "products: %s" % told)
+            values = "SELECT COUNT(*) FROM catalog_product_entity_int v JOIN eav_attribute a USING (attribute_id) WHERE attribute_code IN ('visibility', " \
+                     "'status', 'tax_class_id') AND entity_id = %s"
+            for number, in source.query("SELECT entity_id FROM openmage.catalog_product_entity ORDER BY 1 LIMIT 3"):
+                here = registered_target(shops, "product", number, "legacy")
+                expect_equal(destination.scalar(values % here, "openmage"), source.scalar(values % number, "openmage"), "values of product %d" % number)
+            number, category = source.query("SELECT product_id, MIN(category_id) FROM openmage.catalog_category_product WHERE product_id > 3 GROUP BY 1 "
+                                            "ORDER BY 1 LIMIT 1")[0]
+            source.run("UPDATE catalog_category_entity SET updated_at = '2001-01-01'", "UPDATE catalog_product_entity SET updated_at = "
+                       "IF(entity_id = %d, '2030-01-01', '2001-01-01')" % number, database="openmage")
+            out, _err = sync(shops, "all", "-d", "update", "--json", "--date-from", "2030-01-01", system="dated")
+            told = {name: sum(counts.values()) for name, counts in summary(out).items()}
+            expect_equal(told.get("product"), 1, "products of that date: %s" % told)
+            links = "SELECT COUNT(*) FROM catalog_category_product WHERE product_id = %s"
+            here = registered_target(shops, "product", number, "dated")
+            expect_equal(destination.scalar(links % here, "openmage"), source.scalar(links % number, "openmage"), "categories of product %d" % number)
+            expect(registered_target(shops, "category", category, "dated"), "the category")
+
     @suite.case("incremental-summary", "a stream's catching up ends with the summary, and errors are counted, with the exit code that they have")
     def _():
         with TwoShops(settings={"mode": "import", "source_system": "legacy", "on_duplicate": "update", "entities": ["cms_block", "customer"]}) as shops:

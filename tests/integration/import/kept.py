@@ -1,10 +1,10 @@
 """What stays at the destination though the source has deleted it, and what does not stay below it."""
 
-from lib.suite import expect, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
 from modes import attribute
 from moved import STREAM, target
-from syncs import sync
+from syncs import registered_target, sync
 
 OWN_PRODUCT = "(SELECT MIN(entity_id) FROM catalog_product_entity WHERE LEFT(sku, 4) = 'OWN-')"
 INT = ("REPLACE INTO catalog_product_entity_int (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, %d, 0, entity_id, "
@@ -12,7 +12,8 @@ INT = ("REPLACE INTO catalog_product_entity_int (entity_type_id, attribute_id, s
 ENTITY = {"store": ("core_store", "store_id"), "customer_group": ("customer_group", "customer_group_id"), "tax_class": ("tax_class", "class_id"),
           "attribute": ("eav_attribute", "attribute_id"), "eav_attribute_option": ("eav_attribute_option", "option_id"),
           "category": ("catalog_category_entity", "entity_id"), "order": ("sales_flat_order", "entity_id"),
-          "invoice": ("sales_flat_invoice", "entity_id"), "product": ("catalog_product_entity", "entity_id")}
+          "invoice": ("sales_flat_invoice", "entity_id"), "product": ("catalog_product_entity", "entity_id"),
+          "customer": ("customer_entity", "entity_id")}
 
 
 class Shops:
@@ -146,6 +147,42 @@ def define(suite):
             shops.lab.program.incremental(timeout=240)
             expect_equal([two.count("order", number) for number in orders], [1, 0], "the order that was invoiced here, and the other one")
             expect_equal(two.ask("SELECT COUNT(*) FROM sales_flat_invoice WHERE increment_id = '599999999'"), 1, "the invoice")
+
+    @suite.case("kept-for-another", "what one source deletes and another one has stays, with a warning; what that has not goes")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            two, program = Shops(shops), shops.lab.program
+            program.incremental(timeout=240)
+            kinds = ("product", "customer", "order")
+            created = lambda kind: [int(row[0]) for row in shops.destination.query(
+                "SELECT source_id FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND source_system = 'legacy' AND origin = "
+                "'created' ORDER BY CAST(source_id AS UNSIGNED)" % kind)]
+            for kind in kinds:
+                sync(shops, kind, "-d", "skip", "--entity-ids", str(created(kind)[0]), system="other")
+            # of what an order names the other source has learnt, too
+            theirs = {kind: (created(kind)[0], next(number for number in created(kind)[1:] if not registered_target(shops, kind, number, "other")))
+                      for kind in kinds}
+            theirs["eav_attribute_option"] = created("eav_attribute_option")[:2]
+            here = {kind: [target(shops, kind, number) for number in numbers] for kind, numbers in theirs.items()}
+            registered = lambda: {kind: registered_target(shops, kind, numbers[0], "other") for kind, numbers in theirs.items()}
+            both = {kind: numbers[0] for kind, numbers in here.items()}
+            expect_equal(registered(), both, "what the other source has")
+            values = lambda: two.ask("SELECT COUNT(*) FROM catalog_product_entity_varchar WHERE entity_id = %d", both["product"])
+            before, (product, _) = values(), theirs["product"]
+            shops.source.run("BEGIN", "DELETE FROM catalog_product_entity_varchar WHERE entity_id = %d" % product,
+                             "DELETE FROM catalog_product_entity WHERE entity_id = %d" % product, "COMMIT",
+                             *deleted({kind: theirs[kind] for kind in kinds}),
+                             "DELETE FROM eav_attribute_option WHERE option_id = %d" % theirs["eav_attribute_option"][0], database="openmage")
+            err = program.incremental(timeout=240)
+            for kind, number in both.items():
+                entity = "attribute table=eav_attribute_option" if kind == "eav_attribute_option" else kind
+                expect_contains(err, "kept though the source has deleted it: source other has it, too entity=%s id=%d" % (entity, number), "warning")
+            expect_equal({kind: [two.count(kind, number) for number in here[kind]] for kind in kinds}, dict.fromkeys(kinds, [1, 0]),
+                         "what both sources had, and what one had")
+            expect_equal((two.count("eav_attribute_option", both["eav_attribute_option"]), values()), (1, before), "an option; values of the product")
+            expect_equal(registered(), both, "what the other source has, afterwards")
+            expect_equal([target(shops, kind, numbers[0]) for kind, numbers in theirs.items()], [None] * len(theirs),
+                         "registered, though they are not the source's any more")
 
     @suite.case("cascades-below", "of what both had and the source has deleted, what came from the source below it goes as it went there")
     def _():

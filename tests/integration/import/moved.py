@@ -1,5 +1,7 @@
 """Names and numbers that pass from one row of the source to another, and copies that come in pieces."""
 
+import re
+
 from lib.suite import expect_contains, expect_equal
 from lib.twoshops import TwoShops
 from syncs import registered_target, sync
@@ -96,11 +98,28 @@ def define(suite):
     def _():
         with TwoShops(settings=STREAM) as shops:
             shops.destination.run("UPDATE cms_page SET content_heading = NULL", "ALTER TABLE cms_page MODIFY content_heading VARCHAR(3)", database="openmage")
-            shops.source.run("INSERT INTO cms_page (title, identifier, content_heading) VALUES ('x', 'long-heading', 'longer than three')",
+            shops.source.run("UPDATE cms_page SET content_heading = NULL",
+                             "INSERT INTO cms_page (title, identifier, content_heading) VALUES ('x', 'long-heading', 'longer than three')",
                              "INSERT INTO cms_page_store (page_id, store_id) SELECT MAX(page_id), 0 FROM cms_page", database="openmage")
             page = shops.source.scalar("SELECT MAX(page_id) FROM openmage.cms_page")
             _out, err = sync(shops, "cms_page", "-d", "update", "--entity-ids", str(page), expect_code=1)
             expect_contains(err, "does not fit the destination's column", "error")
+            named = "(entity=cms_page key=%d): " % page
+            expect_contains(err, named + "leave it out with --skip-invalid", "error")
+            # a stream, with what it copies and with what changes
+            program = shops.lab.program
+            program.configure({"entities": ["cms_page"]})
+            expect_contains(program.incremental(expect=1, timeout=240), named + "make room for it at the destination and start again table=", "error")
+            shops.source.run("UPDATE cms_page SET content_heading = NULL", database="openmage")
+            shops.destination.run("ALTER TABLE cms_page MODIFY content_heading VARCHAR(20)", database="openmage")
+            program.incremental(timeout=240)
+            shops.source.run("BEGIN", "UPDATE cms_page SET content_heading = 'longer than twenty characters' WHERE page_id = %d" % page,
+                             "UPDATE cms_block SET title = 'with it'", "COMMIT", database="openmage")
+            log = program.incremental(expect=1, timeout=240)
+            expect_contains(log, named + "make room for it at the destination and start again, or pass over the transaction with datasync skip table=", "error")
+            code, _out, err = program.command("skip", re.search(r"position=gtid=(\S+)", log).group(1), "--reason", "too long", "--yes")
+            expect_equal(code, 0, err)
+            program.incremental(expect=3, timeout=240)
             for ids in ("1x", "one", "1, 2,  x"):
                 _out, err = sync(shops, "customer_group", "-d", "update", "--entity-ids", ids, expect_code=2)
                 expect_contains(err, "is no number, as ids of entity customer_group are", "error")

@@ -82,6 +82,59 @@ def define(suite, right):
             expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after a run for all")
             right(shops, "update", "shop")
 
+    @suite.case("positions-limit", "a first copy is made whole, also when it was interrupted; --limit holds for what comes behind it")
+    def _():
+        with TwoShops(settings=dict(STREAM, batch={"max_bytes": "64KiB"})) as shops:
+            shops.source.run("UPDATE catalog_product_entity_text t JOIN eav_attribute a ON a.attribute_id = t.attribute_id SET t.value = "
+                             "REPEAT('more than a batch ', 3500) WHERE a.attribute_code IN ('description', 'short_description') AND t.entity_id = "
+                             "(SELECT MIN(entity_id) FROM catalog_product_entity)", database="openmage")
+            _out, err = run(shops, "--limit", "1", "--mark-synced", expect_code=-9, env={"DATASYNC_CRASH": "commit.after_commit:2"})
+            expect_contains(err, "the first copy is made whole", "log")
+            _out, err = run(shops, "--limit", "1", "--mark-synced")
+            expect_contains(err, "the first copy is made whole", "log of the next run")
+            expect_equal(rows(shops), {"": shops.source.gtid()}, "rows after the copy")
+            right(shops, "update", "shop")
+            number = shops.source.scalar("SELECT MIN(entity_id) FROM openmage.customer_entity")
+            for name in ("one", "two", "three"):
+                shops.source.run("UPDATE customer_entity SET email = '%s@example.com' WHERE entity_id = %s" % (name, number), database="openmage")
+            for email, reached in (("two", True), ("three", False)):
+                _out, err = run(shops, "--limit", "2", "--mark-synced")
+                expect_equal("--limit reached" in err, reached, "log at " + email)
+                expect("the first copy" not in err, "log of the stream")
+                expect_equal(shops.destination.query("SELECT email FROM openmage.customer_entity WHERE email IN ('one@example.com', 'two@example.com', "
+                                                     "'three@example.com')"), ((email + "@example.com",),), "with a limit")
+            expect_equal(rows(shops), {"": shops.source.gtid()}, "rows at the end")
+
+    @suite.case("positions-system", "a stream keeps to its source system: under another name the registry knows nothing of what has come")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            program, other = shops.lab.program, ("--set", "source_system=other")
+            changed = lambda: shops.destination.scalar("SELECT COUNT(*) FROM openmage.customer_entity WHERE email = 'changed@example.com'")
+            record = lambda: shops.destination.query("SELECT statement FROM datasync.datasync_objects WHERE kind = 'source_system'")
+            run(shops)
+            expect_equal(record(), ((b"shop",),), "what is recorded")
+            shops.source.run("UPDATE customer_entity SET email = 'changed@example.com' ORDER BY entity_id LIMIT 1", database="openmage")
+            before = rows(shops)
+            for options in ((), ("--dry-run",), ("--entity", "customer")):
+                _out, err = run(shops, *other, *options, expect_code=2)
+                for part in ('source_system is "other"', '"shop"', "set it back", "another name", "--resnapshot"):
+                    expect_contains(err, part, "error")
+            code, out, _err = program.command("check", *other)
+            expect_equal(code, 1, "check")
+            expect_contains(out, "STOP  destination source_system: ", "check")
+            expect_equal(program.command("status", *other)[0], program.command("status")[0], "status")
+            expect_equal((rows(shops), changed()), (before, 0), "position, and what was changed")
+            run(shops)
+            expect_equal(changed(), 1, "what was changed")
+            expect("source_system" not in program.command("check")[1], "check finds nothing")
+            # a checkpoint of a version that did not record it
+            shops.destination.run("DELETE FROM datasync.datasync_objects WHERE kind = 'source_system'", database=None)
+            shops.source.run("UPDATE cms_page SET is_active = 1 - is_active LIMIT 1", database="openmage")
+            run(shops)
+            expect_equal(record(), ((b"shop",),), "what is recorded from then on")
+            run(shops, "--resnapshot", "--yes", *other, *chosen(("newsletter",)))
+            expect_equal(record(), ((b"other",),), "what is recorded of the new copy")
+
     @suite.case("positions-xa", "an XA transaction that one run has met prepared, and another one meets again: the first one goes first")
     def _():
         with TwoShops(settings=STREAM) as shops:

@@ -156,6 +156,38 @@ def define(suite):
             out, _err = sync(shops, "all", "-d", "update", "--json")
             expect_equal([name for name, counts in summary(out).items() if "invalid" in counts], [], "with their orders")
 
+    @suite.case("not-all-of-them", "what names one thing that is not here is left out, where 0 would name all of them, or none; a 0 of the source stays")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source, ask = shops.source, lambda sql: shops.destination.query(sql, "openmage")
+            gone, there = (source.scalar("SELECT %s(entity_id) FROM catalog_product_entity WHERE entity_id IN (SELECT entity_pk_value FROM review)" % f, "openmage")
+                           for f in ("MIN", "MAX"))
+            source.run("UPDATE catalog_product_entity SET sku = 'only-there' WHERE entity_id = %d" % gone, "SET sql_mode = ''",
+                       "INSERT INTO tax_calculation_rate (tax_country_id, tax_region_id, tax_postcode, code, rate) VALUES ('US', 8888, '*', 'GONE', 9), "
+                       "('US', 0, '*', 'ALL', 8)",
+                       "INSERT INTO shipping_tablerate (website_id, dest_country_id, dest_region_id, dest_zip, condition_name, condition_value, price, cost) VALUES "
+                       "(1, 'US', 8888, '*', 'package_weight', 3, 81, 0), (1, '0', 0, '*', 'package_weight', 4, 82, 0), (88, 'US', 0, '*', 'package_weight', 5, 83, 0)",
+                       "INSERT INTO core_config_data (scope, scope_id, path, value) VALUES ('stores', 888, 'a/b/c', 1), ('websites', 888, 'a/b/c', 1), "
+                       "('default', 0, 'a/b/c', 1), ('stores', 0, 'a/b/c', 1)",
+                       "UPDATE rating_option_vote SET entity_pk_value = 8888 WHERE review_id IN (SELECT review_id FROM review WHERE entity_pk_value = %d)" % there,
+                       database="openmage")
+            for options in (("--dry-run",), ()):
+                out, err = sync(shops, "review", "-d", "update", "--json", *options, expect_code=3)
+                expect(summary(out)["review"]["invalid"] == err.count("left out entity=review key="), "reviews: " + err[-2000:])
+                expect_contains(err, "its entity_pk_value (%d at the source) is not at the destination" % gone, "the reason")
+            nothing = "SELECT (SELECT COUNT(*) FROM review WHERE entity_pk_value = 0), (SELECT COUNT(*) FROM rating_option_vote WHERE entity_pk_value = 0)"
+            expect_equal(ask(nothing), ((0, 0),), "reviews and votes of nothing")
+            for entity in ("tax_rate", "table_rate", "config"):
+                sync(shops, entity, "-d", "update", expect_code=3)
+            expect_equal(ask("SELECT code, tax_region_id FROM tax_calculation_rate WHERE code IN ('GONE', 'ALL')"), (("ALL", 0),), "taxes")
+            expect_equal(ask("SELECT dest_country_id, dest_region_id FROM shipping_tablerate WHERE price BETWEEN 81 AND 83"), (("0", 0),), "prices of shipping")
+            expect_equal(ask("SELECT scope, scope_id FROM core_config_data WHERE path = 'a/b/c' ORDER BY 1"), (("default", 0), ("stores", 0)), "settings")
+            sync(shops, "product", "-d", "update")
+            sync(shops, "review", "-d", "update")
+            expect_equal(ask(nothing), ((0, 0),), "reviews and votes, with their products")
+            expect_equal(ask("SELECT COUNT(*) FROM review WHERE entity_pk_value = %d" % registered_target(shops, "product", gone, "legacy"))[0][0],
+                         source.scalar("SELECT COUNT(*) FROM review WHERE entity_pk_value = %d" % gone, "openmage"), "reviews of what has come")
+
     @suite.case("links-not-there", "a link that only the destination has goes if the source has both ends, whichever comes first, and stays with the destination's own")
     def _():
         for size in (60, 50000):
@@ -324,8 +356,11 @@ def define(suite):
                 missing = options == ("--stock", "only")  # products that are not here
                 out, _err = sync(shops, "product", "-d", "update", "--dry-run", "--json", *options, expect_code=3 if missing else 0)
                 expect_equal([kind for kind in summary(out) if kind in ("product", "stock")], kinds, "product with %s" % (options,))
-            _out, err = sync(shops, "url_rewrite", expect_code=2)
-            expect_contains(err, "url_rewrite is never imported", "error")
+            for command in (("sync", "url_rewrite", "legacy"), ("incremental", "--set", "mode=import", "--entity", "url_rewrite"),
+                            ("incremental", "--set", "mode=import", "--set", "entities=product,url_rewrites")):
+                code, _out, err = shops.lab.program.command(*command)
+                expect_equal(code, 2, " ".join(command))
+                expect_contains(err, "url_rewrite is never imported", "error")
             code, _out, err = shops.lab.program.command("sync", "order", "x", "--adapter", "shopify")
             expect_equal(code, 2, "an adapter that there is not yet")
             expect_contains(err, "shopify does not work in this version", "error")

@@ -1,0 +1,24 @@
+/* What a stream's rows at the destination came under, where its checkpoint has no column for it:
+ * rows of datasync_objects (object `rules`), one of each kind.
+ */
+#ifndef APPLIER_RECORD_H
+#define APPLIER_RECORD_H
+
+#include <mysql.h>
+#include <stdbool.h>
+
+#include "schema/buf.h"
+#include "schema/config.h"
+#include "schema/error.h"
+
+int record_store(MYSQL *db, const char *state_database, const char *name, const char *kind,
+                 struct slice text, struct ds_error *err);
+int record_read(MYSQL *db, const char *state_database, const char *name, const char *kind,
+                struct buf *text, bool *found, struct ds_error *err);
+
+/* The source system of the configured import, under which the registry knows what came. */
+int record_system_store(MYSQL *db, const struct config *c, struct ds_error *err);
+/* DS_EUSAGE: it is another one. *found: there is a record; versions before it made none. */
+int record_system_compare(MYSQL *db, const struct config *c, bool *found, struct ds_error *err);
+
+#endif
