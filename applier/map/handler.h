@@ -54,9 +54,9 @@ static inline struct slice slice_of(const char *text)
 {
     return (struct slice){(const uint8_t *)text, __builtin_strlen(text)};
 }
-bool slice_is(struct slice s, const char *text);
+bool text_is(struct slice s, const char *text);
 bool slice_same(struct slice a, struct slice b);
-struct slice slice_trim(struct slice s); /* of white space */
+struct slice text_trim(struct slice s); /* of white space */
 
 /* NULL counts as "". */
 static inline struct slice value_text(const struct map_value *v)

@@ -35,7 +35,7 @@ static int call_truncate(const struct map_handler *h, struct map_call *c, struct
         strcmp(attribute.entity_type, handler_param(h, "entityTypeCode")) != 0)
         return rc;
     for (size_t i = 0; i < codes->count; i++)
-        among |= slice_is(codes->items[i], attribute.code);
+        among |= text_is(codes->items[i], attribute.code);
     if (!among)
         return 0;
     found = false;
@@ -110,7 +110,7 @@ static int call_backend_type(const struct map_handler *h, struct map_call *c, st
 static int call_root_category(const struct map_handler *h, struct map_call *c, struct ds_error *err)
 {
     (void)h, (void)err;
-    if (slice_is(value_text(handler_value(c)), "2"))
+    if (text_is(value_text(handler_value(c)), "2"))
         handler_set_null(c);
     return 0;
 }
@@ -159,7 +159,7 @@ static int call_insert_mode(const struct map_handler *h, struct map_call *c, str
 {
     struct slice text = value_text(handler_value(c));
     (void)h, (void)err;
-    if (slice_is(text, "1") || slice_is(text, "2"))
+    if (text_is(text, "1") || text_is(text, "2"))
         handler_set(c, slice_of(*text.p == '1' ? "0" : "1"));
     return 0;
 }
@@ -171,8 +171,8 @@ static int call_visible(const struct map_handler *h, struct map_call *c, struct 
 {
     struct slice status = value_text(handler_column(h, c, 0)),
                  state = value_text(handler_column(h, c, 1));
-    bool hidden = slice_is(state, "pending_payment") ||
-                  (slice_is(status, "processed_ogone") && slice_is(state, "processing"));
+    bool hidden = text_is(state, "pending_payment") ||
+                  (text_is(status, "processed_ogone") && text_is(state, "processing"));
     (void)err;
     handler_set(c, slice_of(hidden ? "0" : "1"));
     return 0;

@@ -168,7 +168,7 @@ static int convert_nested(const struct map_handler *h, struct map_call *c, struc
     int rc = 0;
     if (value->type == PHP_NULL)
         return 0;
-    if (value->type == PHP_STRING && value->text.len && !slice_is(value->text, "0")) {
+    if (value->type == PHP_STRING && value->text.len && !text_is(value->text, "0")) {
         rc = parse(c, value->text, &tree, why);
         to = &tree.root;
     }
@@ -197,7 +197,7 @@ static int convert_parts(const struct map_handler *h, struct map_call *c, struct
     for (struct php_entry *e = options->value.first; e && rc == 0; e = e->next) {
         struct php_entry *type = php_find(&e->value, "option_type"),
                          *value = php_find(&e->value, "option_value");
-        if (type && value && type->value.type == PHP_STRING && slice_is(type->value.text, "file"))
+        if (type && value && type->value.type == PHP_STRING && text_is(type->value.text, "file"))
             rc = convert_nested(h, c, value, why);
     }
     return rc;
@@ -268,11 +268,11 @@ static const char *split_operator(struct map_call *c, struct slice *value)
         const char *sign, *name;
     } all[] = {{">=", "gte"}, {"<=", "lte"}, {"!=", "neq"}, {"!", "neq"},
                {"=", "eq"},   {">", "gt"},   {"<", "lt"}};
-    struct slice text = slice_trim(*value);
+    struct slice text = text_trim(*value);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         size_t len = strlen(all[i].sign);
         if (text.len >= len && memcmp(text.p, all[i].sign, len) == 0) {
-            *value = slice_trim((struct slice){text.p + len, text.len - len});
+            *value = text_trim((struct slice){text.p + len, text.len - len});
             return all[i].name;
         }
     }
@@ -283,7 +283,7 @@ static const char *split_operator(struct map_call *c, struct slice *value)
     for (size_t i = 0; rest && i < text.len; i++)
         if (text.p[i] != '*')
             rest[len++] = text.p[i];
-    *value = slice_trim((struct slice){rest, len});
+    *value = text_trim((struct slice){rest, len});
     return rest ? "like" : NULL;
 }
 

@@ -172,7 +172,7 @@ static bool decrypt_blocks(struct slice key, const uint8_t *iv, uint8_t *p, size
 static int read_blocks(const struct keys *k, const struct slice parts[4], struct buf *plain,
                        bool *readable)
 {
-    struct slice stored = slice_trim(parts[3]), key, text;
+    struct slice stored = text_trim(parts[3]), key, text;
     unsigned number;
     *readable = false;
     if (parts[2].len != BLOCK || !base64_is(stored) || !read_number(parts[0], &number) ||
@@ -185,7 +185,7 @@ static int read_blocks(const struct keys *k, const struct slice parts[4], struct
     bool good = len && len % BLOCK == 0 && decrypt_blocks(key, parts[2].p, p, len);
     while (len && !p[len - 1])
         len--;
-    text = slice_trim((struct slice){p, len});
+    text = text_trim((struct slice){p, len});
     *readable = good && text.len && utf8_valid(text.p, text.len) && !memchr(text.p, 0, text.len);
     int rc = *readable ? buf_append(plain, text.p, text.len) : 0;
     explicit_bzero(p, all);

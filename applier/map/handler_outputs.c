@@ -117,7 +117,7 @@ static int call_normalization(const struct map_handler *h, struct map_call *c, s
         return rc ? rc : handler_no_memory(err);
     for (size_t i = 0, start = 0; i <= list.len; i++)
         if (i == list.len || list.p[i] == ',') {
-            struct slice id = slice_trim((struct slice){list.p + start, i - start});
+            struct slice id = text_trim((struct slice){list.p + start, i - start});
             start = i + 1;
             if (!id.len)
                 continue;

@@ -136,7 +136,7 @@ static int append_directive(const struct map_handler *h, struct map_call *c, str
     size_t at = 0, done = 0, start = out->len;
     int rc = append(out, "{{", 2, err);
     while (rc == 0 && next_attribute(inside, &at, &a)) {
-        bool type = slice_is(a.name, "type");
+        bool type = text_is(a.name, "type");
         struct slice value = a.value;
         const char *class = type ? find_class(c, value) : NULL;
         if (type && (!class || !*class) && is_alias(value)) {
@@ -146,7 +146,7 @@ static int append_directive(const struct map_handler *h, struct map_call *c, str
                 return 0;
             }
         }
-        if (slice_is(a.name, "template"))
+        if (text_is(a.name, "template"))
             value = template_file(value);
         else if (!class || !*class)
             continue;
@@ -243,7 +243,7 @@ static int call_date_format(const struct map_handler *h, struct map_call *c, str
         at += sizeof open - 1;
         struct slice name = {text.p + at, find(text, at, close) - at};
         for (size_t i = 0; i < sizeof names / sizeof *names && at + name.len < text.len; i++)
-            if (slice_is(name, names[i])) {
+            if (text_is(name, names[i])) {
                 if ((rc = append(&out, text.p + done, at - done, err)) == 0)
                     rc = append(&out, (const char[]){(char)('0' + i)}, 1, err);
                 done = at + name.len;

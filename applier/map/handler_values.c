@@ -276,7 +276,7 @@ static int call_timestamp_to_date(const struct map_handler *h, struct map_call *
 {
     char text[TIME_TEXT_SIZE];
     struct decimal seconds;
-    if (!slice_is(value_text(handler_column(h, c, 0)), "date") ||
+    if (!text_is(value_text(handler_column(h, c, 0)), "date") ||
         !read_decimal(value_text(handler_value(c)), DIGITS_OF_VALUE, &seconds))
         return 0;
     for (; seconds.scale; seconds.scale--)

@@ -214,7 +214,7 @@ void *handler_state(struct map_handler *h, size_t size, struct ds_error *err)
     return h->state;
 }
 
-bool slice_is(struct slice s, const char *text)
+bool text_is(struct slice s, const char *text)
 {
     return slice_same(s, slice_of(text));
 }
@@ -224,7 +224,7 @@ bool slice_same(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-struct slice slice_trim(struct slice s)
+struct slice text_trim(struct slice s)
 {
     while (s.len && isspace(*s.p))
         s = (struct slice){s.p + 1, s.len - 1};
@@ -236,7 +236,7 @@ struct slice slice_trim(struct slice s)
 int handler_list(struct map_handler *h, const char *text, char separator, struct slice **out,
                  size_t *count, struct ds_error *err)
 {
-    struct slice all = slice_trim(slice_of(text));
+    struct slice all = text_trim(slice_of(text));
     size_t most = 1;
     if (all.len && *all.p == '[')
         all = (struct slice){all.p + 1, all.len - 1};
@@ -250,7 +250,7 @@ int handler_list(struct map_handler *h, const char *text, char separator, struct
         return handler_no_memory(err);
     for (size_t i = 0, start = 0; i <= all.len; i++)
         if (i == all.len || all.p[i] == (uint8_t)separator) {
-            struct slice item = slice_trim((struct slice){all.p + start, i - start});
+            struct slice item = text_trim((struct slice){all.p + start, i - start});
             if (item.len)
                 (*out)[(*count)++] = item;
             start = i + 1;
@@ -261,7 +261,7 @@ int handler_list(struct map_handler *h, const char *text, char separator, struct
 bool value_is_empty(const struct map_value *v)
 {
     struct slice text = value_text(v);
-    return text.len == 0 || slice_is(text, "0");
+    return text.len == 0 || text_is(text, "0");
 }
 
 struct map_value *handler_find(const struct map_record *r, const char *field)
