@@ -20,6 +20,7 @@ struct records {
     bool parser_open;
     iconv_t conversion;
     bool converting; /* conversion is open */
+    bool is_utf16;   /* … since the file begins so */
 
     char raw[CHUNK]; /* read, not yet converted */
     size_t raw_len;
@@ -90,6 +91,7 @@ static int open_conversion(struct records *r, struct ds_error *err)
     const char *from = r->o.encoding;
     bool wide = r->raw_len >= 2 && (memcmp(r->raw, "\xff\xfe", 2) == 0 || //
                                     memcmp(r->raw, "\xfe\xff", 2) == 0);
+    r->is_utf16 = !from && wide;
     if (!from)
         from = wide ? "UTF-16" : "UTF-8";
     r->conversion = iconv_open("UTF-8", from);
@@ -131,6 +133,8 @@ static int read_text(struct records *r, struct ds_error *err)
         if (errno == EILSEQ || (errno == EINVAL && !partial))
             r->unreadable =
                 r->o.encoding ? "bytes that are no characters of the encoding: another --encoding?"
+                : r->is_utf16 ? "bytes that are no UTF-16, as which the file begins: is a part of "
+                                "it missing?"
                               : "bytes that are no UTF-8: give the file's encoding, for example "
                                 "--encoding latin1";
     }
@@ -240,6 +244,21 @@ static int wrong_width(const struct records *r, struct ds_error *err)
                      r->begins, r->count, r->column_count);
 }
 
+static bool has_nul(struct slice s)
+{
+    return s.len && memchr(s.p, 0, s.len);
+}
+
+/* No text of a shop has one, and what compares texts may stop at it. */
+static int refuse_nul(const struct records *r, struct ds_error *err)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (has_nul(r->fields[i]))
+            return error_set(err, DS_EFORMAT, "%s line %lu: %s: there is a NUL byte in it", r->path,
+                             r->begins, *r->columns[i] ? r->columns[i] : "a column without a name");
+    return 0;
+}
+
 int records_next(struct records *r, const struct record **out, struct ds_error *err)
 {
     int rc;
@@ -251,7 +270,7 @@ int records_next(struct records *r, const struct record **out, struct ds_error *
         return rc;
     r->record = (struct record){.line = r->begins, .count = r->count, .fields = r->fields};
     *out = &r->record;
-    return r->count == r->column_count ? 0 : wrong_width(r, err);
+    return r->count == r->column_count ? refuse_nul(r, err) : wrong_width(r, err);
 }
 
 static char *trimmed(struct slice s)
@@ -278,6 +297,11 @@ static int read_header(struct records *r, struct ds_error *err)
                          "%s: the file is empty: its first line is to name the columns", r->path);
     r->columns = calloc(r->count + 1, sizeof *r->columns);
     for (uint32_t i = 0; r->columns && i < r->count; i++) {
+        if (has_nul(r->fields[i]))
+            return error_set(err, DS_EFORMAT,
+                             "%s line %lu: the name of column %u has a NUL byte in it: is the "
+                             "file's encoding another one (--encoding)?",
+                             r->path, r->begins, i + 1);
         char *name = trimmed(r->fields[i]);
         if (!name)
             return no_memory(err);

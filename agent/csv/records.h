@@ -33,7 +33,7 @@ struct record {
 
 struct records;
 /* Opens the file and reads the header. DS_EIO; DS_EUSAGE: an unknown encoding; DS_EFORMAT: no
- * header, or a name twice. */
+ * header, a name twice, or one with a NUL byte. */
 int records_open(struct records **out, const struct records_options *o, struct ds_error *err);
 void records_close(struct records *r); /* NULL allowed */
 
@@ -42,9 +42,9 @@ const char *records_column(const struct records *r, uint32_t i);         /* "": 
 uint32_t records_column_find(const struct records *r, const char *name); /* UINT32_MAX: none */
 
 /* The next record; *out NULL: there is no more. DS_EFORMAT with *out set: it has not as many fields
- * as the header, and the next one may be asked for. Any other error is final: DS_EUNSUPPORTED (a
- * quote where none may be, or not closed; bytes that are not of the encoding), DS_ELIMIT, DS_EIO,
- * DS_ENOMEM. */
+ * as the header, or a NUL byte in one, and the next one may be asked for. Any other error is final:
+ * DS_EUNSUPPORTED (a quote where none may be, or not closed; bytes that are not of the encoding),
+ * DS_ELIMIT, DS_EIO, DS_ENOMEM. */
 int records_next(struct records *r, const struct record **out, struct ds_error *err);
 const char *records_path(const struct records *r);
 /* How much of the file has been read, from 0 to 1; 0: not known. */

@@ -34,6 +34,9 @@ def _():
                                                                   "F-HEADER")))
         out = s.sync("product", s.file(text % "G", "latin1"), code=1)
         expect("line 2" in out and "--encoding" in out, out)
+        for tail in (b"\x41", b"\x00\xd8"):
+            out = s.sync("product", s.file((text % "G").encode("utf-16") + tail), code=1)
+            expect("line 4" in out and "no UTF-16" in out and "latin1" not in out, out)
         out = s.sync("product", s.file(text % "H"), "--encoding", "klingon", code=2)
         expect("klingon" in out, out)
         out = s.sync("product", s.file(text % "H"), "--delimiter", "ab", code=2)
@@ -54,6 +57,19 @@ def _():
         expect("records=4" in out, "not counted: " + out)
         s.expect(NAMES, ("A", "a"), ("D", "d"), ("G", "g"))
         s.expect("SELECT COUNT(*) FROM eav_attribute_option", "2")
+
+
+@suite.case("csv-nul-bytes", "a field with a NUL byte is an error: what is equal up to it is not the same")
+def _():
+    with shop() as s:
+        path = s.file(b"sku,name,price\nZZ,plain,1\nZZ\0a,nul-a,2\nYY,nul\0,3\nXX,x,4\n")
+        out = s.sync("product", path, code=1)
+        expect(path + " line 3: sku: there is a NUL byte in it" in out, out)
+        out = s.sync("product", path, "--skip-invalid", code=3)
+        expect(path + " line 3: sku: there is" in out and path + " line 4: name: there is" in out, out)
+        s.expect(NAMES, ("XX", "x"), ("ZZ", "plain"))
+        out = s.sync("product", s.file(b"sku,name,price\0d\nA,a,1\n"), "--skip-invalid", code=1)
+        expect("line 1: the name of column 3 has a NUL byte in it" in out, out)
 
 
 @suite.case("csv-an-invalid-record-leaves-no-trace", "neither the options nor the rows that it would have led to")
