@@ -73,6 +73,7 @@ static int not_ours(const struct applier *a, const struct checkpoint *there, str
 int commit_resolve(struct applier *a, struct ds_error *err)
 {
     struct checkpoint there = {0};
+    bool arrived = false;
     if (a->options.dry_run) /* has committed nothing */
         return 0;
     int rc = db_exec(a->db, err, "START TRANSACTION");
@@ -81,7 +82,8 @@ int commit_resolve(struct applier *a, struct ds_error *err)
     if (rc == 0)
         rc = db_exec(a->db, err, "COMMIT");
     if (rc == 0 && !same_place(&there, &a->cp)) {
-        if (a->pending.found && same_place(&there, &a->pending)) {
+        arrived = a->pending.found && same_place(&there, &a->pending);
+        if (arrived) {
             log_info("the commit that was interrupted had arrived gtid=%s", there.gtid_set);
             if (a->pending_done <=
                 a->batch.transaction_count) /* else it is not in memory any more */
@@ -93,6 +95,8 @@ int commit_resolve(struct applier *a, struct ds_error *err)
             rc = not_ours(a, &there, err);
         }
     }
+    if (rc == 0 && a->import)
+        (arrived ? import_committed : import_rolled_back)(a->import);
     checkpoint_free(&there);
     checkpoint_free(&a->pending);
     return rc;

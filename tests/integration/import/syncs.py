@@ -6,6 +6,7 @@ import re
 import time
 
 from lib.importcheck import ENTITIES, MORE_ENTITIES
+from lib.proxy import Proxy
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
 
@@ -451,6 +452,21 @@ def define(suite):
                 program.check_log()
                 right(shops, "update", "shop")
         suite.case("stream-cut-off-" + side, "connections to the %s break while the first copy is made" % side)(case)
+
+    for policy in ("update", "merge", "skip"):
+        def case(policy=policy):
+            with TwoShops(settings={"batch": {"max_rows": 60}}) as shops:
+                dry, _err = sync(shops, "all", "-d", policy, "--dry-run", "--json")
+                proxy = Proxy(shops.destination.port)
+                proxy.cut_behind("INSERT INTO `openmage`.`sales_flat_order` ")
+                out, err = sync(shops, "all", "-d", policy, "--json", "--set", "destination.port=%d" % proxy.port)
+                proxy.close()
+                expect(proxy.cut.is_set() and "destination lost" in err, "nothing was cut: " + err[-1500:])
+                told, wanted = summary(out), summary(dry)
+                other = {entity: (told[entity], wanted.get(entity)) for entity in told if told[entity] != wanted.get(entity)}
+                expect_equal(other, {}, "what the summary tells, and a dry run has foretold")
+                right(shops, policy, "legacy")
+        suite.case("sync-cut-off-" + policy, "a lost destination: what is copied once more is counted once (%s)" % policy)(case)
 
     @suite.case("stream-deletes", "what the source deletes goes, with what hangs on it, here and in the registry; the destination's own stays")
     def _():
