@@ -259,8 +259,9 @@ static int read_type(struct tracker *t, const char *type, struct buf *unknown, s
     const struct catalogue_table *member;
     const struct catalogue_entity *e = entity_of(t, type, &member);
     if (!e)
-        return buf_printf(unknown, "%s%.50s", unknown->len ? ", " : "", type) ? out_of_memory(err)
-                                                                              : 0;
+        return buf_printf(unknown, "%s%.50s", unknown->len ? ", " : "", *type ? type : "''")
+                   ? out_of_memory(err)
+                   : 0;
     if (!filter_imports(t->filter, e))
         return 0;
     if (select_rows(t, type, member, &sql))

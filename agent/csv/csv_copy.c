@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/absent.h"
 #include "agent/csv/kinds.h"
 #include "schema/log.h"
 #include "schema/time_text.h"
@@ -40,12 +41,23 @@ int csv_check_entity(const struct catalogue *catalogue, const char *entity, stru
 /* --- which records -----------------------------------------------------------------------------
  */
 
-static bool is_listed(struct slice v, const char *const *list, size_t count)
+static bool is_listed(struct slice v, const char *const *list, size_t count, bool *met)
 {
+    bool any = false;
     for (size_t i = 0; i < count; i++)
         if (v.len == strlen(list[i]) && memcmp(v.p, list[i], v.len) == 0)
-            return true;
-    return false;
+            any = met[i] = true;
+    return any;
+}
+
+static void tell_absent(const struct csv_import *in, const char *option, const char *const *list,
+                        size_t count, const bool *met)
+{
+    struct absent absent = {0};
+    for (size_t i = 0; i < count; i++)
+        if (!met[i])
+            absent_add(&absent, list[i]);
+    absent_tell(&absent, in->kind->entity, option);
 }
 
 static const char *date_column(const struct csv_import *in)
@@ -111,9 +123,10 @@ static int choose(const struct csv_import *in, bool *chosen, struct ds_error *er
     if (!cell_filled(in, in->kind->id, &id))
         cell_filled(in, "entity_id", &id);
     cell_filled(in, "increment_id", &number);
-    *chosen =
-        (!s->id_count || is_listed(id, s->ids, s->id_count)) &&
-        (!s->increment_id_count || is_listed(number, s->increment_ids, s->increment_id_count));
+    bool by_id = is_listed(id, s->ids, s->id_count, in->met);
+    bool by_number =
+        is_listed(number, s->increment_ids, s->increment_id_count, in->met + s->id_count);
+    *chosen = (!s->id_count || by_id) && (!s->increment_id_count || by_number);
     return *chosen && (s->date_from || s->date_to) ? choose_by_date(in, chosen, err) : 0;
 }
 
@@ -232,7 +245,13 @@ static int read_file(struct csv_import *in, uint64_t *invalid, struct position *
         rc = rc ? rc : read_records(in, invalid, err);
         in->kind->close(in);
     }
-    return rc ? rc : shop_end(in->shop, end, err);
+    if (rc)
+        return rc;
+    const struct entity_selection *s = &in->o->selection;
+    tell_absent(in, "entity-ids", s->ids, s->id_count, in->met);
+    tell_absent(in, "increment-ids", s->increment_ids, s->increment_id_count,
+                in->met + s->id_count);
+    return shop_end(in->shop, end, err);
 }
 
 int csv_copy(const struct csv_options *csv, const struct entity_copy_options *o, uint64_t *invalid,
@@ -258,9 +277,13 @@ int csv_copy(const struct csv_options *csv, const struct entity_copy_options *o,
         in.kind = kind_of(o->catalogue, entities->items[0]);
         rc = records_open(&in.file, &file, err);
     }
+    in.met = calloc(o->selection.id_count + o->selection.increment_id_count + 1, sizeof *in.met);
+    if (rc == 0 && !in.met)
+        rc = error_set(err, DS_ENOMEM, "out of memory for a CSV file");
     rc = rc ? rc : shop_open(&in.shop, &shop, err);
     rc = rc ? rc : read_file(&in, invalid, end, err);
     shop_close(in.shop);
     records_close(in.file);
+    free(in.met);
     return rc;
 }

@@ -20,6 +20,7 @@ struct csv_import {
     const struct csv_kind *kind;
     uint64_t entities; /* that records have been of */
     bool again;        /* … and this one is of one of them */
+    bool *met;         /* of the ids that are asked for, then of the numbers: a record has it */
     void *state;       /* the kind's own */
 };
 

@@ -120,7 +120,8 @@ def _():
         s.expect(NAMES, ("A", "a"))
         s.text("product", "entity_id,sku,name,price,updated_at\nx1,C,c,1,2026-01-01 10:00:00\nx2,D,d,1,2026-03-01\n",
                "--date-to", "2026-01-31")
-        s.text("product", "entity_id,sku,name,price\nx1,E,e,1\nx2,F,f,1\n", "--entity-ids", "x2", source="second")
+        out = s.text("product", "entity_id,sku,name,price\nx1,E,e,1\nx2,F,f,1\n", "--entity-ids", "x2,x9", source="second")
+        expect("not at the source, and not copied entity=product option=--entity-ids count=1 first=\"x9\"" in out, out)
         s.expect("SELECT sku FROM catalog_product_entity ORDER BY sku", "A", "C", "F")
 
 

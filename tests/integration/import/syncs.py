@@ -344,6 +344,13 @@ def define(suite):
                 out, _err = sync(shops, "order", "-d", "update", "--dry-run", "--json", *options)
                 told = summary(out).get("order", {})
                 expect_equal(sum(told.values()), count, "orders with %s: %s" % (options, told))
+            for entity, option, there in (("product", "--entity-ids", shops.source.scalar("SELECT MIN(entity_id) FROM openmage.catalog_product_entity")),
+                                          ("order", "--increment-ids", found[1][1])):
+                _out, err = sync(shops, entity, "-d", "update", "--dry-run", option, "%s,999999,%s" % (there, ",".join("77%04d" % n for n in range(25))))
+                told = ", ".join(["999999"] + ["77%04d" % n for n in range(19)])
+                expect_contains(err, "not at the source, and not copied entity=%s option=%s count=26 first=\"%s\"" % (entity, option, told), "what is not there")
+                _out, err = sync(shops, entity, "-d", "update", "--dry-run", option, str(there))
+                expect("not at the source, and" not in err, err)
             shops.source.run("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'x'", "GRANT SELECT ON openmage.* TO reader@'127.0.0.1'", database=None)
             out, _err = sync(shops, "order", "-d", "update", "--dry-run", "--json", "--limit", "1", "--set", "source.user=reader", "--set",
                              "source.password=x")

@@ -200,6 +200,11 @@ def in_order(shops, noted):
 
 def refused(shops, noted):
     """Types that are nothing, a mirror, an account that may not write; and what the account needs."""
+    noted.change("", 1)
+    _out, err = noted.run(expect_code=1)
+    expect_contains(err, "types that are no entity here: ''", "error")
+    noted.cursor.execute("DELETE FROM datasync_change_tracker WHERE entity_type = ''")
+    noted.connection.commit()
     noted.change("warehouse", 1)
     _out, err = noted.run(expect_code=1)
     expect_contains(err, "types that are no entity here: warehouse", "error")
