@@ -307,24 +307,24 @@ bool import_is_asked_for(const struct import_entity *e)
 
 static int know_entities(struct import *im, struct ds_error *err)
 {
-    bool skips = im->options.config->on_duplicate == DUPLICATE_SKIP;
     for (uint32_t i = 0; i < im->entity_count; i++) {
-        struct import_entity *e = im->entity_list[i];
-        e->type = registry_type(im->registry, e->entity->name);
-        if (e->key.len && registry_want(im->registry, e->type, e->key))
+        const struct import_entity *e = im->entity_list[i];
+        if (e->key.len &&
+            registry_want(im->registry, registry_type(im->registry, e->entity->name), e->key))
             return import_no_memory(err);
     }
     int rc = registry_load(im->registry, err);
     for (uint32_t i = 0; i < im->entity_count && rc == 0; i++) {
         struct import_entity *e = im->entity_list[i];
-        const struct registered *r = registry_find(im->registry, e->type, e->key);
+        const struct registered *r =
+            registry_find(im->registry, registry_type(im->registry, e->entity->name), e->key);
         e->here = r && r->found;
         e->target = e->here ? r->target : 0;
         e->matched = e->here && r->origin == ORIGIN_MATCHED;
         bool makes = filter_maps(e->entity) && im->makes[e->table->place];
         e->policy = import_is_asked_for(e) ? IMPORT_WRITE : makes ? IMPORT_REFER : IMPORT_MATCH;
-        bool skipped = e->matched || (e->here && import_passed_over(im, e->type, e->target));
-        if (skips && skipped && e->policy == IMPORT_WRITE)
+        if (e->matched && e->policy == IMPORT_WRITE &&
+            im->options.config->on_duplicate == DUPLICATE_SKIP)
             e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
     }
     return rc;
@@ -403,7 +403,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
             /* what other entities need of it is made all the same: options, groups */
             e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
             counts->skipped++;
-            return import_pass_over(im, e->type, row->target_id) ? import_no_memory(err) : 0;
+            return 0;
         case DUPLICATE_MERGE:
             counts->merged++;
             return 0;

@@ -163,7 +163,6 @@ struct import_entity {
     bool found;              /* its root's row is at the destination */
     bool whole;              /* its rows are all that it has; in parts, these with what comes */
     bool matched;            /* the destination's own, found by its natural key, now or earlier */
-    uint32_t type;           /* of the registry */
     bool here;               /* the registry has it … */
     uint64_t target;         /* … as this row of the destination, before the segment */
     bool left;               /* its root cannot be written */

@@ -129,22 +129,6 @@ def define(suite):
                 expect_equal([shops.destination.scalar(sql, "openmage") for sql in asked], ["staff"] * 5 if policy == "merge" else [None] * 5, policy)
             right(shops, "update", "legacy")
 
-    @suite.case("sync-skip-leaves", "with skip, what the destination has stays as it is, also what came from there and is told once more at the end")
-    def _():
-        with TwoShops(settings={}) as shops:
-            sync(shops, "all", "-d", "update")
-            shops.destination.run(
-                "SET SESSION sql_mode = ''", "UPDATE sales_flat_order SET status = 'here'", "UPDATE sales_flat_order_item SET qty_shipped = 9",
-                "UPDATE sales_flat_order_address SET city = 'Here'", "UPDATE cms_page SET content = CONCAT(content, ' here')",
-                "UPDATE cms_block SET content = CONCAT(content, ' here')", "UPDATE catalog_category_entity_varchar SET value = CONCAT(value, '-here')",
-                "UPDATE catalog_product_entity_varchar SET value = CONCAT(value, '-here') WHERE attribute_id IN (SELECT attribute_id FROM eav_attribute "
-                "WHERE attribute_code = 'name')",
-                database="openmage")
-            before = rows(shops)
-            out, _err = sync(shops, "all", "-d", "skip", "--json")
-            same_rows(shops, before, "skipped")
-            expect_equal({name: counts for name, counts in summary(out).items() if set(counts) - {"skipped"}}, {}, "not skipped")
-
     @suite.case("orphans-told", "what cannot be without another entity that is not here is listed and counted; what that brings later in the run is not")
     def _():
         with TwoShops(settings={}) as shops:
