@@ -121,8 +121,9 @@ static const struct catalogue_entity *later_kind(const struct copy *c,
                                                  const struct catalogue_reference *r)
 {
     const struct catalogue_entity *to = catalogue_find(c->o->catalogue, r->entity);
-    bool own = to == e && !r->to && !r->required && r->form == REFERENCE_ONE &&
-               strcmp(r->table, e->tables[0].table) == 0 && !is_tree(e);
+    const char *roots = e->tables[0].table;
+    bool own = to == e && !r->to && !r->required && r->form == REFERENCE_ONE && roots &&
+               strcmp(r->table, roots) == 0 && !is_tree(e);
     bool later = to && r->deferred && entity_is_asked_for(c, to) && entity_is_later(c, to, e);
     return own || later ? to : NULL;
 }
