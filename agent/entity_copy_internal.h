@@ -214,7 +214,6 @@ bool entity_is_later(const struct copy *c, const struct catalogue_entity *e,
 bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e, const char *table);
 /* Its ordinal; UINT32_MAX: there is none, or name is NULL. */
 uint32_t entity_column(const struct table_plan *plan, const char *name);
-bool entity_key_is_number(const struct copied_table *t);
 /* Add a table of the kind in hand, if the source has it; its `table` message goes out. */
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err);
 /* Of a table that information_schema does not show. DS_EACCESS: it may be there, and hidden from
@@ -226,10 +225,24 @@ int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exi
                                struct ds_error *err);
 /* A row_output of the table's rows. */
 struct row_output entity_output(const struct copy *c, const struct copied_table *t);
+void entity_forget_keys(struct copy *c);
+void entity_close_kind(struct copy *c);
+/* Of tables at the source; "": none. */
+const char *entity_prefix(const struct copy *c);
+/* Is it the path by which a tree's roots stand below each other? */
+bool entity_is_path(const struct catalogue_entity *e, const struct catalogue_reference *r);
+/* The kind that a reference is to, and the form of a table's values, if what they name may be
+ * copied behind the row; else NULL. */
+const struct catalogue_entity *entity_later_kind(const struct copy *c,
+                                                 const struct catalogue_entity *e,
+                                                 const struct catalogue_reference *r);
+const struct document_format *
+entity_later_format(const struct copy *c, const struct catalogue_entity *e, const char *table);
+
+/* entity_roots.c */
 /* Keys of the kind's roots; selected: those of the selection. */
 int entity_read_roots(struct copy *c, bool selected, struct ds_error *err);
 int entity_add_order(const struct copy *c, struct buf *sql); /* ORDER BY of roots */
-void entity_forget_keys(struct copy *c);
-void entity_close_kind(struct copy *c);
+bool entity_key_is_number(const struct copied_table *t);
 
 #endif
