@@ -97,7 +97,8 @@ static int describe_target(struct map_row *r, const struct map_row_options *o, s
         return no_memory(err);
     for (uint32_t i = 0; i < t->column_count; i++) {
         const struct target_column *c = &t->columns[i];
-        fields[i] = (struct map_field){c->name, map_value_kind(c->type, 0)};
+        const uint16_t collation = c->class == TARGET_BYTES ? MAP_BINARY : 0;
+        fields[i] = (struct map_field){c->name, map_value_kind(c->type, collation)};
         columns[i] = (struct msg_column){.name = {(const uint8_t *)c->name, strlen(c->name)},
                                          .type = c->type,
                                          .flags = (uint8_t)((c->is_unsigned ? COLUMN_UNSIGNED : 0) |

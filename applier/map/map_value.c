@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BINARY = 63 /* collation */, NUMBER_ROOM = 40, DATE_LENGTH = 10 };
+enum { NUMBER_ROOM = 40, DATE_LENGTH = 10 };
 
 /* --- to text --------------------------------------------------------------------------------- */
 
@@ -203,7 +203,7 @@ static enum target_class class_of(uint8_t type, uint16_t collation)
     case COLUMN_TYPE_JSON:
         return TARGET_JSON;
     default:
-        return collation == BINARY ? TARGET_BYTES : TARGET_TEXT;
+        return collation == MAP_BINARY ? TARGET_BYTES : TARGET_TEXT;
     }
 }
 

@@ -7,6 +7,8 @@
 #include "applier/target.h"
 #include "schema/message.h"
 
+enum { MAP_BINARY = 63 /* the collation of bytes */ };
+
 /* As the server prints it, and PHP saw it: numbers in decimal, floats in as few digits as tell
  * them; NULL, and what is absent. Texts stay where they are. DS_ENOMEM. */
 int map_value_read(const struct value *v, struct arena *arena, struct map_value *out);
