@@ -13,11 +13,18 @@
 /* A server takes names of up to 64 characters: long ones of databases may share one. */
 #define LOCK_NAME "LEFT(CONCAT('datasync.import.', DATABASE()), 64)"
 
-enum { WAIT_SECONDS = 50 /* as for the lock of a row */ };
+enum { WAIT_SECONDS = 50 /* as for the lock of a row */, MYSQL_MANY_LOCKS = 50705 };
+
+/* Before, a session that takes a second lock loses the first: the stream's own. */
+static bool has_turns(const struct applier *a)
+{
+    return a->import && !a->options.dry_run &&
+           (a->server.mariadb || a->server.version >= MYSQL_MANY_LOCKS);
+}
 
 int import_turn_take(struct applier *a, struct ds_error *err)
 {
-    if (!a->import || a->options.dry_run || a->has_turn)
+    if (!has_turns(a) || a->has_turn)
         return 0;
     for (int waited = 0; waited < WAIT_SECONDS; waited++) {
         uint64_t got = 0;
