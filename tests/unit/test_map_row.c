@@ -1,14 +1,5 @@
 /* Rows of a mapped table: the destination's images of the source's. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "map_helper.h"
 
 #include "applier/map/map_row.h"
 
@@ -61,36 +52,17 @@ struct fixture {
     struct buf image, before, out;
 };
 
-static char file[] = "/tmp/datasync-map-row-XXXXXX";
-
-static int setup(void **state)
-{
-    (void)state;
-    int fd = mkstemp(file);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return unlink(file);
-}
-
 static void begin(struct fixture *f, const char *source_rules, const char *destination_rules)
 {
-    struct ds_error err = {0};
-    FILE *out = fopen(file, "w");
+    char text[4000];
+    int len = snprintf(text, sizeof text,
+                       "<map><source><document_rules><rename><document>post</document><to>item"
+                       "</to></rename></document_rules><field_rules>%s</field_rules></source>"
+                       "<destination><field_rules>%s</field_rules></destination></map>",
+                       source_rules, destination_rules);
+    assert_true(len > 0 && (size_t)len < sizeof text);
     memset(f, 0, sizeof *f);
-    assert_non_null(out);
-    assert_true(fprintf(out,
-                        "<map><source><document_rules><rename><document>post</document><to>item"
-                        "</to></rename></document_rules><field_rules>%s</field_rules></source>"
-                        "<destination><field_rules>%s</field_rules></destination></map>",
-                        source_rules, destination_rules) > 0);
-    assert_int_equal(fclose(out), 0);
-    assert_int_equal(map_new(&f->map, &err), 0);
-    if (map_read(f->map, file, &err) || map_check(f->map, &err))
-        fail_msg("%s", err.message);
+    f->map = reads(text);
     f->table = (struct target_table){.name = "t_item", .exists = true, .columns = f->columns};
 }
 

@@ -1,14 +1,5 @@
 /* Messages of a mapped stream: tables, rows, copies. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "map_helper.h"
 
 #include "applier/map/map_stream.h"
 #include "applier/target_internal.h"
@@ -57,23 +48,13 @@ struct fixture {
     struct buf message, image, second;
 };
 
-static char file[] = "/tmp/datasync-map-stream-XXXXXX";
-
-static int setup(void **state)
+static int prepare(void **state)
 {
-    (void)state;
     buckets[0] = &tables[0];
     tables[0].next = &tables[1];
     by_index[0] = &tables[0];
     by_index[1] = &tables[1];
-    int fd = mkstemp(file);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return unlink(file);
+    return setup(state);
 }
 
 static void begin(struct fixture *f, bool skip_unmapped)
@@ -84,14 +65,8 @@ static void begin(struct fixture *f, bool skip_unmapped)
         "<field>post.title</field><to>item.headline</to></move></field_rules></source></map>";
     static const struct map_facts facts = {0};
     struct ds_error err = {0};
-    FILE *out = fopen(file, "w");
     memset(f, 0, sizeof *f);
-    assert_non_null(out);
-    assert_true(fputs(rules, out) >= 0);
-    assert_int_equal(fclose(out), 0);
-    assert_int_equal(map_new(&f->map, &err), 0);
-    if (map_read(f->map, file, &err) || map_check(f->map, &err))
-        fail_msg("%s", err.message);
+    f->map = reads(rules);
     const struct map_stream_options o = {.map = f->map,
                                          .facts = &facts,
                                          .prefix = "m_",
@@ -313,5 +288,5 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_others),
                                        cmocka_unit_test(test_copies),
                                        cmocka_unit_test(test_truncate)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, prepare, teardown);
 }
