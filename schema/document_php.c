@@ -1,34 +1,6 @@
 #include <string.h>
 
-#include "schema/document_walk.h"
-
-/* Where ids are in the serialised values of a shop, as tables: a shape is what is to be found at
- * one place. What does not fit its shape is left alone: a shop's extensions put there what they
- * like. */
-
-enum shape_form {
-    SHAPE_TEXT,   /* number or string: `ids` */
-    SHAPE_IDS,    /* the same, or an array of such under numbers */
-    SHAPE_RECORD, /* array with `fields` */
-    SHAPE_MAP,    /* array: each key is a `key`, each value an `each` */
-    SHAPE_EACH,   /* array: each value is an `each` */
-    SHAPE_NESTED, /* string, serialised by itself: an `each` */
-    SHAPE_OTHER,  /* `walk` knows */
-};
-
-struct field {
-    const char *name;
-    const struct document_shape *shape;
-};
-
-struct document_shape {
-    enum shape_form form;
-    struct text_ids ids;
-    enum document_kind key;
-    const struct field *fields; /* in the order of their walk, to one without a name */
-    const struct document_shape *each;
-    walk_tree_by walk;
-};
+#include "schema/document_shape.h"
 
 static const struct slice none = {NULL, 0};
 
@@ -38,11 +10,6 @@ static bool goes(int answer)
 }
 
 /* --- forms ------------------------------------------------------------------------------------ */
-
-/* The answers of these are for whoever holds `v`: KEEP (also when it was changed), DROP, NULL; or
- * an error. `of`: the id under which `v` is held. */
-static int walk_shape(struct walk *w, struct php_tree *tree, const struct document_shape *shape,
-                      struct php_value *v, struct slice of);
 
 static int set_ids(struct walk *w, struct php_value *v, struct text_ids ids, struct slice of,
                    bool maybe)
@@ -57,8 +24,8 @@ static int set_ids(struct walk *w, struct php_value *v, struct text_ids ids, str
     return DOCUMENT_KEEP;
 }
 
-static int walk_fields(struct walk *w, struct php_tree *tree, const struct field *fields,
-                       struct php_value *v)
+int walk_fields(struct walk *w, struct php_tree *tree, const struct field *fields,
+                struct php_value *v)
 {
     for (; fields->name; fields++) {
         struct php_entry *e = php_find(v, fields->name);
@@ -172,8 +139,8 @@ static int walk_nested(struct walk *w, struct php_tree *tree, const struct docum
     return DOCUMENT_KEEP;
 }
 
-static int walk_shape(struct walk *w, struct php_tree *tree, const struct document_shape *shape,
-                      struct php_value *v, struct slice of)
+int walk_shape(struct walk *w, struct php_tree *tree, const struct document_shape *shape,
+               struct php_value *v, struct slice of)
 {
     struct document_shape one = {.form = SHAPE_TEXT, .ids = shape->ids};
     if (one.ids.form == TEXT_LIST)
@@ -571,63 +538,6 @@ int walk_option(struct walk *w, struct slice code, struct slice value, int *code
     return kind == ID_PRODUCT_OPTION && is_file(value) ? walk_php(w, &file, value, to)
                                                        : DOCUMENT_KEEP;
 }
-
-/* --- price rules ------------------------------------------------------------------------------ */
-
-static bool type_ends(const struct php_value *v, const char *end)
-{
-    const struct php_entry *type = php_find(v, "type");
-    struct slice text;
-    size_t len = strlen(end);
-    return type && php_text(&type->value, &text) && text.len >= len &&
-           memcmp(text.p + text.len - len, end, len) == 0;
-}
-
-/* What a condition's value names, by its type and attribute. */
-static enum document_kind condition_kind(struct walk *w, const struct php_value *v)
-{
-    static const struct {
-        const char *attribute;
-        enum document_kind kind;
-    } of_product[] = {{"category_ids", ID_CATEGORY},
-                      {"attribute_set_id", ID_ATTRIBUTE_SET},
-                      {"tax_class_id", ID_TAX_CLASS}};
-    const struct php_entry *attribute = php_find(v, "attribute");
-    struct slice code;
-    if (!attribute || !php_text(&attribute->value, &code))
-        return ID_NONE;
-    if (type_ends(v, "rule_condition_address"))
-        return walk_is(code, "region_id") ? ID_REGION : ID_NONE;
-    if (!type_ends(v, "rule_condition_product"))
-        return ID_NONE;
-    for (size_t i = 0; i < sizeof of_product / sizeof *of_product; i++)
-        if (walk_is(code, of_product[i].attribute))
-            return of_product[i].kind;
-    return w->visitor->has_options && w->visitor->has_options(w->visitor->arg, code)
-               ? ID_ATTRIBUTE_OPTION
-               : ID_NONE;
-}
-
-/* A condition, or a combination of them. */
-static int walk_condition(struct walk *w, struct php_tree *tree, struct php_value *v,
-                          struct slice of)
-{
-    static const struct document_shape condition = {.form = SHAPE_OTHER, .walk = walk_condition};
-    static const struct document_shape conditions = {.form = SHAPE_EACH, .each = &condition};
-    static const struct field fields[] = {
-        {"conditions", &conditions}, {"actions", &conditions}, {0}};
-    struct php_entry *value = php_find(v, "value");
-    enum document_kind kind = value ? condition_kind(w, v) : ID_NONE;
-    int answer = DOCUMENT_KEEP;
-    (void)of;
-    if (kind != ID_NONE) {
-        struct document_shape ids = {.form = SHAPE_IDS, .ids = {TEXT_LIST, kind}};
-        answer = walk_shape(w, tree, &ids, &value->value, none);
-    }
-    return answer < 0 ? answer : walk_fields(w, tree, fields, v);
-}
-
-const struct document_shape document_condition = {.form = SHAPE_OTHER, .walk = walk_condition};
 
 /* --- widgets, taxes, recurring profiles ------------------------------------------------------- */
 
