@@ -46,7 +46,7 @@ static int look(struct check *k, const char *name, struct ds_error *err)
 {
     struct table_plan plan = {0};
     struct ds_error why;
-    bool rows;
+    bool rows = false;
     int rc = has_rows(k, name, &rows, err);
     if (rc)
         return rc;

@@ -179,9 +179,9 @@ static int take(struct map_stream *s, struct message *m, struct arena *arena, st
 static int on_table(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
                     struct ds_error *err)
 {
-    struct mapped *t;
+    struct mapped *t = NULL;
     int rc = define(s, &m->table, &t, err);
-    *ours = rc == 0 && !t->ignored;
+    *ours = rc == 0 && t && !t->ignored;
     if (!*ours)
         return rc;
     buf_clear(&s->made);
