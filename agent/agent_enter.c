@@ -69,7 +69,7 @@ static int parse(char *text, const char **table, uint64_t **ids, size_t *count,
     return 0;
 }
 
-static int copy(struct agent *a, const char *table, const uint64_t *ids, size_t count,
+static int copy(struct agent *a, const char *table, uint64_t *ids, size_t count,
                 struct ds_error *err)
 {
     struct snapshot_options o = {

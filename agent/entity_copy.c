@@ -146,44 +146,6 @@ int entity_key_text(struct slice key, struct buf *out)
                                                            : 0;
 }
 
-static int add_value(struct buf *sql, struct slice raw)
-{
-    const uint8_t *p = raw.p;
-    struct value v;
-    if (value_read(&p, raw.p + raw.len, &v))
-        return DS_EFORMAT;
-    switch (v.kind) {
-    case VALUE_UINT:
-        return buf_unsigned(sql, v.u);
-    case VALUE_INT:
-        return buf_signed(sql, v.i);
-    case VALUE_TEXT:
-    case VALUE_BYTES:
-        return sql_string(sql, v.bytes.p, v.bytes.len);
-    default:
-        return buf_puts(sql, "NULL");
-    }
-}
-
-/* Keys of the chunk's roots. */
-static int add_keys(const struct copy *c, struct buf *sql)
-{
-    int rc = 0;
-    for (size_t i = c->first; i < c->end && rc == 0; i++)
-        rc = (i > c->first ? buf_puts(sql, ",") : 0) |
-             sql_string(sql, c->keys[i], strlen(c->keys[i]));
-    return rc;
-}
-
-/* The next of these ids; *id goes behind them. */
-static int add_ids(struct buf *sql, const struct copied_id **id)
-{
-    int rc = 0;
-    for (int n = 0; n < ROOTS_PER_CHUNK && *id && rc == 0; n++, *id = (*id)->earlier)
-        rc = (n ? buf_puts(sql, ",") : 0) | add_value(sql, (*id)->value);
-    return rc;
-}
-
 /* Rows of which the column is one of the ids from *id on (which is moved); without, one of the
  * chunk's keys. By the index, and not by what the server thinks of it: after a bulk load it would
  * read the whole table for each chunk. */
@@ -196,9 +158,7 @@ static int read_rows(struct copy *c, struct copied_table *t, const char *column,
     if (index)
         rc =
             buf_puts(&pick, " FORCE INDEX (") | sql_identifier(&pick, index) | buf_puts(&pick, ")");
-    rc |= buf_puts(&pick, " WHERE ") | sql_identifier(&pick, column) | buf_puts(&pick, " IN (");
-    rc |= id ? add_ids(&pick, id) : add_keys(c, &pick);
-    rc |= buf_puts(&pick, ")");
+    rc |= buf_puts(&pick, " WHERE ") | entity_pick(c, t, column, id, &pick);
     if (rc == 0 && t == &c->tables[0])
         rc = entity_add_order(c, &pick);
     if (rc)
@@ -274,14 +234,6 @@ static int put_mark(struct copy *c, struct slice key, struct ds_error *err)
                                   (struct slice){image.data, image.len}, err);
 }
 
-/* Rows of what is only referred to, though the filter asks for its kind. */
-static uint32_t copied_flags(const struct copy *c, const struct copied_table *t)
-{
-    bool named = filter_imports(c->o->filter, t->entity) &&
-                 (t->entity != c->entity || !entity_is_asked_for(c, t->entity));
-    return CHANGE_COPIED | (named ? CHANGE_NAMED : 0u);
-}
-
 static int put_commit_at(struct copy *c, const struct position *at, struct ds_error *err)
 {
     BUF_AUTO struct buf gtids = {0};
@@ -300,18 +252,17 @@ static int put_commit_at(struct copy *c, const struct position *at, struct ds_er
     return rc ? rc : c->o->mark(c->o->arg, at, err);
 }
 
-static struct position copy_position(const struct copy *c)
+static const struct position *copy_position(const struct copy *c)
 {
-    struct position at = {.file.pos = c->shared->number};
-    snprintf(at.file.file, sizeof at.file.file, POSITION_COPY_FILE "%06u", c->o->number);
-    return at;
+    c->shared->at.file.pos = c->shared->number;
+    return &c->shared->at;
 }
 
 int entity_put_commit(struct copy *c, struct ds_error *err)
 {
     c->shared->number++;
-    const struct position at = copy_position(c);
-    return put_commit_at(c, &at, err);
+    const struct position *at = copy_position(c);
+    return put_commit_at(c, at, err);
 }
 
 /* Of what has come once, some tables. */
@@ -336,7 +287,7 @@ static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_err
     for (; row && rc == 0; row = row->next) {
         const struct copied_table *t = &c->tables[row->table];
         if (!comes_again(pass) || t->again)
-            rc = entity_put_change(c, t, CHANGE_INSERT, copied_flags(c, t), key, row->image, err);
+            rc = entity_put_change(c, t, CHANGE_INSERT, t->flags, key, row->image, err);
     }
     return rc ? rc : entity_put_commit(c, err);
 }
@@ -344,7 +295,7 @@ static int put_entity(struct copy *c, uint32_t at, enum pass pass, struct ds_err
 int entity_put_named(struct copy *c, const struct copied_table *t, struct slice key,
                      struct slice image, struct ds_error *err)
 {
-    return entity_put_change(c, t, CHANGE_INSERT, copied_flags(c, t), key, image, err);
+    return entity_put_change(c, t, CHANGE_INSERT, t->flags, key, image, err);
 }
 
 static int copy_chunk(struct copy *c, enum pass pass, struct ds_error *err)
@@ -466,10 +417,10 @@ static enum pass last_pass(const struct copy *c, const struct catalogue_entity *
                                              : FIRST;
 }
 
-/* Of a selection that takes only some of a kind, others may name the rest. */
-static bool takes_some(const struct entity_selection *s)
+bool entity_selection_takes_some(const struct entity_selection *s)
 {
-    return s->id_count || s->increment_id_count || s->date_from || s->date_to || s->limit;
+    return s->listed || s->id_count || s->increment_id_count || s->date_from || s->date_to ||
+           s->limit;
 }
 
 /* What an import maps by code or name, to be found, or made where it is missing. */
@@ -483,8 +434,8 @@ static int name_kind(struct copy *c, const struct catalogue_entity *e, struct ds
 
 static int tell_kind(const struct copy *c, const struct catalogue_entity *e, struct ds_error *err)
 {
-    const struct position at = copy_position(c);
-    return c->o->kind_done && entity_listed(c, e) ? c->o->kind_done(c->o->arg, e, &at, err) : 0;
+    const struct position *at = copy_position(c);
+    return c->o->kind_done && entity_listed(c, e) ? c->o->kind_done(c->o->arg, e, at, err) : 0;
 }
 
 static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
@@ -498,7 +449,8 @@ static int copy_kinds(struct copy *c, const bool *needed, struct ds_error *err)
     for (size_t i = 0; i < count && rc == 0; i++) {
         const struct catalogue_entity *e = catalogue_at(all, i);
         bool asked = entity_is_asked_for(c, e);
-        if (needed[i] && asked && kinds > 1 && takes_some(&c->o->selection) && filter_maps(e))
+        if (needed[i] && asked && kinds > 1 && entity_selection_takes_some(&c->o->selection) &&
+            filter_maps(e))
             rc = name_kind(c, e, err);
         if (rc == 0 && needed[i] && (asked ? !references : filter_maps(e)))
             rc = copy_kind(c, e, FIRST, err);
@@ -565,8 +517,8 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
     rc = rc ? rc : copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */
         rc = o->follows ? put_commit_at(c, &at, err) : entity_put_commit(c, err);
-    const struct position last = copy_position(c);
-    if (rc == 0 && position_copy(end, o->follows ? &at : &last))
+    const struct position *last = copy_position(c);
+    if (rc == 0 && position_copy(end, o->follows ? &at : last))
         rc = entity_no_memory(err);
     position_free(&at);
     free(needed);
@@ -582,6 +534,7 @@ int entity_copy(const struct entity_copy_options *o, struct position *end, struc
         return entity_no_memory(err);
     c->o = o;
     c->shared = &shared;
+    snprintf(shared.at.file.file, sizeof shared.at.file.file, POSITION_COPY_FILE "%06u", o->number);
     int rc = copy_all(c, end, err);
     source_close(&shared.source);
     arena_free(&c->arena);

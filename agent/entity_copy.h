@@ -58,6 +58,8 @@ struct entity_selection {
     const char *date_from, *date_to; /* YYYY-MM-DD, modified within; NULL: any time */
     uint64_t limit;                  /* per kind of entity; 0: none */
 };
+/* Does it leave out some of a kind that is asked for? */
+bool entity_selection_takes_some(const struct entity_selection *s);
 
 struct entity_copy_options {
     const struct config *config;

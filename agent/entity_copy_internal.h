@@ -71,6 +71,7 @@ struct copied_table {
     struct table_plan plan;
     struct mask_plan *mask;    /* NULL: all values are kept */
     struct where_bound *where; /* NULL: all rows come */
+    uint32_t flags;            /* of its rows as changes */
     uint32_t link, key;        /* ordinals, UINT32_MAX: none */
     const char *index;         /* of the link; NULL: none */
     bool has_members;
@@ -105,7 +106,8 @@ struct copy_shared {           /* by a kind and those that it brings along */
     uint64_t to_come;          /* roots of kinds behind the one in hand, about */
     struct snapshot_source source;
     uint32_t next_table_id;
-    uint64_t number; /* entities handed out */
+    uint64_t number;    /* entities handed out */
+    struct position at; /* the same, as a position */
     struct buf message;
 };
 
@@ -135,6 +137,12 @@ struct copy {
     struct slice root_keys[ROOTS_PER_CHUNK]; /* raw */
     uint32_t current;                        /* table that is being read */
 };
+
+/* entity_pick.c */
+/* "`column` IN (…)", or ranges: of the ids from *id on, which is moved behind them; without id, of
+ * the chunk's keys. DS_ENOMEM. */
+int entity_pick(const struct copy *c, const struct copied_table *t, const char *column,
+                const struct copied_id **id, struct buf *sql);
 
 /* entity_copy.c */
 /* put_… hand out messages of a transaction; entity_put_commit ends an entity. */

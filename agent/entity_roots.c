@@ -7,6 +7,7 @@
 #include "agent/absent.h"
 #include "agent/entity_copy_internal.h"
 #include "schema/document.h"
+#include "schema/key_condition.h"
 #include "schema/log.h"
 
 enum { LISTED_PER_QUERY = 5000 };
@@ -114,15 +115,9 @@ static bool is_number(const char *text)
     return digits && !text[digits];
 }
 
-static bool is_number_type(uint8_t type)
-{
-    return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 ||
-           type == MYSQL_TYPE_LONG || type == MYSQL_TYPE_LONGLONG;
-}
-
 bool entity_key_is_number(const struct copied_table *t)
 {
-    return is_number_type((uint8_t)t->plan.described[t->link].type);
+    return key_type_is_integer((uint8_t)t->plan.described[t->link].type);
 }
 
 /* The server takes the beginning of a text for a number, and other text for 0. */
@@ -188,7 +183,7 @@ static int add_reference(struct copy *c, const struct catalogue_reference *r,
     if (buf_printf(&name, "%s%s", entity_prefix(c), table))
         return entity_no_memory(err);
     bool joined = r->form == REFERENCE_ONE && key && !r->by &&
-                  is_number_type((uint8_t)from->plan.described[column].type);
+                  key_type_is_integer((uint8_t)from->plan.described[column].type);
     int rc = joined ? column_exists(c, buf_cstr(&name), key, &exists, err) : 0;
     if (rc || (joined && !exists))
         return rc;

@@ -214,8 +214,11 @@ static int put_table(struct copy *c, const struct copied_table *t, struct ds_err
 /* How its rows travel. Those of a kind that is only referred to are not chosen. */
 static int open_rules(struct copy *c, struct copied_table *t, struct ds_error *err)
 {
-    const struct where *where =
-        filter_imports(c->o->filter, t->entity) ? filter_where(c->o->filter, t->name) : NULL;
+    const bool imported = filter_imports(c->o->filter, t->entity);
+    const struct where *where = imported ? filter_where(c->o->filter, t->name) : NULL;
+    t->flags = CHANGE_COPIED;
+    if (imported && (t->entity != c->entity || !entity_is_asked_for(c, t->entity)))
+        t->flags |= CHANGE_NAMED; /* of what is only referred to, though the filter asks for it */
     int rc = c->o->masker ? masker_plan(c->o->masker, t->name, t->plan.described,
                                         t->plan.column_count, TABLE_NAMES, NULL, &t->mask, err)
                           : 0;

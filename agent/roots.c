@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "schema/arena.h"
+#include "schema/key_condition.h"
 #include "schema/log.h"
 #include "schema/message.h"
 #include "schema/sql.h"
@@ -182,12 +183,6 @@ static bool is_known(const struct roots *r, uint32_t level, uint64_t id)
     return true;
 }
 
-static int compare_ids(const void *x, const void *y)
-{
-    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
-    return a < b ? -1 : a > b;
-}
-
 /* " WHERE key IN (…)", or whole blocks of neighbours, where they are few. ids are sorted. */
 static int where_ids(const struct level *l, const uint64_t *ids, size_t count, struct buf *sql)
 {
@@ -276,7 +271,7 @@ static int ask(struct roots *r, const struct level *l, const uint64_t *ids, size
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
         uint64_t id;
         const uint64_t *at =
-            parse_id(row[0], &id) ? bsearch(&id, ids, count, sizeof *ids, compare_ids) : NULL;
+            parse_id(row[0], &id) ? bsearch(&id, ids, count, sizeof *ids, key_compare) : NULL;
         if (at)
             answered[at - ids] = true;
         take_row(r, l, row, now);
@@ -325,7 +320,7 @@ void roots_look_up(struct roots *r, const struct level *level, uint64_t *ids, si
     size_t n = 0;
     if (!r->source || is_silent(&r->failed) || is_silent(&l->failed))
         return;
-    qsort(ids, count, sizeof *ids, compare_ids);
+    qsort(ids, count, sizeof *ids, key_compare);
     for (size_t i = 0; i < count && !r->failed && !l->failed; i++) {
         if ((i == 0 || ids[i] != ids[i - 1]) && !is_known(r, l->number, ids[i]))
             wanted[n++] = ids[i];

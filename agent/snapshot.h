@@ -76,13 +76,14 @@ int snapshot_run(const struct snapshot_options *o, struct position *at, struct d
 int snapshot_copy_stale(const struct snapshot_options *o, const char *const *tables, size_t count,
                         struct ds_error *err);
 
-/* Copy entities of which the filter leaves some out: `ids` are keys of rows of `table`, the root.
+/* Copy entities of which the filter leaves some out: `ids` are keys of rows of `table`, the root,
+ * and get sorted.
  * Per table of the entity a `table` message, then changes, flagged CHANGE_COPIED: of the root a
  * delete for each of the keys, then inserts of the rows that are there and in the filter. *at is
  * the position as of which they are (caller: position_free): `not_before` or later. DS_ERETRY: that
  * was not to be had, or a table was altered: forget what was put, and try again. Errors as above.
  */
-int snapshot_copy_entities(const struct snapshot_options *o, const char *table, const uint64_t *ids,
+int snapshot_copy_entities(const struct snapshot_options *o, const char *table, uint64_t *ids,
                            size_t count, const struct position *not_before, struct position *at,
                            struct ds_error *err);
 

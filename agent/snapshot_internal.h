@@ -23,7 +23,7 @@ struct snapshot {
     struct buf message;
     struct picked *picked;
     struct entities *entities; /* NULL: whole tables, and else … */
-    const uint64_t *only;      /* … the keys of their roots */
+    uint64_t *only;            /* … the keys of their roots */
     size_t only_count;
     uint64_t renames; /* counter of RENAME TABLE, where InnoDB's ids cannot be seen */
     uint32_t next_id;

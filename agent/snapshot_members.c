@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/snapshot_internal.h"
+#include "schema/key_condition.h"
 #include "schema/log.h"
 
 enum { IDS_PER_QUERY = 5000 };
@@ -123,24 +124,22 @@ static bool has_members(const struct filter_level *l)
     return has;
 }
 
-static int in_list(const char *column, const uint64_t *ids, size_t count, struct buf *out)
-{
-    buf_clear(out);
-    int rc = buf_puts(out, " WHERE ") | sql_identifier(out, column) | buf_puts(out, " IN (");
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = buf_printf(out, "%s%lu", i ? "," : "", ids[i]);
-    return rc | buf_puts(out, ")");
-}
-
+/* ids get sorted. */
 static int rows_of_ids(struct snapshot_source *source, const struct table_plan *plan,
-                       const char *column, const uint64_t *ids, size_t count,
-                       struct row_output *out, uint64_t *rows, struct ds_error *err)
+                       const char *column, uint64_t *ids, size_t count, struct row_output *out,
+                       uint64_t *rows, struct ds_error *err)
 {
-    BUF_AUTO struct buf in = {0};
+    BUF_AUTO struct buf pick = {0}, name = {0};
     uint64_t some = 0;
-    if (in_list(column, ids, count, &in))
+    uint32_t at = column_of(plan, column);
+    if (at == UINT32_MAX)
+        return error_set(err, DS_ESCHEMA, "where: table %s has no column %s", plan->name, column);
+    qsort(ids, count, sizeof *ids, key_compare);
+    if (sql_identifier(&name, column) || buf_puts(&pick, " WHERE ") ||
+        key_condition(&pick, buf_cstr(&name),
+                      key_type_is_integer((uint8_t)plan->described[at].type), ids, count))
         return no_memory(err);
-    out->pick = buf_cstr(&in);
+    out->pick = buf_cstr(&pick);
     int rc = table_rows_copy(plan, source, out, &some, err);
     out->pick = NULL;
     *rows += some;
@@ -432,7 +431,7 @@ static int copy_entities(struct entities *e, const struct entity_tables *tables,
     return rc;
 }
 
-int snapshot_copy_entities(const struct snapshot_options *o, const char *table, const uint64_t *ids,
+int snapshot_copy_entities(const struct snapshot_options *o, const char *table, uint64_t *ids,
                            size_t count, const struct position *not_before, struct position *at,
                            struct ds_error *err)
 {

@@ -11,13 +11,16 @@ struct key_list {
     bool joined;
     uint32_t count;
     struct buf text;
+    size_t last;        /* where the last value begins in the text */
+    struct buf numbers; /* the values, uint64_t each, as long as they are such */
 };
+void key_list_free(struct key_list *l);
 void key_list_begin(struct key_list *l, const struct import *im, const struct target_table *t,
                     uint32_t column);
 /* Before each value, which the caller appends to l->text. A value may come twice. DS_ENOMEM. */
 int key_list_next(struct key_list *l);
 /* " FROM table t …": its rows that have one of the values, and what is joined to them (NULL:
  * nothing). DS_ENOMEM. */
-int key_list_from(const struct key_list *l, struct buf *sql, const struct buf *joins);
+int key_list_from(struct key_list *l, struct buf *sql, const struct buf *joins);
 
 #endif

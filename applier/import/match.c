@@ -305,6 +305,6 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
         }
     buf_free(&m.sql);
     buf_free(&m.key);
-    buf_free(&m.keys.text);
+    key_list_free(&m.keys);
     return rc;
 }

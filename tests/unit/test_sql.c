@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "schema/key_condition.h"
 #include "schema/sql.h"
 #include "schema/sql_collation.h"
 
@@ -568,6 +569,47 @@ static void collations(void **state)
                         "COLLATE b', c TEXT CHARACTER SET latin1) DEFAULT CHARSET=utf8mb4");
 }
 
+static void keys_by_ranges(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *column;
+        bool ranges;
+        uint64_t ids[10];
+        size_t count, runs;
+        const char *sql;
+    } cases[] = {
+        {"a", true, {0}, 0, 0, "(FALSE)"},
+        {"a", true, {7}, 1, 1, "(a IN (7))"},
+        {"a", true, {7, 8}, 2, 1, "(a IN (7,8))"},
+        {"t.`a`", true, {7, 8, 9}, 3, 1, "(t.`a` BETWEEN 7 AND 9)"},
+        {"a", true, {1, 1, 2, 2, 2, 3, 3}, 7, 1, "(a BETWEEN 1 AND 3)"},
+        {"a", true, {4, 4, 5, 5}, 4, 1, "(a IN (4,5))"},
+        {"a",
+         true,
+         {0, 1, 2, 9, 20, 21, 22, 23, 30, 31},
+         10,
+         4,
+         "(a BETWEEN 0 AND 2 OR a BETWEEN 20 AND 23 OR a IN (9,30,31))"},
+        {"a",
+         true,
+         {UINT64_MAX - 2, UINT64_MAX - 1, UINT64_MAX},
+         3,
+         1,
+         "(a BETWEEN 18446744073709551613 AND 18446744073709551615)"},
+        {"a", true, {0, UINT64_MAX}, 2, 2, "(a IN (0,18446744073709551615))"},
+        {"a", false, {1, 2, 3, 5}, 4, 2, "(a IN (1,2,3,5))"},
+    };
+    BUF_AUTO struct buf b = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buf_clear(&b);
+        assert_int_equal(
+            key_condition(&b, cases[i].column, cases[i].ranges, cases[i].ids, cases[i].count), 0);
+        assert_string_equal(buf_cstr(&b), cases[i].sql);
+        assert_int_equal(key_runs(cases[i].ids, cases[i].count), cases[i].runs);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -575,7 +617,7 @@ int main(void)
         cmocka_unit_test(alter_table),    cmocka_unit_test(other_objects),
         cmocka_unit_test(concerns),       cmocka_unit_test(statement_format_and_odd),
         cmocka_unit_test(other_database), cmocka_unit_test(other_names),
-        cmocka_unit_test(collations),
+        cmocka_unit_test(collations),     cmocka_unit_test(keys_by_ranges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

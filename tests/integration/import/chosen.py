@@ -72,7 +72,9 @@ def define(suite):
             expect_equal(told.get("product"), 1, "products of that date: %s" % told)
             links = "SELECT COUNT(*) FROM catalog_category_product WHERE product_id = %s"
             here = registered_target(shops, "product", number, "dated")
-            expect_equal(destination.scalar(links % here, "openmage"), source.scalar(links % number, "openmage"), "categories of product %d" % number)
+            # it may be a product that the destination had before, in categories that only the destination has
+            known = " AND category_id IN (SELECT target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'category')"
+            expect_equal(destination.scalar(links % here + known, "openmage"), source.scalar(links % number, "openmage"), "categories of product %d" % number)
             expect(registered_target(shops, "category", category, "dated"), "the category")
 
     @suite.case("incremental-summary", "a stream's catching up ends with the summary, and errors are counted, with the exit code that they have")
