@@ -258,9 +258,12 @@ static int call_each(struct handled *h, enum hook hook, struct ds_error *err)
 {
     const struct handlers *all = h->a->handlers;
     int rc = 0;
-    for (uint32_t i = 0; i < h->set.count; i++) {
+    uint32_t first = 0; /* that takes part: mostly none does */
+    while (first < all->count && !takes_part(h, &all->items[first], hook))
+        first++;
+    for (uint32_t i = 0; i < h->set.count && first < all->count; i++) {
         struct ds_change *e = h->set.items[i];
-        for (uint32_t k = 0; k < all->count; k++) {
+        for (uint32_t k = first; k < all->count; k++) {
             const struct handler *x = &all->items[k];
             int result = 0;
             if (!takes_part(h, x, hook) || !handler_wants(x, e->entity))

@@ -16,7 +16,7 @@
 #include "applier/validate.h"
 
 struct validation {
-    struct compiled_rule *rules;
+    struct compiled_rule *rules, **first; /* … of each of `names` */
     const char *prefix;
     const char **names;
 };
@@ -294,10 +294,14 @@ static int validate(void *state, struct ds_call *call, const struct ds_change *c
     int rc = 0;
     if (is_gone(change))
         return DS_HANDLER_OK;
-    for (struct compiled_rule *c = v->rules; c && rc == 0; c = c->next) {
+    const char *entity = api->change_entity(change);
+    size_t of = 0;
+    while (v->names[of] && strcmp(v->names[of], entity) != 0)
+        of++;
+    const char *name = v->names[of];
+    for (struct compiled_rule *c = v->first[of]; c && c->entity == name && rc == 0; c = c->next) {
         const struct rule_check k = {v->prefix, im, call, change, c, c->rule};
-        if (strcmp(c->entity, api->change_entity(change)) == 0)
-            rc = check_rule(&k);
+        rc = check_rule(&k);
     }
     return rc;
 }
@@ -373,7 +377,9 @@ int validate_load(struct handler *out, const struct config *config,
                                  .validate = validate};
     if (v)
         v->names = arena_zalloc(arena, (count + 2) * sizeof *v->names);
-    if (!v || !v->names) {
+    if (v)
+        v->first = arena_zalloc(arena, (count + 2) * sizeof(struct compiled_rule *));
+    if (!v || !v->names || !v->first) {
         out->h.close = NULL;
         return error_set(err, DS_ENOMEM, "out of memory for the rules of validation");
     }
@@ -383,10 +389,13 @@ int validate_load(struct handler *out, const struct config *config,
     struct compiled_rule **at = &v->rules;
     for (size_t i = 0; i < count && rc == 0; i++) {
         const struct catalogue_entity *e = catalogue_at(catalogue, i);
+        struct compiled_rule **first = at;
         for (size_t k = 0; k < e->rule_count && rc == 0; k++)
             rc = compile(v, e, &e->rules[k], &at, arena);
-        if (e->rule_count)
-            v->names[named++] = e->name;
+        if (!e->rule_count)
+            continue;
+        v->names[named] = e->name;
+        v->first[named++] = *first;
     }
     if (!named)
         v->names[named] = "table"; /* a catalogue without rules */

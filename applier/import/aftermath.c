@@ -139,8 +139,10 @@ static int list_paths(struct import_row *const *rows, uint32_t count, int path, 
 int import_note_placed(struct import *im, const struct import_row *row)
 {
     char number[24];
+    if (path_column(row->table) < 0)
+        return 0;
     snprintf(number, sizeof number, "%lu", row->target_id);
-    return path_column(row->table) >= 0 ? append_id(&im->aftermath->moved, number) : 0;
+    return append_id(&im->aftermath->moved, number);
 }
 
 int import_note_moves(struct import *im, struct import_row *const *rows, uint32_t count,

@@ -14,13 +14,17 @@
 enum {
     BUCKETS = 1 << 16, /* at first */
     KEPT = 500000,     /* entries, before they are forgotten at the next chance */
+    /* To look one up takes as long as to read a dozen that follow one another. */
+    SCAN_MIN = 500, /* wanted at once */
+    SCAN_FACTOR = 16,
+    SCAN_MAX = 100000,
 };
 
 struct registry {
     struct registry_store store;
     bool dry;
-    struct registry_type **types; /* by number */
-    uint32_t type_count;
+    struct registry_type **types;   /* by number */
+    uint32_t type_count, last_type; /* asked for last */
     struct registry_entry **buckets;
     size_t bucket_count; /* a power of two */
     struct registry_entry *to_load, *to_write, **write_end;
@@ -97,8 +101,13 @@ void registry_forget(struct registry *r)
         forget_unwritten(r);
         return;
     }
-    for (uint32_t i = 0; i < r->type_count; i++)
+    for (uint32_t i = 0; i < r->type_count; i++) {
         r->types[i]->known = NOT_ASKED;
+        r->types[i]->scanned = r->types[i]->wanted = 0;
+        r->types[i]->behind = (struct slice){0};
+        if (r->types[i]->scan == ALL_SCANNED)
+            r->types[i]->scan = TO_SCAN;
+    }
     memset(r->buckets, 0, r->bucket_count * sizeof(struct registry_entry *));
     r->to_load = r->to_write = NULL;
     r->write_end = &r->to_write;
@@ -114,9 +123,11 @@ void registry_trim(struct registry *r)
 
 uint32_t registry_type(struct registry *r, const char *name)
 {
+    if (r->last_type < r->type_count && strcmp(r->types[r->last_type]->name, name) == 0)
+        return r->last_type; /* a batch has many of the same */
     for (uint32_t i = 0; i < r->type_count; i++)
         if (strcmp(r->types[i]->name, name) == 0)
-            return i;
+            return r->last_type = i;
     struct registry_type **bigger = realloc(r->types, (r->type_count + 1) * sizeof *bigger);
     if (!bigger)
         return UINT32_MAX;
@@ -226,6 +237,7 @@ int registry_want(struct registry *r, uint32_t type, struct slice id)
     if (!e)
         return DS_ENOMEM;
     e->pending = PENDING_LOAD;
+    e->type->wanted++;
     e->next_pending = r->to_load;
     r->to_load = e;
     return 0;
@@ -256,6 +268,15 @@ static void mark(struct registry *r, struct registry_entry *e, enum registry_pen
     e->pending = pending;
 }
 
+static void take_row(struct registry_entry *e, MYSQL_ROW row)
+{
+    e->there = true;
+    e->is = (struct registered){.found = true,
+                                .target = strtoull(row[1], NULL, 10),
+                                .origin = strcmp(row[2], "matched") == 0 ? ORIGIN_MATCHED
+                                                                         : ORIGIN_CREATED};
+}
+
 static int take_rows(struct registry *r, MYSQL_RES *rows, const struct registry_type *type)
 {
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
@@ -272,10 +293,7 @@ static int take_rows(struct registry *r, MYSQL_RES *rows, const struct registry_
             mark(r, e, PENDING_REMOVE);
             continue;
         }
-        e->is = (struct registered){.found = true,
-                                    .target = strtoull(row[1], NULL, 10),
-                                    .origin = strcmp(row[2], "matched") == 0 ? ORIGIN_MATCHED
-                                                                             : ORIGIN_CREATED};
+        take_row(e, row);
     }
     return 0;
 }
@@ -328,12 +346,62 @@ static struct registry_entry *take_type(struct registry *r)
     return list;
 }
 
-int registry_load(struct registry *r, struct ds_error *err)
+/* What is in memory already may be newer, and wait to be written. */
+static int take_scanned(struct registry *r, MYSQL_RES *rows, struct registry_type *type)
+{
+    struct registry_entry *e = NULL;
+    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
+        const struct slice id = {(const uint8_t *)row[0], mysql_fetch_lengths(rows)[0]};
+        e = lookup(r, type->number, id);
+        if (e && e->pending != PENDING_LOAD)
+            continue;
+        if (!e && !(e = make(r, type->number, id)))
+            return DS_ENOMEM;
+        e->pending = PENDING_NONE;
+        take_row(e, row);
+    }
+    type->scanned += (uint32_t)mysql_num_rows(rows);
+    type->behind = e ? e->id : type->behind;
+    return 0;
+}
+
+/* Of a type of which many are wanted, and there are not many more, all are read, some at each load.
+ */
+static int scan_type(struct registry *r, struct registry_type *type, struct ds_error *err)
+{
+    uint32_t limit = type->wanted < SCAN_MAX / SCAN_FACTOR ? type->wanted * SCAN_FACTOR : SCAN_MAX;
+    if (type->wanted < SCAN_MIN || type->scan != TO_SCAN || type->known == IS_HERE || type->doubt)
+        return 0;
+    MYSQL_RES *rows = registry_store_scan(&r->store, type, limit, err);
+    if (!rows)
+        return err->code;
+    int rc = take_scanned(r, rows, type);
+    if (mysql_num_rows(rows) < limit) {
+        type->known = type->ours ? IS_HERE : type->known;
+        type->scan = ALL_SCANNED;
+    } else if (type->scanned >= SCAN_MAX) {
+        type->scan = TOO_MANY;
+    }
+    mysql_free_result(rows);
+    return rc ? out_of_memory(err) : 0;
+}
+
+static int scan(struct registry *r, struct ds_error *err)
 {
     int rc = 0;
+    for (uint32_t i = 0; i < r->type_count && rc == 0; i++) {
+        rc = r->types[i]->wanted ? ask_type(r, r->types[i], err) : 0;
+        rc = rc ? rc : scan_type(r, r->types[i], err);
+        r->types[i]->wanted = 0;
+    }
+    return rc;
+}
+
+int registry_load(struct registry *r, struct ds_error *err)
+{
+    int rc = scan(r, err);
     while (r->to_load && rc == 0) {
         struct registry_entry *list = take_type(r);
-        rc = list ? ask_type(r, list->type, err) : 0;
         if (list && rc == 0 && list->type->known != IS_HERE)
             rc = load_type(r, list, err);
     }

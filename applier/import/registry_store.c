@@ -77,13 +77,34 @@ int registry_store_has(const struct registry_store *s, const struct registry_typ
     return db_scalar_u64(s->db, &one, has, err, "%s", buf_cstr(&sql));
 }
 
+static int select_entries(const struct registry_store *s, const struct registry_type *type,
+                          struct buf *sql)
+{
+    return buf_puts(sql, "SELECT source_id, target_id, origin, ") |
+           buf_puts(sql, type->doubt ? type->doubt : "1") | buf_puts(sql, " FROM ") |
+           from_type(s, type, sql);
+}
+
+MYSQL_RES *registry_store_scan(const struct registry_store *s, const struct registry_type *type,
+                               uint32_t limit, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = select_entries(s, type, &sql);
+    if (type->behind.len)
+        rc |= buf_puts(&sql, " AND r.source_id > ") |
+              sql_string(&sql, type->behind.p, type->behind.len);
+    if (rc | buf_printf(&sql, " ORDER BY r.source_id LIMIT %u", limit)) {
+        (void)out_of_memory(err);
+        return NULL;
+    }
+    return db_select(s->db, err, "%s", buf_cstr(&sql));
+}
+
 MYSQL_RES *registry_store_read(const struct registry_store *s, const struct registry_type *type,
                                const struct registry_entry *list, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    int rc = buf_puts(&sql, "SELECT source_id, target_id, origin, ") |
-             buf_puts(&sql, type->doubt ? type->doubt : "1") | buf_puts(&sql, " FROM ") |
-             from_type(s, type, &sql) | buf_puts(&sql, " AND r.source_id IN (");
+    int rc = select_entries(s, type, &sql) | buf_puts(&sql, " AND r.source_id IN (");
     for (const struct registry_entry *e = list; e && rc == 0; e = e->next_pending)
         rc = (e == list ? 0 : buf_puts(&sql, ",")) | sql_string(&sql, e->id.p, e->id.len);
     if (rc || buf_puts(&sql, ")")) {
@@ -294,8 +315,8 @@ static int write_some(struct registry_store *s, enum registry_pending pending,
     for (; *at && count < most && rc == 0; *at = (*at)->next_pending) {
         if ((*at)->pending != pending)
             continue;
-        here &= (*at)->type->known == IS_HERE && !(*at)->written;
-        (*at)->written = true;
+        here &= (*at)->type->known == IS_HERE && !(*at)->there;
+        (*at)->there = true;
         rc = bound ? bind_row(*at, st, count) : list_row(s, *at, st, count);
         count++;
     }

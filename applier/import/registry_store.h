@@ -17,6 +17,10 @@ struct registry_type {
     char *doubt; /* SQL that tells whether r.target_id exists; NULL: believed */
     bool ours;
     enum { NOT_ASKED, IS_HERE /* all that the registry has is in memory */, IS_MORE } known;
+    uint32_t wanted;     /* to be loaded */
+    uint32_t scanned;    /* ids read in their order, from the first on … */
+    struct slice behind; /* … to this one */
+    enum { TO_SCAN, ALL_SCANNED, TOO_MANY } scan;
 };
 
 struct registry_entry {
@@ -25,7 +29,7 @@ struct registry_entry {
     struct registered is;
     struct slice external_ref;
     enum registry_pending pending;
-    bool written; /* by us, since it is in memory */
+    bool there; /* the registry has it, or had it */
     uint64_t hash;
     struct registry_entry *next, *next_pending;
 };
@@ -61,6 +65,9 @@ enum { REGISTRY_IDS_PER_QUERY = 4000, REGISTRY_BYTES_PER_QUERY = 256 << 10 /* of
  * the ids of `list`, all of the type, linked by next_pending. NULL: an error. */
 MYSQL_RES *registry_store_read(const struct registry_store *s, const struct registry_type *type,
                                const struct registry_entry *list, struct ds_error *err);
+/* The same columns of the type's next ids behind type->behind, `limit` of them. */
+MYSQL_RES *registry_store_scan(const struct registry_store *s, const struct registry_type *type,
+                               uint32_t limit, struct ds_error *err);
 /* See registry_of_targets, registry_of_others, registry_shared and registry_condition; origin NULL:
  * any. */
 MYSQL_RES *registry_store_of_targets(const struct registry_store *s,
