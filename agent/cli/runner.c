@@ -362,6 +362,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .spool = r->spool,
         .retry_forever = o->retry_forever,
         .dry_run = o->dry_run,
+        .some = o->copy && entity_selection_takes_some(o->copy),
         .skip_invalid = o->skip_invalid,
         .limit_rows = o->limit_rows,
         .no_lock = o->no_lock,

@@ -16,6 +16,7 @@
 #include "applier/import/options.h"
 #include "applier/import/resolve.h"
 #include "applier/import/seen.h"
+#include "applier/import/unfinished.h"
 #include "applier/media/media.h"
 #include "schema/db_later.h"
 #include "schema/log.h"
@@ -62,8 +63,8 @@ int import_new(struct import **out, const struct import_options *options, struct
     int rc = im->counts && im->pending && im->marked && im->scope && im->makes &&
                      import_aftermath_new(im) == 0 && import_seen_new(im) == 0 &&
                      import_large_new(im) == 0 && import_unsure_new(im) == 0 &&
-                     import_orphans_new(im) == 0 && import_nameless_new(im) == 0 &&
-                     import_namesakes_new(im) == 0
+                     import_unfinished_new(im) == 0 && import_orphans_new(im) == 0 &&
+                     import_nameless_new(im) == 0 && import_namesakes_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -96,6 +97,7 @@ void import_free(struct import *im)
     import_seen_free(im);
     import_large_free(im);
     import_unsure_free(im);
+    import_unfinished_free(im);
     import_orphans_free(im);
     import_encryption_free(im);
     import_nameless_free(im);
@@ -195,6 +197,7 @@ void import_go_back(struct import *im)
 {
     size_t n = catalogue_count(im->options.catalogue);
     registry_forget(im->registry);
+    import_unfinished_rolled_back(im);
     import_aftermath_clear(im);
     import_options_clear(im);
     buf_clear(&im->incomplete);
@@ -211,6 +214,7 @@ void import_rolled_back(struct import *im)
     import_seen_rolled_back(im);
     import_large_forget(im);
     import_unsure_rolled_back(im);
+    import_unfinished_rolled_back(im);
     import_aftermath_clear(im);
     buf_clear(&im->incomplete);
     import_options_clear(im);
@@ -307,24 +311,25 @@ bool import_is_asked_for(const struct import_entity *e)
 
 static int know_entities(struct import *im, struct ds_error *err)
 {
+    const bool skips = im->options.config->on_duplicate == DUPLICATE_SKIP;
     for (uint32_t i = 0; i < im->entity_count; i++) {
-        const struct import_entity *e = im->entity_list[i];
-        if (e->key.len &&
-            registry_want(im->registry, registry_type(im->registry, e->entity->name), e->key))
+        struct import_entity *e = im->entity_list[i];
+        e->type = registry_type(im->registry, e->entity->name);
+        if (e->key.len && registry_want(im->registry, e->type, e->key))
             return import_no_memory(err);
     }
     int rc = registry_load(im->registry, err);
     for (uint32_t i = 0; i < im->entity_count && rc == 0; i++) {
         struct import_entity *e = im->entity_list[i];
-        const struct registered *r =
-            registry_find(im->registry, registry_type(im->registry, e->entity->name), e->key);
+        const struct registered *r = registry_find(im->registry, e->type, e->key);
         e->here = r && r->found;
         e->target = e->here ? r->target : 0;
         e->matched = e->here && r->origin == ORIGIN_MATCHED;
         bool makes = filter_maps(e->entity) && im->makes[e->table->place];
         e->policy = import_is_asked_for(e) ? IMPORT_WRITE : makes ? IMPORT_REFER : IMPORT_MATCH;
-        if (e->matched && e->policy == IMPORT_WRITE &&
-            im->options.config->on_duplicate == DUPLICATE_SKIP)
+        bool skipped = e->matched || (e->here && import_was_finished(im, e) &&
+                                      import_passed_over(im, e->type, e->target));
+        if (skips && skipped && e->policy == IMPORT_WRITE)
             e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
     }
     return rc;
@@ -403,7 +408,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
             /* what other entities need of it is made all the same: options, groups */
             e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
             counts->skipped++;
-            return 0;
+            return import_pass_over(im, e->type, row->target_id) ? import_no_memory(err) : 0;
         case DUPLICATE_MERGE:
             counts->merged++;
             return 0;
@@ -575,7 +580,8 @@ static int write_range(struct import *im, const struct batch *batch,
                        const struct positions *positions, uint32_t first, uint32_t count, bool part,
                        struct ds_error *err)
 {
-    int rc = import_rows_begin(im, err);
+    int rc = import_unfinished_begin(im, err);
+    rc = rc ? rc : import_rows_begin(im, err);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];
         rc = import_dying_begin(im, &batch->changes[tx->first], tx->rolled_back ? 0 : tx->count,
@@ -605,7 +611,8 @@ static int write_range(struct import *im, const struct batch *batch,
 int import_settle(struct import *im, uint64_t *left, struct ds_error *err)
 {
     *left = im->options.follows ? 0 : import_tell_orphans(im);
-    return import_settle_unsure(im, err);
+    int rc = import_settle_unsure(im, err);
+    return rc ? rc : import_unfinished_end(im, err);
 }
 
 int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err)

@@ -25,6 +25,7 @@
  * - aftermath.c: what a shop works out from its rows (sequences.c: its numbers; reviews.c: what
  *   reviews come to)
  * - incomplete.c: what could not be translated yet
+ * - unfinished.c: kinds of which a copy did not come to its end
  * - import.c: life, and the order of it all
  *
  * Everything happens in the caller's open destination transaction. One owner, the applier's thread.
@@ -54,6 +55,7 @@ struct import_options {
     bool dry_run;                /* look and count, write nothing */
     bool follows;      /* a stream, or what it would tell: what comes whole may have come before */
     bool completes;    /* what waited for others comes whole, and may still wait for some */
+    bool some;         /* not all of the kinds that are asked for is to come */
     bool skip_invalid; /* an entity that does not fit is left out, else it stops */
     const _Atomic bool *stop; /* ends a fetch of files; NULL: nothing does */
     /* Tables are only looked at, and what is wrong with one is told; NULL: it is an error, or

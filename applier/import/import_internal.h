@@ -163,6 +163,7 @@ struct import_entity {
     bool found;              /* its root's row is at the destination */
     bool whole;              /* its rows are all that it has; in parts, these with what comes */
     bool matched;            /* the destination's own, found by its natural key, now or earlier */
+    uint32_t type;           /* of the registry */
     bool here;               /* the registry has it … */
     uint64_t target;         /* … as this row of the destination, before the segment */
     bool left;               /* its root cannot be written */
@@ -205,6 +206,7 @@ struct reviews;
 struct seen;
 struct large;
 struct unsure;
+struct unfinished;
 struct orphans;
 struct encryption;
 struct nameless;
@@ -222,6 +224,7 @@ struct import {
     struct seen *seen;
     struct large *large;
     struct unsure *unsure;
+    struct unfinished *unfinished;
     struct orphans *orphans;
     struct encryption *encryption;
     struct nameless *nameless;

@@ -1,9 +1,12 @@
-/* Which rows of the destination has this run met?
+/* Which rows of the destination has this run met, and which of them has it left as they are?
  *
  * Two rows of the source may have the same natural key (price rules of one name, subscribers of one
  * e-mail). The first of them takes the destination's row that has it; the second must not, even
  * when it comes in a later batch. What an earlier run has registered may be taken: a copy is not
  * told what the source has deleted since, and made again under another id.
+ *
+ * What `skip` has passed over comes once more at a copy's end, if what it names comes behind it: it
+ * is passed over again, unlike what the run has made.
  *
  * A bit for each id, in pages as they are needed: ids are counted up, so there are few empty ones.
  */
@@ -15,7 +18,9 @@
 
 enum { PAGE_BITS = 1 << 15, PAGES_MAX = 1 << 20 };
 
-struct seen_type { /* of the registry */
+enum what { MET, PASSED_OVER, WHATS };
+
+struct seen_type { /* of the registry, for each of what is noted */
     uint64_t **pages;
     uint32_t page_count;
 };
@@ -64,14 +69,25 @@ static bool is_kept(uint64_t id)
     return id / PAGE_BITS < PAGES_MAX;
 }
 
-bool import_seen(const struct import *im, uint32_t type, uint64_t id)
+static bool has(const struct import *im, uint32_t type, enum what what, uint64_t id)
 {
     const struct seen *s = im->seen;
+    type = type * WHATS + what;
     uint64_t page = id / PAGE_BITS, bit = id % PAGE_BITS;
     if (!is_kept(id) || type >= s->type_count || page >= s->types[type].page_count ||
         !s->types[type].pages[page])
         return false;
     return s->types[type].pages[page][bit / 64] >> (bit % 64) & 1;
+}
+
+bool import_seen(const struct import *im, uint32_t type, uint64_t id)
+{
+    return has(im, type, MET, id);
+}
+
+bool import_passed_over(const struct import *im, uint32_t type, uint64_t id)
+{
+    return has(im, type, PASSED_OVER, id);
 }
 
 static void *grow(void *p, uint32_t *count, uint32_t wanted, size_t size)
@@ -106,18 +122,28 @@ static uint64_t *word_of(struct seen *s, uint32_t type, uint64_t id)
     return t->pages[page] ? &t->pages[page][id % PAGE_BITS / 64] : NULL;
 }
 
-int import_see(struct import *im, uint32_t type, uint64_t id)
+static int note(struct import *im, uint32_t type, enum what what, uint64_t id)
 {
     struct seen *s = im->seen;
     if (!is_kept(id))
         return 0;
-    uint64_t *word = word_of(s, type, id);
+    uint64_t *word = word_of(s, type * WHATS + what, id);
     if (!word)
         return DS_ENOMEM;
     if (LIST_ROOM(s->pending, s->pending_count, s->pending_cap))
         return DS_ENOMEM;
     s->pending[s->pending_count++] = (struct seen_bit){word, 1ull << (id % 64)};
     return 0;
+}
+
+int import_see(struct import *im, uint32_t type, uint64_t id)
+{
+    return note(im, type, MET, id);
+}
+
+int import_pass_over(struct import *im, uint32_t type, uint64_t id)
+{
+    return note(im, type, PASSED_OVER, id);
 }
 
 void import_seen_committed(struct import *im)

@@ -12,6 +12,9 @@ bool import_seen(const struct import *im, uint32_t type, uint64_t id);
 /* A copy begins anew: none has. */
 void import_seen_clear(struct import *im);
 int import_see(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
+/* The same of roots that on_duplicate: skip has left as they are. */
+bool import_passed_over(const struct import *im, uint32_t type, uint64_t id);
+int import_pass_over(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
 void import_seen_committed(struct import *im);
 void import_seen_rolled_back(struct import *im);
 

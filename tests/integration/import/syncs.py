@@ -129,6 +129,22 @@ def define(suite):
                 expect_equal([shops.destination.scalar(sql, "openmage") for sql in asked], ["staff"] * 5 if policy == "merge" else [None] * 5, policy)
             right(shops, "update", "legacy")
 
+    @suite.case("sync-skip-leaves", "with skip, what the destination has stays as it is, also what came from there and is told once more at the end")
+    def _():
+        with TwoShops(settings={}) as shops:
+            sync(shops, "all", "-d", "update")
+            shops.destination.run(
+                "SET SESSION sql_mode = ''", "UPDATE sales_flat_order SET status = 'here'", "UPDATE sales_flat_order_item SET qty_shipped = 9",
+                "UPDATE sales_flat_order_address SET city = 'Here'", "UPDATE cms_page SET content = CONCAT(content, ' here')",
+                "UPDATE cms_block SET content = CONCAT(content, ' here')", "UPDATE catalog_category_entity_varchar SET value = CONCAT(value, '-here')",
+                "UPDATE catalog_product_entity_varchar SET value = CONCAT(value, '-here') WHERE attribute_id IN (SELECT attribute_id FROM eav_attribute "
+                "WHERE attribute_code = 'name')",
+                database="openmage")
+            before = rows(shops)
+            out, _err = sync(shops, "all", "-d", "skip", "--json")
+            same_rows(shops, before, "skipped")
+            expect_equal({name: counts for name, counts in summary(out).items() if set(counts) - {"skipped"}}, {}, "not skipped")
+
     @suite.case("orphans-told", "what cannot be without another entity that is not here is listed and counted; what that brings later in the run is not")
     def _():
         with TwoShops(settings={}) as shops:
@@ -386,17 +402,21 @@ def define(suite):
                 program, draw = shops.lab.program, random.Random(shops.seed)
                 ask = lambda: shops.destination.scalar("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'datasync_entity_registry'") and \
                     shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry")
-                kills = 0
+                kills, begun = 0, []
                 for _ in range(8):
                     least = ask() + draw.randrange(1, 900)
                     program.start("all", "legacy", "-d", policy, command="sync")
                     while program.running() and ask() < least:
                         time.sleep(0.01)
-                    kills += program.running()
+                    killed = program.running()
+                    kills += killed
                     program.kill()
-                expect(kills > 2, "killed %d times" % kills)
-                sync(shops, "all", "-d", policy)
+                    begun.append(shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_objects WHERE kind = 'unfinished'"))
+                    expect(killed or not begun[-1], "it came to its end")
+                expect(kills > 2 and sum(begun) > 2, "killed %d times, begun: %s" % (kills, begun))
+                _out, err = sync(shops, "all", "-d", policy)
                 right(shops, policy, "legacy")
+                expect_equal("an earlier copy did not come to its end" in err, bool(begun[-1]) and policy == "skip", "told: " + err[-800:])
         suite.case("sync-killed-" + policy, "killed at random, and begun again")(case)
 
     for kills in (False, True):
