@@ -86,9 +86,11 @@ static const char *row_column(const struct ds_row *row, size_t i)
 static int row_find(const struct ds_row *row, const char *column)
 {
     const struct target_table *t = row->table->target;
-    for (uint32_t i = 0; i < t->column_count; i++)
-        if (strcasecmp(t->columns[i].name, column) == 0)
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        const char *name = t->columns[i].name;
+        if (((name[0] ^ column[0]) & ~0x20) == 0 && strcasecmp(name, column) == 0)
             return (int)i;
+    }
     return -1;
 }
 

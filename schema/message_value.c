@@ -88,6 +88,30 @@ struct object_head {
     uint64_t children;
 };
 
+/* Bytes of values whose type byte tells it, head included: nearly all there are. 0: it does not, or
+ * it is no value. */
+static const uint8_t value_size[256] = {
+    [0 ... MP_FIXMAP - 1] = 1,
+    /* clang-format off */
+    [MP_FIXSTR] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+    24, 25, 26, 27, 28, 29, 30, 31, 32,
+    /* clang-format on */
+    [MP_NIL] = 1,
+    [MP_FALSE] = 1,
+    [MP_TRUE] = 1,
+    [MP_FLOAT] = 5,
+    [MP_DOUBLE] = 9,
+    [MP_UINT8] = 2,
+    [MP_UINT16] = 3,
+    [MP_UINT32] = 5,
+    [MP_UINT64] = 9,
+    [MP_INT8] = 2,
+    [MP_INT16] = 3,
+    [MP_INT32] = 5,
+    [MP_INT64] = 9,
+    [MP_NEGATIVE_FIXINT... 255] = 1,
+};
+
 static int head_counted(const uint8_t *p, const uint8_t *end, unsigned width, uint64_t *count)
 {
     if ((size_t)(end - p) < 1 + (size_t)width)
@@ -96,20 +120,14 @@ static int head_counted(const uint8_t *p, const uint8_t *end, unsigned width, ui
     return 0;
 }
 
+/* All that value_size does not know. */
 static int head_read_wide(const uint8_t *p, const uint8_t *end, struct object_head *out)
 {
-    static const uint8_t number_bytes[] = {4, 8, 1, 2, 4, 8, 1, 2, 4, 8}; /* 0xca … 0xd3 */
     uint8_t t = *p;
     unsigned width;
     *out = (struct object_head){.head = 1};
     if (t == 0xc1)
         return DS_EFORMAT;
-    if (t <= MP_TRUE)
-        return 0;
-    if (t >= MP_FLOAT && t <= MP_INT64) {
-        out->payload = number_bytes[t - MP_FLOAT];
-        return 0;
-    }
     if (t >= MP_FIXEXT1 && t < MP_STR8) {
         out->payload = 1 + ((uint64_t)1 << (t - MP_FIXEXT1)); /* its type byte, too */
         return 0;
@@ -135,10 +153,8 @@ static int head_read_wide(const uint8_t *p, const uint8_t *end, struct object_he
 static inline int head_read(const uint8_t *p, const uint8_t *end, struct object_head *out)
 {
     uint8_t t = *p;
-    if (t < MP_FIXMAP || t >= MP_NEGATIVE_FIXINT)
-        *out = (struct object_head){.head = 1};
-    else if (t >= MP_FIXSTR && t < MP_NIL)
-        *out = (struct object_head){.head = 1, .payload = t & 31u};
+    if (value_size[t])
+        *out = (struct object_head){.head = 1, .payload = value_size[t] - 1u};
     else if (t >= MP_NIL)
         return head_read_wide(p, end, out);
     else
@@ -276,6 +292,12 @@ int image_split(struct slice image, uint32_t n, const uint8_t **columns)
         return DS_EFORMAT;
     for (uint32_t i = 0; i < n; i++) {
         struct object_head h;
+        const size_t size = p < end ? value_size[*p] : 0;
+        if (size && size <= (size_t)(end - p)) {
+            columns[i] = p;
+            p += size;
+            continue;
+        }
         if (p >= end || !is_value(*p) || head_read(p, end, &h) ||
             h.payload > (uint64_t)(end - p) - h.head)
             return DS_EFORMAT;
