@@ -5,6 +5,7 @@
 
 #include "applier/map/map_value.h"
 #include "schema/list.h"
+#include "schema/log.h"
 
 enum { NOWHERE = UINT32_MAX };
 
@@ -124,6 +125,25 @@ static uint32_t column_of(const struct map_table *x, const char *name)
     return NOWHERE;
 }
 
+/* What a rule changes or moves has to be there. */
+static int check_rules(const struct map_row_options *o, enum map_side side,
+                       const struct map_table *x, struct ds_error *err)
+{
+    for (size_t i = 0; i < map_count(o->map); i++) {
+        const struct map_rule *r = map_at(o->map, i);
+        bool needs = r->kind == MAP_MOVE || r->kind == MAP_TRANSFORM;
+        if (!needs || r->side != side || strcmp(r->document, x->name) != 0 ||
+            column_of(x, r->field) != NOWHERE)
+            continue;
+        return error_set(err, DS_EUSAGE,
+                         "%s:%u: the rule is for %s.%s, which the %s does not have, or not any "
+                         "more: correct the rule, and copy again with --resnapshot",
+                         r->file, r->line, x->name, r->field,
+                         side == MAP_SOURCE ? "source" : "destination");
+    }
+    return 0;
+}
+
 /* A column that is moved needs its place; one that is called so at one side alone stays behind, as
  * the integrity check has said. */
 static int find_places(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
@@ -142,6 +162,10 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
             return error_set(err, DS_EUSAGE,
                              "the map moves %s.%s to %s.%s, which the destination does not have",
                              r->from.name, field, r->to.name, name);
+        if (to == NOWHERE && name) /* new since the stream was started */
+            log_warn("column %s.%s leads nowhere, its values stay behind: add it to table %s, or a "
+                     "rule",
+                     r->from.name, field, r->to.name);
         if (to == NOWHERE || r->target->columns[to].generated) {
             r->same = false;
             continue;
@@ -183,6 +207,8 @@ int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds
     r->target = o->target;
     int rc = describe_source(r, o, err);
     rc = rc ? rc : describe_target(r, o, err);
+    rc = rc ? rc : check_rules(o, MAP_SOURCE, &r->from, err);
+    rc = rc ? rc : check_rules(o, MAP_DESTINATION, &r->to, err);
     rc = rc ? rc : find_places(r, o, err);
     rc = rc ? rc : open_handlers(r, o, MAP_SOURCE, err);
     rc = rc ? rc : open_handlers(r, o, MAP_DESTINATION, err);

@@ -10,7 +10,11 @@ struct mapped { /* a table by its id in the stream */
     uint32_t id;
     bool ignored;
     struct msg_table source; /* in `arena`: it may be compiled again */
+    struct slice raw;        /* … as it came */
     struct map_row *row;     /* NULL: ignored, or not compiled yet */
+    const struct target_table *target;
+    uint64_t version; /* of the target that it is compiled for */
+    bool told;        /* what it has become is known */
     struct arena arena;
 };
 
@@ -18,6 +22,7 @@ struct map_stream {
     struct map_stream_options options;
     const struct target *target;
     struct mapped **tables;
+    struct mapped *last; /* rows of a table come one after the other */
     uint32_t count, capacity;
     struct buf made; /* the message in hand */
 };
@@ -66,11 +71,13 @@ void map_stream_attach(struct map_stream *s, const struct target *target)
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
-static struct mapped *find(const struct map_stream *s, uint32_t id)
+static struct mapped *find(struct map_stream *s, uint32_t id)
 {
+    if (s->last && s->last->id == id)
+        return s->last;
     for (uint32_t i = 0; i < s->count; i++)
         if (s->tables[i]->id == id)
-            return s->tables[i];
+            return s->last = s->tables[i];
     return NULL;
 }
 
@@ -110,11 +117,19 @@ static bool name_there(const struct map_stream *s, struct slice table, char *out
     return there != NULL;
 }
 
+static bool is_current(const struct mapped *t)
+{
+    return t->row && t->target->exists && t->target->version == t->version;
+}
+
 static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 {
     char name[300];
-    if (t->ignored || t->row)
+    if (t->ignored || is_current(t))
         return 0;
+    map_row_free(t->row);
+    t->row = NULL;
+    t->told = false;
     t->ignored = !name_there(s, t->source.name, name, sizeof name);
     if (t->ignored)
         return 0;
@@ -134,14 +149,20 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
                                       .target_prefix = s->options.target_prefix,
                                       .source = &t->source,
                                       .target = target};
+    t->target = target;
+    t->version = target->version;
     return map_row_new(&t->row, &o, err);
 }
 
-/* A table is defined anew when it has changed. */
-static int define(struct map_stream *s, const struct msg_table *def, struct mapped **out,
+/* A table is defined anew when it has changed, and else again and again. */
+static int define(struct map_stream *s, const struct message *m, struct mapped **out,
                   struct ds_error *err)
 {
+    const struct msg_table *def = &m->table;
     struct mapped *t = find(s, def->id);
+    *out = t;
+    if (t && t->raw.len == m->raw.len && memcmp(t->raw.p, m->raw.p, m->raw.len) == 0)
+        return compile(s, t, err);
     if (t) {
         map_row_free(t->row);
         arena_free(&t->arena);
@@ -150,9 +171,10 @@ static int define(struct map_stream *s, const struct msg_table *def, struct mapp
             return no_memory(err);
         s->tables[s->count++] = t;
     }
-    *t = (struct mapped){.id = def->id};
+    *t = (struct mapped){.id = def->id, .raw = m->raw};
     *out = t;
-    return keep_source(t, def) ? no_memory(err) : compile(s, t, err);
+    return keep_source(t, def) | copy_slice(&t->arena, &t->raw) ? no_memory(err)
+                                                                : compile(s, t, err);
 }
 
 /* What rows are of; NULL: not ours. */
@@ -165,6 +187,15 @@ static int table_of(struct map_stream *s, uint32_t id, struct mapped **out, stru
     int rc = compile(s, t, err);
     *out = rc || t->ignored ? NULL : t;
     return rc;
+}
+
+const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id)
+{
+    struct mapped *t = find(s, id);
+    if (!t || !t->row || t->told)
+        return NULL;
+    t->told = true;
+    return map_row_table(t->row);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */
@@ -180,10 +211,11 @@ static int on_table(struct map_stream *s, struct message *m, struct arena *arena
                     struct ds_error *err)
 {
     struct mapped *t = NULL;
-    int rc = define(s, &m->table, &t, err);
+    int rc = define(s, m, &t, err);
     *ours = rc == 0 && t && !t->ignored;
     if (!*ours)
         return rc;
+    t->told = true;
     buf_clear(&s->made);
     return message_write_table(&s->made, map_row_table(t->row)) ? no_memory(err)
                                                                 : take(s, m, arena, err);

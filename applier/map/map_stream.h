@@ -24,8 +24,12 @@ struct map_stream_options {
 int map_stream_new(struct map_stream **out, const struct map_stream_options *o,
                    struct ds_error *err);
 void map_stream_free(struct map_stream *s);
-/* The destination's schema, new or changed: what was compiled for it is compiled again. */
+/* The destination's schema, a new one. A table of it that has been read again since is compiled
+ * again when it is needed. */
 void map_stream_attach(struct map_stream *s, const struct target *target);
+/* What a table by its number in the stream has become, once after each time that it was compiled
+ * again without being defined anew; else NULL. */
+const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id);
 /* Rewrite a message. *ours: false, it is of a table that the map ignores, and to be passed over.
  * DS_EUSAGE: a table or a rule that cannot be followed; else errors as of map_row_image, with the
  * table. DS_EFORMAT: a row of a table that was not defined. */
