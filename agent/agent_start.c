@@ -242,14 +242,17 @@ static bool snapshot_wants(void *arg, const char *table)
     return filter_keeps(((struct agent *)arg)->options.filter, table);
 }
 
-/* An import reads columns by their names, and knows what a change does not say. */
+/* An import and the rules of a map read columns by their names; an import knows what a change does
+ * not say. */
 static int check_names(const struct agent *a, struct ds_error *err)
 {
-    if (a->options.config->mode != MODE_IMPORT || a->dump.full_metadata)
+    bool mapped = filter_map(a->options.filter) != NULL;
+    if ((a->options.config->mode != MODE_IMPORT && !mapped) || a->dump.full_metadata)
         return 0;
     return error_set(err, DS_EUSAGE,
-                     "the source's binlog names no columns, which mode: import needs: SET GLOBAL "
-                     "binlog_row_metadata = FULL there, and in its configuration");
+                     "the source's binlog names no columns, which %s needs: SET GLOBAL "
+                     "binlog_row_metadata = FULL there, and in its configuration",
+                     mapped ? "map" : "mode: import");
 }
 
 static int copy_or_snapshot(struct agent *a, const struct snapshot_options *o,

@@ -57,6 +57,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
                                                  .skip_invalid = options->skip_invalid,
                                                  .stop = &a->stop},
                         err);
+    rc = rc ? rc : mapped_open(a, err);
     rc = rc ? rc : handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
     a->filter_text = strdup(buf_cstr(&readable));
     a->source_identity = strdup("");
@@ -81,6 +82,7 @@ void applier_free(struct applier *a)
     gather_free(a);
     conflict_free(a);
     import_free(a->import);
+    mapped_free(a);
     positions_free(a->positions);
     members_free(a);
     stale_free(a);
@@ -345,15 +347,18 @@ int applier_connect(struct applier *a, struct ds_error *err)
     int rc = db_connect(&a->db, &a->endpoint, err);
     rc = rc ? rc : db_server_info(a->db, &a->server, err);
     rc = rc ? rc : take_lock(a, err);
+    rc = rc ? rc : mapped_check(a, err);
     rc = rc ? rc : resume_open(a, err);
     rc = rc ? rc : use_database(a, err);
     if (rc == 0 && a->target)
         rc = target_load(a->target, a->db, err);
     else if (rc == 0)
         rc = target_new(&a->target, a->db, a->database, err);
-    /* an import leaves the destination's schema as it is */
+    if (rc == 0)
+        mapped_attach(a);
+    /* an import leaves the destination's schema as it is, and so does a map */
     a->conditions_due = !a->import && filter_where_table(a->options.filter, 0) != NULL;
-    a->crossings_due = !a->import && !filter_is_all(a->options.filter);
+    a->crossings_due = !a->import && !a->mapped && !filter_is_all(a->options.filter);
     if (rc == 0)
         rc = writer_attach(a->writer, a->db, &a->server, err);
     if (rc == 0 && a->import)
@@ -673,10 +678,10 @@ int applier_run(struct applier *a, struct ds_error *err)
         set_state(a, APPLIER_WAITING_DESTINATION, err);
         loader_free(a->loader);
         a->loader = NULL;
-        /* What was written in parts is rolled back, and a copy is none before its end has a
-         * checkpoint (the destination may come back without the rows of its MEMORY tables): read it
-         * again. */
-        if (a->opened && (a->open_written || a->in_snapshot || a->copy_ended)) {
+        /* What was written in parts is rolled back, a copy is none before its end has a
+         * checkpoint (the destination may come back without the rows of its MEMORY tables), and a
+         * map may lead to tables that are altered meanwhile: read it again. */
+        if (a->opened && (a->open_written || a->in_snapshot || a->copy_ended || a->mapped)) {
             struct ds_error again = {0};
             int failed = gather_rewind(a, &again);
             if (failed &&

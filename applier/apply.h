@@ -12,6 +12,7 @@
  *   outbox.c     what hooks are to be told of it all
  *   members.c    entities of which the filter leaves some out
  *   handled.c    handlers and validation in all of these (handlers.h)
+ *   mapped.c     tables that are called something else at the destination (map rules)
  *
  * Everything belongs to the applier's thread, except `shared`, which its mutex protects, and the
  * atomics.
@@ -57,6 +58,7 @@ struct entity_pending {          /* of the open destination transaction */
 };
 
 struct row_images; /* images.h */
+struct mapped;     /* mapped.c */
 
 struct held_row { /* a row whose changes wait in quarantine */
     struct target_table *table;
@@ -161,6 +163,7 @@ struct applier {
     uint64_t batch_started_ms;
 
     struct import *import;       /* NULL: mode mirror */
+    struct mapped *mapped;       /* NULL: tables are called the same at both sides */
     struct positions *positions; /* of entities; NULL: mode mirror, or a copy of its own */
     struct members *members;     /* NULL: no entity travels in part */
     struct handlers *handlers;   /* NULL: none, and no rule is asked */
@@ -520,5 +523,23 @@ int handled_by_policy(struct applier *a, uint32_t index, struct counters *extra,
                       struct ds_error *err);
 int handled_chain(struct applier *a, uint32_t first, uint32_t count, chain_write *write,
                   uint64_t *rows, struct ds_error *err);
+
+/* mapped.c */
+/* With a map: what rewrites messages. */
+int mapped_open(struct applier *a, struct ds_error *err);
+void mapped_free(struct applier *a);
+/* Once: does the map fit both servers? What does not is told in the log, all of it, then DS_EUSAGE.
+ */
+int mapped_check(struct applier *a, struct ds_error *err);
+/* The destination's schema has been read. */
+void mapped_attach(struct applier *a);
+/* A message as of the destination's tables. *ours: false, it is to be passed over. */
+int mapped_message(struct applier *a, struct message *m, bool *ours, struct ds_error *err);
+/* In the open destination transaction: rows that came from a table of the source go. *name: the
+ * table that had them, NULL: none. DS_EUNSUPPORTED: it has rows of others, too. */
+int mapped_truncate(struct applier *a, struct slice table, const char **name, struct arena *arena,
+                    struct ds_error *err);
+/* Do rows of the source go to this table of the destination? arg: the applier. */
+bool mapped_takes(void *arg, const char *table);
 
 #endif

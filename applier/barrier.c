@@ -149,6 +149,25 @@ static int rows_after_ddl(struct applier *a, const struct ddl_context *c, uint32
     return rc;
 }
 
+/* What a TRUNCATE at the source comes to where tables are called something else. Done twice it does
+ * no harm. */
+static int truncate_mapped(struct ddl_run *run, const struct msg_truncate *m,
+                           struct ddl_outcome *out, struct ds_error *err)
+{
+    struct applier *a = run->a;
+    *out = (struct ddl_outcome){.result = DDL_PASSED, .definitions_stay = true};
+    out->tables = arena_zalloc(&out->arena, sizeof *out->tables);
+    int rc = out->tables ? ddl_begin(run, err) : error_set(err, DS_ENOMEM, "out of memory");
+    rc = rc ? rc : mapped_truncate(a, m->table, &out->tables[0], &out->arena, err);
+    out->table_count = rc == 0 && out->tables[0];
+    rc = rc ? rc : ddl_commit(run, err);
+    if (rc && rc != DS_ECONN)
+        commit_roll_back(a);
+    if (rc == 0 && run->last)
+        out->result = DDL_DONE;
+    return rc;
+}
+
 static bool is_statement(const struct message *m)
 {
     return m->type == MSG_DDL || m->type == MSG_TRUNCATE;
@@ -209,12 +228,15 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
         char position[700];
         barrier_name(tx, gtid, seen++, position, sizeof position);
         run.last = seen == statements && tx->count == 0;
-        struct ddl_outcome out;
+        struct ddl_outcome out = {0};
         run.position = position;
         run.outcome = &out;
         if (m.type == MSG_TRUNCATE)
             rc = members_before_truncate(a, &m.truncate, err);
-        rc = rc ? rc : ddl_apply(&c, &m, position, tx->count > 0, &out, err);
+        if (rc == 0 && a->mapped && m.type == MSG_TRUNCATE)
+            rc = truncate_mapped(&run, &m.truncate, &out, err);
+        else
+            rc = rc ? rc : ddl_apply(&c, &m, position, tx->count > 0, &out, err);
         if (rc == 0) {
             open |= out.result == DDL_OPEN;
             done = run.last && out.result == DDL_DONE;

@@ -163,12 +163,14 @@ static int lane_fill(struct bind_set *b, struct lane *lane, const uint8_t *const
             return error_set(err, DS_EFORMAT, "column %s: not a value", lane->column->name);
         lane->indicator[r] = STMT_INDICATOR_NONE;
         if (v.kind == VALUE_NULL || v.kind == VALUE_ABSENT || v.kind == VALUE_SAME) {
-            if (v.kind != VALUE_NULL && !(flags & BIND_KEEP_ABSENT))
+            if (v.kind != VALUE_NULL && !(flags & (BIND_KEEP_ABSENT | BIND_DEFAULT_ABSENT)))
                 return error_set(err, DS_EFORMAT,
                                  "the value of column %s is not in the row image: set "
                                  "binlog_row_image=FULL at the source",
                                  lane->column->name);
-            lane->indicator[r] = v.kind == VALUE_NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_IGNORE;
+            lane->indicator[r] = v.kind == VALUE_NULL          ? STMT_INDICATOR_NULL
+                                 : flags & BIND_DEFAULT_ABSENT ? STMT_INDICATOR_DEFAULT
+                                                               : STMT_INDICATOR_IGNORE;
             if (lane->length)
                 lane->length[r] = 0;
             continue;

@@ -28,6 +28,7 @@
 enum bind_flag {
     BIND_KEEP_ABSENT = 1, /* values that are absent or same (false, true) leave the column as it is
                              (STMT_INDICATOR_IGNORE, for UPDATE); else they are DS_EFORMAT */
+    BIND_DEFAULT_ABSENT = 2, /* … take the column's default, for INSERT */
 };
 
 struct bind_set {

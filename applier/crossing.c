@@ -352,7 +352,7 @@ int crossing_post(struct applier *a, struct ds_error *err)
 {
     if (a->options.spool && spool_post(a->options.spool, SPOOL_NOTE_FILTER, a->chosen, err))
         return err->code;
-    if (filter_is_all(a->options.filter))
+    if (a->mapped || filter_is_all(a->options.filter))
         return 0;
     int rc = a->stateless ? 0 : load(a, err);
     if (rc == 0)
@@ -422,7 +422,7 @@ int crossing_restore(struct applier *a, const char *const *names, size_t count,
 {
     uint64_t checks = 1;
     bool found;
-    if (filter_is_all(a->options.filter))
+    if (a->mapped || filter_is_all(a->options.filter))
         return 0;
     a->crossings_due = true;
     /* what the writer has left them at, and believes that they are */

@@ -399,8 +399,9 @@ static int check_policy(struct ddl_job *job, struct ds_error *err)
         return DS_EDDL;
     }
     job->action = ACTION_PASS;
-    log_warn("DDL not applied, as `ddl: ignore` asks kind=\"%s\" position=%s",
-             sql_kind_name(job->st.kind), job->position);
+    log_warn("DDL not applied, as `ddl: ignore` asks kind=\"%s\" name=%.*s position=%s",
+             sql_kind_name(job->st.kind), job->st.name_count ? (int)job->st.names[0].name.len : 0,
+             job->st.name_count ? (const char *)job->st.names[0].name.p : "", job->position);
     return 0;
 }
 

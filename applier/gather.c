@@ -296,10 +296,9 @@ static bool rest_of_applied(const struct applier *a, enum message_type type)
             type == MSG_SAVEPOINT || type == MSG_TABLE_HINT);
 }
 
-static int on_message(struct applier *a, const struct message *m, enum taken *taken,
-                      struct ds_error *err)
+static int on_message(struct applier *a, struct message *m, enum taken *taken, struct ds_error *err)
 {
-    bool skipped;
+    bool skipped, ours = true;
     int rc = 0;
     *taken = TAKE_MORE;
     if (rest_of_applied(a, m->type)) {
@@ -309,8 +308,10 @@ static int on_message(struct applier *a, const struct message *m, enum taken *ta
     if (a->open && a->open_applied && m->type != MSG_COMMIT && m->type != MSG_TABLE)
         return 0;
     if (a->open && m->type != MSG_COMMIT)
-        rc = remember_message(a, m->raw, err);
-    if (rc)
+        rc = remember_message(a, m->raw, err); /* as it came: it may be read again */
+    if (rc == 0 && a->mapped && !(a->open_skip && m->type == MSG_CHANGE))
+        rc = mapped_message(a, m, &ours, err);
+    if (rc || !ours)
         return rc;
     switch (m->type) {
     case MSG_TABLE:

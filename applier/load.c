@@ -85,6 +85,7 @@ int loader_new(struct loader **out, MYSQL *db, const struct db_server *server,
     l->context = (struct load_context){.db = db, .server = &l->server, .options = &l->options};
     l->late_end = &l->late;
     int rc = row_loader_init(&l->rows, db, server, err);
+    l->rows.defaults = options->takes != NULL;
     if (rc == 0)
         rc = load_session_rows(&l->context, err);
     if (rc) {
@@ -140,6 +141,8 @@ static int on_begin(struct loader *l, const struct msg_snapshot *m, struct ds_er
         return load_no_memory(err);
     crash_point("load.begin");
     int rc = load_state_begin(&l->context, err);
+    if (rc == 0 && l->options.takes)
+        rc = load_mapped_check(&l->context, l->target, err);
     l->copying = rc == 0;
     return rc;
 }
@@ -196,6 +199,14 @@ static int find_table(struct loader *l, const struct msg_table *table,
     return 0;
 }
 
+static struct copied_table *find_copied(const struct loader *l, struct slice name)
+{
+    struct copied_table *t = l->copied;
+    while (t && (strlen(t->name) != name.len || memcmp(t->name, name.p, name.len) != 0))
+        t = t->next;
+    return t;
+}
+
 static int on_table_begin(struct loader *l, const struct msg_table *table, struct ds_error *err)
 {
     const struct target_table *target;
@@ -213,6 +224,8 @@ static int on_table_begin(struct loader *l, const struct msg_table *table, struc
         l->stale_skip = l->table_open = true;
         return 0;
     }
+    if (rc == 0 && l->options.takes && !find_copied(l, table->name))
+        rc = load_mapped_empty(&l->context, table->name, err);
     if (rc == 0)
         rc = row_loader_begin(&l->rows, l->options.database, target, err);
     l->table_open = rc == 0;
@@ -253,16 +266,23 @@ static int on_rows(struct loader *l, const struct msg_snapshot *m, struct ds_err
     return l->stale_skip ? 0 : row_loader_add(&l->rows, m->rows, err);
 }
 
+/* Under a map there are as many rows as the source's tables have that go to it, and other values.
+ */
 static int note_copied(struct loader *l, const struct msg_table *table, const struct table_sum *sum,
                        bool checksum, struct ds_error *err)
 {
-    struct copied_table *t = calloc(1, sizeof *t);
+    struct copied_table *t = find_copied(l, table->name);
+    if (t) {
+        t->sum.rows += sum->rows;
+        return 0;
+    }
+    t = calloc(1, sizeof *t);
     if (!t || !(t->name = strndup((const char *)table->name.p, table->name.len))) {
         free(t);
         return load_no_memory(err);
     }
     t->sum = *sum;
-    t->checksum = checksum;
+    t->checksum = checksum && !l->options.takes;
     t->next = l->copied;
     l->copied = t;
     return 0;
@@ -378,7 +398,8 @@ static int check_table(struct loader *l, const struct copied_table *t, struct ds
 static int check_tables(struct loader *l, struct ds_error *err)
 {
     int rc = 0;
-    log_info("comparing row counts and checksums of the copied tables rows=%lu", l->total_rows);
+    log_info("comparing row counts%s of the copied tables rows=%lu",
+             l->options.takes ? "" : " and checksums", l->total_rows);
     for (const struct copied_table *t = l->copied; t && rc == 0; t = t->next) {
         rc = check_table(l, t, err);
         if (rc)
@@ -391,7 +412,7 @@ static int check_tables(struct loader *l, struct ds_error *err)
  * CREATE TABLE of that name would fail. */
 static int drop_leftovers(struct loader *l, struct ds_error *err)
 {
-    if (!l->options.resnapshot)
+    if (!l->options.resnapshot || l->options.takes)
         return 0;
     BUF_AUTO struct buf database = {0};
     if (sql_string(&database, l->options.database, strlen(l->options.database)))

@@ -5,7 +5,8 @@
  * rows is replaced only if an unfinished copy of this stream wrote it (datasync_snapshot says so,
  * before the first row) or `resnapshot` allows it. So a crash anywhere leaves either the old table,
  * or one that the next copy may replace. Views, functions and procedures are created; triggers and
- * events are recorded in datasync_objects.
+ * events are recorded in datasync_objects. With a map (`takes`) tables are emptied instead, by the
+ * same rule, and their rows are counted.
  *
  * How the applier uses it: loader_message for every snapshot message, in stream order, with no
  * transaction open; after SNAPSHOT_END (loader_finished) everything is committed, and the `commit`
@@ -30,6 +31,11 @@ struct load_options {
     const char *database;       /* at the destination; created when missing */
     const char *state_database; /* has its tables (state_ensure) */
     bool resnapshot;            /* existing rows may be replaced */
+    /* Not NULL: structure is the destination's own, and so are tables that no rows go to, as it
+     * says. Then no definition is made, compared or dropped; tables are emptied, and rows of
+     * several of the source may go to one. */
+    bool (*takes)(void *arg, const char *table);
+    void *arg;
 };
 
 struct loader;

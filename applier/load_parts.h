@@ -40,6 +40,12 @@ bool load_session_value(struct slice session, const char *key, struct slice *val
 /* Bits of its sql_mode that change how a statement is read. */
 uint64_t load_session_mode(struct slice session);
 
+/* load_mapped.c: into tables that stay as they are. */
+/* May all that rows go to be emptied? DS_EUSAGE names the first that may not. */
+int load_mapped_check(struct load_context *c, const struct target *target, struct ds_error *err);
+/* It is empty, and noted as ours. */
+int load_mapped_empty(struct load_context *c, struct slice table, struct ds_error *err);
+
 /* datasync_snapshot: one row per table that this stream's copies have made or emptied, one per view
  * and routine, and one with an empty table name for the copy as a whole. */
 int load_state_begin(struct load_context *c, struct ds_error *err);
@@ -50,6 +56,7 @@ int load_state_has(struct load_context *c, struct slice table, bool *ours, struc
 int load_state_object(struct load_context *c, const char *kind, struct slice name,
                       struct ds_error *err);
 /* Drop what an earlier copy made and this one does not have. */
+/* … with `takes`: what an earlier one has filled stays as it is. */
 int load_state_end(struct load_context *c, uint64_t rows, struct ds_error *err);
 
 #endif

@@ -186,7 +186,8 @@ static int too_long(const struct row_loader *r, size_t bytes, struct ds_error *e
 
 static int write_bulk(struct row_loader *r, struct ds_error *err)
 {
-    int rc = bind_fill(&r->binds, r->columns, r->written_columns, r->values, r->waiting, 0, err);
+    int rc = bind_fill(&r->binds, r->columns, r->written_columns, r->values, r->waiting,
+                       r->defaults ? BIND_DEFAULT_ABSENT : 0, err);
     if (rc)
         return rc;
     if (r->binds.bytes + PACKET_SLACK > r->max_packet)
@@ -201,7 +202,11 @@ static int row_literals(struct row_loader *r, uint32_t row, struct ds_error *err
     for (uint32_t i = 0; i < r->written_columns && rc == 0; i++) {
         if (i && buf_puts(&r->text, ","))
             return no_memory(err);
-        rc = bind_literal(&r->text, r->columns[i], r->values[row * r->written_columns + i], err);
+        const uint8_t *value = r->values[row * r->written_columns + i];
+        if (r->defaults && *value == VALUE_BYTE_ABSENT)
+            rc = buf_puts(&r->text, "DEFAULT") ? no_memory(err) : 0;
+        else
+            rc = bind_literal(&r->text, r->columns[i], value, err);
     }
     return rc == 0 && buf_puts(&r->text, ")") ? no_memory(err) : rc;
 }

@@ -118,8 +118,9 @@ int mask_record_compare(struct applier *a, bool *same, struct ds_error *err)
     char fingerprint[33];
     bool found = false;
     *same = false;
-    int rc =
-        is ? record_read(a->db, a->state_database, a->name, mask_kind, &rules, &found, err) : 0;
+    int rc = is && !filter_map(a->options.filter)
+                 ? record_read(a->db, a->state_database, a->name, mask_kind, &rules, &found, err)
+                 : 0;
     if (rc || !found)
         return rc;
     rc = mask_parse(&was, is, buf_cstr(&rules), err);

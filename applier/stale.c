@@ -161,7 +161,8 @@ static int persist(struct applier *a, struct ds_error *err)
 /* What must be copied again, after what has happened since the checkpoint was written. */
 static int mark_after_crash(struct applier *a, bool destination_restarted)
 {
-    for (uint32_t i = 0; i < target_count(a->target); i++) {
+    for (uint32_t i = 0; !a->mapped && i < target_count(a->target);
+         i++) { /* there: no such table */
         const struct target_table *t = target_at(a->target, i);
         if (!t->exists || t->view || t->transactional || t->sequence ||
             state_is_own_table(t->name, strlen(t->name)) ||
@@ -425,7 +426,9 @@ static int end_loading(struct applier *a, struct ds_error *err)
         rc = target_load(a->target, a->db, err);
     if (rc == 0 && a->in_snapshot)
         rc = take_source_identity(a, err);
-    if (rc == 0 && a->in_snapshot && !filter_is_all(a->options.filter)) {
+    if (rc == 0 && a->in_snapshot)
+        mapped_attach(a);
+    if (rc == 0 && a->in_snapshot && !a->mapped && !filter_is_all(a->options.filter)) {
         a->crossings_due = true;
         rc = crossing_settle(a, err);
     }
@@ -438,7 +441,9 @@ static int start_loading(struct applier *a, struct ds_error *err)
     struct load_options options = {.name = a->name,
                                    .database = a->database,
                                    .state_database = a->state_database,
-                                   .resnapshot = a->replace_rows};
+                                   .resnapshot = a->replace_rows,
+                                   .takes = a->mapped ? mapped_takes : NULL,
+                                   .arg = a};
     return loader_new(&a->loader, a->db, &a->server, a->target, &options, err);
 }
 

@@ -82,6 +82,7 @@ struct config {
     enum config_triggers triggers;
     enum config_conflict on_conflict;
     enum config_invalid on_invalid;
+    struct config_list map;      /* paths */
     struct config_list handlers; /* "PATH" or "PATH OPTIONS" */
     struct config_list lua_allow;
     uint64_t lua_memory, lua_instructions;

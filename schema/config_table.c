@@ -168,7 +168,7 @@ const struct setting config_settings[] = {
      .type = SETTING_PREFIX,
      AT(destination.prefix),
      .value = "",
-     .doc = "Table prefix there; in mirror mode the source's."},
+     .doc = "Table prefix there; in mirror mode the source's, unless there is a map."},
     {.key = "destination.crypt_key",
      .type = SETTING_SECRET,
      AT(destination.crypt_key),
@@ -436,6 +436,17 @@ const struct setting config_settings[] = {
      .doc =
          "A column, table or attribute that no rule names, such as a new one: stop before it, or "
          "null: its values do not travel."},
+    {.key = "map",
+     .type = SETTING_LIST,
+     AT(map),
+     .value = "",
+     .doc =
+         "Files of rules (map.xml as the Magento Data Migration Tool has it) by which tables and "
+         "columns are left out, called something else at the destination, or changed on their "
+         "way; relative to this file's folder. All of them hold together. The destination's "
+         "tables are its own then: ddl must be ignore or stop. Needs binlog_row_metadata = FULL "
+         "at the source. Not with mode: import, where, handlers and on_invalid. A map is kept "
+         "to: another one needs a new copy."},
     {.key = "ddl",
      .type = SETTING_CHOICE,
      AT(ddl),

@@ -244,6 +244,8 @@ static int make_filter(struct filter **out, const struct config *c,
     if (rc == 0)
         rc = mask_new(&f->mask, c, err);
     if (rc == 0)
+        rc = filter_map_read(f, err);
+    if (rc == 0)
         rc = check_kept(f, err);
     if (rc)
         filter_free(f);
@@ -269,6 +271,7 @@ void filter_free(struct filter *f)
     if (!f)
         return;
     mask_free(f->mask);
+    map_free(f->map);
     for (size_t i = 0; f->where && f->where[i]; i++)
         where_free(f->where[i]);
     free(f->where);

@@ -1,5 +1,6 @@
 /* What travels: `entities`, `stock` and `tables` of the configuration, resolved by the catalogue,
- * say which tables do, `where` which of their rows, `mask` what becomes of their values.
+ * say which tables do, `where` which of their rows, `mask` what becomes of their values,
+ * `map` what tables and columns are called at the destination.
  *
  * A table is kept if its entity is listed (that of a table which no entity claims is `table`), if
  * tables.include matches it and tables.exclude does not, and if its stock mark is what `stock`
@@ -18,12 +19,13 @@
 #include "catalogue.h"
 #include "config.h"
 #include "error.h"
+#include "map.h"
 #include "mask.h"
 #include "where.h"
 
 struct filter;
 /* Configuration and catalogue must outlive it. DS_EUSAGE names the key: an entity or group that is
- * not in the catalogue. */
+ * not in the catalogue; or the file of a map, and its line. */
 int filter_new(struct filter **out, const struct config *c, const struct catalogue *catalogue,
                struct ds_error *err);
 /* The same for these entities alone, without what they bring along. */
@@ -32,6 +34,9 @@ int filter_new_exactly(struct filter **out, const struct config *c,
 void filter_free(struct filter *f);
 /* NULL: values travel as they are. Also for f NULL. */
 const struct mask *filter_mask(const struct filter *f);
+/* What tables and columns become at the destination. NULL: they are called the same. Also for f
+ * NULL. */
+const struct map *filter_map(const struct filter *f);
 /* Do all tables travel, and no entity in part? Also for NULL. */
 bool filter_is_all(const struct filter *f);
 /* `table` with the shop's prefix, as the server knows it. */

@@ -148,6 +148,8 @@ static int fingerprint(const struct filter *f, const struct mask *mask, bool cho
         rc = buf_printf(readable, " prefix=%s", c->source.prefix);
     if (rc == 0 && c->where.count)
         rc = append_conditions(f, readable);
+    if (rc == 0 && f->map)
+        rc = filter_map_print(f, readable);
     if (rc == 0)
         rc = buf_append(&whole, readable->data, readable->len);
     if (rc == 0 && !all)

@@ -1,0 +1,216 @@
+#include "applier/map/map_integrity.h"
+
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "applier/map/map_check.h"
+#include "applier/state.h"
+
+struct check {
+    const struct map_integrity *o;
+    const struct map *map;
+    struct target *source, *destination;
+    unsigned *fails;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for the check of a map");
+}
+
+static void tell(const struct check *c, bool fails, const char *line)
+{
+    *c->fails += fails;
+    c->o->tell(c->o->arg, fails, line);
+}
+
+/* --- what belongs to it ---------------------------------------------------------------------- */
+
+/* Without prefix; NULL: none of the shop's. */
+static const char *document_of(const char *table, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return strncmp(table, prefix, len) == 0 && table[len] ? table + len : NULL;
+}
+
+/* The table that rows of a source's table go to; NULL: none. */
+static struct target_table *goes_to(const struct check *c, const struct target_table *from)
+{
+    char name[300];
+    const char *document = document_of(from->name, c->o->config->source.prefix);
+    const char *there = document ? map_document(c->map, MAP_SOURCE, document) : NULL;
+    if (!from->exists || !there)
+        return NULL;
+    int len = snprintf(name, sizeof name, "%s%s", c->o->config->destination.prefix, there);
+    return target_find(c->destination, name, (size_t)len);
+}
+
+/* Views have no rows, our own tables no source, and of what is left out nothing is asked for. */
+static void leave_out(struct check *c)
+{
+    for (uint32_t i = 0; i < target_count(c->source); i++) {
+        struct target_table *x = target_at(c->source, i), *there = goes_to(c, x);
+        bool kept = filter_keeps(c->o->filter, x->name);
+        if (there && !kept)
+            there->exists = false;
+        x->exists &= kept && !x->view;
+    }
+    for (uint32_t i = 0; i < target_count(c->destination); i++) {
+        struct target_table *x = target_at(c->destination, i);
+        x->exists &= !x->view && !state_is_own_table(x->name, strlen(x->name));
+    }
+}
+
+/* --- both structures ------------------------------------------------------------------------- */
+
+static int compare(struct check *c, struct ds_error *err)
+{
+    const struct config *config = c->o->config;
+    const struct map_side_schema source = {c->source, config->source.prefix};
+    const struct map_side_schema destination = {c->destination, config->destination.prefix};
+    struct map_findings findings;
+    BUF_AUTO struct buf line = {0};
+    bool fails;
+    int rc = map_compare(c->map, &source, &destination, &findings, err);
+    for (size_t at = 0; rc == 0 && map_findings_line(&findings, &at, &line, &fails);)
+        if (line.len)
+            tell(c, fails, buf_cstr(&line));
+        else
+            rc = no_memory(err);
+    map_findings_free(&findings);
+    return rc;
+}
+
+/* --- rules for what is not there -------------------------------------------------------------- */
+
+/* A table that is not there at all may be of another version of the shop. */
+static int check_rule(const struct check *c, const struct map_rule *r, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0}, line = {0};
+    bool source = r->side == MAP_SOURCE;
+    const struct config *config = c->o->config;
+    if (r->kind != MAP_MOVE && r->kind != MAP_TRANSFORM)
+        return 0;
+    if (buf_printf(&name, "%s%s", source ? config->source.prefix : config->destination.prefix,
+                   r->document))
+        return no_memory(err);
+    const struct target_table *x =
+        target_find(source ? c->source : c->destination, buf_cstr(&name), name.len);
+    if (!x || target_column_ordinal(x, r->field) >= 0)
+        return 0;
+    if (buf_printf(&line, "Rule for a field that the %s does not have: %s.%s (%s:%u)",
+                   source ? "source" : "destination", r->document, r->field, r->file, r->line))
+        return no_memory(err);
+    tell(c, true, buf_cstr(&line));
+    return 0;
+}
+
+/* --- tables that cannot be written as rows come ----------------------------------------------- */
+
+static int check_engine(const struct check *c, const struct target_table *from,
+                        struct ds_error *err)
+{
+    BUF_AUTO struct buf line = {0};
+    const struct target_table *to = goes_to(c, from);
+    if (!to || to->transactional)
+        return 0;
+    if (buf_printf(&line,
+                   "Destination table cannot roll back: %s (%s): ALTER TABLE … ENGINE = InnoDB",
+                   to->name, to->engine))
+        return no_memory(err);
+    tell(c, true, buf_cstr(&line));
+    return 0;
+}
+
+/* --- what the source's foreign keys do -------------------------------------------------------- */
+
+static bool same_key(const struct check *c, const struct target_fk *here,
+                     const struct target_fk *there, const char *child, const char *parent)
+{
+    bool same = here->count == there->count && here->on_delete == there->on_delete &&
+                here->on_update == there->on_update;
+    for (uint32_t i = 0; same && i < here->count; i++) {
+        const char *column =
+            map_field(c->map, MAP_SOURCE, child, here->child->columns[here->columns[i]].name);
+        const char *up = map_field(c->map, MAP_SOURCE, parent, here->parent_column_names[i]);
+        same = column && up &&
+               strcasecmp(column, there->child->columns[there->columns[i]].name) == 0 &&
+               strcasecmp(up, there->parent_column_names[i]) == 0;
+    }
+    return same;
+}
+
+/* What it deletes or changes is in no binlog: the destination's own key has to do it. */
+static bool acts_there(const struct check *c, const struct target_fk *fk,
+                       const struct target_table *to)
+{
+    const char *prefix = c->o->config->source.prefix;
+    const struct target_table *up = fk->parent ? goes_to(c, fk->parent) : NULL;
+    const char *child = document_of(fk->child->name, prefix);
+    const char *parent = document_of(fk->parent_name, prefix);
+    for (uint32_t i = 0; up && child && parent && i < to->fk_count; i++)
+        if (to->fks[i].parent == up && same_key(c, fk, &to->fks[i], child, parent))
+            return true;
+    return false;
+}
+
+static int check_keys(const struct check *c, const struct target_table *from, struct ds_error *err)
+{
+    static const char *const rules[] = {
+        [FK_RESTRICT] = "", [FK_CASCADE] = "CASCADE", [FK_SET_NULL] = "SET NULL"};
+    const struct target_table *to = goes_to(c, from);
+    for (uint32_t i = 0; to && i < from->fk_count; i++) {
+        const struct target_fk *fk = &from->fks[i];
+        BUF_AUTO struct buf line = {0};
+        if ((fk->on_delete == FK_RESTRICT && fk->on_update == FK_RESTRICT) || acts_there(c, fk, to))
+            continue;
+        if (buf_printf(
+                &line,
+                "Foreign key at the source alone: %s.%s to %s%s%s%s%s: what it does there is "
+                "not done to %s: add such a key to it",
+                from->name, from->columns[fk->columns[0]].name, fk->parent_name,
+                fk->on_delete ? ", on delete " : "", rules[fk->on_delete],
+                fk->on_update ? ", on update " : "", rules[fk->on_update], to->name))
+            return no_memory(err);
+        tell(c, false, buf_cstr(&line));
+    }
+    return 0;
+}
+
+static int use_database(const struct map_integrity *o, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0};
+    if (sql_identifier(&name, o->config->destination.database))
+        return no_memory(err);
+    int rc = db_exec(o->destination, err, "USE %s", buf_cstr(&name));
+    if (rc != DS_ESERVER || err->server_errno != ER_BAD_DB_ERROR)
+        return rc;
+    return error_set(err, DS_EUSAGE,
+                     "the destination has no database %s: under a map its tables are its own, make "
+                     "them first",
+                     o->config->destination.database);
+}
+
+int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct ds_error *err)
+{
+    struct check c = {.o = o, .map = filter_map(o->filter), .fails = fails};
+    *fails = 0;
+    int rc = use_database(o, err);
+    rc = rc ? rc : target_new(&c.source, o->source, o->config->source.database, err);
+    rc = rc ? rc : target_new(&c.destination, o->destination, o->config->destination.database, err);
+    if (rc == 0) {
+        leave_out(&c);
+        rc = compare(&c, err);
+    }
+    for (size_t i = 0; rc == 0 && i < map_count(c.map); i++)
+        rc = check_rule(&c, map_at(c.map, i), err);
+    for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
+        rc = check_engine(&c, target_at(c.source, i), err);
+    for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
+        rc = check_keys(&c, target_at(c.source, i), err);
+    target_free(c.source);
+    target_free(c.destination);
+    return rc;
+}

@@ -1,0 +1,25 @@
+/* Is a map whole: does it lead every table and column of the source to one of the destination, and
+ * can the rows be written there as they come? Asked of both servers before anything is written.
+ *
+ * Tables that the filter leaves out, and what they would become, are none of it. One thread.
+ */
+#ifndef APPLIER_MAP_MAP_INTEGRITY_H
+#define APPLIER_MAP_MAP_INTEGRITY_H
+
+#include <mysql.h>
+
+#include "schema/filter.h"
+
+struct map_integrity {
+    const struct config *config;
+    const struct filter *filter; /* with a map */
+    MYSQL *source, *destination; /* in the source's database; is in the destination's then */
+    /* Called for each line; fails: the stream must not start with it. */
+    void (*tell)(void *arg, bool fails, const char *line);
+    void *arg;
+};
+
+/* *fails: how many lines were told that must not be. Errors of the servers; DS_ENOMEM. */
+int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct ds_error *err);
+
+#endif

@@ -1,0 +1,244 @@
+/* A stream whose tables are called something else at the destination (map rules).
+ *
+ * Each message is rewritten as it is read (map/map_stream.h); behind that everything knows the
+ * destination's tables alone. What asks the filter asks for the source's: the source's rows are
+ * filtered before they come. The destination's structure is its own: no statement changes it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/apply.h"
+#include "applier/map/map_facts.h"
+#include "applier/map/map_integrity.h"
+#include "applier/map/map_stream.h"
+#include "schema/log.h"
+
+struct mapped {
+    struct map_servers *servers;
+    struct map_stream *stream;
+    bool checked;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for a map");
+}
+
+int mapped_open(struct applier *a, struct ds_error *err)
+{
+    const struct map *map = filter_map(a->options.filter);
+    if (!map)
+        return 0;
+    a->mapped = calloc(1, sizeof *a->mapped);
+    if (!a->mapped)
+        return no_memory(err);
+    int rc = map_servers_new(&a->mapped->servers, a->config, map, err);
+    if (rc)
+        return rc;
+    const struct map_stream_options o = {.map = map,
+                                         .facts = map_servers_facts(a->mapped->servers),
+                                         .prefix = a->config->source.prefix,
+                                         .target_prefix = a->config->destination.prefix};
+    return map_stream_new(&a->mapped->stream, &o, err);
+}
+
+void mapped_free(struct applier *a)
+{
+    if (!a->mapped)
+        return;
+    map_stream_free(a->mapped->stream);
+    map_servers_free(a->mapped->servers);
+    free(a->mapped);
+}
+
+/* --- before the stream starts ---------------------------------------------------------------- */
+
+static void tell(void *arg, bool fails, const char *line)
+{
+    (void)arg;
+    if (fails)
+        log_error("%s", line);
+    else
+        log_warn("%s", line);
+}
+
+int mapped_check(struct applier *a, struct ds_error *err)
+{
+    DB_AUTO MYSQL *source = NULL;
+    struct db_endpoint ep = config_endpoint(a->config, true);
+    unsigned fails = 0;
+    if (!a->mapped || a->mapped->checked || a->options.no_source)
+        return 0;
+    ep.read_timeout = 60;
+    int rc = db_connect(&source, &ep, err);
+    if (rc)
+        return rc;
+    const struct map_integrity o = {.config = a->config,
+                                    .filter = a->options.filter,
+                                    .source = source,
+                                    .destination = a->db,
+                                    .tell = tell};
+    rc = map_integrity_check(&o, &fails, err);
+    a->mapped->checked = rc == 0;
+    if (rc == 0 && fails)
+        rc = error_set(err, DS_EUSAGE,
+                       "the map does not fit source and destination, see above (%u findings), and "
+                       "nothing was written: settle them by rules of the map, or at the "
+                       "destination",
+                       fails);
+    return rc;
+}
+
+/* --- the stream --------------------------------------------------------------------------------
+ */
+
+void mapped_attach(struct applier *a)
+{
+    if (!a->mapped)
+        return;
+    map_servers_attach(a->mapped->servers, a->target);
+    map_stream_attach(a->mapped->stream, a->target);
+}
+
+/* The destination's table is another one than when the stream defined it: what is made for it now
+ * has other columns. */
+static int define_anew(struct applier *a, uint32_t id, struct ds_error *err)
+{
+    const struct msg_table *table = map_stream_redefined(a->mapped->stream, id);
+    BUF_AUTO struct buf made = {0};
+    struct message m;
+    if (!table)
+        return 0;
+    if (message_write_table(&made, table))
+        return no_memory(err);
+    const uint8_t *p = made.data;
+    int rc = message_read(&p, made.data + made.len, &a->batch.arena, &m, err);
+    return rc ? rc : source_table_define(a, &m, err);
+}
+
+static int failed(struct applier *a, int rc, struct ds_error *err)
+{
+    const struct transaction open = {.gtid = a->open_begin.gtid};
+    char text[sizeof err->position];
+    if (!a->open)
+        return rc;
+    transaction_place(&open, text, sizeof text);
+    error_at_position(err, text);
+    return rc;
+}
+
+int mapped_message(struct applier *a, struct message *m, bool *ours, struct ds_error *err)
+{
+    struct map_stream *s = a->mapped->stream;
+    (void)map_servers_facts(a->mapped->servers); /* the time is now */
+    int rc = map_stream_message(s, m, &a->batch.arena, ours, err);
+    if (rc == 0 && *ours && m->type == MSG_CHANGE)
+        rc = define_anew(a, m->change.table_id, err);
+    if (rc == 0 && *ours && m->type == MSG_SNAPSHOT)
+        rc = define_anew(a, m->snapshot.table_id, err);
+    return rc ? failed(a, rc, err) : 0;
+}
+
+/* --- a table of the source that was emptied ------------------------------------------------------
+ */
+
+/* Is it another one than `own`, that the source has, and that goes to the same table? */
+static int goes_there_too(struct applier *a, const char *document, const char *own,
+                          const char *there, bool *does, struct ds_error *err)
+{
+    const char *to = map_document(filter_map(a->options.filter), MAP_SOURCE, document);
+    char name[300];
+    snprintf(name, sizeof name, "%s%s", a->config->source.prefix, document);
+    *does = to && strcmp(to, there) == 0 && strcmp(document, own) != 0 &&
+            filter_keeps(a->options.filter, name);
+    return *does && !a->options.no_source
+               ? map_servers_has_table(a->mapped->servers, name, does, err)
+               : 0;
+}
+
+/* NULL: no other one. */
+static int find_other(struct applier *a, const char *own, const char *there, const char **other,
+                      struct ds_error *err)
+{
+    const struct map *map = filter_map(a->options.filter);
+    bool does;
+    int rc = goes_there_too(a, there, own, there, &does, err);
+    *other = rc == 0 && does ? there : NULL;
+    for (size_t i = 0; rc == 0 && !*other && i < map_count(map); i++) {
+        const struct map_rule *r = map_at(map, i);
+        if (r->kind != MAP_RENAME)
+            continue;
+        rc = goes_there_too(a, r->document, own, there, &does, err);
+        *other = rc == 0 && does ? r->document : NULL;
+    }
+    return rc;
+}
+
+/* TRUNCATE asks no foreign key. The session's checks are as the writer believes that they are. */
+static int empty(struct applier *a, const char *table, struct ds_error *err)
+{
+    uint64_t checks = 1;
+    bool found;
+    int rc = db_scalar_u64(a->db, &checks, &found, err, "SELECT @@foreign_key_checks");
+    rc = rc ? rc : db_exec(a->db, err, "SET SESSION foreign_key_checks = 0");
+    rc = rc ? rc : db_exec(a->db, err, "DELETE FROM %s", table);
+    struct ds_error ignored;
+    int left = db_exec(a->db, rc ? &ignored : err, "SET SESSION foreign_key_checks = %lu", checks);
+    return rc ? rc : left;
+}
+
+int mapped_truncate(struct applier *a, struct slice table, const char **name, struct arena *arena,
+                    struct ds_error *err)
+{
+    const struct map *map = filter_map(a->options.filter);
+    const char *prefix = a->config->source.prefix;
+    BUF_AUTO struct buf there = {0}, quoted = {0};
+    char document[256];
+    *name = NULL;
+    snprintf(document, sizeof document, "%.*s", (int)table.len, (const char *)table.p);
+    const char *own =
+        strncmp(document, prefix, strlen(prefix)) == 0 ? document + strlen(prefix) : NULL;
+    const char *to = own ? map_document(map, MAP_SOURCE, own) : NULL;
+    if (!to || !filter_keeps(a->options.filter, document))
+        return 0;
+    const char *other;
+    int rc = find_other(a, own, to, &other, err);
+    if (rc)
+        return rc;
+    if (other)
+        return error_set(err, DS_EUNSUPPORTED,
+                         "the source has emptied table %s (TRUNCATE), whose rows cannot be told "
+                         "from those of %s in table %s at the destination: delete them there, and "
+                         "pass over the statement with `datasync skip`",
+                         own, other, to);
+    if (buf_printf(&there, "%s%s", a->config->destination.prefix, to) ||
+        sql_table(&quoted, a->database, buf_cstr(&there)) ||
+        !(*name = arena_strdup(arena, buf_cstr(&there))))
+        return no_memory(err);
+    uint64_t waiting = held_first(a, *name);
+    if (waiting)
+        return error_set(err, DS_ECONFLICT,
+                         "the source has emptied table %s (TRUNCATE), and changes of it wait in "
+                         "quarantine (the first is %lu): release or drop them first",
+                         own, waiting);
+    return empty(a, buf_cstr(&quoted), err);
+}
+
+/* --- a copy
+ * --------------------------------------------------------------------------------------- */
+
+bool mapped_takes(void *arg, const char *table)
+{
+    const struct applier *a = arg;
+    const struct map *map = filter_map(a->options.filter);
+    const char *prefix = a->config->destination.prefix;
+    size_t len = strlen(prefix);
+    char name[300];
+    const char *there =
+        strncmp(table, prefix, len) == 0 ? map_document(map, MAP_DESTINATION, table + len) : NULL;
+    if (!there || !map_document(map, MAP_SOURCE, there))
+        return false;
+    snprintf(name, sizeof name, "%s%s", a->config->source.prefix, there);
+    return filter_keeps(a->options.filter, name);
+}
