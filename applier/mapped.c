@@ -39,7 +39,8 @@ int mapped_open(struct applier *a, struct ds_error *err)
     const struct map_stream_options o = {.map = map,
                                          .facts = map_servers_facts(a->mapped->servers),
                                          .prefix = a->config->source.prefix,
-                                         .target_prefix = a->config->destination.prefix};
+                                         .target_prefix = a->config->destination.prefix,
+                                         .skip_unmapped = a->options.map_in_part};
     return map_stream_new(&a->mapped->stream, &o, err);
 }
 
@@ -68,7 +69,7 @@ int mapped_check(struct applier *a, struct ds_error *err)
     DB_AUTO MYSQL *source = NULL;
     struct db_endpoint ep = config_endpoint(a->config, true);
     unsigned fails = 0;
-    if (!a->mapped || a->mapped->checked || a->options.no_source)
+    if (!a->mapped || a->mapped->checked || a->options.no_source || a->options.map_in_part)
         return 0;
     ep.read_timeout = 60;
     int rc = db_connect(&source, &ep, err);

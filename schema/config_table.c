@@ -437,7 +437,7 @@ const struct setting config_settings[] = {
          "A column, table or attribute that no rule names, such as a new one: stop before it, or "
          "null: its values do not travel."},
     {.key = "map",
-     .type = SETTING_LIST,
+     .type = SETTING_LINES,
      AT(map),
      .value = "",
      .doc =

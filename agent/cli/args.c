@@ -267,10 +267,6 @@ void args_free(struct invocation *in)
     free(in->files.items);
     free(in->api_key);
     free(in->api_secret);
-    if (in->opened) {
-        filter_free(in->filter);
-        config_free(&in->config);
-    }
-    catalogue_free(in->catalogue);
+    cli_close(in);
     memset(in, 0, sizeof *in);
 }

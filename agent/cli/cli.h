@@ -82,8 +82,8 @@ struct invocation {
     bool help, version;
     /* of single commands */
     bool json, watch, yes, resnapshot, dry_run, mark_synced, no_lock, example, man, reference;
-    bool plain, counts, summary, graph, auto_link, tracker;
-    const char *delimiter, *encoding;
+    bool plain, counts, summary, graph, auto_link, tracker, automatic, once;
+    const char *delimiter, *encoding, *suggest;
     const char *adapter, *on_duplicate, *options_mode, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */
     const char *url;
@@ -110,6 +110,12 @@ int help_man(const struct command *c, struct buf *out);
 /* common.c */
 /* Load configuration and catalogue as the command line says. */
 int cli_open(struct invocation *in, struct ds_error *err);
+/* Forget it: it may be opened again. */
+void cli_close(struct invocation *in);
+/* KEY=VALUE, as if it had been given as `option` before all others, which so come to count. The
+ * option is named in messages, and must outlive the invocation. */
+int cli_preset(struct invocation *in, const char *key, const char *value, const char *option,
+               struct ds_error *err);
 /* For commands that need no server: where there is no configuration at all, the built-in catalogue
  * will do, and nothing else is filled. One that is there must be right. */
 int cli_open_if_configured(struct invocation *in, struct ds_error *err);
@@ -133,6 +139,7 @@ int command_apply(struct invocation *in);
 int command_incremental(struct invocation *in);
 int command_replay(struct invocation *in);
 int command_sync(struct invocation *in);
+int command_migrate(struct invocation *in);
 int command_skip(struct invocation *in);
 int command_check(struct invocation *in);
 int command_status(struct invocation *in);

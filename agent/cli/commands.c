@@ -164,6 +164,21 @@ static const struct option sync_options[] = {
      .doc = "Its secret; the same holds."},
     LAST,
 };
+static const struct option migrate_options[] = {
+    {"reset", 'r', OPTION_FLAG, NULL, FIELD(resnapshot),
+     .doc = "data: forget where it stands, empty the destination's tables, and begin anew."},
+    {"auto", 'a', OPTION_FLAG, NULL, FIELD(automatic),
+     .doc = "data: go on although something is not mapped, which is left out then. It is warned "
+            "of."},
+    {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run),
+     .doc = "data: check integrity, and write nothing."},
+    {"suggest", 0, OPTION_TEXT, "FILE", FIELD(suggest),
+     .doc = "data: write the rules that would settle what is not mapped to a new file."},
+    {"once", 0, OPTION_FLAG, NULL, FIELD(once), .doc = "delta: end where the source is now."},
+    {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask before --reset."},
+    LAST,
+};
+
 static const struct option skip_options[] = {
     {"reason", 0, OPTION_TEXT, "TEXT", FIELD(reason), .doc = "Why, for the record."},
     {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."},
@@ -287,6 +302,27 @@ const struct command cli_commands[] = {
          "configuration, such as an entity whose table the source does not have, or refused by a "
          "server. 3: done, but entities were left out (--skip-invalid) or images are missing. 4: "
          "another run of the stream is at work. 5: a server cannot be reached."},
+    {.name = "migrate",
+     .arguments = "data|delta CONFIG.xml",
+     .min_arguments = 2,
+     .max_arguments = 2,
+     .options = migrate_options,
+     .run = command_migrate,
+     .summary = "Migrate to another schema, by the files of the Magento Data Migration Tool.",
+     .text =
+         "Reads config.xml and the files that it names as they are, and runs its steps: `data` "
+         "checks that every table and column has a place at the other side (integrity), copies "
+         "what is there by the rules of map.xml, and counts (volume). `delta` goes on from there "
+         "with what the source's binlog has, without a pause, until SIGTERM; nothing is installed "
+         "at the source, whose binlog needs binlog_row_metadata = FULL.\n\n"
+         "Of the steps it has Data Integrity and Map. A step of another class is refused, with "
+         "the line that names it; settings mode is not there yet.\n\n"
+         "Servers, prefixes and the log file are those of config.xml, all else (state_dir, batch, "
+         "spool …) those of the configuration. Log lines look as that tool's, on stdout. Where the "
+         "stream stands is kept at the destination, under the name `migrate`: for several "
+         "migrations to one server give each --set name=NAME.\n\n"
+         "Exit 0: done. 1: integrity or volume is not as it should be, or a row did not fit. 2: "
+         "wrong usage, files or privileges. 5: a server cannot be reached."},
     {.name = "skip",
      .arguments = "POSITION",
      .min_arguments = 1,

@@ -120,6 +120,33 @@ int cli_open(struct invocation *in, struct ds_error *err)
     return 0;
 }
 
+void cli_close(struct invocation *in)
+{
+    if (in->opened) {
+        filter_free(in->filter);
+        config_free(&in->config);
+    }
+    catalogue_free(in->catalogue);
+    in->filter = NULL;
+    in->catalogue = NULL;
+    in->opened = false;
+}
+
+int cli_preset(struct invocation *in, const char *key, const char *value, const char *option,
+               struct ds_error *err)
+{
+    struct config_override *more = realloc(in->overrides, (in->override_count + 1) * sizeof *more);
+    char *text = NULL;
+    if (more)
+        in->overrides = more;
+    if (!more || asprintf(&text, "%s=%s", key, value) < 0)
+        return error_set(err, DS_ENOMEM, "out of memory for the command line");
+    memmove(more + 1, more, in->override_count * sizeof *more);
+    more[0] = (struct config_override){text, option};
+    in->override_count++;
+    return 0;
+}
+
 int cli_split_list(char *text, const char ***out, size_t *count, struct ds_error *err)
 {
     size_t n = 1;

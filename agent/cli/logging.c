@@ -1,5 +1,7 @@
 #include "agent/cli/logging.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,9 @@
 
 static struct {
     bool json, terminal;
+    bool migration; /* lines look as those of the other tool */
+    struct logging_stage at;
+    int file;              /* that they go to as well, 0: none */
     char progress[400];    /* shown below the log, "" none */
     pthread_mutex_t mutex; /* protects `progress` and the order of what is written */
 } screen = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -93,10 +98,27 @@ int logging_format(struct buf *out, bool json, long long now, int level, const c
                 : buf_printf(out, "%s %-5s %s", stamp, level_names[level], line);
 }
 
-static void write_all(const char *text, size_t len)
+int logging_format_migration(struct buf *out, const struct logging_stage *at, long long now,
+                             int level, const char *line)
+{
+    static const char *const names[] = {"ERROR", "WARNING", "INFO", "DEBUG", "DEBUG"};
+    char stamp[40];
+    struct tm tm;
+    time_t seconds = (time_t)(now / 1000000);
+    if (!gmtime_r(&seconds, &tm) || !strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm))
+        snprintf(stamp, sizeof stamp, "?");
+    int rc = buf_printf(out, "[%s.%06d+00:00][%s]", stamp, (int)(now % 1000000), names[level]);
+    if (level >= LOG_LEVEL_INFO && at->mode)
+        rc |= buf_printf(out, "[mode: %s]", at->mode);
+    if (level >= LOG_LEVEL_INFO && at->stage)
+        rc |= buf_printf(out, "[stage: %s][step: %s]", at->stage, at->step ? at->step : "");
+    return rc | buf_printf(out, ": %s", line);
+}
+
+static void write_all(int to, const char *text, size_t len)
 {
     while (len) {
-        ssize_t n = write(STDERR_FILENO, text, len);
+        ssize_t n = write(to, text, len);
         if (n <= 0)
             return; /* nobody to tell */
         text += n;
@@ -110,6 +132,18 @@ static void clear_line(struct buf *out)
         (void)buf_puts(out, "\r\033[K");
 }
 
+/* The progress line is on a terminal, where stdout is one mostly, too. */
+static void write_migration(struct buf *text)
+{
+    if (screen.terminal && screen.progress[0])
+        write_all(STDERR_FILENO, "\r\033[K", 4);
+    write_all(STDOUT_FILENO, (const char *)text->data, text->len);
+    if (screen.file)
+        write_all(screen.file, (const char *)text->data, text->len);
+    if (screen.terminal)
+        write_all(STDERR_FILENO, screen.progress, strlen(screen.progress));
+}
+
 static void sink(void *arg, enum log_level level, const char *line)
 {
     (void)arg;
@@ -117,11 +151,19 @@ static void sink(void *arg, enum log_level level, const char *line)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     pthread_mutex_lock(&screen.mutex);
+    if (screen.migration) {
+        if (logging_format_migration(&out, &screen.at, now.tv_sec * 1000000LL + now.tv_nsec / 1000,
+                                     (int)level, line) == 0 &&
+            buf_puts(&out, "\n") == 0)
+            write_migration(&out);
+        pthread_mutex_unlock(&screen.mutex);
+        return;
+    }
     clear_line(&out);
     if (logging_format(&out, screen.json, now.tv_sec * 1000000LL + now.tv_nsec / 1000, (int)level,
                        line) == 0 &&
         buf_puts(&out, "\n") == 0 && buf_puts(&out, screen.progress) == 0)
-        write_all((const char *)out.data, out.len);
+        write_all(STDERR_FILENO, (const char *)out.data, out.len);
     pthread_mutex_unlock(&screen.mutex);
 }
 
@@ -133,6 +175,25 @@ void logging_start(const char *format, unsigned verbosity)
                  verbosity == 0   ? LOG_LEVEL_INFO
                  : verbosity == 1 ? LOG_LEVEL_DEBUG
                                   : LOG_LEVEL_TRACE);
+}
+
+int logging_migration(const char *file, struct ds_error *err)
+{
+    int fd = file ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : 0;
+    if (fd < 0)
+        return error_set(err, DS_EIO, "log_file: %s: %s", file, strerror(errno));
+    pthread_mutex_lock(&screen.mutex);
+    screen.migration = !screen.json;
+    screen.file = fd;
+    pthread_mutex_unlock(&screen.mutex);
+    return 0;
+}
+
+void logging_at_stage(const struct logging_stage *at)
+{
+    pthread_mutex_lock(&screen.mutex);
+    screen.at = *at;
+    pthread_mutex_unlock(&screen.mutex);
 }
 
 bool logging_terminal(void)
@@ -153,6 +214,6 @@ void logging_progress(const char *line)
     clear_line(&out);
     snprintf(screen.progress, width + 1, "%s", line);
     if (buf_puts(&out, screen.progress) == 0)
-        write_all((const char *)out.data, out.len);
+        write_all(STDERR_FILENO, (const char *)out.data, out.len);
     pthread_mutex_unlock(&screen.mutex);
 }

@@ -364,6 +364,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .dry_run = o->dry_run,
         .some = o->copy && entity_selection_takes_some(o->copy),
         .skip_invalid = o->skip_invalid,
+        .map_in_part = o->map_in_part,
         .limit_rows = o->limit_rows,
         .no_lock = o->no_lock,
         .resnapshot = o->resnapshot || o->copy,

@@ -17,6 +17,7 @@ struct runner_options {
     bool retry_forever;
     bool no_lock, resnapshot, dry_run;
     bool skip_invalid;   /* sync */
+    bool map_in_part;    /* migrate: the map was checked, what it leads nowhere is left out */
     bool unfinished;     /* another run follows, for what this one leaves */
     bool ends_by_itself; /* exit 3 when changes wait in quarantine */
     uint64_t limit_rows;

@@ -7,23 +7,6 @@
 #include "agent/cli/summary.h"
 #include "agent/cli/sync.h"
 
-/* Setting KEY=VALUE, as if it had been given as an option before all others, which so come to
- * count. */
-static int preset(struct invocation *in, const char *key, const char *value, const char *option,
-                  struct ds_error *err)
-{
-    struct config_override *more = realloc(in->overrides, (in->override_count + 1) * sizeof *more);
-    char *text = NULL;
-    if (more)
-        in->overrides = more;
-    if (!more || asprintf(&text, "%s=%s", key, value) < 0)
-        return error_set(err, DS_ENOMEM, "out of memory for the command line");
-    memmove(more + 1, more, in->override_count * sizeof *more);
-    more[0] = (struct config_override){text, option};
-    in->override_count++;
-    return 0;
-}
-
 /* A product has its stock, too; --stock says whether it is wanted, or nothing else. */
 static const char *entities_of(const char *entity)
 {
@@ -38,19 +21,20 @@ static const char *entities_of(const char *entity)
 static int open_config(struct invocation *in, bool is_file, struct ds_error *err)
 {
     const char *entity = entities_of(in->arguments[0]);
-    int rc = preset(in, "mode", "import", is_file ? CONFIG_SYNC_FILE : CONFIG_SYNC, err);
-    rc = rc ? rc : preset(in, "source_system", in->arguments[1], "SOURCE", err);
-    rc = rc ? rc : preset(in, "entities", entity, "ENTITY", err);
-    rc = rc ? rc : preset(in, "stock", "include", "stock-of-sync", err);
+    int rc = cli_preset(in, "mode", "import", is_file ? CONFIG_SYNC_FILE : CONFIG_SYNC, err);
+    rc = rc ? rc : cli_preset(in, "source_system", in->arguments[1], "SOURCE", err);
+    rc = rc ? rc : cli_preset(in, "entities", entity, "ENTITY", err);
+    rc = rc ? rc : cli_preset(in, "stock", "include", "stock-of-sync", err);
     if (rc == 0 && !in->on_duplicate)
         in->on_duplicate = "error";
-    rc = rc ? rc : preset(in, "on_duplicate", in->on_duplicate, "on-duplicate", err);
-    rc = rc ? rc
-            : preset(in, "on_invalid", in->skip_invalid ? "skip" : "error", "skip-invalid", err);
+    rc = rc ? rc : cli_preset(in, "on_duplicate", in->on_duplicate, "on-duplicate", err);
+    rc =
+        rc ? rc
+           : cli_preset(in, "on_invalid", in->skip_invalid ? "skip" : "error", "skip-invalid", err);
     const char *options = in->options_mode ? in->options_mode : "auto";
-    rc = rc ? rc : preset(in, "options_mode", options, "options-mode", err);
+    rc = rc ? rc : cli_preset(in, "options_mode", options, "options-mode", err);
     if (rc == 0 && in->force_images)
-        rc = preset(in, "images.replace", "true", "force-image-import", err);
+        rc = cli_preset(in, "images.replace", "true", "force-image-import", err);
     return rc ? rc : cli_open(in, err);
 }
 

@@ -79,6 +79,8 @@ static int compare(struct check *c, struct ds_error *err)
             tell(c, fails, buf_cstr(&line));
         else
             rc = no_memory(err);
+    if (rc == 0 && c->o->suggest && map_findings_suggest(&findings, c->o->suggest))
+        rc = no_memory(err);
     map_findings_free(&findings);
     return rc;
 }

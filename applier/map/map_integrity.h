@@ -17,6 +17,7 @@ struct map_integrity {
     /* Called for each line; fails: the stream must not start with it. */
     void (*tell)(void *arg, bool fails, const char *line);
     void *arg;
+    struct buf *suggest; /* gets a map.xml with the rules that settle what rules can; NULL: none */
 };
 
 /* *fails: how many lines were told that must not be. Errors of the servers; DS_ENOMEM. */

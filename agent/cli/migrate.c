@@ -1,0 +1,180 @@
+/* datasync migrate: what the Magento Data Migration Tool does, read from its own files. */
+#include "agent/cli/migrate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/logging.h"
+#include "schema/log.h"
+
+static const char *const stage_titles[STAGES] = {"integrity check", "data migration",
+                                                 "volume check", "delta delivering"};
+
+/* --- the files ------------------------------------------------------------------------------- */
+
+static int find_mode(struct migrating *g, struct ds_error *err)
+{
+    const char *name = g->in->arguments[0];
+    for (unsigned i = 0; i < MIGRATION_MODES; i++)
+        if (strcmp(migration_mode_name((enum migration_mode)i), name) == 0)
+            g->mode = (enum migration_mode)i;
+    if (strcmp(migration_mode_name(g->mode), name) != 0)
+        return error_set(err, DS_EUSAGE, "migrate: '%s' is neither data nor delta", name);
+    if (g->mode == MIGRATION_SETTINGS)
+        return error_set(err, DS_EUSAGE,
+                         "migrate settings is not there yet: this version has data and delta");
+    return 0;
+}
+
+static bool is_wanted(const struct migrating *g, enum migration_stage stage)
+{
+    return g->mode == MIGRATION_DELTA ? stage == STAGE_DELTA || stage == STAGE_VOLUME
+                                      : stage != STAGE_DELTA;
+}
+
+/* All that we do not have is told at once. */
+static int check_steps(const struct migrating *g, struct ds_error *err)
+{
+    size_t count = migration_step_count(g->migration, g->mode), missing = 0;
+    const char *path = migration_path(g->migration);
+    for (size_t i = 0; i < count; i++) {
+        const struct migration_step *s = migration_step_at(g->migration, g->mode, i);
+        for (unsigned k = 0; k < STAGES; k++) {
+            const char *class = s->classes[k];
+            if (!class || !is_wanted(g, (enum migration_stage)k) ||
+                migrate_stage_find(class, (enum migration_stage)k))
+                continue;
+            log_error("%s:%u: step \"%s\": there is no %s of class %s here: take it out of the "
+                      "file, and what it would migrate out of map.xml's rules or into them",
+                      path, s->lines[k], s->title, migration_stage_name((enum migration_stage)k),
+                      class);
+            missing++;
+        }
+    }
+    if (missing)
+        return error_set(err, DS_EUSAGE, "%s: %zu classes of mode %s are not known", path, missing,
+                         migration_mode_name(g->mode));
+    return count ? 0
+                 : error_set(err, DS_EUSAGE, "%s: there are no steps of mode %s", path,
+                             migration_mode_name(g->mode));
+}
+
+static int check_options(const struct invocation *in, enum migration_mode mode,
+                         struct ds_error *err)
+{
+    const bool data = mode == MIGRATION_DATA;
+    const char *wrong = !data && in->resnapshot  ? "reset"
+                        : !data && in->automatic ? "auto"
+                        : !data && in->dry_run   ? "dry-run"
+                        : !data && in->suggest   ? "suggest"
+                        : data && in->once       ? "once"
+                                                 : NULL;
+    if (wrong)
+        return error_set(err, DS_EUSAGE, "--%s is for migrate %s", wrong, data ? "delta" : "data");
+    if (in->resnapshot && in->dry_run)
+        return error_set(err, DS_EUSAGE, "--reset and --dry-run do not go together");
+    return 0;
+}
+
+static int open_all(struct migrating *g, struct ds_error *err)
+{
+    BUF_AUTO struct buf map = {0};
+    int rc = find_mode(g, err);
+    rc = rc ? rc : check_options(g->in, g->mode, err);
+    rc = rc ? rc : migration_read(&g->migration, g->in->arguments[1], err);
+    rc = rc ? rc : check_steps(g, err);
+    rc = rc ? rc : migrate_configure(g, err);
+    rc = rc ? rc : migration_file(g->migration, "map_file", &map, err);
+    rc = rc ? rc : cli_preset(g->in, "map", buf_cstr(&map), "map_file", err);
+    rc = rc ? rc : cli_open(g->in, err);
+    const char *file = rc ? NULL : migration_option(g->migration, "log_file");
+    if (rc == 0)
+        rc = logging_migration(file && *file ? file : NULL, err);
+    if (rc == 0 && g->in->resnapshot)
+        rc =
+            cli_confirm(g->in, "Empty the destination's tables and migrate everything again?", err);
+    return rc;
+}
+
+/* --- stages ---------------------------------------------------------------------------------- */
+
+/* *good: it is there, and went well, or is not there. */
+static int perform(struct migrating *g, const struct migration_step *s, enum migration_stage stage,
+                   bool *good, struct ds_error *err)
+{
+    *good = true;
+    if (!s->classes[stage])
+        return 0;
+    g->step = s;
+    logging_at_stage(
+        &(struct logging_stage){migration_mode_name(g->mode), stage_titles[stage], s->title});
+    log_info("started");
+    return migrate_stage_find(s->classes[stage], stage)(g, good, err);
+}
+
+/* All steps are asked, so that all that is wrong is seen at once. */
+static int check_integrity(struct migrating *g, struct ds_error *err)
+{
+    size_t count = migration_step_count(g->migration, g->mode);
+    bool all = true;
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        bool good;
+        rc = perform(g, migration_step_at(g->migration, g->mode, i), STAGE_INTEGRITY, &good, err);
+        all &= good;
+    }
+    if (rc || all || g->in->automatic)
+        return rc;
+    log_info("You can use --auto or -a option to ignore not mapped differences between source and "
+             "destination to continue migration, and --suggest FILE to get rules that settle them");
+    return error_set(err, DS_ESCHEMA, "Integrity Check failed");
+}
+
+/* The stages of one step; those of a run that has ended otherwise end all. */
+static int run_step(struct migrating *g, const struct migration_step *s,
+                    const enum migration_stage *stages, size_t count, struct ds_error *err)
+{
+    static const char *const failed[STAGES] = {"Integrity Check failed", "Data Migration failed",
+                                               "Volume Check failed", "Delta delivering failed"};
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0 && !g->stopped; i++) {
+        bool good;
+        rc = perform(g, s, stages[i], &good, err);
+        if (rc == 0 && !good)
+            rc = error_set(err, DS_ESCHEMA, "%s", failed[stages[i]]);
+    }
+    return rc;
+}
+
+static int run_mode(struct migrating *g, struct ds_error *err)
+{
+    static const enum migration_stage data[] = {STAGE_DATA, STAGE_VOLUME},
+                                      delta[] = {STAGE_DELTA, STAGE_VOLUME};
+    bool is_data = g->mode == MIGRATION_DATA;
+    int rc = is_data ? check_integrity(g, err) : 0;
+    if (rc || g->in->dry_run)
+        return rc;
+    for (size_t i = 0; i < migration_step_count(g->migration, g->mode) && rc == 0; i++) {
+        const struct migration_step *s = migration_step_at(g->migration, g->mode, i);
+        if (!g->stopped && s->classes[is_data ? STAGE_DATA : STAGE_DELTA])
+            rc = run_step(g, s, is_data ? data : delta, 2, err);
+    }
+    if (rc == 0 && !g->stopped)
+        log_info(is_data ? "Migration completed" : "Migration completed successfully");
+    return rc;
+}
+
+int command_migrate(struct invocation *in)
+{
+    struct ds_error err = {0};
+    struct migrating g = {.in = in, .code = EXIT_DONE};
+    int rc = open_all(&g, &err);
+    rc = rc ? rc : run_mode(&g, &err);
+    int code = cli_exit_code(rc);
+    if (rc)
+        (void)cli_fail(&err);
+    if (g.code != EXIT_DONE)
+        code = g.code;
+    migration_free(g.migration);
+    return code;
+}

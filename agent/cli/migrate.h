@@ -1,0 +1,39 @@
+/* What migrate*.c share: a run of `datasync migrate`. Main thread.
+ *
+ * migrate.c         the command: modes, their order, exit codes
+ * migrate_config.c  config.xml → the configuration that the rest of the program knows
+ * migrate_steps.c   classes of that tool → what does their work here
+ * migrate_map.c     the Map step
+ */
+#ifndef CLI_MIGRATE_H
+#define CLI_MIGRATE_H
+
+#include "agent/cli/cli.h"
+#include "schema/map.h"
+#include "schema/migration/migration.h"
+
+struct migrating {
+    struct invocation *in;
+    struct migration *migration;
+    enum migration_mode mode;
+    const struct migration_step *step; /* in hand */
+    bool stopped;                      /* by a signal */
+    int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
+};
+
+/* Does the work of one stage of g->step. *good: it is as it should be, else what is wrong has been
+ * logged. */
+typedef int migrate_stage(struct migrating *g, bool *good, struct ds_error *err);
+
+/* NULL: there is none for that class in that place. */
+migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage);
+
+/* Settings of the run, by what config.xml says. */
+int migrate_configure(struct migrating *g, struct ds_error *err);
+
+int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_map_volume(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err);
+
+#endif

@@ -1,0 +1,164 @@
+/* The Map step: everything that no other step migrates, by the rules of map.xml. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/migrate.h"
+#include "agent/cli/runner.h"
+#include "applier/map/map_integrity.h"
+#include "applier/map/map_volume.h"
+#include "schema/db.h"
+#include "schema/log.h"
+
+/* --- integrity ------------------------------------------------------------------------------- */
+
+static void tell_finding(void *arg, bool fails, const char *line)
+{
+    const struct migrating *g = arg;
+    log_write(fails && !g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s", line);
+}
+
+/* The rules that would settle all of it, for the user to read. */
+static int write_suggestion(const char *path, const struct buf *xml, struct ds_error *err)
+{
+    FILE *out = fopen(path, "wxe");
+    bool written = out && fwrite(xml->data, 1, xml->len, out) == xml->len;
+    if (out && fclose(out))
+        written = false;
+    if (!written)
+        return error_set(err, DS_EUSAGE, "--suggest %s: %s", path, strerror(errno));
+    log_info("rules that settle what is not mapped are in %s: read them, and put them into the map",
+             path);
+    return 0;
+}
+
+int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err)
+{
+    BUF_AUTO struct buf suggestion = {0};
+    const struct config *c = &g->in->config;
+    struct db_endpoint from = config_endpoint(c, true), to = config_endpoint(c, false);
+    DB_AUTO MYSQL *source = NULL, *destination = NULL;
+    unsigned fails = 0;
+    to.database = NULL;
+    int rc = db_connect(&source, &from, err);
+    rc = rc ? rc : db_connect(&destination, &to, err);
+    const struct map_integrity o = {.config = c,
+                                    .filter = g->in->filter,
+                                    .source = source,
+                                    .destination = destination,
+                                    .tell = tell_finding,
+                                    .arg = g,
+                                    .suggest = g->in->suggest ? &suggestion : NULL};
+    rc = rc ? rc : map_integrity_check(&o, &fails, err);
+    *good = !fails;
+    return rc || !g->in->suggest ? rc : write_suggestion(g->in->suggest, &suggestion, err);
+}
+
+/* --- volume ---------------------------------------------------------------------------------- */
+
+/* Both sides, as they are now. */
+struct sides {
+    MYSQL *db[2]; /* source, destination */
+    struct target *schema[2];
+};
+
+static void close_sides(struct sides *s)
+{
+    for (size_t i = 0; i < 2; i++) {
+        target_free(s->schema[i]);
+        db_close(&s->db[i]);
+    }
+}
+
+static int open_sides(const struct config *c, struct sides *s, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < 2 && rc == 0; i++) {
+        struct db_endpoint ep = config_endpoint(c, i == 0);
+        rc = db_connect(&s->db[i], &ep, err);
+        rc = rc ? rc : target_new(&s->schema[i], s->db[i], ep.database, err);
+        rc = rc ? rc : target_load(s->schema[i], s->db[i], err);
+    }
+    return rc;
+}
+
+static struct map_side_schema side(const struct config *c, const struct sides *s, size_t i)
+{
+    return (struct map_side_schema){s->schema[i],
+                                    i == 0 ? c->source.prefix : c->destination.prefix};
+}
+
+struct counting {
+    size_t different;
+};
+
+static void tell_difference(void *arg, const struct map_volume_difference *d)
+{
+    struct counting *c = arg;
+    c->different++;
+    log_error("Mismatch of entities in the document: %s Source: %" PRIu64 " Destination: %" PRIu64
+              "%s%s%s%s",
+              d->document, d->source, d->destination, *d->missing ? " Missing keys: " : "",
+              d->missing, *d->more ? " Keys that the source has not: " : "", d->more);
+}
+
+int migrate_map_volume(struct migrating *g, bool *good, struct ds_error *err)
+{
+    struct sides s = {0};
+    struct counting counted = {0};
+    size_t documents = 0;
+    const struct config *c = &g->in->config;
+    int rc = open_sides(c, &s, err);
+    if (rc == 0) {
+        const struct map_volume_options o = {.map = filter_map(g->in->filter),
+                                             .source = {s.db[0], side(c, &s, 0)},
+                                             .destination = {s.db[1], side(c, &s, 1)},
+                                             .arg = &counted,
+                                             .found = tell_difference};
+        rc = map_volume(&o, &documents, err);
+    }
+    if (rc == 0)
+        log_info("documents that were counted: %zu", documents);
+    *good = !counted.different;
+    close_sides(&s);
+    return rc;
+}
+
+/* --- data, delta ----------------------------------------------------------------------------- */
+
+/* Integrity has told what leads nowhere: it is settled, or to be left out. */
+static int run(struct migrating *g, const struct runner_options *o, bool *good)
+{
+    g->code = runner_once(g->in, o, &g->stopped);
+    *good = g->code == EXIT_DONE;
+    return 0;
+}
+
+int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err)
+{
+    const struct runner_options o = {.command = "migrate",
+                                     .agent = true,
+                                     .applier = true,
+                                     .ends_by_itself = true,
+                                     .resnapshot = g->in->resnapshot,
+                                     .map_in_part = true,
+                                     .stop_at = {.kind = STOP_AT_SOURCE_NOW}};
+    (void)err;
+    return run(g, &o, good);
+}
+
+int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
+{
+    const bool once = g->in->once;
+    const struct runner_options o = {.command = "migrate",
+                                     .agent = true,
+                                     .applier = true,
+                                     .ends_by_itself = once,
+                                     .retry_forever = !once,
+                                     .map_in_part = true,
+                                     .stop_at = {.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER}};
+    (void)err;
+    return run(g, &o, good);
+}

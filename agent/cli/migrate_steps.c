@@ -1,0 +1,64 @@
+/* Which class of the Magento Data Migration Tool is what here. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/cli/migrate.h"
+#include "agent/orphans.h"
+#include "schema/db.h"
+#include "schema/log.h"
+
+/* --- Data Integrity: orphans of the source --------------------------------------------------- */
+
+struct looking {
+    struct migrating *g;
+    bool good;
+};
+
+static void tell_orphans(void *arg, const struct orphans *o)
+{
+    struct looking *l = arg;
+    enum log_level level = l->g->in->automatic ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR;
+    log_write(level,
+              "Foreign key (fk) constraint fails on source database. Orphan records id: %s%s from "
+              "`%s`.%s has no referenced records in `%s` (%" PRIu64 " rows, %" PRIu64
+              " ids): delete them, or give them something to refer to",
+              o->ids, o->missing > ORPHANS_TOLD ? ",…" : "", o->child, o->columns, o->parent,
+              o->rows, o->missing);
+    l->good = false;
+}
+
+static int data_integrity(struct migrating *g, bool *good, struct ds_error *err)
+{
+    struct looking l = {g, true};
+    struct db_endpoint source = config_endpoint(&g->in->config, true);
+    DB_AUTO MYSQL *db = NULL;
+    int rc = db_connect(&db, &source, err);
+    rc = rc ? rc
+            : orphans_find(&(struct orphans_options){.db = db, .arg = &l, .found = tell_orphans},
+                           err);
+    *good = l.good;
+    return rc;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *class;
+    enum migration_stage stage;
+    migrate_stage *perform;
+} stages[] = {
+    {"Migration\\Step\\DataIntegrity\\Integrity", STAGE_INTEGRITY, data_integrity},
+    {"Migration\\Step\\Map\\Integrity", STAGE_INTEGRITY, migrate_map_integrity},
+    {"Migration\\Step\\Map\\Data", STAGE_DATA, migrate_map_data},
+    {"Migration\\Step\\Map\\Volume", STAGE_VOLUME, migrate_map_volume},
+    {"Migration\\Step\\Map\\Delta", STAGE_DELTA, migrate_map_delta},
+};
+
+migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage)
+{
+    class += *class == '\\';
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        if (stages[i].stage == stage && strcmp(stages[i].class, class) == 0)
+            return stages[i].perform;
+    return NULL;
+}

@@ -1,0 +1,181 @@
+#include "applier/map/map_volume.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/db.h"
+
+enum { KEYS_TOLD = 20 };
+
+struct document { /* of the destination */
+    const struct target_table *table;
+    const char *name;
+    uint64_t source, destination;
+    const struct target_table *from; /* NULL: none, or several */
+    uint32_t sources;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for a volume check");
+}
+
+static const char *without_prefix(const struct map_side_schema *s, const char *table)
+{
+    size_t len = strlen(s->prefix);
+    return strncmp(table, s->prefix, len) == 0 ? table + len : NULL;
+}
+
+static int count_rows(MYSQL *db, const struct target_table *t, uint64_t *rows, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0};
+    bool found;
+    if (sql_identifier(&name, t->name))
+        return no_memory(err);
+    return db_scalar_u64(db, rows, &found, err, "SELECT COUNT(*) FROM %s", buf_cstr(&name));
+}
+
+/* Its rows go to the document. */
+static int add_source(const struct map_volume_options *o, struct document *d,
+                      const struct target_table *t, const char *name, struct ds_error *err)
+{
+    uint64_t rows = 0;
+    const char *there;
+    if (t->view || t->sequence || !t->exists || (o->wanted && !o->wanted(o->arg, name)))
+        return 0;
+    there = map_document(o->map, MAP_SOURCE, name);
+    if (!there || strcmp(there, d->name) != 0)
+        return 0;
+    int rc = count_rows(o->source.db, t, &rows, err);
+    d->source += rows;
+    d->from = d->sources++ ? NULL : t;
+    return rc;
+}
+
+static int count_document(const struct map_volume_options *o, struct document *d,
+                          struct ds_error *err)
+{
+    const struct map_side_schema *s = &o->source.tables;
+    int rc = 0;
+    for (uint32_t i = 0; i < target_count(s->schema) && rc == 0; i++) {
+        const struct target_table *t = target_at(s->schema, i);
+        const char *name = without_prefix(s, t->name);
+        rc = name ? add_source(o, d, t, name, err) : 0;
+    }
+    return rc || !d->sources ? rc : count_rows(o->destination.db, d->table, &d->destination, err);
+}
+
+/* --- which keys ------------------------------------------------------------------------------ */
+
+static const struct target_column *number_key(const struct target_table *t)
+{
+    const struct target_key *k = t->row_key;
+    const struct target_column *c = k && k->count == 1 ? &t->columns[k->columns[0]] : NULL;
+    return c && c->class == TARGET_INT ? c : NULL;
+}
+
+/* All keys in their order; not stored here. */
+static MYSQL_RES *read_keys(MYSQL *db, const struct target_table *t, const struct target_column *c,
+                            struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0}, name = {0};
+    MYSQL_RES *rows = NULL;
+    if (sql_identifier(&name, c->name) || buf_puts(&sql, "SELECT ") ||
+        buf_append(&sql, name.data, name.len) || buf_puts(&sql, " FROM ") ||
+        sql_identifier(&sql, t->name) || buf_puts(&sql, " ORDER BY ") ||
+        buf_append(&sql, name.data, name.len))
+        (void)no_memory(err);
+    else if (mysql_real_query(db, buf_cstr(&sql), sql.len) || !(rows = mysql_use_result(db)))
+        (void)db_fail(err, db, "reading keys");
+    return rows;
+}
+
+static int add_key(struct buf *list, uint32_t *count, const char *key)
+{
+    return ++*count > KEYS_TOLD ? 0 : (list->len ? buf_puts(list, ",") : 0) | buf_puts(list, key);
+}
+
+static int compare_numbers(const char *x, const char *y)
+{
+    bool negative = *x == '-';
+    size_t a = strlen(x), b = strlen(y);
+    if (negative != (*y == '-'))
+        return negative ? -1 : 1;
+    int order = a != b ? (a < b ? -1 : 1) : strcmp(x, y);
+    return negative ? -order : order;
+}
+
+static int compare_keys(MYSQL_RES *there, MYSQL_RES *here, struct buf *missing, struct buf *more)
+{
+    MYSQL_ROW x = mysql_fetch_row(there), y = mysql_fetch_row(here);
+    uint32_t lacks = 0, has = 0;
+    int rc = 0;
+    while ((x || y) && rc == 0) {
+        int order = !x ? 1 : !y ? -1 : compare_numbers(x[0], y[0]);
+        if (order < 0)
+            rc = add_key(missing, &lacks, x[0]);
+        else if (order > 0)
+            rc = add_key(more, &has, y[0]);
+        x = order <= 0 ? mysql_fetch_row(there) : x;
+        y = order >= 0 ? mysql_fetch_row(here) : y;
+    }
+    return rc;
+}
+
+static int find_keys(const struct map_volume_options *o, const struct document *d,
+                     struct buf *missing, struct buf *more, struct ds_error *err)
+{
+    const struct target_column *from = d->from ? number_key(d->from) : NULL,
+                               *to = number_key(d->table);
+    const char *document = d->from ? without_prefix(&o->source.tables, d->from->name) : NULL;
+    const char *field = from ? map_field(o->map, MAP_SOURCE, document, from->name) : NULL;
+    if (!field || !to || strcmp(field, to->name) != 0)
+        return 0;
+    MYSQL_RES *there = read_keys(o->source.db, d->from, from, err);
+    if (!there)
+        return err->code;
+    MYSQL_RES *here = read_keys(o->destination.db, d->table, to, err);
+    int rc = !here ? err->code : compare_keys(there, here, missing, more) ? no_memory(err) : 0;
+    if (rc == 0 && mysql_errno(o->source.db))
+        rc = db_fail(err, o->source.db, "reading keys");
+    if (rc == 0 && mysql_errno(o->destination.db))
+        rc = db_fail(err, o->destination.db, "reading keys");
+    mysql_free_result(there);
+    mysql_free_result(here);
+    return rc;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static int tell(const struct map_volume_options *o, const struct document *d, struct ds_error *err)
+{
+    BUF_AUTO struct buf missing = {0}, more = {0};
+    int rc = find_keys(o, d, &missing, &more, err);
+    if (rc)
+        return rc;
+    o->found(o->arg, &(struct map_volume_difference){.document = d->name,
+                                                     .source = d->source,
+                                                     .destination = d->destination,
+                                                     .missing = buf_cstr(&missing),
+                                                     .more = buf_cstr(&more)});
+    return 0;
+}
+
+int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_error *err)
+{
+    const struct map_side_schema *s = &o->destination.tables;
+    int rc = 0;
+    *documents = 0;
+    for (uint32_t i = 0; i < target_count(s->schema) && rc == 0; i++) {
+        struct document d = {.table = target_at(s->schema, i)};
+        d.name = without_prefix(s, d.table->name);
+        if (!d.name || !d.table->exists || d.table->view || d.table->sequence ||
+            map_ignored(o->map, MAP_DESTINATION, d.name))
+            continue;
+        rc = count_document(o, &d, err);
+        *documents += d.sources > 0;
+        if (rc == 0 && d.source != d.destination)
+            rc = tell(o, &d, err);
+    }
+    return rc;
+}

@@ -1,0 +1,130 @@
+"""Steps: integrity, data, volume, delta."""
+
+import random
+import time
+
+from blog import MAP, Blog
+from lib.suite import Failure, expect, expect_contains, expect_equal
+
+
+def wait_for(what, condition, timeout=60):
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            raise Failure("%s: not within %d s" % (what, timeout))
+        time.sleep(0.05)
+
+
+def change(blog, draw):
+    """Some of the shop's life."""
+    one = lambda: draw.randrange(1, 2200)
+    blog.source.run(
+        "UPDATE great_blog_publication SET summary = CONCAT('Changed ', post_id), priority = priority + 1 WHERE post_id BETWEEN %d AND %d" % (one(), one()),
+        "UPDATE great_blog_publication SET priority = priority + 1",  # nothing of which the destination has
+        "UPDATE great_blog_publication SET state = IF(state = 'open', 'draft', 'open') WHERE post_id %% 5 = %d" % draw.randrange(5),
+        "DELETE FROM great_blog_publication WHERE post_id = %d" % one(),
+        "INSERT INTO great_blog_publication (summary, state) VALUES ('New', 'open'), ('Newer', 'draft')",
+        "UPDATE great_blog_publication SET post_id = post_id + 100000 WHERE post_id = %d" % one(),
+        "INSERT INTO author (name) VALUES ('another')", "DELETE FROM author WHERE author_id = %d" % draw.randrange(1, 21),
+        "INSERT INTO author_link (author_id) SELECT MAX(author_id) FROM author", "INSERT IGNORE INTO great_blog_index VALUES ('w%d')" % one(), database="old")
+
+
+def define(suite):
+    @suite.case("data-delta", "what is there is copied by the rules, then what changes, deletes too, and counted")
+    def _():
+        with Blog() as blog:
+            draw = random.Random()
+            seed = draw.randrange(1 << 31)
+            print("# seed %d" % seed)
+            draw.seed(seed)
+            blog.migrate("data")
+            blog.equal("copied")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post WHERE rating = 3"), 2000, "a default of the destination's own")
+            for _ in range(3):
+                change(blog, draw)
+                expect_contains(blog.migrate("delta", "--once"), "Migration completed successfully", "the end")
+                blog.equal("delta")
+            blog.program.start("delta", blog.config, command="migrate")
+            for _ in range(6):
+                change(blog, draw)
+                blog.program.kill()
+                blog.program.start("delta", blog.config, command="migrate")
+            change(blog, draw)
+            blog.source.run("INSERT INTO author (name) VALUES ('the last')", database="old")
+            wait_for("the last author", lambda: blog.ask("SELECT COUNT(*) FROM author WHERE name = 'the last'"))
+            blog.program.stop()
+            blog.equal("killed")
+
+    @suite.case("integrity", "all that is not mapped is told at once, with rules that settle it; nothing is written")
+    def _():
+        with Blog(rules=MAP.replace("<ignore><document>great_blog_index</document></ignore>", "").replace(
+                "<ignore><field>great_blog_publication.priority</field></ignore>", "")) as blog:
+            rules = blog.work.path("rules.xml")
+            said = blog.migrate("data", "--suggest", rules, code=1)
+            for part in ("[ERROR]: Source documents are not mapped: great_blog_index", "[ERROR]: Source fields are not mapped. Document: great_blog_publication. Fields: priority",
+                         "You can use --auto", "Integrity Check failed"):
+                expect_contains(said, part, "what is not mapped")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post"), 0, "rows")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'datasync'"), 0, "a database of our own")
+            with open(rules, encoding="utf-8") as text:
+                suggested = text.read()
+            expect("great_blog_index" in suggested and "great_blog_publication.priority" in suggested, suggested)
+            expect_contains(blog.migrate("data", "--suggest", rules, "--dry-run", code=2), "--suggest " + rules, "a file that is there")
+            said = blog.migrate("data", "--auto", "--dry-run")
+            expect_contains(said, "[WARNING]: Source documents are not mapped: great_blog_index", "auto")
+            blog.write("map.xml", MAP)
+            expect("not mapped" not in blog.migrate("data", "--dry-run"), "with the rules")
+
+    @suite.case("auto", "with --auto what leads nowhere is left out, of the copy and of what follows, and all else comes")
+    def _():
+        with Blog(rules=MAP.replace("<ignore><document>great_blog_index</document></ignore>", "").replace(
+                "<ignore><field>great_blog_publication.priority</field></ignore>", "")) as blog:
+            expect_contains(blog.migrate("data", "--auto"), "[WARNING]: Source documents are not mapped: great_blog_index", "what is left out")
+            blog.equal("copied")
+            blog.source.run("INSERT INTO great_blog_index VALUES ('more')", "UPDATE great_blog_publication SET priority = 9, body = 'b' WHERE post_id < 50",
+                            "DELETE FROM great_blog_publication WHERE post_id = 60", database="old")
+            blog.migrate("delta", "--once")
+            blog.equal("followed")
+
+    @suite.case("many-orphans", "of many orphans some are named, and all counted; keys of several columns are seen, too")
+    def _():
+        with Blog() as blog:
+            blog.source.run("CREATE TABLE place (a INT, b INT, PRIMARY KEY (a, b)) ENGINE=InnoDB",
+                            "CREATE TABLE visit (id INT PRIMARY KEY, a INT NULL, b INT NULL, FOREIGN KEY (a, b) REFERENCES place (a, b)) ENGINE=InnoDB",
+                            "SET SESSION foreign_key_checks = 0", "INSERT INTO visit SELECT seq, seq, seq % 2 FROM seq_1_to_300",
+                            "INSERT INTO visit VALUES (900, NULL, 5), (901, 7, 1)", database="old")
+            said = blog.migrate("data", "--dry-run", code=1)
+            expect_contains(said, "from `visit`.`a`,`b` has no referenced records in `place` (301 rows, 300 ids)", "all of them")
+            expect("100/0,…" in said and "101/1" not in said, "some of them: " + said[:2000])
+
+    @suite.case("orphans", "rows that name what is not there are told before anything is written")
+    def _():
+        with Blog() as blog:
+            blog.source.run("SET SESSION foreign_key_checks = 0", "INSERT INTO author_link (author_id) VALUES (77), (77), (90)", database="old")
+            said = blog.migrate("data", code=1)
+            expect_contains(said, "Orphan records id: 77,90 from `author_link`.`author_id` has no referenced records in `author` (3 rows, 2 ids)", "orphans")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM author"), 0, "rows")
+
+    @suite.case("refused", "a destination that holds rows stays as it is, unless --reset is given; a second run copies nothing again")
+    def _():
+        with Blog() as blog:
+            blog.destination.run("INSERT INTO great_blog_post VALUES (7, 'mine', NULL, 'x', 1)", database="new")
+            expect_contains(blog.migrate("data", code=2), "great_blog_post", "the table that has rows")
+            expect_equal(blog.destination.query("SELECT title FROM great_blog_post", "new"), (("mine",),), "its rows")
+            blog.migrate("data", "--reset", "--yes")
+            blog.equal("after --reset")
+            blog.destination.run("UPDATE great_blog_post SET rating = 9", database="new")
+            blog.migrate("data")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post WHERE rating = 9"), 2000, "what was done already")
+            blog.migrate("data", "--reset", "--yes")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post WHERE rating = 9"), 0, "begun anew")
+
+    @suite.case("volume", "a row that is lost is an error, with its key")
+    def _():
+        with Blog() as blog:
+            blog.migrate("data")
+            blog.destination.run("DELETE FROM great_blog_post WHERE post_id IN (5, 1999)", "INSERT INTO author (author_id, name) VALUES (900, 'mine')", database="new")
+            said = blog.migrate("delta", "--once", code=1)
+            expect_contains(said, "[ERROR]: Mismatch of entities in the document: great_blog_post Source: 2000 Destination: 1998 Missing keys: 5,1999", "posts")
+            expect_contains(said, "author Source: 20 Destination: 21 Keys that the source has not: 900", "authors")
+            expect_contains(said, "Volume Check failed", "the end")
