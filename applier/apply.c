@@ -500,8 +500,7 @@ static int apply_gathered(struct applier *a, enum barrier barrier, struct ds_err
         a->limit_left -= rows_of(&a->batch.transactions[i]);
     if (rc == 0 && a->batch_done == end && end < a->batch.transaction_count)
         return end_at_limit(a, &a->batch.transactions[end], true, err);
-    if (rc == 0 && end == a->batch.transaction_count && a->open && a->batch_done == end &&
-        a->batch.change_count > a->open_first && gather_large(a))
+    if (rc == 0 && end == a->batch.transaction_count && a->batch_done == end && gather_part_due(a))
         rc = end ? 0 : apply_part(a, err);
     return rc;
 }

@@ -250,8 +250,8 @@ void skip_free(struct applier *a);
 int gather(struct applier *a, enum barrier *barrier, struct ds_error *err);
 /* Join the tables of the open transaction's changes to ours. `end`: NULL: not yet known. */
 int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_error *err);
-/* Is what the batch holds of an open transaction too large to wait for its end? */
-bool gather_large(const struct applier *a);
+/* Is what the batch holds of the open transaction to be written before its end has come? */
+bool gather_part_due(const struct applier *a);
 /* The spool was started anew: forget everything that was read. */
 int gather_restart(struct applier *a, struct ds_error *err);
 /* Empty the batch; an open transaction's messages stay in hand. */

@@ -400,14 +400,26 @@ static int next_chunk(struct applier *a, struct ds_error *err)
 
 /* Rows only end a batch between transactions; what one transaction may take in memory is a matter
  * of bytes. */
-bool gather_large(const struct applier *a)
+static bool is_large(const struct applier *a)
 {
     return a->batch.bytes >= a->config->batch_max_bytes || a->spool_full;
 }
 
+/* A part does not end between a row and those that tell an import which one it is. */
+bool gather_part_due(const struct applier *a)
+{
+    const struct batch *b = &a->batch;
+    const struct change *last =
+        b->change_count > a->open_first ? &b->changes[b->change_count - 1] : NULL;
+    if (!a->open || !last || !is_large(a))
+        return false;
+    return a->spool_full || b->bytes >= a->config->max_event || !last->table->import ||
+           last->op != CHANGE_INSERT || !import_holds_part(last->table->import);
+}
+
 static bool batch_full(const struct applier *a)
 {
-    return a->batch.change_count >= a->config->batch_max_rows || gather_large(a) ||
+    return a->batch.change_count >= a->config->batch_max_rows || is_large(a) ||
            now_ms() - a->batch_started_ms >= a->config->batch_max_age_ms;
 }
 
@@ -510,8 +522,9 @@ int gather(struct applier *a, enum barrier *barrier, struct ds_error *err)
         }
         if (one_more && batch_full(a))
             return 0;
-        if (!one_more && a->open && gather_large(a)) /* a transaction that is too large to hold */
-            return 0;
+        if (!one_more && a->open && is_large(a) &&
+            (a->batch.transaction_count || gather_part_due(a)))
+            return 0; /* what is whole, or of a transaction that is too large to hold */
     }
     return error_set(err, DS_ESTOPPED, "asked to stop");
 }

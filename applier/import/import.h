@@ -96,6 +96,10 @@ int import_resolve_table(struct import *im, struct source_table *t, bool has_row
 int import_write(struct import *im, const struct batch *batch, const struct positions *positions,
                  uint32_t first, uint32_t count, bool part, struct counters *extra,
                  struct ds_error *err);
+/* The table of the last change of a transaction that is to be parted, an insert: may rows of an
+ * entity, which come in the order of its tables, still be told by those that follow it? */
+struct import_table;
+bool import_holds_part(const struct import_table *t);
 /* All parts of the transaction are written: what entities that came whole have no more goes. */
 int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err);
 /* All has come, and nothing is open: what could not be settled before is, in a transaction of its

@@ -2,6 +2,7 @@
  * destination has of it is listed when its root has come; what no part has is deleted behind the
  * last one. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "applier/import/drop.h"
 #include "applier/import/places.h"
@@ -31,6 +32,44 @@ void import_large_free(struct import *im)
     if (im->large)
         import_large_forget(im);
     free(im->large);
+}
+
+/* --- where it is parted ---------------------------------------------------------------------- */
+
+static size_t index_of(const struct catalogue_entity *e, const struct catalogue_table *entry)
+{
+    return (size_t)(entry - e->tables);
+}
+
+static bool has_values_of(const struct catalogue_entity *e, const struct catalogue_table *values,
+                          const struct catalogue_table *entry)
+{
+    size_t len = strlen(entry->table);
+    return strncmp(values->table, entry->table, len) == 0 && values->table[len] == '_' &&
+           import_parent(e, values) == entry;
+}
+
+static bool tells(const struct catalogue_entity *e, const struct catalogue_table *by,
+                  const struct catalogue_table *entry)
+{
+    bool root = entry == &e->tables[0];
+    const struct catalogue_part *parts = root ? e->natural_key : entry->parts;
+    size_t count = root ? e->natural_key_count : entry->part_count;
+    for (size_t i = 0; i < count; i++)
+        if (parts[i].attribute ? has_values_of(e, by, entry)
+                               : parts[i].table && strcmp(parts[i].table, by->table) == 0)
+            return true;
+    return false;
+}
+
+bool import_holds_part(const struct import_table *t)
+{
+    const struct catalogue_entity *e = t->entity;
+    for (size_t told = 0; told <= index_of(e, t->entry); told++)
+        for (size_t by = index_of(e, t->entry); by < e->table_count; by++)
+            if (by != told && tells(e, &e->tables[by], &e->tables[told]))
+                return true;
+    return false;
 }
 
 /* --- what is there ------------------------------------------------------------------------- */
