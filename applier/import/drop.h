@@ -68,6 +68,8 @@ void import_large_free(struct import *im);
 void import_large_forget(struct import *im);
 /* [first, end): rows of a table, of roots decided, and not yet written. */
 int import_large_begin(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+/* The entity's root came in an earlier part: what was decided holds for the rest. */
+void import_large_decided(const struct import *im, struct import_entity *e);
 /* … that were looked for. */
 void import_large_stays(struct import *im, uint32_t first, uint32_t end);
 /* All parts are written: the rest goes. */

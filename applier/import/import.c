@@ -331,6 +331,7 @@ static int know_entities(struct import *im, struct ds_error *err)
                                       import_passed_over(im, e->type, e->target));
         if (skips && skipped && e->policy == IMPORT_WRITE)
             e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
+        import_large_decided(im, e);
     }
     return rc;
 }

@@ -10,9 +10,18 @@
 
 enum { LISTED_MAX = 500000 };
 
+/* An entity whose root came in an earlier part, and is not written. */
+struct decided {
+    const struct catalogue_entity *entity;
+    struct slice key;
+    enum import_policy policy;
+    struct decided *next;
+};
+
 struct large {
     struct arena arena;
     struct places rows;
+    struct decided *decided;
 };
 
 int import_large_new(struct import *im)
@@ -25,6 +34,7 @@ void import_large_forget(struct import *im)
 {
     places_free(&im->large->rows);
     arena_free(&im->large->arena);
+    im->large->decided = NULL;
 }
 
 void import_large_free(struct import *im)
@@ -133,17 +143,43 @@ static int list(struct import *im, const struct import_row *root, struct ds_erro
              "has no more of it stays; raise batch.max_bytes entity=%s key=%.*s",
              LISTED_MAX, root->entity->entity->name, (int)root->entity->key.len,
              (const char *)root->entity->key.p);
-    import_large_forget(im);
+    places_free(&im->large->rows);
     return rc;
 }
+
+/* --- what on_duplicate has said of it ------------------------------------------------------ */
+
+static int keep_decision(struct large *l, const struct import_entity *e)
+{
+    struct decided *d = arena_alloc(&l->arena, sizeof *d);
+    const uint8_t *key = arena_copy(&l->arena, e->key.p, e->key.len);
+    if (!d || (e->key.len && !key))
+        return DS_ENOMEM;
+    *d = (struct decided){e->entity, {key, e->key.len}, e->policy, l->decided};
+    l->decided = d;
+    return 0;
+}
+
+void import_large_decided(const struct import *im, struct import_entity *e)
+{
+    for (const struct decided *d = im->large->decided; d; d = d->next)
+        if (d->entity == e->entity && d->key.len == e->key.len &&
+            (!e->key.len || memcmp(d->key.p, e->key.p, e->key.len) == 0))
+            e->policy = d->policy;
+}
+
+/* --- all of that, of its root -------------------------------------------------------------- */
 
 int import_large_begin(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     int rc = 0;
     for (uint32_t i = first; i < end && rc == 0; i++) {
         const struct import_row *row = im->rows[i];
-        if (im->part && row->table->root && row->entity->whole && row->state == ROW_FOUND)
-            rc = list(im, row, err);
+        if (!im->part || !row->table->root || !row->entity->whole || row->state != ROW_FOUND)
+            continue;
+        rc = list(im, row, err);
+        if (rc == 0 && row->entity->policy != IMPORT_WRITE && keep_decision(im->large, row->entity))
+            rc = import_no_memory(err);
     }
     return rc;
 }

@@ -64,3 +64,19 @@ def define(suite):
             differ = {table: (len(before[table]), len(after[table]), len(set(before[table]) & set(after[table]))) for table in TOLD
                       if before[table] != after[table]}
             expect_equal(differ, {}, "rows before, after, in both")
+
+    @suite.case("large-skipped", "with skip, an entity that is larger than a batch stays as it is in all of its parts, whoever has made it")
+    def _():
+        with TwoShops(settings={"batch": {"max_bytes": "64KiB"}}) as shops:
+            run = lambda *sql: shops.source.run("SET SESSION sql_mode = ''", *sql, database="openmage")
+            coupons = ("INSERT INTO salesrule_coupon (rule_id, code, usage_limit) SELECT rule_id, RPAD(CONCAT(name, seq), 250, '.'), 1 FROM salesrule JOIN seq_1_to_600 "
+                       "WHERE name IN ('new', 'of both')")
+            run("INSERT INTO salesrule (name) VALUES ('new'), ('of both')", coupons)
+            shops.destination.run("SET SESSION sql_mode = ''", "INSERT INTO salesrule (name) VALUES ('of both')", database="openmage")
+            seen = lambda: shops.destination.query("SELECT name, usage_limit, COUNT(coupon_id) FROM salesrule LEFT JOIN salesrule_coupon USING (rule_id) WHERE "
+                                                   "name IN ('new', 'of both') GROUP BY 1, 2 ORDER BY 1, 2", "openmage")
+            for what in ("new", "again", "changed"):
+                sync(shops, "salesrule", "-d", "skip")
+                expect_equal(seen(), (("new", 1, 600), ("of both", None, 0)), what)
+                if what == "again":
+                    run("UPDATE salesrule_coupon SET usage_limit = 2 WHERE code LIKE 'new%'", "DELETE FROM salesrule_coupon WHERE code LIKE 'new%5..%'")
