@@ -1,6 +1,6 @@
 /* What is asked for by id or number, and is not there: one warning that names the first of it.
  *
- * Called by what copies entities of a database (entity_roots.c) or a file (csv_copy.c).
+ * Called by what copies entities of a database (entity_absent.c) or a file (csv_copy.c).
  */
 #ifndef AGENT_ABSENT_H
 #define AGENT_ABSENT_H

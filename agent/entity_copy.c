@@ -513,6 +513,7 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
         set_needed(c, needed);
         rc = entity_ask_needed(c, needed, err);
     }
+    rc = rc ? rc : entity_tell_absent_numbers(c, err);
     rc = rc ? rc : entity_put_gone(c, err);
     rc = rc ? rc : copy_kinds(c, needed, err);
     if (rc == 0) /* moves the position even if there is nothing */

@@ -194,6 +194,9 @@ struct id_set *entity_brought_ids(struct copy *c, const struct catalogue_referen
 /* entity_kinds.c */
 /* DS_EUSAGE: what is asked for is not in that database, under that prefix. */
 int entity_look_at_kinds(struct copy *c, MYSQL *source, struct ds_error *err);
+/* The table of the kind's roots at the source. */
+void entity_root_name(const struct copy *c, const struct catalogue_entity *e, char *out,
+                      size_t size);
 /* Before anything is written: DS_EACCESS names a table of these that is hidden from our account. */
 int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err);
 /* Is it one of all kinds, and has nothing by which the selection chooses? Then it is not asked for.
@@ -246,6 +249,12 @@ const struct catalogue_entity *entity_later_kind(const struct copy *c,
                                                  const struct catalogue_reference *r);
 const struct document_format *
 entity_later_format(const struct copy *c, const struct catalogue_entity *e, const char *table);
+
+/* entity_absent.c */
+/* Of the kind in hand, if it is the one that is named, and of which roots have been read. */
+int entity_tell_absent(const struct copy *c, struct ds_error *err);
+/* Of all kinds: numbers that none of them has. */
+int entity_tell_absent_numbers(const struct copy *c, struct ds_error *err);
 
 /* entity_roots.c */
 /* Keys of the kind's roots; selected: those of the selection. */

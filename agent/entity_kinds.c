@@ -20,7 +20,7 @@ bool entity_is_passed_over(const struct copy *c, const struct catalogue_entity *
     return c->shared->kinds && c->shared->kinds[place_of(c, e)].passed_over;
 }
 
-static void root_name(const struct copy *c, const struct catalogue_entity *e, char *out,
+void entity_root_name(const struct copy *c, const struct catalogue_entity *e, char *out,
                       size_t size)
 {
     const char *prefix = c->o->config->source.prefix;
@@ -31,7 +31,7 @@ static struct copied_kind *kind_of_root(const struct copy *c, const char *table)
 {
     char name[300];
     for (size_t i = 0; i < catalogue_count(c->o->catalogue); i++) {
-        root_name(c, catalogue_at(c->o->catalogue, i), name, sizeof name);
+        entity_root_name(c, catalogue_at(c->o->catalogue, i), name, sizeof name);
         if (strcasecmp(name, table) == 0)
             return &c->shared->kinds[i];
     }
@@ -89,7 +89,7 @@ static int not_there(const struct copy *c, MYSQL *source, const struct catalogue
 {
     const struct config_server *s = &c->o->config->source;
     char name[300];
-    root_name(c, e, name, sizeof name);
+    entity_root_name(c, e, name, sizeof name);
     int rc = entity_ask_hidden(c, source, e, name, err);
     if (rc)
         return rc;

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/absent.h"
 #include "agent/entity_copy_internal.h"
 #include "schema/document.h"
 #include "schema/key_condition.h"
@@ -272,48 +271,6 @@ static int select_deferred(struct copy *c, const struct buf *roots, struct buf *
     return buf_puts(sql, ")") | entity_add_order(c, sql) ? entity_no_memory(err) : 0;
 }
 
-/* Warns of those of `asked` that the source does not have. */
-static int tell_absent_at_source(struct copy *c, const char *option, const char *column,
-                                 const char *const *asked, size_t count, struct ds_error *err)
-{
-    struct absent absent = {0};
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        BUF_AUTO struct buf sql = {0};
-        if (buf_puts(&sql, "SELECT 1 FROM ") | sql_identifier(&sql, c->tables[0].name) |
-            buf_puts(&sql, " WHERE 1") | add_list(&sql, column, &asked[i], 1) |
-            buf_puts(&sql, " LIMIT 1"))
-            return entity_no_memory(err);
-        MYSQL_RES *rows = db_select(c->shared->source.db, err, "%s", buf_cstr(&sql));
-        if (!rows)
-            rc = err->code;
-        else if (mysql_num_rows(rows) == 0)
-            absent_add(&absent, asked[i]);
-        mysql_free_result(rows);
-    }
-    if (rc == 0)
-        absent_tell(&absent, c->entity->name, option);
-    return rc;
-}
-
-/* What is asked for by id or number, of the kind that is named. */
-static int tell_what_is_absent(struct copy *c, struct ds_error *err)
-{
-    const struct entity_selection *s = &c->o->selection;
-    const struct config_list *asked = &c->o->config->entities;
-    bool named = asked->count && catalogue_find(c->o->catalogue, asked->items[0]) == c->entity;
-    if (!named || s->listed || s->references || c->pass == DEFERRED)
-        return 0;
-    int rc = c->key_count < s->id_count
-                 ? tell_absent_at_source(c, "entity-ids", c->entity->tables[0].link, s->ids,
-                                         s->id_count, err)
-                 : 0;
-    return rc || c->key_count >= s->increment_id_count
-               ? rc
-               : tell_absent_at_source(c, "increment-ids", "increment_id", s->increment_ids,
-                                       s->increment_id_count, err);
-}
-
 int entity_read_roots(struct copy *c, bool selected, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0}, roots = {0};
@@ -340,5 +297,5 @@ int entity_read_roots(struct copy *c, bool selected, struct ds_error *err)
     mysql_free_result(rows);
     if (!c->keys || rc)
         return entity_no_memory(err);
-    return selected ? tell_what_is_absent(c, err) : 0;
+    return selected ? entity_tell_absent(c, err) : 0;
 }

@@ -351,6 +351,13 @@ def define(suite):
                 expect_contains(err, "not at the source, and not copied entity=%s option=%s count=26 first=\"%s\"" % (entity, option, told), "what is not there")
                 _out, err = sync(shops, entity, "-d", "update", "--dry-run", option, str(there))
                 expect("not at the source, and" not in err, err)
+            alone = shops.source.scalar(
+                "SELECT MAX(increment_id) FROM openmage.sales_flat_order WHERE increment_id NOT IN (SELECT increment_id FROM openmage.sales_flat_invoice UNION "
+                "SELECT increment_id FROM openmage.sales_flat_shipment UNION SELECT increment_id FROM openmage.sales_flat_creditmemo)")
+            _out, err = sync(shops, "all", "-d", "update", "--dry-run", "--increment-ids", "nosuch,%s" % alone)
+            expect_contains(err, "not at the source, and not copied entity=all option=--increment-ids count=1 first=\"nosuch\"", "what no kind has")
+            _out, err = sync(shops, "all", "-d", "update", "--dry-run", "--increment-ids", alone)
+            expect("not at the source, and" not in err, err)
             shops.source.run("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'x'", "GRANT SELECT ON openmage.* TO reader@'127.0.0.1'", database=None)
             out, _err = sync(shops, "order", "-d", "update", "--dry-run", "--json", "--limit", "1", "--set", "source.user=reader", "--set",
                              "source.password=x")
