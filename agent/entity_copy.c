@@ -505,14 +505,14 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
     if (!needed)
         return entity_no_memory(err);
     int rc = source_open(&c->shared->source, o->config, err);
-    if (rc == 0) /* where no stream follows, no position is needed, and so no binlog */
-        rc = o->follows ? source_begin(&c->shared->source, &snapshot, &at, err)
-                        : source_begin_alone(&c->shared->source, err);
     rc = rc ? rc : entity_look_at_kinds(c, c->shared->source.db, err);
     if (rc == 0) {
         set_needed(c, needed);
         rc = entity_ask_needed(c, needed, err);
     }
+    if (rc == 0) /* where no stream follows, no position is needed, and so no binlog */
+        rc = o->follows ? source_begin(&c->shared->source, &snapshot, &at, err)
+                        : source_begin_alone(&c->shared->source, err);
     rc = rc ? rc : entity_tell_absent_numbers(c, err);
     rc = rc ? rc : entity_put_gone(c, err);
     rc = rc ? rc : copy_kinds(c, needed, err);

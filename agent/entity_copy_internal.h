@@ -197,8 +197,6 @@ int entity_look_at_kinds(struct copy *c, MYSQL *source, struct ds_error *err);
 /* The table of the kind's roots at the source. */
 void entity_root_name(const struct copy *c, const struct catalogue_entity *e, char *out,
                       size_t size);
-/* Before anything is written: DS_EACCESS names a table of these that is hidden from our account. */
-int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err);
 /* Is it one of all kinds, and has nothing by which the selection chooses? Then it is not asked for.
  */
 bool entity_is_passed_over(const struct copy *c, const struct catalogue_entity *e);
@@ -227,10 +225,6 @@ bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e,
 uint32_t entity_column(const struct table_plan *plan, const char *name);
 /* Add a table of the kind in hand, if the source has it; its `table` message goes out. */
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err);
-/* Of a table that information_schema does not show. DS_EACCESS: it may be there, and hidden from
- * our account; 0: it is not there. */
-int entity_ask_hidden(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
-                      const char *name, struct ds_error *err);
 /* A table of another kind, of which *t says entity and entry. */
 int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exists,
                                struct ds_error *err);
@@ -255,6 +249,15 @@ entity_later_format(const struct copy *c, const struct catalogue_entity *e, cons
 int entity_tell_absent(const struct copy *c, struct ds_error *err);
 /* Of all kinds: numbers that none of them has. */
 int entity_tell_absent_numbers(const struct copy *c, struct ds_error *err);
+
+/* entity_hidden.c */
+/* Of a table that information_schema does not show. DS_EACCESS: it may be there, and hidden from
+ * our account; 0: it is not there. */
+int entity_ask_hidden(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
+                      const char *name, struct ds_error *err);
+/* Before anything is written: DS_EACCESS names a table of these that is hidden from our account, or
+ * columns of which are. */
+int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err);
 
 /* entity_roots.c */
 /* Keys of the kind's roots; selected: those of the selection. */

@@ -136,48 +136,6 @@ int entity_look_at_kinds(struct copy *c, MYSQL *source, struct ds_error *err)
     return rc;
 }
 
-static bool is_shown(MYSQL_RES *rows, const char *name)
-{
-    mysql_data_seek(rows, 0);
-    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));)
-        if (strcasecmp(row[0], name) == 0)
-            return true;
-    return false;
-}
-
-/* Of a kind that is only referred to, the root's table is what has to be read. */
-static int ask_tables(const struct copy *c, MYSQL_RES *shown, const struct catalogue_entity *e,
-                      struct ds_error *err)
-{
-    const char *prefix = c->o->config->source.prefix;
-    bool asked = entity_is_asked_for(c, e);
-    char name[300];
-    int rc = 0;
-    for (size_t i = 0; i < (asked ? e->table_count : 1) && rc == 0; i++) {
-        snprintf(name, sizeof name, "%s%s", prefix ? prefix : "", e->tables[i].table);
-        if ((asked && !filter_keeps(c->o->filter, name)) || is_shown(shown, name))
-            continue;
-        rc = entity_ask_hidden(c, c->shared->source.db, e, name, err);
-        if (i == 0) /* without it, there is nothing of the kind */
-            break;
-    }
-    return rc;
-}
-
-int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err)
-{
-    MYSQL_RES *shown = db_select(c->shared->source.db, err,
-                                 "SELECT TABLE_NAME FROM information_schema.TABLES "
-                                 "WHERE TABLE_SCHEMA = DATABASE()");
-    if (!shown)
-        return err->code;
-    int rc = 0;
-    for (size_t i = 0; i < catalogue_count(c->o->catalogue) && rc == 0; i++)
-        rc = needed[i] ? ask_tables(c, shown, catalogue_at(c->o->catalogue, i), err) : 0;
-    mysql_free_result(shown);
-    return rc;
-}
-
 uint64_t entity_to_come(const struct copy *c, const bool *needed, size_t place)
 {
     const struct entity_selection *s = &c->o->selection;

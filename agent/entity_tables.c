@@ -1,5 +1,4 @@
 /* The tables of a kind of entity that is copied, and to what its rows refer. */
-#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,28 +150,6 @@ bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e,
             (!table || strcmp(e->references[i].table, table) == 0))
             return true;
     return false;
-}
-
-/* information_schema hides what an account has no privilege on. */
-int entity_ask_hidden(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
-                      const char *name, struct ds_error *err)
-{
-    BUF_AUTO struct buf table = {0};
-    if (sql_table(&table, c->o->config->source.database, name))
-        return entity_no_memory(err);
-    int rc = db_exec(source, err, "SELECT 1 FROM %s LIMIT 0", buf_cstr(&table));
-    if (rc == DS_ESERVER && err->server_errno == ER_NO_SUCH_TABLE) {
-        error_clear(err);
-        return 0;
-    }
-    if (rc != DS_EACCESS)
-        return rc;
-    return error_set_server(err, rc, err->server_errno,
-                            "the source's account may not read table %s, of which entity %s has "
-                            "rows: GRANT SELECT ON %s to it. If there is no such table, GRANT "
-                            "SELECT on the whole database: of single tables the server does not "
-                            "tell (%u)",
-                            name, e->name, buf_cstr(&table), err->server_errno);
 }
 
 static int table_exists(struct copy *c, const struct copied_table *t, bool *exists,

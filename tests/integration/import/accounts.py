@@ -48,6 +48,22 @@ def define(suite):
             _out, err = sync(shops, "cms_block", "-d", "update", "--dry-run", "--set", "destination.database=nosuch", expect_code=1)
             expect_contains(err, "no database nosuch, and a dry run makes none", "error")
 
+    @suite.case("sync-hidden-columns", "a table of which the source's account may read some columns is copied with all or not at all: it and the GRANT are named")
+    def _():
+        with TwoShops(settings={}) as shops:
+            for entity, table, columns in (("cms_page", "cms_page", "page_id, title, identifier, content"), ("all", "sales_flat_order_item", "item_id, order_id, sku"),
+                                           ("order", "core_store", "store_id, code")):
+                grant_each(shops.source, (table,))
+                shops.source.run("GRANT SELECT (%s) ON openmage.%s TO reader@'127.0.0.1'" % (columns, table), database=None)
+                before = rows(shops)
+                for options in ((), ("--dry-run",)):
+                    _out, err = sync(shops, entity, "-d", "update", *READER, *options, expect_code=2)
+                    expect_contains(err, "may read only some columns of table %s, " % table, "%s with some of %s" % (entity, table))
+                    expect_contains(err, "GRANT SELECT ON `openmage`.`%s`" % table, "%s with some of %s" % (entity, table))
+                expect_equal(rows(shops), before, "the destination, %s with some of %s" % (entity, table))
+            grant_each(shops.source, ())
+            sync(shops, "all", "-d", "update", "--dry-run", *READER)
+
     @suite.case("sync-source-late", "a source that is not there is waited for, as long as connect_timeout says")
     def _():
         with TwoShops(settings={"connect_timeout": "2s"}) as shops:

@@ -1,0 +1,141 @@
+/* What the source's account may not read of that which is to be copied, before anything is written.
+ * A table that it may not read at all looks as if it were not there; one of which it may read some
+ * columns as if it had no others: information_schema shows neither. */
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/entity_copy_internal.h"
+
+int entity_ask_hidden(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
+                      const char *name, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    if (sql_table(&table, c->o->config->source.database, name))
+        return entity_no_memory(err);
+    int rc = db_exec(source, err, "SELECT 1 FROM %s LIMIT 0", buf_cstr(&table));
+    if (rc == DS_ESERVER && err->server_errno == ER_NO_SUCH_TABLE) {
+        error_clear(err);
+        return 0;
+    }
+    if (rc != DS_EACCESS)
+        return rc;
+    return error_set_server(err, rc, err->server_errno,
+                            "the source's account may not read table %s, of which entity %s has "
+                            "rows: GRANT SELECT ON %s to it. If there is no such table, GRANT "
+                            "SELECT on the whole database: of single tables the server does not "
+                            "tell (%u)",
+                            name, e->name, buf_cstr(&table), err->server_errno);
+}
+
+/* --- columns ------------------------------------------------------------------------------- */
+
+/* SELECT * asks for all columns, in a derived table without reading any. */
+static int add_columns(struct buf *sql, const char *table)
+{
+    return (sql->len ? buf_puts(sql, " UNION ALL ") : 0) |
+           buf_puts(sql, "SELECT 1 FROM (SELECT * FROM ") | buf_puts(sql, table) |
+           buf_puts(sql, " LIMIT 0) t");
+}
+
+static int ask_columns(const struct copy *c, const struct catalogue_entity *e, const char *name,
+                       const char *table, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (add_columns(&sql, table))
+        return entity_no_memory(err);
+    int rc = db_exec(c->shared->source.db, err, "%s", buf_cstr(&sql));
+    if (rc != DS_EACCESS)
+        return rc;
+    return error_set_server(err, rc, err->server_errno,
+                            "the source's account may read only some columns of table %s, and a "
+                            "copy of entity %s would lack the others: GRANT SELECT ON %s to it "
+                            "(%u)",
+                            name, e->name, table, err->server_errno);
+}
+
+/* --- what is needed ------------------------------------------------------------------------ */
+
+struct asking {
+    const struct copy *c;
+    MYSQL_RES *shown; /* tables of the database */
+    bool each;        /* each table on its own, to name it; else `all` asks for them */
+    struct buf all;
+};
+
+static bool is_shown(MYSQL_RES *rows, const char *name)
+{
+    mysql_data_seek(rows, 0);
+    for (MYSQL_ROW row; (row = mysql_fetch_row(rows));)
+        if (strcasecmp(row[0], name) == 0)
+            return true;
+    return false;
+}
+
+static int ask_table(struct asking *a, const struct catalogue_entity *e, const char *name,
+                     struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    const struct copy *c = a->c;
+    bool shown = is_shown(a->shown, name);
+    int rc = a->each || !shown ? entity_ask_hidden(c, c->shared->source.db, e, name, err) : 0;
+    if (rc || !shown)
+        return rc;
+    if (sql_table(&table, c->o->config->source.database, name) ||
+        (!a->each && add_columns(&a->all, buf_cstr(&table))))
+        return entity_no_memory(err);
+    return a->each ? ask_columns(c, e, name, buf_cstr(&table), err) : 0;
+}
+
+/* Of a kind that is only referred to, the root's table is what has to be read. */
+static int ask_tables(struct asking *a, const struct catalogue_entity *e, struct ds_error *err)
+{
+    const char *prefix = entity_prefix(a->c);
+    bool asked = entity_is_asked_for(a->c, e);
+    char name[300];
+    int rc = 0;
+    for (size_t i = 0; i < (asked ? e->table_count : 1) && rc == 0; i++) {
+        snprintf(name, sizeof name, "%s%s", prefix, e->tables[i].table);
+        if (asked && !filter_keeps(a->c->o->filter, name))
+            continue;
+        rc = ask_table(a, e, name, err);
+        if (i == 0 && !is_shown(a->shown, name)) /* without it, there is nothing of the kind */
+            break;
+    }
+    return rc;
+}
+
+static int ask_kinds(struct asking *a, const bool *needed, struct ds_error *err)
+{
+    const struct catalogue *all = a->c->o->catalogue;
+    int rc = 0;
+    for (size_t i = 0; i < catalogue_count(all) && rc == 0; i++)
+        rc = needed[i] ? ask_tables(a, catalogue_at(all, i), err) : 0;
+    return rc;
+}
+
+static int ask_all(struct asking *a, const bool *needed, struct ds_error *err)
+{
+    int rc = db_exec(a->c->shared->source.db, err, "%s", buf_cstr(&a->all));
+    if (rc != DS_EACCESS)
+        return rc;
+    error_clear(err);
+    a->each = true;
+    return ask_kinds(a, needed, err);
+}
+
+int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err)
+{
+    struct asking a = {.c = c};
+    a.shown = db_select(c->shared->source.db, err,
+                        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
+                        "DATABASE()");
+    if (!a.shown)
+        return err->code;
+    int rc = ask_kinds(&a, needed, err);
+    rc = rc || !a.all.len ? rc : ask_all(&a, needed, err);
+    mysql_free_result(a.shown);
+    buf_free(&a.all);
+    return rc;
+}
