@@ -12,7 +12,7 @@ static const char type[] = "catalog_product", table[] = "catalog_product_entity"
 struct products {
     struct eav eav;
     bool *stock; /* per column of the header: is it the stock item's? */
-    struct late_lists *galleries, *options;
+    struct late_lists *galleries, *options, *prices[PRICE_KINDS];
     struct product_links *links;
 };
 
@@ -68,9 +68,12 @@ static void open_products(struct csv_import *in)
         p->stock = calloc(count + 1, sizeof *p->stock);
         p->galleries = late_lists_new("images");
         p->options = late_lists_new("options");
+        p->prices[PRICES_BY_QTY] = late_lists_new("prices by quantity");
+        p->prices[PRICES_BY_GROUP] = late_lists_new("prices by group");
         p->links = product_links_new(in);
     }
-    if (!p || !p->stock || !p->galleries || !p->options || !p->links) {
+    if (!p || !p->stock || !p->galleries || !p->options || !p->prices[PRICES_BY_QTY] ||
+        !p->prices[PRICES_BY_GROUP] || !p->links) {
         shop_no_memory(in->shop);
         return;
     }
@@ -87,6 +90,8 @@ static void close_products(struct csv_import *in)
     eav_close(&p->eav);
     late_lists_free(p->galleries);
     late_lists_free(p->options);
+    late_lists_free(p->prices[PRICES_BY_QTY]);
+    late_lists_free(p->prices[PRICES_BY_GROUP]);
     product_links_free(p->links);
     free(p->stock);
     free(p);
@@ -385,6 +390,7 @@ static void take_product(struct csv_import *in)
         put_stock(in, &p);
     product_take_images(in, all->galleries, &p);
     product_take_options(in, all->options, &p);
+    product_take_prices(in, all->prices, &p);
     product_take_links(in, all->links, &p);
 }
 
@@ -392,7 +398,7 @@ static bool end_products(struct csv_import *in)
 {
     struct products *all = in->state;
     return product_put_gallery(in, all->galleries) || product_put_late_options(in, all->options) ||
-           product_put_links(in, all->links);
+           product_put_late_prices(in, all->prices) || product_put_links(in, all->links);
 }
 
 const struct csv_kind csv_products = {.entity = "product",

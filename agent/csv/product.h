@@ -8,6 +8,7 @@ struct late_item { /* of a list */
     struct slice text;
     struct late_item *next;
 };
+enum { PRICES_BY_QTY, PRICES_BY_GROUP, PRICE_KINDS };
 struct product { /* of the record in hand */
     struct slice sku, id, store;
     uint64_t target; /* its id at the destination, 0: not known */
@@ -19,6 +20,10 @@ struct product { /* of the record in hand */
     struct late_item *images; /* … and names these */
     struct slice options;     /* custom ones, as the cell has them … */
     bool options_wait;        /* … of which those that go do so when the file has been read */
+    struct {
+        bool all;                /* the record tells all of these … */
+        struct late_item *named; /* … and names these */
+    } prices[PRICE_KINDS];
 };
 
 /* --- product_late.c --- */
@@ -45,8 +50,14 @@ void late_list_add(struct csv_import *in, struct late_lists *all, struct late_li
 /* The next one, when the file has been read; NULL: there is no more. */
 const struct late_list *late_list_take(struct csv_import *in, struct late_lists *all);
 
+/* product_prices.c: within the product's transaction; behind it; and of the next product. `all`: a
+ * list for each kind of prices. */
+void product_put_prices(struct csv_import *in, struct product *p);
+void product_take_prices(struct csv_import *in, struct late_lists *const *all,
+                         const struct product *p);
+bool product_put_late_prices(struct csv_import *in, struct late_lists *const *all);
+
 /* product_children.c: within the product's transaction */
-void product_put_prices(struct csv_import *in, const struct product *p);
 void product_put_options(struct csv_import *in, struct product *p, const struct late_lists *late,
                          struct shop_row *root);
 /* … behind it; and of the next product. */

@@ -1,4 +1,4 @@
-/* Products: prices by quantity and group, custom options. */
+/* Products: custom options, and what a record tells all of. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,93 +15,6 @@ bool product_is_child_column(const char *column)
         if (strcmp(columns[i], column) == 0)
             return true;
     return false;
-}
-
-/* --- prices --------------------------------------------------------------------------------------
- */
-
-/* Which customers and which website a price is for. */
-static void set_whom(struct csv_import *in, struct shop_row *r, const struct nested_item *item,
-                     const char *what)
-{
-    struct slice group, website;
-    nested_get(item, &group, "cust_group", "customer_group_id", "group");
-    nested_get(item, &website, "website_id", "website", NULL);
-    bool all = !group.len || slice_is(group, "32000") || slice_is(group, "all");
-    row_number(r, "all_groups", all);
-    row_id(r, "customer_group_id",
-           shop_refer(in->shop, NAME_CUSTOMER_GROUP, all ? slice_of("0") : group, what));
-    row_id(r, "website_id",
-           shop_refer(in->shop, NAME_WEBSITE,
-                      !website.len || slice_is(website, "all") ? slice_of("0") : website, what));
-}
-
-static void put_tier_prices(struct csv_import *in, const struct product *p, struct slice text)
-{
-    static const char *const names[] = {"group", "qty", "price", "website", NULL};
-    static const char *const known[] = {"group",      "cust_group", "customer_group_id", "website",
-                                        "website_id", "qty",        "price_qty",         "price",
-                                        "value",      NULL};
-    const struct nested list = nested_read(in->shop, text, names, "tier_prices");
-    struct slice qty, price;
-    nested_keys_check(in, &list, "tier_prices", known);
-    for (uint32_t i = 0; i < list.count; i++) {
-        const struct nested_item *item = &list.items[i];
-        nested_get(item, &qty, "qty", "price_qty", NULL);
-        nested_get(item, &price, "price", "value", NULL);
-        if (!qty.len || !price.len)
-            shop_invalid(in->shop, "tier_prices: a price needs group:qty:price, or JSON with qty "
-                                   "and price");
-        struct shop_row r = shop_row(in->shop, "catalog_product_entity_tier_price");
-        row_id(&r, "entity_id", p->id);
-        set_whom(in, &r, item, "tier_prices");
-        row_set(&r, "qty", qty, "tier_prices");
-        row_set(&r, "value", price, "tier_prices");
-        row_put(&r);
-    }
-}
-
-/* "10%": so much less than the price of the record. */
-static struct slice price_of(struct csv_import *in, struct slice price)
-{
-    struct slice base;
-    if (!price.len || price.p[price.len - 1] != '%')
-        return price;
-    if (!cell_filled(in, "price", &base))
-        shop_invalid(in->shop, "group_prices: a percentage needs the product's price beside it");
-    double of = strtod((const char *)shop_format(in->shop, "%.*s", (int)base.len, base.p).p, NULL);
-    double percent =
-        strtod((const char *)shop_format(in->shop, "%.*s", (int)price.len, price.p).p, NULL);
-    return shop_format(in->shop, "%.4f", of * (1 - percent / 100));
-}
-
-static void put_group_prices(struct csv_import *in, const struct product *p, struct slice text)
-{
-    static const char *const names[] = {"group", "price", "website", NULL};
-    static const char *const known[] = {"group",   "cust_group", "customer_group_id",
-                                        "website", "website_id", "price",
-                                        "value",   NULL};
-    const struct nested list = nested_read(in->shop, text, names, "group_prices");
-    struct slice price;
-    nested_keys_check(in, &list, "group_prices", known);
-    for (uint32_t i = 0; i < list.count; i++) {
-        if (!nested_get(&list.items[i], &price, "price", "value", NULL) || !price.len)
-            shop_invalid(in->shop, "group_prices: a price needs group:price, or JSON with price");
-        struct shop_row r = shop_row(in->shop, "catalog_product_entity_group_price");
-        row_id(&r, "entity_id", p->id);
-        set_whom(in, &r, &list.items[i], "group_prices");
-        row_set(&r, "value", price_of(in, price), "group_prices");
-        row_put(&r);
-    }
-}
-
-void product_put_prices(struct csv_import *in, const struct product *p)
-{
-    struct slice text;
-    if (cell_filled(in, "tier_prices", &text))
-        put_tier_prices(in, p, text);
-    if (cell_filled(in, "group_prices", &text))
-        put_group_prices(in, p, text);
 }
 
 /* --- custom options ------------------------------------------------------------------------------
@@ -421,8 +334,6 @@ static bool tell_all(struct csv_import *in, const struct product *p)
         {"category_ids", "catalog_category_product", "product_id"},
         {"website_ids", "catalog_product_website", "product_id"},
         {"websites", "catalog_product_website", "product_id"},
-        {"tier_prices", "catalog_product_entity_tier_price", "entity_id"},
-        {"group_prices", "catalog_product_entity_group_price", "entity_id"},
     };
     bool any = false;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)

@@ -228,6 +228,32 @@ def _():
         expect_equal(s.rows(lists)[0][1], home, "categories of A")
 
 
+@suite.case("csv-products-prices", "prices of a product keep their ids, however far apart its records are; what none of them names goes, in the end")
+def _():
+    with shop() as s:
+        s.program.configure({"batch": {"max_rows": 100}})
+        text = lambda a, b: "sku,name,price,tier_prices,group_prices\nA,a,100,%s,%s\n%sA,a,100,%s,%s\n" % (
+            *a, "".join("F%d,f,1,,\n" % n for n in range(150)), *b)
+        prices = lambda: dict(s.server.query(
+            "SELECT CONCAT('tier ', all_groups, ' ', CAST(qty AS SIGNED), ' ', value), value_id FROM catalog_product_entity_tier_price UNION SELECT "
+            "CONCAT('group ', customer_group_id, ' ', value), value_id FROM catalog_product_entity_group_price", "openmage"))
+        one, two = ("all:5:90|General:10:80", "Retailer:75%"), ("all:7:70", "Wholesale:60|General:20")
+        s.text("product", text(one, two))
+        first = prices()
+        expect_equal(sorted(first), ["group 1 20.0000", "group 2 60.0000", "group 3 25.0000", "tier 0 10 80.0000", "tier 1 5 90.0000", "tier 1 7 70.0000"], "prices")
+        for source in ("file", "file", "other"):
+            s.text("product", text(one, two), source=source)
+            expect_equal(prices(), first, "the same again, from " + source)
+        # another price of the same keeps its id, the record that comes last counts
+        s.text("product", text(one, ("all:5:91|all:7:71", "Wholesale:60")))
+        expect_equal(prices(), {**{key: first[key] for key in ("group 2 60.0000", "group 3 25.0000", "tier 0 10 80.0000")},
+                                "tier 1 5 91.0000": first["tier 1 5 90.0000"], "tier 1 7 71.0000": first["tier 1 7 70.0000"]}, "some go")
+        s.text("product", text(("", ""), ("all:7:71", "")))
+        expect_equal(prices(), {"tier 1 7 71.0000": first["tier 1 7 70.0000"]}, "one is left")
+        s.text("product", "sku,tier_prices\nA,\n")
+        expect_equal(prices(), {}, "none")
+
+
 @suite.case("csv-products-configurable", "named by the parent, by the child, or by their place; attributes told, or found by difference")
 def _():
     with shop() as s:
