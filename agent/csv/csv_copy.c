@@ -206,18 +206,30 @@ static int take_record(struct csv_import *in, uint64_t *taken, uint64_t *invalid
     return end_record(in, invalid, err);
 }
 
+/* Of which entity they are, nobody knows. */
+static void tell_unread(const struct csv_import *in, uint64_t unread, const struct ds_error *first)
+{
+    if (unread)
+        log_warn("records behind what --limit takes cannot be read, and are passed over: should "
+                 "they be of an entity that was taken, it lacks them file=%s records=%lu "
+                 "first=\"%s\"",
+                 records_path(in->file), unread, first->message);
+}
+
 static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_error *err)
 {
-    uint64_t taken = 0;
+    struct ds_error first = {0};
+    uint64_t taken = 0, unread = 0;
     bool more = in->kind->end != NULL;
     int rc = 0;
     while (rc == 0) {
         if (in->o->stop_requested && in->o->stop_requested(in->o->arg))
             return error_set(err, DS_ESTOPPED, "asked to stop during the copy");
         rc = records_next(in->file, &in->record, err);
-        if (rc && in->record && is_full(in))
+        if (rc && in->record && is_full(in)) {
+            first = unread++ ? first : *err;
             rc = pass_over(in, err);
-        else if (rc && in->record)
+        } else if (rc && in->record)
             rc = refuse(in, in->record->line, rc, invalid, err);
         else if (rc == 0 && !in->record)
             break;
@@ -226,6 +238,7 @@ static int read_records(struct csv_import *in, uint64_t *invalid, struct ds_erro
         tell_progress(in, taken);
     }
     in->record = NULL;
+    tell_unread(in, unread, &first);
     while (more && rc == 0) {
         more = in->kind->end(in);
         rc = end_record(in, invalid, err);

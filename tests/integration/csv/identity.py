@@ -77,6 +77,11 @@ def _():
         out = s.text("product", apart % "b", "--limit", "1")
         s.expect(skus, ("A", "1"))
         expect("invalid" not in out.replace(" invalid ", ""), "what was passed over is told: " + out)
+        # of one that cannot be read nobody knows whose it is
+        for options in ((), ("--dry-run",), ("--skip-invalid",)):
+            path = s.file(apart % "b" + "y\n")
+            out = s.sync("product", path, "--limit", "1", *options)
+            expect("it lacks them file=%s records=2 first=\"%s line 5: 2 fields where the header has 5" % (path, path) in out, out)
         out = s.text("product", apart % ("b" * 256), "--limit", "1", code=1)
         expect(" line 6: name: 256 characters" in out, out)
         s.server.run("DELETE FROM catalog_product_entity", database="openmage")
