@@ -16,7 +16,9 @@
 int cascade_write(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
                   struct ds_error *err);
 /* Before rows of the step are deleted, or change their keys: those that belong to them, and that no
- * foreign key takes along (struct target_fk, linked). */
+ * foreign key takes along (struct target_fk, linked), and what keys do that act as the
+ * destination's own would: at any depth, also below what its own take along, but not twice by one
+ * table. */
 int cascade_links(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
                   struct ds_error *err);
 

@@ -64,6 +64,19 @@ static void tell(void *arg, bool fails, const char *line)
         log_warn("%s", line);
 }
 
+/* What the source's foreign keys delete or change is in no binlog (law 3). */
+static int derive(void *arg, const struct derived_key *key, struct ds_error *err)
+{
+    struct applier *a = arg;
+    int rc = a->target ? 0 : target_new(&a->target, a->db, a->database, err);
+    if (rc)
+        return rc;
+    log_info("the destination lacks a foreign key of the source, what it does is done table=%s "
+             "name=%s parent=%s",
+             key->child, key->name, key->parent);
+    return target_derive(a->target, key) ? no_memory(err) : 0;
+}
+
 int mapped_check(struct applier *a, struct ds_error *err)
 {
     DB_AUTO MYSQL *source = NULL;
@@ -79,7 +92,9 @@ int mapped_check(struct applier *a, struct ds_error *err)
                                     .filter = a->options.filter,
                                     .source = source,
                                     .destination = a->db,
-                                    .tell = tell};
+                                    .tell = tell,
+                                    .missing = derive,
+                                    .arg = a};
     rc = map_integrity_check(&o, &fails, err);
     a->mapped->checked = rc == 0;
     if (rc == 0 && fails)

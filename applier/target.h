@@ -72,6 +72,7 @@ struct target_fk {
     bool derived; /* not at the destination, see target_derive */
     bool linked; /* … and deletes when a row of the parent goes, or changes its key with on_update
                     FK_CASCADE; the others act when the stream says so */
+    bool acts;   /* … or does all that it would, as the destination's own would (cascade.h) */
 };
 
 struct target_table {
@@ -126,7 +127,7 @@ struct derived_key {
     const char *const *columns, *const *parent_columns;
     uint32_t count;
     enum fk_rule on_delete, on_update;
-    bool linked; /* as in struct target_fk */
+    bool linked, acts; /* as in struct target_fk */
 };
 int target_derive(struct target *t, const struct derived_key *key);
 /* What follows from several tables together is worked out anew. */

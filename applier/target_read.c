@@ -335,6 +335,7 @@ int target_add_derived(struct target_table *x, const struct derived_key *key)
         return DS_ENOMEM;
     fk->derived = true;
     fk->linked = key->linked;
+    fk->acts = key->acts;
     fk->on_delete = key->on_delete;
     fk->on_update = key->on_update;
     int rc = 0;

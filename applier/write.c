@@ -652,7 +652,7 @@ int writer_step(struct writer *w, const struct step *s, uint64_t *rows, struct d
         note_values(s, s->nets[i], changed);
     bool joined = s->bulk && join_update_can(s, changed);
     int rc = set_checks(w, s->flags, err);
-    if (rc == 0 && s->op != NET_INSERT && s->target->delete_fence)
+    if (rc == 0 && s->op != NET_INSERT && (s->target->delete_fence || s->target->update_fence))
         rc = cascade_links(w->db, w->database, s, rows, err);
     for (uint32_t i = 0, end; i < s->count && rc == 0; i = end) {
         for (end = i + 1; end < s->count && same_shape(s, changed, s->nets[i], s->nets[end]);)

@@ -8,6 +8,8 @@
 #include "applier/map/map_check.h"
 #include "applier/state.h"
 
+enum { MAX_COLUMNS = 16 /* of a foreign key */ };
+
 struct check {
     const struct map_integrity *o;
     const struct map *map;
@@ -158,6 +160,46 @@ static bool acts_there(const struct check *c, const struct target_fk *fk,
     return false;
 }
 
+/* Rows of one table of the source alone go there. */
+static bool is_own(const struct check *c, const struct target_table *to)
+{
+    uint32_t sources = 0;
+    for (uint32_t i = 0; i < target_count(c->source); i++)
+        sources += goes_to(c, target_at(c->source, i)) == to;
+    return sources == 1;
+}
+
+/* The key as the destination's table would have it. False: it could not. */
+static bool translate(const struct check *c, const struct target_fk *fk,
+                      const struct target_table *to, struct derived_key *key,
+                      const char *columns[MAX_COLUMNS], const char *parents[MAX_COLUMNS])
+{
+    const char *prefix = c->o->config->source.prefix;
+    const struct target_table *up = fk->parent ? goes_to(c, fk->parent) : NULL;
+    if (!up || up == to || !up->row_key || fk->count > MAX_COLUMNS || !is_own(c, to) ||
+        !is_own(c, up))
+        return false;
+    for (uint32_t i = 0; i < fk->count; i++) {
+        columns[i] = map_field(c->map, MAP_SOURCE, document_of(fk->child->name, prefix),
+                               fk->child->columns[fk->columns[i]].name);
+        parents[i] = map_field(c->map, MAP_SOURCE, document_of(fk->parent_name, prefix),
+                               fk->parent_column_names[i]);
+        if (!columns[i] || !parents[i] || target_column_ordinal(to, columns[i]) < 0 ||
+            target_column_ordinal(up, parents[i]) < 0)
+            return false;
+    }
+    *key = (struct derived_key){.name = fk->name,
+                                .child = to->name,
+                                .parent = up->name,
+                                .columns = columns,
+                                .parent_columns = parents,
+                                .count = fk->count,
+                                .on_delete = fk->on_delete,
+                                .on_update = fk->on_update,
+                                .acts = true};
+    return true;
+}
+
 static int check_keys(const struct check *c, const struct target_table *from, struct ds_error *err)
 {
     static const char *const rules[] = {
@@ -168,6 +210,14 @@ static int check_keys(const struct check *c, const struct target_table *from, st
         BUF_AUTO struct buf line = {0};
         if ((fk->on_delete == FK_RESTRICT && fk->on_update == FK_RESTRICT) || acts_there(c, fk, to))
             continue;
+        const char *columns[MAX_COLUMNS], *parents[MAX_COLUMNS];
+        struct derived_key key;
+        if (translate(c, fk, to, &key, columns, parents)) {
+            int rc = c->o->missing ? c->o->missing(c->o->arg, &key, err) : 0;
+            if (rc)
+                return rc;
+            continue;
+        }
         if (buf_printf(
                 &line,
                 "Foreign key at the source alone: %s.%s to %s%s%s%s%s: what it does there is "

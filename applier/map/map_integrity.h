@@ -8,6 +8,7 @@
 
 #include <mysql.h>
 
+#include "applier/target.h"
 #include "schema/filter.h"
 
 struct map_integrity {
@@ -16,6 +17,9 @@ struct map_integrity {
     MYSQL *source, *destination; /* in the source's database; is in the destination's then */
     /* Called for each line; fails: the stream must not start with it. */
     void (*tell)(void *arg, bool fails, const char *line);
+    /* Called for a foreign key of the source that does more than to forbid, which the destination's
+     * table could have, too, and has not: under the destination's names. NULL: nobody asks. */
+    int (*missing)(void *arg, const struct derived_key *key, struct ds_error *err);
     void *arg;
     struct buf *suggest; /* gets a map.xml with the rules that settle what rules can; NULL: none */
 };

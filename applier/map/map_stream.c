@@ -228,10 +228,11 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     struct mapped *t;
     int rc = table_of(s, c->table_id, &t, err);
     *ours = t != NULL;
-    if (!t || map_row_is_same(t->row))
+    /* no entity of the catalogue claims what comes of it, so it has no key of one */
+    if (!t || (map_row_is_same(t->row) && !c->entity_key.len))
         return rc;
     buf_clear(&s->made);
-    if (message_write_change_head(&s->made, c->table_id, c->op, c->flags, c->entity_key))
+    if (message_write_change_head(&s->made, c->table_id, c->op, c->flags, (struct slice){0}))
         return no_memory(err);
     rc = c->before.len ? map_row_image(t->row, c->before, (struct slice){0}, &s->made, err)
                        : image_write_none(&s->made);

@@ -217,6 +217,61 @@ static void test_others(void **state)
     end(&f);
 }
 
+/* What comes of a row is no entity's, also where it is as it was. */
+static void test_no_entity(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ds_error err = {0};
+    struct message m;
+    bool ours;
+    begin(&f, false);
+    for (uint32_t id = 5; id <= 6; id++) {
+        assert_int_equal(define(&f, id, id == 5 ? "m_post" : "m_same", &m, &ours, &err), 0);
+        const uint8_t key[] = {7};
+        const struct msg_change c = {.table_id = id,
+                                     .op = CHANGE_INSERT,
+                                     .after = image(&f.image, 7, "One"),
+                                     .entity_key = {key, 1}};
+        buf_clear(&f.message);
+        assert_int_equal(message_write_change(&f.message, &c), 0);
+        assert_int_equal(pass(&f, &m, &ours, &err), 0);
+        assert_true(ours);
+        assert_int_equal(m.change.entity_key.len, 0);
+        const uint8_t *p = m.raw.p;
+        assert_int_equal(message_read(&p, p + m.raw.len, &f.arena, &m, &err), 0);
+        assert_int_equal(m.change.entity_key.len, 0);
+    }
+    end(&f);
+}
+
+/* A table of the destination that was read again may have other columns. */
+static void test_read_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ds_error err = {0};
+    struct message m;
+    struct slice none = {0};
+    bool ours;
+    begin(&f, false);
+    assert_int_equal(define(&f, 5, "m_post", &m, &ours, &err), 0);
+    assert_null(map_stream_redefined(f.stream, 5));
+    assert_int_equal(define(&f, 5, "m_post", &m, &ours, &err), 0); /* once more, nothing is new */
+    assert_memory_equal(m.table.name.p, "t_item", 6);
+    tables[0].version++;
+    tables[0].column_count = 1; /* the headline alone */
+    assert_int_equal(change(&f, 5, CHANGE_INSERT, none, image(&f.image, 7, "One"), &m, &ours, &err),
+                     0);
+    const struct msg_table *now = map_stream_redefined(f.stream, 5);
+    tables[0].column_count = 2;
+    assert_non_null(now);
+    assert_int_equal(now->column_count, 1);
+    assert_null(map_stream_redefined(f.stream, 5));
+    assert_null(map_stream_redefined(f.stream, 99));
+    end(&f);
+}
+
 static void snapshot(struct fixture *f, enum snapshot_kind kind, struct slice rows,
                      struct message *m, bool *ours)
 {
@@ -285,8 +340,9 @@ static void test_truncate(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_others),
-                                       cmocka_unit_test(test_copies),
-                                       cmocka_unit_test(test_truncate)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),      cmocka_unit_test(test_others),
+        cmocka_unit_test(test_no_entity), cmocka_unit_test(test_read_again),
+        cmocka_unit_test(test_copies),    cmocka_unit_test(test_truncate)};
     return cmocka_run_group_tests(tests, prepare, teardown);
 }

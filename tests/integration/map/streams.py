@@ -185,6 +185,42 @@ def _():
         expect_equal(rows(lab.destination, "SELECT * FROM plain"), [(1, 17), (2, None), (4, 18)], "numbers")
 
 
+CASCADES = """
+CREATE TABLE a (id INT PRIMARY KEY, code VARCHAR(10) NOT NULL, UNIQUE KEY (code));
+CREATE TABLE b (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES a (id) ON DELETE CASCADE ON UPDATE CASCADE);
+CREATE TABLE c (id INT PRIMARY KEY, b INT, FOREIGN KEY (b) REFERENCES b (id) ON DELETE CASCADE);
+CREATE TABLE d (id INT PRIMARY KEY, c INT, note VARCHAR(9), FOREIGN KEY (c) REFERENCES c (id) ON DELETE SET NULL);
+CREATE TABLE e (id INT PRIMARY KEY, code VARCHAR(10), FOREIGN KEY (code) REFERENCES a (code) ON DELETE SET NULL ON UPDATE CASCADE);
+"""
+THERE = """
+CREATE TABLE a2 (id INT PRIMARY KEY, code VARCHAR(10) NOT NULL, UNIQUE KEY (code));
+CREATE TABLE b2 (id INT PRIMARY KEY, a2 INT);
+CREATE TABLE c (id INT PRIMARY KEY, b INT%s);
+CREATE TABLE d (id INT PRIMARY KEY, c INT, note VARCHAR(9));
+CREATE TABLE e (id INT PRIMARY KEY, code VARCHAR(10));
+"""
+
+
+@only("map-cascades", "what the source's foreign keys do is done where the destination has none, at any depth, and below its own")
+def _():
+    rules = xml("".join("<rename><document>%s</document><to>%s2</to></rename>" % (name, name) for name in "ab"),
+                "<move><field>b.a</field><to>b2.a2</to></move>", "", "")
+    for own in ("", ", FOREIGN KEY (b) REFERENCES b2 (id) ON DELETE CASCADE"):
+        with mapped(rules, source=CASCADES, destination=THERE % own) as lab:
+            lab.source.run("INSERT INTO a SELECT seq, CONCAT('c', seq) FROM seq_1_to_20", "INSERT INTO b SELECT seq, seq % 20 + 1 FROM seq_1_to_60",
+                           "INSERT INTO c SELECT seq, seq % 60 + 1 FROM seq_1_to_90", "INSERT INTO d SELECT seq, seq % 90 + 1, 'n' FROM seq_1_to_99",
+                           "INSERT INTO e SELECT seq, CONCAT('c', seq % 20 + 1) FROM seq_1_to_40")
+            lab.program.start()
+            lab.program.wait_caught_up()
+            lab.source.run("DELETE FROM a WHERE id IN (1, 2, 3)", "UPDATE a SET id = 104 WHERE id = 4", "UPDATE a SET code = 'new' WHERE id = 5",
+                           "DELETE FROM b WHERE id = 30", "BEGIN", "INSERT INTO a VALUES (7000, 'x')", "INSERT INTO b VALUES (7000, 7000)",
+                           "DELETE FROM a WHERE id = 7000", "COMMIT", "SET foreign_key_checks = 0", "DELETE FROM a WHERE id = 6",
+                           "SET foreign_key_checks = 1", "DELETE FROM a WHERE id = 104")
+            lab.program.wait_caught_up()
+            expect(len(rows(lab.source, "SELECT id FROM d WHERE c IS NULL")) > 3, "the case does not cascade")
+            expect_mapped(lab, [("SELECT * FROM " + name, "SELECT * FROM %s%s" % (name, "2" if name in "ab" else "")) for name in "abcde"])
+
+
 @only("map-facts", "handlers ask the source for attributes, settings and rows of other tables")
 def _():
     eav = """
@@ -206,9 +242,11 @@ INSERT INTO core_config_data VALUES (5, 'catalog/seo/product_url_suffix', 'html'
         lab.source.run("INSERT INTO val VALUES (1, 97, 'chair.html'), (2, 98, 'chair.html')")
         lab.program.start()
         lab.program.wait_caught_up()
+        lab.source.run("INSERT INTO val VALUES (5, 98, 'known')")
+        lab.program.wait_caught_up()
         lab.source.run("INSERT INTO eav_attribute VALUES (99, 4, 'url_path', 'text', 'varchar')", "INSERT INTO val VALUES (3, 99, 'desk.html'), (4, 97, NULL)")
         lab.program.wait_caught_up()
-        expect_equal(rows(lab.destination, "SELECT * FROM val"), [(1, 97, "chair"), (2, 98, "chair.html"), (3, 99, "desk"), (4, 97, None)], "values")
+        expect_equal(rows(lab.destination, "SELECT * FROM val"), [(1, 97, "chair"), (2, 98, "chair.html"), (3, 99, "desk"), (4, 97, None), (5, 98, "known")], "values")
 
 
 @only("map-replay", "a range of the binlog is applied through the map, from the server and from files")
