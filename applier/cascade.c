@@ -207,11 +207,11 @@ static int act(MYSQL *db, const char *database, const struct target_fk *fk, enum
                const struct net *n, struct buf *where, uint64_t *rows, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    bool deletes = !n && rule == FK_CASCADE;
+    bool deletes = !n && rule == FK_CASCADE, null = !n || rule == FK_SET_NULL;
     if (buf_puts(&sql, deletes ? "DELETE FROM " : "UPDATE ") |
         sql_table(&sql, database, fk->child->name))
         return out_of_memory(err);
-    int rc = deletes ? 0 : set_columns(&sql, fk, n, rule == FK_SET_NULL, err);
+    int rc = deletes ? 0 : set_columns(&sql, fk, n, null, err);
     if (rc == 0 && buf_puts(&sql, buf_cstr(where)))
         rc = out_of_memory(err);
     return rc ? rc : run(db, database, fk, &sql, rows, err);

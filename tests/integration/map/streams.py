@@ -102,6 +102,36 @@ def _():
         expect_mapped(lab)
 
 
+@only("map-xa-and-large", "XA transactions, those that are written in parts, and what waits in quarantine are of the mapped tables")
+def _():
+    with mapped(batch={"max_bytes": "64KiB"}, spool={"max_size": "4MiB"}, on_conflict="quarantine") as lab:
+        lab.source.run(*FILL)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.run("XA START 'x'", "INSERT INTO article (title) VALUES ('in XA')", "DELETE FROM tag_a WHERE id = 1", "XA END 'x'", "XA PREPARE 'x'")
+        lab.program.wait_caught_up()
+        lab.program.stop()
+        lab.program.start()
+        lab.source.run("XA COMMIT 'x'", "BEGIN", "INSERT INTO article (title, note) SELECT CONCAT('large', seq), REPEAT('n', 40) FROM seq_1_to_20000",
+                       "SAVEPOINT s", "UPDATE article SET note = 'gone' WHERE id % 2", "ROLLBACK TO s", "DELETE FROM article WHERE id % 3 = 0", "COMMIT")
+        lab.program.kill()
+        lab.program.start()
+        lab.program.wait_caught_up()
+        expect_mapped(lab)
+        lab.destination.run("DELETE FROM post WHERE entity = 1", "INSERT INTO plain VALUES (9, 'in the way')")
+        lab.source.run("UPDATE article SET note = 'waits' WHERE id = 1", "INSERT INTO plain VALUES (9, 'late')", "UPDATE plain SET v = 'later' WHERE id = 9",
+                       "UPDATE plain SET v = 'not held' WHERE id = 1")
+        lab.program.wait_caught_up()
+        expect_equal(lab.program.status()["quarantined"], 3, "changes that wait")
+        expect_equal(rows(lab.destination, "SELECT v FROM plain WHERE id = 1"), [("not held",)], "another row")
+        lab.destination.run("INSERT INTO post (entity, headline, amount) SELECT 1, 'b-a-one', '5'", "DELETE FROM plain WHERE id = 9",
+                            "UPDATE post SET created = '2024-02-29 10:00:00' WHERE entity = 1")
+        lab.program.stop()
+        code, _out, err = lab.program.command("quarantine", "retry", "all")
+        expect_equal(code, 0, "retry: " + err[-600:])
+        expect_mapped(lab)
+
+
 @only("map-statements", "DDL stays at the source and is told; rows go on by the columns' names; a table that is emptied is emptied there")
 def _():
     with mapped() as lab:
