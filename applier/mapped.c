@@ -159,15 +159,22 @@ int mapped_message(struct applier *a, struct message *m, bool *ours, struct ds_e
 /* --- a table of the source that was emptied ------------------------------------------------------
  */
 
-/* Is it another one than `own`, that the source has, and that goes to the same table? */
-static int goes_there_too(struct applier *a, const char *document, const char *own,
-                          const char *there, bool *does, struct ds_error *err)
+/* Do rows of this document go to that one? */
+static bool leads_to(const struct applier *a, const char *document, const char *there)
 {
     const char *to = map_document(filter_map(a->options.filter), MAP_SOURCE, document);
     char name[300];
     snprintf(name, sizeof name, "%s%s", a->config->source.prefix, document);
-    *does = to && strcmp(to, there) == 0 && strcmp(document, own) != 0 &&
-            filter_keeps(a->options.filter, name);
+    return to && strcmp(to, there) == 0 && filter_keeps(a->options.filter, name);
+}
+
+/* Is it another one than `own`, that the source has, and that goes to the same table? */
+static int goes_there_too(struct applier *a, const char *document, const char *own,
+                          const char *there, bool *does, struct ds_error *err)
+{
+    char name[300];
+    snprintf(name, sizeof name, "%s%s", a->config->source.prefix, document);
+    *does = strcmp(document, own) != 0 && leads_to(a, document, there);
     return *does && !a->options.no_source
                ? map_servers_has_table(a->mapped->servers, name, does, err)
                : 0;
@@ -248,13 +255,13 @@ bool mapped_takes(void *arg, const char *table)
 {
     const struct applier *a = arg;
     const struct map *map = filter_map(a->options.filter);
-    const char *prefix = a->config->destination.prefix;
-    size_t len = strlen(prefix);
-    char name[300];
-    const char *there =
-        strncmp(table, prefix, len) == 0 ? map_document(map, MAP_DESTINATION, table + len) : NULL;
-    if (!there || !map_document(map, MAP_SOURCE, there))
+    size_t prefix = strlen(a->config->destination.prefix);
+    if (strncmp(table, a->config->destination.prefix, prefix) != 0 ||
+        map_ignored(map, MAP_DESTINATION, table + prefix))
         return false;
-    snprintf(name, sizeof name, "%s%s", a->config->source.prefix, there);
-    return filter_keeps(a->options.filter, name);
+    bool takes = leads_to(a, table + prefix, table + prefix);
+    for (size_t i = 0; i < map_count(map) && !takes; i++)
+        takes = map_at(map, i)->kind == MAP_RENAME &&
+                leads_to(a, map_at(map, i)->document, table + prefix);
+    return takes;
 }

@@ -199,6 +199,19 @@ static int check_filled(struct check *c, const char *document, const struct targ
                err);
 }
 
+/* What goes to a field of the destination: of several documents' it is that of `from`. */
+static const char *field_from(const struct check *c, const char *document, const char *field,
+                              const char *from, const struct target_table *x)
+{
+    const char *name = map_field(c->map, MAP_DESTINATION, document, field);
+    for (uint32_t i = 0; name && target_column_ordinal(x, name) < 0 && i < x->column_count; i++) {
+        const char *to = map_field(c->map, MAP_SOURCE, from, x->columns[i].name);
+        if (to && strcmp(to, field) == 0)
+            return x->columns[i].name;
+    }
+    return name;
+}
+
 static int check_fields(struct check *c, enum map_side side, const char *document,
                         const char *there, const struct target_table *x,
                         const struct target_table *y, struct ds_error *err)
@@ -206,7 +219,8 @@ static int check_fields(struct check *c, enum map_side side, const char *documen
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < x->column_count; i++) {
         const struct target_column *column = &x->columns[i];
-        const char *name = map_field(c->map, side, document, column->name);
+        const char *name = side == MAP_SOURCE ? map_field(c->map, side, document, column->name)
+                                              : field_from(c, document, column->name, there, y);
         int32_t ordinal = name ? target_column_ordinal(y, name) : -1;
         if (!name && side == MAP_DESTINATION)
             rc = check_filled(c, document, column, err);
@@ -227,6 +241,19 @@ static int check_fields(struct check *c, enum map_side side, const char *documen
     return rc;
 }
 
+/* Of several that go to a document of the destination: one that the source has. */
+static const char *other_source(const struct check *c, const char *document)
+{
+    for (size_t i = 0; i < map_count(c->map); i++) {
+        const struct map_rule *r = map_at(c->map, i);
+        const char *to =
+            r->kind == MAP_RENAME ? map_document(c->map, MAP_SOURCE, r->document) : NULL;
+        if (to && strcmp(to, document) == 0 && table_of(&c->sides[MAP_SOURCE], r->document))
+            return r->document;
+    }
+    return NULL;
+}
+
 static int check_side(struct check *c, enum map_side side, struct ds_error *err)
 {
     const struct map_side_schema *here = &c->sides[side], *there = &c->sides[other_of(side)];
@@ -238,6 +265,9 @@ static int check_side(struct check *c, enum map_side side, struct ds_error *err)
         if (!name)
             continue;
         y = table_of(there, name);
+        const char *other = y || side == MAP_SOURCE ? NULL : other_source(c, document);
+        if (other)
+            y = table_of(there, name = other);
         rc = y ? check_fields(c, side, document, name, x, y, err)
                : add(c,
                      &(struct map_finding){.problem = MAP_UNMAPPED_DOCUMENT,

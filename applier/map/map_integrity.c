@@ -49,13 +49,19 @@ static struct target_table *goes_to(const struct check *c, const struct target_t
     return target_find(c->destination, name, (size_t)len);
 }
 
-/* Views have no rows, our own tables no source, and of what is left out nothing is asked for. */
+/* Views have no rows, our own tables no source, and of what is left out nothing is asked for, nor
+ * of what would come of that alone. */
 static void leave_out(struct check *c)
 {
     for (uint32_t i = 0; i < target_count(c->source); i++) {
         struct target_table *x = target_at(c->source, i), *there = goes_to(c, x);
+        if (there && filter_keeps(c->o->filter, x->name))
+            there->user = c;
+    }
+    for (uint32_t i = 0; i < target_count(c->source); i++) {
+        struct target_table *x = target_at(c->source, i), *there = goes_to(c, x);
         bool kept = filter_keeps(c->o->filter, x->name);
-        if (there && !kept)
+        if (there && !kept && !there->user)
             there->exists = false;
         x->exists &= kept && !x->view;
     }

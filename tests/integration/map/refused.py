@@ -139,6 +139,16 @@ def _():
         lab.program.wait_caught_up()
         expect_equal(rows(lab.destination, "SELECT id, v FROM plain"), [(9, "own")], "a table that is left out")
         expect_equal(len(rows(lab.destination, "SELECT id FROM tags")), 5, "tags")
+    for left, stays in (("tag_a", "tag_b"), ("tag_b", "tag_a")):
+        with mapped(tables={"exclude": [left]}) as lab:
+            lab.source.run(*FILL)
+            lab.destination.run("INSERT INTO tags (id) VALUES (5)")
+            refused(lab, ("table tags, to which the map leads rows, has rows",))
+            lab.destination.run("DELETE FROM tags")
+            lab.program.incremental()
+            lab.source.run("TRUNCATE %s" % stays, "INSERT INTO %s VALUES (8, 'eight')" % stays)
+            lab.program.incremental()
+            expect_equal(rows(lab.destination, "SELECT id, word FROM tags"), [(8, "eight")], "tags of %s alone" % stays)
 
 
 @only("map-dry-run", "a dry run through a map writes nothing")

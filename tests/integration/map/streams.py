@@ -92,11 +92,11 @@ def _():
                                "UPDATE article SET title = CONCAT(title, '+'), amount = amount + 1 WHERE id = %d" % chance.randint(1, 3000),
                                "DELETE FROM article WHERE id = %d" % chance.randint(1, 3000),
                                "INSERT INTO tag_%s VALUES (%d, 'w')" % (chance.choice("ab"), number)]
-            lab.source.run(*statements)
             lab.program.kill()
+            lab.source.run(*statements)
             point = ("commit.begin", "commit.step", "commit.after_write", "commit.before_commit", "commit.after_commit")[turn % 5]
-            lab.program.start(env={"DATASYNC_CRASH": "%s:%d" % (point, chance.randint(1, 2))})
-            lab.program.wait_exit()
+            lab.program.start(env={"DATASYNC_CRASH": point + ":1"})
+            expect(lab.program.wait_exit() != 0, "the program dies at " + point)
             lab.program.start()
         lab.program.wait_caught_up()
         expect_mapped(lab)
