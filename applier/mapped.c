@@ -259,9 +259,13 @@ bool mapped_takes(void *arg, const char *table)
     if (strncmp(table, a->config->destination.prefix, prefix) != 0 ||
         map_ignored(map, MAP_DESTINATION, table + prefix))
         return false;
-    bool takes = leads_to(a, table + prefix, table + prefix);
-    for (size_t i = 0; i < map_count(map) && !takes; i++)
-        takes = map_at(map, i)->kind == MAP_RENAME &&
-                leads_to(a, map_at(map, i)->document, table + prefix);
-    return takes;
+    bool renamed = false, takes = false;
+    for (size_t i = 0; i < map_count(map) && !takes; i++) {
+        const struct map_rule *r = map_at(map, i);
+        if (r->kind != MAP_RENAME || strcmp(r->to_document, table + prefix) != 0)
+            continue;
+        renamed = true;
+        takes = leads_to(a, r->document, table + prefix);
+    }
+    return renamed ? takes : leads_to(a, table + prefix, table + prefix);
 }

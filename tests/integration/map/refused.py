@@ -139,6 +139,11 @@ def _():
         lab.program.wait_caught_up()
         expect_equal(rows(lab.destination, "SELECT id, v FROM plain"), [(9, "own")], "a table that is left out")
         expect_equal(len(rows(lab.destination, "SELECT id FROM tags")), 5, "tags")
+    with mapped(tables={"exclude": ["tag_*"]}) as lab:
+        lab.source.run(*FILL)
+        lab.destination.run("INSERT INTO tags (id) VALUES (5)")
+        lab.program.incremental()
+        expect_equal(rows(lab.destination, "SELECT id FROM tags"), [(5,)], "rows of a table that nothing goes to")
     for left, stays in (("tag_a", "tag_b"), ("tag_b", "tag_a")):
         with mapped(tables={"exclude": [left]}) as lab:
             lab.source.run(*FILL)
