@@ -243,24 +243,38 @@ static int set_null(struct import *im, const struct import_lineage *l, const str
     return rc;
 }
 
-int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
-                   struct ds_error *err)
+static int cascade(struct import *im, const struct staying *s, bool passed, struct ds_error *err)
 {
-    const struct target_table *t = import_shop_table(im, e->tables[0].table);
-    struct staying s = {e, ids};
-    int rc = import_forget(im, e, &e->tables[0], ids, err);
-    rc = rc || im->options.dry_run ? rc : registry_flush(im->registry, err);
+    const struct catalogue_table *root = &s->entity->tables[0];
+    const struct target_table *t = import_shop_table(im, root->table);
+    int rc = im->options.dry_run ? 0 : registry_flush(im->registry, err);
     for (uint32_t i = 0; t && i < t->referrer_count && rc == 0 && !im->options.dry_run; i++) {
         const struct target_fk *fk = t->referrers[i];
         struct import_lineage l;
         if (fk->on_delete == FK_RESTRICT || fk->count != 1 ||
-            strcmp(t->columns[fk->parent_columns[0]].name, e->tables[0].link) != 0 ||
-            !import_lineage(im, fk->child->name, &l))
+            strcmp(t->columns[fk->parent_columns[0]].name, root->link) != 0 ||
+            !import_lineage(im, fk->child->name, &l) ||
+            (passed && !filter_imports(im->options.filter, l.entity)))
             continue;
-        rc = fk->on_delete == FK_SET_NULL ? set_null(im, &l, fk, &s, err)
-             : l.count == 1               ? cascade_roots(im, &l, fk, &s, err)
-                                          : cascade_members(im, &l, fk, &s, err);
+        rc = fk->on_delete == FK_SET_NULL ? set_null(im, &l, fk, s, err)
+             : l.count == 1               ? cascade_roots(im, &l, fk, s, err)
+                                          : cascade_members(im, &l, fk, s, err);
         rc = rc ? rc : registry_flush(im->registry, err);
     }
     return rc;
+}
+
+int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
+                   struct ds_error *err)
+{
+    struct staying s = {e, ids};
+    int rc = import_forget(im, e, &e->tables[0], ids, err);
+    return rc ? rc : cascade(im, &s, false, err);
+}
+
+int import_cascade_passed(struct import *im, const struct catalogue_entity *e, const char *ids,
+                          struct ds_error *err)
+{
+    struct staying s = {e, ids};
+    return cascade(im, &s, true, err);
 }

@@ -170,12 +170,20 @@ static enum config_delete deletion_of(const struct import *im, const struct impo
     return !may_change(e) || (how == DELETE_SOFT && !e->entity->soft_count) ? DELETE_IGNORE : how;
 }
 
+/* Its deletion is for a run that moves the position of its kind; to this one it only tells what the
+ * source's foreign keys have taken along. */
+static bool is_passed(const struct import_row *row)
+{
+    return !row->table->selected && !may_change(row->entity);
+}
+
 struct deleting {
     uint32_t first, end;
     bool shared; /* of some root's row the registry has several ids */
     const uint8_t ***places;
     uint32_t count;
     struct buf off, gone; /* ids of roots that are switched off; of all that stay */
+    struct buf passed;    /* … of those that are passed */
     struct import_used used;
 };
 
@@ -249,12 +257,12 @@ static int give_away(struct import *im, const struct import_row *row, const stru
         if (is_id(id, row) || is_deleted(im, d, id))
             continue;
         *stays = true;
-        if (!row->entity->matched)
+        if (!row->entity->matched && !is_passed(row))
             rc = registry_add(im->registry, type, id, row->target_id, ORIGIN_CREATED,
                               (struct slice){NULL, 0});
     }
     mysql_free_result(rows);
-    if (rc == 0 && *stays)
+    if (rc == 0 && *stays && !is_passed(row))
         rc = registry_remove(im->registry, type, row->id);
     return rc ? import_no_memory(err) : 0;
 }
@@ -331,6 +339,8 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
         return rc;
     if (stays)
         return 0;
+    if (is_passed(row))
+        return add_id(&d->passed, row->target_id) ? import_no_memory(err) : 0;
     enum config_delete how = deletion_of(im, row);
     if (how == DELETE_HARD && import_is_used(&d->used, row->target_id))
         return keep_used(row, d) ? import_no_memory(err) : 0;
@@ -407,8 +417,11 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
     if (rc == 0 && d.gone.len)
         rc = t->root ? import_cascade(im, t->entity, buf_cstr(&d.gone), err)
                      : import_forget(im, t->entity, t->entry, buf_cstr(&d.gone), err);
+    if (rc == 0 && d.passed.len)
+        rc = import_cascade_passed(im, t->entity, buf_cstr(&d.passed), err);
     buf_free(&d.off);
     buf_free(&d.gone);
+    buf_free(&d.passed);
     import_used_free(&d.used);
     return rc;
 }

@@ -19,5 +19,8 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
  * more, and what its foreign keys have deleted with them goes. */
 int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
                    struct ds_error *err);
+/* The same, as far as it is for this run; what becomes of the roots is for another one. */
+int import_cascade_passed(struct import *im, const struct catalogue_entity *e, const char *ids,
+                          struct ds_error *err);
 
 #endif

@@ -5,6 +5,7 @@ import random
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
+from syncs import registered_target
 
 STREAM = {"mode": "import", "source_system": "shop", "on_duplicate": "update"}
 # what others of the list refer to comes first: what is not there yet is not referred to
@@ -42,6 +43,12 @@ def run(shops, *arguments, expect_code=0, env=None):
 
 def chosen(entities):
     return [word for entity in entities for word in ("--entity", entity)]
+
+# what the source deletes, a run for others that meets that first, and what goes along: tables and the columns that name it
+PASSED = (("product", "catalog_product_entity", ("--stock", "only"), (("cataloginventory_stock_item", "product_id"), )),
+          ("customer", "customer_entity", ("--entity", "wishlist"), (("wishlist", "customer_id"), ("customer_address_entity", "parent_id"))),
+          ("order", "sales_flat_order", ("--entity", "invoice"), tuple((table, "order_id") for table in (
+              "sales_flat_invoice", "sales_flat_shipment", "sales_flat_order_item"))))
 
 
 def define(suite, right):
@@ -263,6 +270,27 @@ def define(suite, right):
             expect_equal(waits("order"), ["order customer_address_entity"], "an order that was copied again, without the items")
             run(shops)
             expect_equal(shops.destination.query("SELECT * FROM datasync.datasync_incomplete"), (), "a run for all")
+
+    @suite.case("positions-deleted", "a deletion that a run for others meets first: it takes its own rows, and the rest goes by the run that it is for")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            run(shops)
+
+            def count(table, column, number):
+                return shops.destination.scalar("SELECT COUNT(*) FROM openmage.%s WHERE %s = %s" % (table, column, number))
+            for kind, table, others, below in PASSED:
+                number, here = shops.destination.query(
+                    "SELECT source_id, target_id FROM datasync.datasync_entity_registry r JOIN openmage.%s b ON b.%s = r.target_id WHERE "
+                    "entity_type = '%s' AND origin = 'created' ORDER BY source_id + 0 LIMIT 1" % (*below[0], kind))[0]
+                shops.source.run("DELETE FROM %s WHERE entity_id = %s" % (table, number), database="openmage")
+                run(shops, *others)
+                expect_equal((count(table, "entity_id", here), registered_target(shops, kind, number, "shop"), count(*below[0], here)),
+                             (1, here, 0), "%s behind a run for others: it, its registered row, and what that run is for" % kind)
+                run(shops, "--entity", kind)
+                run(shops)
+                expect_equal((count(table, "entity_id", here), registered_target(shops, kind, number, "shop"),
+                              [count(*each, here) for each in below]), (0, None, [0] * len(below)), "%s in the end" % kind)
+            right(shops, "update", "shop")
 
     @suite.case("positions-killed", "kills while entities stand at different places")
     def _():
