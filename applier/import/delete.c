@@ -357,15 +357,26 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
     return import_note_gone(im, row, err) ? err->code : delete_row(im, row, d, err);
 }
 
+static bool has_origin(const struct import *im, const struct import_row *row, enum origin origin)
+{
+    const struct import_table *t = row->table;
+    const struct registered *r =
+        t->type != UINT32_MAX && row->id.p ? registry_find(im->registry, t->type, row->id) : NULL;
+    return r && r->found && r->origin == origin;
+}
+
 /* An option that the destination had before, of an attribute that is set up at each side. */
 static bool is_of_both(const struct import *im, const struct import_row *row)
 {
-    const struct import_table *t = row->table;
-    const struct registered *r = filter_maps(t->entity) && t->type != UINT32_MAX && row->id.p
-                                     ? registry_find(im->registry, t->type, row->id)
-                                     : NULL;
-    return r && r->found && r->origin == ORIGIN_MATCHED &&
+    return filter_maps(row->table->entity) && has_origin(im, row, ORIGIN_MATCHED) &&
            im->options.config->delete_matched != DELETE_HARD;
+}
+
+/* Of an entity that is merged, which has rows of its own: this may be one. */
+static bool is_merged(const struct import *im, const struct import_row *row)
+{
+    return import_is_merged(im, row->entity) && !import_is_option(row->table) &&
+           !has_origin(im, row, ORIGIN_CREATED);
 }
 
 /* Of an entity that stays though the source has deleted it, with a statement for each table, all
@@ -383,7 +394,8 @@ static int delete_member(struct import *im, struct import_row *row, struct delet
         return 0;
     if (import_is_used(&d->used, row->target_id))
         return keep_used(row, d) ? import_no_memory(err) : 0;
-    if (!row->dying && (import_option_is_kept(im, row) || is_of_both(im, row)))
+    if (!row->dying &&
+        (import_option_is_kept(im, row) || is_of_both(im, row) || is_merged(im, row)))
         return row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)
                    ? import_no_memory(err)
                    : 0;

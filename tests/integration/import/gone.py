@@ -135,6 +135,29 @@ def define(suite):
             expect_equal(rows(here), before, "rows of the destination's own product")
             expect_equal(sum(rows(there)), 0, "rows of the product that came from the source")
 
+    @suite.case("gone-there-merged", "rows that the source deletes of what both shops had: with merge the destination's own stay, the source's go")
+    def _():
+        with TwoShops(settings=dict(STREAM, on_duplicate="merge")) as shops:
+            source, destination, history = shops.source, shops.destination, "sales_flat_order_status_history"
+            own = ("%s WHERE parent_id = %%s AND entity_id NOT IN (SELECT target_id FROM datasync.datasync_entity_registry WHERE origin = 'created' "
+                   "AND entity_type = '%s')" % (history, history))
+            shops.lab.program.incremental(timeout=240)
+            number, here, had = next((*each, count(destination, own % each[1])) for each in destination.query(
+                "SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'order' AND origin = 'matched' ORDER BY "
+                "source_id + 0") if count(destination, own % each[1]) and count(source, "%s WHERE parent_id = %s" % (history, each[0])))
+            product, there, _sku = next(each for each in imported(shops, "matched") if count(
+                source, "%s WHERE entity_id = %d" % (VALUES, each[0])))
+            values = count(destination, "%s WHERE entity_id = %d" % (VALUES, there))
+            source.run("INSERT INTO %s (parent_id, comment, created_at) VALUES (%s, 'new', NOW())" % (history, number), database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            expect(count(destination, "%s WHERE parent_id = %s" % (history, here)) > had, "nothing came from the source")
+            source.run("DELETE FROM %s WHERE parent_id = %s" % (history, number), "DELETE FROM %s WHERE entity_id = %d" % (VALUES, product),
+                       database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal((count(destination, own % here), count(destination, "%s WHERE parent_id = %s" % (history, here))), (had, had),
+                         "history of an order: what the destination had before, and all that is left")
+            expect_equal(count(destination, "%s WHERE entity_id = %d" % (VALUES, there)), values, "values of a product of both")
+
     @suite.case("deletes-by-policy", "what the source deletes goes, is switched off or stays, as the configuration says for each entity")
     def _():
         policies = {"all": "hard", "products": "soft", "customer": "soft", "newsletter": "ignore"}
