@@ -347,8 +347,8 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
     if (how != DELETE_HARD) {
         bool off = how == DELETE_SOFT;
         im->pending[row->table->place].deleted += off;
-        if ((off && (add_id(&d->off, row->target_id) || import_note(im, row) ||
-                     import_tell(im, row, CHANGE_UPDATE))) ||
+        if ((off && (add_id(&d->off, row->target_id) || import_note_off(im, row) ||
+                     import_note(im, row) || import_tell(im, row, CHANGE_UPDATE))) ||
             (row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)))
             return import_no_memory(err);
         return 0;

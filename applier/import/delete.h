@@ -14,6 +14,13 @@ int import_switch_off(struct import *im, const struct import_table *t, const cha
 /* Deletes of the source that are found, of one table. */
 int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
+/* --- heirs.c --- */
+/* The row came from the source, which has deleted it, and it is switched off. DS_ENOMEM. */
+int import_note_off(struct import *im, const struct import_row *row);
+/* [first, end): rows of one table that were looked for. Roots that came from the source under
+ * another id, which it has no more, are its own under theirs. */
+int import_inherit(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
+
 /* --- cascaded.c --- */
 /* Roots with these ids, "1,2,3", stay though the source has deleted them: they are not its any
  * more, and what its foreign keys have deleted with them goes. */

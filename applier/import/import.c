@@ -495,6 +495,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         if (rc || !any)
             break;
         rc = import_match(im, first, end, err);
+        rc = rc ? rc : import_inherit(im, first, end, err);
         rc = rc ? rc : import_leave_known_options(im, first, end, err);
         rc = rc ? rc : import_tell_namesakes(im, first, end, err);
         rc = rc ? rc : decide_roots(im, first, end, err);

@@ -64,7 +64,7 @@ int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
 int registry_condition_origin(const struct registry *r, uint32_t type, enum origin origin,
                               struct buf *sql);
 /* Source ids of the type whose rows at the destination are in `ids`, "1,2,3" or a SELECT:
- * source_id, origin. Flushes. NULL: an error. */
+ * source_id, origin, target_id. Flushes. NULL: an error. */
 MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *ids,
                                struct ds_error *err);
 /* Which of these rows ("1,2,3") another source has, too: target_id, source_system. NULL: an error.

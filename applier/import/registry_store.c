@@ -139,7 +139,8 @@ MYSQL_RES *registry_store_of_targets(const struct registry_store *s,
                                      struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    if (buf_puts(&sql, "SELECT r.source_id, r.origin") | from_targets(s, type, ids, &sql)) {
+    if (buf_puts(&sql, "SELECT r.source_id, r.origin, r.target_id") |
+        from_targets(s, type, ids, &sql)) {
         (void)out_of_memory(err);
         return NULL;
     }

@@ -2,7 +2,7 @@
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from moved import STREAM, imported, target
+from moved import PRODUCT, STREAM, VALUES as PRODUCT_VALUES, imported, target
 from syncs import sync
 
 VALUES = "catalog_product_entity_varchar"
@@ -214,6 +214,34 @@ def define(suite):
             program.incremental(timeout=240)
             expect_equal((count(shops.destination, "catalog_product_entity WHERE entity_id = %d" % kept),
                           count(shops.destination, "sales_flat_order WHERE entity_id = %d" % orders[1][1])), (0, 1), "matched goes, created stays")
+
+    @suite.case("made-again", "what came from the source, and is deleted there and made again, stays the source's: between two copies, and in a stream")
+    def _():
+        with TwoShops(settings=dict(STREAM, delete="soft")) as shops:
+            source, destination, program = shops.source, shops.destination, shops.lab.program
+
+            def registered():
+                return destination.query("SELECT CAST(source_id AS UNSIGNED), origin FROM datasync.datasync_entity_registry WHERE entity_type = "
+                                         "'product' AND target_id = %d" % here)
+
+            def make_again(number):
+                source.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % number, database="openmage")
+                yield
+                source.run("BEGIN", PRODUCT % ("", "", sku), *(values % sku for values in PRODUCT_VALUES), "COMMIT", database="openmage")
+                yield source.scalar("SELECT entity_id FROM openmage.catalog_product_entity WHERE sku = '%s'" % sku)
+            sync(shops, "product", "-d", "update")
+            number, here, sku = imported(shops, "created")[0]
+            again = [new for new in make_again(number) if new][0]
+            sync(shops, "product", "-d", "update")
+            expect_equal(registered(), ((again, "created"),), "made again between two copies")
+            program.incremental(timeout=240)
+            for new in make_again(again):
+                program.incremental(timeout=240)
+                expect_equal(registered(), ((new, "created"),) if new else (), "in a stream")
+            program.configure({"delete": "hard"})
+            source.run("DELETE FROM catalog_product_entity WHERE sku = '%s'" % sku, database="openmage")
+            program.incremental(timeout=240)
+            expect_equal(count(destination, "catalog_product_entity WHERE entity_id = %d" % here), 0, "the product, in the end")
 
     @suite.case("twins", "what the source has twice is there twice, in the smallest batches; a dry run leaves nothing; a sign is kept")
     def _():
