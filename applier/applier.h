@@ -43,6 +43,7 @@ struct applier_options {
     bool range;             /* replay: what the spool holds is not of it */
     bool no_source;         /* … and comes from files alone: no server is asked */
     bool map_in_part;       /* the map was checked; what it leads nowhere is left out */
+    bool asks_source;       /* import: what comes is a copy of a server, which can be asked */
     bool some;              /* import: not all of the kinds that are asked for is to come */
     bool skip_invalid;      /* import: what does not fit is left out, else it stops */
     bool changed;           /* import: what has changed comes, as in a stream, but whole */

@@ -52,6 +52,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
                                                  .filter = options->filter,
                                                  .dry_run = options->dry_run,
                                                  .follows = !options->range || options->changed,
+                                                 .asks_source = options->asks_source,
                                                  .completes = options->completes,
                                                  .some = options->some,
                                                  .skip_invalid = options->skip_invalid,

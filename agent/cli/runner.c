@@ -362,6 +362,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .spool = r->spool,
         .retry_forever = o->retry_forever,
         .dry_run = o->dry_run,
+        .asks_source = o->copy && !o->csv,
         .some = o->copy && entity_selection_takes_some(o->copy),
         .skip_invalid = o->skip_invalid,
         .map_in_part = o->map_in_part,

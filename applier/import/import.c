@@ -92,6 +92,7 @@ void import_free(struct import *im)
 {
     if (!im)
         return;
+    db_close(&im->source);
     import_tables_free(im);
     import_aftermath_free(im);
     import_seen_free(im);

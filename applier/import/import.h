@@ -54,6 +54,7 @@ struct import_options {
     const struct filter *filter; /* which entities are asked for: others are only referred to */
     bool dry_run;                /* look and count, write nothing */
     bool follows;      /* a stream, or what it would tell: what comes whole may have come before */
+    bool asks_source;  /* a copy of a server, which can tell what it has no more */
     bool completes;    /* what waited for others comes whole, and may still wait for some */
     bool some;         /* not all of the kinds that are asked for is to come */
     bool skip_invalid; /* an entity that does not fit is left out, else it stops */

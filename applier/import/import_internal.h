@@ -132,6 +132,7 @@ struct import_row {
     uint64_t *same;        /* bits by target ordinal: the destination has the value, NULL none */
     uint64_t *changed;     /* of an update that is not whole: bits by target ordinal */
     const uint8_t **place; /* values of the target's row_key */
+    const char *namesake;  /* another id of the source, whose row has its natural key; NULL none */
     struct slice id;       /* its own, as text; len 0 none */
     uint64_t target_id;
     struct import_row *parent;  /* in the segment; NULL: it is not */
@@ -214,7 +215,10 @@ struct import_left;
 struct media;
 struct namesakes;
 
-enum { IMPORT_LEFT_BUCKETS = 1 << 12 };
+enum {
+    IMPORT_LEFT_BUCKETS = 1 << 12,
+    IMPORT_DUPLICATE = 1062, /* of a unique value: the server's number */
+};
 
 struct import {
     struct import_options options;
@@ -231,6 +235,7 @@ struct import {
     struct namesakes *namesakes;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
+    MYSQL *source;       /* to ask it what it has (match_source.c); NULL: not yet */
     MYSQL *db;
     const struct db_server *server;
     struct target *target;

@@ -252,7 +252,7 @@ bool match_is_free(struct matching *m, const struct candidate *c, const struct i
 {
     if (m->t->root && id_is_key(m->t) && is_copied(m, row) && import_seen(m->im, m->t->type, c->id))
         return false;
-    if (is_anothers(m, c->id, row))
+    if (is_anothers(m, c->id, row) || (c->kept && row->entity->policy != IMPORT_MATCH))
         return false;
     bool all = row->entity->whole && !m->im->part;
     bool others =
@@ -282,7 +282,8 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
     struct matching m = {.im = im, .t = im->rows[first]->table, .first = first, .end = end};
     int rc = id_is_key(m.t) ? import_claim_registered(im, first, end, &m.claims, err) : 0;
     rc = rc || !m.claims.rows ? rc : match_registered(&m, err);
-    rc = rc || !match_asks_registry(&m) ? rc : registry_flush(im->registry, err);
+    if (rc == 0 && (match_asks_registry(&m) || match_asks_source(&m)))
+        rc = registry_flush(im->registry, err);
     if (rc == 0 && m.t->root && id_is_key(m.t))
         rc = match_fixed(&m, err);
     if (rc == 0 && m.t->root && all_numbers(m.t))

@@ -19,6 +19,7 @@ struct candidate {
     const uint8_t **place;
     uint64_t id;
     bool taken, registered;
+    bool kept; /* by another id that the source still has */
     uint64_t hash;
     struct candidate *next;  /* in its bucket */
     struct candidate *after; /* as they came */
@@ -49,6 +50,13 @@ bool match_asks_registry(const struct matching *m);
 int match_select_registered(const struct matching *m, struct buf *sql);
 /* Its parent, if it has one, was there before: it may have rows. */
 bool match_has_old_parent(const struct import_row *row);
+
+/* --- match_source.c --- */
+/* Is the source to be asked whether it has what the registry knows? */
+bool match_asks_source(const struct matching *m);
+/* Says c->kept of a registered one that has the row's natural key, and row->namesake. */
+int match_ask_source(struct matching *m, struct candidate *c, struct import_row *row,
+                     struct ds_error *err);
 
 /* --- match_parts.c --- */
 int match_sql_column(struct buf *sql, const char *alias, const char *name);

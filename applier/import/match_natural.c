@@ -58,6 +58,10 @@ static int take_natural(struct matching *m, MYSQL_RES *rows, struct ds_error *er
         struct candidate c = {.place = import_read_place(&m->im->arena, m->t, r + 1, lengths + 1)};
         c.id = m->t->type != UINT32_MAX && r[at] ? strtoull(r[at], NULL, 10) : 0;
         c.registered = match_asks_registry(m) && *r[at + 1] == '1';
+        if (match_asks_source(m) && *r[at + 1] == '1')
+            rc = match_ask_source(m, &c, row, err);
+        if (rc)
+            continue;
         if (!c.place)
             rc = import_no_memory(err);
         else if ((row->state == ROW_FOUND && !m->t->root) || !match_is_free(m, &c, row))
@@ -79,7 +83,7 @@ static int ask_natural(struct matching *m, uint32_t *at, bool second, struct ds_
     if (t->type != UINT32_MAX)
         rc |= buf_puts(&select, ", ") |
               match_sql_column(&select, "t", t->target->columns[t->id_target].name);
-    rc |= match_asks_registry(m) ? match_select_registered(m, &select) : 0;
+    rc |= match_asks_registry(m) || match_asks_source(m) ? match_select_registered(m, &select) : 0;
     for (uint32_t i = 0; i < t->part_count && rc == 0; i++) {
         if (!is_asked(m, i))
             continue;

@@ -280,9 +280,22 @@ static uint32_t waiting_first(struct import_row **rows, uint32_t count)
     return waiting;
 }
 
+/* The value is another's that the source has, too. */
+static void add_namesake(const struct import_row *row, struct ds_error *err)
+{
+    size_t len = strlen(err->message);
+    if (!row->namesake || err->server_errno != IMPORT_DUPLICATE)
+        return;
+    snprintf(err->message + len, sizeof err->message - len,
+             "; the destination has it in the row of source id %s, which the source has, too: sync "
+             "that first, or both together",
+             row->namesake);
+}
+
 static int insert_rows(struct import *im, struct import_row **rows, uint32_t count,
                        struct ds_error *err)
 {
+    uint32_t all = count;
     int rc = 0;
     if (count && !rows[0]->table->new_ids) {
         bool counts = counted_column(rows[0]->table) != NO_COLUMN;
@@ -291,7 +304,10 @@ static int insert_rows(struct import *im, struct import_row **rows, uint32_t cou
             rc = insert_plain(im, rows + waiting, count - waiting, err);
         count = waiting;
     }
-    return rc || !count ? rc : insert_returning(im, rows, count, err);
+    rc = rc || !count ? rc : insert_returning(im, rows, count, err);
+    if (rc && all == 1)
+        add_namesake(rows[0], err);
+    return rc;
 }
 
 /* --- updates ------------------------------------------------------------------------------------

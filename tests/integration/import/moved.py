@@ -60,6 +60,48 @@ def define(suite):
                 expect_equal(len(set(options) - {None}), 2, how + ": two options")
                 option = last
 
+    @suite.case("moved-names-alone", "a row that another id of the source has, which is still there, stays that one's, whichever comes first or alone")
+    def _():
+        with TwoShops(settings={}) as shops:
+            sync(shops, "product", "-d", "update")
+            ids = {row[0] for row in shops.source.query("SELECT entity_id FROM openmage.catalog_product_entity")}
+            lower = next(number for number in range(2, max(ids)) if number not in ids)
+            for number, options, (old, here, sku) in ((90001, ("--entity-ids", "90001"), imported(shops, "created")[-1]),
+                                                      (lower, (), imported(shops, "created")[-2])):
+                shops.source.run("UPDATE catalog_product_entity SET sku = CONCAT(sku, '-old') WHERE entity_id = %d" % old,
+                                 PRODUCT % ("entity_id, ", "%d, " % number, sku), *(values % sku for values in VALUES), database="openmage")
+                for run in (options, ()):
+                    sync(shops, "product", "-d", "update", *run)
+                    expect_equal(target(shops, "product", old), here, "the renamed one")
+                    expect_equal(sku_of(shops, target(shops, "product", number)), sku, "the new one")
+                expect_equal(sku_of(shops, here), sku + "-old", "the renamed one, when it has come")
+            old, here, sku = imported(shops, "created")[0]
+            shops.source.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % old, PRODUCT % ("entity_id, ", "90002, ", sku),
+                             *(values % sku for values in VALUES), database="openmage")
+            sync(shops, "product", "-d", "update")
+            expect_equal(target(shops, "product", 90002), here, "one that was made again under another id")
+
+    @suite.case("names-taken-alone", "where the destination has a unique value still, the error names both entities")
+    def _():
+        with TwoShops(settings={}) as shops:
+            sync(shops, "customer", "-d", "update")
+            old, email = shops.source.query("SELECT entity_id, email FROM openmage.customer_entity ORDER BY 1 LIMIT 1")[0]
+            columns = "entity_type_id, attribute_set_id, website_id, group_id, store_id"
+            names = ("INSERT INTO customer_entity_varchar (entity_type_id, attribute_id, entity_id, value) SELECT entity_type_id, attribute_id, 90001, "
+                     "'x' FROM eav_attribute JOIN eav_entity_type USING (entity_type_id) WHERE entity_type_code = 'customer' AND attribute_code IN "
+                     "('firstname', 'lastname')")
+            shops.source.run("UPDATE customer_entity SET email = 'another@example.com' WHERE entity_id = %d" % old,
+                             "INSERT INTO customer_entity (entity_id, email, %s) SELECT 90001, '%s', %s FROM customer_entity WHERE entity_id = %d"
+                             % (columns, email, columns, old), names, database="openmage")
+            _out, err = sync(shops, "customer", "-d", "update", "--entity-ids", "90001", expect_code=1)
+            expect_contains(err, "source id 90001", "the new one")
+            expect_contains(err, "the row of source id %d, which the source has, too" % old, "the other one")
+            for _ in range(2):
+                sync(shops, "customer", "-d", "update")
+            there = [shops.destination.scalar("SELECT email FROM openmage.customer_entity WHERE entity_id = %s" % target(shops, "customer", each))
+                     for each in (old, 90001)]
+            expect_equal(there, ["another@example.com", email], "both, after all of them have come")
+
     @suite.case("moved-ids", "an id that the source gives to another row leads to another one here")
     def _():
         with TwoShops(settings=STREAM) as shops:
