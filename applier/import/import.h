@@ -18,6 +18,7 @@
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)
  * - cascaded.c: what the source's foreign keys have deleted
  * - write.c: inserts with new ids, updates, deletes
+ * - exchange.c: unique values that rows give each other
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)
  * - single.c: defaults of which there is one

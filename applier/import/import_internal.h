@@ -422,6 +422,11 @@ int import_delete_places(struct import *im, const struct import_table *t, const 
 int import_update_columns(struct import *im, struct import_row *const *rows, uint32_t count,
                           struct ds_error *err);
 
+/* --- exchange.c --- */
+/* The same of rows of one table, which may give each other unique values. */
+int import_update_exchanging(struct import *im, struct import_row *const *rows, uint32_t count,
+                             struct ds_error *err);
+
 /* became.c: what is logged of each entity, with -vv */
 void import_note_became(struct import_entity *e, const struct import_counts *c,
                         const struct import_counts *before);

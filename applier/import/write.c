@@ -417,7 +417,7 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
         if ((any || row->same) && rc == 0 && import_tell(im, row, CHANGE_UPDATE))
             rc = import_no_memory(err);
     }
-    return rc ? rc : import_update_columns(im, rows, changing, err);
+    return rc ? rc : import_update_exchanging(im, rows, changing, err);
 }
 
 /* A value of something that stays as it is. */

@@ -102,6 +102,29 @@ def define(suite):
                      for each in (old, 90001)]
             expect_equal(there, ["another@example.com", email], "both, after all of them have come")
 
+    @suite.case("exchanged-values", "rows that give each other unique values: in one transaction of a stream, and between two syncs")
+    def _():
+        kinds = (("sales_flat_order", "entity_id", "increment_id", "order"), ("salesrule_coupon", "coupon_id", "code", "salesrule"),
+                 ("customer_entity", "entity_id", "email", "customer"))
+        with TwoShops(settings=STREAM) as shops:
+            shops.lab.program.incremental(timeout=240)
+            for how in ("stream", "sync", "sync of a chain"):
+                for table, key, column, kind in kinds:
+                    (first, one), (second, other) = shops.source.query("SELECT %s, %s FROM openmage.%s%s ORDER BY 1 LIMIT 2" % (
+                        key, column, table, " WHERE website_id = 1" if kind == "customer" else ""))
+                    change = "UPDATE %s SET %s = '%%s' WHERE %s = %%d" % (table, column, key)
+                    last = one if how != "sync of a chain" else "chain@example.com" if kind == "customer" else kind + "-chain"
+                    shops.source.run("BEGIN", change % ("for a moment", second), change % (other, first), change % (last, second), "COMMIT",
+                                     database="openmage")
+                    if how == "stream":
+                        shops.lab.program.incremental()
+                    else:
+                        sync(shops, kind, "-d", "update")
+                    type_ = "salesrule_coupon" if kind == "salesrule" else kind
+                    here = [shops.destination.scalar("SELECT %s FROM openmage.%s WHERE %s = %s" % (column, table, key, target(shops, type_, each)))
+                            for each in (first, second)]
+                    expect_equal(here, [other, last], "%s: %s" % (how, table))
+
     @suite.case("moved-ids", "an id that the source gives to another row leads to another one here")
     def _():
         with TwoShops(settings=STREAM) as shops:
