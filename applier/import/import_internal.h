@@ -389,7 +389,8 @@ const uint8_t *import_value_elsewhere(struct import *im, const struct import_row
                                       const struct catalogue_part *part, const char *attribute);
 
 /* --- fit.c --- */
-/* Of a dry run: would the row fit? As of writer_step. */
+/* Does the row fit, as far as the server does not tell, or is not asked (a dry run)? As of
+ * writer_step. */
 int import_check_fit(const struct import *im, const struct import_row *row, struct ds_error *err);
 
 /* --- namesakes.c --- */

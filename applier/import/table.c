@@ -275,6 +275,25 @@ static void tell_lost_columns(const struct import_table *t, const struct msg_tab
     }
 }
 
+/* Most values have no more of them than the destination's column: what does not fit stops a run. */
+static void tell_fewer_decimals(const struct import_table *t, const struct msg_table *def)
+{
+    for (uint32_t i = 0; i < t->target->column_count; i++) {
+        const struct target_column *to = &t->target->columns[i];
+        const struct msg_column *from = t->from[i] != NO_COLUMN ? &def->columns[t->from[i]] : NULL;
+        bool both = from && from->type == MYSQL_TYPE_NEWDECIMAL && to->class == TARGET_DECIMAL;
+        unsigned scale = both ? from->metadata & 255 : 0;
+        struct ds_error fewer;
+        if (scale <= to->scale)
+            continue;
+        error_set(&fewer, DS_ESCHEMA,
+                  "column %s has %u decimals at the source and %u at the destination, where a "
+                  "value that has more than these does not fit",
+                  to->name, scale, (unsigned)to->scale);
+        tells(t->im, FIT_IN_PART, t->target->name, &fewer);
+    }
+}
+
 /* Text arrives as bytes: both sides must read them alike. */
 static int check_charset(const struct import_table *t, const struct msg_column *from,
                          const struct target_column *to, struct ds_error *err)
@@ -345,8 +364,10 @@ static int compile(struct import_table *t, const struct source_table *source, st
                        "table %s has no primary key at the source: its rows cannot be told apart",
                        t->entry->table);
     rc = rc ? rc : check_charsets(t, def, err);
-    if (rc == 0)
+    if (rc == 0) {
         tell_lost_columns(t, def);
+        tell_fewer_decimals(t, def);
+    }
     return rc;
 }
 

@@ -466,9 +466,9 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
             row->state = ROW_WRITTEN; /* as it is */
     }
     int rc = 0;
-    for (uint32_t i = 0; i < new_count && im->options.dry_run && rc == 0; i++)
+    for (uint32_t i = 0; i < new_count && rc == 0; i++)
         rc = import_check_fit(im, new[i], err);
-    for (uint32_t i = 0; i < old_count && im->options.dry_run && rc == 0; i++)
+    for (uint32_t i = 0; i < old_count && rc == 0; i++)
         rc = import_check_fit(im, old[i], err);
     /* a new row may have what an old one had before: a SKU, an id */
     rc = rc ? rc : import_note_moves(im, old, old_count, err);

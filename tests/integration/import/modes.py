@@ -135,6 +135,7 @@ def define(suite):
                     ("cms_page", "cms_page", page, "content_heading VARCHAR(3)", "'\u20acab'", "'abcd'", "Data too long for column 'content_heading'"),
                     ("cms_page", "cms_page", page, "root_template VARCHAR(20) CHARACTER SET utf8mb3", "'\u20ac'", "'\U0001f600'", "Incorrect string value for column 'root_template'"),
                     ("order", "sales_flat_order", order, "weight DECIMAL(5,4)", "9.9999", "10", "Out of range value for column 'weight'"),
+                    ("order", "sales_flat_order", order, "weight DECIMAL(12,2)", "1.25", "1.255", "Too many decimals for column 'weight'"),
                     ("order", "sales_flat_order", order, "total_item_count TINYINT UNSIGNED", "255", "256", "Out of range value for column 'total_item_count'"),
                     ("order", "sales_flat_order", order, "coupon_rule_name TINYTEXT", "REPEAT('x', 255)", "REPEAT('x', 256)", "Data too long for column 'coupon_rule_name'")):
                 column = definition.split()[0]

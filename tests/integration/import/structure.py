@@ -49,6 +49,26 @@ def define(suite):
             expect_equal(code, 1, err[-900:])
             expect_contains(err, stops, "when a row comes")
 
+    @suite.case("fewer-decimals", "decimals that the destination's column has not are told, and never rounded away: of a copy, and of a stream")
+    def _():
+        with TwoShops(settings=dict(STREAM, entities=["order"])) as shops:
+            program = shops.lab.program
+            shops.source.run("UPDATE sales_flat_order SET weight = 1.25", database="openmage")
+            shops.destination.run("UPDATE sales_flat_order SET weight = 1", "ALTER TABLE sales_flat_order MODIFY weight DECIMAL(12,2)", database="openmage")
+            expect_equal(lines(shops, expect_code=0), ["warn  both table sales_flat_order: column weight has 4 decimals at the source and 2 at the "
+                                                       "destination, where a value that has more than these does not fit"], "beforehand")
+            program.incremental(timeout=240)
+            order = shops.source.scalar("SELECT MAX(entity_id) FROM openmage.sales_flat_order")
+            shops.source.run("UPDATE sales_flat_order SET weight = 1.255 WHERE entity_id = %d" % order, database="openmage")
+            error = "a value does not fit the destination's column: Too many decimals for column 'weight' of order %d" % order
+            code, _out, err = program.command("incremental", timeout=240)
+            expect_equal(code, 1, err[-900:])
+            expect_contains(err, error, "a stream")
+            code, _out, err = program.command("sync", "order", "legacy", "-d", "update", "--skip-invalid", timeout=240)
+            expect_equal(code, 3, err[-900:])
+            expect_contains(err, error, "a copy")
+            expect_contains(err, "left out entity=order key=%d" % order, "a copy")
+
     @suite.case("check-no-shop", "a destination that is no shop")
     def _():
         with TwoShops(settings=STREAM, other=False, empty=True) as shops:
