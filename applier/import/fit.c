@@ -114,6 +114,8 @@ static const char *check_value(const struct target_column *c, const uint8_t *raw
 int import_check_fit(const struct import *im, const struct import_row *row, struct ds_error *err)
 {
     const struct target_table *t = row->table->target;
+    if (!im->options.dry_run && !row->table->may_round)
+        return 0;
     for (uint32_t i = 0; i < t->column_count; i++) {
         const struct target_column *c = &t->columns[i];
         if (!im->options.dry_run && c->class != TARGET_DECIMAL)

@@ -69,6 +69,7 @@ struct import_table {
     uint32_t place; /* of the entity in the catalogue */
     bool selected;  /* the filter asks for the entity */
     uint32_t order; /* place among all tables of the catalogue */
+    bool may_round; /* decimals come that some column has fewer of */
     /* by checks, triggers or other columns, which see what a row has for a moment */
     enum { LOOKED_AT_NOT_KNOWN, LOOKED_AT, NOT_LOOKED_AT } looked_at;
     uint32_t *from; /* per column of the target: source ordinal, or NO_COLUMN */

@@ -276,7 +276,7 @@ static void tell_lost_columns(const struct import_table *t, const struct msg_tab
 }
 
 /* Most values have no more of them than the destination's column: what does not fit stops a run. */
-static void tell_fewer_decimals(const struct import_table *t, const struct msg_table *def)
+static void tell_fewer_decimals(struct import_table *t, const struct msg_table *def)
 {
     for (uint32_t i = 0; i < t->target->column_count; i++) {
         const struct target_column *to = &t->target->columns[i];
@@ -284,6 +284,7 @@ static void tell_fewer_decimals(const struct import_table *t, const struct msg_t
         bool both = from && from->type == MYSQL_TYPE_NEWDECIMAL && to->class == TARGET_DECIMAL;
         unsigned scale = both ? from->metadata & 255 : 0;
         struct ds_error fewer;
+        t->may_round |= from && to->class == TARGET_DECIMAL && (!both || scale > to->scale);
         if (scale <= to->scale)
             continue;
         error_set(&fewer, DS_ESCHEMA,
