@@ -81,10 +81,8 @@ static int look(const struct orphans_options *o, struct key *k, struct ds_error 
     BUF_AUTO struct buf sql = {0}, ids = {0};
     struct orphans found = {.child = k->child, .parent = k->parent};
     int rc = 0;
-    if (!k->child || (o->wanted && !o->wanted(o->arg, k->child)))
+    if (!k->child)
         return 0;
-    if (o->stop_requested && o->stop_requested(o->arg))
-        return error_set(err, DS_ESTOPPED, "asked to stop while orphans are looked for");
     if (select_orphans(k, &sql))
         return no_memory(err);
     MYSQL_RES *rows = db_select(o->db, err, "%s LIMIT %d", buf_cstr(&sql), ORPHANS_TOLD + 1);

@@ -21,13 +21,10 @@ struct orphans { /* of one foreign key */
 };
 
 /* All foreign keys between tables of the database that the connection is in. found: for each that
- * has orphans; valid during the call. wanted: of this child? NULL: of all. Both sides of each key
- * are read whole. DS_ESTOPPED: stop_requested said so. */
+ * has orphans; valid during the call. Both sides of each key are read whole. */
 struct orphans_options {
     MYSQL *db;
-    void *arg; /* of all of these */
-    bool (*wanted)(void *arg, const char *child);
-    bool (*stop_requested)(void *arg); /* may be NULL */
+    void *arg;
     void (*found)(void *arg, const struct orphans *o);
 };
 int orphans_find(const struct orphans_options *o, struct ds_error *err);

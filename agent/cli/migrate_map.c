@@ -79,7 +79,6 @@ static int open_sides(const struct config *c, struct sides *s, struct ds_error *
         struct db_endpoint ep = config_endpoint(c, i == 0);
         rc = db_connect(&s->db[i], &ep, err);
         rc = rc ? rc : target_new(&s->schema[i], s->db[i], ep.database, err);
-        rc = rc ? rc : target_load(s->schema[i], s->db[i], err);
     }
     return rc;
 }
@@ -91,8 +90,18 @@ static struct map_side_schema side(const struct config *c, const struct sides *s
 }
 
 struct counting {
+    const struct migrating *g;
     size_t different;
 };
+
+/* What the configuration's filter leaves out has not been copied. */
+static bool is_copied(void *arg, const char *document)
+{
+    const struct counting *c = arg;
+    char table[300];
+    snprintf(table, sizeof table, "%s%s", c->g->in->config.source.prefix, document);
+    return filter_keeps(c->g->in->filter, table);
+}
 
 static void tell_difference(void *arg, const struct map_volume_difference *d)
 {
@@ -107,7 +116,7 @@ static void tell_difference(void *arg, const struct map_volume_difference *d)
 int migrate_map_volume(struct migrating *g, bool *good, struct ds_error *err)
 {
     struct sides s = {0};
-    struct counting counted = {0};
+    struct counting counted = {.g = g};
     size_t documents = 0;
     const struct config *c = &g->in->config;
     int rc = open_sides(c, &s, err);
@@ -116,6 +125,7 @@ int migrate_map_volume(struct migrating *g, bool *good, struct ds_error *err)
                                              .source = {s.db[0], side(c, &s, 0)},
                                              .destination = {s.db[1], side(c, &s, 1)},
                                              .arg = &counted,
+                                             .wanted = is_copied,
                                              .found = tell_difference};
         rc = map_volume(&o, &documents, err);
     }
