@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/collations.h"
 #include "schema/arena.h"
 #include "schema/list.h"
 #include "schema/log.h"
@@ -452,7 +453,7 @@ static struct slice text_slice(const char *text)
     return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 
-static struct msg_column column_of(MYSQL_ROW row)
+static struct msg_column column_of(MYSQL_ROW row, const struct collations *collations)
 {
     struct msg_column c = {.name = text_slice(row[R_COLUMN])};
     if (row[R_TYPE] && strcasestr(row[R_TYPE], "unsigned"))
@@ -462,7 +463,7 @@ static struct msg_column column_of(MYSQL_ROW row)
     if (row[R_EXTRA] && strcasestr(row[R_EXTRA], "INVISIBLE"))
         c.flags |= COLUMN_INVISIBLE;
     if (row[R_COLLATION])
-        c.collation = (uint16_t)strtoul(row[R_COLLATION], NULL, 10);
+        c.collation = collation_id(collations, row[R_COLLATION]);
     else if (row[R_DATA_TYPE] && is_binary_type(row[R_DATA_TYPE]))
         c.collation = COLLATION_BINARY;
     return c;
@@ -483,7 +484,7 @@ static int add_pending(struct history *h, const char *table, struct msg_column *
 }
 
 /* Rows come sorted by table, and stay valid until the result is freed. */
-static int take_rows(struct history *h, MYSQL_RES *rows)
+static int take_rows(struct history *h, MYSQL_RES *rows, const struct collations *collations)
 {
     struct msg_column *columns = calloc(MESSAGE_MAX_COLUMNS, sizeof *columns);
     const char *table = NULL;
@@ -496,7 +497,7 @@ static int take_rows(struct history *h, MYSQL_RES *rows)
         }
         table = row[R_TABLE];
         if (n < MESSAGE_MAX_COLUMNS)
-            columns[n++] = column_of(row);
+            columns[n++] = column_of(row, collations);
     }
     if (rc == 0 && table)
         rc = add_pending(h, table, columns, n);
@@ -513,18 +514,22 @@ int history_load(struct history *h, MYSQL *source, struct ds_error *err)
         if (h->entries[i]->pending)
             remove_entry(h, i);
     h->missing = h->altered = false;
-    MYSQL_RES *rows = db_select(
-        source, err,
-        "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.COLUMN_KEY, c.EXTRA, "
-        "k.ID FROM information_schema.COLUMNS c LEFT JOIN information_schema.COLLATIONS k ON "
-        "k.COLLATION_NAME = c.COLLATION_NAME WHERE c.TABLE_SCHEMA = %s ORDER BY c.TABLE_NAME, "
-        "c.ORDINAL_POSITION",
-        buf_cstr(&name));
-    if (!rows)
-        return err->code;
-    int rc = take_rows(h, rows);
+    struct collations *collations = NULL;
+    int rc = collations_read(&collations, source, err);
+    MYSQL_RES *rows =
+        rc ? NULL
+           : db_select(source, err,
+                       "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, COLUMN_KEY, EXTRA, "
+                       "COLLATION_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s "
+                       "ORDER BY TABLE_NAME, ORDINAL_POSITION",
+                       buf_cstr(&name));
+    if (rows && take_rows(h, rows, collations))
+        rc = no_memory(err);
+    else if (!rows)
+        rc = err->code;
     mysql_free_result(rows);
-    return rc ? no_memory(err) : 0;
+    collations_free(collations);
+    return rc;
 }
 
 /* What was read and not altered since holds from `at` on. */

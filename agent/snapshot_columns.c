@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/collations.h"
 #include "agent/snapshot_rows.h"
 
 enum metadata_rule {
@@ -154,76 +155,6 @@ static int plan_selection(struct table_plan *plan, uint32_t i, const struct type
     return rc || !plan->columns[i].selection || !plan->described[i].name.p ? DS_ENOMEM : 0;
 }
 
-/* --- collations ----------------------------------------------------------------------------- */
-
-struct collation {
-    const char *name;
-    uint16_t id;
-};
-
-struct collations {
-    struct arena arena;
-    struct collation *items; /* sorted by name */
-    size_t count;
-};
-
-static int by_name(const void *x, const void *y)
-{
-    return strcmp(((const struct collation *)x)->name, ((const struct collation *)y)->name);
-}
-
-static uint16_t collation_id(const struct collations *all, const char *name)
-{
-    const struct collation key = {.name = name};
-    const struct collation *found =
-        all && all->count ? bsearch(&key, all->items, all->count, sizeof key, by_name) : NULL;
-    return found ? found->id : 0;
-}
-
-void collations_free(struct snapshot_source *s)
-{
-    if (s->collations)
-        arena_free(&s->collations->arena);
-    free(s->collations);
-    s->collations = NULL;
-}
-
-/* Joined to each table's columns they would cost several times what these do. MariaDB from 10.10.1
- * on has collations that many character sets share; their full names are in another table. */
-static int read_collations(struct snapshot_source *s, struct ds_error *err)
-{
-    MYSQL_RES *res =
-        db_select(s->db, err, "%s",
-                  s->server.mariadb && s->server.version >= 101001
-                      ? "SELECT FULL_COLLATION_NAME, ID FROM "
-                        "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
-                      : "SELECT COLLATION_NAME, ID FROM information_schema.COLLATIONS");
-    if (!res)
-        return err->code;
-    struct collations *all = calloc(1, sizeof *all);
-    bool ok = all != NULL;
-    if (ok)
-        all->items = arena_alloc(&all->arena, (mysql_num_rows(res) + 1) * sizeof *all->items);
-    ok = ok && all->items;
-    for (MYSQL_ROW row; ok && (row = mysql_fetch_row(res));) {
-        struct collation *c = &all->items[all->count];
-        if (!row[0] || !row[1])
-            continue;
-        all->count++;
-        c->name = arena_strdup(&all->arena, row[0]);
-        c->id = (uint16_t)number(row[1]);
-        ok = c->name != NULL;
-    }
-    mysql_free_result(res);
-    s->collations = all;
-    if (!ok) {
-        collations_free(s);
-        return error_set(err, DS_ENOMEM, "out of memory");
-    }
-    qsort(all->items, all->count, sizeof *all->items, by_name);
-    return 0;
-}
-
 /* --- columns --------------------------------------------------------------------------------- */
 
 static int plan_column(struct table_plan *plan, const struct snapshot_source *s, uint32_t i,
@@ -338,7 +269,7 @@ int table_plan_read(struct table_plan *plan, struct snapshot_source *s, const ch
         table_plan_free(plan);
         return err->code;
     }
-    int rc = s->collations ? 0 : read_collations(s, err);
+    int rc = s->collations ? 0 : collations_read(&s->collations, s->db, err);
     rc = rc ? rc : read_columns(plan, s, res, err);
     mysql_free_result(res);
     rc = rc ? rc : read_keys(plan, s, buf_cstr(&database), buf_cstr(&table), err);

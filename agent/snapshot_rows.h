@@ -63,7 +63,6 @@ struct table_plan {
 int table_plan_read(struct table_plan *plan, struct snapshot_source *s, const char *name,
                     uint32_t id, struct ds_error *err);
 void table_plan_free(struct table_plan *plan);
-void collations_free(struct snapshot_source *s);
 /* SELECT everything and write ROWS messages. *rows: how many. DS_ERETRY: the table was altered. */
 int table_rows_copy(const struct table_plan *plan, struct snapshot_source *s,
                     const struct row_output *out, uint64_t *rows, struct ds_error *err);

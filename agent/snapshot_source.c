@@ -17,6 +17,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "agent/collations.h"
 #include "agent/snapshot_rows.h"
 #include "schema/log.h"
 
@@ -82,7 +83,8 @@ int source_open(struct snapshot_source *s, const struct config *config, struct d
 
 void source_close(struct snapshot_source *s)
 {
-    collations_free(s);
+    collations_free(s->collations);
+    s->collations = NULL;
     db_close(&s->db);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/collations.h"
 #include "agent/snapshot_rows.h"
 #include "applier/import/import.h"
 #include "schema/sql.h"
@@ -147,6 +148,6 @@ int check_import(const struct config *config, const struct catalogue *catalogue,
     }
     import_free(k.import);
     target_free(target);
-    collations_free(&k.source);
+    collations_free(k.source.collations);
     return rc;
 }

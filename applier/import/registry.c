@@ -12,7 +12,7 @@
 #include "schema/registry_key.h"
 
 enum {
-    BUCKETS = 1 << 16, /* at first */
+    BUCKETS = 1 << 18, /* at first */
     KEPT = 500000,     /* entries, before they are forgotten at the next chance */
     /* To look one up takes as long as to read a dozen that follow one another. */
     SCAN_MIN = 500, /* wanted at once */
@@ -177,24 +177,33 @@ static struct registry_entry **bucket(const struct registry *r, uint64_t hash)
     return &r->buckets[hash & (r->bucket_count - 1)];
 }
 
-static struct registry_entry *lookup(const struct registry *r, uint32_t type, struct slice of)
-{
+struct sought {
+    struct slice id;
+    uint64_t hash;
     char scratch[REGISTRY_KEY_MAX + 1];
-    struct slice id = registry_key(of, scratch);
-    uint64_t hash = XXH3_64bits_withSeed(id.p, id.len, type);
-    struct registry_entry *e = *bucket(r, hash);
-    while (e && !(e->hash == hash && e->type->number == type && e->id.len == id.len &&
-                  (id.len == 0 || memcmp(e->id.p, id.p, id.len) == 0)))
+};
+
+static void seek(struct sought *s, uint32_t type, struct slice id)
+{
+    s->id = registry_key(id, s->scratch);
+    s->hash = XXH3_64bits_withSeed(s->id.p, s->id.len, type);
+}
+
+static struct registry_entry *find(const struct registry *r, uint32_t type, const struct sought *s)
+{
+    struct registry_entry *e = *bucket(r, s->hash);
+    while (e && !(e->hash == s->hash && e->type->number == type && e->id.len == s->id.len &&
+                  (s->id.len == 0 || memcmp(e->id.p, s->id.p, s->id.len) == 0)))
         e = e->next;
     return e;
 }
 
-/* No more entries than buckets; without memory for that, chains get longer. */
+/* Half as many entries as buckets at most; without memory for that, chains get longer. */
 static void grow(struct registry *r)
 {
     size_t count = r->bucket_count * 4;
     struct registry_entry **bigger =
-        r->count < r->bucket_count ? NULL : calloc(count, sizeof *bigger);
+        r->count < r->bucket_count / 2 ? NULL : calloc(count, sizeof *bigger);
     if (!bigger)
         return;
     for (size_t i = 0; i < r->bucket_count; i++)
@@ -208,32 +217,36 @@ static void grow(struct registry *r)
     r->bucket_count = count;
 }
 
-static struct registry_entry *make(struct registry *r, uint32_t type, struct slice of)
+static struct registry_entry *add(struct registry *r, uint32_t type, const struct sought *s)
 {
-    char scratch[REGISTRY_KEY_MAX + 1];
-    struct slice id = registry_key(of, scratch);
-    struct registry_entry *e = lookup(r, type, id);
-    if (e)
-        return e;
-    e = arena_zalloc(&r->arena, sizeof *e);
-    uint8_t *copy = arena_copy(&r->arena, id.p, id.len);
-    if (!e || (id.len && !copy))
+    struct registry_entry *e = arena_zalloc(&r->arena, sizeof *e);
+    uint8_t *copy = arena_copy(&r->arena, s->id.p, s->id.len);
+    if (!e || (s->id.len && !copy))
         return NULL;
     grow(r);
-    uint64_t hash = XXH3_64bits_withSeed(id.p, id.len, type);
-    struct registry_entry **head = bucket(r, hash);
+    struct registry_entry **head = bucket(r, s->hash);
     *e = (struct registry_entry){
-        .type = r->types[type], .id = {copy, id.len}, .hash = hash, .next = *head};
+        .type = r->types[type], .id = {copy, s->id.len}, .hash = s->hash, .next = *head};
     *head = e;
     r->count++;
     return e;
 }
 
+static struct registry_entry *make(struct registry *r, uint32_t type, struct slice id)
+{
+    struct sought s;
+    seek(&s, type, id);
+    struct registry_entry *e = find(r, type, &s);
+    return e ? e : add(r, type, &s);
+}
+
 int registry_want(struct registry *r, uint32_t type, struct slice id)
 {
-    if (lookup(r, type, id))
+    struct sought s;
+    seek(&s, type, id);
+    if (find(r, type, &s))
         return 0;
-    struct registry_entry *e = make(r, type, id);
+    struct registry_entry *e = add(r, type, &s);
     if (!e)
         return DS_ENOMEM;
     e->pending = PENDING_LOAD;
@@ -245,7 +258,9 @@ int registry_want(struct registry *r, uint32_t type, struct slice id)
 
 const struct registered *registry_find(const struct registry *r, uint32_t type, struct slice id)
 {
-    const struct registry_entry *e = lookup(r, type, id);
+    struct sought s;
+    seek(&s, type, id);
+    const struct registry_entry *e = find(r, type, &s);
     return e ? &e->is : NULL;
 }
 
@@ -351,11 +366,13 @@ static int take_scanned(struct registry *r, MYSQL_RES *rows, struct registry_typ
 {
     struct registry_entry *e = NULL;
     for (MYSQL_ROW row; (row = mysql_fetch_row(rows));) {
-        const struct slice id = {(const uint8_t *)row[0], mysql_fetch_lengths(rows)[0]};
-        e = lookup(r, type->number, id);
+        struct sought s;
+        seek(&s, type->number,
+             (struct slice){(const uint8_t *)row[0], mysql_fetch_lengths(rows)[0]});
+        e = find(r, type->number, &s);
         if (e && e->pending != PENDING_LOAD)
             continue;
-        if (!e && !(e = make(r, type->number, id)))
+        if (!e && !(e = add(r, type->number, &s)))
             return DS_ENOMEM;
         e->pending = PENDING_NONE;
         take_row(e, row);
