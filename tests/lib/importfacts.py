@@ -187,6 +187,9 @@ class Ref(str):
         name.table = table
         return name
 
+    def __getnewargs__(self):
+        return str(self), self.table
+
 
 class Field:
     """One value; `refs`: the Refs in the label of the member that it is of; `member`: its table, None for the root."""

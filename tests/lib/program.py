@@ -53,7 +53,7 @@ def merge(base, extra):
 
 def environment(extra=None):
     env = dict(os.environ)
-    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99:log_exe_name=1")
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99:log_exe_name=1:quarantine_size_mb=16")
     env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:exitcode=99")
     env.setdefault("LSAN_OPTIONS", "exitcode=99")
     for name in [n for n in env if n.startswith("DATASYNC_") and n.endswith(

@@ -14,27 +14,38 @@ class Shop:
 
     def __init__(self, connection, database=DATABASE, like=None):
         """`like`: a Shop of the same tables, so that the server need not be asked what they are."""
-        self.connection = connection
+        self.database = database
+        self.attach(connection)
         self.cache = {}
-        self.cursor = connection.cursor()
-        for sql in ("SET NAMES utf8mb4", "SET SESSION sql_mode=''", "SET SESSION time_zone='+00:00'"):
-            self.cursor.execute(sql)
-        self.cursor.execute("USE " + identifier(database))
         self._ids = None
         if like:
             self.columns, self.counted, self.keys = like.columns, like.counted, like.keys
             return
         self.columns, keys, self.counted = {}, {}, {}
+        tables = {table for table, in self.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'")}
         for table, column, key, extra, kind in self.query(
-                "SELECT c.table_name, c.column_name, c.column_key, c.extra, c.data_type FROM information_schema.columns c JOIN"
-                " information_schema.tables t USING (table_schema, table_name) WHERE table_schema = DATABASE() AND"
-                " table_type = 'BASE TABLE' ORDER BY 1, c.ordinal_position"):
+                "SELECT table_name, column_name, column_key, extra, data_type FROM information_schema.columns"
+                " WHERE table_schema = DATABASE() ORDER BY 1, ordinal_position"):
+            if table not in tables:
+                continue
             self.columns.setdefault(table, {})[column] = kind
             if key == "PRI":
                 keys.setdefault(table, []).append(column)
             if "auto_increment" in extra:
                 self.counted[table] = column
         self.keys = {table: tuple(names) for table, names in keys.items()}
+
+    def attach(self, connection):
+        self.connection = connection
+        self.cursor = connection.cursor()
+        for sql in ("SET NAMES utf8mb4", "SET SESSION sql_mode=''", "SET SESSION time_zone='+00:00'"):
+            self.cursor.execute(sql)
+        self.cursor.execute("USE " + identifier(self.database))
+
+    def __getstate__(self):
+        """What was read; attach() gives a loaded one a connection for the rest."""
+        return {**self.__dict__, "connection": None, "cursor": None}
 
     def query(self, sql, arguments=None):
         self.cursor.execute(sql, arguments)

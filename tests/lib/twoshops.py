@@ -13,6 +13,7 @@ no seed are made once: each case begins with a copy of the data folders.
 """
 
 import os
+import pickle
 import random
 import shutil
 
@@ -33,16 +34,18 @@ def _make(folder, mysql_destination=False):
         shutil.copytree(server.datadir, os.path.join(folder, server.name))
     with open(os.path.join(folder, "seed"), "w", encoding="ascii") as text:
         text.write(str(shops.seed))
+    with open(os.path.join(folder, "before"), "wb") as file:
+        pickle.dump(shops.before, file)
     shops.close()
 
 
 def _made_before(mysql_destination):
-    """Seed and data folders (source, destination); None: each case makes its own."""
+    """Seed, data folders (source, destination) and a Before of them; None: each case makes its own."""
     folder = made_once("two-shops-mysql", lambda folder: _make(folder, True)) if mysql_destination else made_once("two-shops", _make)
     if not folder:
         return None
-    with open(os.path.join(folder, "seed"), encoding="ascii") as text:
-        return int(text.read()), os.path.join(folder, "source"), os.path.join(folder, "destination")
+    with open(os.path.join(folder, "seed"), encoding="ascii") as text, open(os.path.join(folder, "before"), "rb") as before:
+        return int(text.read()), os.path.join(folder, "source"), os.path.join(folder, "destination"), pickle.load(before)
 
 
 class TwoShops:
@@ -63,7 +66,7 @@ class TwoShops:
         made = _made_before(mysql_destination) if seed is None and other and not empty else None
         self.seed = made[0] if made else random.randrange(1 << 31) if seed is None else seed
         self.lab = Lab(database=recording.DATABASE, create=recording.CREATE, settings=settings, source_options=source_options,
-                       data=made and made[1:], mysql_destination=mysql_destination)
+                       data=made and made[1:3], mysql_destination=mysql_destination)
         self.work, self.source, self.destination = self.lab.work, self.lab.source, self.lab.destination
         self.before = None
         try:
@@ -71,7 +74,8 @@ class TwoShops:
             self.logs = recording.logs(self.work, self.folder)
             if made:
                 self.logs.pop(0)
-                self.before = Before(self.destination.connect(), self.source.connect())
+                self.before = made[3]
+                self.before.shop.attach(self.destination.connect())
             else:
                 self._fill(other, empty)
         except BaseException:
