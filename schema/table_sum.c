@@ -40,16 +40,28 @@ static const char *rendering(const char *data_type)
     return "SHA2(%s, 256)"; /* text, blobs, geometry, JSON: too long for one CONCAT */
 }
 
-static int add_column(struct buf *sql, const char *column, const char *data_type)
+int table_sum_begin(struct buf *sql)
+{
+    return buf_puts(sql, "SELECT COUNT(*), COALESCE(BIT_XOR(CAST(CONV(LEFT(h, 16), 16, 10) AS "
+                         "UNSIGNED)), 0), COALESCE(CAST(SUM(CAST(CONV(SUBSTR(h, 17, 8), 16, 10) AS "
+                         "UNSIGNED)) AS UNSIGNED), 0) FROM (SELECT SHA2(CONCAT_WS('|'");
+}
+
+int table_sum_column(struct buf *sql, const char *column, const char *format)
 {
     BUF_AUTO struct buf quoted = {0};
-    const char *format = rendering(data_type), *at = strstr(format, "%s");
+    const char *at = strstr(format, "%s");
     int rc = sql_identifier(&quoted, column);
     rc |= buf_puts(sql, ", IFNULL("); /* no rendering contains an N or the separator */
     rc |= buf_append(sql, format, (size_t)(at - format));
     rc |= buf_append(sql, quoted.data, quoted.len);
     rc |= buf_puts(sql, at + 2);
     return rc | buf_puts(sql, ", 'N')");
+}
+
+int table_sum_end(struct buf *sql)
+{
+    return buf_puts(sql, "), 256) AS h FROM ");
 }
 
 int table_sum_statement(MYSQL *db, const char *database, const char *table, bool generated,
@@ -65,16 +77,12 @@ int table_sum_statement(MYSQL *db, const char *database, const char *table, bool
                                buf_cstr(&schema), buf_cstr(&name));
     if (!res)
         return err->code;
-    int rc =
-        buf_puts(sql, "SELECT COUNT(*), COALESCE(BIT_XOR(CAST(CONV(LEFT(h, 16), 16, 10) AS "
-                      "UNSIGNED)), 0), COALESCE(CAST(SUM(CAST(CONV(SUBSTR(h, 17, 8), 16, 10) AS "
-                      "UNSIGNED)) AS UNSIGNED), 0) FROM (SELECT SHA2(CONCAT_WS('|'");
+    int rc = table_sum_begin(sql);
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
         if (strcmp(row[0], table) == 0 && (generated || !is_generated(row[3])))
-            rc = add_column(sql, row[1], row[2]);
+            rc = table_sum_column(sql, row[1], rendering(row[2]));
     mysql_free_result(res);
-    rc |= buf_puts(sql, "), 256) AS h FROM ");
-    return rc ? no_memory(err) : 0;
+    return rc || table_sum_end(sql) ? no_memory(err) : 0;
 }
 
 int table_sum_read(MYSQL *db, const struct buf *head, const char *database, const char *table,

@@ -23,7 +23,13 @@ struct table_sum {
     uint64_t rows;
     uint64_t hash, sum; /* 0: rows were only counted */
 };
-/* The head of the statement for the columns that the table has at `db`, with or without generated
+/* The head of a statement is made of table_sum_begin, columns in their order, and table_sum_end.
+ * `format`: how the column's value becomes a text that is the same for the same value and no other,
+ * with neither | nor a lone N in it; %s in it stands for the column. */
+int table_sum_begin(struct buf *head);
+int table_sum_column(struct buf *head, const char *column, const char *format);
+int table_sum_end(struct buf *head);
+/* The whole head for the columns that the table has at `db`, with or without generated
  * ones. */
 int table_sum_statement(MYSQL *db, const char *database, const char *table, bool generated,
                         struct buf *head, struct ds_error *err);

@@ -7,6 +7,7 @@
 
 #include "agent/cli/migrate.h"
 #include "agent/cli/runner.h"
+#include "agent/snapshot_source.h"
 #include "applier/map/map_integrity.h"
 #include "applier/map/map_volume.h"
 #include "schema/db.h"
@@ -58,35 +59,50 @@ int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err)
 
 /* --- volume ---------------------------------------------------------------------------------- */
 
-/* Both sides, as they are now. */
+/* The source as it was at one position, and the destination when it has got there. */
 struct sides {
-    MYSQL *db[2]; /* source, destination */
-    struct target *schema[2];
+    struct snapshot_source source;
+    MYSQL *destination;
+    struct target *schema[2]; /* source, destination */
+    struct position at;
 };
 
 static void close_sides(struct sides *s)
 {
-    for (size_t i = 0; i < 2; i++) {
+    source_close(&s->source);
+    db_close(&s->destination);
+    for (size_t i = 0; i < 2; i++)
         target_free(s->schema[i]);
-        db_close(&s->db[i]);
-    }
+    position_free(&s->at);
 }
 
-static int open_sides(const struct config *c, struct sides *s, struct ds_error *err)
+static int open_source(struct migrating *g, struct sides *s, struct ds_error *err)
 {
-    int rc = 0;
-    for (size_t i = 0; i < 2 && rc == 0; i++) {
-        struct db_endpoint ep = config_endpoint(c, i == 0);
-        rc = db_connect(&s->db[i], &ep, err);
-        rc = rc ? rc : target_new(&s->schema[i], s->db[i], ep.database, err);
-    }
-    return rc;
+    const struct config *c = &g->in->config;
+    const struct snapshot_options o = {.config = c};
+    int rc = source_open(&s->source, c, err);
+    rc = rc ? rc : source_begin(&s->source, &o, &s->at, err);
+    return rc ? rc : target_new(&s->schema[0], s->source.db, c->source.database, err);
 }
 
-static struct map_side_schema side(const struct config *c, const struct sides *s, size_t i)
+static int open_destination(struct migrating *g, struct sides *s, struct ds_error *err)
 {
-    return (struct map_side_schema){s->schema[i],
-                                    i == 0 ? c->source.prefix : c->destination.prefix};
+    struct db_endpoint ep = config_endpoint(&g->in->config, false);
+    int rc = db_connect(&s->destination, &ep, err);
+    rc = rc ? rc : db_exec(s->destination, err, "SET SESSION sql_mode = '', time_zone = '+00:00'");
+    return rc ? rc : target_new(&s->schema[1], s->destination, ep.database, err);
+}
+
+static int follow_to(struct migrating *g, const struct position *at)
+{
+    const struct runner_options o = {.command = "migrate",
+                                     .agent = true,
+                                     .applier = true,
+                                     .ends_by_itself = true,
+                                     .map_in_part = true,
+                                     .stop_at = {.kind = STOP_AT_POSITION, .position = *at}};
+    g->code = runner_once(g->in, &o, &g->stopped);
+    return g->code;
 }
 
 struct counting {
@@ -107,31 +123,48 @@ static void tell_difference(void *arg, const struct map_volume_difference *d)
 {
     struct counting *c = arg;
     c->different++;
-    log_error("Mismatch of entities in the document: %s Source: %" PRIu64 " Destination: %" PRIu64
-              "%s%s%s%s",
-              d->document, d->source, d->destination, *d->missing ? " Missing keys: " : "",
-              d->missing, *d->more ? " Keys that the source has not: " : "", d->more);
+    if (d->source != d->destination || *d->missing || *d->more)
+        log_error("Mismatch of entities in the document: %s Source: %" PRIu64
+                  " Destination: %" PRIu64 "%s%s%s%s",
+                  d->document, d->source, d->destination, *d->missing ? " Missing keys: " : "",
+                  d->missing, *d->more ? " Keys that the source has not: " : "", d->more);
+    if (d->values)
+        log_error("Mismatch of values in the document: %s%s%s%s%s", d->document,
+                  *d->columns ? " Fields: " : "", d->columns, *d->changed ? " Keys: " : "",
+                  d->changed);
 }
 
+static int compare_sides(struct counting *counted, struct sides *s, struct ds_error *err)
+{
+    size_t documents = 0;
+    const struct invocation *in = counted->g->in;
+    const struct config *c = &in->config;
+    const struct map_volume_options o = {
+        .map = filter_map(in->filter),
+        .source = {s->source.db, c->source.database, {s->schema[0], c->source.prefix}},
+        .destination = {s->destination,
+                        c->destination.database,
+                        {s->schema[1], c->destination.prefix}},
+        .arg = counted,
+        .wanted = is_copied,
+        .found = tell_difference};
+    int rc = map_volume(&o, &documents, err);
+    if (rc == 0)
+        log_info("documents that were compared: %zu", documents);
+    return rc;
+}
+
+/* The source goes on meanwhile: it is asked in a snapshot, and the stream brought to that. */
 int migrate_map_volume(struct migrating *g, bool *good, struct ds_error *err)
 {
     struct sides s = {0};
     struct counting counted = {.g = g};
-    size_t documents = 0;
-    const struct config *c = &g->in->config;
-    int rc = open_sides(c, &s, err);
-    if (rc == 0) {
-        const struct map_volume_options o = {.map = filter_map(g->in->filter),
-                                             .source = {s.db[0], side(c, &s, 0)},
-                                             .destination = {s.db[1], side(c, &s, 1)},
-                                             .arg = &counted,
-                                             .wanted = is_copied,
-                                             .found = tell_difference};
-        rc = map_volume(&o, &documents, err);
+    int rc = open_source(g, &s, err);
+    if (rc == 0 && follow_to(g, &s.at) == EXIT_DONE && !g->stopped) {
+        rc = open_destination(g, &s, err);
+        rc = rc ? rc : compare_sides(&counted, &s, err);
     }
-    if (rc == 0)
-        log_info("documents that were counted: %zu", documents);
-    *good = !counted.different;
+    *good = g->code == EXIT_DONE && !counted.different;
     close_sides(&s);
     return rc;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/map/map_sum.h"
 #include "schema/db.h"
 
 enum { KEYS_TOLD = 20 };
@@ -67,27 +68,28 @@ static int count_document(const struct map_volume_options *o, struct document *d
 
 /* --- which keys ------------------------------------------------------------------------------ */
 
-static const struct target_column *number_key(const struct target_table *t)
+/* All keys in their order, each with what its row holds; not stored here. */
+static MYSQL_RES *read_rows(MYSQL *db, const struct map_pairs *p, bool source, struct ds_error *err)
 {
-    const struct target_key *k = t->row_key;
-    const struct target_column *c = k && k->count == 1 ? &t->columns[k->columns[0]] : NULL;
-    return c && c->class == TARGET_INT ? c : NULL;
-}
-
-/* All keys in their order; not stored here. */
-static MYSQL_RES *read_keys(MYSQL *db, const struct target_table *t, const struct target_column *c,
-                            struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0}, name = {0};
+    BUF_AUTO struct buf sql = {0};
     MYSQL_RES *rows = NULL;
-    if (sql_identifier(&name, c->name) || buf_puts(&sql, "SELECT ") ||
-        buf_append(&sql, name.data, name.len) || buf_puts(&sql, " FROM ") ||
-        sql_identifier(&sql, t->name) || buf_puts(&sql, " ORDER BY ") ||
-        buf_append(&sql, name.data, name.len))
+    if (map_sums_rows(p, source, &sql))
         (void)no_memory(err);
     else if (mysql_real_query(db, buf_cstr(&sql), sql.len) || !(rows = mysql_use_result(db)))
         (void)db_fail(err, db, "reading keys");
     return rows;
+}
+
+struct keys {
+    struct buf missing, more, changed;
+    uint32_t missing_count, more_count, changed_count;
+};
+
+static void free_keys(struct keys *k)
+{
+    buf_free(&k->missing);
+    buf_free(&k->more);
+    buf_free(&k->changed);
 }
 
 static int add_key(struct buf *list, uint32_t *count, const char *key)
@@ -105,37 +107,32 @@ static int compare_numbers(const char *x, const char *y)
     return negative ? -order : order;
 }
 
-static int compare_keys(MYSQL_RES *there, MYSQL_RES *here, struct buf *missing, struct buf *more)
+static int compare_rows(MYSQL_RES *there, MYSQL_RES *here, struct keys *k)
 {
     MYSQL_ROW x = mysql_fetch_row(there), y = mysql_fetch_row(here);
-    uint32_t lacks = 0, has = 0;
     int rc = 0;
     while ((x || y) && rc == 0) {
         int order = !x ? 1 : !y ? -1 : compare_numbers(x[0], y[0]);
         if (order < 0)
-            rc = add_key(missing, &lacks, x[0]);
+            rc = add_key(&k->missing, &k->missing_count, x[0]);
         else if (order > 0)
-            rc = add_key(more, &has, y[0]);
+            rc = add_key(&k->more, &k->more_count, y[0]);
+        else if (strcmp(x[1], y[1]) != 0)
+            rc = add_key(&k->changed, &k->changed_count, x[0]);
         x = order <= 0 ? mysql_fetch_row(there) : x;
         y = order >= 0 ? mysql_fetch_row(here) : y;
     }
     return rc;
 }
 
-static int find_keys(const struct map_volume_options *o, const struct document *d,
-                     struct buf *missing, struct buf *more, struct ds_error *err)
+static int find_keys(const struct map_volume_options *o, const struct map_pairs *p, struct keys *k,
+                     struct ds_error *err)
 {
-    const struct target_column *from = d->from ? number_key(d->from) : NULL,
-                               *to = number_key(d->table);
-    const char *document = d->from ? without_prefix(&o->source.tables, d->from->name) : NULL;
-    const char *field = from ? map_field(o->map, MAP_SOURCE, document, from->name) : NULL;
-    if (!field || !to || strcmp(field, to->name) != 0)
-        return 0;
-    MYSQL_RES *there = read_keys(o->source.db, d->from, from, err);
+    MYSQL_RES *there = read_rows(o->source.db, p, true, err);
     if (!there)
         return err->code;
-    MYSQL_RES *here = read_keys(o->destination.db, d->table, to, err);
-    int rc = !here ? err->code : compare_keys(there, here, missing, more) ? no_memory(err) : 0;
+    MYSQL_RES *here = read_rows(o->destination.db, p, false, err);
+    int rc = !here ? err->code : compare_rows(there, here, k) ? no_memory(err) : 0;
     if (rc == 0 && mysql_errno(o->source.db))
         rc = db_fail(err, o->source.db, "reading keys");
     if (rc == 0 && mysql_errno(o->destination.db))
@@ -147,18 +144,45 @@ static int find_keys(const struct map_volume_options *o, const struct document *
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int tell(const struct map_volume_options *o, const struct document *d, struct ds_error *err)
+/* Whose columns differ can be told where both have the same rows. */
+static int tell(const struct map_volume_options *o, const struct document *d,
+                const struct map_pairs *p, bool values, struct ds_error *err)
 {
-    BUF_AUTO struct buf missing = {0}, more = {0};
-    int rc = find_keys(o, d, &missing, &more, err);
-    if (rc)
-        return rc;
-    o->found(o->arg, &(struct map_volume_difference){.document = d->name,
-                                                     .source = d->source,
-                                                     .destination = d->destination,
-                                                     .missing = buf_cstr(&missing),
-                                                     .more = buf_cstr(&more)});
-    return 0;
+    struct keys k = {0};
+    BUF_AUTO struct buf columns = {0};
+    int rc = p->key ? find_keys(o, p, &k, err) : 0;
+    bool same_rows = d->source == d->destination && !k.missing_count && !k.more_count;
+    if (rc == 0 && values && same_rows)
+        rc = map_sums_differ(o, p, &columns, err);
+    if (rc == 0)
+        o->found(o->arg, &(struct map_volume_difference){.document = d->name,
+                                                         .source = d->source,
+                                                         .destination = d->destination,
+                                                         .missing = buf_cstr(&k.missing),
+                                                         .more = buf_cstr(&k.more),
+                                                         .changed = buf_cstr(&k.changed),
+                                                         .values = values || k.changed_count,
+                                                         .columns = buf_cstr(&columns)});
+    free_keys(&k);
+    return rc;
+}
+
+static int compare_document(const struct map_volume_options *o, const struct document *d,
+                            struct ds_error *err)
+{
+    struct arena arena = {0};
+    struct map_pairs pairs = {0};
+    bool counts = d->source == d->destination, agree = true;
+    int rc = 0;
+    if (d->from)
+        rc = map_pairs_find(o, d->from, without_prefix(&o->source.tables, d->from->name), d->table,
+                            &arena, &pairs, err);
+    if (rc == 0 && counts)
+        rc = map_sums_agree(o, &pairs, &agree, err);
+    if (rc == 0 && (!counts || !agree))
+        rc = tell(o, d, &pairs, !agree, err);
+    arena_free(&arena);
+    return rc;
 }
 
 int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_error *err)
@@ -174,8 +198,7 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
             continue;
         rc = count_document(o, &d, err);
         *documents += d.sources > 0;
-        if (rc == 0 && d.source != d.destination)
-            rc = tell(o, &d, err);
+        rc = rc || !d.sources ? rc : compare_document(o, &d, err);
     }
     return rc;
 }

@@ -1,8 +1,9 @@
-/* Has every row that a map leads to the destination come there? Counts of both sides, document by
- * document, and where they differ the keys that one side lacks, if a key of one number leads from
- * one to the other.
+/* Has every row that a map leads to the destination come there, and every value that travels as it
+ * is? Counts of both sides, document by document, and sums of the columns that no handler changes;
+ * where they differ, the keys, if a key of one number leads from one to the other.
  *
- * Each side is read at its own moment. One thread.
+ * Each side is read at the moment of its connection, which may be in a consistent snapshot; its
+ * session has sql_mode = '', time_zone = '+00:00' and NAMES binary. One thread.
  */
 #ifndef APPLIER_MAP_MAP_VOLUME_H
 #define APPLIER_MAP_MAP_VOLUME_H
@@ -12,15 +13,19 @@
 #include "applier/map/map_check.h"
 
 struct map_volume_side {
-    MYSQL *db; /* in the database of `schema` */
+    MYSQL *db; /* in `database` */
+    const char *database;
     struct map_side_schema tables;
 };
 
 struct map_volume_difference {
     const char *document; /* of the destination, without prefix */
     uint64_t source, destination;
-    const char *missing, *more; /* keys that the destination lacks, and has alone: up to 20 of each;
-                                   "": not known, or none */
+    /* keys that the destination lacks, has alone, and has with other values: up to 20 of each; "":
+       not known, or none */
+    const char *missing, *more, *changed;
+    bool values;         /* some values differ */
+    const char *columns; /* … of these columns of the destination; "": not known */
 };
 
 struct map_volume_options {

@@ -1,6 +1,8 @@
 """Steps: integrity, data, volume, delta."""
 
+import contextlib
 import random
+import threading
 import time
 
 from blog import MAP, Blog
@@ -27,6 +29,28 @@ def change(blog, draw):
         "UPDATE great_blog_publication SET post_id = post_id + 100000 WHERE post_id = %d" % one(),
         "INSERT INTO author (name) VALUES ('another')", "DELETE FROM author WHERE author_id = %d" % draw.randrange(1, 21),
         "INSERT INTO author_link (author_id) SELECT MAX(author_id) FROM author", "INSERT IGNORE INTO great_blog_index VALUES ('w%d')" % one(), database="old")
+
+
+@contextlib.contextmanager
+def busy(blog):
+    """The source is written to, without end."""
+    ended = threading.Event()
+    wrote = []
+
+    def write():
+        connection = blog.source.connect("old")
+        with connection.cursor() as cursor:
+            while not ended.is_set():
+                cursor.execute("INSERT INTO great_blog_publication (summary) VALUES ('live')")
+                wrote.append(cursor.execute("UPDATE great_blog_publication SET summary = CONCAT('t', RAND()) WHERE post_id %% 100 = %d" % (len(wrote) % 100)))
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    expect(len(wrote) > 10, "%d writes at the source" % len(wrote))
 
 
 def define(suite):
@@ -119,12 +143,22 @@ def define(suite):
             blog.migrate("data", "--reset", "--yes")
             expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post WHERE rating = 9"), 0, "begun anew")
 
-    @suite.case("volume", "a row that is lost is an error, with its key")
+    @suite.case("volume", "a row or a value that is lost is an error, with its key; what the source does meanwhile is none")
     def _():
         with Blog() as blog:
-            blog.migrate("data")
+            with busy(blog):
+                blog.migrate("data")
+                blog.migrate("delta", "--once")
+            blog.migrate("delta", "--once")
+            blog.destination.run("UPDATE great_blog_post SET title = CONCAT(title, ' ') WHERE post_id = 5", "UPDATE great_blog_post SET body = NULL WHERE post_id = 8",
+                                 "UPDATE author SET boss_id = 0 WHERE author_id = 2", database="new")
+            said = blog.migrate("delta", "--once", code=1)
+            expect_contains(said, "[ERROR]: Mismatch of values in the document: great_blog_post Fields: title,body Keys: 5,8\n", "posts")
+            expect_contains(said, "[ERROR]: Mismatch of values in the document: author Fields: boss_id Keys: 2\n", "authors")
             blog.destination.run("DELETE FROM great_blog_post WHERE post_id IN (5, 1999)", "INSERT INTO author (author_id, name) VALUES (900, 'mine')", database="new")
             said = blog.migrate("delta", "--once", code=1)
-            expect_contains(said, "[ERROR]: Mismatch of entities in the document: great_blog_post Source: 2000 Destination: 1998 Missing keys: 5,1999", "posts")
+            posts = blog.source.scalar("SELECT COUNT(*) FROM great_blog_publication", "old")
+            expect_contains(said, "[ERROR]: Mismatch of entities in the document: great_blog_post Source: %d Destination: %d Missing keys: 5,1999\n" % (posts, posts - 2), "posts")
+            expect_contains(said, "[ERROR]: Mismatch of values in the document: great_blog_post Keys: 8\n", "a post that is there")
             expect_contains(said, "author Source: 20 Destination: 21 Keys that the source has not: 900", "authors")
             expect_contains(said, "Volume Check failed", "the end")
