@@ -122,22 +122,22 @@ static const char *name_at(const struct map_pair *p, bool source)
     return source ? p->there->name : p->here->name;
 }
 
+enum { ALL = INT32_MAX };
+
 /* Of one column, with the key that says whose it is, or of all. */
-static int head(const struct map_pairs *p, const struct map_pair *only, bool source,
-                struct buf *sql)
+static int head(const struct map_pairs *p, uint32_t only, bool source, struct buf *sql)
 {
     int rc = table_sum_begin(sql);
     for (uint32_t i = 0; i < p->count; i++) {
         const struct map_pair *pair = &p->items[i];
-        if (!only || pair == only || pair == p->key)
+        if (only == ALL || i == only || pair == p->key)
             rc |= table_sum_column(sql, name_at(pair, source), pair->format);
     }
     return rc | table_sum_end(sql);
 }
 
-static int sum_of(const struct map_volume_options *o, const struct map_pairs *p,
-                  const struct map_pair *only, bool source, struct table_sum *out,
-                  struct ds_error *err)
+static int sum_of(const struct map_volume_options *o, const struct map_pairs *p, uint32_t only,
+                  bool source, struct table_sum *out, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     const struct map_volume_side *side = source ? &o->source : &o->destination;
@@ -146,8 +146,8 @@ static int sum_of(const struct map_volume_options *o, const struct map_pairs *p,
                                                         (source ? p->from : p->to)->name, out, err);
 }
 
-static int agree_in(const struct map_volume_options *o, const struct map_pairs *p,
-                    const struct map_pair *only, bool *agree, struct ds_error *err)
+static int agree_in(const struct map_volume_options *o, const struct map_pairs *p, uint32_t only,
+                    bool *agree, struct ds_error *err)
 {
     struct table_sum there = {0}, here = {0};
     int rc = sum_of(o, p, only, true, &there, err);
@@ -160,7 +160,7 @@ int map_sums_agree(const struct map_volume_options *o, const struct map_pairs *p
                    struct ds_error *err)
 {
     *agree = true;
-    return p->count ? agree_in(o, p, NULL, agree, err) : 0;
+    return p->count ? agree_in(o, p, ALL, agree, err) : 0;
 }
 
 int map_sums_differ(const struct map_volume_options *o, const struct map_pairs *p,
@@ -169,7 +169,7 @@ int map_sums_differ(const struct map_volume_options *o, const struct map_pairs *
     int rc = 0;
     for (uint32_t i = 0; i < p->count && rc == 0; i++) {
         bool agree = true;
-        rc = agree_in(o, p, &p->items[i], &agree, err);
+        rc = agree_in(o, p, i, &agree, err);
         if (rc == 0 && !agree &&
             buf_printf(columns, "%s%s", columns->len ? "," : "", p->items[i].here->name))
             rc = no_memory(err);
