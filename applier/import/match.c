@@ -42,6 +42,8 @@ int match_recognised(struct matching *m, struct import_row *row, struct candidat
     row->retyped = m->loose;
     if (import_goes_by_name(row))
         return 0;
+    if (m->t->root && row->gone) /* what it was is no longer there: this is another's */
+        row->entity->here = false;
     if (m->t->root && !row->entity->here)
         row->entity->matched = true;
     /* an option of the same title need not have come from the source */
@@ -152,6 +154,20 @@ static int match_registered(struct matching *m, struct ds_error *err)
     for (uint32_t at = m->first; any && at < m->end && rc == 0;)
         rc = ask_ids(m, &at, err);
     return rc;
+}
+
+/* What was deleted at the destination stays so for what changes of it, and goes at the source:
+ * another row that is called the same there is not meant. */
+static void leave_gone(const struct matching *m)
+{
+    for (uint32_t i = m->first; m->t->root && i < m->end; i++) {
+        struct import_row *row = m->im->rows[i];
+        bool part = row->op == CHANGE_UPDATE && import_has_members(row->entity->entity);
+        if (row->state == ROW_OPEN && row->gone && (part || row->op == CHANGE_DELETE)) {
+            row->state = ROW_NEW;
+            row->fresh = true;
+        }
+    }
 }
 
 /* --- what is the same row in every shop ----------------------------------------------------------
@@ -282,6 +298,7 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
     struct matching m = {.im = im, .t = im->rows[first]->table, .first = first, .end = end};
     int rc = id_is_key(m.t) ? import_claim_registered(im, first, end, &m.claims, err) : 0;
     rc = rc || !m.claims.rows ? rc : match_registered(&m, err);
+    leave_gone(&m);
     if (rc == 0 && (match_asks_registry(&m) || match_asks_source(&m)))
         rc = registry_flush(im->registry, err);
     if (rc == 0 && m.t->root && id_is_key(m.t))

@@ -21,6 +21,12 @@ def count(server, what):
     return server.scalar("SELECT COUNT(*) FROM openmage." + what)
 
 
+def created(destination, entity):
+    """Number at the source and at the destination of one that came from there, and that nobody names."""
+    return destination.query("SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE origin = 'created' AND entity_type = '%s' "
+                             "ORDER BY source_id + 0 DESC LIMIT 1" % entity)[0]
+
+
 def define(suite):
     @suite.case("gone-here", "products that the destination has deleted: not half of one comes back, nothing stops, a copy brings them")
     def _():
@@ -59,6 +65,38 @@ def define(suite):
                              database="openmage")
             program.incremental(timeout=240)
             expect_equal(count(shops.destination, "%s WHERE value = 'and again'" % VALUES), 1, "changes of one that is back")
+
+    @suite.case("gone-here-own", "what the destination has made itself where it had deleted what came from the source is its own")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            program, source, destination = shops.lab.program, shops.source, shops.destination
+            program.incremental(timeout=240)
+            own = {}  # entity: table, number at the source, the own row
+            for at, (entity, table, change) in enumerate((
+                    ("customer", "customer_entity", "group_id = 0"), ("product", "catalog_product_entity", "updated_at = NOW() + INTERVAL 1 DAY"),
+                    ("order", "sales_flat_order", "total_qty_ordered = 77"), ("newsletter", "newsletter_subscriber", "subscriber_status = 3"))):
+                number, here = created(destination, entity)
+                key, mine = "subscriber_id" if entity == "newsletter" else "entity_id", 910001 + at
+                destination.run("SET SESSION sql_mode = ''", "CREATE TEMPORARY TABLE mine AS SELECT * FROM %s WHERE %s = %s" % (table, key, here),
+                                "DELETE FROM %s WHERE %s = %s" % (table, key, here), "UPDATE mine SET %s = %d" % (key, mine),
+                                "INSERT INTO %s SELECT * FROM mine" % table, database="openmage")
+                own[entity] = table, key, number, mine, destination.query("SELECT * FROM %s WHERE %s = %d" % (table, key, mine), "openmage")
+                source.run("SET SESSION sql_mode = ''", "UPDATE %s SET %s WHERE %s = %s" % (table, change, key, number), database="openmage")
+
+            def stays(what):
+                for entity, (table, key, _number, mine, row) in own.items():
+                    expect_equal(destination.query("SELECT * FROM %s WHERE %s = %d" % (table, key, mine), "openmage"), row, "%s: %s" % (entity, what))
+            sync(shops, "newsletter", "-d", "skip", "--entity-ids", str(own["newsletter"][2]))
+            program.configure({"on_duplicate": "skip"})
+            program.incremental(timeout=240)
+            stays("changed at the source")
+            for entity in ("customer", "order"):
+                sync(shops, entity, "-d", "skip", "--entity-ids", str(own[entity][2]))
+            stays("copied with skip")
+            for table, key, number, *_ in own.values():
+                source.run("DELETE FROM %s WHERE %s = %s" % (table, key, number), database="openmage")
+            program.incremental(timeout=240)
+            stays("deleted at the source")
 
     @suite.case("gone-here-parts", "parts of entities that the destination has deleted: not half of one comes back, a copy brings them")
     def _():
