@@ -50,9 +50,11 @@ static bool table_of_type(const struct import *im, const char *type, struct buf 
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err)
 {
     int rc = 0;
-    *again = !im->doubts && !im->options.dry_run && why->server_errno == ER_NO_REFERENCED_ROW_2;
-    im->doubts |= *again;
-    for (uint32_t i = 0; *again && registry_type_name(im->registry, i) && rc == 0; i++) {
+    bool doubts = !im->doubts && why->server_errno == ER_NO_REFERENCED_ROW_2;
+    /* somebody else may have made it between our look and our insert: now it is seen */
+    *again = !im->options.dry_run && (doubts || why->server_errno == IMPORT_DUPLICATE);
+    im->doubts |= *again && doubts;
+    for (uint32_t i = 0; *again && doubts && registry_type_name(im->registry, i) && rc == 0; i++) {
         BUF_AUTO struct buf table = {0};
         const char *column = NULL;
         if (table_of_type(im, registry_type_name(im->registry, i), &table, &column))

@@ -108,7 +108,8 @@ int import_end_parts(struct import *im, struct counters *extra, struct ds_error 
  * own. *left: entities that were left out, and are told by now. */
 int import_settle(struct import *im, uint64_t *left, struct ds_error *err);
 /* After a transaction did not fit, with this error, and was rolled back: is it to be tried again,
- * since the registry may name what the destination has deleted? */
+ * since the registry may name what the destination has deleted, or the destination has made the
+ * same meanwhile? */
 int import_doubt(struct import *im, const struct ds_error *why, bool *again, struct ds_error *err);
 /* Transaction `index` has ended the run with this error: counts that, and adds to the message which
  * entity it was, as the source knows it, and what to do. */

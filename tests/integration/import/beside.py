@@ -1,8 +1,9 @@
 """Several imports into one destination, side by side."""
 
 import subprocess
+import time
 
-from lib.suite import expect_equal
+from lib.suite import expect, expect_equal
 from lib.twoshops import TwoShops
 
 LOCK = "datasync.import.openmage"
@@ -25,6 +26,13 @@ def settings(system):
 
 def pages(shops):
     return shops.destination.scalar("SELECT COUNT(*) FROM openmage.cms_page")
+
+
+def wait_until(condition, what, timeout=60):
+    end = time.monotonic() + timeout
+    while not condition():
+        expect(time.monotonic() < end, "%s: not within %d s" % (what, timeout))
+        time.sleep(0.05)
 
 
 def define(suite):
@@ -55,3 +63,26 @@ def define(suite):
             expect_equal(list(twice), [], "what both shops have, and the destination twice")
             expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry WHERE entity_type = 'cms_page' AND "
                                                   "origin = 'created'") > 0, True, "pages were made")
+
+    @suite.case("made-meanwhile", "who registers at the destination while a stream writes the same e-mail is found, and nothing stops")
+    def _():
+        with TwoShops(settings=dict(settings("a"), entities=["newsletter", "customer"])) as shops:
+            program, destination = shops.lab.program, shops.destination
+            program.incremental(timeout=240)
+            who = ("INSERT INTO customer_entity (entity_id, entity_type_id, email, website_id, group_id, store_id) SELECT %d, entity_type_id, 'both@x.example', "
+                   "website_id, group_id, store_id FROM customer_entity WHERE email = '%s' ORDER BY entity_id LIMIT 1")
+            email = destination.scalar("SELECT d.email FROM openmage.customer_entity d JOIN datasync.datasync_entity_registry r ON r.target_id = d.entity_id AND "
+                                       "r.entity_type = 'customer' AND origin = 'created' LIMIT 1")
+            own = destination.connect("openmage", autocommit=False)
+            with own.cursor() as cursor:
+                cursor.execute(who % (910001, email))
+                shops.source.run(who % (900001, email), database="openmage")
+                program.start()
+                waits = ("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO `openmage`.`customer_entity`%' AND "
+                         "TIME_MS > 200")
+                wait_until(lambda: destination.scalar(waits), "the stream waits for the registration")
+            own.commit()
+            registered = "SELECT target_id, origin FROM datasync.datasync_entity_registry WHERE entity_type = 'customer' AND source_id = '900001'"
+            wait_until(lambda: destination.query(registered), "the customer is registered")
+            expect_equal(destination.query(registered), ((910001, "matched"),), "registered")
+            program.stop()
