@@ -6,6 +6,7 @@
 #include "agent/collations.h"
 #include "agent/snapshot_rows.h"
 #include "applier/import/import.h"
+#include "applier/import/unfilled.h"
 #include "schema/sql.h"
 
 struct check {
@@ -28,6 +29,11 @@ static void tell(struct check *k, enum finding_level level, const char *table, c
 static void on_found(void *arg, enum import_fit fit, const char *table, const char *text)
 {
     tell(arg, fit == FIT_NOT ? FINDING_STOP : FINDING_WARNING, table, text);
+}
+
+static void on_unfilled(void *arg, bool stops, const char *table, const char *text)
+{
+    tell(arg, stops ? FINDING_STOP : FINDING_WARNING, table, text);
 }
 
 static int has_rows(struct check *k, const char *table, bool *has, struct ds_error *err)
@@ -142,6 +148,8 @@ int check_import(const struct config *config, const struct catalogue *catalogue,
     rc = rc ? rc : read_destination(&k, db, &target, err);
     if (rc == 0 && target)
         rc = import_new(&k.import, &o, err);
+    if (rc == 0 && target)
+        rc = unfilled_find(source, db, config, filter, on_unfilled, &k, err);
     if (rc == 0 && target) {
         import_look_at(k.import, target);
         rc = look_at_all(&k, err);

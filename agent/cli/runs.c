@@ -7,6 +7,7 @@
 
 #include "agent/cli/runner.h"
 #include "applier/import/incomplete.h"
+#include "applier/import/unfilled.h"
 #include "applier/positions.h"
 #include "applier/state.h"
 #include "schema/db.h"
@@ -269,8 +270,21 @@ static int run_import(struct invocation *in, const struct runner_options *o)
     return after == EXIT_DONE ? code : after;
 }
 
+/* Of servers that cannot be reached those find out who go on trying. */
+static int check_columns(const struct invocation *in, const struct runner_options *o)
+{
+    struct ds_error err = {0};
+    bool both = o->agent && o->applier && !o->csv && !o->file_count;
+    int rc =
+        both && in->config.mode == MODE_IMPORT ? unfilled_check(&in->config, in->filter, &err) : 0;
+    return rc && rc != DS_ECONN ? cli_fail(&err) : EXIT_DONE;
+}
+
 int runner_run(struct invocation *in, const struct runner_options *o)
 {
+    int refused = check_columns(in, o);
+    if (refused)
+        return refused;
     bool stopped = false;
     bool copies = o->copy && !o->csv && !o->tracker && !o->dry_run;
     int code = copies ? decide_references(in, o, &stopped) : EXIT_DONE;

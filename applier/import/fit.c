@@ -111,6 +111,15 @@ static const char *check_value(const struct target_column *c, const uint8_t *raw
     }
 }
 
+/* Only the destination has the column, and the server would not know what to put into a new row. */
+static bool lacks_value(const struct import *im, const struct import_row *row, uint32_t i)
+{
+    const struct target_column *c = &row->table->target->columns[i];
+    return im->options.dry_run && row->fresh && row->table->from[i] == NO_COLUMN &&
+           !row->values[i] && !c->has_default && !c->generated && !c->is_enum &&
+           i != row->table->id_target;
+}
+
 int import_check_fit(const struct import *im, const struct import_row *row, struct ds_error *err)
 {
     const struct target_table *t = row->table->target;
@@ -122,7 +131,9 @@ int import_check_fit(const struct import *im, const struct import_row *row, stru
             continue;
         bool sets = row->fresh ? row->values[i] && !c->generated && i != row->table->id_target
                                : import_sets(im, row, i);
-        const char *why = sets ? check_value(c, row->values[i]) : NULL;
+        const char *why = sets                      ? check_value(c, row->values[i])
+                          : lacks_value(im, row, i) ? "There is none, and no default,"
+                                                    : NULL;
         if (!why)
             continue;
         error_set(err, DS_ECONFLICT,

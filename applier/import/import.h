@@ -26,6 +26,7 @@
  * - aftermath.c: what a shop works out from its rows (sequences.c: its numbers; reviews.c: what
  *   reviews come to)
  * - incomplete.c: what could not be translated yet
+ * - unfilled.c: columns that only the destination has, and that no row could fill
  * - unfinished.c: kinds of which a copy did not come to its end
  * - import.c: life, and the order of it all
  *

@@ -49,6 +49,39 @@ def define(suite):
             expect_equal(code, 1, err[-900:])
             expect_contains(err, stops, "when a row comes")
 
+    @suite.case("check-unfilled", "a column that only the destination has and that has to be told a value: told beforehand, and nothing is written")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            program = shops.lab.program
+            shops.destination.run("ALTER TABLE cms_page ADD erp_code VARCHAR(10) NOT NULL", "ALTER TABLE customer_group ADD erp_code INT NOT NULL",
+                                  "ALTER TABLE cms_block ADD erp_code VARCHAR(10) NOT NULL DEFAULT '', ADD erp_id INT NOT NULL", database="openmage")
+            shops.source.run("DELETE FROM cms_block", database="openmage")
+            text = ("column %s has to have a value, has no default, and the source has no such column%s: give it a default at the destination "
+                    "(ALTER TABLE `%s` ALTER COLUMN `%s` SET DEFAULT ...), or let it be NULL")
+            page = "table cms_page: " + text % ("erp_code", "", "cms_page", "erp_code")
+            group = "table customer_group: " + text % ("erp_code", "", "customer_group", "erp_code")
+            expect_equal(lines(shops, expect_code=1), [
+                "warn  both table cms_block: " + text % ("erp_id", ", and no rows in the table yet", "cms_block", "erp_id"),
+                "STOP  both " + page, "STOP  both " + group], "what would stop it")
+            expect_equal(lines(shops, "--entity", "customer", expect_code=0), ["warn  both " + group], "of customers, whose groups are found")
+            expect_equal(lines(shops, "--entity", "order", expect_code=0), ["warn  both " + group], "of orders")
+            pages = shops.destination.query("SELECT * FROM openmage.cms_page")
+            for command in (("sync", "all", "legacy", "-d", "update"), ("sync", "cms_page", "legacy", "-d", "update", "--dry-run"), ("incremental",)):
+                code, _out, err = program.command(*command, timeout=240)
+                expect_equal((code, "nothing is written: " + page in err), (2, True), "%s: %s" % (command, err[-900:]))
+            expect_equal((shops.destination.query("SELECT * FROM openmage.cms_page"), shops.destination.query(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'datasync'")), (pages, ()), "written")
+            shops.source.run("INSERT INTO customer_group (customer_group_code, tax_class_id) SELECT 'New', MAX(tax_class_id) FROM customer_group",
+                             database="openmage")
+            for options in (("--dry-run",), ()):  # a look goes before what is written
+                code, _out, err = program.command("sync", "customer", "legacy", "-d", "update", *options, timeout=240)
+                expect_equal(code, 1, err[-900:])
+                expect_contains(err, "There is none, and no default, for column 'erp_code' of customer_group", "a group that has to be made")
+            shops.destination.run("ALTER TABLE customer_group ALTER erp_code SET DEFAULT 0", "ALTER TABLE cms_page ALTER erp_code SET DEFAULT ''",
+                                  database="openmage")
+            code, _out, err = program.command("sync", "cms_page", "legacy", "-d", "update", timeout=240)
+            expect_equal(code, 0, err[-900:])
+
     @suite.case("fewer-decimals", "decimals that the destination's column has not are told, and never rounded away: of a copy, and of a stream")
     def _():
         with TwoShops(settings=dict(STREAM, entities=["order"])) as shops:
