@@ -101,7 +101,7 @@ static int sort_used(struct import *im, const struct catalogue_entity *e, struct
                      struct ds_error *err)
 {
     BUF_AUTO struct buf go = {0};
-    struct import_used used = {{0}, {0}};
+    struct import_used used = {0};
     int rc = import_find_used(im, e, &e->tables[0], buf_cstr(&f->go), &used, err);
     for (const char *at = buf_cstr(&f->go); rc == 0 && *at; at += *at == ',') {
         char text[24], *end;

@@ -301,7 +301,7 @@ static int find_used(struct import *im, struct deleting *d, struct ds_error *err
 static int ask_use(struct import *im, struct import_entity *first, struct ds_error *err)
 {
     BUF_AUTO struct buf ids = {0};
-    struct import_used used = {{0}, {0}};
+    struct import_used used = {0};
     int rc = 0;
     for (uint32_t i = 0; i < im->entity_count && rc == 0; i++) {
         struct import_entity *e = im->entity_list[i];

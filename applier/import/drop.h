@@ -33,9 +33,11 @@ MYSQL_RES *import_rows_at(struct import *im, const struct import_table *t, const
 
 /* --- used.c --- */
 struct import_used {
-    struct buf ids;    /* ",1,2," */
-    struct buf others; /* "\n1 NAME\n": those that the source of this name has, too */
+    struct buf ids;     /* ",1,2," */
+    struct buf others;  /* "\n1 NAME\n": those that the source of this name has, too */
+    struct buf holders; /* "\n1 TABLE\n": those which a foreign key of it does not let go */
 };
+int import_add_used(struct import_used *used, const char *id); /* DS_ENOMEM */
 void import_used_free(struct import_used *used);
 /* Which of these rows ("1,2,3") does something of the destination's own use, or another source
  * have? They are added to `used`, for import_is_used. */

@@ -16,6 +16,7 @@
  * - tell.c: what hooks are told of
  * - became.c: what is logged of each entity
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)
+ * - restricted.c: … by foreign keys that would not let it go
  * - cascaded.c: what the source's foreign keys have deleted
  * - write.c: inserts with new ids, updates, deletes
  * - exchange.c: unique values that rows give each other

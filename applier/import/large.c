@@ -199,7 +199,10 @@ static int drop_table(struct import *im, const struct import_table *t, struct ds
     for (uint32_t i = 0; places && i < rows->count; i++)
         if (rows->list[i].table->entry == t->entry && !rows->list[i].stays)
             places[count++] = rows->list[i].values;
-    return places ? import_delete_places(im, t, places, count, err) : import_no_memory(err);
+    if (!places)
+        return import_no_memory(err);
+    int rc = import_keep_used(im, t, places, &count, err);
+    return rc ? rc : import_delete_places(im, t, places, count, err);
 }
 
 static int last_first(const void *x, const void *y)

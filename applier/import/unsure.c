@@ -98,7 +98,10 @@ static int drop_known(struct import *im, const struct import_table *t, const cha
         ok = places[count] != NULL;
     }
     mysql_free_result(rows);
-    return ok ? import_delete_places(im, t, places, count, err) : import_no_memory(err);
+    if (!ok)
+        return import_no_memory(err);
+    int rc = import_keep_used(im, t, places, &count, err);
+    return rc ? rc : import_delete_places(im, t, places, count, err);
 }
 
 static int by_table(const void *x, const void *y)

@@ -4,7 +4,7 @@
  * at both sides (stores, groups, attributes with their options …) all of them count that name it:
  * by a foreign key of any kind, in a table of values, or by a column of which only the catalogue
  * knows. Of other entities those that would go with it: whole ones, of other kinds (an invoice that
- * was made here for an order).
+ * was made here for an order). Of all those whose foreign keys would not let it go (restricted.c).
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "applier/import/drop.h"
 #include "applier/import/import_internal.h"
 #include "applier/import/lineage.h"
+#include "applier/import/restricted.h"
 #include "schema/db.h"
 #include "schema/log.h"
 #include "schema/shop_table.h"
@@ -30,6 +31,7 @@ void import_used_free(struct import_used *used)
 {
     buf_free(&used->ids);
     buf_free(&used->others);
+    buf_free(&used->holders);
 }
 
 bool import_is_used(const struct import_used *used, uint64_t id)
@@ -39,12 +41,12 @@ bool import_is_used(const struct import_used *used, uint64_t id)
     return used->ids.len && strstr((const char *)used->ids.data, text);
 }
 
-/* Which other source has it? Ends with the line; NULL: none. */
-static const char *source_of(const struct import_used *used, uint64_t id)
+/* What the list of lines says of it; ends with the line. NULL: nothing. */
+static const char *told_of(const struct buf *list, uint64_t id)
 {
     char text[24];
     int n = snprintf(text, sizeof text, "\n%lu ", id);
-    const char *at = used->others.len ? strstr((const char *)used->others.data, text) : NULL;
+    const char *at = list->len ? strstr((const char *)list->data, text) : NULL;
     return at ? at + n : NULL;
 }
 
@@ -53,18 +55,22 @@ void import_tell_used(const struct import_used *used, const struct catalogue_ent
 {
     bool root = entry == &e->tables[0];
     const char *table = root ? "" : " table=", *name = root ? "" : entry->table,
-               *source = source_of(used, id);
+               *source = told_of(&used->others, id), *holder = told_of(&used->holders, id);
     if (source)
         log_warn("kept though the source has deleted it: source %.*s has it, too "
                  "entity=%s%s%s id=%lu",
                  (int)strcspn(source, "\n"), source, e->name, table, name, id);
+    else if (holder)
+        log_warn("kept though the source has deleted it: rows of the destination's own in table "
+                 "%.*s hold on to it by a foreign key entity=%s%s%s id=%lu",
+                 (int)strcspn(holder, "\n"), holder, e->name, table, name, id);
     else
         log_warn("kept though the source has deleted it: something of the destination's own uses "
                  "it entity=%s%s%s id=%lu",
                  e->name, table, name, id);
 }
 
-static int add_id(struct import_used *used, const char *id)
+int import_add_used(struct import_used *used, const char *id)
 {
     return buf_printf(&used->ids, "%s%s,", used->ids.len ? "" : ",", id);
 }
@@ -91,7 +97,7 @@ static int ask(const struct asking *a, struct buf *sql, struct ds_error *err)
     if (!rows)
         return err->code;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
-        rc = add_id(a->used, row[0]);
+        rc = import_add_used(a->used, row[0]);
     mysql_free_result(rows);
     return rc ? import_no_memory(err) : 0;
 }
@@ -105,7 +111,8 @@ static int ask_sources(const struct asking *a, struct ds_error *err)
     if (!rows)
         return type == UINT32_MAX ? import_no_memory(err) : err->code;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
-        rc = add_id(a->used, row[0]) | buf_printf(&a->used->others, "\n%s %s\n", row[0], row[1]);
+        rc = import_add_used(a->used, row[0]) |
+             buf_printf(&a->used->others, "\n%s %s\n", row[0], row[1]);
     mysql_free_result(rows);
     return rc ? import_no_memory(err) : 0;
 }
@@ -255,9 +262,12 @@ int import_find_used(struct import *im, const struct catalogue_entity *e,
                        .key = root ? entry->link : entry->key,
                        .ids = ids,
                        .used = used};
-    if (!a.table || !a.key || !import_type_name(e, entry) || (!root && !filter_maps(e)))
+    if (!a.table || !a.key || !import_type_name(e, entry))
         return 0;
-    int rc = ask_sources(&a, err);
+    int rc = import_find_restricted(im, a.table, a.key, ids, used, err);
+    if (rc || (!root && !filter_maps(e)))
+        return rc;
+    rc = ask_sources(&a, err);
     rc = rc ? rc : registry_flush(im->registry, err); /* which the queries ask */
     for (size_t i = 0; i < catalogue_count(c) && filter_maps(e) && rc == 0; i++)
         rc = ask_references(&a, catalogue_at(c, i), err);
@@ -277,11 +287,11 @@ int import_keep_used(struct import *im, const struct import_table *t, const uint
                      uint32_t *count, struct ds_error *err)
 {
     BUF_AUTO struct buf ids = {0}, kept = {0};
-    struct import_used used = {{0}, {0}};
+    struct import_used used = {0};
     uint64_t id;
     uint32_t left = 0;
     int rc = 0;
-    for (uint32_t i = 0; i < *count && t->type != UINT32_MAX && filter_maps(t->entity); i++)
+    for (uint32_t i = 0; i < *count && t->type != UINT32_MAX; i++)
         if (id_of(t, places[i], &id))
             rc |= buf_printf(&ids, "%s%lu", ids.len ? "," : "", id);
     if (rc || !ids.len)

@@ -148,6 +148,44 @@ def define(suite):
             expect_equal([two.count("order", number) for number in orders], [1, 0], "the order that was invoiced here, and the other one")
             expect_equal(two.ask("SELECT COUNT(*) FROM sales_flat_invoice WHERE increment_id = '599999999'"), 1, "the invoice")
 
+    @suite.case("kept-by-keys", "what tables of the destination's own hold on to by foreign keys stays, with a warning: an order by its item, a product, addresses")
+    def _():
+        with TwoShops(settings=dict(STREAM, entities=["product", "customer", "order"])) as shops:
+            two, program = Shops(shops), shops.lab.program
+            program.incremental(timeout=240)
+            made = {kind: sorted(int(row[0]) for row in shops.destination.query(
+                "SELECT source_id FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND origin = 'created'" % kind))
+                    for kind in ("product", "order", "customer_address_entity")}
+            theirs = {kind: numbers[:2] for kind, numbers in made.items()}
+            late = made["customer_address_entity"][2]
+            here = {kind: [target(shops, kind, number) for number in numbers] for kind, numbers in theirs.items()}
+            address = target(shops, "customer_address_entity", late)
+            two.run(*("CREATE TABLE erp_%s (id INT AUTO_INCREMENT PRIMARY KEY, held INT UNSIGNED, FOREIGN KEY (held) REFERENCES %s (%s))" % each
+                      for each in (("item", "sales_flat_order_item", "item_id"), ("product", "catalog_product_entity", "entity_id"),
+                                   ("address", "customer_address_entity", "entity_id"))),
+                    "INSERT INTO erp_item (held) SELECT MIN(item_id) FROM sales_flat_order_item WHERE order_id = %d" % here["order"][0],
+                    "INSERT INTO erp_product (held) VALUES (%d)" % here["product"][0],
+                    "INSERT INTO erp_address (held) VALUES (%d), (%d)" % (here["customer_address_entity"][0], address))
+            tables = dict(ENTITY, customer_address_entity=("customer_address_entity", "entity_id"))
+            counts = lambda: {kind: [two.ask("SELECT COUNT(*) FROM %s WHERE %s = %d", *tables[kind], number) for number in numbers]
+                              for kind, numbers in here.items()}
+            items = lambda: two.ask("SELECT COUNT(*) FROM sales_flat_order_item WHERE order_id = %d", here["order"][0])
+            before = items()
+            shops.source.run(*("DELETE FROM %s WHERE %s IN (%d, %d)" % (*tables[kind], *numbers) for kind, numbers in theirs.items()),
+                             database="openmage")
+            err = program.incremental(timeout=240)
+            for kind, table in (("order", "item"), ("product", "product"), ("customer_address_entity", "address")):
+                entity = "customer table=" + kind if kind == "customer_address_entity" else kind
+                expect_contains(err, "kept though the source has deleted it: rows of the destination's own in table erp_%s hold on to it by a "
+                                     "foreign key entity=%s id=%d" % (table, entity, here[kind][0]), "warning")
+            expect_equal((counts(), items()), (dict.fromkeys(here, [1, 0]), before), "what is held, and what is not")
+            expect_equal([target(shops, kind, numbers[0]) for kind, numbers in theirs.items()], [None] * len(theirs),
+                         "registered, though they are the destination's now")
+            shops.source.run("DELETE FROM customer_address_entity WHERE entity_id = %d" % late, database="openmage")
+            _out, err = sync(shops, "customer", "-d", "update")  # which compares with what the source has now
+            expect_contains(err, "entity=customer table=customer_address_entity id=%d" % address, "warning of a sync")
+            expect_equal(two.ask("SELECT COUNT(*) FROM customer_address_entity WHERE entity_id = %d", address), 1, "an address that is held")
+
     @suite.case("kept-for-another", "what one source deletes and another one has stays, with a warning; what that has not goes")
     def _():
         with TwoShops(settings=STREAM) as shops:
