@@ -321,11 +321,15 @@ static bool in_row_key(const struct target_table *t, uint32_t column)
     return false;
 }
 
-static bool is_empty(const uint8_t *raw)
+/* A date of zeros is none. */
+static bool is_empty(const struct target_column *c, const uint8_t *raw)
 {
+    static const char zero[] = "0000-00-00";
     char scratch[32];
     bool null;
-    return import_text(raw, scratch, &null).len == 0;
+    struct slice text = import_text(raw, scratch, &null);
+    return text.len == 0 || (c->class == TARGET_TEMPORAL && text.len >= sizeof zero - 1 &&
+                             memcmp(text.p, zero, sizeof zero - 1) == 0);
 }
 
 /* Where both shops are merged, what the source has empty stays. */
@@ -347,7 +351,7 @@ bool import_sets(const struct import *im, const struct import_row *row, uint32_t
         return false;
     if (row->was && import_same(row->was[i], row->values[i]))
         return false;
-    return !merged || !is_empty(row->values[i]);
+    return !merged || !is_empty(&t->target->columns[i], row->values[i]);
 }
 
 static bool is_there(const struct import_row *row, uint32_t i)
