@@ -477,7 +477,7 @@ static void add_needed(const struct copy *c, const struct catalogue_entity *e, b
 }
 
 /* What is asked for, what comes along, and what these map to. */
-static void set_needed(const struct copy *c, bool *needed)
+void entity_set_needed(const struct copy *c, bool *needed)
 {
     const struct catalogue *all = c->o->catalogue;
     for (size_t i = 0; i < catalogue_count(all); i++)
@@ -507,7 +507,7 @@ static int copy_all(struct copy *c, struct position *end, struct ds_error *err)
     int rc = source_open(&c->shared->source, o->config, err);
     rc = rc ? rc : entity_look_at_kinds(c, c->shared->source.db, err);
     if (rc == 0) {
-        set_needed(c, needed);
+        entity_set_needed(c, needed);
         rc = entity_ask_needed(c, needed, err);
     }
     if (rc == 0) /* where no stream follows, no position is needed, and so no binlog */

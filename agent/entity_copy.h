@@ -31,6 +31,7 @@
 #define AGENT_ENTITY_COPY_H
 
 #include "agent/snapshot.h"
+#include "agent/source.h"
 
 /* One that may have changed, or gone. */
 struct changed_id {
@@ -90,5 +91,12 @@ uint32_t entity_copy_number(const struct position *p);
 /* *end: the position after the last entity, or the source's, (caller: position_free). Errors as of
  * snapshot_run; DS_EUSAGE: a selection that the entity has no column for. */
 int entity_copy(const struct entity_copy_options *o, struct position *end, struct ds_error *err);
+
+/* Tables and columns that the source's account may not read, of all that is to be copied, by an
+ * import or a mirror (config->mode): each is told as what would stop it, or be missing. `source`: a
+ * connection to its database. */
+int entity_check_hidden(const struct config *config, const struct catalogue *catalogue,
+                        const struct filter *filter, MYSQL *source, finding_callback found,
+                        void *arg, struct ds_error *err);
 
 #endif

@@ -172,6 +172,9 @@ int entity_read_by_ids(struct copy *c, struct copied_table *t, const char *colum
 int entity_put_named(struct copy *c, const struct copied_table *t, struct slice key,
                      struct slice image, struct ds_error *err);
 
+/* By place of the kind: what is asked for, what comes along, and what these map to. */
+void entity_set_needed(const struct copy *c, bool *needed);
+
 /* entity_referred.c */
 /* What rows of this kind refer to in other ones, and what comes along with it. */
 int entity_open_referred(struct copy *c, struct ds_error *err);

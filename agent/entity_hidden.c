@@ -3,6 +3,7 @@
  * columns as if it had no others: information_schema shows neither. */
 #include <mysqld_error.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,20 +40,21 @@ static int add_columns(struct buf *sql, const char *table)
            buf_puts(sql, " LIMIT 0) t");
 }
 
-static int ask_columns(const struct copy *c, const struct catalogue_entity *e, const char *name,
+/* Of no entity: NULL. */
+static int ask_columns(MYSQL *source, const struct catalogue_entity *e, const char *name,
                        const char *table, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     if (add_columns(&sql, table))
         return entity_no_memory(err);
-    int rc = db_exec(c->shared->source.db, err, "%s", buf_cstr(&sql));
+    int rc = db_exec(source, err, "%s", buf_cstr(&sql));
     if (rc != DS_EACCESS)
         return rc;
     return error_set_server(err, rc, err->server_errno,
                             "the source's account may read only some columns of table %s, and a "
-                            "copy of entity %s would lack the others: GRANT SELECT ON %s to it "
-                            "(%u)",
-                            name, e->name, table, err->server_errno);
+                            "copy%s%s would lack the others: GRANT SELECT ON %s to it (%u)",
+                            name, e ? " of entity " : "", e ? e->name : "", table,
+                            err->server_errno);
 }
 
 /* --- what is needed ------------------------------------------------------------------------ */
@@ -62,7 +64,20 @@ struct asking {
     MYSQL_RES *shown; /* tables of the database */
     bool each;        /* each table on its own, to name it; else `all` asks for them */
     struct buf all;
+    finding_callback found; /* is told, and the next one is asked; NULL: the first ends it */
+    void *arg;
 };
+
+static int tell(const struct asking *a, const char *name, int rc, struct ds_error *err)
+{
+    char what[120];
+    if (rc != DS_EACCESS || !a->found)
+        return rc;
+    snprintf(what, sizeof what, "table %.100s", name);
+    a->found(a->arg, &(struct finding){FINDING_STOP, what, err->message});
+    error_clear(err);
+    return 0;
+}
 
 static bool is_shown(MYSQL_RES *rows, const char *name)
 {
@@ -81,11 +96,12 @@ static int ask_table(struct asking *a, const struct catalogue_entity *e, const c
     bool shown = is_shown(a->shown, name);
     int rc = a->each || !shown ? entity_ask_hidden(c, c->shared->source.db, e, name, err) : 0;
     if (rc || !shown)
-        return rc;
+        return tell(a, name, rc, err);
     if (sql_table(&table, c->o->config->source.database, name) ||
         (!a->each && add_columns(&a->all, buf_cstr(&table))))
         return entity_no_memory(err);
-    return a->each ? ask_columns(c, e, name, buf_cstr(&table), err) : 0;
+    rc = a->each ? ask_columns(c->shared->source.db, e, name, buf_cstr(&table), err) : 0;
+    return tell(a, name, rc, err);
 }
 
 /* Of a kind that is only referred to, the root's table is what has to be read. */
@@ -125,17 +141,67 @@ static int ask_all(struct asking *a, const bool *needed, struct ds_error *err)
     return ask_kinds(a, needed, err);
 }
 
+static int read_shown(struct asking *a, struct ds_error *err)
+{
+    a->shown = db_select(a->c->shared->source.db, err,
+                         "SELECT TABLE_NAME, TABLE_TYPE FROM information_schema.TABLES WHERE "
+                         "TABLE_SCHEMA = DATABASE()");
+    return a->shown ? 0 : err->code;
+}
+
 int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error *err)
 {
     struct asking a = {.c = c};
-    a.shown = db_select(c->shared->source.db, err,
-                        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
-                        "DATABASE()");
-    if (!a.shown)
+    if (read_shown(&a, err))
         return err->code;
     int rc = ask_kinds(&a, needed, err);
     rc = rc || !a.all.len ? rc : ask_all(&a, needed, err);
     mysql_free_result(a.shown);
     buf_free(&a.all);
+    return rc;
+}
+
+/* --- beforehand ---------------------------------------------------------------------------- */
+
+/* A mirror takes all tables that it is shown, of whatever entity. */
+static int ask_shown(struct asking *a, struct ds_error *err)
+{
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(a->shown));) {
+        BUF_AUTO struct buf table = {0};
+        if (strstr(row[1], "VIEW") || !filter_keeps(a->c->o->filter, row[0]))
+            continue;
+        if (sql_table(&table, a->c->o->config->source.database, row[0]))
+            return entity_no_memory(err);
+        rc = ask_columns(a->c->shared->source.db, NULL, row[0], buf_cstr(&table), err);
+        rc = tell(a, row[0], rc, err);
+    }
+    return rc;
+}
+
+int entity_check_hidden(const struct config *config, const struct catalogue *catalogue,
+                        const struct filter *filter, MYSQL *source, finding_callback found,
+                        void *arg, struct ds_error *err)
+{
+    const struct entity_copy_options o = {
+        .config = config, .catalogue = catalogue, .filter = filter, .follows = true};
+    struct copy_shared shared = {.source.db = source};
+    struct copy *c = calloc(1, sizeof *c);
+    bool *needed = calloc(catalogue_count(catalogue) + 1, sizeof *needed);
+    struct asking a = {.c = c, .each = true, .found = found, .arg = arg};
+    if (!c || !needed) {
+        free(c);
+        free(needed);
+        return entity_no_memory(err);
+    }
+    c->o = &o;
+    c->shared = &shared;
+    entity_set_needed(c, needed);
+    int rc = read_shown(&a, err);
+    if (rc == 0)
+        rc = config->mode == MODE_IMPORT ? ask_kinds(&a, needed, err) : ask_shown(&a, err);
+    mysql_free_result(a.shown);
+    free(needed);
+    free(c);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include "agent/cli/check_import.h"
 #include "agent/cli/cli.h"
 #include "agent/cli/lock.h"
+#include "agent/entity_copy.h"
 #include "agent/masker.h"
 #include "agent/parents.h"
 #include "agent/source.h"
@@ -341,6 +342,15 @@ static int check_definers(struct report *r, MYSQL *source, struct ds_error *err)
     return rc;
 }
 
+static int check_hidden(struct report *r, MYSQL *source, struct ds_error *err)
+{
+    r->side = "source";
+    int rc =
+        entity_check_hidden(&r->in->config, r->in->catalogue, r->in->filter, source, found, r, err);
+    r->side = "both";
+    return rc;
+}
+
 /* A filter by which nothing travels is no filter that anybody wants. */
 static int check_kept(struct report *r, MYSQL *source, struct ds_error *err)
 {
@@ -492,6 +502,7 @@ static int check_pair(struct report *r, const char *destination, struct ds_error
     BUF_AUTO struct buf zone = {0};
     rc = system_zone(db, &zone, err);
     rc = rc ? rc : check_definers(r, db, err);
+    rc = rc ? rc : check_hidden(r, db, err);
     rc = rc ? rc : check_kept(r, db, err);
     rc = rc ? rc : check_filter(r, db, err);
     rc = rc ? rc : check_conditions(r, db, err);

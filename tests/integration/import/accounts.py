@@ -18,6 +18,13 @@ def grant_each(server, hidden):
             server.run("GRANT SELECT ON openmage.`%s` TO reader@'127.0.0.1'" % table, database=None)
 
 
+def unreadable(shops, mode, *options):
+    """What `check` says of tables that the source's account may not read, or not all of it."""
+    _code, out, err = shops.lab.program.command("check", "--set", "mode=" + mode, "--set", "source_system=legacy", *READER, *options)
+    expect(" would stop it, " in out, "check of a %s: %s%s" % (mode, out, err))
+    return [line for line in out.splitlines() if " source table " in line]
+
+
 def define(suite):
     @suite.case("sync-hidden", "a table that the source's account may not read is no missing table: it and the GRANT are named")
     def _():
@@ -61,7 +68,17 @@ def define(suite):
                     expect_contains(err, "may read only some columns of table %s, " % table, "%s with some of %s" % (entity, table))
                     expect_contains(err, "GRANT SELECT ON `openmage`.`%s`" % table, "%s with some of %s" % (entity, table))
                 expect_equal(rows(shops), before, "the destination, %s with some of %s" % (entity, table))
+                kind = {"all": "order", "order": "store"}.get(entity, entity)
+                for mode, of in (("import", " of entity " + kind), ("mirror", "")):
+                    expect_equal(unreadable(shops, mode, "--entity", entity), [] if (mode, entity, table) == ("mirror", "order", "core_store") else [
+                        "STOP  source table %s: the source's account may read only some columns of table %s, and a copy%s would lack the others: "
+                        "GRANT SELECT ON `openmage`.`%s` to it (1142)" % (table, table, of, table)], "check of %s, %s" % (entity, mode))
+            grant_each(shops.source, ("cms_page_store", "customer_address_entity_varchar"))
+            expect_equal([line.split(", of which")[0] for line in unreadable(shops, "import", "--entity", "cms_page,customer")], [
+                "STOP  source table %s: the source's account may not read table %s" % (table, table)
+                for table in ("cms_page_store", "customer_address_entity_varchar")], "check of what is hidden")
             grant_each(shops.source, ())
+            expect_equal(unreadable(shops, "import") + unreadable(shops, "mirror"), [], "check of all")
             sync(shops, "all", "-d", "update", "--dry-run", *READER)
 
     @suite.case("sync-source-late", "a source that is not there is waited for, as long as connect_timeout says")
