@@ -53,6 +53,7 @@ int applier_new(struct applier **out, const struct applier_options *options, str
                                                  .dry_run = options->dry_run,
                                                  .follows = !options->range || options->changed,
                                                  .asks_source = options->asks_source,
+                                                 .no_source = options->no_source,
                                                  .completes = options->completes,
                                                  .some = options->some,
                                                  .skip_invalid = options->skip_invalid,

@@ -58,6 +58,7 @@ struct import_options {
     bool dry_run;                /* look and count, write nothing */
     bool follows;      /* a stream, or what it would tell: what comes whole may have come before */
     bool asks_source;  /* a copy of a server, which can tell what it has no more */
+    bool no_source;    /* what comes is from files: no server is there to be asked */
     bool completes;    /* what waited for others comes whole, and may still wait for some */
     bool some;         /* not all of the kinds that are asked for is to come */
     bool skip_invalid; /* an entity that does not fit is left out, else it stops */

@@ -3,7 +3,7 @@
  * A copy is not told what the source has deleted since, and made again under another id: that takes
  * over the row of the one that is gone. Where the source has both, one has got what the other was
  * called, and they stay two, in whatever order they come, and if one comes alone. So the source is
- * asked.
+ * asked. A stream asks of kinds that are only mapped: what becomes of them is not followed here.
  */
 #include <stdio.h>
 
@@ -13,7 +13,10 @@ enum { PATIENCE = 60 /* seconds */ };
 
 bool match_asks_source(const struct matching *m)
 {
-    return m->im->options.asks_source && m->t->root && m->claims.rows;
+    const struct import_options *o = &m->im->options;
+    bool mapped = filter_maps(m->t->entity) && !m->t->selected;
+    return m->t->root && m->claims.rows &&
+           (o->asks_source || (o->follows && mapped && !o->no_source));
 }
 
 static int connect_source(struct import *im, struct ds_error *err)
@@ -55,6 +58,8 @@ int match_ask_source(struct matching *m, struct candidate *c, struct import_row 
     mysql_free_result(ids);
     rc = rc || !any ? rc : connect_source(m->im, err);
     rc = rc || !any ? rc : db_scalar(m->im->source, &id, &found, err, "%s", buf_cstr(&sql));
+    if (rc == DS_ECONN)
+        db_close(&m->im->source);
     if (rc)
         return rc;
     c->kept = found && id.len > 0;

@@ -2,7 +2,7 @@
 
 import re
 
-from lib.suite import expect_contains, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
 from syncs import registered_target, sync
 
@@ -124,6 +124,40 @@ def define(suite):
                     here = [shops.destination.scalar("SELECT %s FROM openmage.%s WHERE %s = %s" % (column, table, key, target(shops, type_, each)))
                             for each in (first, second)]
                     expect_equal(here, [other, last], "%s: %s" % (how, table))
+
+    @suite.case("moved-classes", "kinds that are only mapped follow the registry: names that two exchange, one that another takes later, one that is made again")
+    def _():
+        with TwoShops(settings=dict(STREAM, entities=["customer"])) as shops:
+            kinds = {"tax_class": ("class_id", "class_name", "class_type", "'CUSTOMER'"),
+                     "customer_group": ("customer_group_id", "customer_group_code", "tax_class_id", "3")}
+            run = lambda server, sql: server.run(*(sql % {"table": kind, "id": columns[0], "name": columns[1], "more": columns[2], "value": columns[3]}
+                                                   for kind, columns in kinds.items()), database="openmage")
+            make = lambda number, name: "INSERT INTO %%(table)s (%%(id)s, %%(name)s, %%(more)s) VALUES (%d, '%s', %%(value)s)" % (number, name)
+            change = lambda number, name: "UPDATE %%(table)s SET %%(name)s = '%s' WHERE %%(id)s = %d" % (name, number)
+            here = lambda *numbers: [tuple(target(shops, kind, number) for number in numbers) for kind in kinds]
+            run(shops.destination, "INSERT INTO %(table)s (%(name)s, %(more)s) VALUES ('Of both', %(value)s)")
+            for number, name in ((9001, "One"), (9002, "Two"), (9003, "Of both")):
+                run(shops.source, make(number, name))
+            shops.lab.program.incremental(timeout=240)
+            before = here(9001, 9002, 9003)
+            for number, name in ((9001, "moment"), (9002, "One"), (9001, "Two")):
+                run(shops.source, change(number, name))
+            shops.lab.program.incremental(timeout=240)
+            sync(shops, "customer", "-d", "update")
+            expect_equal(here(9001, 9002, 9003), before, "after an exchange")
+            run(shops.source, change(9003, "Another name"))
+            shops.lab.program.incremental(timeout=240)
+            run(shops.source, make(9004, "Of both"))
+            shops.lab.program.incremental(timeout=240)
+            expect_equal(here(9001, 9002, 9003), before, "after one took the name of another")
+            for (_one, _two, both), (new,) in zip(before, here(9004)):
+                expect(new and new != both, "one that took the name is the one that had it: %s, %s" % (new, both))
+            run(shops.source, "DELETE FROM %(table)s WHERE %(id)s = 9003")
+            run(shops.source, "DELETE FROM %(table)s WHERE %(id)s = 9004")
+            shops.lab.program.incremental(timeout=240)
+            run(shops.source, make(9005, "Of both"))
+            shops.lab.program.incremental(timeout=240)
+            expect_equal(here(9005), [(both,) for _one, _two, both in before], "one that was made again")
 
     @suite.case("moved-ids", "an id that the source gives to another row leads to another one here")
     def _():
