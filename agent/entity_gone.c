@@ -85,9 +85,10 @@ static int put_gone(struct copy *c, const struct changed_id *x, struct ds_error 
 }
 
 /* Can an import tell from the root's key which row it became? */
-static bool is_known_by_key(const struct catalogue_table *root)
+static bool is_known_by_key(const struct catalogue_entity *e)
 {
-    return root->identity != IDENTITY_SAME && (!root->key || strcmp(root->key, root->link) == 0);
+    const struct catalogue_table *root = &e->tables[0];
+    return !catalogue_same_key(e, root) && (!root->key || strcmp(root->key, root->link) == 0);
 }
 
 static int put_gone_of_kind(struct copy *c, const struct catalogue_entity *e,
@@ -119,7 +120,7 @@ int entity_put_gone(struct copy *c, struct ds_error *err)
     for (size_t i = catalogue_count(all); i-- > 0 && rc == 0;) {
         const struct catalogue_entity *e = catalogue_at(all, i);
         const struct entity_ids *listed = entity_listed(c, e);
-        if (listed && listed->count && entity_is_asked_for(c, e) && is_known_by_key(&e->tables[0]))
+        if (listed && listed->count && entity_is_asked_for(c, e) && is_known_by_key(e))
             rc = put_gone_of_kind(c, e, listed, err);
     }
     return rc;

@@ -291,3 +291,21 @@ bool catalogue_group_has(const struct catalogue *c, const struct catalogue_group
             return true;
     return false;
 }
+
+static bool is_own_name(const struct catalogue_entity *e, const struct catalogue_table *root)
+{
+    const struct catalogue_part *part = root->parts;
+    if (root->identity != IDENTITY_COLUMNS || root->part_count != 1 || !part->column ||
+        part->table || part->either || strcmp(part->column, root->link) != 0)
+        return false;
+    for (size_t i = 0; i < e->reference_count; i++) /* else it is another entity's key */
+        if (strcmp(e->references[i].table, root->table) == 0 &&
+            strcmp(e->references[i].column, root->link) == 0)
+            return false;
+    return true;
+}
+
+bool catalogue_same_key(const struct catalogue_entity *e, const struct catalogue_table *t)
+{
+    return t->identity == IDENTITY_SAME || (t == &e->tables[0] && is_own_name(e, t));
+}

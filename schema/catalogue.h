@@ -186,6 +186,9 @@ const struct catalogue_group *catalogue_group_find(const struct catalogue *c, co
 bool catalogue_group_has(const struct catalogue *c, const struct catalogue_group *group,
                          const char *table);
 const char *catalogue_kind_name(enum catalogue_kind kind);
+/* Do rows of the entity's table have the same key at both sides? Also where a root's natural key is
+ * its key, a code, and no other entity's. */
+bool catalogue_same_key(const struct catalogue_entity *e, const struct catalogue_table *t);
 const char *catalogue_identity_name(enum catalogue_identity identity);
 const char *catalogue_form_name(enum catalogue_form form);
 

@@ -475,7 +475,7 @@ static int translate_image(struct import *im, struct import_row *row, const uint
     for (uint32_t i = 0; i < t->target->column_count; i++)
         to[i] =
             t->from[i] == NO_COLUMN || (t->new_ids && i == t->id_target) ? NULL : from[t->from[i]];
-    if (t->target->auto_increment >= 0 && t->entry->identity != IDENTITY_SAME)
+    if (t->target->auto_increment >= 0 && !catalogue_same_key(t->entity, t->entry))
         to[t->target->auto_increment] = NULL; /* the destination counts */
     int rc = after ? check_signs(row, from, err) : 0;
     for (uint32_t i = 0; i < t->reference_count && rc == 0 && row->state == ROW_OPEN; i++)

@@ -44,7 +44,7 @@ const struct catalogue_table *import_parent(const struct catalogue_entity *e,
  */
 const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t)
 {
-    if (t->identity == IDENTITY_SAME)
+    if (catalogue_same_key(e, t))
         return NULL;
     if (t == &e->tables[0])
         return e->name;
@@ -220,6 +220,11 @@ static int add_columns(struct import_table *t, const struct msg_table *def)
     return 0;
 }
 
+static bool is_number(const struct target_column *c)
+{
+    return (c->class == TARGET_INT && !c->is_enum) || (c->class == TARGET_DECIMAL && !c->scale);
+}
+
 /* Its own id. A root's is the entity's key; where that is another entity's, it has none to give. */
 static int add_id(struct import_table *t, const struct msg_table *def, struct ds_error *err)
 {
@@ -233,6 +238,13 @@ static int add_id(struct import_table *t, const struct msg_table *def, struct ds
     if (type && (t->id_source == NO_COLUMN || t->id_target == NO_COLUMN))
         return error_set(err, DS_ESCHEMA, "table %s has no column %s, which is its key",
                          t->entry->table, column);
+    if (type && !is_number(&t->target->columns[t->id_target]))
+        return error_set(err, DS_ESCHEMA,
+                         "table %s: its key %s is no whole number at the destination, and the "
+                         "registry remembers nothing else: in the file of entity %s say identity: "
+                         "same, or make the key its natural_key, both for keys that are the same "
+                         "at both sides",
+                         t->entry->table, column, t->entity->name);
     t->new_ids = t->type != UINT32_MAX && t->target->auto_increment >= 0 &&
                  (uint32_t)t->target->auto_increment == t->id_target;
     return 0;

@@ -48,12 +48,13 @@ def seen(server, nowhere="l.name"):
     return server.query(SEEN % nowhere, "openmage")
 
 
-def describe(shops, entity):
-    """An entity of one's own."""
+def describe(shops, *entities):
+    """Entities of one's own."""
     folder = shops.work.path("entities")
-    os.makedirs(folder)
-    with open(os.path.join(folder, entity["name"] + ".yaml"), "w", encoding="utf-8") as out:
-        json.dump(entity, out)
+    os.makedirs(folder, exist_ok=True)
+    for entity in entities:
+        with open(os.path.join(folder, entity["name"] + ".yaml"), "w", encoding="utf-8") as out:
+            json.dump(entity, out)
     shops.lab.program.configure({"entities_dir": folder})
 
 
@@ -92,7 +93,54 @@ def parcels(server):
     return sorted(server.query("SELECT p.note, i.note FROM parcel p LEFT JOIN parcel i ON i.parcel_id = p.inside_id", "openmage"))
 
 
+# The key is what people call it, at both sides: no number stands between them.
+BOX_KIND = {"name": "box_kind", "natural_key": ["kind_code"],
+            "tables": [{"table": "box_kind", "role": "root", "link": "kind_code", "identity": "natural"},
+                       {"table": "box_kind_label", "role": "member", "link": "kind_code", "key": "label_id", "identity": ["kind_code", "language"]}]}
+BOX = {"name": "box", "natural_key": ["code"], "tables": [{"table": "box", "role": "root", "link": "box_id"}],
+       "references": [{"column": "kind_code", "entity": "box_kind", "required": True}]}
+BOXES = ("CREATE TABLE box_kind (kind_code VARCHAR(20) PRIMARY KEY, note VARCHAR(20)) ENGINE=InnoDB",
+         "CREATE TABLE box_kind_label (label_id INT AUTO_INCREMENT PRIMARY KEY, kind_code VARCHAR(20), language VARCHAR(5), label VARCHAR(20), "
+         "FOREIGN KEY (kind_code) REFERENCES box_kind (kind_code) ON DELETE CASCADE) ENGINE=InnoDB",
+         "CREATE TABLE box (box_id INT AUTO_INCREMENT PRIMARY KEY, code VARCHAR(20), kind_code VARCHAR(20), FOREIGN KEY (kind_code) REFERENCES "
+         "box_kind (kind_code)) ENGINE=InnoDB")
+
+
+def boxes(server):
+    return sorted(server.query("SELECT b.code, k.kind_code, k.note, l.language, l.label FROM box_kind k LEFT JOIN box_kind_label l USING (kind_code) "
+                               "LEFT JOIN box b USING (kind_code)", "openmage"), key=str)
+
+
 def define(suite):
+    @suite.case("text-keys", "kinds whose key is a code, and which are known by it: with what hangs on them and names them, by sync and in a stream")
+    def _():
+        with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update", "entities": ["box", "box_kind"]}) as shops:
+            describe(shops, BOX_KIND, BOX)
+            for server in (shops.source, shops.destination):
+                server.run(*BOXES, database="openmage")
+            run = lambda *sql: shops.source.run(*sql, database="openmage")
+            run("INSERT INTO box_kind VALUES ('flat', 'a'), ('tall', 'b'), ('7', 'c')", "INSERT INTO box_kind_label (kind_code, language, label) VALUES "
+                "('flat', 'en', 'Flat'), ('flat', 'de', 'Flach'), ('tall', 'en', 'Tall')", "INSERT INTO box VALUES (5, 'one', 'tall'), (6, 'two', '7')")
+            shops.destination.run("INSERT INTO box_kind VALUES ('flat', 'here')", "INSERT INTO box_kind_label (kind_code, language, label) VALUES "
+                                  "('flat', 'de', 'hier')", database="openmage")
+            equal = lambda what: expect_equal(boxes(shops.destination), boxes(shops.source), what)
+            for entity in ("box", "box_kind", "all"):
+                code, _out, err = shops.lab.program.command("sync", entity, "shop", "-d", "update", timeout=240)
+                expect_equal(code, 0, "sync %s: %s" % (entity, err[-1500:]))
+            equal("copied")
+            shops.lab.program.incremental(timeout=240)
+            equal("copied by a stream")
+            run("INSERT INTO box_kind VALUES ('wide', 'd')", "INSERT INTO box_kind_label (kind_code, language, label) VALUES ('wide', 'en', 'Wide')",
+                "INSERT INTO box VALUES (7, 'three', 'wide')", "UPDATE box SET kind_code = 'wide' WHERE box_id = 5",
+                "UPDATE box_kind SET note = 'changed' WHERE kind_code = 'flat'", "UPDATE box_kind_label SET label = 'Eben' WHERE language = 'de'",
+                "DELETE FROM box_kind_label WHERE label = 'Flat'")
+            shops.lab.program.incremental(timeout=240)
+            equal("changed")
+            describe(shops, dict(BOX_KIND, natural_key=["note"]), BOX)  # which is no number either, and can be another one here
+            code, out, err = shops.lab.program.command("check")
+            expect_equal(code, 1, out + err)
+            expect_contains(out, "STOP  both table box_kind: table box_kind: its key kind_code is no whole number at the destination", "check")
+
     @suite.case("long-ids", "ids of the source that are long, or end in spaces, are told apart in the registry")
     def _():
         with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update"}) as shops:
