@@ -522,7 +522,6 @@ static int turn(struct applier *a, struct ds_error *err)
             return 0;
         if (rc == DS_EPOSITION) { /* the agent has started the spool anew */
             log_info("the stream starts anew, reading from its beginning");
-            a->await_restart = false;
             rc = take_source_identity(a, err);
             return rc ? rc : gather_restart(a, err);
         }

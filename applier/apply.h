@@ -121,6 +121,7 @@ struct applier {
     bool opened;              /* the spool knows our checkpoint */
     bool replace_rows;        /* --resnapshot: a copy may replace what is there */
     bool await_restart;       /* the spool holds an earlier stream */
+    uint64_t resets;          /* … and had been reset so often */
     uint64_t checked_ms;      /* when the idle connection was last looked at */
     unsigned attempts;        /* to connect, since the last session */
     enum barrier barrier;     /* the last transaction of the batch in hand */

@@ -8,7 +8,7 @@
  * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
  * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
  * agent always starts anew. */
-static int refuse_old_stream(struct applier *a, uint64_t *generation, struct ds_error *err)
+static int refuse_old_stream(struct applier *a, struct ds_error *err)
 {
     struct spool_state st;
     int rc = spool_state_get(a->options.spool, &st, err);
@@ -16,10 +16,22 @@ static int refuse_old_stream(struct applier *a, uint64_t *generation, struct ds_
         return rc;
     a->await_restart = st.first_seq != st.next_seq ||
                        (!a->options.range && !a->cp.found && !position_empty(&st.applied));
-    *generation = st.generation;
+    a->resets = st.resets;
     spool_state_free(&st);
     return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err)
                                                  : 0;
+}
+
+/* Has the agent begun anew? When it opens the store it only cuts it back to what is whole. */
+static int look_for_restart(struct applier *a, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    a->await_restart = st.resets == a->resets;
+    spool_state_free(&st);
+    return 0;
 }
 
 int consumer_pass_over(struct applier *a, struct ds_error *err)
@@ -28,24 +40,16 @@ int consumer_pass_over(struct applier *a, struct ds_error *err)
     uint64_t seq;
     bool at_end;
     int rc = spool_read(a->options.spool, &ignored, &seq, &at_end, err);
+    if (rc == DS_EPOSITION) {
+        int failed = look_for_restart(a, err);
+        return failed || a->await_restart ? failed : rc;
+    }
     return rc ? rc : spool_trim(a->options.spool, seq, NULL, err);
-}
-
-/* The agent may have begun anew between the decision and our opening: then what is there is new. */
-static int restarted_already(struct applier *a, uint64_t generation, struct ds_error *err)
-{
-    struct spool_state st;
-    int rc = spool_state_get(a->options.spool, &st, err);
-    if (rc)
-        return rc;
-    a->await_restart = st.generation == generation;
-    spool_state_free(&st);
-    return 0;
 }
 
 /* An import of other entities than the last time: what is stored lacks theirs. No agent has such a
  * filter as is posted meanwhile, and a run that ends here leaves the next one to do this again. */
-static int read_anew(struct applier *a, uint64_t *generation, bool *done, struct ds_error *err)
+static int read_anew(struct applier *a, bool *done, struct ds_error *err)
 {
     BUF_AUTO struct buf posted = {0};
     *done = false;
@@ -56,28 +60,27 @@ static int read_anew(struct applier *a, uint64_t *generation, bool *done, struct
         return rc;
     *done = true;
     rc = spool_post(a->options.spool, SPOOL_NOTE_FILTER, "to be read anew", err);
-    return rc ? rc : refuse_old_stream(a, generation, err);
+    return rc ? rc : refuse_old_stream(a, err);
 }
 
 /* Tell the agent where we are. Once: the spool stays open over lost connections. */
 int consumer_open(struct applier *a, struct ds_error *err)
 {
     struct position applied = {0};
-    uint64_t generation = 0;
     bool anew = false;
     int rc = a->cp.found ? checkpoint_position(&a->cp, &applied, err) : 0;
-    rc = rc ? rc : read_anew(a, &generation, &anew, err);
+    rc = rc ? rc : read_anew(a, &anew, err);
     if (rc == 0)
         rc = crossing_post(a, err);
     /* before the agent may go on: one that ends at once would never see the request. What is left
      * of a copy of entities refers to definitions that went with its beginning. */
     if (rc == 0 && !anew &&
         (!a->cp.found || a->options.range || a->mask_differs || position_of_copy(&applied)))
-        rc = refuse_old_stream(a, &generation, err);
+        rc = refuse_old_stream(a, err);
     if (rc == 0)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
-    if (rc == 0 && a->await_restart)
-        rc = restarted_already(a, generation, err);
+    if (rc == 0 && a->await_restart) /* or it has begun anew meanwhile: then what is there is new */
+        rc = look_for_restart(a, err);
     a->opened = rc == 0;
     position_free(&applied);
     pthread_mutex_lock(&a->shared.mutex);

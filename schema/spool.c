@@ -532,6 +532,8 @@ static int state_fill(struct spool *s, MDB_txn *txn, struct spool_state *out, st
     if (rc == 0)
         rc = number_of(s, txn, "waits", &waits, err);
     if (rc == 0)
+        rc = number_of(s, txn, "resets", &out->resets, err);
+    if (rc == 0)
         rc = spool_get_bytes(s, txn, "source", &v, &found, err);
     if (rc)
         return rc;

@@ -54,7 +54,8 @@ struct spool_state {
     uint64_t first_seq, next_seq; /* chunk numbers; first == next: empty */
     uint64_t bytes;               /* stored */
     bool writer_waits;            /* for room: nothing more comes until something is trimmed */
-    uint64_t generation;          /* changes when the writer resets the store */
+    uint64_t generation;          /* changes when the writer resets the store, or cuts it back */
+    uint64_t resets;              /* how often it was reset */
     uint64_t request;             /* number of the newest request of the applier, 0 none */
     uint64_t request_done;        /* newest request that the agent has finished */
     char source_id[80];           /* server_uuid or server_id@host of the source that filled it */

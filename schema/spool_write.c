@@ -586,6 +586,7 @@ static int write_reset(struct spool *s, MDB_txn *txn, const struct position *bas
 {
     struct spool_writer *w = &s->w;
     struct head_record head = {0};
+    uint64_t resets = 0;
     BUF_AUTO struct buf text = {0};
     int rc = mdb_drop(txn, s->chunks, 0);
     if (rc)
@@ -604,6 +605,11 @@ static int write_reset(struct spool *s, MDB_txn *txn, const struct position *bas
         rc = spool_put_bytes(s, txn, "head", &head, sizeof head, err);
     if (rc == 0)
         rc = spool_put_bytes(s, txn, "source", source_id, strlen(source_id), err);
+    if (rc == 0)
+        rc = spool_get_record(s, txn, "resets", &resets, sizeof resets, err);
+    resets++;
+    if (rc == 0)
+        rc = spool_put_bytes(s, txn, "resets", &resets, sizeof resets, err);
     return rc ? rc : next_generation(s, txn, err);
 }
 

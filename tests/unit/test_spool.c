@@ -283,6 +283,7 @@ static void an_open_transaction_is_cut_off(void **state)
     assert_ok(spool_writer_open(f->s, err));
     assert_ok(spool_state_get(f->s, &after, err));
     assert_int_equal(after.generation, before.generation + 1);
+    assert_int_equal(after.resets, before.resets);
     assert_int_equal(after.bytes, 1000);
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
     next = 1;
@@ -332,6 +333,10 @@ static void a_reset_starts_a_generation(void **state)
     read_until(f->s, &next, 50, &at_end);
     assert_ok(spool_writer_reset(f->s, NULL, "other", err));
     assert_state(f->s, "none", NULL, "gtid=0-1-100");
+    struct spool_state st;
+    assert_ok(spool_state_get(f->s, &st, err));
+    assert_int_equal(st.resets, 2);
+    spool_state_free(&st);
     position_free(&base);
 }
 
