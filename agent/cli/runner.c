@@ -511,6 +511,8 @@ static int finish(struct runner *r)
 {
     struct stream_status s;
     add_to_summary(r);
+    if (r->rc == DS_ECONN && r->o->copy && r->in->imported)
+        summary_explain_lost(r->in->imported, r->in, &r->err);
     if (r->rc) {
         int code = cli_fail(&r->err);
         return code == EXIT_DONE ? EXIT_FAILED : code;

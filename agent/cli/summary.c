@@ -153,6 +153,33 @@ static int print(struct summary *s, const struct invocation *in, struct buf *out
     return rc;
 }
 
+static bool has_written(const struct summary *s)
+{
+    uint64_t written = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct import_counts *c = &s->entities[i];
+        written += c->created + c->updated + c->merged + c->skipped + c->deleted;
+    }
+    return written > 0 && !s->dry_run;
+}
+
+void summary_explain_lost(const struct summary *s, const struct invocation *in,
+                          struct ds_error *err)
+{
+    size_t len = strlen(err->message);
+    const char *how = ": what is there already is only compared";
+    if (!has_written(s))
+        return;
+    if (in->config.on_duplicate == DUPLICATE_SKIP)
+        how = ": what is there already is passed over";
+    else if (in->config.on_duplicate == DUPLICATE_ERROR && in->on_duplicate)
+        how = ", but with --on-duplicate skip: error would end it at what is there already";
+    snprintf(err->message + len, sizeof err->message - len,
+             "; what had come until then is written, and stays (the summary counts it). To go on, "
+             "start the same command again%s",
+             how);
+}
+
 int summary_of_run(struct invocation *in, const struct runner_options *o)
 {
     struct summary s = {.dry_run = o->dry_run};

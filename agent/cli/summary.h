@@ -22,5 +22,9 @@ int summary_of_run(struct invocation *in, const struct runner_options *o);
  * refer to, before the copy. */
 int summary_add(struct summary *s, const struct invocation *in, const struct applier *applier,
                 struct agent *agent, bool looked, int rc);
+/* A server was lost in the middle of a copy: adds to the message how it goes on, if something has
+ * been written. */
+void summary_explain_lost(const struct summary *s, const struct invocation *in,
+                          struct ds_error *err);
 
 #endif

@@ -32,8 +32,10 @@ class _Link:
                         self.kept.append(data)
                         self.proxy.held.set()
                         continue
-                    if self.proxy.breaks_at(data):
-                        break
+                    broken = self.proxy.breaks_at(data)
+                if broken:
+                    self.proxy.wait_until()
+                    break
                 self.server.sendall(data)
         except OSError:
             pass
@@ -78,6 +80,7 @@ class Proxy:
         self.held = threading.Event()
         self.words = []
         self.cut = threading.Event()
+        self.until = None
         self.links = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -94,10 +97,16 @@ class Proxy:
             except OSError:
                 _close(client)
 
-    def cut_behind(self, *words):
-        """Break the connection at the statement with the last of these texts, once those before have come, in that order."""
+    def cut_behind(self, *words, until=None):
+        """Break the connection at the statement with the last of these texts, once those before have come, in that order. It is kept waiting
+        until this is true."""
         with self.lock:
             self.words = [word.encode() for word in words]
+            self.until = until
+
+    def wait_until(self):
+        while self.until and not self.until():
+            time.sleep(0.02)
 
     def breaks_at(self, data):
         if self.words and self.words[0] in data:

@@ -1,11 +1,12 @@
-"""What `sync` says of accounts that lack privileges, and how long it waits for a source that is not there."""
+"""What `sync` says of accounts that lack privileges, how long it waits for a source that is not there, and what a lost one leaves."""
 
 import time
 
+from lib.proxy import Proxy
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
 
-from syncs import rows, sync
+from syncs import registered, rows, sync
 
 READER = ("--set", "source.user=reader", "--set", "source.password=x")
 
@@ -80,6 +81,28 @@ def define(suite):
             grant_each(shops.source, ())
             expect_equal(unreadable(shops, "import") + unreadable(shops, "mirror"), [], "check of all")
             sync(shops, "all", "-d", "update", "--dry-run", *READER)
+
+    @suite.case("sync-source-lost", "a source that is lost in the middle of a copy: what has come stays, the error says how to go on, and that completes it")
+    def _():
+        ways = {"error": ", but with --on-duplicate skip: error would end it at what is there already", "skip": ": what is there already is passed over",
+                "update": ": what is there already is only compared"}
+        with TwoShops(settings={"batch": {"max_rows": 60}, "spool": {"max_size": "1MiB"}}) as shops:
+            there, here = (dict(server.query("SELECT sku, entity_id FROM openmage.catalog_product_entity")) for server in (shops.source, shops.destination))
+            alone = ",".join(str(there[sku]) for sku in there.keys() - here.keys())  # those that nothing stops at
+            shops.source.run("UPDATE catalog_product_entity_text SET value = REPEAT('long ', 4000)", database="openmage")
+            known = lambda: shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry WHERE entity_type = 'product'")
+            for policy, how in ways.items():
+                options = ("-d", policy, *(("--entity-ids", alone) if policy != "update" else ()))
+                proxy = Proxy(shops.source.port)
+                proxy.cut_behind("FROM `cataloginventory_stock_item`", until=known)
+                _out, err = sync(shops, "product", *options, "--set", "source.port=%d" % proxy.port, expect_code=5)
+                proxy.close()
+                expect_contains(err, "Lost connection to server during query (2013); what had come until then is written, and stays (the summary counts "
+                                     "it). To go on, start the same command again" + how, policy)
+            sync(shops, "product", "-d", "update")
+            report = shops.check(policy="update", system="legacy", entities=("product", "stock"), types=registered(shops))
+            # number sequences are of what was not asked for
+            expect_equal([line for line in report.problems if not line.startswith("sequence ")], [], "after all")
 
     @suite.case("sync-source-late", "a source that is not there is waited for, as long as connect_timeout says")
     def _():
