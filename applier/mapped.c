@@ -223,7 +223,7 @@ int mapped_truncate(struct applier *a, struct slice table, const char **name, st
     const char *own =
         strncmp(document, prefix, strlen(prefix)) == 0 ? document + strlen(prefix) : NULL;
     const char *to = own ? map_document(map, MAP_SOURCE, own) : NULL;
-    if (!to || !filter_keeps(a->options.filter, document))
+    if (!to || !filter_keeps(a->options.filter, document) || !map_follows(map, own))
         return 0;
     const char *other;
     int rc = find_other(a, own, to, &other, err);

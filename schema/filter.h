@@ -37,6 +37,12 @@ const struct mask *filter_mask(const struct filter *f);
 /* What tables and columns become at the destination. NULL: they are called the same. Also for f
  * NULL. */
 const struct map *filter_map(const struct filter *f);
+/* Add to the map of a filter that has one, before any thread asks it: `extend` changes the map, and
+ * appends to `text` what makes it another one. */
+int filter_extend_map(struct filter *f,
+                      int (*extend)(void *arg, struct map *m, struct buf *text,
+                                    struct ds_error *err),
+                      void *arg, struct ds_error *err);
 /* Do all tables travel, and no entity in part? Also for NULL. */
 bool filter_is_all(const struct filter *f);
 /* `table` with the shop's prefix, as the server knows it. */

@@ -91,6 +91,18 @@ int filter_map_read(struct filter *f, struct ds_error *err)
     return rc ? rc : map_check(f->map, err);
 }
 
+int filter_extend_map(struct filter *f,
+                      int (*extend)(void *arg, struct map *m, struct buf *text,
+                                    struct ds_error *err),
+                      void *arg, struct ds_error *err)
+{
+    BUF_AUTO struct buf text = {0};
+    int rc = extend(arg, f->map, &text, err);
+    if (rc == 0 && text.len)
+        f->map_hash = XXH3_64bits_withSeed(text.data, text.len, f->map_hash);
+    return rc ? rc : map_check(f->map, err);
+}
+
 int filter_map_print(const struct filter *f, struct buf *out)
 {
     const struct config_list *files = &f->config->map;

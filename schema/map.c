@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/list.h"
 #include "schema/map_state.h"
 
 int map_new(struct map **out, struct ds_error *err)
@@ -15,6 +16,10 @@ void map_free(struct map *m)
 {
     if (!m)
         return;
+    for (size_t i = 0; i < m->step_count; i++)
+        map_free(m->steps[i].rules);
+    free(m->steps);
+    free((void *)m->followed);
     free(m->rules.items);
     arena_free(&m->rules.arena);
     free(m);
@@ -22,12 +27,20 @@ void map_free(struct map *m)
 
 size_t map_count(const struct map *m)
 {
-    return m->rules.count;
+    size_t count = m->rules.count;
+    for (size_t i = 0; i < m->step_count; i++)
+        count += m->steps[i].rules->rules.count;
+    return count;
 }
 
 const struct map_rule *map_at(const struct map *m, size_t i)
 {
-    return i < m->rules.count ? &m->rules.items[i] : NULL;
+    const struct map_rules *rules = &m->rules;
+    for (size_t step = 0; i >= rules->count && step < m->step_count; step++) {
+        i -= rules->count;
+        rules = &m->steps[step].rules->rules;
+    }
+    return i < rules->count ? &rules->items[i] : NULL;
 }
 
 bool map_matches(const char *pattern, const char *name, size_t least)
@@ -53,6 +66,115 @@ bool map_matches(const char *pattern, const char *name, size_t least)
     while (*pattern == '*' && least == 0)
         pattern++;
     return !*pattern;
+}
+
+/* --- documents of steps ---------------------------------------------------------------------- */
+
+static bool in_list(const char *const *list, const char *name)
+{
+    while (*list && strcmp(*list, name) != 0)
+        list++;
+    return *list != NULL;
+}
+
+static struct map_step *find_step(const struct map *m, enum map_side side, const char *document)
+{
+    for (size_t i = 0; i < m->step_count; i++)
+        if (in_list(m->steps[i].documents[side], document))
+            return &m->steps[i];
+    return NULL;
+}
+
+const char *map_step(const struct map *m, enum map_side side, const char *document)
+{
+    const struct map_step *step = find_step(m, side, document);
+    return step ? step->name : NULL;
+}
+
+/* Where what is said of the document stands. */
+static const struct map *rules_for(const struct map *m, enum map_side side, const char *document)
+{
+    const struct map_step *step = find_step(m, side, document);
+    return step ? step->rules : m;
+}
+
+/* Rules for documents by name; those with a * are kept, and never asked for documents of others. */
+static void keep_rules(struct map *m, const char *const *const documents[2], bool own)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->rules.count; i++) {
+        const struct map_rule *r = &m->rules.items[i];
+        if (strchr(r->document, '*') || in_list(documents[r->side], r->document) == own)
+            m->rules.items[kept++] = *r;
+    }
+    m->rules.count = kept;
+}
+
+static int check_taken(const struct map *m, const char *name, const char *const *const documents[2],
+                       struct ds_error *err)
+{
+    for (int side = MAP_SOURCE; side <= MAP_DESTINATION; side++)
+        for (const char *const *d = documents[side]; *d; d++) {
+            const char *other = map_step(m, (enum map_side)side, *d);
+            if (other)
+                return error_set(err, DS_EUSAGE,
+                                 "step %s and step %s both have the %s's document %s for their "
+                                 "own: leave it to one of them",
+                                 other, name, side == MAP_SOURCE ? "source" : "destination", *d);
+        }
+    for (size_t i = 0; i < m->rules.count; i++) {
+        const struct map_rule *r = &m->rules.items[i];
+        if (r->kind == MAP_RENAME && in_list(documents[MAP_DESTINATION], r->to_document) &&
+            !in_list(documents[MAP_SOURCE], r->document))
+            return error_set(err, DS_EUSAGE,
+                             "%s:%u: %s becomes %s, which is a document of step %s: remove the "
+                             "rule, or ignore the document",
+                             r->file, r->line, r->document, r->to_document, name);
+    }
+    return 0;
+}
+
+int map_add_step(struct map *m, const char *name, const char *const *const documents[2],
+                 struct map *rules, struct ds_error *err)
+{
+    struct map_step *more = realloc(m->steps, (m->step_count + 1) * sizeof *more);
+    if (more)
+        m->steps = more;
+    int rc = more ? check_taken(m, name, documents, err) : rule_no_memory(err);
+    if (rc) {
+        map_free(rules);
+        return rc;
+    }
+    keep_rules(m, documents, false);
+    keep_rules(rules, documents, true);
+    m->steps[m->step_count++] =
+        (struct map_step){.name = name, .documents = {documents[0], documents[1]}, .rules = rules};
+    return 0;
+}
+
+void map_follow_some(struct map *m, const char *step)
+{
+    m->some |= !step;
+    for (size_t i = 0; step && i < m->step_count; i++)
+        m->steps[i].some |= strcmp(m->steps[i].name, step) == 0;
+}
+
+int map_follow(struct map *m, const char *document, struct ds_error *err)
+{
+    const char *copy = arena_strdup(&m->rules.arena, document);
+    if (!copy || LIST_ROOM(m->followed, m->followed_count, m->followed_capacity))
+        return rule_no_memory(err);
+    m->followed[m->followed_count++] = copy;
+    return 0;
+}
+
+bool map_follows(const struct map *m, const char *document)
+{
+    const struct map_step *step = find_step(m, MAP_SOURCE, document);
+    bool follows = step ? !step->some : !m->some;
+    for (size_t i = 0; !follows && i < m->followed_count; i++)
+        follows = strcmp(m->followed[i], document) == 0;
+    return follows;
 }
 
 /* --- one rule -------------------------------------------------------------------------------- */
@@ -81,6 +203,7 @@ static const struct map_rule *find_field(const struct map *m, enum map_kind kind
 
 const struct map_rule *map_ignored(const struct map *m, enum map_side side, const char *document)
 {
+    m = rules_for(m, side, document);
     for (size_t i = 0; i < m->rules.count; i++)
         if (is_of(&m->rules.items[i], MAP_IGNORE_DOCUMENT, side) &&
             map_matches(m->rules.items[i].document, document, 0))
@@ -102,6 +225,7 @@ static const struct map_rule *renamed(const struct map *m, enum map_side side, c
 
 const char *map_document(const struct map *m, enum map_side side, const char *document)
 {
+    m = rules_for(m, side, document);
     if (map_ignored(m, side, document))
         return NULL;
     const struct map_rule *r = renamed(m, side, document);
@@ -113,7 +237,7 @@ const char *map_document(const struct map *m, enum map_side side, const char *do
 const struct map_rule *map_ignored_field(const struct map *m, enum map_side side,
                                          const char *document, const char *field)
 {
-    return find_field(m, MAP_IGNORE_FIELD, side, document, field);
+    return find_field(rules_for(m, side, document), MAP_IGNORE_FIELD, side, document, field);
 }
 
 static const struct map_rule *moved(const struct map *m, enum map_side side, const char *document,
@@ -133,6 +257,7 @@ static const struct map_rule *moved(const struct map *m, enum map_side side, con
 const char *map_field(const struct map *m, enum map_side side, const char *document,
                       const char *field)
 {
+    m = rules_for(m, side, document);
     if (map_ignored_field(m, side, document, field))
         return NULL;
     const struct map_rule *r = moved(m, side, document, field);
@@ -142,13 +267,15 @@ const char *map_field(const struct map *m, enum map_side side, const char *docum
 bool map_ignores_type(const struct map *m, enum map_side side, const char *document,
                       const char *field)
 {
-    return find_field(m, MAP_IGNORE_DATATYPE, side, document, field) != NULL;
+    return find_field(rules_for(m, side, document), MAP_IGNORE_DATATYPE, side, document, field) !=
+           NULL;
 }
 
 const struct map_rule *map_next_handler(const struct map *m, enum map_side side,
                                         const char *document, const char *field,
                                         const struct map_rule *last)
 {
+    m = rules_for(m, side, document);
     for (size_t i = last ? (size_t)(last - m->rules.items) + 1 : 0; i < m->rules.count; i++)
         if (is_of(&m->rules.items[i], MAP_TRANSFORM, side) &&
             of_field(&m->rules.items[i], document, field))

@@ -79,6 +79,20 @@ const struct map_rule *map_next_handler(const struct map *m, enum map_side side,
                                         const char *document, const char *field,
                                         const struct map_rule *last);
 
+/* --- documents that a step has for its own (migrate) ------------------------------------------ */
+
+/* Of these documents, by enum map_side, lists that NULL ends, counts what `rules` say, which m
+ * takes over, and nothing that m itself says. The lists must outlive m; no thread may ask m yet. */
+int map_add_step(struct map *m, const char *name, const char *const *const documents[2],
+                 struct map *rules, struct ds_error *err);
+/* The name of the step that has the document; NULL: none has. */
+const char *map_step(const struct map *m, enum map_side side, const char *document);
+/* Behind a copy, of the documents of this step (NULL: of those that no step has) only those are
+ * followed that map_follow names. */
+void map_follow_some(struct map *m, const char *step);
+int map_follow(struct map *m, const char *document, struct ds_error *err);
+bool map_follows(const struct map *m, const char *document); /* of the source */
+
 /* Does `name` match a pattern in which each * stands for at least `least` characters? */
 bool map_matches(const char *pattern, const char *name, size_t least);
 

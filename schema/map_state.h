@@ -12,8 +12,20 @@ struct map_rules { /* in the order they are written */
     struct arena arena;
 };
 
+struct map_step { /* a step that has documents of its own */
+    const char *name;
+    const char *const *documents[2]; /* by enum map_side; NULL ends them */
+    struct map *rules;
+    bool some; /* only followed documents of it are followed */
+};
+
 struct map {
     struct map_rules rules;
+    struct map_step *steps;
+    size_t step_count;
+    bool some; /* … of those that no step has */
+    const char **followed;
+    size_t followed_count, followed_capacity;
 };
 
 /* What a reader is at. It stands first in what the functions of a grammar are given. */

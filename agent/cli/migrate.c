@@ -76,6 +76,12 @@ static int check_options(const struct invocation *in, enum migration_mode mode,
     return 0;
 }
 
+/* What the files beside map.xml add to it. */
+static int extend_map(void *arg, struct map *map, struct buf *text, struct ds_error *err)
+{
+    return migrate_follow(arg, map, text, err);
+}
+
 static int open_all(struct migrating *g, struct ds_error *err)
 {
     BUF_AUTO struct buf map = {0};
@@ -87,6 +93,7 @@ static int open_all(struct migrating *g, struct ds_error *err)
     rc = rc ? rc : migration_file(g->migration, "map_file", &map, err);
     rc = rc ? rc : cli_preset(g->in, "map", buf_cstr(&map), "map_file", err);
     rc = rc ? rc : cli_open(g->in, err);
+    rc = rc ? rc : filter_extend_map(g->in->filter, extend_map, g, err);
     const char *file = rc ? NULL : migration_option(g->migration, "log_file");
     if (rc == 0)
         rc = logging_migration(file && *file ? file : NULL, err);
@@ -151,7 +158,8 @@ static int run_mode(struct migrating *g, struct ds_error *err)
     static const enum migration_stage data[] = {STAGE_DATA, STAGE_VOLUME},
                                       delta[] = {STAGE_DELTA, STAGE_VOLUME};
     bool is_data = g->mode == MIGRATION_DATA;
-    int rc = is_data ? check_integrity(g, err) : 0;
+    int rc = migrate_check_followed(g, err);
+    rc = rc || !is_data ? rc : check_integrity(g, err);
     if (rc || g->in->dry_run)
         return rc;
     for (size_t i = 0; i < migration_step_count(g->migration, g->mode) && rc == 0; i++) {
@@ -175,6 +183,8 @@ int command_migrate(struct invocation *in)
         (void)cli_fail(&err);
     if (g.code != EXIT_DONE)
         code = g.code;
+    groups_free(g.deltalog);
+    buf_free(&g.deltalog_path);
     migration_free(g.migration);
     return code;
 }

@@ -4,12 +4,14 @@
  * migrate_config.c  config.xml → the configuration that the rest of the program knows
  * migrate_steps.c   classes of that tool → what does their work here
  * migrate_map.c     the Map step
+ * migrate_delta.c   which documents a delta follows
  */
 #ifndef CLI_MIGRATE_H
 #define CLI_MIGRATE_H
 
 #include "agent/cli/cli.h"
 #include "schema/map.h"
+#include "schema/migration/groups.h"
 #include "schema/migration/migration.h"
 
 struct migrating {
@@ -17,6 +19,8 @@ struct migrating {
     struct migration *migration;
     enum migration_mode mode;
     const struct migration_step *step; /* in hand */
+    struct groups *deltalog; /* NULL: no file says what is followed */
+    struct buf deltalog_path;
     bool stopped;                      /* by a signal */
     int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
 };
@@ -27,6 +31,16 @@ typedef int migrate_stage(struct migrating *g, bool *good, struct ds_error *err)
 
 /* NULL: there is none for that class in that place. */
 migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage);
+
+/* The group of deltalog.xml with what that class of mode delta follows, and the step whose own its
+ * documents are (NULL: nobody's). False: it has none. */
+bool migrate_group(const struct migrating *g, const char *class, const char **step,
+                   const char **group);
+
+/* Into the map what deltalog.xml says; `text`: what makes the map another one by that. */
+int migrate_follow(struct migrating *g, struct map *map, struct buf *text, struct ds_error *err);
+/* Compare it with the source, and tell what is not followed. */
+int migrate_check_followed(struct migrating *g, struct ds_error *err);
 
 /* Settings of the run, by what config.xml says. */
 int migrate_configure(struct migrating *g, struct ds_error *err);

@@ -110,11 +110,14 @@ struct counting {
     size_t different;
 };
 
-/* What the configuration's filter leaves out has not been copied. */
+/* What the configuration's filter leaves out has not been copied, and what a delta does not follow
+ * stays behind. */
 static bool is_copied(void *arg, const char *document)
 {
     const struct counting *c = arg;
     char table[300];
+    if (c->g->mode == MIGRATION_DELTA && !map_follows(filter_map(c->g->in->filter), document))
+        return false;
     snprintf(table, sizeof table, "%s%s", c->g->in->config.source.prefix, document);
     return filter_keeps(c->g->in->filter, table);
 }

@@ -46,12 +46,13 @@ static const struct {
     const char *class;
     enum migration_stage stage;
     migrate_stage *perform;
+    const char *group; /* of deltalog.xml; NULL: none */
 } stages[] = {
-    {"Migration\\Step\\DataIntegrity\\Integrity", STAGE_INTEGRITY, data_integrity},
-    {"Migration\\Step\\Map\\Integrity", STAGE_INTEGRITY, migrate_map_integrity},
-    {"Migration\\Step\\Map\\Data", STAGE_DATA, migrate_map_data},
-    {"Migration\\Step\\Map\\Volume", STAGE_VOLUME, migrate_map_volume},
-    {"Migration\\Step\\Map\\Delta", STAGE_DELTA, migrate_map_delta},
+    {"Migration\\Step\\DataIntegrity\\Integrity", STAGE_INTEGRITY, data_integrity, NULL},
+    {"Migration\\Step\\Map\\Integrity", STAGE_INTEGRITY, migrate_map_integrity, NULL},
+    {"Migration\\Step\\Map\\Data", STAGE_DATA, migrate_map_data, NULL},
+    {"Migration\\Step\\Map\\Volume", STAGE_VOLUME, migrate_map_volume, NULL},
+    {"Migration\\Step\\Map\\Delta", STAGE_DELTA, migrate_map_delta, "delta_map"},
 };
 
 migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage)
@@ -61,4 +62,16 @@ migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage)
         if (stages[i].stage == stage && strcmp(stages[i].class, class) == 0)
             return stages[i].perform;
     return NULL;
+}
+
+bool migrate_group(const struct migrating *g, const char *class, const char **step,
+                   const char **group)
+{
+    (void)g;
+    *step = *group = NULL;
+    class += *class == '\\';
+    for (size_t i = 0; i < sizeof stages / sizeof *stages && !*group; i++)
+        if (stages[i].stage == STAGE_DELTA && strcmp(stages[i].class, class) == 0)
+            *group = stages[i].group;
+    return *group != NULL;
 }

@@ -9,6 +9,7 @@
 struct mapped { /* a table by its id in the stream */
     uint32_t id;
     bool ignored;
+    bool follows;            /* its changes come, and not its copy alone */
     struct msg_table source; /* in `arena`: it may be compiled again */
     struct slice raw;        /* … as it came */
     struct map_row *row;     /* NULL: ignored, or not compiled yet */
@@ -104,17 +105,30 @@ static int keep_source(struct mapped *t, const struct msg_table *def)
     return rc;
 }
 
+static const char *document_of(const struct map_stream *s, struct slice table, char *name,
+                               size_t size)
+{
+    size_t prefix = strlen(s->options.prefix);
+    snprintf(name, size, "%.*s", (int)table.len, (const char *)table.p);
+    return strncmp(name, s->options.prefix, prefix) == 0 ? name + prefix : NULL;
+}
+
 /* "document" of the table, then what the map calls it at the destination, with its prefix there.
  * False: it is ignored. */
 static bool name_there(const struct map_stream *s, struct slice table, char *out, size_t size)
 {
     char name[256];
-    size_t prefix = strlen(s->options.prefix);
-    snprintf(name, sizeof name, "%.*s", (int)table.len, (const char *)table.p);
-    bool ours = strncmp(name, s->options.prefix, prefix) == 0;
-    const char *there = ours ? map_document(s->options.map, MAP_SOURCE, name + prefix) : NULL;
+    const char *document = document_of(s, table, name, sizeof name);
+    const char *there = document ? map_document(s->options.map, MAP_SOURCE, document) : NULL;
     snprintf(out, size, "%s%s", s->options.target_prefix, there ? there : "");
     return there != NULL;
+}
+
+static bool follows(const struct map_stream *s, struct slice table)
+{
+    char name[256];
+    const char *document = document_of(s, table, name, sizeof name);
+    return document && map_follows(s->options.map, document);
 }
 
 static bool is_current(const struct mapped *t)
@@ -171,7 +185,7 @@ static int define(struct map_stream *s, const struct message *m, struct mapped *
             return no_memory(err);
         s->tables[s->count++] = t;
     }
-    *t = (struct mapped){.id = def->id, .raw = m->raw};
+    *t = (struct mapped){.id = def->id, .raw = m->raw, .follows = follows(s, def->name)};
     *out = t;
     return keep_source(t, def) | copy_slice(&t->arena, &t->raw) ? no_memory(err)
                                                                 : compile(s, t, err);
@@ -227,9 +241,9 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     const struct msg_change *c = &m->change;
     struct mapped *t;
     int rc = table_of(s, c->table_id, &t, err);
-    *ours = t != NULL;
+    *ours = t && t->follows;
     /* no entity of the catalogue claims what comes of it, so it has no key of one */
-    if (!t || (map_row_is_same(t->row) && !c->entity_key.len))
+    if (!*ours || (map_row_is_same(t->row) && !c->entity_key.len))
         return rc;
     buf_clear(&s->made);
     if (message_write_change_head(&s->made, c->table_id, c->op, c->flags, (struct slice){0}))
@@ -297,7 +311,7 @@ static int on_truncate(struct map_stream *s, struct message *m, struct arena *ar
                        struct ds_error *err)
 {
     char name[300];
-    *ours = name_there(s, m->truncate.table, name, sizeof name);
+    *ours = follows(s, m->truncate.table) && name_there(s, m->truncate.table, name, sizeof name);
     if (!*ours)
         return 0;
     size_t len = strlen(name);
@@ -310,7 +324,7 @@ static int on_hint(struct map_stream *s, const struct message *m, bool *ours, st
 {
     struct mapped *t;
     int rc = table_of(s, m->hint_table_id, &t, err);
-    *ours = t != NULL;
+    *ours = t && t->follows;
     return rc;
 }
 

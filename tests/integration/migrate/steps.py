@@ -5,8 +5,15 @@ import random
 import threading
 import time
 
-from blog import MAP, Blog
+from blog import CONFIG, HERE, MAP, THERE, Blog
 from lib.suite import Failure, expect, expect_contains, expect_equal
+
+GROUPS = """<?xml version="1.0"?>
+<groups><group name="delta_map">
+  <document key="%s">great_blog_publication</document></group>
+  <group name="delta_log"><document key="author_id">author</document></group>
+</groups>
+"""
 
 
 def wait_for(what, condition, timeout=60):
@@ -109,6 +116,24 @@ def define(suite):
                             "DELETE FROM great_blog_publication WHERE post_id = 60", database="old")
             blog.migrate("delta", "--once")
             blog.equal("followed")
+
+    @suite.case("groups", "delta follows what its group names, and tells what it leaves; keys that there are not, and another file than that of the copy, are refused")
+    def _():
+        with Blog(config=CONFIG.replace("<bulk_size>", "<delta_document_groups_file>deltalog.xml</delta_document_groups_file><bulk_size>")) as blog:
+            blog.write("deltalog.xml", GROUPS % "post_id,slug")
+            expect_contains(blog.migrate("data", code=2), "deltalog.xml:3: group delta_map: document great_blog_publication: the source's table has no column slug", "a key")
+            blog.write("deltalog.xml", GROUPS % "post_id")
+            blog.migrate("data")
+            blog.equal("copied")
+            blog.source.run("UPDATE great_blog_publication SET summary = 'Followed' WHERE post_id < 9", "DELETE FROM great_blog_publication WHERE post_id = 10",
+                            "DELETE FROM author WHERE author_id = 3", "INSERT INTO author (name) VALUES ('left')", database="old")
+            said = blog.migrate("delta", "--once")
+            expect_contains(said, "Documents that delta does not follow, since no group of its steps in", "what is left")
+            expect_contains(said, "deltalog.xml names them: author,author_link", "what is left")
+            expect_equal(blog.destination.query(HERE, "new"), blog.source.query(THERE, "old"), "posts")
+            expect_equal(blog.ask("SELECT CONCAT(COUNT(*), SUM(name = 'left')) FROM author"), "200", "authors")
+            blog.write("deltalog.xml", (GROUPS % "post_id").replace("</group>", '<document key="author_id">author</document></group>', 1))
+            expect_contains(blog.migrate("delta", "--once", code=2), "map=", "another choice")
 
     @suite.case("many-orphans", "of many orphans some are named, and all counted; keys of several columns are seen, too")
     def _():
