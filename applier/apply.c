@@ -59,8 +59,8 @@ int applier_new(struct applier **out, const struct applier_options *options, str
                                                  .skip_invalid = options->skip_invalid,
                                                  .stop = &a->stop},
                         err);
-    rc = rc ? rc : mapped_open(a, err);
     rc = rc ? rc : handlers_new(&a->handlers, a->config, filter_catalogue(options->filter), err);
+    rc = rc ? rc : mapped_open(a, err);
     a->filter_text = strdup(buf_cstr(&readable));
     a->source_identity = strdup("");
     if (rc || !a->filter_text || !a->source_identity) {
@@ -78,13 +78,14 @@ void applier_free(struct applier *a)
     if (a->loader)
         loader_free(a->loader);
     writer_free(a->writer);
-    handlers_free(a->handlers);
+    handlers_detach(a->handlers);
     target_free(a->target);
     db_close(&a->db);
     gather_free(a);
     conflict_free(a);
     import_free(a->import);
     mapped_free(a);
+    handlers_free(a->handlers);
     positions_free(a->positions);
     members_free(a);
     stale_free(a);

@@ -536,6 +536,8 @@ int mapped_check(struct applier *a, struct ds_error *err);
 void mapped_attach(struct applier *a);
 /* A message as of the destination's tables. *ours: false, it is to be passed over. */
 int mapped_message(struct applier *a, struct message *m, bool *ours, struct ds_error *err);
+/* One more message that the last one has become; false: no more. */
+bool mapped_next(struct applier *a, struct message *m, int *rc, struct ds_error *err);
 /* In the open destination transaction: rows that came from a table of the source go. *name: the
  * table that had them, NULL: none. DS_EUNSUPPORTED: it has rows of others, too. */
 int mapped_truncate(struct applier *a, struct slice table, const char **name, struct arena *arena,

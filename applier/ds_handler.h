@@ -50,6 +50,17 @@
  * Deadlocks and lost connections in a handler's statements are none of its errors: the range is
  * tried again whatever the hook returns.
  *
+ * Maps. Where tables are called something else at the destination (map:, datasync migrate) hooks do
+ * not go; there a handler has others tasks, each of which names what it is for:
+ *
+ *   map_handlers        what becomes of a field's value, for <handler class="…"> of a map's rules
+ *   steps               what becomes of a row of a document (a table) that a step of config.xml has
+ *                       for its own: rows of further documents
+ *
+ * They are called as rows come, before they are planned and written, and cannot ask a database: the
+ * same row must always give the same. Documents are without the shop's prefix. Values are as in
+ * entity changes, but for FLOAT and DOUBLE, which are text, too.
+ *
  * Memory and threads. All calls come from one thread, one after the other. Pointers that the
  * functions of struct ds_api give are valid until the hook returns; strings are NUL-terminated
  * where they have no length beside them. The handler owns `state`, and frees it in close().
@@ -106,6 +117,7 @@ struct ds_call;   /* one call of a hook */
 struct ds_change; /* an entity change */
 struct ds_row;    /* a row of it */
 struct ds_result; /* rows that a query gave */
+struct ds_record; /* a row of a document */
 
 /* What the applier does for handlers. One table for the life of the process. */
 struct ds_api {
@@ -169,6 +181,48 @@ struct ds_api {
      * no registry. A mirror's ids are the same at both sides. */
     bool (*target)(struct ds_call *call, const char *entity, const char *table, struct ds_value id,
                    struct ds_value *out);
+
+    /* --- maps --- */
+    size_t (*record_fields)(const struct ds_record *record);
+    const char *(*record_field)(const struct ds_record *record, size_t i); /* its name */
+    int (*record_find)(const struct ds_record *record, const char *field); /* number; -1: none */
+    struct ds_value (*record_value)(const struct ds_record *record, size_t i);
+    /* From rows() of a step: a row of one of its documents at the destination. Fields that are not
+     * given get their defaults; those of its key must be. 0, or DS_HANDLER_ERROR with a reason. */
+    int (*emit)(struct ds_call *call, const char *document, const char *const *fields,
+                const struct ds_value *values, size_t count);
+};
+
+/* What a handler of a map is called for. */
+struct ds_field {
+    const char *document, *name;
+    /* Its row. opposite: the destination's at the source's side, as far as it is known, which is
+     * little; the row itself at the destination's. */
+    const struct ds_record *record, *opposite;
+    const char *const *params; /* name and value, name and value …; NULL ends them */
+};
+
+/* <handler class="NAME">. One that datasync has, too, takes its place. */
+struct ds_map_handler {
+    const char *name; /* as in the map, without a backslash in front; NULL ends a list */
+    /* *value: what it is, then what it becomes. Text must live until the next call. */
+    int (*handle)(void *state, struct ds_call *call, const struct ds_map_handler *self,
+                  const struct ds_field *field, struct ds_value *value);
+};
+
+/* A step of config.xml: its classes are those that stand in the PHP namespace NAME. */
+struct ds_step {
+    const char *name;  /* without a backslash in front; NULL ends a list */
+    const char *map;   /* option of config.xml that names the file with the rules for its documents;
+                          NULL: no rules */
+    const char *group; /* of deltalog.xml; NULL: all its documents are followed */
+    /* Documents that it has for its own, whatever map.xml says of them; NULL ends them. Rows of the
+     * source's go where the rules lead them; those of the destination are only written by it. */
+    const char *const *source, *const *destination;
+    /* Which rows of other documents there are because of this one: by emit(). It is asked for a row
+     * as it was and as it is now; what was there and is no more is deleted. */
+    int (*rows)(void *state, struct ds_call *call, const struct ds_step *self, const char *document,
+                const struct ds_record *record);
 };
 
 /* A handler. Hooks that are NULL are not called. */
@@ -194,6 +248,10 @@ struct ds_handler {
     int (*replace)(void *state, struct ds_call *call, const struct ds_change *change);
     int (*after_apply)(void *state, struct ds_call *call, const struct ds_change *change);
     int (*batch_after)(void *state, struct ds_call *call);
+
+    /* --- behind the first version --- */
+    const struct ds_map_handler *map_handlers; /* NULL: none */
+    const struct ds_step *steps;               /* NULL: none */
 };
 
 /* The one symbol that a handler exports. */

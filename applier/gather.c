@@ -296,9 +296,11 @@ static bool rest_of_applied(const struct applier *a, enum message_type type)
             type == MSG_SAVEPOINT || type == MSG_TABLE_HINT);
 }
 
+static int take(struct applier *a, struct message *m, enum taken *taken, struct ds_error *err);
+
 static int on_message(struct applier *a, struct message *m, enum taken *taken, struct ds_error *err)
 {
-    bool skipped, ours = true;
+    bool ours = true;
     int rc = 0;
     *taken = TAKE_MORE;
     if (rest_of_applied(a, m->type)) {
@@ -311,8 +313,15 @@ static int on_message(struct applier *a, struct message *m, enum taken *taken, s
         rc = remember_message(a, m->raw, err); /* as it came: it may be read again */
     if (rc == 0 && a->mapped && !(a->open_skip && m->type == MSG_CHANGE))
         rc = mapped_message(a, m, &ours, err);
-    if (rc || !ours)
-        return rc;
+    return rc || !ours ? rc : take(a, m, taken, err);
+}
+
+/* Under the destination's names. */
+static int take(struct applier *a, struct message *m, enum taken *taken, struct ds_error *err)
+{
+    bool skipped;
+    int rc;
+    *taken = TAKE_MORE;
     switch (m->type) {
     case MSG_TABLE:
         rc = source_table_define(a, m, err);
@@ -434,6 +443,20 @@ static int take_snapshot_message(struct applier *a, const struct message *m, con
     return snapshot_message(a, m, err);
 }
 
+/* What a message of a step's document has become. */
+static int take_next(struct applier *a, const uint8_t *before, struct ds_error *err)
+{
+    struct message m;
+    enum taken taken;
+    int rc = 0;
+    while (rc == 0 && mapped_next(a, &m, &rc, err)) {
+        rc = rc ? rc : take(a, &m, &taken, err);
+        if (rc == 0 && taken == TAKE_SNAPSHOT)
+            rc = take_snapshot_message(a, &m, before, err);
+    }
+    return rc;
+}
+
 /* Take messages of the chunk in hand until the batch has one more transaction. */
 static int take_messages(struct applier *a, bool *one_more, struct ds_error *err)
 {
@@ -451,6 +474,7 @@ static int take_messages(struct applier *a, bool *one_more, struct ds_error *err
         rc = on_message(a, &m, &taken, err);
         if (rc == 0 && taken == TAKE_SNAPSHOT)
             rc = take_snapshot_message(a, &m, before, err);
+        rc = rc ? rc : take_next(a, before, err);
         if (rc)
             return rc;
         if (atomic_load(&a->stop))

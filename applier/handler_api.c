@@ -207,4 +207,9 @@ const struct ds_api handler_api = {
     .reason = reason,
     .log = log_text,
     .target = target,
+    .record_fields = handler_record_fields,
+    .record_field = handler_record_field,
+    .record_find = handler_record_find,
+    .record_value = handler_record_value,
+    .emit = handler_emit,
 };

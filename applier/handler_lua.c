@@ -15,38 +15,25 @@
  * matched, db.target(entity, id, table), the destination's id or nil, table may be left out,
  * db.position(), db.commit_time() and db.partial(). What fails raises an error.
  *
+ * `map_handlers` and `steps`: handler_lua_map.c.
+ *
  * Each file has a state of its own. Everything that can raise runs in protected mode.
  */
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "applier/handler_lua_box.h"
-#include "applier/handlers.h"
+#include "applier/handler_lua.h"
 #include "schema/log.h"
 
-enum { HOOKS = 6 };
-static const char *const hook_names[HOOKS] = {"batch_before", "validate",    "before_apply",
-                                              "replace",      "after_apply", "batch_after"};
+static const char *const hook_names[LUA_HOOKS] = {"batch_before", "validate",    "before_apply",
+                                                  "replace",      "after_apply", "batch_after"};
 enum { BATCH_BEFORE, VALIDATE, BEFORE_APPLY, REPLACE, AFTER_APPLY, BATCH_AFTER };
-
-struct lua_handler {
-    struct lua_box box;
-    const char *path, *options;
-    const struct config_list *allow;
-    struct arena *arena; /* of what is read at start */
-    int hooks[HOOKS];    /* references; LUA_NOREF: none */
-    const char **entities;
-    struct ds_call *call; /* that runs, NULL: none */
-    char traceback[1500]; /* of the error in hand */
-};
 
 static const struct ds_api *const api = &handler_api;
 
 /* --- values ------------------------------------------------------------------------ */
 
-static void push_value(lua_State *L, const struct ds_value *v)
+void lua_push_value(lua_State *L, const struct ds_value *v)
 {
     char digits[24];
     switch (v->kind) {
@@ -74,7 +61,7 @@ static void push_value(lua_State *L, const struct ds_value *v)
     }
 }
 
-static struct ds_value argument(lua_State *L, int i)
+struct ds_value lua_argument(lua_State *L, int i)
 {
     struct ds_value v = {.kind = DS_NULL};
     switch (lua_type(L, i)) {
@@ -124,7 +111,7 @@ static const char *statement(lua_State *L, struct ds_call *call, struct ds_value
         return NULL;
     }
     for (size_t i = 0; i < *count; i++)
-        (*params)[i] = argument(L, (int)i + 2);
+        (*params)[i] = lua_argument(L, (int)i + 2);
     return sql;
 }
 
@@ -143,7 +130,7 @@ static int db_query(lua_State *L)
         lua_createtable(L, 0, (int)columns);
         for (size_t c = 0; c < columns; c++) {
             struct ds_value v = api->result_value(result, r, c);
-            push_value(L, &v);
+            lua_push_value(L, &v);
             lua_setfield(L, -2, api->result_column(result, c));
         }
         lua_rawseti(L, -2, (lua_Integer)r + 1);
@@ -167,10 +154,10 @@ static int db_run(lua_State *L)
 static int db_target(lua_State *L)
 {
     struct ds_call *call = running(L);
-    struct ds_value id = argument(L, 2), target;
+    struct ds_value id = lua_argument(L, 2), target;
     const char *table = luaL_optstring(L, 3, NULL);
     if (api->target(call, luaL_checkstring(L, 1), table, id, &target))
-        push_value(L, &target);
+        lua_push_value(L, &target);
     else if (call->broken.code)
         return luaL_error(L, "%s", call->broken.message);
     else
@@ -286,8 +273,7 @@ static int on_error(lua_State *L)
     return 1;
 }
 
-/* `body` with `arg`, within the limits. 0, or why not in `why`. */
-static int protect(struct lua_handler *h, lua_CFunction body, void *arg, char *why, size_t size)
+int lua_protect(struct lua_handler *h, lua_CFunction body, void *arg, char *why, size_t size)
 {
     lua_State *L = h->box.state;
     lua_settop(L, 0);
@@ -334,7 +320,7 @@ static void push_image(lua_State *L, struct ds_call *call, const struct ds_row *
     for (size_t i = 0; i < columns; i++) {
         if (!get(call, row, i, &v))
             continue;
-        push_value(L, &v);
+        lua_push_value(L, &v);
         lua_setfield(L, -2, api->row_column(row, i));
     }
 }
@@ -369,7 +355,7 @@ static void push_change(lua_State *L, struct ds_call *call, const struct ds_chan
     lua_pushstring(L, api->change_entity(change));
     lua_setfield(L, -2, "entity");
     if (api->change_key(change, &key)) {
-        push_value(L, &key);
+        lua_push_value(L, &key);
         lua_setfield(L, -2, "key");
     }
     lua_createtable(L, (int)rows, 0);
@@ -415,7 +401,7 @@ static int call_hook(void *state, struct ds_call *call, const struct ds_change *
     struct hook_call c = {.h = h, .call = call, .change = change, .hook = hook};
     char why[800];
     h->call = call;
-    int rc = protect(h, run_hook, &c, why, sizeof why);
+    int rc = lua_protect(h, run_hook, &c, why, sizeof why);
     h->call = NULL;
     return rc ? api->reason(call, "%s", why) : c.result;
 }
@@ -458,21 +444,27 @@ static void check_names(lua_State *L)
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         bool known = false;
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(no name)";
-        for (int i = 0; i < HOOKS; i++)
+        for (int i = 0; i < LUA_HOOKS; i++)
             known |= strcmp(name, hook_names[i]) == 0;
         if (known && !lua_isfunction(L, -1))
             luaL_error(L, "%s is no function", name);
-        if (!known && strcmp(name, "entities") != 0)
+        if (!known && strcmp(name, "entities") != 0 && strcmp(name, "map_handlers") != 0 &&
+            strcmp(name, "steps") != 0)
             luaL_error(L,
-                       "the table that it returns has '%s', which is neither `entities` nor a "
-                       "hook",
+                       "the table that it returns has '%s', which is neither `entities`, "
+                       "`map_handlers` or `steps` nor a hook",
                        name);
     }
 }
 
 static void read_entities(lua_State *L, struct lua_handler *h)
 {
-    if (lua_getfield(L, -1, "entities") != LUA_TTABLE)
+    int type = lua_getfield(L, -1, "entities");
+    if (type == LUA_TNIL && (h->map_handlers || h->steps)) {
+        lua_pop(L, 1);
+        return;
+    }
+    if (type != LUA_TTABLE)
         luaL_error(L, "the table that it returns has no list `entities`");
     size_t count = lua_rawlen(L, -1);
     h->entities = arena_zalloc(h->arena, (count + 1) * sizeof *h->entities);
@@ -497,8 +489,9 @@ static int run_file(lua_State *L)
     if (!lua_istable(L, -1))
         return luaL_error(L, "it returns a %s, not the table of a handler", luaL_typename(L, -1));
     check_names(L);
+    lua_read_map(L, h);
     read_entities(L, h);
-    for (int i = 0; i < HOOKS; i++) {
+    for (int i = 0; i < LUA_HOOKS; i++) {
         if (lua_getfield(L, -1, hook_names[i]) == LUA_TFUNCTION)
             h->hooks[i] = luaL_ref(L, LUA_REGISTRYINDEX);
         else
@@ -539,11 +532,11 @@ int handler_lua_load(struct handler *out, const char *path, const char *options,
     h->options = options;
     h->allow = &config->lua_allow;
     h->arena = arena;
-    for (int i = 0; i < HOOKS; i++)
+    for (int i = 0; i < LUA_HOOKS; i++)
         h->hooks[i] = LUA_NOREF;
     out->state = h;
     out->h.close = close_handler;
-    if (protect(h, run_file, h, why, sizeof why))
+    if (lua_protect(h, run_file, h, why, sizeof why))
         return error_set(err, DS_EUSAGE, "handler %s: %s", path, why);
     const char *slash = strrchr(path, '/');
     out->h = (struct ds_handler){
@@ -552,6 +545,8 @@ int handler_lua_load(struct handler *out, const char *path, const char *options,
         .name = slash ? slash + 1 : path,
         .entities = h->entities,
         .close = close_handler,
+        .map_handlers = h->map_handlers,
+        .steps = h->steps,
         .batch_before = h->hooks[BATCH_BEFORE] != LUA_NOREF ? batch_before : NULL,
         .validate = h->hooks[VALIDATE] != LUA_NOREF ? validate : NULL,
         .before_apply = h->hooks[BEFORE_APPLY] != LUA_NOREF ? before_apply : NULL,

@@ -65,8 +65,15 @@ static int resolve_names(struct handlers *h, struct handler *x, struct ds_error 
     const char *const *names = x->h.entities;
     while (names && names[count])
         count++;
-    if (!count)
+    bool hooks = x->h.batch_before || x->h.validate || x->h.before_apply || x->h.replace ||
+                 x->h.after_apply || x->h.batch_after;
+    if (!count && (hooks || !(x->h.map_handlers || x->h.steps)))
         return refuse(h, x->path, "names no entities; \"*\" stands for all", err);
+    if (count && h->config->map.count)
+        return refuse(h, x->path,
+                      "hooks do not go with map in this version: they know the source's entities, "
+                      "and its rows are others at the destination; map_handlers and steps do",
+                      err);
     x->names = arena_zalloc(&h->arena, (count + 1) * sizeof *x->names);
     if (!x->names)
         return out_of_memory(err);
@@ -196,6 +203,31 @@ void handlers_detach(struct handlers *h)
         free(s->sql);
         *s = (struct handler_statement){0};
     }
+}
+
+const struct ds_map_handler *handlers_map(const struct handlers *h, const char *class,
+                                          const struct handler **whose)
+{
+    class += *class == '\\';
+    for (uint32_t i = 0; h && i < h->count; i++)
+        for (const struct ds_map_handler *m = h->items[i].h.map_handlers; m && m->name; m++)
+            if (strcmp(m->name, class) == 0) {
+                *whose = &h->items[i];
+                return m;
+            }
+    return NULL;
+}
+
+const struct ds_step *handlers_step(const struct handlers *h, const char *name,
+                                    const struct handler **whose)
+{
+    for (uint32_t i = 0; h && i < h->count; i++)
+        for (const struct ds_step *s = h->items[i].h.steps; s && s->name; s++)
+            if (strcmp(s->name, name) == 0) {
+                *whose = &h->items[i];
+                return s;
+            }
+    return NULL;
 }
 
 /* --- questions ---------------------------------------------------------------------- */

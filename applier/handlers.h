@@ -3,9 +3,9 @@
  *   handlers.c      which there are: validation, shared objects, Lua files
  *   handler_api.c   what they may ask of a change
  *   handler_sql.c   their statements
- *   handler_so.c    a shared object; handler_lua.c, handler_lua_box.c: a Lua file
- *   validate.c      the rules of the entity catalogue, as a handler; validate_attribute.c: those
- *                   about attributes; decimal.c: their numbers
+ *   handler_so.c    a shared object; handler_lua.c, handler_lua_map.c, handler_lua_box.c: a Lua
+ * file map/map_own.c   what they do to rows under a map validate.c      the rules of the entity
+ * catalogue, as a handler; validate_attribute.c: those about attributes; decimal.c: their numbers
  *   handled.c       a range of transactions that handlers take part in
  *   entity_change.c what they see
  *
@@ -71,14 +71,22 @@ bool handler_wants(const struct handler *x, const char *entity);
 /* Where its entity stands in the order of dependency. */
 uint32_t handlers_rank(struct handlers *h, const char *entity);
 
+/* The handler of that class (of a map's rule), or the step of that name; NULL: there is none. */
+const struct ds_map_handler *handlers_map(const struct handlers *h, const char *class,
+                                          const struct handler **whose);
+const struct ds_step *handlers_step(const struct handlers *h, const char *name,
+                                    const struct handler **whose);
+
+struct map_split;
 /* A hook that runs. */
 struct ds_call {
     struct applier *a; /* NULL: there is no database (loading, tests) */
     const struct handler *handler;
-    struct arena *arena;  /* until the hook returns */
-    char position[700];   /* after the range */
-    uint64_t commit_time; /* … */
-    bool partial;         /* of a transaction that is written in parts */
+    struct arena *arena;     /* until the hook returns */
+    char position[700];      /* after the range */
+    uint64_t commit_time;    /* … */
+    bool partial;            /* of a transaction that is written in parts */
+    struct map_split *split; /* of a step that is asked for rows */
     bool has_reason;
     char reason[800];
     struct ds_error statement; /* of the newest statement that has failed */
@@ -104,6 +112,14 @@ const char *handler_result_column(const struct ds_result *result, size_t column)
 struct ds_value handler_result_value(const struct ds_result *result, size_t row, size_t column);
 /* May a handler run this? NULL, or what is wrong with it. */
 const char *handler_statement_refused(const char *sql);
+
+/* map_own.c, map_split.c: behind record_… and emit */
+size_t handler_record_fields(const struct ds_record *record);
+const char *handler_record_field(const struct ds_record *record, size_t i);
+int handler_record_find(const struct ds_record *record, const char *field);
+struct ds_value handler_record_value(const struct ds_record *record, size_t i);
+int handler_emit(struct ds_call *call, const char *document, const char *const *fields,
+                 const struct ds_value *values, size_t count);
 
 /* Loaders: fill *out, whose names and options are the caller's. */
 int handler_so_load(struct handler *out, const char *path, struct ds_error *err);

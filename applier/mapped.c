@@ -33,7 +33,7 @@ int mapped_open(struct applier *a, struct ds_error *err)
     a->mapped = calloc(1, sizeof *a->mapped);
     if (!a->mapped)
         return no_memory(err);
-    int rc = map_servers_new(&a->mapped->servers, a->config, map, err);
+    int rc = map_servers_new(&a->mapped->servers, a->config, map, a->handlers, err);
     if (rc)
         return rc;
     const struct map_stream_options o = {.map = map,
@@ -94,6 +94,7 @@ int mapped_check(struct applier *a, struct ds_error *err)
                                     .destination = a->db,
                                     .tell = tell,
                                     .missing = derive,
+                                    .own = a->handlers,
                                     .arg = a};
     rc = map_integrity_check(&o, &fails, err);
     a->mapped->checked = rc == 0;
@@ -156,6 +157,12 @@ int mapped_message(struct applier *a, struct message *m, bool *ours, struct ds_e
     return rc ? failed(a, rc, err) : 0;
 }
 
+bool mapped_next(struct applier *a, struct message *m, int *rc, struct ds_error *err)
+{
+    *rc = 0;
+    return a->mapped && map_stream_next(a->mapped->stream, m, &a->batch.arena, rc, err);
+}
+
 /* --- a table of the source that was emptied ------------------------------------------------------
  */
 
@@ -211,30 +218,11 @@ static int empty(struct applier *a, const char *table, struct ds_error *err)
     return rc ? rc : left;
 }
 
-int mapped_truncate(struct applier *a, struct slice table, const char **name, struct arena *arena,
-                    struct ds_error *err)
+/* *name: the destination's table. */
+static int empty_document(struct applier *a, const char *own, const char *to, const char **name,
+                          struct arena *arena, struct ds_error *err)
 {
-    const struct map *map = filter_map(a->options.filter);
-    const char *prefix = a->config->source.prefix;
     BUF_AUTO struct buf there = {0}, quoted = {0};
-    char document[256];
-    *name = NULL;
-    snprintf(document, sizeof document, "%.*s", (int)table.len, (const char *)table.p);
-    const char *own =
-        strncmp(document, prefix, strlen(prefix)) == 0 ? document + strlen(prefix) : NULL;
-    const char *to = own ? map_document(map, MAP_SOURCE, own) : NULL;
-    if (!to || !filter_keeps(a->options.filter, document) || !map_follows(map, own))
-        return 0;
-    const char *other;
-    int rc = find_other(a, own, to, &other, err);
-    if (rc)
-        return rc;
-    if (other)
-        return error_set(err, DS_EUNSUPPORTED,
-                         "the source has emptied table %s (TRUNCATE), whose rows cannot be told "
-                         "from those of %s in table %s at the destination: delete them there, and "
-                         "pass over the statement with `datasync skip`",
-                         own, other, to);
     if (buf_printf(&there, "%s%s", a->config->destination.prefix, to) ||
         sql_table(&quoted, a->database, buf_cstr(&there)) ||
         !(*name = arena_strdup(arena, buf_cstr(&there))))
@@ -248,6 +236,53 @@ int mapped_truncate(struct applier *a, struct slice table, const char **name, st
     return empty(a, buf_cstr(&quoted), err);
 }
 
+/* All that the step has written goes. */
+static int truncate_step(struct applier *a, const char *own, const char *step, const char **name,
+                         struct arena *arena, struct ds_error *err)
+{
+    const struct handler *whose;
+    const struct ds_step *s = handlers_step(a->handlers, step, &whose);
+    if (!s || s->source[1])
+        return error_set(err, DS_EUNSUPPORTED,
+                         "the source has emptied table %s (TRUNCATE), and which rows step %s has "
+                         "written for it cannot be told: delete them at the destination, and pass "
+                         "over the statement with `datasync skip`",
+                         own, step);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && s->destination[i]; i++)
+        rc = empty_document(a, own, s->destination[i], name, arena, err);
+    return rc;
+}
+
+int mapped_truncate(struct applier *a, struct slice table, const char **name, struct arena *arena,
+                    struct ds_error *err)
+{
+    const struct map *map = filter_map(a->options.filter);
+    const char *prefix = a->config->source.prefix;
+    char document[256];
+    *name = NULL;
+    snprintf(document, sizeof document, "%.*s", (int)table.len, (const char *)table.p);
+    const char *own =
+        strncmp(document, prefix, strlen(prefix)) == 0 ? document + strlen(prefix) : NULL;
+    const char *to = own ? map_document(map, MAP_SOURCE, own) : NULL;
+    const char *step = own ? map_step(map, MAP_SOURCE, own) : NULL;
+    if (!(to || step) || !filter_keeps(a->options.filter, document) || !map_follows(map, own))
+        return 0;
+    if (step)
+        return truncate_step(a, own, step, name, arena, err);
+    const char *other;
+    int rc = find_other(a, own, to, &other, err);
+    if (rc)
+        return rc;
+    if (other)
+        return error_set(err, DS_EUNSUPPORTED,
+                         "the source has emptied table %s (TRUNCATE), whose rows cannot be told "
+                         "from those of %s in table %s at the destination: delete them there, and "
+                         "pass over the statement with `datasync skip`",
+                         own, other, to);
+    return empty_document(a, own, to, name, arena, err);
+}
+
 /* --- a copy
  * --------------------------------------------------------------------------------------- */
 
@@ -257,8 +292,11 @@ bool mapped_takes(void *arg, const char *table)
     const struct map *map = filter_map(a->options.filter);
     size_t prefix = strlen(a->config->destination.prefix);
     if (strncmp(table, a->config->destination.prefix, prefix) != 0 ||
-        map_ignored(map, MAP_DESTINATION, table + prefix))
+        (!map_step(map, MAP_DESTINATION, table + prefix) &&
+         map_ignored(map, MAP_DESTINATION, table + prefix)))
         return false;
+    if (map_step(map, MAP_DESTINATION, table + prefix))
+        return true;
     bool renamed = false, takes = false;
     for (size_t i = 0; i < map_count(map) && !takes; i++) {
         const struct map_rule *r = map_at(map, i);

@@ -445,8 +445,8 @@ const struct setting config_settings[] = {
          "columns are left out, called something else at the destination, or changed on their "
          "way; relative to this file's folder. All of them hold together. The destination's "
          "tables are its own then: ddl must be ignore or stop. Needs binlog_row_metadata = FULL "
-         "at the source. Not with mode: import, where, handlers and on_invalid. A map is kept "
-         "to: another one needs a new copy."},
+         "at the source. Not with mode: import, where, hooks of handlers and on_invalid. A map is "
+         "kept to: another one needs a new copy."},
     {.key = "ddl",
      .type = SETTING_CHOICE,
      AT(ddl),
@@ -486,7 +486,8 @@ const struct setting config_settings[] = {
      .doc = "Files of handlers: shared objects (.so) and Lua files (.lua), called in this order; "
             "relative to this file's folder. What stands behind a blank is handed to the handler "
             "as its options. In imports they see the source's ids, and can ask for the "
-            "destination's."},
+            "destination's. Under a map they have handlers of its rules and steps of migrations "
+            "instead of hooks."},
     {.key = "lua.allow",
      .type = SETTING_LIST,
      AT(lua_allow),

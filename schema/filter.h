@@ -43,6 +43,8 @@ int filter_extend_map(struct filter *f,
                       int (*extend)(void *arg, struct map *m, struct buf *text,
                                     struct ds_error *err),
                       void *arg, struct ds_error *err);
+/* Append a file's bytes. DS_EUSAGE: it cannot be read. */
+int filter_read_file(const char *path, struct buf *bytes, struct ds_error *err);
 /* Do all tables travel, and no entity in part? Also for NULL. */
 bool filter_is_all(const struct filter *f);
 /* `table` with the shop's prefix, as the server knows it. */

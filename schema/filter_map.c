@@ -25,9 +25,10 @@ static int check_settings(const struct config *c, struct ds_error *err)
         why = structure;
     else if (c->where.count)
         why = "does not go with where in this version";
-    else if (c->handlers.count || c->on_invalid != INVALID_IGNORE)
-        why = "does not go with handlers and on_invalid in this version: they know the source's "
-              "entities, and its rows are others at the destination";
+    else if (c->on_invalid != INVALID_IGNORE)
+        why =
+            "does not go with on_invalid in this version: it knows the source's entities, and its "
+            "rows are others at the destination";
     return why ? error_set(err, DS_EUSAGE, "%s: map: %s",
                            config_where(c, "map", where, sizeof where), why)
                : 0;
@@ -41,28 +42,31 @@ static int full_path(const struct config *c, const char *name, struct buf *out)
     return rc | buf_puts(out, name);
 }
 
-static int not_read(const struct config *c, const char *path, struct ds_error *err)
-{
-    int why = errno;
-    char where[700];
-    return error_set(err, DS_EUSAGE, "%s: map: %s: %s", config_where(c, "map", where, sizeof where),
-                     path, strerror(why));
-}
-
-static int add_bytes(const struct config *c, const char *path, struct buf *bytes,
-                     struct ds_error *err)
+int filter_read_file(const char *path, struct buf *bytes, struct ds_error *err)
 {
     char piece[8192];
     FILE *file = fopen(path, "rb");
     int rc = 0;
     if (!file)
-        return not_read(c, path, err);
+        return error_set(err, DS_EUSAGE, "%s: %s", path, strerror(errno));
     for (size_t n; rc == 0 && (n = fread(piece, 1, sizeof piece, file)) > 0;)
         rc = buf_append(bytes, piece, n) ? no_memory(err) : 0;
     if (rc == 0 && ferror(file))
-        rc = not_read(c, path, err);
+        rc = error_set(err, DS_EUSAGE, "%s: %s", path, strerror(errno));
     (void)fclose(file);
     return rc;
+}
+
+static int add_bytes(const struct config *c, const char *path, struct buf *bytes,
+                     struct ds_error *err)
+{
+    struct ds_error why;
+    char where[700];
+    int rc = filter_read_file(path, bytes, &why);
+    if (rc != DS_EUSAGE)
+        return rc ? no_memory(err) : 0;
+    return error_set(err, rc, "%s: map: %s", config_where(c, "map", where, sizeof where),
+                     why.message);
 }
 
 /* The bytes of one file stay apart from those of the next. */

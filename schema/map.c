@@ -152,6 +152,17 @@ int map_add_step(struct map *m, const char *name, const char *const *const docum
     return 0;
 }
 
+int map_leave_rest(struct map *m, const char *file, struct ds_error *err)
+{
+    const char *copy = arena_strdup(&m->rules.arena, file);
+    m->rules.count = 0;
+    if (!copy || LIST_ROOM(m->rules.items, m->rules.count, m->rules.capacity))
+        return rule_no_memory(err);
+    m->rules.items[m->rules.count++] = (struct map_rule){
+        .kind = MAP_IGNORE_DOCUMENT, .side = MAP_SOURCE, .document = "*", .file = copy};
+    return 0;
+}
+
 void map_follow_some(struct map *m, const char *step)
 {
     m->some |= !step;

@@ -85,6 +85,8 @@ const struct map_rule *map_next_handler(const struct map *m, enum map_side side,
  * takes over, and nothing that m itself says. The lists must outlive m; no thread may ask m yet. */
 int map_add_step(struct map *m, const char *name, const char *const *const documents[2],
                  struct map *rules, struct ds_error *err);
+/* No other documents are taken than those of steps. */
+int map_leave_rest(struct map *m, const char *file, struct ds_error *err);
 /* The name of the step that has the document; NULL: none has. */
 const char *map_step(const struct map *m, enum map_side side, const char *document);
 /* Behind a copy, of the documents of this step (NULL: of those that no step has) only those are

@@ -471,13 +471,17 @@ static int check_map(struct report *r, MYSQL *source, struct ds_error *err)
     int rc = db_connect(&destination, &ep, err);
     if (rc)
         return rc;
+    struct handlers *own = NULL;
+    (void)handlers_new(&own, c, r->in->catalogue, &why); /* check_handlers tells what is wrong */
     const struct map_integrity o = {.config = c,
                                     .filter = r->in->filter,
                                     .source = source,
                                     .destination = destination,
                                     .tell = found_of_map,
+                                    .own = own,
                                     .arg = r};
     rc = map_integrity_check(&o, &fails, &why);
+    handlers_free(own);
     if (rc == DS_EUSAGE)
         report(r, FINDING_STOP, "map", "%s", why.message);
     else if (rc)

@@ -32,6 +32,19 @@ static bool is_wanted(const struct migrating *g, enum migration_stage stage)
                                       : stage != STAGE_DELTA;
 }
 
+static void tell_missing(const char *path, const struct migration_step *s, unsigned stage)
+{
+    const char *class = s->classes[stage] + (*s->classes[stage] == '\\');
+    const char *last = strrchr(class, '\\');
+    log_error(
+        "%s:%u: step \"%s\": there is no %s of class %s here: supply the step in a file of "
+        "yours that `handlers:` of datasync.yaml names, as steps[\"%.*s\"] in Lua, or in C "
+        "(see README); or take it out of the file, and what it would migrate out of map.xml's "
+        "rules or into them",
+        path, s->lines[stage], s->title, migration_stage_name((enum migration_stage)stage), class,
+        last ? (int)(last - class) : 0, class);
+}
+
 /* All that we do not have is told at once. */
 static int check_steps(const struct migrating *g, struct ds_error *err)
 {
@@ -42,12 +55,9 @@ static int check_steps(const struct migrating *g, struct ds_error *err)
         for (unsigned k = 0; k < STAGES; k++) {
             const char *class = s->classes[k];
             if (!class || !is_wanted(g, (enum migration_stage)k) ||
-                migrate_stage_find(class, (enum migration_stage)k))
+                migrate_stage_find(g, class, (enum migration_stage)k))
                 continue;
-            log_error("%s:%u: step \"%s\": there is no %s of class %s here: take it out of the "
-                      "file, and what it would migrate out of map.xml's rules or into them",
-                      path, s->lines[k], s->title, migration_stage_name((enum migration_stage)k),
-                      class);
+            tell_missing(path, s, k);
             missing++;
         }
     }
@@ -79,7 +89,8 @@ static int check_options(const struct invocation *in, enum migration_mode mode,
 /* What the files beside map.xml add to it. */
 static int extend_map(void *arg, struct map *map, struct buf *text, struct ds_error *err)
 {
-    return migrate_follow(arg, map, text, err);
+    int rc = migrate_add_own(arg, map, text, err);
+    return rc ? rc : migrate_follow(arg, map, text, err);
 }
 
 static int open_all(struct migrating *g, struct ds_error *err)
@@ -88,11 +99,12 @@ static int open_all(struct migrating *g, struct ds_error *err)
     int rc = find_mode(g, err);
     rc = rc ? rc : check_options(g->in, g->mode, err);
     rc = rc ? rc : migration_read(&g->migration, g->in->arguments[1], err);
-    rc = rc ? rc : check_steps(g, err);
     rc = rc ? rc : migrate_configure(g, err);
     rc = rc ? rc : migration_file(g->migration, "map_file", &map, err);
     rc = rc ? rc : cli_preset(g->in, "map", buf_cstr(&map), "map_file", err);
     rc = rc ? rc : cli_open(g->in, err);
+    rc = rc ? rc : migrate_open_own(g, err);
+    rc = rc ? rc : check_steps(g, err);
     rc = rc ? rc : filter_extend_map(g->in->filter, extend_map, g, err);
     const char *file = rc ? NULL : migration_option(g->migration, "log_file");
     if (rc == 0)
@@ -116,7 +128,7 @@ static int perform(struct migrating *g, const struct migration_step *s, enum mig
     logging_at_stage(
         &(struct logging_stage){migration_mode_name(g->mode), stage_titles[stage], s->title});
     log_info("started");
-    return migrate_stage_find(s->classes[stage], stage)(g, good, err);
+    return migrate_stage_find(g, s->classes[stage], stage)(g, good, err);
 }
 
 /* All steps are asked, so that all that is wrong is seen at once. */
@@ -184,6 +196,7 @@ int command_migrate(struct invocation *in)
     if (g.code != EXIT_DONE)
         code = g.code;
     groups_free(g.deltalog);
+    handlers_free(g.own);
     buf_free(&g.deltalog_path);
     migration_free(g.migration);
     return code;

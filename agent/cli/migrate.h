@@ -4,12 +4,14 @@
  * migrate_config.c  config.xml → the configuration that the rest of the program knows
  * migrate_steps.c   classes of that tool → what does their work here
  * migrate_map.c     the Map step
+ * migrate_own.c     steps of the user's own
  * migrate_delta.c   which documents a delta follows
  */
 #ifndef CLI_MIGRATE_H
 #define CLI_MIGRATE_H
 
 #include "agent/cli/cli.h"
+#include "applier/handlers.h"
 #include "schema/map.h"
 #include "schema/migration/groups.h"
 #include "schema/migration/migration.h"
@@ -19,10 +21,12 @@ struct migrating {
     struct migration *migration;
     enum migration_mode mode;
     const struct migration_step *step; /* in hand */
-    struct groups *deltalog; /* NULL: no file says what is followed */
+    struct handlers *own;              /* the user's; NULL: none */
+    bool streamed;                     /* the rows of all steps have come, with the first of them */
+    struct groups *deltalog;           /* NULL: no file says what is followed */
     struct buf deltalog_path;
-    bool stopped;                      /* by a signal */
-    int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
+    bool stopped; /* by a signal */
+    int code;     /* of a run that did not end well, which it has logged; else EXIT_DONE */
 };
 
 /* Does the work of one stage of g->step. *good: it is as it should be, else what is wrong has been
@@ -30,7 +34,16 @@ struct migrating {
 typedef int migrate_stage(struct migrating *g, bool *good, struct ds_error *err);
 
 /* NULL: there is none for that class in that place. */
-migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage);
+migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
+                                  enum migration_stage stage);
+
+int migrate_open_own(struct migrating *g, struct ds_error *err);
+/* The step in whose namespace the class is; NULL: none. */
+const struct ds_step *migrate_own_step(const struct migrating *g, const char *class);
+/* Into the map the documents of such steps, with their rules; `text` as for migrate_follow. */
+int migrate_add_own(struct migrating *g, struct map *map, struct buf *text, struct ds_error *err);
+int migrate_own_integrity(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_own_volume(struct migrating *g, bool *good, struct ds_error *err);
 
 /* The group of deltalog.xml with what that class of mode delta follows, and the step whose own its
  * documents are (NULL: nobody's). False: it has none. */

@@ -35,7 +35,9 @@ static int write_suggestion(const char *path, const struct buf *xml, struct ds_e
     return 0;
 }
 
-int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err)
+/* step: its documents; NULL: those that no step has. */
+static int check_integrity(struct migrating *g, const char *step, const char *suggest, bool *good,
+                           struct ds_error *err)
 {
     BUF_AUTO struct buf suggestion = {0};
     const struct config *c = &g->in->config;
@@ -51,10 +53,23 @@ int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err)
                                     .destination = destination,
                                     .tell = tell_finding,
                                     .arg = g,
-                                    .suggest = g->in->suggest ? &suggestion : NULL};
+                                    .step = step,
+                                    .own = g->own,
+                                    .suggest = suggest ? &suggestion : NULL};
     rc = rc ? rc : map_integrity_check(&o, &fails, err);
     *good = !fails;
-    return rc || !g->in->suggest ? rc : write_suggestion(g->in->suggest, &suggestion, err);
+    return rc || !suggest ? rc : write_suggestion(suggest, &suggestion, err);
+}
+
+int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err)
+{
+    return check_integrity(g, NULL, g->in->suggest, good, err);
+}
+
+int migrate_own_integrity(struct migrating *g, bool *good, struct ds_error *err)
+{
+    const struct ds_step *step = migrate_own_step(g, g->step->classes[STAGE_INTEGRITY]);
+    return check_integrity(g, step->name, NULL, good, err);
 }
 
 /* --- volume ---------------------------------------------------------------------------------- */
@@ -137,7 +152,9 @@ static void tell_difference(void *arg, const struct map_volume_difference *d)
                   d->changed);
 }
 
-static int compare_sides(struct counting *counted, struct sides *s, struct ds_error *err)
+/* step: its documents; NULL: those that no step has. */
+static int compare_sides(struct counting *counted, struct sides *s, const char *step,
+                         struct ds_error *err)
 {
     size_t documents = 0;
     const struct invocation *in = counted->g->in;
@@ -150,7 +167,9 @@ static int compare_sides(struct counting *counted, struct sides *s, struct ds_er
                         {s->schema[1], c->destination.prefix}},
         .arg = counted,
         .wanted = is_copied,
-        .found = tell_difference};
+        .found = tell_difference,
+        .step = step,
+        .own = counted->g->own};
     int rc = map_volume(&o, &documents, err);
     if (rc == 0)
         log_info("documents that were compared: %zu", documents);
@@ -158,27 +177,43 @@ static int compare_sides(struct counting *counted, struct sides *s, struct ds_er
 }
 
 /* The source goes on meanwhile: it is asked in a snapshot, and the stream brought to that. */
-int migrate_map_volume(struct migrating *g, bool *good, struct ds_error *err)
+static int check_volume(struct migrating *g, const char *step, bool *good, struct ds_error *err)
 {
     struct sides s = {0};
     struct counting counted = {.g = g};
     int rc = open_source(g, &s, err);
     if (rc == 0 && follow_to(g, &s.at) == EXIT_DONE && !g->stopped) {
         rc = open_destination(g, &s, err);
-        rc = rc ? rc : compare_sides(&counted, &s, err);
+        rc = rc ? rc : compare_sides(&counted, &s, step, err);
     }
     *good = g->code == EXIT_DONE && !counted.different;
     close_sides(&s);
     return rc;
 }
 
+int migrate_map_volume(struct migrating *g, bool *good, struct ds_error *err)
+{
+    return check_volume(g, NULL, good, err);
+}
+
+int migrate_own_volume(struct migrating *g, bool *good, struct ds_error *err)
+{
+    const struct ds_step *step = migrate_own_step(g, g->step->classes[STAGE_VOLUME]);
+    return check_volume(g, step->name, good, err);
+}
+
 /* --- data, delta ----------------------------------------------------------------------------- */
 
-/* Integrity has told what leads nowhere: it is settled, or to be left out. */
+/* Integrity has told what leads nowhere: it is settled, or to be left out. The rows of all steps
+ * come in one stream, as of one position. */
 static int run(struct migrating *g, const struct runner_options *o, bool *good)
 {
+    if (g->streamed) {
+        log_info("its rows have come with those of the steps before");
+        return 0;
+    }
     g->code = runner_once(g->in, o, &g->stopped);
-    *good = g->code == EXIT_DONE;
+    *good = g->streamed = g->code == EXIT_DONE;
     return 0;
 }
 

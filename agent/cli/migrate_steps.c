@@ -55,8 +55,15 @@ static const struct {
     {"Migration\\Step\\Map\\Delta", STAGE_DELTA, migrate_map_delta, "delta_map"},
 };
 
-migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage)
+migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
+                                  enum migration_stage stage)
 {
+    static migrate_stage *const own[STAGES] = {[STAGE_INTEGRITY] = migrate_own_integrity,
+                                               [STAGE_DATA] = migrate_map_data,
+                                               [STAGE_VOLUME] = migrate_own_volume,
+                                               [STAGE_DELTA] = migrate_map_delta};
+    if (migrate_own_step(g, class))
+        return own[stage];
     class += *class == '\\';
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
         if (stages[i].stage == stage && strcmp(stages[i].class, class) == 0)
@@ -67,8 +74,11 @@ migrate_stage *migrate_stage_find(const char *class, enum migration_stage stage)
 bool migrate_group(const struct migrating *g, const char *class, const char **step,
                    const char **group)
 {
-    (void)g;
-    *step = *group = NULL;
+    const struct ds_step *own = migrate_own_step(g, class);
+    *step = own ? own->name : NULL;
+    *group = own ? own->group : NULL;
+    if (own)
+        return *group != NULL;
     class += *class == '\\';
     for (size_t i = 0; i < sizeof stages / sizeof *stages && !*group; i++)
         if (stages[i].stage == STAGE_DELTA && strcmp(stages[i].class, class) == 0)

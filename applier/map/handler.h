@@ -13,6 +13,7 @@ struct map_class {
     /* Columns of the record that it reads beside its own, between spaces: names, or $ and the
      * parameter that has the name. */
     const char *columns;
+    bool any_params;                                          /* none of them is looked at */
     int (*open)(struct map_handler *h, struct ds_error *err); /* may be NULL */
     int (*call)(const struct map_handler *h, struct map_call *c, struct ds_error *err);
     void (*close)(struct map_handler *h); /* may be NULL */
@@ -31,6 +32,10 @@ struct map_handler {
 /* Lists of classes, each of one file. */
 extern const struct map_class handlers_of_values[], handlers_of_attributes[], handlers_of_lookups[],
     handlers_of_outputs[], handlers_of_json[], handlers_of_texts[], handlers_of_keys[];
+
+int map_handler_open_class(struct map_handler **out, const struct map_class *class,
+                           const struct map_rule *rule, const struct map_table *table,
+                           struct ds_error *err);
 
 /* --- while opening -------------------------------------------------------------------------- */
 

@@ -250,7 +250,7 @@ static void warn(void *arg, const struct map_rule *rule, const char *fmt, ...)
 /* --- life ------------------------------------------------------------------------------------ */
 
 int map_servers_new(struct map_servers **out, const struct config *c, const struct map *map,
-                    struct ds_error *err)
+                    const struct handlers *own, struct ds_error *err)
 {
     struct map_servers *s = calloc(1, sizeof *s);
     *out = s;
@@ -265,6 +265,7 @@ int map_servers_new(struct map_servers **out, const struct config *c, const stru
                                   .document = document,
                                   .has_field = has_field,
                                   .warn = warn,
+                                  .own = own,
                                   .source_key = c->source.crypt_key,
                                   .destination_key = c->destination.crypt_key};
     return 0;

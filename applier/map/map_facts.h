@@ -12,9 +12,9 @@
 
 struct map_servers;
 
-/* Configuration and map must outlive it. */
+/* Configuration, map and the user's handlers (NULL: none) must outlive it. */
 int map_servers_new(struct map_servers **out, const struct config *c, const struct map *map,
-                    struct ds_error *err);
+                    const struct handlers *own, struct ds_error *err);
 void map_servers_free(struct map_servers *s);
 /* The destination's schema; lives on. What is known of the source is forgotten. */
 void map_servers_attach(struct map_servers *s, const struct target *target);

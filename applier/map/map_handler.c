@@ -156,21 +156,16 @@ static int find_own(struct map_handler *h, struct ds_error *err)
 
 /* --- opening, calling ------------------------------------------------------------------------ */
 
-int map_handler_open(struct map_handler **out, const struct map_rule *rule,
-                     const struct map_table *table, struct ds_error *err)
+int map_handler_open_class(struct map_handler **out, const struct map_class *class,
+                           const struct map_rule *rule, const struct map_table *table,
+                           struct ds_error *err)
 {
-    const struct map_class *class = find_class(rule->handler);
-    *out = NULL;
-    if (!class)
-        return error_set(err, DS_EUSAGE,
-                         "%s:%u: there is no handler %s (for %s.%s) here: supply it with a handler "
-                         "of your own (map_handlers:, see README)",
-                         rule->file, rule->line, rule->handler, rule->document, rule->field);
     struct map_handler *h = calloc(1, sizeof *h);
+    *out = NULL;
     if (!h)
         return handler_no_memory(err);
     *h = (struct map_handler){.class = class, .rule = rule, .table = table};
-    int rc = check_params(h, err);
+    int rc = class->any_params ? 0 : check_params(h, err);
     if (rc == 0)
         rc = find_own(h, err);
     if (rc == 0)
@@ -182,6 +177,30 @@ int map_handler_open(struct map_handler **out, const struct map_rule *rule,
     else
         *out = h;
     return rc;
+}
+
+int map_handler_unknown(const struct map_rule *rule, struct ds_error *err)
+{
+    return error_set(err, DS_EUSAGE,
+                     "%s:%u: there is no handler %s (for %s.%s) here: supply it in a file of yours "
+                     "that `handlers:` of datasync.yaml names, in Lua as map_handlers[\"%s\"], or "
+                     "in C (see README, Handlers)",
+                     rule->file, rule->line, rule->handler, rule->document, rule->field,
+                     rule->handler + (*rule->handler == '\\'));
+}
+
+bool map_handler_is_known(const struct map_rule *rule)
+{
+    return find_class(rule->handler) != NULL;
+}
+
+int map_handler_open(struct map_handler **out, const struct map_rule *rule,
+                     const struct map_table *table, struct ds_error *err)
+{
+    const struct map_class *class = find_class(rule->handler);
+    *out = NULL;
+    return class ? map_handler_open_class(out, class, rule, table, err)
+                 : map_handler_unknown(rule, err);
 }
 
 void map_handler_close(struct map_handler *h)

@@ -72,6 +72,7 @@ struct map_output {
 };
 
 struct class_map;
+struct handlers;
 /* What is known beside the records. A function that is NULL: nothing is known. Each returns 0 with
  * *found, or an error. */
 struct map_facts {
@@ -97,6 +98,7 @@ struct map_facts {
     int (*emit)(void *arg, const struct map_output *output, struct ds_error *err);
     int64_t now;                     /* seconds since 1970 */
     const struct class_map *classes; /* NULL: none */
+    const struct handlers *own;      /* of the user (map_own.h); NULL: none */
     /* The source's keys and the destination's, each as its shop has it; NULL: not given. */
     const char *source_key, *destination_key;
     /* A value could not be read and was left out, or left as it is: told, once for each table and
@@ -123,6 +125,9 @@ struct map_handler;
 int map_handler_open(struct map_handler **out, const struct map_rule *rule,
                      const struct map_table *table, struct ds_error *err);
 void map_handler_close(struct map_handler *h);
+/* Is its class one of ours? map_handler_unknown: the error that it is not. */
+bool map_handler_is_known(const struct map_rule *rule);
+int map_handler_unknown(const struct map_rule *rule, struct ds_error *err);
 /* Of a record of that table. DS_ECONFLICT: the value cannot be handled; names table and field.
  * DS_EUSAGE: a key is missing, or no key. */
 int map_handler_call(const struct map_handler *h, struct map_call *call, struct ds_error *err);

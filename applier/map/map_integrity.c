@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "applier/map/map_check.h"
+#include "applier/map/map_handler.h"
 #include "applier/state.h"
 
 enum { MAX_COLUMNS = 16 /* of a foreign key */ };
@@ -71,6 +72,61 @@ static void leave_out(struct check *c)
     }
 }
 
+/* Is the table one of those that are asked about? */
+static bool concerns(const struct check *c, enum map_side side, const char *document)
+{
+    const char *step = document ? map_step(c->map, side, document) : NULL;
+    return c->o->step ? step && strcmp(step, c->o->step) == 0 : !step;
+}
+
+static void leave_others_out(struct check *c)
+{
+    const struct config *config = c->o->config;
+    for (uint32_t i = 0; i < target_count(c->source); i++) {
+        struct target_table *x = target_at(c->source, i);
+        x->exists &= concerns(c, MAP_SOURCE, document_of(x->name, config->source.prefix));
+    }
+    for (uint32_t i = 0; i < target_count(c->destination); i++) {
+        struct target_table *x = target_at(c->destination, i);
+        x->exists &= concerns(c, MAP_DESTINATION, document_of(x->name, config->destination.prefix));
+    }
+}
+
+/* What a step has for its own has to be there. */
+static int check_documents(const struct check *c, bool source, const char *const *documents,
+                           struct ds_error *err)
+{
+    const struct config *config = c->o->config;
+    BUF_AUTO struct buf line = {0}, name = {0};
+    int rc = 0;
+    for (; *documents && rc == 0; documents++) {
+        buf_clear(&name);
+        rc = buf_printf(&name, "%s%s", source ? config->source.prefix : config->destination.prefix,
+                        *documents);
+        const struct target_table *x =
+            rc ? NULL : target_find(source ? c->source : c->destination, buf_cstr(&name), name.len);
+        if (rc == 0 && !(x && x->exists))
+            rc = buf_printf(&line, "%s%s",
+                            line.len ? ","
+                            : source ? "Source documents are missing: "
+                                     : "Destination documents are missing: ",
+                            *documents);
+    }
+    if (rc)
+        return no_memory(err);
+    if (line.len)
+        tell(c, true, buf_cstr(&line));
+    return 0;
+}
+
+static int check_step(const struct check *c, struct ds_error *err)
+{
+    const struct handler *whose;
+    const struct ds_step *step = c->o->step ? handlers_step(c->o->own, c->o->step, &whose) : NULL;
+    int rc = step ? check_documents(c, true, step->source, err) : 0;
+    return rc || !step ? rc : check_documents(c, false, step->destination, err);
+}
+
 /* --- both structures ------------------------------------------------------------------------- */
 
 static int compare(struct check *c, struct ds_error *err)
@@ -101,8 +157,14 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
     BUF_AUTO struct buf name = {0}, line = {0};
     bool source = r->side == MAP_SOURCE;
     const struct config *config = c->o->config;
-    if (r->kind != MAP_MOVE && r->kind != MAP_TRANSFORM)
+    const struct handler *whose;
+    if ((r->kind != MAP_MOVE && r->kind != MAP_TRANSFORM) || !concerns(c, r->side, r->document))
         return 0;
+    if (r->handler && !handlers_map(c->o->own, r->handler, &whose) && !map_handler_is_known(r)) {
+        struct ds_error unknown;
+        map_handler_unknown(r, &unknown);
+        tell(c, true, unknown.message);
+    }
     if (buf_printf(&name, "%s%s", source ? config->source.prefix : config->destination.prefix,
                    r->document))
         return no_memory(err);
@@ -124,7 +186,8 @@ static int check_engine(const struct check *c, const struct target_table *from,
 {
     BUF_AUTO struct buf line = {0};
     const struct target_table *to = goes_to(c, from);
-    if (!to || to->transactional)
+    if (!to || to->transactional ||
+        !concerns(c, MAP_SOURCE, document_of(from->name, c->o->config->source.prefix)))
         return 0;
     if (buf_printf(&line,
                    "Destination table cannot roll back: %s (%s): ALTER TABLE … ENGINE = InnoDB",
@@ -211,7 +274,8 @@ static int check_keys(const struct check *c, const struct target_table *from, st
     static const char *const rules[] = {
         [FK_RESTRICT] = "", [FK_CASCADE] = "CASCADE", [FK_SET_NULL] = "SET NULL"};
     const struct target_table *to = goes_to(c, from);
-    for (uint32_t i = 0; to && i < from->fk_count; i++) {
+    const char *document = document_of(from->name, c->o->config->source.prefix);
+    for (uint32_t i = 0; to && concerns(c, MAP_SOURCE, document) && i < from->fk_count; i++) {
         const struct target_fk *fk = &from->fks[i];
         BUF_AUTO struct buf line = {0};
         if ((fk->on_delete == FK_RESTRICT && fk->on_update == FK_RESTRICT) || acts_there(c, fk, to))
@@ -260,7 +324,7 @@ int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct d
     rc = rc ? rc : target_new(&c.destination, o->destination, o->config->destination.database, err);
     if (rc == 0) {
         leave_out(&c);
-        rc = compare(&c, err);
+        rc = check_step(&c, err);
     }
     for (size_t i = 0; rc == 0 && i < map_count(c.map); i++)
         rc = check_rule(&c, map_at(c.map, i), err);
@@ -268,6 +332,11 @@ int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct d
         rc = check_engine(&c, target_at(c.source, i), err);
     for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
         rc = check_keys(&c, target_at(c.source, i), err);
+    if (rc ==
+        0) { /* the last: what others have is looked at before, since foreign keys lead there */
+        leave_others_out(&c);
+        rc = compare(&c, err);
+    }
     target_free(c.source);
     target_free(c.destination);
     return rc;

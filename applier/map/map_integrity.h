@@ -8,6 +8,7 @@
 
 #include <mysql.h>
 
+#include "applier/handlers.h"
 #include "applier/target.h"
 #include "schema/filter.h"
 
@@ -21,6 +22,8 @@ struct map_integrity {
      * table could have, too, and has not: under the destination's names. NULL: nobody asks. */
     int (*missing)(void *arg, const struct derived_key *key, struct ds_error *err);
     void *arg;
+    const char *step;           /* its documents alone; NULL: those that no step has */
+    const struct handlers *own; /* of the user; NULL: none */
     struct buf *suggest; /* gets a map.xml with the rules that settle what rules can; NULL: none */
 };
 

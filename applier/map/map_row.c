@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/map/map_own.h"
 #include "applier/map/map_value.h"
 #include "schema/list.h"
 #include "schema/log.h"
@@ -29,6 +30,7 @@ struct map_row {
     const struct map_facts *facts;
     const struct target_table *target;
     uint32_t source_count;
+    uint32_t *keys, key_count; /* columns of the source's key */
     struct map_table from, to; /* as handlers see them */
     struct place *places;      /* by column of the destination */
     struct steps steps[2];     /* by enum map_side */
@@ -84,22 +86,24 @@ static int describe_source(struct map_row *r, const struct map_row_options *o, s
             return no_memory(err);
     }
     r->source_count = def->column_count;
+    r->keys = arena_alloc(&r->kept, (def->column_count + 1) * sizeof *r->keys);
+    for (uint32_t i = 0; r->keys && i < def->column_count; i++)
+        if (def->columns[i].flags & COLUMN_KEY)
+            r->keys[r->key_count++] = i;
+    if (!r->keys)
+        return no_memory(err);
     r->from = (struct map_table){document_of(name, o->prefix), fields, def->column_count};
     return 0;
 }
 
-/* The table as messages would have it, if the destination's shop were their source. */
-static int describe_target(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+int map_row_describe(const struct target_table *t, const struct msg_table *like,
+                     struct arena *arena, struct msg_table *out)
 {
-    const struct target_table *t = o->target;
-    struct map_field *fields = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *fields);
-    struct msg_column *columns = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *columns);
-    if (!fields || !columns)
-        return no_memory(err);
+    struct msg_column *columns = arena_zalloc(arena, (t->column_count + 1) * sizeof *columns);
+    if (!columns)
+        return DS_ENOMEM;
     for (uint32_t i = 0; i < t->column_count; i++) {
         const struct target_column *c = &t->columns[i];
-        const uint16_t collation = c->class == TARGET_BYTES ? MAP_BINARY : 0;
-        fields[i] = (struct map_field){c->name, map_value_kind(c->type, collation)};
         columns[i] = (struct msg_column){.name = {(const uint8_t *)c->name, strlen(c->name)},
                                          .type = c->type,
                                          .flags = (uint8_t)((c->is_unsigned ? COLUMN_UNSIGNED : 0) |
@@ -108,12 +112,26 @@ static int describe_target(struct map_row *r, const struct map_row_options *o, s
     }
     for (uint32_t i = 0; t->row_key && t->row_key->primary && i < t->row_key->count; i++)
         columns[t->row_key->columns[i]].flags |= COLUMN_KEY;
+    *out = *like;
+    out->name = (struct slice){(const uint8_t *)t->name, strlen(t->name)};
+    out->flags = TABLE_NAMES | TABLE_SIGNEDNESS | TABLE_KEYS;
+    out->column_count = t->column_count;
+    out->columns = columns;
+    return 0;
+}
+
+static int describe_target(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+{
+    const struct target_table *t = o->target;
+    struct map_field *fields = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *fields);
+    if (!fields || map_row_describe(t, o->source, &r->kept, &r->table))
+        return no_memory(err);
+    for (uint32_t i = 0; i < t->column_count; i++)
+        fields[i] = (struct map_field){
+            t->columns[i].name,
+            map_value_kind(t->columns[i].type,
+                           t->columns[i].class == TARGET_BYTES ? MAP_BINARY : 0)};
     r->to = (struct map_table){document_of(t->name, o->target_prefix), fields, t->column_count};
-    r->table = *o->source;
-    r->table.name = (struct slice){(const uint8_t *)t->name, strlen(t->name)};
-    r->table.flags = TABLE_NAMES | TABLE_SIGNEDNESS | TABLE_KEYS;
-    r->table.column_count = t->column_count;
-    r->table.columns = columns;
     return 0;
 }
 
@@ -187,14 +205,27 @@ static int open_handlers(struct map_row *r, const struct map_row_options *o, enu
              (rule = map_next_handler(o->map, side, x->name, x->fields[i].name, rule));) {
             if (LIST_ROOM(s->items, s->count, s->capacity))
                 return no_memory(err);
-            s->items[s->count] = (struct step){.field = i};
-            int rc = map_handler_open(&s->items[s->count].handler, rule, x, err);
+            struct step *step = &s->items[s->count];
+            *step = (struct step){.field = i};
+            int rc = map_own_open(&step->handler, o->facts->own, rule, x, err);
+            if (rc == 0 && !step->handler)
+                rc = map_handler_open(&step->handler, rule, x, err);
             if (rc)
                 return rc;
             s->count++;
             r->same = false;
         }
     return 0;
+}
+
+static int compile(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+{
+    int rc = describe_target(r, o, err);
+    rc = rc ? rc : check_rules(o, MAP_SOURCE, &r->from, err);
+    rc = rc ? rc : check_rules(o, MAP_DESTINATION, &r->to, err);
+    rc = rc ? rc : find_places(r, o, err);
+    rc = rc ? rc : open_handlers(r, o, MAP_SOURCE, err);
+    return rc ? rc : open_handlers(r, o, MAP_DESTINATION, err);
 }
 
 int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds_error *err)
@@ -206,12 +237,7 @@ int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds
     r->facts = o->facts;
     r->target = o->target;
     int rc = describe_source(r, o, err);
-    rc = rc ? rc : describe_target(r, o, err);
-    rc = rc ? rc : check_rules(o, MAP_SOURCE, &r->from, err);
-    rc = rc ? rc : check_rules(o, MAP_DESTINATION, &r->to, err);
-    rc = rc ? rc : find_places(r, o, err);
-    rc = rc ? rc : open_handlers(r, o, MAP_SOURCE, err);
-    rc = rc ? rc : open_handlers(r, o, MAP_DESTINATION, err);
+    rc = rc || !o->target ? rc : compile(r, o, err);
     if (rc == 0) {
         r->values = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->values);
         r->earlier = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->earlier);
@@ -376,6 +402,34 @@ static int handle_image(struct map_row *r, struct buf *out, struct ds_error *err
     return rc;
 }
 
+/* "5" or "5,7" */
+void map_row_at_key(const struct map_row *r, struct ds_error *err)
+{
+    BUF_AUTO struct buf text = {0};
+    struct arena arena = {0};
+    for (uint32_t i = 0; i < r->key_count; i++) {
+        const uint8_t *p = r->values[r->keys[i]];
+        struct map_value v = {0};
+        struct value raw;
+        if (value_read(&p, p + value_length(p), &raw) == 0 &&
+            map_value_read(&raw, &arena, &v) == 0 && v.text.len < sizeof err->key)
+            (void)buf_printf(&text, "%s%.*s", i ? "," : "", (int)v.text.len,
+                             (const char *)v.text.p);
+    }
+    arena_free(&arena);
+    if (text.len)
+        error_at_key(err, buf_cstr(&text));
+}
+
+int map_row_record(struct map_row *r, struct slice image, struct slice before,
+                   struct map_record *out, struct ds_error *err)
+{
+    int rc = split(r, image, before, err);
+    arena_reset(&r->arena, 1 << 16);
+    *out = (struct map_record){&r->from, r->from_values};
+    return rc ? rc : read_all(r, err);
+}
+
 int map_row_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
                   struct ds_error *err)
 {
@@ -387,6 +441,9 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
     arena_reset(&r->arena, 1 << 16);
     if (image_write_head(out, (uint32_t)r->to.count))
         return no_memory(err);
-    return r->steps[MAP_SOURCE].count || r->steps[MAP_DESTINATION].count ? handle_image(r, out, err)
-                                                                         : copy_image(r, out, err);
+    rc = r->steps[MAP_SOURCE].count || r->steps[MAP_DESTINATION].count ? handle_image(r, out, err)
+                                                                       : copy_image(r, out, err);
+    if (rc == DS_ECONFLICT)
+        map_row_at_key(r, err);
+    return rc;
 }

@@ -23,7 +23,8 @@ struct map_row_options {
     const struct map_facts *facts;      /* of handlers; lives as long as the row */
     const char *prefix, *target_prefix; /* of tables at the source and the destination; "": none */
     const struct msg_table *source;     /* with names of columns */
-    const struct target_table *target;  /* what the map leads the table to; lives on */
+    const struct target_table *target;  /* what the map leads the table to; lives on. NULL: nothing,
+                                           rows are only read */
 };
 
 /* DS_EUSAGE: a rule for the table cannot be followed, with file and line. */
@@ -38,5 +39,16 @@ const struct msg_table *map_row_table(const struct map_row *r);
  * table, column and what to do; DS_EUNSUPPORTED: the image is not whole; DS_EFORMAT, DS_ENOMEM. */
 int map_row_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
                   struct ds_error *err);
+
+/* The source's row as handlers see it, until the next call. DS_EUNSUPPORTED: the image is not
+ * whole; DS_EFORMAT, DS_ENOMEM. */
+int map_row_record(struct map_row *r, struct slice image, struct slice before,
+                   struct map_record *out, struct ds_error *err);
+/* Add the key of the source's row that was read last. */
+void map_row_at_key(const struct map_row *r, struct ds_error *err);
+/* A table of the destination as messages would have it, if its shop were their source; what it does
+ * not know is as of `like`. Lives in the arena. DS_ENOMEM. */
+int map_row_describe(const struct target_table *t, const struct msg_table *like,
+                     struct arena *arena, struct msg_table *out);
 
 #endif

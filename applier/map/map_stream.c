@@ -4,18 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/map/map_split.h"
 #include "schema/list.h"
+#include "schema/table_sum.h"
+
+enum { OWN_IDS = 1U << 30 }; /* of tables in the stream; the source's count from 1 */
 
 struct mapped { /* a table by its id in the stream */
     uint32_t id;
     bool ignored;
-    bool follows;            /* its changes come, and not its copy alone */
-    struct msg_table source; /* in `arena`: it may be compiled again */
-    struct slice raw;        /* … as it came */
-    struct map_row *row;     /* NULL: ignored, or not compiled yet */
-    const struct target_table *target;
-    uint64_t version; /* of the target that it is compiled for */
-    bool told;        /* what it has become is known */
+    bool follows;                      /* its changes come, and not its copy alone */
+    struct msg_table source;           /* in `arena`: it may be compiled again */
+    struct slice raw;                  /* … as it came */
+    struct map_row *row;               /* NULL: ignored, or not compiled yet */
+    struct map_split *split;           /* of a step that has it for its own; NULL: of none */
+    uint64_t copied;                   /* rows of it, in a copy */
+    const struct target_table *target; /* NULL: it leads nowhere, only the step's rows do */
+    uint64_t version;                  /* of the target that it is compiled for */
+    bool told;                         /* what it has become is known */
     struct arena arena;
 };
 
@@ -25,7 +31,9 @@ struct map_stream {
     struct mapped **tables;
     struct mapped *last; /* rows of a table come one after the other */
     uint32_t count, capacity;
-    struct buf made; /* the message in hand */
+    struct buf made;           /* the message in hand */
+    const uint8_t *next, *end; /* what is left of several */
+    uint32_t own_ids;
 };
 
 static int no_memory(struct ds_error *err)
@@ -43,9 +51,18 @@ int map_stream_new(struct map_stream **out, const struct map_stream_options *o,
     return 0;
 }
 
-static void mapped_free(struct mapped *t)
+static void forget(struct mapped *t)
 {
     map_row_free(t->row);
+    map_split_free(t->split);
+    t->row = NULL;
+    t->split = NULL;
+    t->told = false;
+}
+
+static void mapped_free(struct mapped *t)
+{
+    forget(t);
     arena_free(&t->arena);
     free(t);
 }
@@ -64,10 +81,9 @@ void map_stream_free(struct map_stream *s)
 void map_stream_attach(struct map_stream *s, const struct target *target)
 {
     s->target = target;
-    for (uint32_t i = 0; i < s->count; i++) {
-        map_row_free(s->tables[i]->row);
-        s->tables[i]->row = NULL;
-    }
+    s->next = s->end = NULL;
+    for (uint32_t i = 0; i < s->count; i++)
+        forget(s->tables[i]);
 }
 
 /* --- tables ---------------------------------------------------------------------------------- */
@@ -133,39 +149,68 @@ static bool follows(const struct map_stream *s, struct slice table)
 
 static bool is_current(const struct mapped *t)
 {
-    return t->row && t->target->exists && t->target->version == t->version;
+    bool target = !t->target || (t->target->exists && t->target->version == t->version);
+    return t->row && target && (!t->split || map_split_is_current(t->split));
+}
+
+/* The step's that has the document for its own. */
+static int open_split(struct map_stream *s, struct mapped *t, const char *step,
+                      struct ds_error *err)
+{
+    const struct map_split_options o = {.own = s->options.facts->own,
+                                        .step = step,
+                                        .target = s->target,
+                                        .target_prefix = s->options.target_prefix,
+                                        .like = &t->source,
+                                        .first_id = OWN_IDS + s->own_ids};
+    int rc = map_split_new(&t->split, &o, err);
+    s->own_ids += rc ? 0 : map_split_count(t->split);
+    return rc;
+}
+
+/* *out NULL: the destination has it not. */
+static int find_target(struct map_stream *s, const struct mapped *t, const char *name,
+                       const struct target_table **out, struct ds_error *err)
+{
+    *out = target_find(s->target, name, strlen(name));
+    if (*out && (*out)->exists)
+        return 0;
+    *out = NULL;
+    return s->options.skip_unmapped
+               ? 0
+               : error_set(err, DS_EUSAGE,
+                           "the map leads table %.*s to %s, which the destination does "
+                           "not have: make it there, or ignore the document",
+                           (int)t->source.name.len, (const char *)t->source.name.p, name);
 }
 
 static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 {
-    char name[300];
+    char name[300], own[256];
     if (t->ignored || is_current(t))
         return 0;
-    map_row_free(t->row);
-    t->row = NULL;
-    t->told = false;
-    t->ignored = !name_there(s, t->source.name, name, sizeof name);
-    if (t->ignored)
-        return 0;
-    const struct target_table *target = target_find(s->target, name, strlen(name));
-    if (!target || !target->exists) {
-        t->ignored = s->options.skip_unmapped;
-        return t->ignored
-                   ? 0
-                   : error_set(err, DS_EUSAGE,
-                               "the map leads table %.*s to %s, which the destination does "
-                               "not have: make it there, or ignore the document",
-                               (int)t->source.name.len, (const char *)t->source.name.p, name);
-    }
+    forget(t);
+    const char *document = document_of(s, t->source.name, own, sizeof own);
+    const char *step = document ? map_step(s->options.map, MAP_SOURCE, document) : NULL;
+    bool leads = name_there(s, t->source.name, name, sizeof name);
+    t->target = NULL;
+    int rc = leads ? find_target(s, t, name, &t->target, err) : 0;
+    t->ignored = rc == 0 && !t->target && !step;
+    if (rc || t->ignored)
+        return rc;
     const struct map_row_options o = {.map = s->options.map,
                                       .facts = s->options.facts,
                                       .prefix = s->options.prefix,
                                       .target_prefix = s->options.target_prefix,
                                       .source = &t->source,
-                                      .target = target};
-    t->target = target;
-    t->version = target->version;
-    return map_row_new(&t->row, &o, err);
+                                      .target = t->target};
+    t->version = t->target ? t->target->version : 0;
+    rc = map_row_new(&t->row, &o, err);
+    if (rc == 0 && step)
+        rc = open_split(s, t, step, err);
+    if (rc)
+        forget(t);
+    return rc;
 }
 
 /* A table is defined anew when it has changed, and else again and again. */
@@ -178,7 +223,7 @@ static int define(struct map_stream *s, const struct message *m, struct mapped *
     if (t && t->raw.len == m->raw.len && memcmp(t->raw.p, m->raw.p, m->raw.len) == 0)
         return compile(s, t, err);
     if (t) {
-        map_row_free(t->row);
+        forget(t);
         arena_free(&t->arena);
     } else {
         if (LIST_ROOM(s->tables, s->count, s->capacity) || !(t = calloc(1, sizeof *t)))
@@ -206,7 +251,7 @@ static int table_of(struct map_stream *s, uint32_t id, struct mapped **out, stru
 const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id)
 {
     struct mapped *t = find(s, id);
-    if (!t || !t->row || t->told)
+    if (!t || !t->row || t->split || t->told)
         return NULL;
     t->told = true;
     return map_row_table(t->row);
@@ -221,6 +266,173 @@ static int take(struct map_stream *s, struct message *m, struct arena *arena, st
     return p ? message_read(&p, p + s->made.len, arena, m, err) : no_memory(err);
 }
 
+/* The messages that were made come one by one. */
+static int queue(struct map_stream *s, struct arena *arena, struct ds_error *err)
+{
+    s->next = arena_copy(arena, s->made.data, s->made.len);
+    s->end = s->next ? s->next + s->made.len : NULL;
+    return s->made.len && !s->next ? no_memory(err) : 0;
+}
+
+bool map_stream_next(struct map_stream *s, struct message *m, struct arena *arena, int *rc,
+                     struct ds_error *err)
+{
+    bool more = s->next < s->end;
+    *rc = more ? message_read(&s->next, s->end, arena, m, err) : 0;
+    return more;
+}
+
+/* --- of a step's own document ---------------------------------------------------------------- */
+
+/* Definitions of all that rows go to, where they are not known. */
+static int split_tables(struct map_stream *s, struct mapped *t, struct ds_error *err)
+{
+    int rc = t->told || !t->target ? 0 : message_write_table(&s->made, map_row_table(t->row));
+    for (uint32_t i = 0; rc == 0 && !t->told && i < map_split_count(t->split); i++)
+        rc = message_write_table(&s->made, map_split_table(t->split, i));
+    t->told = true;
+    return rc ? no_memory(err) : 0;
+}
+
+static int split_row(struct mapped *t, enum map_split_side side, struct slice image,
+                     struct slice before, struct ds_error *err)
+{
+    struct map_record record;
+    int rc = image.len ? map_row_record(t->row, image, before, &record, err) : 0;
+    if (rc || !image.len)
+        return rc;
+    rc = map_split_add(t->split, side, &record, err);
+    if (rc)
+        map_row_at_key(t->row, err);
+    return rc;
+}
+
+static int own_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
+                      struct ds_error *err)
+{
+    int rc = message_write_change_head(&s->made, c->table_id, c->op, c->flags, (struct slice){0});
+    if (rc)
+        return no_memory(err);
+    rc = c->before.len ? map_row_image(t->row, c->before, (struct slice){0}, &s->made, err)
+                       : image_write_none(&s->made);
+    if (rc == 0)
+        rc = c->after.len ? map_row_image(t->row, c->after, c->before, &s->made, err)
+                          : image_write_none(&s->made);
+    return rc;
+}
+
+/* What goes stands before the row, what comes behind it: they may refer to it. */
+static int split_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
+                        struct arena *arena, struct ds_error *err)
+{
+    const uint32_t flags =
+        c->flags & (CHANGE_NO_FK_CHECKS | CHANGE_NO_UNIQUE_CHECKS | CHANGE_NO_CHECK_CONSTRAINTS);
+    buf_clear(&s->made);
+    map_split_clear(t->split);
+    int rc = split_tables(s, t, err);
+    rc = rc ? rc : split_row(t, SPLIT_BEFORE, c->before, (struct slice){0}, err);
+    rc = rc ? rc : split_row(t, SPLIT_AFTER, c->after, c->before, err);
+    if (rc == 0 && map_split_deletes(t->split, flags, &s->made))
+        rc = no_memory(err);
+    if (rc == 0 && t->target)
+        rc = own_change(s, t, c, err);
+    if (rc == 0 && map_split_writes(t->split, flags, &s->made))
+        rc = no_memory(err);
+    return rc ? rc : queue(s, arena, err);
+}
+
+/* A piece of a copy: a table begins and ends around its rows. */
+static int write_piece(struct map_stream *s, uint32_t id, const struct buf *rows, uint32_t count,
+                       struct ds_error *err)
+{
+    char text[TABLE_SUM_TEXT_SIZE];
+    table_sum_print(&(struct table_sum){.rows = count}, false, true, text);
+    struct msg_snapshot begin = {.kind = SNAPSHOT_TABLE_BEGIN, .table_id = id},
+                        piece = {.kind = SNAPSHOT_ROWS,
+                                 .table_id = id,
+                                 .rows = {rows->data, rows->len}},
+                        end = {.kind = SNAPSHOT_TABLE_END,
+                               .table_id = id,
+                               .text = {(const uint8_t *)text, strlen(text)}};
+    int rc = message_write_snapshot(&s->made, &begin);
+    rc |= count ? message_write_snapshot(&s->made, &piece) : 0;
+    return rc | message_write_snapshot(&s->made, &end) ? no_memory(err) : 0;
+}
+
+static int split_pieces(struct map_stream *s, struct mapped *t, const struct buf *rows,
+                        uint32_t count, bool empty, struct ds_error *err)
+{
+    int rc = t->target && (count || empty) ? write_piece(s, t->id, rows, count, err) : 0;
+    for (uint32_t i = 0; rc == 0 && i < map_split_count(t->split); i++) {
+        BUF_AUTO struct buf images = {0};
+        uint32_t n;
+        if (map_split_images(t->split, i, &images, &n))
+            return no_memory(err);
+        if (n || empty)
+            rc = write_piece(s, map_split_table(t->split, i)->id, &images, n, err);
+    }
+    return rc;
+}
+
+static int split_rows(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
+                      struct ds_error *err)
+{
+    const uint8_t *p = m->rows.p, *end = p + m->rows.len;
+    BUF_AUTO struct buf rows = {0};
+    uint32_t count;
+    if (array_read_head(&p, end, &count))
+        return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
+    if (image_write_head(&rows, count))
+        return no_memory(err);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        const uint8_t *image = p;
+        if (value_skip(&p, end))
+            return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
+        const struct slice row = {image, (size_t)(p - image)};
+        rc = split_row(t, SPLIT_AFTER, row, (struct slice){0}, err);
+        if (rc == 0 && t->target)
+            rc = map_row_image(t->row, row, (struct slice){0}, &rows, err);
+    }
+    t->copied += count;
+    return rc ? rc : split_pieces(s, t, &rows, count, false, err);
+}
+
+/* All that was sent must have been seen: what it has become is counted piece by piece. */
+static int split_end(const struct mapped *t, const struct msg_snapshot *m, struct ds_error *err)
+{
+    char text[TABLE_SUM_TEXT_SIZE];
+    struct table_sum sent;
+    bool checksum;
+    (void)snprintf(text, sizeof text, "%.*s", (int)m->text.len, (const char *)m->text.p);
+    int rc = table_sum_parse(text, true, &sent, &checksum, err);
+    if (rc || sent.rows == t->copied)
+        return rc;
+    return error_set(err, DS_ECONFLICT,
+                     "the source sent %lu rows of the table, %lu have come: copy it again",
+                     sent.rows, t->copied);
+}
+
+static int split_snapshot(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
+                          struct arena *arena, struct ds_error *err)
+{
+    const struct buf none = {0};
+    buf_clear(&s->made);
+    map_split_clear(t->split);
+    int rc = split_tables(s, t, err);
+    if (rc == 0 && m->kind == SNAPSHOT_TABLE_BEGIN) {
+        t->copied = 0;
+        rc = split_pieces(s, t, &none, 0, true, err);
+    } else if (rc == 0 && m->kind == SNAPSHOT_ROWS) {
+        rc = split_rows(s, t, m, err);
+    } else if (rc == 0) {
+        rc = split_end(t, m, err);
+    }
+    return rc ? rc : queue(s, arena, err);
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
 static int on_table(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
                     struct ds_error *err)
 {
@@ -229,8 +441,13 @@ static int on_table(struct map_stream *s, struct message *m, struct arena *arena
     *ours = rc == 0 && t && !t->ignored;
     if (!*ours)
         return rc;
-    t->told = true;
     buf_clear(&s->made);
+    if (t->split) {
+        *ours = t->told = false;
+        rc = split_tables(s, t, err);
+        return rc ? rc : queue(s, arena, err);
+    }
+    t->told = true;
     return message_write_table(&s->made, map_row_table(t->row)) ? no_memory(err)
                                                                 : take(s, m, arena, err);
 }
@@ -243,16 +460,14 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     int rc = table_of(s, c->table_id, &t, err);
     *ours = t && t->follows;
     /* no entity of the catalogue claims what comes of it, so it has no key of one */
+    if (*ours && t->split) {
+        *ours = false;
+        return split_change(s, t, c, arena, err);
+    }
     if (!*ours || (map_row_is_same(t->row) && !c->entity_key.len))
         return rc;
     buf_clear(&s->made);
-    if (message_write_change_head(&s->made, c->table_id, c->op, c->flags, (struct slice){0}))
-        return no_memory(err);
-    rc = c->before.len ? map_row_image(t->row, c->before, (struct slice){0}, &s->made, err)
-                       : image_write_none(&s->made);
-    if (rc == 0)
-        rc = c->after.len ? map_row_image(t->row, c->after, c->before, &s->made, err)
-                          : image_write_none(&s->made);
+    rc = own_change(s, t, c, err);
     return rc ? rc : take(s, m, arena, err);
 }
 
@@ -296,7 +511,9 @@ static int on_snapshot(struct map_stream *s, struct message *m, struct arena *ar
         return 0;
     }
     int rc = table_of(s, m->snapshot.table_id, &t, err);
-    *ours = t != NULL;
+    *ours = t && !t->split;
+    if (t && t->split)
+        return split_snapshot(s, t, &m->snapshot, arena, err);
     if (!t || m->snapshot.kind != SNAPSHOT_ROWS || map_row_is_same(t->row))
         return rc;
     rc = make_rows(t->row, &m->snapshot, &rows, err);
@@ -324,13 +541,14 @@ static int on_hint(struct map_stream *s, const struct message *m, bool *ours, st
 {
     struct mapped *t;
     int rc = table_of(s, m->hint_table_id, &t, err);
-    *ours = t && t->follows;
+    *ours = t && t->follows && t->target;
     return rc;
 }
 
 int map_stream_message(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
                        struct ds_error *err)
 {
+    s->next = s->end = NULL;
     switch (m->type) {
     case MSG_TABLE:
         return on_table(s, m, arena, ours, err);

@@ -30,10 +30,15 @@ void map_stream_attach(struct map_stream *s, const struct target *target);
 /* What a table by its number in the stream has become, once after each time that it was compiled
  * again without being defined anew; else NULL. */
 const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id);
-/* Rewrite a message. *ours: false, it is of a table that the map ignores, and to be passed over.
+/* Rewrite a message. *ours: false, it is to be passed over: of a table that the map ignores; or
+ * map_stream_next gives what it has become.
  * DS_EUSAGE: a table or a rule that cannot be followed; else errors as of map_row_image, with the
  * table. DS_EFORMAT: a row of a table that was not defined. */
 int map_stream_message(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
                        struct ds_error *err);
+
+/* Of a step's own document: one more message that the last one has become. False: no more. */
+bool map_stream_next(struct map_stream *s, struct message *m, struct arena *arena, int *rc,
+                     struct ds_error *err);
 
 #endif

@@ -42,6 +42,9 @@ static int add_source(const struct map_volume_options *o, struct document *d,
 {
     uint64_t rows = 0;
     const char *there;
+    const char *step = map_step(o->map, MAP_SOURCE, name);
+    if (o->step ? !step || strcmp(step, o->step) != 0 : step != NULL)
+        return 0;
     if (t->view || t->sequence || !t->exists || (o->wanted && !o->wanted(o->arg, name)))
         return 0;
     there = map_document(o->map, MAP_SOURCE, name);
@@ -200,5 +203,5 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
         *documents += d.sources > 0;
         rc = rc || !d.sources ? rc : compare_document(o, &d, err);
     }
-    return rc;
+    return rc || !o->step ? rc : map_recount(o, documents, err);
 }

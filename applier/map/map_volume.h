@@ -10,6 +10,7 @@
 
 #include <mysql.h>
 
+#include "applier/handlers.h"
 #include "applier/map/map_check.h"
 
 struct map_volume_side {
@@ -34,9 +35,14 @@ struct map_volume_options {
     void *arg;                                       /* of both */
     bool (*wanted)(void *arg, const char *document); /* of the source; NULL: all */
     void (*found)(void *arg, const struct map_volume_difference *d);
+    const char *step; /* its documents alone, and what it gives for them; NULL: those of none */
+    const struct handlers *own; /* with the step */
 };
 
 /* *documents: of the destination that were counted. */
 int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_error *err);
+
+/* map_recount.c: of rows that the step gives. */
+int map_recount(const struct map_volume_options *o, size_t *documents, struct ds_error *err);
 
 #endif

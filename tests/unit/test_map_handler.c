@@ -30,7 +30,8 @@ static void classes_that_are_not_there_are_named(void **state)
     start();
     here("f", "a");
     cannot_be("GreatBlog\\NewFormat", NULL, "Migration\\Handler\\GreatBlog\\NewFormat (for t.f)");
-    cannot_be("GreatBlog\\NewFormat", NULL, "map_handlers:, see README");
+    cannot_be("GreatBlog\\NewFormat", NULL,
+              "in Lua as map_handlers[\"Migration\\Handler\\GreatBlog\\NewFormat\"]");
     cannot_be("\\SetValue", "value=1", "no handler SetValue");
     cannot_be("setvalue", "value=1", "no handler");
 }

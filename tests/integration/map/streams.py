@@ -1,9 +1,13 @@
 """Copies and streams through a map, under kills, statements and what handlers ask."""
 
+import os
 import random
+import subprocess
 
 from base import DESTINATION, FIELDS, FILL, SOURCE, expect_mapped, mapped, rows, suite, write, xml
 from lib.suite import expect, expect_contains, expect_equal
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3)
 
 
 def only(name, about):
@@ -277,6 +281,65 @@ INSERT INTO core_config_data VALUES (5, 'catalog/seo/product_url_suffix', 'html'
         lab.source.run("INSERT INTO eav_attribute VALUES (99, 4, 'url_path', 'text', 'varchar')", "INSERT INTO val VALUES (3, 99, 'desk.html'), (4, 97, NULL)")
         lab.program.wait_caught_up()
         expect_equal(rows(lab.destination, "SELECT * FROM val"), [(1, 97, "chair"), (2, 98, "chair.html"), (3, 99, "desk"), (4, 97, None), (5, 98, "known")], "values")
+
+
+C_HANDLER = r"""
+#include "ds_handler.h"
+#include <ctype.h>
+static const struct ds_api *api;
+static int begin(const struct ds_api *all, const char *options, void **state, char *why, size_t size)
+{
+    (void)options, (void)state, (void)why, (void)size;
+    api = all;
+    return all->size >= sizeof *all ? DS_HANDLER_OK : DS_HANDLER_ERROR;
+}
+static int upper(void *state, struct ds_call *call, const struct ds_map_handler *self, const struct ds_field *field, struct ds_value *value)
+{
+    (void)state, (void)self, (void)field;
+    if (value->kind != DS_TEXT)
+        return DS_HANDLER_OK;
+    char *text = api->alloc(call, value->length);
+    for (size_t i = 0; text && i < value->length; i++)
+        text[i] = (char)toupper((unsigned char)value->text[i]);
+    value->text = text;
+    return text ? DS_HANDLER_OK : api->reason(call, "out of memory");
+}
+static const struct ds_map_handler handlers[] = {{"Mine\\Upper", upper}, {0}};
+static const struct ds_handler handler = {.size = sizeof handler, .abi = DS_HANDLER_ABI_VERSION, .name = "upper", .open = begin, .map_handlers = handlers};
+const struct ds_handler *ds_handler_v1(void) { return &handler; }
+"""
+LUA_HANDLER = r"""return {map_handlers = {["Mine\\Sum"] = function(value, at)
+  return value .. at.params.between .. (at.row.amount + 1) .. (at.row.note or "none")
+end}}"""
+
+
+@only("map-own-handlers", "handlers of the user's own, in C and Lua, take part in copy and stream; those of entities do not")
+def _():
+    fields = FIELDS + "".join("<transform><field>article.title</field><handler class=\"\\Mine\\%s\">%s</handler></transform>" % one for one in (
+        ("Upper", ""), ("Sum", "<param name=\"between\" value=\" = \"/>")))
+    with mapped(xml(fields=fields)) as lab:
+        code = lab.work.path("upper.c")
+        with open(code, "w", encoding="utf-8") as out:
+            out.write(C_HANDLER)
+        subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-I", os.path.join(ROOT, "applier"), "-o", os.path.join(lab.program.folder, "upper.so"), code],
+                       check=True)
+        write(lab, LUA_HANDLER, "sum.lua")
+        code, out, err = lab.program.command("check")
+        expect("there is no handler \\Mine\\Upper (for article.title) here" in out + err, out + err)
+        lab.program.configure({"handlers": ["upper.so", "sum.lua"]})
+        code, out, err = lab.program.command("check")
+        expect_equal(code, 0, "check: " + out + err)
+        lab.source.run(*FILL)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.source.run("UPDATE article SET amount = amount + 7, note = IF(id = 2, NULL, 'n')")
+        lab.program.wait_caught_up()
+        expect_mapped(lab, [("SELECT id, CONCAT('B-A-', UPPER(title), ' = ', amount + 1, COALESCE(note, 'none')) FROM article", "SELECT entity, headline FROM post")])
+        lab.program.stop()
+        write(lab, "return {entities = {'*'}, after_apply = function() end}", "sum.lua")
+        code, _out, err = lab.program.command("incremental")
+        expect_equal(code, 2, "hooks: " + err[-1500:])
+        expect("hooks do not go with map" in err, err[-1500:])
 
 
 @only("map-replay", "a range of the binlog is applied through the map, from the server and from files")

@@ -16,6 +16,7 @@ def define(suite):
             said = blog.migrate("data", code=2)
             for line, part in ((5, "integrity of class Vendor\\Migration\\Step\\GreatBlog\\Integrity"), (6, "data of class Vendor\\Migration\\Step\\GreatBlog\\Data")):
                 expect_contains(said, "config.xml:%d: step \"GreatBlog Step\": there is no %s" % (line, part), "the class")
+            expect_contains(said, 'as steps["Vendor\\Migration\\Step\\GreatBlog"] in Lua', "how to supply it")
             expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post"), 0, "rows")
 
     @suite.case("usage", "modes, options and files that there are not")

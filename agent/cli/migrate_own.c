@@ -1,0 +1,99 @@
+/* Steps of the user's own (ds_handler.h): found by their classes, with the rules for their
+ * documents. Their rows come with all others, in one stream. */
+#include <string.h>
+
+#include "agent/cli/migrate.h"
+#include "schema/log.h"
+
+#define MAP_DATA "Migration\\Step\\Map\\Data"
+
+const struct ds_step *migrate_own_step(const struct migrating *g, const char *class)
+{
+    const struct handler *whose;
+    char name[300];
+    class += *class == '\\';
+    const char *last = strrchr(class, '\\');
+    size_t len = last ? (size_t)(last - class) : 0;
+    if (!len || len >= sizeof name)
+        return NULL;
+    memcpy(name, class, len);
+    name[len] = 0;
+    return handlers_step(g->own, name, &whose);
+}
+
+int migrate_open_own(struct migrating *g, struct ds_error *err)
+{
+    return handlers_new(&g->own, &g->in->config, g->in->catalogue, err);
+}
+
+static int add_step(struct migrating *g, struct map *map, const struct ds_step *step,
+                    struct buf *text, struct ds_error *err)
+{
+    BUF_AUTO struct buf path = {0}, bytes = {0};
+    struct map *rules;
+    const char *const *const documents[2] = {step->source, step->destination};
+    const char *option = step->map ? migration_option(g->migration, step->map) : NULL;
+    int rc = map_new(&rules, err);
+    if (rc == 0 && step->map && !(option && *option))
+        rc = error_set(err, DS_EUSAGE, "%s: step %s needs the option <%s>, which names its map",
+                       migration_path(g->migration), step->name, step->map);
+    if (rc == 0 && step->map)
+        rc = migration_file(g->migration, step->map, &path, err);
+    if (rc == 0 && step->map)
+        rc = filter_read_file(buf_cstr(&path), &bytes, err);
+    if (rc == 0 && step->map)
+        rc = map_read(rules, buf_cstr(&path), err);
+    rc = rc ? rc : map_check(rules, err);
+    if (rc) {
+        map_free(rules);
+        return rc;
+    }
+    if (buf_printf(text, "step %s %zu\n", step->name, bytes.len) ||
+        buf_append(text, bytes.data, bytes.len)) {
+        map_free(rules);
+        return error_set(err, DS_ENOMEM, "out of memory for a map");
+    }
+    return map_add_step(map, step->name, documents, rules, err);
+}
+
+/* The step stands there for the first time. */
+static bool is_new(const struct map *map, const struct ds_step *step)
+{
+    const char *had = map_step(map, MAP_SOURCE, step->source[0]);
+    return !had || strcmp(had, step->name) != 0;
+}
+
+static int add_steps(struct migrating *g, enum migration_mode mode, struct map *map,
+                     struct buf *text, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < migration_step_count(g->migration, mode); i++)
+        for (unsigned k = 0; rc == 0 && k < STAGES; k++) {
+            const char *class = migration_step_at(g->migration, mode, i)->classes[k];
+            const struct ds_step *step = class ? migrate_own_step(g, class) : NULL;
+            rc = step && is_new(map, step) ? add_step(g, map, step, text, err) : 0;
+        }
+    return rc;
+}
+
+static bool has_map(const struct migrating *g)
+{
+    for (size_t i = 0; i < migration_step_count(g->migration, MIGRATION_DATA); i++) {
+        const char *class = migration_step_at(g->migration, MIGRATION_DATA, i)->classes[STAGE_DATA];
+        if (class && strcmp(class + (*class == '\\'), MAP_DATA) == 0)
+            return true;
+    }
+    return false;
+}
+
+int migrate_add_own(struct migrating *g, struct map *map, struct buf *text, struct ds_error *err)
+{
+    size_t before = text->len;
+    int rc = add_steps(g, MIGRATION_DATA, map, text, err);
+    rc = rc ? rc : add_steps(g, MIGRATION_DELTA, map, text, err);
+    if (rc || text->len == before || has_map(g))
+        return rc;
+    if (buf_puts(text, "no map step\n"))
+        return error_set(err, DS_ENOMEM, "out of memory for a map");
+    return map_leave_rest(map, migration_path(g->migration), err);
+}

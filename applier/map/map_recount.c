@@ -1,0 +1,147 @@
+/* How many rows a step gives for all rows that its documents have at the source now. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "applier/map/map_own.h"
+#include "applier/map/map_split.h"
+#include "applier/map/map_value.h"
+#include "applier/map/map_volume.h"
+#include "schema/db.h"
+
+struct recount {
+    const struct map_volume_options *o;
+    struct map_split *split;
+    uint64_t *rows; /* by document of the split */
+    struct arena kept, arena;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for a volume check");
+}
+
+/* Values as they stand in a message: numbers of an ENUM, SET or BIT. */
+static int select_all(const struct target_table *t, struct buf *sql)
+{
+    int rc = buf_puts(sql, "SELECT ");
+    for (uint32_t i = 0; rc == 0 && i < t->column_count; i++) {
+        uint8_t type = t->columns[i].type;
+        bool number = type == MYSQL_TYPE_ENUM || type == MYSQL_TYPE_SET || type == MYSQL_TYPE_BIT;
+        rc = (i ? buf_puts(sql, ", ") : 0) | sql_identifier(sql, t->columns[i].name) |
+             (number ? buf_puts(sql, " + 0") : 0);
+    }
+    return rc | buf_puts(sql, " FROM ") | sql_identifier(sql, t->name);
+}
+
+static int describe(struct recount *r, const struct target_table *t, const char *document,
+                    struct map_table *out, struct ds_error *err)
+{
+    struct map_field *fields = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *fields);
+    if (!fields)
+        return no_memory(err);
+    for (uint32_t i = 0; i < t->column_count; i++)
+        fields[i] = (struct map_field){
+            t->columns[i].name,
+            map_value_kind(t->columns[i].type,
+                           t->columns[i].class == TARGET_BYTES ? MAP_BINARY : 0)};
+    *out = (struct map_table){document, fields, t->column_count};
+    return 0;
+}
+
+static int add_row(struct recount *r, const struct map_table *table, MYSQL_RES *res, MYSQL_ROW row,
+                   struct ds_error *err)
+{
+    const unsigned long *lengths = mysql_fetch_lengths(res);
+    arena_reset(&r->arena, 1 << 16);
+    struct map_value *values = arena_zalloc(&r->arena, (table->count + 1) * sizeof *values);
+    if (!values)
+        return no_memory(err);
+    for (size_t i = 0; i < table->count; i++)
+        values[i] = (struct map_value){
+            .set = true, .null = !row[i], .text = {(const uint8_t *)row[i], lengths[i]}};
+    const struct map_record record = {table, values};
+    map_split_clear(r->split);
+    int rc = map_split_add(r->split, SPLIT_AFTER, &record, err);
+    for (uint32_t i = 0; rc == 0 && i < map_split_count(r->split); i++)
+        r->rows[i] += map_split_rows(r->split, i);
+    return rc;
+}
+
+static int add_document(struct recount *r, const char *document, struct ds_error *err)
+{
+    const struct map_volume_side *side = &r->o->source;
+    BUF_AUTO struct buf name = {0}, sql = {0};
+    struct map_table table;
+    if (buf_printf(&name, "%s%s", side->tables.prefix, document))
+        return no_memory(err);
+    const struct target_table *t = target_find(side->tables.schema, buf_cstr(&name), name.len);
+    if (!t || !t->exists || (r->o->wanted && !r->o->wanted(r->o->arg, document)))
+        return 0;
+    int rc = describe(r, t, document, &table, err);
+    if (rc == 0 && select_all(t, &sql))
+        rc = no_memory(err);
+    if (rc)
+        return rc;
+    MYSQL_RES *res = NULL;
+    if (mysql_real_query(side->db, buf_cstr(&sql), sql.len) || !(res = mysql_use_result(side->db)))
+        return db_fail(err, side->db, "reading rows of a step");
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
+        rc = add_row(r, &table, res, row, err);
+    if (rc == 0 && mysql_errno(side->db))
+        rc = db_fail(err, side->db, "reading rows of a step");
+    mysql_free_result(res);
+    return rc;
+}
+
+/* What rows are led to by the map's rules is counted with these. */
+static int compare(const struct recount *r, const char *document, uint32_t i, size_t *documents,
+                   struct ds_error *err)
+{
+    const struct map_volume_options *o = r->o;
+    BUF_AUTO struct buf name = {0}, quoted = {0};
+    uint64_t rows = 0;
+    bool found;
+    if (!map_ignored(o->map, MAP_DESTINATION, document))
+        return 0;
+    if (buf_printf(&name, "%s%s", o->destination.tables.prefix, document) ||
+        sql_identifier(&quoted, buf_cstr(&name)))
+        return no_memory(err);
+    int rc = db_scalar_u64(o->destination.db, &rows, &found, err, "SELECT COUNT(*) FROM %s",
+                           buf_cstr(&quoted));
+    ++*documents;
+    if (rc == 0 && rows != r->rows[i])
+        o->found(o->arg, &(struct map_volume_difference){.document = document,
+                                                         .source = r->rows[i],
+                                                         .destination = rows,
+                                                         .missing = "",
+                                                         .more = "",
+                                                         .changed = "",
+                                                         .columns = ""});
+    return rc;
+}
+
+int map_recount(const struct map_volume_options *o, size_t *documents, struct ds_error *err)
+{
+    static const struct msg_table none = {0};
+    struct recount r = {.o = o};
+    const struct handler *whose;
+    const struct ds_step *step = handlers_step(o->own, o->step, &whose);
+    const struct map_split_options split = {.own = o->own,
+                                            .step = o->step,
+                                            .target = o->destination.tables.schema,
+                                            .target_prefix = o->destination.tables.prefix,
+                                            .like = &none};
+    int rc = map_split_new(&r.split, &split, err);
+    r.rows = rc ? NULL : calloc(map_split_count(r.split) + 1, sizeof *r.rows);
+    if (rc == 0 && !r.rows)
+        rc = no_memory(err);
+    for (size_t i = 0; rc == 0 && step->source[i]; i++)
+        rc = add_document(&r, step->source[i], err);
+    for (uint32_t i = 0; rc == 0 && i < map_split_count(r.split); i++)
+        rc = compare(&r, step->destination[i], i, documents, err);
+    map_split_free(r.split);
+    free(r.rows);
+    arena_free(&r.kept);
+    arena_free(&r.arena);
+    return rc;
+}

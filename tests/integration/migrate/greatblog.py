@@ -1,0 +1,135 @@
+"""Steps and handlers of the user's own: the shipped example, GreatBlog."""
+
+import os
+import random
+
+from blog import ACCOUNT, PASSWORD, Blog
+from lib.suite import expect, expect_contains, expect_equal
+from steps import wait_for
+
+EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3, "deploy", "examples", "greatblog")
+OLD = """
+CREATE TABLE greatblog_post (post_id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(80) NOT NULL, content TEXT, author_id SMALLINT, tags TEXT) ENGINE=InnoDB;
+"""
+NEW = """
+CREATE TABLE greatblog_post (post_id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(80) NOT NULL, content TEXT, author_id SMALLINT) ENGINE=InnoDB;
+CREATE TABLE greatblog_post_tags (post_id INT NOT NULL, tag VARCHAR(40) COLLATE utf8mb4_bin NOT NULL, sort_order SMALLINT NOT NULL, PRIMARY KEY (post_id, tag),
+  FOREIGN KEY (post_id) REFERENCES greatblog_post (post_id)) ENGINE=InnoDB;
+"""
+WORDS = ("red", "green", "blue", "säure", "x y", "a'b", "seven")
+TAGS = """SELECT post_id, tag, ROW_NUMBER() OVER (PARTITION BY post_id ORDER BY seq) FROM (
+  SELECT post_id, seq, TRIM(SUBSTRING_INDEX(SUBSTRING_INDEX(tags, ',', seq), ',', -1)) AS tag FROM greatblog_post JOIN seq_1_to_20
+  ON seq <= LENGTH(tags) - LENGTH(REPLACE(tags, ',', '')) + 1) AS all_tags WHERE tag <> '' ORDER BY 1, 3"""
+PAIRS = (("SELECT post_id, title, content, author_id FROM greatblog_post ORDER BY 1", "SELECT post_id, title, content, author_id FROM greatblog_post ORDER BY 1"),
+         (TAGS, "SELECT post_id, tag, sort_order FROM greatblog_post_tags ORDER BY 1, 3"),
+         ("SELECT post_id, summary, REPLACE(REPLACE(body, '[b]', '<b>'), '[/b]', '</b>'), state FROM great_blog_publication ORDER BY 1",
+          "SELECT post_id, title, body, state FROM great_blog_post ORDER BY 1"))
+
+
+class GreatBlog(Blog):
+    def __init__(self):
+        super().__init__()
+        self.source.script(OLD, database="old")
+        self.destination.script(NEW, database="new")
+        self.source.run("UPDATE great_blog_publication SET body = CONCAT('[b]', body, '[/b]') WHERE post_id % 2", database="old")
+        for name in ("map.xml", "map-greatblog.xml", "deltalog.xml", "greatblog.lua"):
+            self.write(name, self.example(name))
+        config = self.example("config.xml")
+        for side, name in ((self.source, "1"), (self.destination, "2")):
+            before = 'name="magento%s" host="localhost" user="datasync"' % name
+            expect_contains(config, before, "the example")
+            config = config.replace(before, 'name="%s" host="127.0.0.1" port="%d" user="%s" password="%s"' % (
+                "old" if name == "1" else "new", side.port, ACCOUNT, PASSWORD))
+        self.write("config.xml", config.replace("migration.log", self.log_file))
+        self.program.configure({"handlers": [self.work.path("greatblog.lua")]})
+
+    @staticmethod
+    def example(name):
+        with open(os.path.join(EXAMPLE, name), encoding="utf-8") as text:
+            return text.read()
+
+    def equal(self, what):
+        for there, here in PAIRS:
+            expect_equal(self.destination.query(here, "new"), self.source.query(there, "old"), what + ": " + here)
+
+
+def tags(draw):
+    words = draw.sample(WORDS, draw.randrange(len(WORDS)))
+    return "NULL" if draw.randrange(8) == 0 else "'%s'" % draw.choice((",", ", ", " ,,")).join(words).replace("a'b", "a''b")
+
+
+def change(blog, draw):
+    one = lambda: draw.randrange(1, 330)
+    blog.source.run(
+        *["UPDATE greatblog_post SET tags = %s WHERE post_id = %d" % (tags(draw), one()) for _ in range(20)],
+        "UPDATE greatblog_post SET title = CONCAT('Changed ', post_id) WHERE post_id %% 7 = %d" % draw.randrange(7),
+        "UPDATE greatblog_post SET tags = CONCAT('first, ', COALESCE(tags, '')) WHERE post_id = %d AND COALESCE(tags, '') NOT LIKE '%%first%%'" % one(),
+        *["INSERT INTO greatblog_post (title, author_id, tags) VALUES ('new', 1, %s)" % tags(draw) for _ in range(5)],
+        *["DELETE FROM greatblog_post WHERE post_id = %d" % one() for _ in range(3)],
+        "UPDATE greatblog_post SET post_id = post_id + 100000 WHERE post_id = %d" % one(),
+        "UPDATE great_blog_publication SET body = '[b]other[/b]' WHERE post_id = %d" % one(), database="old")
+
+
+def define(suite):
+    @suite.case("greatblog", "the example's files: one table becomes two, copied and followed, deletes too, through kills, and counted")
+    def _():
+        with GreatBlog() as blog:
+            draw = random.Random()
+            seed = draw.randrange(1 << 31)
+            print("# seed %d" % seed)
+            draw.seed(seed)
+            blog.source.run(*["INSERT INTO greatblog_post (title, content, author_id, tags) VALUES ('post', 'c', 2, %s)" % tags(draw) for _ in range(300)],
+                            database="old")
+            blog.migrate("data")
+            blog.equal("copied")
+            for _ in range(2):
+                change(blog, draw)
+                blog.migrate("delta", "--once")
+                blog.equal("delta")
+            blog.program.start("delta", blog.config, command="migrate")
+            for _ in range(3):
+                change(blog, draw)
+                blog.program.kill()
+                blog.program.start("delta", blog.config, command="migrate")
+            blog.source.run("INSERT INTO greatblog_post (title, tags) VALUES ('the last', 'end')", database="old")
+            wait_for("the last tag", lambda: blog.ask("SELECT COUNT(*) FROM greatblog_post_tags WHERE tag = 'end'"))
+            blog.program.stop()
+            blog.equal("killed")
+            blog.destination.run("DELETE FROM greatblog_post_tags WHERE tag = 'end'", database="new")
+            expect_contains(blog.migrate("delta", "--once", code=1), "Mismatch of entities in the document: greatblog_post_tags", "a tag that is lost")
+            blog.destination.run("INSERT INTO greatblog_post_tags SELECT post_id, 'end', 1 FROM greatblog_post WHERE title = 'the last'", database="new")
+            blog.source.run("TRUNCATE TABLE greatblog_post", database="old")
+            blog.migrate("delta", "--once")
+            blog.equal("emptied")
+
+    @suite.case("own-errors", "what a step or a handler of the user's cannot do is told with document, key, file and line; what is not supplied, how to")
+    def _():
+        with GreatBlog() as blog:
+            def script(before, after):
+                text = blog.example("greatblog.lua")
+                expect_contains(text, before, "the example")
+                blog.write("greatblog.lua", text.replace(before, after))
+
+            script("Handler\\\\GreatBlog", "Handler\\\\OtherBlog")
+            said = blog.migrate("data", code=1)
+            expect_contains(said, "there is no handler \\Migration\\Handler\\GreatBlog\\NewFormat (for great_blog_publication.body) here: supply it", "a handler")
+            expect_contains(said, 'map_handlers["Migration\\Handler\\GreatBlog\\NewFormat"]', "how")
+            script('"greatblog_post_tags"}', '"greatblog_post_tags", "nowhere"}')
+            expect_contains(blog.migrate("data", code=1), "[ERROR]: Destination documents are missing: nowhere", "a document")
+            blog.source.run("INSERT INTO greatblog_post VALUES (41, 't', NULL, 1, 'red'), (42, 't', NULL, 1, 'broken')", database="old")
+            script("local tags = {}", "local tags = {} if post.tags == 'broken' then error('no such tag') end")
+            expect_contains(blog.migrate("data", code=1), "greatblog_post: %s:" % blog.work.path("greatblog.lua"), "document and file")
+            said = blog.migrate("data", code=1)
+            for part in ("no such tag (step Vendor\\Migration\\Step\\GreatBlog)", "key=42"):
+                expect_contains(said, part, "an error of a step")
+            script("sort_order = i", "sort_order = tag")
+            expect_contains(blog.migrate("data", code=1), "the value for greatblog_post_tags.sort_order is not a whole number", "a value")
+            script("if value == nil", "local x = at.row.post_id == 9 and nil .. 'x' if value == nil")
+            said = blog.migrate("data", code=1)
+            for part in ("great_blog_publication.body: ", "greatblog.lua:", "(handler \\Migration\\Handler\\GreatBlog\\NewFormat, ", "key=9"):
+                expect_contains(said, part, "an error of a handler")
+            script("local function split", "assert(not io and not os and not require) local function split")
+            blog.source.run("DELETE FROM greatblog_post", database="old")
+            blog.migrate("data", "--reset", "--yes")
+            blog.equal("in the end")
+            expect(blog.ask("SELECT COUNT(*) FROM great_blog_post WHERE body LIKE '<b>%'") > 100, "bodies")
