@@ -66,8 +66,13 @@ def change(blog, draw):
         "UPDATE greatblog_post SET tags = CONCAT('first, ', COALESCE(tags, '')) WHERE post_id = %d AND COALESCE(tags, '') NOT LIKE '%%first%%'" % one(),
         *["INSERT INTO greatblog_post (title, author_id, tags) VALUES ('new', 1, %s)" % tags(draw) for _ in range(5)],
         *["DELETE FROM greatblog_post WHERE post_id = %d" % one() for _ in range(3)],
-        "UPDATE greatblog_post SET post_id = post_id + 100000 WHERE post_id = %d" % one(),
+        "UPDATE greatblog_post SET post_id = -post_id WHERE post_id = %d" % one(),
         "UPDATE great_blog_publication SET body = '[b]other[/b]' WHERE post_id = %d" % one(), database="old")
+
+
+def crash(blog, mode, point, *options):
+    code, out, err = blog.program.command("migrate", mode, blog.config, *options, env={"DATASYNC_CRASH": point})
+    expect_equal(code, -9, "%s: %s" % (point, (out + err)[-1500:]))
 
 
 def define(suite):
@@ -80,10 +85,13 @@ def define(suite):
             draw.seed(seed)
             blog.source.run(*["INSERT INTO greatblog_post (title, content, author_id, tags) VALUES ('post', 'c', 2, %s)" % tags(draw) for _ in range(300)],
                             database="old")
+            for point in ("load.table_end:%d" % draw.randrange(1, 8), "load.rows:2"):
+                crash(blog, "data", point)
             blog.migrate("data")
             blog.equal("copied")
-            for _ in range(2):
+            for point in ("commit.before_commit:1", "commit.after_commit:1"):
                 change(blog, draw)
+                crash(blog, "delta", point, "--once")
                 blog.migrate("delta", "--once")
                 blog.equal("delta")
             blog.program.start("delta", blog.config, command="migrate")
