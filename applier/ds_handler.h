@@ -51,7 +51,7 @@
  * tried again whatever the hook returns.
  *
  * Maps. Where tables are called something else at the destination (map:, datasync migrate) hooks do
- * not go; there a handler has others tasks, each of which names what it is for:
+ * not go; there a handler has other tasks, each of which names what it is for:
  *
  *   map_handlers        what becomes of a field's value, for <handler class="…"> of a map's rules
  *   steps               what becomes of a row of a document (a table) that a step of config.xml has

@@ -141,3 +141,18 @@ def define(suite):
             blog.migrate("data", "--reset", "--yes")
             blog.equal("in the end")
             expect(blog.ask("SELECT COUNT(*) FROM great_blog_post WHERE body LIKE '<b>%'") > 100, "bodies")
+            with open(blog.config, encoding="utf-8") as text:
+                config = text.read()
+            for mode in ("data", "delta"):  # without the Map step
+                start = config.index('<step title="Map Step">', config.index('mode="%s"' % mode))
+                config = config[:start] + config[config.index("</step>", start) + 7:]
+            blog.write("config.xml", config)
+            expect_contains(blog.migrate("delta", "--once", code=2), "map=", "other steps than those of the copy")
+            blog.destination.run("UPDATE great_blog_post SET rating = 8", "INSERT INTO greatblog_post (post_id, title) VALUES (99, 'of the copy before')", database="new")
+            blog.source.run("INSERT INTO greatblog_post VALUES (43, 't', NULL, 1, 'red')", database="old")
+            blog.migrate("data", "--reset", "--yes")
+            blog.source.run("INSERT INTO greatblog_post VALUES (44, 't', NULL, 1, 'blue')", "UPDATE great_blog_publication SET summary = 'left'", database="old")
+            blog.migrate("delta", "--once")
+            for there, here in PAIRS[:2]:
+                expect_equal(blog.destination.query(here, "new"), blog.source.query(there, "old"), "alone: " + here)
+            expect_equal(blog.ask("SELECT SUM(rating = 8 AND title <> 'left') FROM great_blog_post"), 2000, "what no step migrates")
