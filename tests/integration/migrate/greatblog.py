@@ -53,6 +53,11 @@ class GreatBlog(Blog):
             expect_equal(self.destination.query(here, "new"), self.source.query(there, "old"), what + ": " + here)
 
 
+def readme():
+    with open(os.path.join(EXAMPLE, *[os.pardir] * 3, "README.md"), encoding="utf-8") as text:
+        return text.read().split("```lua\n-- greatblog.lua\n")[1].split("\n```")[0]
+
+
 def tags(draw):
     words = draw.sample(WORDS, draw.randrange(len(WORDS)))
     return "NULL" if draw.randrange(8) == 0 else "'%s'" % draw.choice((",", ", ", " ,,")).join(words).replace("a'b", "a''b")
@@ -147,6 +152,7 @@ def define(suite):
                 start = config.index('<step title="Map Step">', config.index('mode="%s"' % mode))
                 config = config[:start] + config[config.index("</step>", start) + 7:]
             blog.write("config.xml", config)
+            blog.write("greatblog.lua", readme())
             expect_contains(blog.migrate("delta", "--once", code=2), "map=", "other steps than those of the copy")
             blog.destination.run("UPDATE great_blog_post SET rating = 8", "INSERT INTO greatblog_post (post_id, title) VALUES (99, 'of the copy before')", database="new")
             blog.source.run("INSERT INTO greatblog_post VALUES (43, 't', NULL, 1, 'red')", database="old")
