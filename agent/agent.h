@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/csv/csv_copy.h"
+#include "agent/producer.h"
 #include "agent/tracker.h"
 #include "schema/catalogue.h"
 #include "schema/config.h"
@@ -52,6 +53,7 @@ struct agent_options {
     uint64_t from_time;                  /* 0 none */
     const struct entity_selection *copy; /* sync: copy whole entities, then end; NULL: no */
     const struct csv_options *csv;       /* … from this file; NULL: from the source */
+    const struct producer *producer;     /* … what this makes instead; NULL: none */
     const struct tracker_options
         *tracker; /* … those that its tracker names; NULL: those of `copy` */
 };

@@ -1,9 +1,10 @@
-/* Whole entities instead of the binlog, for `sync` and `incremental --tracker`. */
+/* Whole entities instead of the binlog, for `sync` and `incremental --tracker`, or what a producer
+ * makes. */
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/agent_state.h"
-#include "agent/entity_copy.h"
+#include "agent/producer.h"
 #include "agent/tracker.h"
 #include "agent/where_check.h"
 #include "schema/db.h"
@@ -125,7 +126,10 @@ static int copy_tracked(struct agent *a, struct entity_copy_options *o, struct p
 static int copy_what(struct agent *a, struct position *end, struct ds_error *err)
 {
     struct entity_copy_options o = options(a);
+    const struct producer *p = a->options.producer;
     o.selection = *a->options.copy;
+    if (p)
+        return p->produce(p->arg, &o, end, err);
     return a->options.tracker ? copy_tracked(a, &o, end, err)
            : a->options.csv   ? copy_file(a, &o, end, err)
                               : entity_copy(&o, end, err);
@@ -163,12 +167,13 @@ static int wait_for_source(struct agent *a, struct ds_error *err)
 
 int copy_entities(struct agent *a, struct ds_error *err)
 {
+    const bool asks_source = !a->options.csv && !a->options.producer;
     struct position end = {0};
     int rc = agent_wait_applier(a, err);
-    if (rc == 0 && !a->options.csv)
+    if (rc == 0 && asks_source)
         rc = wait_for_source(a, err);
     agent_set_state(a, AGENT_SNAPSHOT, NULL);
-    if (rc == 0 && !a->options.csv)
+    if (rc == 0 && asks_source)
         rc = open_rules(a, err);
     if (rc == 0)
         rc = spool_writer_reset(a->options.spool, NULL, "copy", err);

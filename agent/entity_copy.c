@@ -100,29 +100,15 @@ struct reading {
     entity_take take;
 };
 
+static int take_image(void *arg, struct slice image, struct ds_error *err)
+{
+    const struct reading *r = arg;
+    return r->take(r->c, r->t, image, r->columns, err);
+}
+
 static int take_rows(void *arg, const void *message, size_t len, struct ds_error *err)
 {
-    struct reading *r = arg;
-    const uint8_t *p = message, *end = p + len;
-    struct arena arena = {0};
-    struct message m;
-    uint32_t count = 0;
-    int rc = message_read(&p, end, &arena, &m, err);
-    if (rc == 0 && m.type == MSG_SNAPSHOT) {
-        p = m.snapshot.rows.p;
-        end = p + m.snapshot.rows.len;
-        rc = array_read_head(&p, end, &count)
-                 ? error_set(err, DS_EFORMAT, "rows of a copy cannot be read")
-                 : 0;
-    }
-    while (count-- && rc == 0) {
-        const uint8_t *start = p;
-        rc = value_skip(&p, end) ? error_set(err, DS_EFORMAT, "rows of a copy cannot be read") : 0;
-        if (rc == 0)
-            rc = r->take(r->c, r->t, (struct slice){start, (size_t)(p - start)}, r->columns, err);
-    }
-    arena_free(&arena);
-    return rc;
+    return table_rows_each(message, len, take_image, arg, err);
 }
 
 static int no_chunk(void *arg, uint64_t rows, struct ds_error *err)

@@ -428,3 +428,29 @@ int table_rows_copy(const struct table_plan *plan, struct snapshot_source *s,
     buf_free(&r.message);
     return rc;
 }
+
+int table_rows_each(const void *message, size_t len,
+                    int (*take)(void *arg, struct slice image, struct ds_error *err), void *arg,
+                    struct ds_error *err)
+{
+    const uint8_t *p = message, *end = p + len;
+    struct arena arena = {0};
+    struct message m;
+    uint32_t count = 0;
+    int rc = message_read(&p, end, &arena, &m, err);
+    if (rc == 0 && m.type == MSG_SNAPSHOT) {
+        p = m.snapshot.rows.p;
+        end = p + m.snapshot.rows.len;
+        rc = array_read_head(&p, end, &count)
+                 ? error_set(err, DS_EFORMAT, "rows of a copy cannot be read")
+                 : 0;
+    }
+    while (count-- && rc == 0) {
+        const uint8_t *start = p;
+        rc = value_skip(&p, end) ? error_set(err, DS_EFORMAT, "rows of a copy cannot be read") : 0;
+        if (rc == 0)
+            rc = take(arg, (struct slice){start, (size_t)(p - start)}, err);
+    }
+    arena_free(&arena);
+    return rc;
+}

@@ -66,5 +66,9 @@ void table_plan_free(struct table_plan *plan);
 /* SELECT everything and write ROWS messages. *rows: how many. DS_ERETRY: the table was altered. */
 int table_rows_copy(const struct table_plan *plan, struct snapshot_source *s,
                     const struct row_output *out, uint64_t *rows, struct ds_error *err);
+/* The rows of such a message, one by one; of another message: none. */
+int table_rows_each(const void *message, size_t len,
+                    int (*take)(void *arg, struct slice image, struct ds_error *err), void *arg,
+                    struct ds_error *err);
 
 #endif

@@ -64,21 +64,33 @@ static int binlog_off(struct snapshot_source *s, struct ds_error *err)
     return 0;
 }
 
-int source_open(struct snapshot_source *s, const struct config *config, struct ds_error *err)
+static int open_side(struct snapshot_source *s, const struct config *config, bool source,
+                     struct ds_error *err)
 {
-    struct db_endpoint ep = config_endpoint(config, true);
+    struct db_endpoint ep = config_endpoint(config, source);
     memset(s, 0, sizeof *s);
-    s->database = config->source.database;
+    s->database = ep.database;
     int rc = db_connect(&s->db, &ep, err);
     if (rc == 0)
         rc = db_server_info(s->db, &s->server, err);
     if (rc == 0)
         rc = session_set(s, err);
-    if (rc == 0)
+    if (rc == 0 && source)
         rc = binlog_off(s, err);
     if (rc)
         db_close(&s->db);
     return rc;
+}
+
+int source_open(struct snapshot_source *s, const struct config *config, struct ds_error *err)
+{
+    return open_side(s, config, true, err);
+}
+
+int source_open_destination(struct snapshot_source *s, const struct config *config,
+                            struct ds_error *err)
+{
+    return open_side(s, config, false, err);
 }
 
 void source_close(struct snapshot_source *s)

@@ -24,6 +24,9 @@ struct snapshot_source {
 /* Connect, with a session under which every value and definition is read as it is stored: UTC, no
  * sql_mode, no conversion of results, no time limits. */
 int source_open(struct snapshot_source *s, const struct config *config, struct ds_error *err);
+/* The destination, to be read in the same way. */
+int source_open_destination(struct snapshot_source *s, const struct config *config,
+                            struct ds_error *err);
 void source_close(struct snapshot_source *s);
 /* Open the consistent snapshot and say at which position it stands. MariaDB: without any lock;
  * MySQL: under a global read lock that is held for the duration of three statements. Waits, for at

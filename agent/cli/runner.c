@@ -354,6 +354,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .from_time = o->from_time,
         .copy = o->copy,
         .csv = o->csv,
+        .producer = o->producer,
         .tracker = o->tracker,
     };
     struct applier_options applier = {

@@ -31,6 +31,7 @@ struct runner_options {
     bool again;                            /* … of what the stream could not write whole */
     bool references;                       /* … a look at what is referred to, before it */
     const struct csv_options *csv;         /* … from a file; NULL: from the source */
+    const struct producer *producer;       /* … that a step of a migration makes; NULL: no */
     const struct tracker_options *tracker; /* … what has changed there; NULL: what `copy` says */
 };
 
