@@ -20,6 +20,64 @@ struct dropping {
     uint32_t count;
 };
 
+/* --- tables of which nothing has come ------------------------------------------------------------
+ */
+
+static bool is_compiled(const struct import *im, const struct target_table *target)
+{
+    const struct import_table *t = im->tables;
+    while (t && !(t->target == target && t->target_version == target->version))
+        t = t->next;
+    return t;
+}
+
+/* Are there the columns by which its rows are found? */
+static bool is_linked(const struct catalogue_entity *e, const struct catalogue_table *entry,
+                      const struct target_table *target)
+{
+    return target->row_key && target_column_ordinal(target, entry->link) >= 0 &&
+           (!import_type_name(e, entry) || target_column_ordinal(target, entry->key) >= 0);
+}
+
+static int look_at(struct import *im, const char *name, const struct target_table *target,
+                   struct ds_error *err)
+{
+    const char *prefix = im->options.config->source.prefix;
+    struct import_table *ignored;
+    struct source_table as_here = {.def = {.flags = TABLE_NAMES | TABLE_KEYS}};
+    struct msg_table *def = &as_here.def;
+    BUF_AUTO struct buf text = {0};
+    def->column_count = target->column_count;
+    def->columns =
+        arena_zalloc(&im->arena, ((size_t)target->column_count + 1) * sizeof *def->columns);
+    if (!def->columns || buf_printf(&text, "%s%s", prefix ? prefix : "", name))
+        return import_no_memory(err);
+    def->name = (struct slice){text.data, text.len};
+    for (uint32_t i = 0; i < target->column_count; i++) {
+        const struct target_column *c = &target->columns[i];
+        def->columns[i].name = (struct slice){(const uint8_t *)c->name, strlen(c->name)};
+        def->columns[i].flags = c->is_unsigned ? COLUMN_UNSIGNED : 0;
+    }
+    for (uint32_t i = 0; i < target->row_key->count; i++)
+        def->columns[target->row_key->columns[i]].flags |= COLUMN_KEY;
+    return import_table_find(im, &as_here, false, &ignored, err);
+}
+
+int import_look_below(struct import *im, const struct catalogue_entity *e, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 1; i < e->table_count && rc == 0; i++) {
+        const struct catalogue_table *entry = &e->tables[i];
+        const struct target_table *target = import_shop_table(im, entry->table);
+        if (target && !is_compiled(im, target) && is_linked(e, entry, target))
+            rc = look_at(im, entry->table, target, err);
+    }
+    return rc;
+}
+
+/* --- whose rows go -------------------------------------------------------------------------------
+ */
+
 static bool tells_all(const struct import_entity *e, const struct catalogue_table *entry)
 {
     const struct import_whole_table *w = e->whole_tables;

@@ -11,6 +11,8 @@ int import_forget(struct import *im, const struct catalogue_entity *e,
                   const struct catalogue_table *entry, const char *ids, struct ds_error *err);
 /* Is an entity of the segment here with all that it has in this table? */
 bool import_has_all(const struct import *im, const struct import_table *t);
+/* Know the entity's tables of which nothing has come yet, too: as if the source's were the same. */
+int import_look_below(struct import *im, const struct catalogue_entity *e, struct ds_error *err);
 /* Rows of the table at the destination that whole entities do not have go. [first, end): those that
  * they have, looked for and not yet written. */
 int import_drop_rest(struct import *im, const struct import_table *t, uint32_t first, uint32_t end,

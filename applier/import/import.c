@@ -376,6 +376,18 @@ static enum config_duplicate policy_for_duplicate(const struct import *im,
     return policy == DUPLICATE_ERROR && along ? DUPLICATE_SKIP : policy;
 }
 
+/* A stream makes it, and finds it here by its natural key: all that the source has of it comes now,
+ * or later, and in its place goes what is here. */
+static int replace_found(struct import *im, const struct import_row *row, struct ds_error *err)
+{
+    struct import_entity *e = row->entity;
+    if (!im->options.follows || row->op != CHANGE_INSERT || row->origin->flags & CHANGE_COPIED ||
+        e->here || import_is_merged(im, e) || !import_has_members(e->entity))
+        return 0;
+    e->whole = true;
+    return import_look_below(im, e->entity, err);
+}
+
 /* The root's row has been looked for. Whole entities ask the policy; a change of one that was
  * imported has asked it then. */
 static int decide(struct import *im, struct import_row *row, struct ds_error *err)
@@ -419,7 +431,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
         }
     }
     counts->updated++;
-    return 0;
+    return replace_found(im, row, err);
 }
 
 /* --- a segment -----------------------------------------------------------------------------------

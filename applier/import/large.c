@@ -136,7 +136,6 @@ static int list(struct import *im, const struct import_row *root, struct ds_erro
     for (const struct import_table *t = im->tables; t && rc == 0 && all; t = t->next)
         if (is_replaced(im, root, t))
             rc = list_table(im, t, root->target_id, &all, err);
-    places_sort(&im->large->rows); /* a part may be written again: what is listed stays so */
     if (all)
         return rc;
     log_warn("an entity is larger than a batch, and has more than %d rows here: what the source "
@@ -181,6 +180,7 @@ int import_large_begin(struct import *im, uint32_t first, uint32_t end, struct d
         if (rc == 0 && row->entity->policy != IMPORT_WRITE && keep_decision(im->large, row->entity))
             rc = import_no_memory(err);
     }
+    places_sort(&im->large->rows); /* a part may be written again: what is listed stays so */
     return rc;
 }
 

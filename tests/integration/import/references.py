@@ -184,6 +184,16 @@ def define(suite):
                     "UPDATE salesrule_coupon SET is_primary = 1 WHERE coupon_id = %d" % new, "COMMIT")
                 shops.lab.program.incremental(timeout=240)
                 expect_equal(coupons(), both, "another one at the source")
+            # made at the source when the destination has it, with a coupon of its own
+            for policy, left in (("update", 0), ("merge", 1), ("skip", 1)):
+                run(shops.destination, "INSERT INTO salesrule (name) VALUES ('%s')" % policy,
+                    "INSERT INTO salesrule_coupon (rule_id, code) VALUES (LAST_INSERT_ID(), '%s')" % policy)
+                run(shops.source, "INSERT INTO salesrule (name, sort_order) VALUES ('%s', 7)" % policy)
+                shops.lab.program.configure({"on_duplicate": policy})
+                shops.lab.program.incremental(timeout=240)
+                expect_equal([tuple(row) for row in shops.destination.query(
+                    "SELECT sort_order, COUNT(coupon_id) FROM openmage.salesrule LEFT JOIN openmage.salesrule_coupon USING (rule_id) WHERE name = '%s' "
+                    "GROUP BY rule_id" % policy)], [(0 if policy == "skip" else 7, left)], "what a stream finds, " + policy)
 
     @suite.case("groups-renamed", "an attribute is once in a set: what the source has in another group, or in one of another name, is moved")
     def _():
