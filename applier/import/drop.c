@@ -194,6 +194,12 @@ static int add_not_shown(const struct import *im, struct buf *sql)
                          "v.entity_id = t.entity_id AND v.value = t.value)");
 }
 
+/* Does it lead to a part of the same entity, which is as much the source's as the row is? */
+static bool is_inside(const struct import_table *t, const struct import_reference *r)
+{
+    return r->rule->to && strcmp(r->rule->entity, t->entity->name) == 0 && !filter_maps(t->entity);
+}
+
 /* What the source can speak about. Of what is set up at both sides (attributes, sets, groups) it
  * can only of what came from it; records of a file, by name, of all of it. */
 static int add_conditions(const struct import *im, const struct import_table *t, bool records,
@@ -204,7 +210,7 @@ static int add_conditions(const struct import *im, const struct import_table *t,
         const struct import_reference *r = &t->references[i];
         bool plain = r->rule && r->form == REFERENCE_ONE && !r->word && r->when == NO_COLUMN &&
                      !r->rule->attribute && !r->rule->input && !r->parent;
-        if (plain && !(records && is_named(r)) &&
+        if (plain && !is_inside(t, r) && !(records && is_named(r)) &&
             t->target->columns[r->target].class == TARGET_INT &&
             (r->type == t->root_type) == of_own_kind)
             rc = add_known(im, t->target->columns[r->target].name, r->type, sql);

@@ -159,9 +159,13 @@ def define(suite):
             expect_contains(err, "entity=order count=24", "how many")
             for server, year in ((source, 20), (destination, 21)):
                 server.run(order % (numbers[24], year), database="openmage")
+            item = "INSERT INTO sales_flat_order_item (order_id, parent_item_id) SELECT MAX(entity_id), %s FROM sales_flat_order"
+            destination.run(item % "NULL", item % "LAST_INSERT_ID()", database="openmage")
             err = shops.lab.program.incremental(timeout=240)
             expect_contains(err, "number=%s created_at=\"2020-01-01 00:00:00\" there=\"2021-01-01 00:00:00\"" % numbers[24], "a change")
             expect_equal(said(err), 1, "a change: " + err)
+            expect_equal(destination.scalar("SELECT COUNT(*) FROM openmage.sales_flat_order_item JOIN openmage.sales_flat_order ON entity_id = order_id "
+                                            "WHERE increment_id = '%s'" % numbers[24]), 0, "items of the order that was there, and items below these")
 
     @suite.case("primary-coupons", "a rule has one primary coupon: the destination's where both are merged, else the source's, as it goes on")
     def _():
