@@ -197,6 +197,7 @@ static int delete_row(struct import *im, struct import_row *row, struct deleting
 {
     d->places[d->count++] = row->place;
     return import_note(im, row) || import_tell(im, row, CHANGE_DELETE) ||
+                   import_note_freed(im, row) ||
                    (row->table->type != UINT32_MAX &&
                     registry_remove(im->registry, row->table->type, row->id))
                ? import_no_memory(err)

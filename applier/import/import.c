@@ -64,7 +64,8 @@ int import_new(struct import **out, const struct import_options *options, struct
                      import_aftermath_new(im) == 0 && import_seen_new(im) == 0 &&
                      import_large_new(im) == 0 && import_unsure_new(im) == 0 &&
                      import_unfinished_new(im) == 0 && import_orphans_new(im) == 0 &&
-                     import_nameless_new(im) == 0 && import_namesakes_new(im) == 0
+                     import_nameless_new(im) == 0 && import_freed_new(im) == 0 &&
+                     import_namesakes_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -102,6 +103,7 @@ void import_free(struct import *im)
     import_orphans_free(im);
     import_encryption_free(im);
     import_nameless_free(im);
+    import_freed_free(im);
     import_namesakes_free(im);
     media_free(im->media);
     registry_free(im->registry);
@@ -220,6 +222,7 @@ void import_rolled_back(struct import *im)
     buf_clear(&im->incomplete);
     import_options_clear(im);
     import_encryption_rolled_back(im);
+    import_freed_clear(im);
     im->attributes_known = false;
     import_left_again(im);
     import_forget_counts(im);
@@ -597,6 +600,8 @@ static int write_range(struct import *im, const struct batch *batch,
 {
     int rc = import_unfinished_begin(im, err);
     rc = rc ? rc : import_rows_begin(im, err);
+    if (!part)
+        import_freed_clear(im);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];
         rc = import_dying_begin(im, &batch->changes[tx->first], tx->rolled_back ? 0 : tx->count,
@@ -633,6 +638,7 @@ int import_settle(struct import *im, uint64_t *left, struct ds_error *err)
 int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err)
 {
     im->counters = extra;
+    import_freed_clear(im);
     int rc = import_large_drop(im, err);
     rc = rc ? rc : registry_flush(im->registry, err);
     rc = rc ? rc : import_aftermath(im, err);

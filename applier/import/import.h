@@ -14,6 +14,7 @@
  * - match.c: rows → rows that the destination has already
  * - namesakes.c: … and which may be others, of the same number
  * - tell.c: what hooks are told of
+ * - given_again.c: ids that the source deletes and gives again
  * - became.c: what is logged of each entity
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)
  * - restricted.c: … by foreign keys that would not let it go

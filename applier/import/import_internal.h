@@ -136,6 +136,7 @@ struct import_row {
     const char *namesake;  /* another id of the source, whose row has its natural key; NULL none */
     struct slice id;       /* its own, as text; len 0 none */
     uint64_t target_id;
+    uint64_t old_id;            /* that it had here before it was deleted and made again; 0: none */
     struct import_row *parent;  /* in the segment; NULL: it is not */
     struct import_row *next;    /* in the segment's table of rows by their key … */
     struct import_row *next_id; /* … and by their id */
@@ -212,6 +213,7 @@ struct unfinished;
 struct orphans;
 struct encryption;
 struct nameless;
+struct freed_ids;
 struct import_left;
 struct media;
 struct namesakes;
@@ -233,6 +235,7 @@ struct import {
     struct orphans *orphans;
     struct encryption *encryption;
     struct nameless *nameless;
+    struct freed_ids *freed;
     struct namesakes *namesakes;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
@@ -412,6 +415,15 @@ int import_incomplete_write(struct import *im, bool last, struct ds_error *err);
 int import_incomplete_gone(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 /* Entities of the segment that come whole wait for what they name now. */
 int import_incomplete_again(struct import *im, struct ds_error *err);
+
+/* --- given_again.c --- */
+int import_freed_new(struct import *im); /* DS_ENOMEM */
+void import_freed_free(struct import *im);
+void import_freed_clear(struct import *im);
+/* The row is deleted here. DS_ENOMEM. */
+int import_note_freed(struct import *im, const struct import_row *row);
+/* The id that the row of the same id had here, which its transaction has deleted; 0: it has not. */
+uint64_t import_freed_id(struct import *im, const struct import_row *row);
 
 /* --- write.c --- */
 /* Is the column to be set, of a row that is there already? */

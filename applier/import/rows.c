@@ -237,6 +237,7 @@ static int add_new(struct import *im, const struct import_table *t, const struct
     if (t->root && c->op != CHANGE_DELETE)
         r->entity->root = r;
     r->dying = c->op == CHANGE_DELETE && import_is_dying(im, r->entity);
+    r->old_id = import_freed_id(im, r);
     link_row(im, r, key_hash(t, after ? after : before));
     return push_row(im, r, err);
 }

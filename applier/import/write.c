@@ -267,17 +267,39 @@ static int insert_plain(struct import *im, struct import_row *const *rows, uint3
     return rc;
 }
 
-/* Those come first whose place has to be known later. */
-static uint32_t waiting_first(struct import_row **rows, uint32_t count)
+static bool waits(const struct import_row *row)
 {
-    uint32_t waiting = 0;
+    return row->waits;
+}
+
+static bool has_old_id(const struct import_row *row)
+{
+    return row->old_id != 0;
+}
+
+/* Those come first of which `is` is true. */
+static uint32_t put_first(struct import_row **rows, uint32_t count,
+                          bool (*is)(const struct import_row *row))
+{
+    uint32_t first = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (rows[i]->waits) {
+        if (is(rows[i])) {
             struct import_row *row = rows[i];
-            rows[i] = rows[waiting];
-            rows[waiting++] = row;
+            rows[i] = rows[first];
+            rows[first++] = row;
         }
-    return waiting;
+    return first;
+}
+
+/* New rows that get the ids that they had before. */
+static int insert_again(struct import *im, struct import_row *const *rows, uint32_t count,
+                        struct ds_error *err)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!(rows[i]->values[rows[i]->table->id_target] =
+                  import_number(&im->arena, rows[i]->old_id)))
+            return import_no_memory(err);
+    return count ? insert_plain(im, rows, count, err) : 0;
 }
 
 /* The value is another's that the source has, too. */
@@ -295,18 +317,21 @@ static void add_namesake(const struct import_row *row, struct ds_error *err)
 static int insert_rows(struct import *im, struct import_row **rows, uint32_t count,
                        struct ds_error *err)
 {
-    uint32_t all = count;
-    int rc = 0;
+    const struct import_row *only = count == 1 ? rows[0] : NULL;
+    uint32_t again = put_first(rows, count, has_old_id);
+    int rc = insert_again(im, rows, again, err);
+    rows += again;
+    count -= rc ? count : again;
     if (count && !rows[0]->table->new_ids) {
         bool counts = counted_column(rows[0]->table) != NO_COLUMN;
-        uint32_t waiting = counts ? waiting_first(rows, count) : 0;
+        uint32_t waiting = counts ? put_first(rows, count, waits) : 0;
         if (waiting < count)
             rc = insert_plain(im, rows + waiting, count - waiting, err);
         count = waiting;
     }
     rc = rc || !count ? rc : insert_returning(im, rows, count, err);
-    if (rc && all == 1)
-        add_namesake(rows[0], err);
+    if (rc && only)
+        add_namesake(only, err);
     return rc;
 }
 

@@ -173,6 +173,16 @@ def define(suite):
             expect_equal(sku_of(shops, target(shops, "product", number)), "under the old id", "its old id")
             expect_equal(sku_of(shops, kept), name, "the destination's own, that the source has no more")
             expect_equal(sku_of(shops, target(shops, "product", own)), "under the id of one that is gone", "the id of one that is gone")
+            # deleted and made again in one statement: what names it without a foreign key
+            number, here = shops.destination.query(
+                "SELECT CAST(source_id AS UNSIGNED), target_id FROM datasync.datasync_entity_registry JOIN openmage.customer_entity_int ON value = "
+                "target_id JOIN openmage.eav_attribute USING (attribute_id) WHERE entity_type = 'customer_address_entity' AND origin = 'created' AND "
+                "attribute_code = 'default_billing' LIMIT 1")[0]
+            shops.source.run("CREATE TEMPORARY TABLE one SELECT * FROM customer_address_entity WHERE entity_id = %d" % number,
+                             "REPLACE INTO customer_address_entity SELECT * FROM one", database="openmage")
+            shops.lab.program.incremental(timeout=240)
+            expect_equal((target(shops, "customer_address_entity", number), shops.destination.scalar(
+                "SELECT COUNT(*) FROM openmage.customer_address_entity_varchar WHERE entity_id = %d" % here)), (here, 0), "REPLACE INTO")
 
     @suite.case("pieces", "a copy of many batches, and an entity that is larger than one")
     def _():
