@@ -200,6 +200,29 @@ static int select_keys(struct import *im, const struct import_lineage *l,
     return rc;
 }
 
+/* What another source has, too, stays. */
+static int leave_shared(struct import *im, const struct import_lineage *l, struct buf *ids,
+                        struct ds_error *err)
+{
+    const struct catalogue_table *entry = l->levels[0];
+    BUF_AUTO struct buf all = *ids;
+    struct import_used used = {0};
+    *ids = (struct buf){0};
+    int rc = import_find_used(im, l->entity, entry, buf_cstr(&all), &used, err);
+    for (const char *at = buf_cstr(&all); rc == 0 && *at; at += *at == ',') {
+        char text[24], *end;
+        uint64_t id = strtoull(at, &end, 10);
+        snprintf(text, sizeof text, "%lu", id);
+        if (import_is_used(&used, id))
+            import_tell_used(&used, l->entity, entry, id);
+        else
+            rc = append(ids, text) ? import_no_memory(err) : 0;
+        at = end;
+    }
+    import_used_free(&used);
+    return rc;
+}
+
 /* Hooks are not told, as they are not where the destination's own keys do it. */
 static int cascade_members(struct import *im, const struct import_lineage *l,
                            const struct target_fk *fk, const struct staying *s,
@@ -209,6 +232,7 @@ static int cascade_members(struct import *im, const struct import_lineage *l,
     bool registered = entry->key && import_type_name(l->entity, entry);
     BUF_AUTO struct buf sql = {0}, ids = {0};
     int rc = registered ? select_keys(im, l, fk, s, &ids, err) : 0;
+    rc = rc || !ids.len ? rc : leave_shared(im, l, &ids, err);
     if (rc || (registered && !ids.len))
         return rc;
     if (registered) {

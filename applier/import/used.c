@@ -265,9 +265,9 @@ int import_find_used(struct import *im, const struct catalogue_entity *e,
     if (!a.table || !a.key || !import_type_name(e, entry))
         return 0;
     int rc = import_find_restricted(im, a.table, a.key, ids, used, err);
-    if (rc || (!root && !filter_maps(e)))
+    rc = rc ? rc : ask_sources(&a, err);
+    if (rc || (!root && !filter_maps(e))) /* its parts are what its source says */
         return rc;
-    rc = ask_sources(&a, err);
     rc = rc ? rc : registry_flush(im->registry, err); /* which the queries ask */
     for (size_t i = 0; i < catalogue_count(c) && filter_maps(e) && rc == 0; i++)
         rc = ask_references(&a, catalogue_at(c, i), err);

@@ -192,15 +192,17 @@ def define(suite):
             two, program = Shops(shops), shops.lab.program
             program.incremental(timeout=240)
             kinds = ("product", "customer", "order")
+            address = {row[0]: row[1] for row in shops.source.query("SELECT parent_id, MIN(entity_id) FROM openmage.customer_address_entity GROUP BY 1")}
             created = lambda kind: [int(row[0]) for row in shops.destination.query(
                 "SELECT source_id FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND source_system = 'legacy' AND origin = "
-                "'created' ORDER BY CAST(source_id AS UNSIGNED)" % kind)]
+                "'created' ORDER BY CAST(source_id AS UNSIGNED)" % kind) if kind != "customer" or int(row[0]) in address]
             for kind in kinds:
                 sync(shops, kind, "-d", "skip", "--entity-ids", str(created(kind)[0]), system="other")
             # of what an order names the other source has learnt, too
             theirs = {kind: (created(kind)[0], next(number for number in created(kind)[1:] if not registered_target(shops, kind, number, "other")))
                       for kind in kinds}
             theirs["eav_attribute_option"] = created("eav_attribute_option")[:2]
+            theirs["customer_address_entity"] = [address[number] for number in theirs["customer"]]
             here = {kind: [target(shops, kind, number) for number in numbers] for kind, numbers in theirs.items()}
             registered = lambda: {kind: registered_target(shops, kind, numbers[0], "other") for kind, numbers in theirs.items()}
             both = {kind: numbers[0] for kind, numbers in here.items()}
@@ -209,15 +211,19 @@ def define(suite):
             before, (product, _) = values(), theirs["product"]
             shops.source.run("BEGIN", "DELETE FROM catalog_product_entity_varchar WHERE entity_id = %d" % product,
                              "DELETE FROM catalog_product_entity WHERE entity_id = %d" % product, "COMMIT",
+                             "DELETE FROM customer_address_entity WHERE entity_id IN (%d, %d)" % tuple(theirs["customer_address_entity"]),
                              *deleted({kind: theirs[kind] for kind in kinds}),
                              "DELETE FROM eav_attribute_option WHERE option_id = %d" % theirs["eav_attribute_option"][0], database="openmage")
             err = program.incremental(timeout=240)
             for kind, number in both.items():
-                entity = "attribute table=eav_attribute_option" if kind == "eav_attribute_option" else kind
+                entity = {"eav_attribute_option": "attribute table=eav_attribute_option",
+                          "customer_address_entity": "customer table=customer_address_entity"}.get(kind, kind)
                 expect_contains(err, "kept though the source has deleted it: source other has it, too entity=%s id=%d" % (entity, number), "warning")
             expect_equal({kind: [two.count(kind, number) for number in here[kind]] for kind in kinds}, dict.fromkeys(kinds, [1, 0]),
                          "what both sources had, and what one had")
             expect_equal((two.count("eav_attribute_option", both["eav_attribute_option"]), values()), (1, before), "an option; values of the product")
+            expect_equal([two.ask("SELECT COUNT(*) FROM customer_address_entity WHERE entity_id = %d", number) for number in
+                          here["customer_address_entity"]], [1, 0], "addresses")
             expect_equal(registered(), both, "what the other source has, afterwards")
             expect_equal([target(shops, kind, numbers[0]) for kind, numbers in theirs.items()], [None] * len(theirs),
                          "registered, though they are not the source's any more")
