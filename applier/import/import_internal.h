@@ -136,7 +136,7 @@ struct import_row {
     const char *namesake;  /* another id of the source, whose row has its natural key; NULL none */
     struct slice id;       /* its own, as text; len 0 none */
     uint64_t target_id;
-    uint64_t old_id;            /* that it had here before it was deleted and made again; 0: none */
+    uint64_t old_id;            /* that it had here before it was deleted there, or here; 0: none */
     struct import_row *parent;  /* in the segment; NULL: it is not */
     struct import_row *next;    /* in the segment's table of rows by their key … */
     struct import_row *next_id; /* … and by their id */

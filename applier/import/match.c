@@ -112,7 +112,9 @@ static int ask_ids(struct matching *m, uint32_t *at, struct ds_error *err)
             found(m, row, place, row->target_id);
             continue;
         }
-        row->target_id = 0; /* somebody has deleted it at the destination */
+        /* somebody has deleted it at the destination: what names it there may do so still */
+        row->old_id = m->t->new_ids && !im->options.dry_run ? row->target_id : 0;
+        row->target_id = 0;
         row->gone = true;
         if (import_refer_again(im, row, err))
             return err->code;

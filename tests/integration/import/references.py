@@ -79,6 +79,13 @@ def define(suite):
                               destination.query(groups)),
                              (before, status, (("odd", ), ), ()), "defaults after sync of %s: %s" % (entity, err[-1500:]))
             expect_equal(destination.scalar("SELECT COUNT(*) FROM openmage.core_website WHERE code = 'main'"), 1, "the website that came")
+            # a group's default store that was deleted here, and comes back
+            nowhere = "SELECT COUNT(*) FROM openmage.core_store_group WHERE default_store_id NOT IN (SELECT store_id FROM openmage.core_store)"
+            destination.run("DELETE FROM core_store WHERE store_id > 0 AND store_id IN (SELECT default_store_id FROM core_store_group) AND store_id IN "
+                            "(SELECT target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'store')", database="openmage")
+            expect(destination.scalar(nowhere) > 0, "no group has lost its default store")
+            sync(shops, "store", "-d", "merge")
+            expect_equal(destination.scalar(nowhere), 0, "groups without their default store")
 
     @suite.case("missing-members", "options and groups that are missing are created, or an error, decided and told before anything is written")
     def _():
