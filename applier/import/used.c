@@ -262,11 +262,15 @@ int import_find_used(struct import *im, const struct catalogue_entity *e,
                        .key = root ? entry->link : entry->key,
                        .ids = ids,
                        .used = used};
+    bool part = !root && !filter_maps(e);
     if (!a.table || !a.key || !import_type_name(e, entry))
         return 0;
     int rc = import_find_restricted(im, a.table, a.key, ids, used, err);
-    rc = rc ? rc : ask_sources(&a, err);
-    if (rc || (!root && !filter_maps(e))) /* its parts are what its source says */
+    /* a record that comes whole says all that there is of a part */
+    if (rc || (part && !im->options.follows))
+        return rc;
+    rc = ask_sources(&a, err);
+    if (rc || part) /* the destination's own do not keep it */
         return rc;
     rc = rc ? rc : registry_flush(im->registry, err); /* which the queries ask */
     for (size_t i = 0; i < catalogue_count(c) && filter_maps(e) && rc == 0; i++)
