@@ -42,7 +42,7 @@ static int by_id(const void *x, const void *y)
 bool entity_is_listed(const struct entity_ids *ids, const char *id)
 {
     const struct changed_id wanted = {.id = id};
-    return ids && bsearch(&wanted, ids->items, ids->count, sizeof wanted, by_id);
+    return ids && ids->count && bsearch(&wanted, ids->items, ids->count, sizeof wanted, by_id);
 }
 
 const char *entity_prefix(const struct copy *c)

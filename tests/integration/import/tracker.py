@@ -299,6 +299,9 @@ def define(suite):
             same_rows(shops, after, "again: nothing changes")
             _out, err = noted.run("--mark-synced")
             expect_contains(err, "no pending rows", "log")
+            noted.change("order", shops.source.scalar("SELECT MAX(entity_id) FROM openmage.sales_flat_order"))
+            noted.change("customer_address", 999999)  # of nobody
+            noted.run("--mark-synced")
             in_order(shops, noted)
             many(shops, noted)
             races(shops, noted)
