@@ -333,7 +333,7 @@ static void put_item(struct csv_import *in, const struct document *d,
         sales_set_item(in, &r, d->form->items, line, "items");
     row_set(&r, "qty", qty, "items");
     if (!row_has(&r, "row_total"))
-        row_set(&r, "row_total", sales_times(s, price, qty), "items");
+        sales_set_product(&r, "row_total", price, qty, "items");
     sales_set_base(&r);
     row_id(&r, "entity_id",
            shop_id(s, d->form->entity, d->id,

@@ -45,7 +45,7 @@ static struct slice json_text(struct shop *s, struct json_object *o)
     case json_type_null:
         return slice_of("");
     case json_type_boolean:
-        return slice_of(json_object_get_boolean(o) ? "1" : "0");
+        return slice_of(json_object_get_boolean(o) ? "true" : "false");
     case json_type_string: {
         size_t len = (size_t)json_object_get_string_len(o);
         const uint8_t *copy = arena_copy(shop_arena(s), json_object_get_string(o), len + 1);
@@ -114,6 +114,35 @@ static struct slice quote_long_numbers(struct shop *s, struct slice json)
     return out ? (struct slice){out, n} : json;
 }
 
+static size_t members_of(struct json_object *o)
+{
+    size_t count = 0;
+    if (json_object_is_type(o, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(o); i++)
+            count += members_of(json_object_array_get_idx(o, i));
+    if (json_object_is_type(o, json_type_object)) {
+        json_object_object_foreach(o, key, value)
+        {
+            (void)key;
+            count += 1 + members_of(value);
+        }
+    }
+    return count;
+}
+
+/* Of members of one name json-c keeps the last. Each has a colon, in JSON that is valid. */
+static bool has_twins(struct slice json, struct json_object *read)
+{
+    size_t colons = 0;
+    bool text = false;
+    for (size_t i = 0; i < json.len; i++) {
+        text ^= json.p[i] == '"';
+        colons += !text && json.p[i] == ':';
+        i += text && json.p[i] == '\\';
+    }
+    return colons != members_of(read);
+}
+
 static struct nested read_json(struct shop *s, struct slice cell, const char *name,
                                const char *what)
 {
@@ -134,6 +163,8 @@ static struct nested read_json(struct shop *s, struct slice cell, const char *na
                           : error == json_tokener_success ? "something stands behind its end"
                                                           : json_tokener_error_desc(error);
         shop_invalid(s, "%s: the cell is no JSON: %s", what, why);
+    } else if (has_twins(cell, all)) {
+        shop_invalid(s, "%s: an object of the cell's JSON has the same member twice", what);
     } else {
         bool array = json_object_is_type(all, json_type_array);
         size_t count = array ? json_object_array_length(all) : 1;

@@ -434,7 +434,7 @@ static void put_item(struct csv_import *in, const struct order *o, uint32_t inde
     if (price.len && !row_has(&r, "original_price"))
         row_set(&r, "original_price", price, "items");
     if (price.len && !row_has(&r, "row_total"))
-        row_set(&r, "row_total", sales_times(s, price, qty), "items");
+        sales_set_product(&r, "row_total", price, qty, "items");
     sales_set_base(&r);
     row_id(&r, "item_id", id);
     row_id(&r, "order_id", o->id);

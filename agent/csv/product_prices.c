@@ -38,7 +38,7 @@ struct price {
  */
 
 /* "10%": so much less than the price of the record. */
-static struct slice price_of(struct csv_import *in, struct slice price)
+static struct slice price_of(struct csv_import *in, const struct price_kind *k, struct slice price)
 {
     struct slice base;
     if (!price.len || price.p[price.len - 1] != '%')
@@ -48,7 +48,8 @@ static struct slice price_of(struct csv_import *in, struct slice price)
     double of = strtod((const char *)shop_format(in->shop, "%.*s", (int)base.len, base.p).p, NULL);
     double percent =
         strtod((const char *)shop_format(in->shop, "%.*s", (int)price.len, price.p).p, NULL);
-    return shop_format(in->shop, "%.4f", of * (1 - percent / 100));
+    struct shop_row r = shop_row(in->shop, k->table);
+    return shop_format(in->shop, "%.*f", row_scale(&r, "value"), of * (1 - percent / 100));
 }
 
 static struct price read_price(struct csv_import *in, const struct price_kind *k,
@@ -67,7 +68,7 @@ static struct price read_price(struct csv_import *in, const struct price_kind *k
     else if (!price.value.len)
         shop_invalid(in->shop, "group_prices: a price needs group:price, or JSON with price");
     if (!k->by_qty)
-        price.value = price_of(in, price.value);
+        price.value = price_of(in, k, price.value);
     price.all = !group.len || slice_is(group, "32000") || slice_is(group, "all");
     price.group = price.all ? slice_of("0") : group;
     price.website = !website.len || slice_is(website, "all") ? slice_of("0") : website;

@@ -64,9 +64,12 @@ double sales_number(struct shop *s, struct slice v)
     return strtod((const char *)shop_format(s, "%.*s", (int)v.len, (const char *)v.p).p, NULL);
 }
 
-struct slice sales_times(struct shop *s, struct slice a, struct slice b)
+void sales_set_product(struct shop_row *r, const char *column, struct slice a, struct slice b,
+                       const char *what)
 {
-    return shop_format(s, "%.4f", sales_number(s, a) * sales_number(s, b));
+    struct shop *s = r->shop;
+    double product = sales_number(s, a) * sales_number(s, b);
+    row_set(r, column, shop_format(s, "%.*f", row_scale(r, column), product), what);
 }
 
 void sales_check_amount(struct csv_import *in, const char *column, bool needed)

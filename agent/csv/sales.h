@@ -9,8 +9,9 @@ void sales_set_base(struct shop_row *r);
 /* Every value of the item that is a column of the row's table. `what`: the column of the file. */
 void sales_set_item(struct csv_import *in, struct shop_row *r, const char *table,
                     const struct nested_item *item, const char *what);
-/* a × b with four digits behind the point; what is no number counts as 0. */
-struct slice sales_times(struct shop *s, struct slice a, struct slice b);
+/* The column becomes a × b, rounded to what it takes; what is no number counts as 0. */
+void sales_set_product(struct shop_row *r, const char *column, struct slice a, struct slice b,
+                       const char *what);
 double sales_number(struct shop *s, struct slice v);
 /* Not negative, and a number; an error where it is empty and needed. */
 void sales_check_amount(struct csv_import *in, const char *column, bool needed);

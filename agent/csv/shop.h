@@ -84,6 +84,8 @@ struct shop_row {
 void shop_begin(struct shop *s, struct slice key);
 void shop_commit(struct shop *s);
 struct shop_row shop_row(struct shop *s, const char *table);
+/* How many digits the column has behind the point; 4 where that is not known. */
+int row_scale(const struct shop_row *r, const char *column);
 /* A value as the column has it; empty: NULL, or the column's default where it has to have one.
  * `what` names it for people. */
 void row_set(struct shop_row *r, const char *column, struct slice value, const char *what);

@@ -149,6 +149,11 @@ static int write_number(struct shop *s, struct buf *b, const struct msg_column *
     return 0;
 }
 
+static size_t scale_of(const struct msg_column *c)
+{
+    return c->metadata & 0xff;
+}
+
 /* With as many digits behind the point as the column has: rows are told apart by such values. */
 static int write_decimal(struct shop *s, struct buf *b, const struct msg_column *c, struct slice v,
                          const char *what)
@@ -163,7 +168,7 @@ static int write_decimal(struct shop *s, struct buf *b, const struct msg_column 
         v.p++;
         v.len--;
     }
-    size_t sign = *v.p == '-', start = sign, scale = c->metadata & 0xff;
+    size_t sign = *v.p == '-', start = sign, scale = scale_of(c);
     is_decimal(v, &fraction);
     while (start + 1 < fraction && v.p[start] == '0')
         start++;
@@ -171,6 +176,12 @@ static int write_decimal(struct shop *s, struct buf *b, const struct msg_column 
         shop_invalid(s, "%s: %.*s does not fit into column %.*s", what, (int)v.len,
                      (const char *)v.p, (int)c->name.len, (const char *)c->name.p);
     size_t digits = v.len > fraction ? v.len - fraction - 1 : 0;
+    while (digits > scale && v.p[fraction + digits] == '0')
+        digits--;
+    if (digits > scale)
+        shop_invalid(
+            s, "%s: %.*s does not fit into column %.*s: it takes %zu digits behind the point", what,
+            (int)v.len, (const char *)v.p, (int)c->name.len, (const char *)c->name.p, scale);
     struct slice text =
         shop_format(s, "%s%s%.*s%s%.*s%.*s", sign ? "-" : "", start == fraction ? "0" : "",
                     (int)(fraction - start), (const char *)v.p + start, digits || scale ? "." : "",
@@ -204,6 +215,13 @@ static int write_time(struct shop *s, struct buf *b, const struct msg_column *c,
 static bool is_text(enum column_read read)
 {
     return read == READ_TEXT || read == READ_BYTES;
+}
+
+int row_scale(const struct shop_row *r, const char *column)
+{
+    uint32_t i = ordinal(r, column);
+    bool decimal = i != UINT32_MAX && r->table->plan.columns[i].read == READ_DECIMAL;
+    return decimal ? (int)scale_of(&r->table->plan.described[i]) : 4;
 }
 
 void row_set(struct shop_row *r, const char *column, struct slice value, const char *what)

@@ -288,6 +288,7 @@ def _():
                 ("product", "name,price,sku", "a,1," + "s" * 65, "sku: 65 characters are more than column sku of catalog_product_entity takes (64)"),
                 ("product", "name,price,sku", "Fire \U0001f525,1,A", "name: '\U0001f525' is a character that column value of "),
                 ("product", "sku,name,price", "A,a,123456789.00", "price: 123456789.00 does not fit into column value"),
+                ("product", "sku,name,price", "A,a,5.55555", "price: 5.55555 does not fit into column value: it takes 4 digits behind the point"),
                 ("order", "increment_id,grand_total,items", 'O-1,1,"[{""sku"":""A"",""qty"":1,""name"":""%s""}]"' % ("n" * 300),
                  "items: 300 characters are more than column name of sales_flat_order_item takes (255)")):
             out = s.text(entity, "%s\n%s\n" % (head, cell), code=1)
@@ -295,5 +296,5 @@ def _():
             out = s.text(entity, "%s\n%s\n" % (head, cell), "--skip-invalid", code=3)
             expect(" line 2: " + reason in out, "%r is not in: %s" % (reason, out))
         s.expect("SELECT COUNT(*) FROM catalog_product_entity", "0")
-        s.text("product", "sku,name,price,description\nA,%s,99999999.9999,%s\n" % ("ä" * 255, "d" * 60000))
+        s.text("product", "sku,name,price,description\nA,%s,99999999.999900,%s\n" % ("ä" * 255, "d" * 60000))
         s.expect("SELECT CHAR_LENGTH(value) FROM catalog_product_entity_varchar WHERE value LIKE BINARY 'ä%'", "255")

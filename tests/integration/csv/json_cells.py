@@ -25,6 +25,10 @@ def _():
         for wrong in ('[{"sku":%sx}]' % LONG, '[{"sku":0%s}]' % LONG, '[%s' % LONG):
             out = s.text("product", "sku,grouped_product_skus\nSET,%s\n" % quoted(wrong), code=1)
             expect(" line 2: grouped_product_skus: the cell is no JSON" in out, out)
+        for wrong, reason in (('[{"sku":"a","qty":true,"price":1}]', "item 1 has no qty"),
+                              ('[{"sku":"a","qty":1,"price":1,"s\\"ku:":2,"qty":3}]', "the same member twice")):
+            out = s.text("order", "increment_id,grand_total,items\nO-2,1,%s\n" % quoted(wrong), code=1)
+            expect(" line 2: items: " in out and reason in out, out)
 
 
 @suite.case("csv-json-unknown-keys", "each is told once, with its column")
