@@ -88,6 +88,8 @@ struct import_table {
     } own_attribute;
     uint32_t store; /* source ordinal of store_id, else NO_COLUMN */
     uint32_t value; /* … of value */
+    /* of the target, worked out here when rows are written; NO_COLUMN: none */
+    uint32_t children, has_options, required_options;
     struct import_document *documents;
     uint32_t document_count;
     uint32_t *unsigned_here; /* ordinals of the target, of columns that are signed at the source */

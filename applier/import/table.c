@@ -362,6 +362,11 @@ static int compile(struct import_table *t, const struct source_table *source, st
     if (!t->references || add_columns(t, def) || import_add_documents(t) || import_add_encrypted(t))
         return import_no_memory(err);
     t->value = source_column(def, "value");
+    bool tree = t->root && target_column_ordinal(t->target, "path") >= 0;
+    bool product = strcmp(t->entry->table, "catalog_product_entity") == 0;
+    t->children = target_column(t->target, tree ? "children_count" : NULL);
+    t->has_options = target_column(t->target, product ? "has_options" : NULL);
+    t->required_options = target_column(t->target, product ? "required_options" : NULL);
     int rc = add_id(t, def, err);
     if (rc == 0 && t->type != UINT32_MAX && t->selected && !t->im->options.follows)
         registry_own(t->im->registry, t->type); /* another stream may run beside for weeks */

@@ -365,6 +365,16 @@ static bool is_merged(const struct import *im, const struct import_row *row)
     return import_is_merged(im, row->entity) && !replaced;
 }
 
+/* Written, it would be put right again: the number of children (aftermath.c), and that a product
+ * has no options, where those of both shops come together (options.c). */
+static bool is_worked_out(const struct import *im, const struct import_row *row, uint32_t i)
+{
+    const struct import_table *t = row->table;
+    bool option = i == t->has_options || i == t->required_options;
+    return i == t->children || (option && import_is_zero(row->values[i]) &&
+                                import_options_mode(im, row->entity) != OPTIONS_REPLACE);
+}
+
 /* Which columns are to be set? Of a row that comes whole all of them, of a change what it changes;
  * where both shops are merged, what the source has. */
 bool import_sets(const struct import *im, const struct import_row *row, uint32_t i)
@@ -374,7 +384,7 @@ bool import_sets(const struct import *im, const struct import_row *row, uint32_t
     if (!row->values[i] || t->target->columns[i].generated || i == t->id_target ||
         (in_row_key(t->target, i) && row->op != CHANGE_UPDATE))
         return false;
-    if (row->was && import_same(row->was[i], row->values[i]))
+    if ((row->was && import_same(row->was[i], row->values[i])) || is_worked_out(im, row, i))
         return false;
     return !merged || !is_empty(&t->target->columns[i], row->values[i]);
 }

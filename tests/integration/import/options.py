@@ -2,7 +2,7 @@
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from syncs import registered_target, right, sync
+from syncs import count_rows, counted_rows, registered_target, right, sync
 
 OPTIONS = ("SELECT o.option_id, t.title, o.type, p.price FROM catalog_product_option o JOIN catalog_product_option_title t ON t.option_id = "
            "o.option_id AND t.store_id = 0 LEFT JOIN catalog_product_option_price p ON p.option_id = o.option_id AND p.store_id = 0 "
@@ -103,7 +103,9 @@ def modes(shops, pairs):
                                              % here), ((1, 1),), told + ": the product's row")
         if mode != "replace":
             expect_equal(shops.destination.scalar("SELECT value FROM " + CONTAINER % here, "openmage"), container, told + ": container")
+        count_rows(shops.destination)
         sync(shops, "product", "-d", policy, "--entity-ids", str(number), *options)
+        expect_equal(counted_rows(shops.destination, "ROWS_CHANGED").get("catalog_product_entity", 0), 0, told + ": again: the product is written")
         expect_equal(Here(shops, here).all, after.all, told + ": again")
 
 

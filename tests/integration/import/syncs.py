@@ -13,7 +13,6 @@ from lib.twoshops import TwoShops
 # Both shops have the same carts, which nobody can tell apart; taxes are set up at each side, and come only by name.
 COMPARED = tuple(name for name in ENTITIES + MORE_ENTITIES if name not in ("cart", "tax_rate", "tax_rule"))
 MOVING = ("eav_entity_store", "index_process", "core_flag")  # tables that a shop, or what is due, may change at any time
-COUNTED = ("catalog_category_entity", "catalog_product_entity")  # children_count, has_options: set as they come, then counted anew
 ORDER = ("customer_group", "attribute", "attribute_set", "category", "product", "stock", "customer", "salesrule", "catalogrule",
          "gift_message", "order", "invoice", "shipment", "creditmemo", "newsletter", "rating", "review", "tag", "wishlist", "tax_rate",
          "tax_rule", "quote", "cms_block", "cms_page", "category", "cms_block", "cms_page")
@@ -96,7 +95,7 @@ def define(suite):
                 out, _err = sync(shops, "all", "-d", policy, "--json")
                 same_rows(shops, after, "again: nothing changes")
                 written = counted_rows(shops.destination, "ROWS_CHANGED")
-                expect_equal({name: written[name] for name in written if name not in MOVING + COUNTED}, {}, "again: rows written all the same")
+                expect_equal({name: written[name] for name in written if name not in MOVING}, {}, "again: rows written all the same")
                 expect_equal([name for name, counts in summary(out).items() if "created" in counts], [], "again: created")
         suite.case("sync-all-" + policy, "all entities, as on-duplicate says; again: nothing changes")(case)
 
