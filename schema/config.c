@@ -518,7 +518,7 @@ static int check_supported(struct loader *l)
     int rc = c->mode == MODE_IMPORT ? check_import(l) : 0;
     if (rc)
         return rc;
-    if (c->mode == MODE_MIRROR && !c->map.count &&
+    if (c->mode == MODE_MIRROR && !c->map.count && !is_sync(c, CONFIG_SETTINGS) &&
         strcmp(c->source.prefix, c->destination.prefix) != 0)
         return refuse(l, "destination.prefix", "must be source.prefix in mirror mode without map");
     return 0;

@@ -107,6 +107,8 @@ struct config_override {
  * needs no source. */
 #define CONFIG_SYNC      "sync"
 #define CONFIG_SYNC_FILE "sync --file"
+/* What gives it for steps that make rows of the destination's tables themselves. */
+#define CONFIG_SETTINGS "migrate settings"
 /* The file that config_load takes for `path`; "" none. */
 const char *config_file(const char *path);
 /* Load `path` (NULL: ./datasync.yaml, then /etc/datasync/datasync.yaml; none of them: defaults and

@@ -112,7 +112,8 @@ const struct setting config_settings[] = {
      .type = SETTING_SECRET,
      AT(source.crypt_key),
      .value = "",
-     .doc = "Import: the key under which the shop encrypts values, global/crypt/key of its "
+     .doc = "Import, and migrate: the key under which the shop encrypts values, global/crypt/key "
+            "of its "
             "app/etc/local.xml, best as ${NAME}. With the keys of both shops such values are "
             "encrypted again; else they are left empty, which is told. 64 hexadecimal digits are "
             "a key of Maho's, up to 56 other characters one of Magento's or OpenMage's. A process "
@@ -173,7 +174,8 @@ const struct setting config_settings[] = {
      .type = SETTING_SECRET,
      AT(destination.crypt_key),
      .value = "",
-     .doc = "Import: the key under which the shop there encrypts values, see source.crypt_key."},
+     .doc = "Import, and migrate: the key under which the shop there encrypts values, see "
+            "source.crypt_key. Of Magento 2 it is crypt/key of app/etc/env.php."},
     TLS_SETTINGS(destination),
 
     {.key = "mode",

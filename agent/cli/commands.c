@@ -166,12 +166,13 @@ static const struct option sync_options[] = {
 };
 static const struct option migrate_options[] = {
     {"reset", 'r', OPTION_FLAG, NULL, FIELD(resnapshot),
-     .doc = "data: forget where it stands, empty the destination's tables, and begin anew."},
+     .doc = "data: forget where it stands, empty the destination's tables, and begin anew. "
+            "settings: delete websites, store groups and stores that the source has not."},
     {"auto", 'a', OPTION_FLAG, NULL, FIELD(automatic),
-     .doc = "data: go on although something is not mapped, which is left out then. It is warned "
-            "of."},
+     .doc = "settings, data: go on although something is not mapped, which is left out then, or is "
+            "at the destination alone. It is warned of."},
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run),
-     .doc = "data: check integrity, and write nothing."},
+     .doc = "Write nothing. data: check integrity. settings: tell what would change, too."},
     {"suggest", 0, OPTION_TEXT, "FILE", FIELD(suggest),
      .doc = "data: write the rules that would settle what is not mapped to a new file."},
     {"once", 0, OPTION_FLAG, NULL, FIELD(once), .doc = "delta: end where the source is now."},
@@ -303,23 +304,28 @@ const struct command cli_commands[] = {
          "server. 3: done, but entities were left out (--skip-invalid) or images are missing. 4: "
          "another run of the stream is at work. 5: a server cannot be reached."},
     {.name = "migrate",
-     .arguments = "data|delta CONFIG.xml",
+     .arguments = "settings|data|delta CONFIG.xml",
      .min_arguments = 2,
      .max_arguments = 2,
      .options = migrate_options,
      .run = command_migrate,
      .summary = "Migrate to another schema, by the files of the Magento Data Migration Tool.",
      .text =
-         "Reads config.xml and the files that it names as they are, and runs its steps: `data` "
+         "Reads config.xml and the files that it names as they are, and runs its steps: `settings` "
+         "brings core_config_data over by the rules of settings_map_file, and websites, store "
+         "groups and stores by those of stores_map_file; run again it changes nothing. `data` "
          "checks that every table and column has a place at the other side (integrity), copies "
          "what is there by the rules of map.xml, and counts (volume). `delta` goes on from there "
          "with what the source's binlog has, without a pause, until SIGTERM; nothing is installed "
          "at the source, whose binlog needs binlog_row_metadata = FULL.\n\n"
-         "Of the steps it has Data Integrity and Map. Others are yours: a file of `handlers:` has "
-         "them, in Lua or C, by the PHP namespace of their classes, and handlers of map rules by "
-         "their class. One that is not there is refused, with the line that names it; settings "
-         "mode is not there yet. With delta_document_groups_file, delta follows what the groups of "
-         "its steps name.\n\n"
+         "Of the steps it has Settings, Stores, Data Integrity and Map. Others are yours: a file "
+         "of "
+         "`handlers:` has them, in Lua or C, by the PHP namespace of their classes, and handlers "
+         "of "
+         "map rules by their class. One that is not there is refused, with the line that names it. "
+         "With delta_document_groups_file, delta follows what the groups of its steps name. "
+         "Settings that are encrypted need both shops' keys: <crypt_key> of config.xml, and "
+         "destination.crypt_key.\n\n"
          "Servers, prefixes and the log file are those of config.xml, all else (state_dir, batch, "
          "spool …) those of the configuration. Log lines look as that tool's, on stdout. Where the "
          "stream stands is kept at the destination, under the name `migrate`: for several "

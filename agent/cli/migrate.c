@@ -19,10 +19,7 @@ static int find_mode(struct migrating *g, struct ds_error *err)
         if (strcmp(migration_mode_name((enum migration_mode)i), name) == 0)
             g->mode = (enum migration_mode)i;
     if (strcmp(migration_mode_name(g->mode), name) != 0)
-        return error_set(err, DS_EUSAGE, "migrate: '%s' is neither data nor delta", name);
-    if (g->mode == MIGRATION_SETTINGS)
-        return error_set(err, DS_EUSAGE,
-                         "migrate settings is not there yet: this version has data and delta");
+        return error_set(err, DS_EUSAGE, "migrate: '%s' is none of settings, data and delta", name);
     return 0;
 }
 
@@ -72,16 +69,22 @@ static int check_steps(const struct migrating *g, struct ds_error *err)
 static int check_options(const struct invocation *in, enum migration_mode mode,
                          struct ds_error *err)
 {
-    const bool data = mode == MIGRATION_DATA;
-    const char *wrong = !data && in->resnapshot  ? "reset"
-                        : !data && in->automatic ? "auto"
-                        : !data && in->dry_run   ? "dry-run"
-                        : !data && in->suggest   ? "suggest"
-                        : data && in->once       ? "once"
-                                                 : NULL;
-    if (wrong)
-        return error_set(err, DS_EUSAGE, "--%s is for migrate %s", wrong, data ? "delta" : "data");
-    if (in->resnapshot && in->dry_run)
+    static const char *const names[] = {"settings", "data", "settings and data", "delta"};
+    enum { SETTINGS = 1 << MIGRATION_SETTINGS, DATA = 1 << MIGRATION_DATA };
+    const struct {
+        const char *name;
+        bool given;
+        unsigned modes; /* that have it */
+    } options[] = {{"reset", in->resnapshot, SETTINGS | DATA},
+                   {"auto", in->automatic, SETTINGS | DATA},
+                   {"dry-run", in->dry_run, SETTINGS | DATA},
+                   {"suggest", in->suggest, DATA},
+                   {"once", in->once, 1 << MIGRATION_DELTA}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given && !(options[i].modes & 1U << mode))
+            return error_set(err, DS_EUSAGE, "--%s is for migrate %s", options[i].name,
+                             names[options[i].modes - 1]);
+    if (in->resnapshot && in->dry_run && mode == MIGRATION_DATA)
         return error_set(err, DS_EUSAGE, "--reset and --dry-run do not go together");
     return 0;
 }
@@ -93,26 +96,57 @@ static int extend_map(void *arg, struct map *map, struct buf *text, struct ds_er
     return rc ? rc : migrate_follow(arg, map, text, err);
 }
 
-static int open_all(struct migrating *g, struct ds_error *err)
+/* Steps of settings mode have rules of their own. */
+static int preset_map(const struct migrating *g, struct ds_error *err)
 {
     BUF_AUTO struct buf map = {0};
+    if (g->mode == MIGRATION_SETTINGS)
+        return cli_preset(g->in, "map", "", "settings", err);
+    int rc = migration_file(g->migration, "map_file", &map, err);
+    return rc ? rc : cli_preset(g->in, "map", buf_cstr(&map), "map_file", err);
+}
+
+/* These steps read their tables themselves. */
+static int check_rules(const struct migrating *g, struct ds_error *err)
+{
+    bool masks = filter_mask(g->in->filter), chooses = filter_where_table(g->in->filter, 0);
+    if (g->mode != MIGRATION_SETTINGS || !(masks || chooses))
+        return 0;
+    return error_set(err, DS_EUSAGE,
+                     "%s does not go with migrate settings: leave it out of the configuration, and "
+                     "ignore settings in settings.xml",
+                     masks ? "mask" : "where");
+}
+
+static int confirm(const struct migrating *g, struct ds_error *err)
+{
+    if (!g->in->resnapshot || g->in->dry_run)
+        return 0;
+    return cli_confirm(g->in,
+                       g->mode == MIGRATION_SETTINGS
+                           ? "Delete websites and stores that the source has not, and all that "
+                             "hangs on them?"
+                           : "Empty the destination's tables and migrate everything again?",
+                       err);
+}
+
+static int open_all(struct migrating *g, struct ds_error *err)
+{
     int rc = find_mode(g, err);
     rc = rc ? rc : check_options(g->in, g->mode, err);
     rc = rc ? rc : migration_read(&g->migration, g->in->arguments[1], err);
     rc = rc ? rc : migrate_configure(g, err);
-    rc = rc ? rc : migration_file(g->migration, "map_file", &map, err);
-    rc = rc ? rc : cli_preset(g->in, "map", buf_cstr(&map), "map_file", err);
+    rc = rc ? rc : preset_map(g, err);
     rc = rc ? rc : cli_open(g->in, err);
+    rc = rc ? rc : check_rules(g, err);
     rc = rc ? rc : migrate_open_own(g, err);
     rc = rc ? rc : check_steps(g, err);
-    rc = rc ? rc : filter_extend_map(g->in->filter, extend_map, g, err);
+    if (rc == 0 && filter_map(g->in->filter))
+        rc = filter_extend_map(g->in->filter, extend_map, g, err);
     const char *file = rc ? NULL : migration_option(g->migration, "log_file");
     if (rc == 0)
         rc = logging_migration(file && *file ? file : NULL, err);
-    if (rc == 0 && g->in->resnapshot)
-        rc =
-            cli_confirm(g->in, "Empty the destination's tables and migrate everything again?", err);
-    return rc;
+    return rc ? rc : confirm(g, err);
 }
 
 /* --- stages ---------------------------------------------------------------------------------- */
@@ -165,22 +199,25 @@ static int run_step(struct migrating *g, const struct migration_step *s,
     return rc;
 }
 
+/* A dry run of settings tells what the data stages would do. */
 static int run_mode(struct migrating *g, struct ds_error *err)
 {
     static const enum migration_stage data[] = {STAGE_DATA, STAGE_VOLUME},
                                       delta[] = {STAGE_DELTA, STAGE_VOLUME};
-    bool is_data = g->mode == MIGRATION_DATA;
-    int rc = migrate_check_followed(g, err);
-    rc = rc || !is_data ? rc : check_integrity(g, err);
-    if (rc || g->in->dry_run)
+    const enum migration_stage *stages = g->mode == MIGRATION_DELTA ? delta : data;
+    const bool dry = g->in->dry_run;
+    int rc = g->mode == MIGRATION_SETTINGS ? 0 : migrate_check_followed(g, err);
+    rc = rc || g->mode == MIGRATION_DELTA ? rc : check_integrity(g, err);
+    if (rc || (dry && g->mode == MIGRATION_DATA))
         return rc;
     for (size_t i = 0; i < migration_step_count(g->migration, g->mode) && rc == 0; i++) {
         const struct migration_step *s = migration_step_at(g->migration, g->mode, i);
-        if (!g->stopped && s->classes[is_data ? STAGE_DATA : STAGE_DELTA])
-            rc = run_step(g, s, is_data ? data : delta, 2, err);
+        if (!g->stopped && s->classes[*stages])
+            rc = run_step(g, s, stages, dry ? 1 : 2, err);
     }
-    if (rc == 0 && !g->stopped)
-        log_info(is_data ? "Migration completed" : "Migration completed successfully");
+    if (rc == 0 && !g->stopped && !dry)
+        log_info(g->mode == MIGRATION_DELTA ? "Migration completed successfully"
+                                            : "Migration completed");
     return rc;
 }
 

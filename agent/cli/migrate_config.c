@@ -63,7 +63,8 @@ static void tell_unused(const struct migration *m)
 
 int migrate_configure(struct migrating *g, struct ds_error *err)
 {
-    int rc = set(g, "", "mode", "mirror", err);
+    int rc = cli_preset(g->in, "mode", "mirror",
+                        g->mode == MIGRATION_SETTINGS ? CONFIG_SETTINGS : FROM_FILE, err);
     rc = rc ? rc : set(g, "", "name", "migrate", err);
     rc = rc ? rc : set(g, "", "ddl", "ignore", err);
     rc = rc ? rc : set_server(g, true, err);

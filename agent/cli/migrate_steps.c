@@ -53,6 +53,12 @@ static const struct {
     {"Migration\\Step\\Map\\Data", STAGE_DATA, migrate_map_data, NULL},
     {"Migration\\Step\\Map\\Volume", STAGE_VOLUME, migrate_map_volume, NULL},
     {"Migration\\Step\\Map\\Delta", STAGE_DELTA, migrate_map_delta, "delta_map"},
+    {"Migration\\Step\\Settings\\Integrity", STAGE_INTEGRITY, migrate_settings_integrity, NULL},
+    {"Migration\\Step\\Settings\\Data", STAGE_DATA, migrate_settings_data, NULL},
+    {"Migration\\Step\\Settings\\Volume", STAGE_VOLUME, migrate_settings_volume, NULL},
+    {"Migration\\Step\\Stores\\Integrity", STAGE_INTEGRITY, migrate_stores_integrity, NULL},
+    {"Migration\\Step\\Stores\\Data", STAGE_DATA, migrate_stores_data, NULL},
+    {"Migration\\Step\\Stores\\Volume", STAGE_VOLUME, migrate_stores_volume, NULL},
 };
 
 migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
@@ -62,7 +68,7 @@ migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
                                                [STAGE_DATA] = migrate_map_data,
                                                [STAGE_VOLUME] = migrate_own_volume,
                                                [STAGE_DELTA] = migrate_map_delta};
-    if (migrate_own_step(g, class))
+    if (g->mode != MIGRATION_SETTINGS && migrate_own_step(g, class))
         return own[stage];
     class += *class == '\\';
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)

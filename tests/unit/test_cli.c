@@ -83,7 +83,7 @@ static void wrong_lines_say_what_is_wrong(void **state)
         const char *part;
     } wrong[] = {
         {{NULL}, "a command is missing"},
-        {{"migrate", "data"}, "usage: datasync migrate data|delta CONFIG.xml"},
+        {{"migrate", "data"}, "usage: datasync migrate settings|data|delta CONFIG.xml"},
         {{"sync", "product"}, "usage: datasync sync ENTITY|all SOURCE"},
         {{"verify"}, "unknown command 'verify'"},
         {{"run", "--nonsense=1"}, "unknown option '--nonsense'"},

@@ -1,9 +1,6 @@
 """A blog of an old shop and of a new one, and the files that lead from one to the other."""
 
-import os
-
-from lib.lab import Lab
-from lib.server import ACCOUNT, PASSWORD
+from base import Migration
 from lib.suite import expect_equal
 
 OLD = """
@@ -81,39 +78,12 @@ HERE = "SELECT post_id, title, body, state FROM great_blog_post ORDER BY 1"
 SAME = ("SELECT * FROM author ORDER BY 1", "SELECT * FROM author_link ORDER BY 1")
 
 
-class Blog(Lab):
+class Blog(Migration):
     """with Blog() as blog: both servers, filled, and config.xml, which blog.migrate reads."""
 
     def __init__(self, rules=MAP, config=CONFIG):
-        super().__init__(create=None, source_options=("--binlog-row-metadata=FULL",), database="old")
-        self.source.run("CREATE DATABASE old CHARACTER SET utf8mb4", database=None)
-        self.destination.run("CREATE DATABASE new CHARACTER SET utf8mb4", database=None)
-        self.source.script(OLD, database="old")
-        self.destination.script(NEW, database="new")
-        self.source.run(*FILL, database="old")
-        self.log_file = self.work.path("migration.log")
-        self.config = self.write("config.xml", config % {
-            "source": self.source.port, "destination": self.destination.port, "user": ACCOUNT, "password": PASSWORD, "map": "map.xml",
-            "log": self.log_file})
+        super().__init__(OLD, NEW, FILL, config)
         self.write("map.xml", rules)
-        self.program.settings = {"state_dir": self.program.settings["state_dir"]}
-        self.program.configure({})
-
-    def write(self, name, text):
-        path = self.work.path(name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(text)
-        os.chmod(path, 0o600)
-        return path
-
-    def migrate(self, mode, *options, code=0):
-        """What it said, on both streams."""
-        got, out, err = self.program.command("migrate", mode, self.config, *options, timeout=120)
-        expect_equal(got, code, "migrate %s %s: exit: %s" % (mode, options, (out + err)[-2500:]))
-        return out + err
-
-    def ask(self, sql):
-        return self.destination.scalar(sql, "new")
 
     def equal(self, what):
         """By SQL of their own: nothing of the program's is asked."""

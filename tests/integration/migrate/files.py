@@ -23,9 +23,9 @@ def define(suite):
     def _():
         with Blog() as blog:
             for arguments, part in (
-                    (("dates", blog.config), "'dates' is neither data nor delta"), (("settings", blog.config), "settings is not there yet"),
+                    (("dates", blog.config), "'dates' is none of settings, data and delta"), (("settings", blog.config), "there are no steps of mode settings"),
                     (("data", "nowhere.xml"), "nowhere.xml"), (("data", blog.config, "--once"), "--once is for migrate delta"),
-                    (("delta", blog.config, "--auto"), "--auto is for migrate data"), (("data", blog.config, "--reset", "--dry-run"), "do not go together"),
+                    (("delta", blog.config, "--auto"), "--auto is for migrate settings and data"), (("settings", blog.config, "--once"), "--once is for migrate delta"), (("data", blog.config, "--reset", "--dry-run"), "do not go together"),
                     (("data", blog.config, "--reset"), "--yes"), (("data",), "CONFIG.xml")):
                 code, out, err = blog.program.command("migrate", *arguments)
                 expect_equal(code, 2, "%s: %s" % (arguments, out + err))

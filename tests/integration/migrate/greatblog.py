@@ -3,7 +3,8 @@
 import os
 import random
 
-from blog import ACCOUNT, PASSWORD, Blog
+from blog import Blog
+from lib.server import ACCOUNT, PASSWORD
 from lib.suite import expect, expect_contains, expect_equal
 from steps import wait_for
 

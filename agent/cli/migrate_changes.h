@@ -1,0 +1,44 @@
+/* What a step of a migration makes of tables of the destination: the rows that are to be there,
+ * compared with those that are, as one transaction for the applier. Main thread.
+ */
+#ifndef CLI_MIGRATE_CHANGES_H
+#define CLI_MIGRATE_CHANGES_H
+
+#include "agent/cli/migrate.h"
+#include "agent/whole_table.h"
+#include "applier/target.h"
+#include "schema/message.h"
+
+/* Both servers, each as of one moment. */
+struct step_sides {
+    struct snapshot_source source, destination;
+};
+/* To be closed in any case. */
+int step_sides_open(struct step_sides *s, const struct config *config, struct ds_error *err);
+void step_sides_close(struct step_sides *s);
+
+struct row_changes {
+    struct buf messages, deletes; /* one behind the other; deletes of later tables first */
+    uint64_t inserted, updated, deleted;
+};
+
+struct wanted_rows {
+    const struct whole_table *here;
+    const struct slice *rows; /* images, each of another key; what is absent of one stays as it is,
+                                 or gets its default */
+    size_t count;
+    bool only;                         /* rows of other keys go */
+    const struct target_table *target; /* NULL: no value that is unique moves to another row */
+    void *arg;
+    /* For each row that is not as it is to be, with its image as it will be, or has been; NULL:
+     * nobody asks. */
+    void (*tell)(void *arg, enum change_op op, struct slice image);
+};
+
+int row_changes_add(struct row_changes *c, const struct wanted_rows *w, struct ds_error *err);
+/* Have the applier write them; nothing if there is nothing to write. g->code, g->stopped and *good
+ * say how it went. */
+void row_changes_write(struct migrating *g, const struct row_changes *c, bool *good);
+void row_changes_free(struct row_changes *c);
+
+#endif

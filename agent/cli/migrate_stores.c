@@ -1,0 +1,341 @@
+/* The Stores step: websites, groups and stores, under their own ids, by the rules of
+ * stores_map_file. Rows that the source has come, or get its values. Those that the destination
+ * alone has go with --reset, stay with --auto, and without either nothing is done. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/migrate_changes.h"
+#include "applier/map/map_check.h"
+#include "applier/map/map_facts.h"
+#include "applier/map/map_row.h"
+#include "schema/log.h"
+
+/* What others refer to first. */
+static const char *const documents[] = {"core_website", "core_store_group", "core_store"};
+enum { DOCUMENTS = sizeof documents / sizeof *documents, KEYS_TOLD = 20 };
+
+struct stores_step {
+    struct migrating *g;
+    struct step_sides sides;
+    struct target *schema[2]; /* by enum map_side */
+    struct map *map;
+    struct map_servers *servers;
+    struct row_changes changes;
+};
+
+struct stores_table {
+    struct whole_table from, here;
+    const struct target_table *target;
+    struct map_row *row;
+    struct slice *images;
+    struct buf made;
+    struct arena arena;
+    struct buf missing, differing, more; /* keys, up to KEYS_TOLD */
+    uint64_t missings, differings, mores;
+};
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for stores");
+}
+
+static void close_step(struct stores_step *s)
+{
+    step_sides_close(&s->sides);
+    row_changes_free(&s->changes);
+    map_servers_free(s->servers);
+    target_free(s->schema[MAP_SOURCE]);
+    target_free(s->schema[MAP_DESTINATION]);
+    map_free(s->map);
+}
+
+static int open_step(struct stores_step *s, struct migrating *g, struct ds_error *err)
+{
+    const struct config *c = &g->in->config;
+    BUF_AUTO struct buf path = {0};
+    *s = (struct stores_step){.g = g};
+    int rc = migration_file(g->migration, "stores_map_file", &path, err);
+    rc = rc ? rc : map_new(&s->map, err);
+    rc = rc ? rc : map_read(s->map, buf_cstr(&path), err);
+    rc = rc ? rc : map_check(s->map, err);
+    rc = rc ? rc : map_servers_new(&s->servers, c, s->map, g->own, err);
+    rc = rc ? rc : step_sides_open(&s->sides, c, err);
+    rc = rc ? rc : target_new(&s->schema[MAP_SOURCE], s->sides.source.db, c->source.database, err);
+    rc = rc ? rc
+            : target_new(&s->schema[MAP_DESTINATION], s->sides.destination.db,
+                         c->destination.database, err);
+    if (rc == 0)
+        map_servers_attach(s->servers, s->schema[MAP_DESTINATION]);
+    return rc;
+}
+
+static const char *prefix_of(const struct stores_step *s, enum map_side side)
+{
+    const struct config *c = &s->g->in->config;
+    return side == MAP_SOURCE ? c->source.prefix : c->destination.prefix;
+}
+
+/* What the i-th document is called at that side; NULL: the map leaves it out. */
+static const char *document_at(const struct stores_step *s, enum map_side side, size_t i)
+{
+    return side == MAP_SOURCE
+               ? (map_ignored(s->map, MAP_SOURCE, documents[i]) ? NULL : documents[i])
+               : map_document(s->map, MAP_SOURCE, documents[i]);
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+static void close_table(struct stores_table *t)
+{
+    whole_table_free(&t->from);
+    whole_table_free(&t->here);
+    map_row_free(t->row);
+    free(t->images);
+    buf_free(&t->made);
+    buf_free(&t->missing);
+    buf_free(&t->differing);
+    buf_free(&t->more);
+    arena_free(&t->arena);
+}
+
+static int open_table(struct stores_step *s, size_t i, struct stores_table *t, struct ds_error *err)
+{
+    const char *there = document_at(s, MAP_DESTINATION, i);
+    const uint64_t max_row = s->g->in->config.max_event;
+    BUF_AUTO struct buf from = {0}, to = {0};
+    if (buf_printf(&from, "%s%s", prefix_of(s, MAP_SOURCE), documents[i]) ||
+        buf_printf(&to, "%s%s", prefix_of(s, MAP_DESTINATION), there))
+        return no_memory(err);
+    int rc = whole_table_read(&t->from, &s->sides.source, buf_cstr(&from), 0, max_row, err);
+    rc = rc ? rc
+            : whole_table_read(&t->here, &s->sides.destination, buf_cstr(&to), (uint32_t)i + 1,
+                               max_row, err);
+    if (rc)
+        return rc;
+    t->target = target_find(s->schema[MAP_DESTINATION], buf_cstr(&to), to.len);
+    if (!t->target)
+        return error_set(err, DS_ERETRY, "table %s was dropped meanwhile", buf_cstr(&to));
+    const struct msg_table source = whole_table_definition(&t->from);
+    const struct map_row_options o = {.map = s->map,
+                                      .facts = map_servers_facts(s->servers),
+                                      .prefix = prefix_of(s, MAP_SOURCE),
+                                      .target_prefix = prefix_of(s, MAP_DESTINATION),
+                                      .source = &source,
+                                      .target = t->target};
+    return map_row_new(&t->row, &o, err);
+}
+
+static int make_images(struct stores_table *t, struct ds_error *err)
+{
+    int rc = 0;
+    t->images = calloc(t->from.count + 1, sizeof *t->images);
+    if (!t->images)
+        return no_memory(err);
+    for (size_t i = 0; i < t->from.count && rc == 0; i++) {
+        buf_clear(&t->made);
+        rc = map_row_image(t->row, t->from.rows[i], (struct slice){0}, &t->made, err);
+        t->images[i] =
+            (struct slice){arena_copy(&t->arena, t->made.data, t->made.len), t->made.len};
+        if (rc == 0 && !t->images[i].p)
+            rc = no_memory(err);
+    }
+    return rc;
+}
+
+static void tell_row(void *arg, enum change_op op, struct slice image)
+{
+    struct stores_table *t = arg;
+    struct buf *keys = op == CHANGE_INSERT   ? &t->missing
+                       : op == CHANGE_UPDATE ? &t->differing
+                                             : &t->more;
+    uint64_t *count = op == CHANGE_INSERT   ? &t->missings
+                      : op == CHANGE_UPDATE ? &t->differings
+                                            : &t->mores;
+    const uint8_t *p = image.p, *end = p + image.len;
+    uint32_t columns;
+    struct value v;
+    if (++*count > KEYS_TOLD || array_read_head(&p, end, &columns))
+        return;
+    for (uint32_t i = 0; i < columns && value_read(&p, end, &v) == 0; i++)
+        if (t->here.plan.described[i].flags & COLUMN_KEY && v.kind == VALUE_UINT)
+            (void)buf_printf(keys, "%s%" PRIu64, keys->len ? "," : "", v.u);
+}
+
+/* What is to be done to one document, in *t and s->changes. */
+static int compare(struct stores_step *s, size_t i, bool only, struct stores_table *t,
+                   struct ds_error *err)
+{
+    int rc = open_table(s, i, t, err);
+    rc = rc ? rc : make_images(t, err);
+    const struct wanted_rows wanted = {.here = &t->here,
+                                       .rows = t->images,
+                                       .count = t->from.count,
+                                       .only = only,
+                                       .target = t->target,
+                                       .arg = t,
+                                       .tell = tell_row};
+    return rc ? rc : row_changes_add(&s->changes, &wanted, err);
+}
+
+/* --- integrity ------------------------------------------------------------------------------- */
+
+static bool is_ours(const struct stores_step *s, enum map_side side, const char *table)
+{
+    size_t prefix = strlen(prefix_of(s, side));
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        const char *document = document_at(s, side, i);
+        if (document && strncmp(table, prefix_of(s, side), prefix) == 0 &&
+            strcmp(table + prefix, document) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int compare_structure(struct stores_step *s, bool *good, struct ds_error *err)
+{
+    const struct map_side_schema source = {s->schema[MAP_SOURCE], prefix_of(s, MAP_SOURCE)},
+                                 destination = {s->schema[MAP_DESTINATION],
+                                                prefix_of(s, MAP_DESTINATION)};
+    struct map_findings findings;
+    BUF_AUTO struct buf line = {0};
+    bool fails;
+    for (int side = MAP_SOURCE; side <= MAP_DESTINATION; side++)
+        for (uint32_t i = 0; i < target_count(s->schema[side]); i++) {
+            struct target_table *x = target_at(s->schema[side], i);
+            x->exists &= is_ours(s, (enum map_side)side, x->name);
+        }
+    int rc = map_compare(s->map, &source, &destination, &findings, err);
+    for (size_t at = 0; rc == 0 && map_findings_line(&findings, &at, &line, &fails);) {
+        if (!line.len)
+            rc = no_memory(err);
+        log_write(fails && !s->g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s",
+                  buf_cstr(&line));
+        *good &= !fails;
+    }
+    map_findings_free(&findings);
+    return rc;
+}
+
+static const char *missing_table(const struct stores_step *s, enum map_side side, size_t i)
+{
+    char name[300];
+    const char *document = document_at(s, side, i);
+    int len = document ? snprintf(name, sizeof name, "%s%s", prefix_of(s, side), document) : 0;
+    const struct target_table *x =
+        document ? target_find(s->schema[side], name, (size_t)len) : NULL;
+    return document && !(x && x->exists) ? document : NULL;
+}
+
+static void check_tables(const struct stores_step *s, bool *good)
+{
+    static const char *const sides[] = {"Source", "Destination"};
+    for (int side = MAP_SOURCE; side <= MAP_DESTINATION; side++)
+        for (size_t i = 0; i < DOCUMENTS; i++) {
+            const char *missing = missing_table(s, (enum map_side)side, i);
+            if (!missing)
+                continue;
+            log_error("%s documents are missing: %s", sides[side], missing);
+            *good = false;
+        }
+}
+
+/* Websites and stores that would go take along what hangs on them. */
+static int check_rows(struct stores_step *s, bool *good, struct ds_error *err)
+{
+    const struct invocation *in = s->g->in;
+    int rc = 0;
+    for (size_t i = 0; i < DOCUMENTS && rc == 0; i++) {
+        struct stores_table t = {0};
+        if (!document_at(s, MAP_DESTINATION, i))
+            continue;
+        rc = compare(s, i, true, &t, err);
+        if (rc == 0 && t.mores && !in->resnapshot) {
+            log_write(in->automatic ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
+                      "Destination document has rows that the source has not: %s Keys: %s%s: "
+                      "--reset deletes them, --auto leaves them",
+                      document_at(s, MAP_DESTINATION, i), buf_cstr(&t.more),
+                      t.mores > KEYS_TOLD ? ",…" : "");
+            *good = false;
+        }
+        close_table(&t);
+    }
+    return rc;
+}
+
+int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *err)
+{
+    struct stores_step s;
+    int rc = open_step(&s, g, err);
+    if (rc == 0)
+        check_tables(&s, good);
+    if (rc == 0 && *good)
+        rc = check_rows(&s, good, err);
+    rc = rc ? rc : compare_structure(&s, good, err);
+    close_step(&s);
+    return rc;
+}
+
+/* --- data, volume ---------------------------------------------------------------------------- */
+
+static int compare_all(struct stores_step *s,
+                       void (*tell)(const struct stores_step *s, size_t i, struct stores_table *t),
+                       struct ds_error *err)
+{
+    const struct invocation *in = s->g->in;
+    int rc = 0;
+    for (size_t i = 0; i < DOCUMENTS && rc == 0; i++) {
+        struct stores_table t = {0};
+        if (!document_at(s, MAP_DESTINATION, i))
+            continue;
+        rc = compare(s, i, !in->automatic || in->resnapshot, &t, err);
+        if (rc == 0)
+            tell(s, i, &t);
+        close_table(&t);
+    }
+    return rc;
+}
+
+static void tell_made(const struct stores_step *s, size_t i, struct stores_table *t)
+{
+    log_info("%s %s read=%zu new=%" PRIu64 " changed=%" PRIu64 " gone=%" PRIu64 "%s%s%s%s%s%s",
+             s->g->in->dry_run ? "what would become of" : "what becomes of",
+             document_at(s, MAP_DESTINATION, i), t->from.count, t->missings, t->differings,
+             t->mores, t->missings ? " new_keys=" : "", buf_cstr(&t->missing),
+             t->differings ? " changed_keys=" : "", buf_cstr(&t->differing),
+             t->mores ? " gone_keys=" : "", buf_cstr(&t->more));
+}
+
+static void tell_left(const struct stores_step *s, size_t i, struct stores_table *t)
+{
+    if (t->missings + t->differings + t->mores == 0)
+        return;
+    log_error("Mismatch of entities in the document: %s Source: %zu Destination: %zu%s%s%s%s%s%s",
+              document_at(s, MAP_DESTINATION, i), t->from.count, t->here.count,
+              t->missings ? " Missing keys: " : "", buf_cstr(&t->missing),
+              t->differings ? " Other values at keys: " : "", buf_cstr(&t->differing),
+              t->mores ? " Keys that the source has not: " : "", buf_cstr(&t->more));
+}
+
+int migrate_stores_data(struct migrating *g, bool *good, struct ds_error *err)
+{
+    struct stores_step s;
+    int rc = open_step(&s, g, err);
+    rc = rc ? rc : compare_all(&s, tell_made, err);
+    step_sides_close(&s.sides);
+    if (rc == 0 && !g->in->dry_run)
+        row_changes_write(g, &s.changes, good);
+    close_step(&s);
+    return rc;
+}
+
+int migrate_stores_volume(struct migrating *g, bool *good, struct ds_error *err)
+{
+    struct stores_step s;
+    int rc = open_step(&s, g, err);
+    rc = rc ? rc : compare_all(&s, tell_left, err);
+    *good = s.changes.inserted + s.changes.updated + s.changes.deleted == 0;
+    close_step(&s);
+    return rc;
+}
