@@ -1,5 +1,6 @@
 #include "agent/whole_table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -102,4 +103,17 @@ struct msg_table whole_table_definition(const struct whole_table *t)
         .column_count = t->plan.column_count,
         .columns = t->plan.described,
     };
+}
+
+int whole_table_put(const struct whole_table *t, uint32_t column, const struct slice *text,
+                    struct buf *out)
+{
+    char number[24];
+    if (!text)
+        return value_write_null(out);
+    if (t->plan.columns[column].read != READ_NUMBER)
+        return value_write_bytes(out, text->p, text->len);
+    snprintf(number, sizeof number, "%.*s", (int)text->len, (const char *)text->p);
+    return *number == '-' ? value_write_int(out, strtoll(number, NULL, 10))
+                          : value_write_uint(out, strtoull(number, NULL, 10));
 }

@@ -26,5 +26,8 @@ void whole_table_free(struct whole_table *t);
 uint32_t whole_table_column(const struct whole_table *t, const char *name);
 /* Its definition, as messages have it. Lives as long as t. */
 struct msg_table whole_table_definition(const struct whole_table *t);
+/* Append a value of a column: `text` as the server prints it, NULL: NULL. DS_ENOMEM. */
+int whole_table_put(const struct whole_table *t, uint32_t column, const struct slice *text,
+                    struct buf *out);
 
 #endif

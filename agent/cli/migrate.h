@@ -1,14 +1,15 @@
 /* What migrate*.c share: a run of `datasync migrate`. Main thread.
  *
- * migrate.c           the command: modes, their order, exit codes
- * migrate_config.c    config.xml → the configuration that the rest of the program knows
- * migrate_steps.c     classes of that tool → what does their work here
- * migrate_changes.c   rows that a step makes → the applier
- * migrate_map.c       the Map step
- * migrate_settings.c  the Settings step
- * migrate_stores.c    the Stores step
- * migrate_own.c       steps of the user's own
- * migrate_delta.c     which documents a delta follows
+ * migrate.c             the command: modes, their order, exit codes
+ * migrate_config.c      config.xml → the configuration that the rest of the program knows
+ * migrate_steps.c       classes of that tool → what does their work here
+ * migrate_changes.c     rows that a step makes → the applier
+ * migrate_map.c         the Map step
+ * migrate_settings.c    the Settings step
+ * migrate_stores.c      the Stores step
+ * migrate_increments.c  the SalesIncrement step
+ * migrate_own.c         steps of the user's own
+ * migrate_delta.c       which documents a delta follows
  */
 #ifndef CLI_MIGRATE_H
 #define CLI_MIGRATE_H
@@ -68,6 +69,9 @@ int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_settings_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_settings_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_settings_volume(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_increments_integrity(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_increments_data(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_increments_volume(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_stores_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_stores_volume(struct migrating *g, bool *good, struct ds_error *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/cli/runner.h"
+#include "schema/log.h"
 
 static int no_memory(struct ds_error *err)
 {
@@ -24,6 +25,40 @@ void step_sides_close(struct step_sides *s)
 {
     source_close(&s->source);
     source_close(&s->destination);
+}
+
+static int has_table(struct snapshot_source *side, const char *prefix, const char *document,
+                     bool *has, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0}, literal = {0};
+    uint64_t count = 0;
+    bool found;
+    if (buf_printf(&name, "%s%s", prefix, document) || sql_string(&literal, name.data, name.len))
+        return no_memory(err);
+    int rc = db_scalar_u64(side->db, &count, &found, err,
+                           "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
+                           "DATABASE() AND TABLE_NAME = %s",
+                           buf_cstr(&literal));
+    *has = count > 0;
+    return rc;
+}
+
+int step_side_check(struct snapshot_source *side, bool source, const char *prefix,
+                    const char *const *documents, bool *good, struct ds_error *err)
+{
+    BUF_AUTO struct buf missing = {0};
+    int rc = 0;
+    for (; *documents && rc == 0; documents++) {
+        bool has = false;
+        rc = has_table(side, prefix, *documents, &has, err);
+        if (rc == 0 && !has && buf_printf(&missing, "%s%s", missing.len ? "," : "", *documents))
+            rc = no_memory(err);
+    }
+    if (rc == 0 && missing.len)
+        log_error("%s documents are missing: %s", source ? "Source" : "Destination",
+                  buf_cstr(&missing));
+    *good &= !missing.len;
+    return rc;
 }
 
 /* --- rows by key ----------------------------------------------------------------------------- */
@@ -348,8 +383,14 @@ int row_changes_add(struct row_changes *c, const struct wanted_rows *w, struct d
     return rc;
 }
 
+int row_changes_add_statement(struct row_changes *c, const char *sql, struct ds_error *err)
+{
+    return buf_append(&c->statements, sql, strlen(sql) + 1) ? no_memory(err) : 0;
+}
+
 void row_changes_free(struct row_changes *c)
 {
+    buf_free(&c->statements);
     buf_free(&c->messages);
     buf_free(&c->deletes);
     *c = (struct row_changes){0};
@@ -370,32 +411,90 @@ static int put_all(const struct entity_copy_options *o, const struct buf *messag
     return rc;
 }
 
+struct producing {
+    const struct row_changes *changes;
+    const struct config *config;
+    const struct entity_copy_options *o;
+    struct position at;
+};
+
+static int put_begin(const struct producing *p, uint32_t flags, struct ds_error *err)
+{
+    const struct msg_begin m = {.flags = flags};
+    BUF_AUTO struct buf message = {0};
+    return message_write_begin(&message, &m) ? no_memory(err) : put_all(p->o, &message, err);
+}
+
+static int put_commit(struct producing *p, struct ds_error *err)
+{
+    const struct file_position *at = &p->at.file;
+    BUF_AUTO struct buf message = {0};
+    p->at.file.pos++;
+    const struct msg_commit m = {.file = {(const uint8_t *)at->file, strlen(at->file)},
+                                 .pos = at->pos};
+    if (message_write_commit(&message, &m))
+        return no_memory(err);
+    int rc = put_all(p->o, &message, err);
+    return rc ? rc : p->o->mark(p->o->arg, &p->at, err);
+}
+
+static int put_statement(struct producing *p, const char *sql, struct ds_error *err)
+{
+    const char *database = p->config->source.database;
+    const struct msg_ddl m = {.statement = {(const uint8_t *)sql, strlen(sql)},
+                              .session = {.database = {(const uint8_t *)database, strlen(database)},
+                                          .explicit_defaults_for_timestamp = -1,
+                                          .check_constraint_checks = -1}};
+    BUF_AUTO struct buf message = {0};
+    if (message_write_ddl(&message, &m))
+        return no_memory(err);
+    int rc = put_begin(p, BEGIN_SNAPSHOT | BEGIN_DDL, err);
+    rc = rc ? rc : put_all(p->o, &message, err);
+    return rc ? rc : put_commit(p, err);
+}
+
 static int produce(void *arg, const struct entity_copy_options *o, struct position *end,
                    struct ds_error *err)
 {
-    const struct row_changes *c = arg;
-    const struct msg_begin begin = {.flags = BEGIN_SNAPSHOT};
-    struct position at = {.file.pos = 1};
-    BUF_AUTO struct buf first = {0}, last = {0};
-    snprintf(at.file.file, sizeof at.file.file, POSITION_COPY_FILE "%06u", o->number);
-    const struct msg_commit commit = {.file = {(const uint8_t *)at.file.file, strlen(at.file.file)},
-                                      .pos = at.file.pos};
-    if (message_write_begin(&first, &begin) || message_write_commit(&last, &commit))
-        return no_memory(err);
-    int rc = put_all(o, &first, err);
+    struct producing *p = arg;
+    const struct row_changes *c = p->changes;
+    int rc = 0;
+    p->o = o;
+    snprintf(p->at.file.file, sizeof p->at.file.file, POSITION_COPY_FILE "%06u", o->number);
+    for (size_t at = 0; at < c->statements.len && rc == 0;) {
+        const char *sql = (const char *)c->statements.data + at;
+        rc = put_statement(p, sql, err);
+        at += strlen(sql) + 1;
+    }
+    rc = rc ? rc : put_begin(p, BEGIN_SNAPSHOT, err);
     rc = rc ? rc : put_all(o, &c->messages, err);
     rc = rc ? rc : put_all(o, &c->deletes, err);
-    rc = rc ? rc : put_all(o, &last, err);
-    rc = rc ? rc : o->mark(o->arg, &at, err);
-    if (rc == 0 && position_copy(end, &at))
+    rc = rc ? rc : put_commit(p, err);
+    if (rc == 0 && position_copy(end, &p->at))
         rc = no_memory(err);
     return rc;
 }
 
-void row_changes_write(struct migrating *g, const struct row_changes *c, bool *good)
+/* Of tables that are the destination's own: nothing is left out of them, nor called otherwise. */
+static struct config plain_config(const struct config *c)
+{
+    static char *everything[] = {"*"}, *all[] = {CONFIG_ALL};
+    struct config plain = *c;
+    plain.source.prefix = plain.destination.prefix;
+    plain.map.count = plain.where.count = plain.mask_rules.count = plain.handlers.count = 0;
+    plain.tables_exclude.count = 0;
+    plain.tables_include = (struct config_list){everything, 1};
+    plain.entities = (struct config_list){all, 1};
+    plain.stock = STOCK_INCLUDE;
+    plain.mask_preset = MASK_PRESET_NONE;
+    plain.ddl = DDL_APPLY;
+    return plain;
+}
+
+static void write_plainly(struct migrating *g, struct producing *p)
 {
     static const struct entity_selection none = {0};
-    const struct producer producer = {(void *)c, produce};
+    const struct producer producer = {p, produce};
     const struct runner_options o = {.command = "migrate",
                                      .agent = true,
                                      .applier = true,
@@ -404,9 +503,26 @@ void row_changes_write(struct migrating *g, const struct row_changes *c, bool *g
                                      .copy = &none,
                                      .producer = &producer,
                                      .stop_at = {.kind = STOP_NEVER}};
-    *good = true;
-    if (c->inserted + c->updated + c->deleted == 0)
-        return;
     g->code = runner_once(g->in, &o, &g->stopped);
-    *good = g->code == EXIT_DONE;
+}
+
+int row_changes_write(struct migrating *g, const struct row_changes *c, bool *good,
+                      struct ds_error *err)
+{
+    const struct config config = g->in->config;
+    struct filter *filter = g->in->filter;
+    struct producing p = {.changes = c, .config = &g->in->config};
+    *good = true;
+    if (!c->statements.len && !c->messages.len && !c->deletes.len)
+        return 0;
+    g->in->config = plain_config(&config);
+    int rc = filter_new(&g->in->filter, &g->in->config, g->in->catalogue, err);
+    if (rc == 0) {
+        write_plainly(g, &p);
+        filter_free(g->in->filter);
+        *good = g->code == EXIT_DONE;
+    }
+    g->in->config = config;
+    g->in->filter = filter;
+    return rc;
 }

@@ -16,8 +16,12 @@ struct step_sides {
 /* To be closed in any case. */
 int step_sides_open(struct step_sides *s, const struct config *config, struct ds_error *err);
 void step_sides_close(struct step_sides *s);
+/* Documents that a side lacks are told. *good: none. */
+int step_side_check(struct snapshot_source *side, bool source, const char *prefix,
+                    const char *const *documents, bool *good, struct ds_error *err);
 
 struct row_changes {
+    struct buf statements; /* of DDL, each with a NUL behind it: run one by one before the rows */
     struct buf messages, deletes; /* one behind the other; deletes of later tables first */
     uint64_t inserted, updated, deleted;
 };
@@ -35,10 +39,14 @@ struct wanted_rows {
     void (*tell)(void *arg, enum change_op op, struct slice image);
 };
 
+/* CREATE TABLE and the like; names are the destination's, without a database. */
+int row_changes_add_statement(struct row_changes *c, const char *sql, struct ds_error *err);
 int row_changes_add(struct row_changes *c, const struct wanted_rows *w, struct ds_error *err);
-/* Have the applier write them; nothing if there is nothing to write. g->code, g->stopped and *good
- * say how it went. */
-void row_changes_write(struct migrating *g, const struct row_changes *c, bool *good);
+/* Have the applier write them, whatever else the configuration says of filters and maps, which is
+ * about the source's rows; nothing if there is nothing to write. g->code, g->stopped and *good say
+ * how it went. */
+int row_changes_write(struct migrating *g, const struct row_changes *c, bool *good,
+                      struct ds_error *err);
 void row_changes_free(struct row_changes *c);
 
 #endif

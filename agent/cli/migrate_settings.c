@@ -364,16 +364,9 @@ static void leave_out_doubles(struct settings_step *s)
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-static int put_value(const struct settings_step *s, uint32_t column, const struct map_value *v,
-                     struct buf *out)
+static const struct slice *text_of(const struct map_value *v)
 {
-    if (!v->set || v->null)
-        return value_write_null(out);
-    if (s->here.plan.columns[column].read != READ_NUMBER)
-        return value_write_bytes(out, v->text.p, v->text.len);
-    char text[24];
-    snprintf(text, sizeof text, "%.*s", (int)v->text.len, (const char *)v->text.p);
-    return value_write_uint(out, strtoull(text, NULL, 10));
+    return v->set && !v->null ? &v->text : NULL;
 }
 
 static int make_image(struct settings_step *s, const struct setting *x, uint64_t new_id,
@@ -393,7 +386,7 @@ static int make_image(struct settings_step *s, const struct setting *x, uint64_t
             field++;
         bool is_new = !was && field < SETTING_FIELDS;
         if (field == SETTING_VALUE || is_new)
-            rc = put_value(s, i, &x->values[field], &image);
+            rc = whole_table_put(&s->here, i, text_of(&x->values[field]), &image);
         else if (was)
             rc = buf_append(&image, s->values[i], value_length(s->values[i]));
         else
@@ -496,7 +489,7 @@ int migrate_settings_data(struct migrating *g, bool *good, struct ds_error *err)
         tell_encrypted(&s);
         step_sides_close(&s.sides); /* no lock of ours is in the applier's way */
         if (!g->in->dry_run)
-            row_changes_write(g, &s.changes, good);
+            rc = row_changes_write(g, &s.changes, good, err);
     }
     close_step(&s);
     return rc;

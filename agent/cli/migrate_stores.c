@@ -325,7 +325,7 @@ int migrate_stores_data(struct migrating *g, bool *good, struct ds_error *err)
     rc = rc ? rc : compare_all(&s, tell_made, err);
     step_sides_close(&s.sides);
     if (rc == 0 && !g->in->dry_run)
-        row_changes_write(g, &s.changes, good);
+        rc = row_changes_write(g, &s.changes, good, err);
     close_step(&s);
     return rc;
 }
