@@ -111,7 +111,7 @@ static int keep_source(struct mapped *t, const struct msg_table *def)
 {
     t->source = *def;
     t->source.columns =
-        arena_copy(&t->arena, def->columns, (def->column_count + 1) * sizeof *def->columns);
+        arena_copy(&t->arena, def->columns, def->column_count * sizeof *def->columns);
     if (!t->source.columns)
         return DS_ENOMEM;
     int rc = copy_slice(&t->arena, &t->source.database) | copy_slice(&t->arena, &t->source.name) |
