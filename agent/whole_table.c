@@ -36,25 +36,38 @@ static int no_chunk(void *arg, uint64_t rows, struct ds_error *err)
 /* " ORDER BY `a`, `b`": its primary key. */
 static int order_by_key(const struct whole_table *t, struct buf *out)
 {
+    bool first = true;
     int rc = 0;
     for (uint32_t i = 0; i < t->plan.column_count; i++) {
         const struct msg_column *c = &t->plan.described[i];
-        if (c->flags & COLUMN_KEY)
-            rc |= buf_puts(out, out->len ? ", " : " ORDER BY ") |
-                  sql_identifier_len(out, (const char *)c->name.p, c->name.len);
+        if (!(c->flags & COLUMN_KEY))
+            continue;
+        rc |= buf_puts(out, first ? " ORDER BY " : ", ") |
+              sql_identifier_len(out, (const char *)c->name.p, c->name.len);
+        first = false;
     }
     return rc;
 }
 
-static int read_rows(struct whole_table *t, struct snapshot_source *side, struct ds_error *err)
+static bool has_key(const struct whole_table *t)
+{
+    uint32_t i = 0;
+    while (i < t->plan.column_count && !(t->plan.described[i].flags & COLUMN_KEY))
+        i++;
+    return i < t->plan.column_count;
+}
+
+static int read_rows(struct whole_table *t, struct snapshot_source *side, const char *condition,
+                     uint32_t most, struct ds_error *err)
 {
     BUF_AUTO struct buf order = {0};
     uint64_t rows;
-    if (order_by_key(t, &order))
-        return no_memory(err);
-    if (!order.len)
+    if (!has_key(t))
         return error_set(err, DS_ESCHEMA, "table %s.%s has no primary key: give it one",
                          t->database, t->plan.name);
+    if ((condition && buf_printf(&order, " WHERE %s", condition)) || order_by_key(t, &order) ||
+        (most && buf_printf(&order, " LIMIT %u", most)))
+        return no_memory(err);
     const struct row_output out = {.arg = t,
                                    .put = take_rows,
                                    .chunk = no_chunk,
@@ -63,14 +76,29 @@ static int read_rows(struct whole_table *t, struct snapshot_source *side, struct
     return table_rows_copy(&t->plan, side, &out, &rows, err);
 }
 
-int whole_table_read(struct whole_table *t, struct snapshot_source *side, const char *name,
-                     uint32_t id, uint64_t max_row, struct ds_error *err)
+static int read_table(struct whole_table *t, struct snapshot_source *side, const char *name,
+                      uint32_t id, uint64_t max_row, struct ds_error *err)
 {
     *t = (struct whole_table){.database = side->database, .max_row = max_row};
     int rc = table_plan_read(&t->plan, side, name, id, err);
     if (rc == DS_ERETRY)
         return error_set(err, DS_ESCHEMA, "there is no table %s.%s", side->database, name);
-    return rc ? rc : read_rows(t, side, err);
+    return rc;
+}
+
+int whole_table_read(struct whole_table *t, struct snapshot_source *side, const char *name,
+                     uint32_t id, uint64_t max_row, struct ds_error *err)
+{
+    int rc = read_table(t, side, name, id, max_row, err);
+    return rc ? rc : read_rows(t, side, NULL, 0, err);
+}
+
+int whole_table_read_where(struct whole_table *t, struct snapshot_source *side, const char *name,
+                           const char *condition, uint32_t most, uint64_t max_row,
+                           struct ds_error *err)
+{
+    int rc = read_table(t, side, name, 1, max_row, err);
+    return rc ? rc : read_rows(t, side, condition, most, err);
 }
 
 void whole_table_free(struct whole_table *t)

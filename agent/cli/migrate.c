@@ -6,6 +6,7 @@
 
 #include "agent/cli/logging.h"
 #include "schema/log.h"
+#include "schema/migration/groups.h"
 
 static const char *const stage_titles[STAGES] = {"integrity check", "data migration",
                                                  "volume check", "delta delivering"};
@@ -135,6 +136,7 @@ static int open_all(struct migrating *g, struct ds_error *err)
     int rc = find_mode(g, err);
     rc = rc ? rc : check_options(g->in, g->mode, err);
     rc = rc ? rc : migration_read(&g->migration, g->in->arguments[1], err);
+    rc = rc ? rc : migrate_leftovers_open(g, err);
     rc = rc ? rc : migrate_configure(g, err);
     rc = rc ? rc : preset_map(g, err);
     rc = rc ? rc : cli_open(g->in, err);
@@ -199,6 +201,14 @@ static int run_step(struct migrating *g, const struct migration_step *s,
     return rc;
 }
 
+/* What the delta has brought of what the PostProcessing step had deleted. */
+static int clean_again(struct migrating *g, struct ds_error *err)
+{
+    bool good = true;
+    int rc = migrate_leftovers_data(g, &good, err);
+    return rc == 0 && !good ? error_set(err, DS_ESCHEMA, "Delta delivering failed") : rc;
+}
+
 /* A dry run of settings tells what the data stages would do. */
 static int run_mode(struct migrating *g, struct ds_error *err)
 {
@@ -215,6 +225,8 @@ static int run_mode(struct migrating *g, struct ds_error *err)
         if (!g->stopped && s->classes[*stages])
             rc = run_step(g, s, stages, dry ? 1 : 2, err);
     }
+    if (rc == 0 && !g->stopped && g->leftovers && g->in->once)
+        rc = clean_again(g, err);
     if (rc == 0 && !g->stopped && !dry)
         log_info(g->mode == MIGRATION_DELTA ? "Migration completed successfully"
                                             : "Migration completed");
@@ -235,6 +247,7 @@ int command_migrate(struct invocation *in)
     groups_free(g.deltalog);
     handlers_free(g.own);
     buf_free(&g.deltalog_path);
+    groups_free(g.leftovers);
     migration_free(g.migration);
     return code;
 }

@@ -8,6 +8,7 @@
  * migrate_settings.c    the Settings step
  * migrate_stores.c      the Stores step
  * migrate_increments.c  the SalesIncrement step
+ * migrate_leftovers.c   the PostProcessing step
  * migrate_own.c         steps of the user's own
  * migrate_delta.c       which documents a delta follows
  */
@@ -29,8 +30,10 @@ struct migrating {
     bool streamed;                     /* the rows of all steps have come, with the first of them */
     struct groups *deltalog;           /* NULL: no file says what is followed */
     struct buf deltalog_path;
-    bool stopped; /* by a signal */
-    int code;     /* of a run that did not end well, which it has logged; else EXIT_DONE */
+    struct groups *leftovers; /* what the PostProcessing step deletes; NULL: there is none */
+    bool cleaned;             /* it may have, in an earlier run */
+    bool stopped;             /* by a signal */
+    int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
 };
 
 /* Does the work of one stage of g->step. *good: it is as it should be, else what is wrong has been
@@ -69,6 +72,11 @@ int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_settings_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_settings_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_settings_volume(struct migrating *g, bool *good, struct ds_error *err);
+/* Is there such a step in data mode? What it has deleted, the source may change. */
+int migrate_leftovers_open(struct migrating *g, struct ds_error *err);
+/* May the step delete rows of this document of the destination? */
+bool migrate_leftovers_changes(const struct migrating *g, const char *document);
+int migrate_leftovers_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_volume(struct migrating *g, bool *good, struct ds_error *err);

@@ -67,6 +67,9 @@ int migrate_configure(struct migrating *g, struct ds_error *err)
                         g->mode == MIGRATION_SETTINGS ? CONFIG_SETTINGS : FROM_FILE, err);
     rc = rc ? rc : set(g, "", "name", "migrate", err);
     rc = rc ? rc : set(g, "", "ddl", "ignore", err);
+    /* rows that were deleted come again when the source changes them */
+    if (rc == 0 && g->leftovers)
+        rc = set(g, "", "on_conflict", "overwrite", err);
     rc = rc ? rc : set_server(g, true, err);
     rc = rc ? rc : set_server(g, false, err);
     const char *key = migration_option(g->migration, "crypt_key");

@@ -131,7 +131,8 @@ static int find_in_meta(struct increments_step *s, struct sequence *q, struct ds
     const char *prefix = prefix_of(s, false);
     MYSQL_RES *rows = db_select(
         s->sides.destination.db, err,
-        "SELECT m.meta_id, m.sequence_table, p.profile_id, p.prefix FROM `%ssales_sequence_meta` m LEFT JOIN "
+        "SELECT m.meta_id, m.sequence_table, p.profile_id, p.prefix FROM `%ssales_sequence_meta` m "
+        "LEFT JOIN "
         "`%ssales_sequence_profile` p ON p.meta_id = m.meta_id AND p.is_active = 1 WHERE "
         "m.entity_type = '%s' AND m.store_id = %" PRIu64 " ORDER BY p.profile_id DESC LIMIT 1",
         prefix, prefix, q->kind, q->store);
@@ -245,8 +246,8 @@ struct making {
     uint64_t meta, profile; /* the highest */
 };
 
-/* New numbers have the source's prefix; else the store's, as that had it. A profile that has one, or
- * whose numbers the destination's shop has begun to use, stays as it is. */
+/* New numbers have the source's prefix; else the store's, as that had it. A profile that has one,
+ * or whose numbers the destination's shop has begun to use, stays as it is. */
 static int make_profile(struct increments_step *s, const struct sequence *q, uint64_t meta,
                         struct making *m, struct ds_error *err)
 {

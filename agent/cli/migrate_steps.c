@@ -56,6 +56,7 @@ static const struct {
     {"Migration\\Step\\Settings\\Integrity", STAGE_INTEGRITY, migrate_settings_integrity, NULL},
     {"Migration\\Step\\Settings\\Data", STAGE_DATA, migrate_settings_data, NULL},
     {"Migration\\Step\\Settings\\Volume", STAGE_VOLUME, migrate_settings_volume, NULL},
+    {"Migration\\Step\\PostProcessing\\Data", STAGE_DATA, migrate_leftovers_data, NULL},
     {"Migration\\Step\\SalesIncrement\\Integrity", STAGE_INTEGRITY, migrate_increments_integrity,
      NULL},
     {"Migration\\Step\\SalesIncrement\\Data", STAGE_DATA, migrate_increments_data, NULL},
