@@ -43,6 +43,27 @@ static void tell_missing(const char *path, const struct migration_step *s, unsig
         last ? (int)(last - class) : 0, class);
 }
 
+/* Unless the user has it. */
+static bool is_left_out(const struct migrating *g, const struct migration_step *s,
+                        enum migration_stage stage)
+{
+    const char *class = s->classes[stage];
+    return class && !migrate_stage_find(g, class, stage) && migrate_stage_left_out(class);
+}
+
+static void tell_left_out(const struct migrating *g)
+{
+    for (size_t i = 0; i < migration_step_count(g->migration, g->mode); i++) {
+        const struct migration_step *s = migration_step_at(g->migration, g->mode, i);
+        unsigned k = 0;
+        while (k < STAGES && !is_left_out(g, s, (enum migration_stage)k))
+            k++;
+        if (k < STAGES)
+            log_warn("%s:%u: step \"%s\" is left out: %s", migration_path(g->migration),
+                     s->lines[k], s->title, migrate_stage_left_out(s->classes[k]));
+    }
+}
+
 /* All that we do not have is told at once. */
 static int check_steps(const struct migrating *g, struct ds_error *err)
 {
@@ -53,6 +74,7 @@ static int check_steps(const struct migrating *g, struct ds_error *err)
         for (unsigned k = 0; k < STAGES; k++) {
             const char *class = s->classes[k];
             if (!class || !is_wanted(g, (enum migration_stage)k) ||
+                is_left_out(g, s, (enum migration_stage)k) ||
                 migrate_stage_find(g, class, (enum migration_stage)k))
                 continue;
             tell_missing(path, s, k);
@@ -148,7 +170,10 @@ static int open_all(struct migrating *g, struct ds_error *err)
     const char *file = rc ? NULL : migration_option(g->migration, "log_file");
     if (rc == 0)
         rc = logging_migration(file && *file ? file : NULL, err);
-    return rc ? rc : confirm(g, err);
+    rc = rc ? rc : confirm(g, err);
+    if (rc == 0)
+        tell_left_out(g);
+    return rc;
 }
 
 /* --- stages ---------------------------------------------------------------------------------- */
@@ -158,7 +183,7 @@ static int perform(struct migrating *g, const struct migration_step *s, enum mig
                    bool *good, struct ds_error *err)
 {
     *good = true;
-    if (!s->classes[stage])
+    if (!s->classes[stage] || is_left_out(g, s, stage))
         return 0;
     g->step = s;
     logging_at_stage(

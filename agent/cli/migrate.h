@@ -43,6 +43,8 @@ typedef int migrate_stage(struct migrating *g, bool *good, struct ds_error *err)
 /* NULL: there is none for that class in that place. */
 migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
                                   enum migration_stage stage);
+/* Why a class is left out, which the user is told; NULL: it is not. */
+const char *migrate_stage_left_out(const char *class);
 
 int migrate_open_own(struct migrating *g, struct ds_error *err);
 /* The step in whose namespace the class is; NULL: none. */

@@ -97,3 +97,19 @@ bool migrate_group(const struct migrating *g, const char *class, const char **st
             *group = stages[i].group;
     return *group != NULL;
 }
+
+/* All classes of a step, by the beginning of their names. */
+const char *migrate_stage_left_out(const char *class)
+{
+    static const struct {
+        const char *classes, *why;
+    } steps[] = {
+        {"Migration\\Step\\UrlRewrite\\",
+         "the destination's shop makes addresses of products, categories and pages itself; "
+         "redirects that were made by hand are not brought over"}};
+    class += *class == '\\';
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (strncmp(class, steps[i].classes, strlen(steps[i].classes)) == 0)
+            return steps[i].why;
+    return NULL;
+}
