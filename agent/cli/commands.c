@@ -318,7 +318,7 @@ const struct command cli_commands[] = {
          "what is there by the rules of map.xml, and counts (volume). `delta` goes on from there "
          "with what the source's binlog has, without a pause, until SIGTERM; nothing is installed "
          "at the source, whose binlog needs binlog_row_metadata = FULL.\n\n"
-         "Of the steps it has Settings, Stores, Data Integrity, Map, SalesIncrement and "
+         "Of the steps it has Settings, Stores, Data Integrity, EAV, Map, SalesIncrement and "
          "PostProcessing. Url Rewrite is left out, with a warning. Others are yours: a file of "
          "`handlers:` has them, in Lua or C, by the PHP namespace of their classes, and handlers "
          "of map rules by their class. One that is not there is refused, with the line that "

@@ -8,6 +8,7 @@
  * migrate_settings.c    the Settings step
  * migrate_stores.c      the Stores step
  * migrate_increments.c  the SalesIncrement step
+ * migrate_eav….c        the EAV step
  * migrate_leftovers.c   the PostProcessing step
  * migrate_own.c         steps of the user's own
  * migrate_delta.c       which documents a delta follows
@@ -79,6 +80,9 @@ int migrate_leftovers_open(struct migrating *g, struct ds_error *err);
 /* May the step delete rows of this document of the destination? */
 bool migrate_leftovers_changes(const struct migrating *g, const char *document);
 int migrate_leftovers_data(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_eav_data(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_eav_volume(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_volume(struct migrating *g, bool *good, struct ds_error *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/cli/runner.h"
+#include "applier/map/map_check.h"
 #include "schema/log.h"
 
 static int no_memory(struct ds_error *err)
@@ -58,6 +59,54 @@ int step_side_check(struct snapshot_source *side, bool source, const char *prefi
         log_error("%s documents are missing: %s", source ? "Source" : "Destination",
                   buf_cstr(&missing));
     *good &= !missing.len;
+    return rc;
+}
+
+/* --- structures ------------------------------------------------------------------------------ */
+
+static bool is_listed(const struct map *map, enum map_side side, const char *const *documents,
+                      const char *name)
+{
+    for (; *documents; documents++) {
+        const char *document = map_document(map, MAP_SOURCE, *documents);
+        if (document && strcmp(name, side == MAP_SOURCE ? *documents : document) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void leave_only(const struct map *map, enum map_side side, struct target *schema,
+                       const char *prefix, const char *const *documents)
+{
+    const size_t len = strlen(prefix);
+    for (uint32_t i = 0; i < target_count(schema); i++) {
+        struct target_table *x = target_at(schema, i);
+        x->exists &=
+            strncmp(x->name, prefix, len) == 0 && is_listed(map, side, documents, x->name + len);
+    }
+}
+
+int step_compare_structure(const struct migrating *g, const struct map *map,
+                           struct target *const schema[2], const char *const *documents, bool *good,
+                           struct ds_error *err)
+{
+    const struct config *c = &g->in->config;
+    const struct map_side_schema sides[] = {{schema[MAP_SOURCE], c->source.prefix},
+                                            {schema[MAP_DESTINATION], c->destination.prefix}};
+    struct map_findings findings;
+    BUF_AUTO struct buf line = {0};
+    bool fails;
+    for (int side = MAP_SOURCE; side <= MAP_DESTINATION; side++)
+        leave_only(map, (enum map_side)side, schema[side], sides[side].prefix, documents);
+    int rc = map_compare(map, &sides[MAP_SOURCE], &sides[MAP_DESTINATION], &findings, err);
+    for (size_t at = 0; rc == 0 && map_findings_line(&findings, &at, &line, &fails);) {
+        if (!line.len)
+            rc = no_memory(err);
+        log_write(fails && !g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s",
+                  buf_cstr(&line));
+        *good &= !fails;
+    }
+    map_findings_free(&findings);
     return rc;
 }
 
@@ -170,8 +219,11 @@ static int define(struct comparing *c, struct ds_error *err)
 static int put_silently(struct comparing *c, struct buf *to, enum change_op op, struct slice before,
                         struct slice after, struct ds_error *err)
 {
-    const struct msg_change m = {
-        .table_id = c->wanted->here->plan.id, .op = op, .before = before, .after = after};
+    const struct msg_change m = {.table_id = c->wanted->here->plan.id,
+                                 .op = op,
+                                 .flags = c->wanted->without_keys ? CHANGE_NO_FK_CHECKS : 0,
+                                 .before = before,
+                                 .after = after};
     int rc = define(c, err);
     return rc ? rc : message_write_change(to, &m) ? no_memory(err) : 0;
 }
@@ -252,7 +304,8 @@ static int take_unique(struct comparing *c, const struct target_key *k, const st
 }
 
 /* What may be said in its place for a while; UINT32_MAX: nothing. */
-static uint32_t free_column(const struct target_table *t, const struct target_key *k)
+static uint32_t free_column(const struct target_table *t, const struct target_key *k,
+                            bool without_keys)
 {
     for (uint32_t i = 0; i < k->count; i++)
         if (t->columns[k->columns[i]].nullable)
@@ -260,24 +313,37 @@ static uint32_t free_column(const struct target_table *t, const struct target_ke
     for (uint32_t i = 0; i < k->count; i++)
         if (t->columns[k->columns[i]].class == TARGET_TEXT)
             return k->columns[i];
+    for (uint32_t i = 0; i < k->count; i++)
+        if (without_keys && t->columns[k->columns[i]].class == TARGET_INT &&
+            t->columns[k->columns[i]].width)
+            return k->columns[i];
     return UINT32_MAX;
+}
+
+/* NULL, a text, or one of the highest numbers. */
+static int put_aside(const struct target_column *c, size_t number, struct buf *out)
+{
+    char text[40];
+    if (c->nullable)
+        return value_write_null(out);
+    if (c->class == TARGET_INT)
+        return value_write_uint(out,
+                                (UINT64_MAX >> (64 - c->width * 8 + !c->is_unsigned)) - number);
+    int len = snprintf(text, sizeof text, "~%zu~", number);
+    return value_write_bytes(out, text, (size_t)len);
 }
 
 static int step_aside(struct comparing *c, uint32_t column, struct keyed *row, size_t number,
                       struct ds_error *err)
 {
     BUF_AUTO struct buf after = {0};
-    char text[40];
     int rc = split(c, row->image, c->was, err);
     if (rc)
         return rc;
-    int len = snprintf(text, sizeof text, "~%zu~", number);
     rc = image_write_head(&after, c->columns);
     for (uint32_t i = 0; i < c->columns && rc == 0; i++)
         rc = i != column ? buf_append(&after, c->was[i], value_length(c->was[i]))
-             : c->wanted->target->columns[i].nullable
-                 ? value_write_null(&after)
-                 : value_write_bytes(&after, text, (size_t)len);
+                         : put_aside(&c->wanted->target->columns[i], number, &after);
     struct slice image = {arena_copy(&c->arena, after.data, after.len), after.len};
     if (rc || !image.p)
         return no_memory(err);
@@ -303,7 +369,7 @@ static int free_values(struct comparing *c, const struct target_key *k, struct k
                        struct keyed *was, struct ds_error *err)
 {
     const size_t count = c->wanted->count;
-    const uint32_t column = free_column(c->wanted->target, k);
+    const uint32_t column = free_column(c->wanted->target, k, c->wanted->without_keys);
     struct keyed *taken = calloc(count + 1, sizeof *taken);
     size_t n = 0;
     bool has = false;

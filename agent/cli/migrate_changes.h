@@ -20,6 +20,13 @@ void step_sides_close(struct step_sides *s);
 int step_side_check(struct snapshot_source *side, bool source, const char *prefix,
                     const char *const *documents, bool *good, struct ds_error *err);
 
+/* Structures of these documents of the source (NULL behind the last), and of what they become, by
+ * the map of a step: what has no place is told. schema: by enum map_side; of it only these tables
+ * are there afterwards. */
+int step_compare_structure(const struct migrating *g, const struct map *map,
+                           struct target *const schema[2], const char *const *documents, bool *good,
+                           struct ds_error *err);
+
 struct row_changes {
     struct buf statements; /* of DDL, each with a NUL behind it: run one by one before the rows */
     struct buf messages, deletes; /* one behind the other; deletes of later tables first */
@@ -32,6 +39,7 @@ struct wanted_rows {
                                  or gets its default */
     size_t count;
     bool only;                         /* rows of other keys go */
+    bool without_keys;                 /* foreign keys do nothing: what they lead to is here, too */
     const struct target_table *target; /* NULL: no value that is unique moves to another row */
     void *arg;
     /* For each row that is not as it is to be, with its image as it will be, or has been; NULL:

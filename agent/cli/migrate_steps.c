@@ -49,6 +49,9 @@ static const struct {
     const char *group; /* of deltalog.xml; NULL: none */
 } stages[] = {
     {"Migration\\Step\\DataIntegrity\\Integrity", STAGE_INTEGRITY, data_integrity, NULL},
+    {"Migration\\Step\\Eav\\Integrity", STAGE_INTEGRITY, migrate_eav_integrity, NULL},
+    {"Migration\\Step\\Eav\\Data", STAGE_DATA, migrate_eav_data, NULL},
+    {"Migration\\Step\\Eav\\Volume", STAGE_VOLUME, migrate_eav_volume, NULL},
     {"Migration\\Step\\Map\\Integrity", STAGE_INTEGRITY, migrate_map_integrity, NULL},
     {"Migration\\Step\\Map\\Data", STAGE_DATA, migrate_map_data, NULL},
     {"Migration\\Step\\Map\\Volume", STAGE_VOLUME, migrate_map_volume, NULL},

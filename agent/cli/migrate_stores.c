@@ -7,14 +7,13 @@
 #include <string.h>
 
 #include "agent/cli/migrate_changes.h"
-#include "applier/map/map_check.h"
 #include "applier/map/map_facts.h"
 #include "applier/map/map_row.h"
 #include "schema/log.h"
 
 /* What others refer to first. */
-static const char *const documents[] = {"core_website", "core_store_group", "core_store"};
-enum { DOCUMENTS = sizeof documents / sizeof *documents, KEYS_TOLD = 20 };
+static const char *const documents[] = {"core_website", "core_store_group", "core_store", NULL};
+enum { DOCUMENTS = sizeof documents / sizeof *documents - 1, KEYS_TOLD = 20 };
 
 struct stores_step {
     struct migrating *g;
@@ -181,43 +180,6 @@ static int compare(struct stores_step *s, size_t i, bool only, struct stores_tab
 
 /* --- integrity ------------------------------------------------------------------------------- */
 
-static bool is_ours(const struct stores_step *s, enum map_side side, const char *table)
-{
-    size_t prefix = strlen(prefix_of(s, side));
-    for (size_t i = 0; i < DOCUMENTS; i++) {
-        const char *document = document_at(s, side, i);
-        if (document && strncmp(table, prefix_of(s, side), prefix) == 0 &&
-            strcmp(table + prefix, document) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int compare_structure(struct stores_step *s, bool *good, struct ds_error *err)
-{
-    const struct map_side_schema source = {s->schema[MAP_SOURCE], prefix_of(s, MAP_SOURCE)},
-                                 destination = {s->schema[MAP_DESTINATION],
-                                                prefix_of(s, MAP_DESTINATION)};
-    struct map_findings findings;
-    BUF_AUTO struct buf line = {0};
-    bool fails;
-    for (int side = MAP_SOURCE; side <= MAP_DESTINATION; side++)
-        for (uint32_t i = 0; i < target_count(s->schema[side]); i++) {
-            struct target_table *x = target_at(s->schema[side], i);
-            x->exists &= is_ours(s, (enum map_side)side, x->name);
-        }
-    int rc = map_compare(s->map, &source, &destination, &findings, err);
-    for (size_t at = 0; rc == 0 && map_findings_line(&findings, &at, &line, &fails);) {
-        if (!line.len)
-            rc = no_memory(err);
-        log_write(fails && !s->g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s",
-                  buf_cstr(&line));
-        *good &= !fails;
-    }
-    map_findings_free(&findings);
-    return rc;
-}
-
 static const char *missing_table(const struct stores_step *s, enum map_side side, size_t i)
 {
     char name[300];
@@ -272,7 +234,7 @@ int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *e
         check_tables(&s, good);
     if (rc == 0 && *good)
         rc = check_rows(&s, good, err);
-    rc = rc ? rc : compare_structure(&s, good, err);
+    rc = rc ? rc : step_compare_structure(g, s.map, s.schema, documents, good, err);
     close_step(&s);
     return rc;
 }

@@ -38,6 +38,7 @@ struct map_row {
     bool same;
     /* of the image in hand */
     const uint8_t **values, **earlier;
+    const uint8_t **there; /* of the destination's row; NULL: it has none */
     struct map_value *from_values, *to_values;
     struct arena kept, arena;
 };
@@ -370,8 +371,8 @@ static int copy_image(struct map_row *r, struct buf *out, struct ds_error *err)
         struct map_value text = {0};
         struct value v;
         int rc = 0;
-        if (p->from != NOWHERE && p->passes) {
-            const uint8_t *raw = r->values[p->from];
+        if ((p->from != NOWHERE && p->passes) || (p->from == NOWHERE && r->there)) {
+            const uint8_t *raw = p->from != NOWHERE ? r->values[p->from] : r->there[i];
             if (buf_append(out, raw, value_length(raw)))
                 return no_memory(err);
             continue;
@@ -388,10 +389,23 @@ static int copy_image(struct map_row *r, struct buf *out, struct ds_error *err)
     return 0;
 }
 
+static int fill_opposite(struct map_row *r, struct ds_error *err)
+{
+    int rc = 0;
+    memset(r->to_values, 0, r->to.count * sizeof *r->to_values);
+    for (uint32_t i = 0; r->there && i < r->to.count && rc == 0; i++) {
+        struct value v;
+        rc = read_value(r, r->there[i], &v, err);
+        if (rc == 0 && map_value_read(&v, &r->arena, &r->to_values[i]))
+            rc = no_memory(err);
+    }
+    return rc;
+}
+
 static int handle_image(struct map_row *r, struct buf *out, struct ds_error *err)
 {
     int rc = read_all(r, err);
-    memset(r->to_values, 0, r->to.count * sizeof *r->to_values);
+    rc = rc ? rc : fill_opposite(r, err);
     rc = rc ? rc : call_handlers(r, MAP_SOURCE, err);
     for (uint32_t i = 0; rc == 0 && i < r->to.count; i++)
         if (r->places[i].from != NOWHERE)
@@ -445,5 +459,19 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
                                                                        : copy_image(r, out, err);
     if (rc == DS_ECONFLICT)
         map_row_at_key(r, err);
+    return rc;
+}
+
+int map_row_image_onto(struct map_row *r, struct slice image, struct slice there, struct buf *out,
+                       struct ds_error *err)
+{
+    const uint8_t **columns = calloc(r->to.count + 1, sizeof *columns);
+    if (!columns)
+        return no_memory(err);
+    int rc = image_split(there, (uint32_t)r->to.count, columns) ? malformed(r, err) : 0;
+    r->there = columns;
+    rc = rc ? rc : map_row_image(r, image, (struct slice){0}, out, err);
+    r->there = NULL;
+    free(columns);
     return rc;
 }

@@ -39,6 +39,10 @@ const struct msg_table *map_row_table(const struct map_row *r);
  * table, column and what to do; DS_EUNSUPPORTED: the image is not whole; DS_EFORMAT, DS_ENOMEM. */
 int map_row_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
                   struct ds_error *err);
+/* The same of a row that the destination has already: handlers see its image as the opposite
+ * record, and what no column of the source goes to keeps its value. */
+int map_row_image_onto(struct map_row *r, struct slice image, struct slice there, struct buf *out,
+                       struct ds_error *err);
 
 /* The source's row as handlers see it, until the next call. DS_EUNSUPPORTED: the image is not
  * whole; DS_EFORMAT, DS_ENOMEM. */

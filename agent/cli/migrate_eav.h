@@ -1,0 +1,90 @@
+/* What migrate_eav*.c share: the EAV step.
+ *
+ * migrate_eav.c        how the rows of both shops become one
+ * migrate_eav_step.c   files, servers and stages
+ */
+#ifndef CLI_MIGRATE_EAV_H
+#define CLI_MIGRATE_EAV_H
+
+#include "agent/cli/migrate_changes.h"
+#include "applier/map/map_facts.h"
+#include "applier/map/map_row.h"
+#include "schema/migration/class_map.h"
+#include "schema/migration/groups.h"
+
+/* What others refer to first. */
+enum eav_table {
+    EAV_TYPES,
+    EAV_SETS,
+    EAV_GROUPS,
+    EAV_ATTRIBUTES,
+    EAV_CATALOG,
+    EAV_CUSTOMER,
+    EAV_ASSIGNMENTS,
+    EAV_TABLES,
+};
+enum { EAV_KEYS = 2, EAV_REFERENCES = 4 };
+
+struct eav_reference {
+    const char *column;
+    enum eav_table table;
+};
+struct eav_document {
+    const char *name, *id;     /* id NULL: its rows have none of their own */
+    const char *key[EAV_KEYS]; /* by which they are the same in both shops */
+    struct eav_reference references[EAV_REFERENCES];
+};
+extern const struct eav_document eav_documents[EAV_TABLES];
+
+struct eav_row {
+    struct slice image, key;
+    uint64_t id, final; /* now, and as it will be */
+    bool ours;          /* the source's */
+    bool dropped;       /* it is not migrated */
+    size_t match;       /* the row of the other shop, from 1; 0: none */
+    uint64_t set;       /* of a copy: the set that it is for, and … */
+    size_t group;       /* … the group, from 1 */
+};
+
+struct eav_rows {
+    struct eav_row *items;
+    size_t count, capacity;
+};
+
+struct eav_merge { /* of one table */
+    struct whole_table from, here;
+    const struct target_table *target;
+    struct map_row *row;
+    struct eav_rows ours, theirs;
+    struct slice *wanted;
+    size_t wanted_count;
+};
+
+struct eav_step {
+    struct migrating *g;
+    struct step_sides sides;
+    struct target *schema[2]; /* by enum map_side */
+    struct map *map;
+    struct class_map *classes;
+    struct groups *attributes; /* NULL: the option is not there */
+    struct map_servers *servers;
+    struct map_facts facts;
+    struct eav_merge tables[EAV_TABLES];
+    const uint8_t *values[256]; /* of the row in hand */
+    struct row_changes changes;
+    struct arena arena;
+};
+
+int eav_no_memory(struct ds_error *err);
+/* Is the attribute in this group of eav_attribute_groups_file? */
+bool eav_group_has(const struct eav_step *s, const char *group, struct slice code,
+                   struct slice type);
+/* The row's columns come to s->values. */
+int eav_split(struct eav_step *s, const struct whole_table *t, struct slice image,
+              struct ds_error *err);
+/* A column of the row in hand; p NULL: there is none. */
+struct slice eav_raw(const struct eav_step *s, const struct whole_table *t, const char *column);
+/* What is to be changed, in s->changes. */
+int eav_compute(struct eav_step *s, struct ds_error *err);
+
+#endif
