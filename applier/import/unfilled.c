@@ -129,7 +129,7 @@ static int tell(const struct looking *l, const char *here, const struct coming *
                 const char *column, struct ds_error *err)
 {
     BUF_AUTO struct buf text = {0}, altered = {0};
-    bool rows, hidden;
+    bool rows = false, hidden = false;
     int rc = has_rows(l, from->table, &rows, &hidden, err);
     if (rc || hidden)
         return rc;

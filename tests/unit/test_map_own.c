@@ -211,7 +211,8 @@ static void becomes(struct fixture *f, const char *before, const char *after, co
 {
     struct ds_error err = {0};
     if (change(f, before, after, &err))
-        fail_msg("%s → %s: %s", before, after, err.message);
+        fail_msg("%s → %s: %s", before ? before : "nothing", after ? after : "an error",
+                 err.message);
     assert_string_equal(buf_cstr(&f->told), wanted);
 }
 
