@@ -16,7 +16,7 @@ def _():
     for arguments, part in (
             ((), "a command is missing"),
             (("migrate", "data", "config.xml"), "cannot read config.xml: No such file"), (("sync", "order"), "usage: datasync sync ENTITY|all SOURCE"),
-            (("migrate",), "usage: datasync migrate data|delta CONFIG.xml"),
+            (("migrate",), "usage: datasync migrate settings|data|delta CONFIG.xml"),
             (("verify",), "unknown command 'verify'"),
             (("run", "--nonsense"), "unknown option '--nonsense'"),
             (("run", "--limit", "5"), "unknown option '--limit'"),
