@@ -110,6 +110,42 @@ int step_compare_structure(const struct migrating *g, const struct map *map,
     return rc;
 }
 
+/* --- tables ---------------------------------------------------------------------------------- */
+
+int step_table_open(struct step_table *t, const struct step_table_options *o, struct ds_error *err)
+{
+    const char *there = map_document(o->map, MAP_SOURCE, o->document);
+    const struct config *c = o->config;
+    BUF_AUTO struct buf from = {0}, to = {0};
+    if (buf_printf(&from, "%s%s", c->source.prefix, o->document) ||
+        buf_printf(&to, "%s%s", c->destination.prefix, there ? there : o->document))
+        return no_memory(err);
+    int rc = whole_table_read(&t->from, &o->sides->source, buf_cstr(&from), 0, c->max_event, err);
+    rc = rc ? rc
+            : whole_table_read(&t->here, &o->sides->destination, buf_cstr(&to), o->number,
+                               c->max_event, err);
+    if (rc)
+        return rc;
+    t->target = target_find(o->schema, buf_cstr(&to), to.len);
+    if (!t->target)
+        return error_set(err, DS_ERETRY, "table %s was dropped meanwhile", buf_cstr(&to));
+    const struct msg_table source = whole_table_definition(&t->from);
+    const struct map_row_options row = {.map = o->map,
+                                        .facts = o->facts,
+                                        .prefix = c->source.prefix,
+                                        .target_prefix = c->destination.prefix,
+                                        .source = &source,
+                                        .target = t->target};
+    return map_row_new(&t->row, &row, err);
+}
+
+void step_table_free(struct step_table *t)
+{
+    whole_table_free(&t->from);
+    whole_table_free(&t->here);
+    map_row_free(t->row);
+}
+
 /* --- rows by key ----------------------------------------------------------------------------- */
 
 struct keyed {

@@ -6,6 +6,7 @@
 
 #include "agent/cli/migrate.h"
 #include "agent/whole_table.h"
+#include "applier/map/map_row.h"
 #include "applier/target.h"
 #include "schema/message.h"
 
@@ -26,6 +27,27 @@ int step_side_check(struct snapshot_source *side, bool source, const char *prefi
 int step_compare_structure(const struct migrating *g, const struct map *map,
                            struct target *const schema[2], const char *const *documents, bool *good,
                            struct ds_error *err);
+
+/* A document at both sides, whole, and what makes rows of the one rows of the other. */
+struct step_table {
+    struct whole_table from, here;
+    const struct target_table *target;
+    struct map_row *row;
+};
+
+struct step_table_options {
+    struct step_sides *sides;
+    const struct target *schema; /* of the destination */
+    const struct config *config;
+    const struct map *map;
+    const struct map_facts *facts;
+    const char *document; /* of the source */
+    uint32_t number;      /* of its table at the destination, another one for each */
+};
+
+/* To be freed in any case. DS_ERETRY: it was dropped meanwhile. */
+int step_table_open(struct step_table *t, const struct step_table_options *o, struct ds_error *err);
+void step_table_free(struct step_table *t);
 
 struct row_changes {
     struct buf statements; /* of DDL, each with a NUL behind it: run one by one before the rows */

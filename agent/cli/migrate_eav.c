@@ -159,7 +159,7 @@ static int add_row(struct eav_rows *rows, const struct eav_row *row, struct ds_e
 static int take_rows(struct eav_step *s, enum eav_table table, bool ours, struct ds_error *err)
 {
     struct eav_merge *m = &s->tables[table];
-    const struct whole_table *t = ours ? &m->from : &m->here;
+    const struct whole_table *t = ours ? &m->both.from : &m->both.here;
     int rc = 0;
     for (size_t i = 0; i < t->count && rc == 0; i++) {
         struct eav_row row = {.image = t->rows[i], .ours = ours};
@@ -197,7 +197,7 @@ static bool is_ignored(const struct eav_step *s, struct slice code, uint64_t typ
 static int leave_out(struct eav_step *s, enum eav_table table, struct eav_row *row,
                      struct ds_error *err)
 {
-    const struct whole_table *t = &s->tables[table].from;
+    const struct whole_table *t = &s->tables[table].both.from;
     int rc = eav_split(s, t, row->image, err);
     if (rc)
         return rc;
@@ -233,12 +233,12 @@ static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
     uint64_t next = highest(m);
     int rc = 0;
     for (size_t i = 0; i < m->ours.count && rc == 0; i++) {
-        rc = make_key(s, table, &m->from, &m->ours.items[i], err);
+        rc = make_key(s, table, &m->both.from, &m->ours.items[i], err);
         rc = rc ? rc : leave_out(s, table, &m->ours.items[i], err);
     }
     for (size_t i = 0; i < m->theirs.count && rc == 0; i++) {
         struct eav_row *row = &m->theirs.items[i];
-        rc = make_key(s, table, &m->here, row, err);
+        rc = make_key(s, table, &m->both.here, row, err);
         struct eav_row *same = rc ? NULL : find_key(&m->ours, row->key);
         if (same && !same->match) {
             same->match = i + 1;
@@ -260,8 +260,8 @@ static int default_set(struct eav_step *s, uint64_t *type, uint64_t *set, struct
     const struct eav_merge *m = &s->tables[EAV_TYPES];
     const struct eav_row *row =
         find_key(&m->theirs, (struct slice){(const uint8_t *)code, sizeof code - 1});
-    int rc = row ? eav_split(s, &m->here, row->image, err) : 0;
-    *set = row && rc == 0 ? number(s, &m->here, "default_attribute_set_id") : 0;
+    int rc = row ? eav_split(s, &m->both.here, row->image, err) : 0;
+    *set = row && rc == 0 ? number(s, &m->both.here, "default_attribute_set_id") : 0;
     *type = row ? row->final : 0;
     return rc;
 }
@@ -278,18 +278,18 @@ static int copy_row(struct eav_step *s, enum eav_table table, size_t from, uint6
 static int copy_set(struct eav_step *s, uint64_t standard, uint64_t set, struct ds_error *err)
 {
     struct eav_merge *groups = &s->tables[EAV_GROUPS], *assigned = &s->tables[EAV_ASSIGNMENTS];
-    const size_t group_count = groups->here.count, count = assigned->here.count;
+    const size_t group_count = groups->both.here.count, count = assigned->both.here.count;
     int rc = 0;
     for (size_t g = 0; g < group_count && rc == 0; g++) {
-        rc = eav_split(s, &groups->here, groups->theirs.items[g].image, err);
-        if (rc || number(s, &groups->here, "attribute_set_id") != standard)
+        rc = eav_split(s, &groups->both.here, groups->theirs.items[g].image, err);
+        if (rc || number(s, &groups->both.here, "attribute_set_id") != standard)
             continue;
         const uint64_t id = groups->theirs.items[g].id;
         rc = copy_row(s, EAV_GROUPS, g, set, 0, err);
         const size_t place = groups->theirs.count;
         for (size_t i = 0; i < count && rc == 0; i++) {
-            rc = eav_split(s, &assigned->here, assigned->theirs.items[i].image, err);
-            if (rc == 0 && number(s, &assigned->here, "attribute_group_id") == id)
+            rc = eav_split(s, &assigned->both.here, assigned->theirs.items[i].image, err);
+            if (rc == 0 && number(s, &assigned->both.here, "attribute_group_id") == id)
                 rc = copy_row(s, EAV_ASSIGNMENTS, i, set, place, err);
         }
     }
@@ -303,8 +303,8 @@ static int copy_default_set(struct eav_step *s, struct ds_error *err)
     int rc = default_set(s, &type, &standard, err);
     for (size_t i = 0; i < sets->ours.count && rc == 0 && standard; i++) {
         const struct eav_row *row = &sets->ours.items[i];
-        rc = eav_split(s, &sets->from, row->image, err);
-        if (rc == 0 && !row->match && number(s, &sets->from, "entity_type_id") == type)
+        rc = eav_split(s, &sets->both.from, row->image, err);
+        if (rc == 0 && !row->match && number(s, &sets->both.from, "entity_type_id") == type)
             rc = copy_set(s, standard, row->id, err);
     }
     return rc;
@@ -324,7 +324,7 @@ static int keep(struct eav_step *s, struct eav_merge *m, const struct buf *image
 static int make_theirs(struct eav_step *s, enum eav_table table, const struct eav_row *row,
                        struct buf *image, struct ds_error *err)
 {
-    const struct whole_table *t = &s->tables[table].here;
+    const struct whole_table *t = &s->tables[table].both.here;
     const uint32_t id =
         eav_documents[table].id ? whole_table_column(t, eav_documents[table].id) : UINT32_MAX;
     int rc = eav_split(s, t, row->image, err);
@@ -346,7 +346,7 @@ static int make_theirs(struct eav_step *s, enum eav_table table, const struct ea
 static int keep_group(struct eav_step *s, const struct buf *theirs, struct buf *image,
                       struct ds_error *err)
 {
-    const struct whole_table *t = &s->tables[EAV_ASSIGNMENTS].here;
+    const struct whole_table *t = &s->tables[EAV_ASSIGNMENTS].both.here;
     const uint32_t group = whole_table_column(t, "attribute_group_id"),
                    order = whole_table_column(t, "sort_order"), count = t->plan.column_count;
     const uint8_t *there[64], *ours[64];
@@ -369,11 +369,11 @@ static int make_ours(struct eav_step *s, enum eav_table table, const struct eav_
     struct eav_merge *m = &s->tables[table];
     BUF_AUTO struct buf theirs = {0};
     if (!row->match)
-        return map_row_image(m->row, row->image, (struct slice){0}, image, err);
+        return map_row_image(m->both.row, row->image, (struct slice){0}, image, err);
     int rc = make_theirs(s, table, &m->theirs.items[row->match - 1], &theirs, err);
     rc = rc ? rc
-            : map_row_image_onto(m->row, row->image, (struct slice){theirs.data, theirs.len}, image,
-                                 err);
+            : map_row_image_onto(m->both.row, row->image, (struct slice){theirs.data, theirs.len},
+                                 image, err);
     return rc || table != EAV_ASSIGNMENTS ? rc : keep_group(s, &theirs, image, err);
 }
 
@@ -401,12 +401,12 @@ static int make_wanted(struct eav_step *s, enum eav_table table, struct ds_error
 static int add_changes(struct eav_step *s, enum eav_table table, struct ds_error *err)
 {
     const struct eav_merge *m = &s->tables[table];
-    const struct wanted_rows wanted = {.here = &m->here,
+    const struct wanted_rows wanted = {.here = &m->both.here,
                                        .rows = m->wanted,
                                        .count = m->wanted_count,
                                        .only = true,
                                        .without_keys = true,
-                                       .target = m->target};
+                                       .target = m->both.target};
     return row_changes_add(&s->changes, &wanted, err);
 }
 

@@ -52,9 +52,7 @@ struct eav_rows {
 };
 
 struct eav_merge { /* of one table */
-    struct whole_table from, here;
-    const struct target_table *target;
-    struct map_row *row;
+    struct step_table both;
     struct eav_rows ours, theirs;
     struct slice *wanted;
     size_t wanted_count;

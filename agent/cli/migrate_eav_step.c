@@ -18,9 +18,7 @@ static void close_step(struct eav_step *s)
 {
     for (size_t i = 0; i < EAV_TABLES; i++) {
         struct eav_merge *m = &s->tables[i];
-        whole_table_free(&m->from);
-        whole_table_free(&m->here);
-        map_row_free(m->row);
+        step_table_free(&m->both);
         free(m->ours.items);
         free(m->theirs.items);
         free(m->wanted);
@@ -85,33 +83,20 @@ static int open_step(struct eav_step **out, struct migrating *g, struct ds_error
 
 static int open_table(struct eav_step *s, size_t i, struct ds_error *err)
 {
-    struct eav_merge *m = &s->tables[i];
-    const uint64_t max_row = s->g->in->config.max_event;
-    const char *there = map_document(s->map, MAP_SOURCE, eav_documents[i].name);
-    BUF_AUTO struct buf from = {0}, to = {0};
-    if (buf_printf(&from, "%s%s", prefix_of(s, MAP_SOURCE), eav_documents[i].name) ||
-        buf_printf(&to, "%s%s", prefix_of(s, MAP_DESTINATION),
-                   there ? there : eav_documents[i].name))
-        return eav_no_memory(err);
-    int rc = whole_table_read(&m->from, &s->sides.source, buf_cstr(&from), 0, max_row, err);
-    rc = rc ? rc
-            : whole_table_read(&m->here, &s->sides.destination, buf_cstr(&to), (uint32_t)i + 1,
-                               max_row, err);
-    if (rc)
-        return rc;
-    m->target = target_find(s->schema[MAP_DESTINATION], buf_cstr(&to), to.len);
-    if (!m->target || m->from.plan.column_count > MAX_COLUMNS ||
-        m->here.plan.column_count > MAX_COLUMNS)
-        return error_set(err, DS_ESCHEMA, "table %s is gone, or has more than %d columns",
-                         buf_cstr(&to), MAX_COLUMNS);
-    const struct msg_table source = whole_table_definition(&m->from);
-    const struct map_row_options o = {.map = s->map,
-                                      .facts = &s->facts,
-                                      .prefix = prefix_of(s, MAP_SOURCE),
-                                      .target_prefix = prefix_of(s, MAP_DESTINATION),
-                                      .source = &source,
-                                      .target = m->target};
-    return map_row_new(&m->row, &o, err);
+    struct step_table *t = &s->tables[i].both;
+    const struct step_table_options o = {.sides = &s->sides,
+                                         .schema = s->schema[MAP_DESTINATION],
+                                         .config = &s->g->in->config,
+                                         .map = s->map,
+                                         .facts = &s->facts,
+                                         .document = eav_documents[i].name,
+                                         .number = (uint32_t)i + 1};
+    int rc = step_table_open(t, &o, err);
+    if (rc == 0 &&
+        (t->from.plan.column_count > MAX_COLUMNS || t->here.plan.column_count > MAX_COLUMNS))
+        rc = error_set(err, DS_ESCHEMA, "table %s has more than %d columns", eav_documents[i].name,
+                       MAX_COLUMNS);
+    return rc;
 }
 
 static int open_tables(struct eav_step *s, struct ds_error *err)
@@ -128,7 +113,7 @@ static int open_tables(struct eav_step *s, struct ds_error *err)
 static int check_class(struct eav_step *s, size_t i, const struct map_rule *r, bool *good,
                        struct ds_error *err)
 {
-    const struct whole_table *t = &s->tables[i].from;
+    const struct whole_table *t = &s->tables[i].both.from;
     int rc = 0;
     for (size_t n = 0; n < t->count && rc == 0; n++) {
         struct value v, id;
@@ -232,7 +217,8 @@ int migrate_eav_data(struct migrating *g, bool *good, struct ds_error *err)
     if (rc == 0) {
         for (size_t i = 0; i < EAV_TABLES; i++)
             log_info("document=%s source=%zu destination=%zu together=%zu", eav_documents[i].name,
-                     s->tables[i].from.count, s->tables[i].here.count, s->tables[i].wanted_count);
+                     s->tables[i].both.from.count, s->tables[i].both.here.count,
+                     s->tables[i].wanted_count);
         step_sides_close(&s->sides);
         rc = row_changes_write(g, &s->changes, good, err);
     }

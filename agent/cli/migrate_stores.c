@@ -25,9 +25,7 @@ struct stores_step {
 };
 
 struct stores_table {
-    struct whole_table from, here;
-    const struct target_table *target;
-    struct map_row *row;
+    struct step_table both;
     struct slice *images;
     struct buf made;
     struct arena arena;
@@ -88,9 +86,7 @@ static const char *document_at(const struct stores_step *s, enum map_side side, 
 
 static void close_table(struct stores_table *t)
 {
-    whole_table_free(&t->from);
-    whole_table_free(&t->here);
-    map_row_free(t->row);
+    step_table_free(&t->both);
     free(t->images);
     buf_free(&t->made);
     buf_free(&t->missing);
@@ -99,42 +95,15 @@ static void close_table(struct stores_table *t)
     arena_free(&t->arena);
 }
 
-static int open_table(struct stores_step *s, size_t i, struct stores_table *t, struct ds_error *err)
-{
-    const char *there = document_at(s, MAP_DESTINATION, i);
-    const uint64_t max_row = s->g->in->config.max_event;
-    BUF_AUTO struct buf from = {0}, to = {0};
-    if (buf_printf(&from, "%s%s", prefix_of(s, MAP_SOURCE), documents[i]) ||
-        buf_printf(&to, "%s%s", prefix_of(s, MAP_DESTINATION), there))
-        return no_memory(err);
-    int rc = whole_table_read(&t->from, &s->sides.source, buf_cstr(&from), 0, max_row, err);
-    rc = rc ? rc
-            : whole_table_read(&t->here, &s->sides.destination, buf_cstr(&to), (uint32_t)i + 1,
-                               max_row, err);
-    if (rc)
-        return rc;
-    t->target = target_find(s->schema[MAP_DESTINATION], buf_cstr(&to), to.len);
-    if (!t->target)
-        return error_set(err, DS_ERETRY, "table %s was dropped meanwhile", buf_cstr(&to));
-    const struct msg_table source = whole_table_definition(&t->from);
-    const struct map_row_options o = {.map = s->map,
-                                      .facts = map_servers_facts(s->servers),
-                                      .prefix = prefix_of(s, MAP_SOURCE),
-                                      .target_prefix = prefix_of(s, MAP_DESTINATION),
-                                      .source = &source,
-                                      .target = t->target};
-    return map_row_new(&t->row, &o, err);
-}
-
 static int make_images(struct stores_table *t, struct ds_error *err)
 {
     int rc = 0;
-    t->images = calloc(t->from.count + 1, sizeof *t->images);
+    t->images = calloc(t->both.from.count + 1, sizeof *t->images);
     if (!t->images)
         return no_memory(err);
-    for (size_t i = 0; i < t->from.count && rc == 0; i++) {
+    for (size_t i = 0; i < t->both.from.count && rc == 0; i++) {
         buf_clear(&t->made);
-        rc = map_row_image(t->row, t->from.rows[i], (struct slice){0}, &t->made, err);
+        rc = map_row_image(t->both.row, t->both.from.rows[i], (struct slice){0}, &t->made, err);
         t->images[i] =
             (struct slice){arena_copy(&t->arena, t->made.data, t->made.len), t->made.len};
         if (rc == 0 && !t->images[i].p)
@@ -158,7 +127,7 @@ static void tell_row(void *arg, enum change_op op, struct slice image)
     if (++*count > KEYS_TOLD || array_read_head(&p, end, &columns))
         return;
     for (uint32_t i = 0; i < columns && value_read(&p, end, &v) == 0; i++)
-        if (t->here.plan.described[i].flags & COLUMN_KEY && v.kind == VALUE_UINT)
+        if (t->both.here.plan.described[i].flags & COLUMN_KEY && v.kind == VALUE_UINT)
             (void)buf_printf(keys, "%s%" PRIu64, keys->len ? "," : "", v.u);
 }
 
@@ -166,13 +135,20 @@ static void tell_row(void *arg, enum change_op op, struct slice image)
 static int compare(struct stores_step *s, size_t i, bool only, struct stores_table *t,
                    struct ds_error *err)
 {
-    int rc = open_table(s, i, t, err);
+    const struct step_table_options o = {.sides = &s->sides,
+                                         .schema = s->schema[MAP_DESTINATION],
+                                         .config = &s->g->in->config,
+                                         .map = s->map,
+                                         .facts = map_servers_facts(s->servers),
+                                         .document = documents[i],
+                                         .number = (uint32_t)i + 1};
+    int rc = step_table_open(&t->both, &o, err);
     rc = rc ? rc : make_images(t, err);
-    const struct wanted_rows wanted = {.here = &t->here,
+    const struct wanted_rows wanted = {.here = &t->both.here,
                                        .rows = t->images,
-                                       .count = t->from.count,
+                                       .count = t->both.from.count,
                                        .only = only,
-                                       .target = t->target,
+                                       .target = t->both.target,
                                        .arg = t,
                                        .tell = tell_row};
     return rc ? rc : row_changes_add(&s->changes, &wanted, err);
@@ -263,7 +239,7 @@ static void tell_made(const struct stores_step *s, size_t i, struct stores_table
 {
     log_info("%s %s read=%zu new=%" PRIu64 " changed=%" PRIu64 " gone=%" PRIu64 "%s%s%s%s%s%s",
              s->g->in->dry_run ? "what would become of" : "what becomes of",
-             document_at(s, MAP_DESTINATION, i), t->from.count, t->missings, t->differings,
+             document_at(s, MAP_DESTINATION, i), t->both.from.count, t->missings, t->differings,
              t->mores, t->missings ? " new_keys=" : "", buf_cstr(&t->missing),
              t->differings ? " changed_keys=" : "", buf_cstr(&t->differing),
              t->mores ? " gone_keys=" : "", buf_cstr(&t->more));
@@ -274,7 +250,7 @@ static void tell_left(const struct stores_step *s, size_t i, struct stores_table
     if (t->missings + t->differings + t->mores == 0)
         return;
     log_error("Mismatch of entities in the document: %s Source: %zu Destination: %zu%s%s%s%s%s%s",
-              document_at(s, MAP_DESTINATION, i), t->from.count, t->here.count,
+              document_at(s, MAP_DESTINATION, i), t->both.from.count, t->both.here.count,
               t->missings ? " Missing keys: " : "", buf_cstr(&t->missing),
               t->differings ? " Other values at keys: " : "", buf_cstr(&t->differing),
               t->mores ? " Keys that the source has not: " : "", buf_cstr(&t->more));

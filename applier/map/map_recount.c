@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "applier/map/map_own.h"
+#include "applier/map/map_row.h"
 #include "applier/map/map_split.h"
 #include "applier/map/map_value.h"
 #include "applier/map/map_volume.h"
@@ -36,14 +37,9 @@ static int select_all(const struct target_table *t, struct buf *sql)
 static int describe(struct recount *r, const struct target_table *t, const char *document,
                     struct map_table *out, struct ds_error *err)
 {
-    struct map_field *fields = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *fields);
+    struct map_field *fields = map_row_fields(t, &r->kept);
     if (!fields)
         return no_memory(err);
-    for (uint32_t i = 0; i < t->column_count; i++)
-        fields[i] = (struct map_field){
-            t->columns[i].name,
-            map_value_kind(t->columns[i].type,
-                           t->columns[i].class == TARGET_BYTES ? MAP_BINARY : 0)};
     *out = (struct map_table){document, fields, t->column_count};
     return 0;
 }

@@ -121,17 +121,23 @@ int map_row_describe(const struct target_table *t, const struct msg_table *like,
     return 0;
 }
 
-static int describe_target(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+struct map_field *map_row_fields(const struct target_table *t, struct arena *arena)
 {
-    const struct target_table *t = o->target;
-    struct map_field *fields = arena_zalloc(&r->kept, (t->column_count + 1) * sizeof *fields);
-    if (!fields || map_row_describe(t, o->source, &r->kept, &r->table))
-        return no_memory(err);
-    for (uint32_t i = 0; i < t->column_count; i++)
+    struct map_field *fields = arena_zalloc(arena, (t->column_count + 1) * sizeof *fields);
+    for (uint32_t i = 0; fields && i < t->column_count; i++)
         fields[i] = (struct map_field){
             t->columns[i].name,
             map_value_kind(t->columns[i].type,
                            t->columns[i].class == TARGET_BYTES ? MAP_BINARY : 0)};
+    return fields;
+}
+
+static int describe_target(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
+{
+    const struct target_table *t = o->target;
+    struct map_field *fields = map_row_fields(t, &r->kept);
+    if (!fields || map_row_describe(t, o->source, &r->kept, &r->table))
+        return no_memory(err);
     r->to = (struct map_table){document_of(t->name, o->target_prefix), fields, t->column_count};
     return 0;
 }

@@ -30,6 +30,8 @@ struct map_row_options {
 /* DS_EUSAGE: a rule for the table cannot be followed, with file and line. */
 int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds_error *err);
 void map_row_free(struct map_row *r);
+/* What handlers know of the table's columns; NULL: no memory. */
+struct map_field *map_row_fields(const struct target_table *t, struct arena *arena);
 /* Are images at the destination what they are at the source? */
 bool map_row_is_same(const struct map_row *r);
 /* The table as the destination has it, for what reads images that were made. Lives as long as r. */
