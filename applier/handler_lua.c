@@ -273,6 +273,17 @@ static int on_error(lua_State *L)
     return 1;
 }
 
+/* Of a long path Lua shows the end alone, behind three points. */
+static void tell(const struct lua_handler *h, const char *message, char *why, size_t size)
+{
+    static const char points[] = "...";
+    const size_t shown = LUA_IDSIZE - sizeof points, dots = sizeof points - 1,
+                 len = strlen(h->path);
+    bool cut = len > shown && strncmp(message, points, dots) == 0 &&
+               strncmp(message + dots, h->path + len - shown, shown) == 0;
+    snprintf(why, size, "%s%s", cut ? h->path : "", message + (cut ? dots + shown : 0));
+}
+
 int lua_protect(struct lua_handler *h, lua_CFunction body, void *arg, char *why, size_t size)
 {
     lua_State *L = h->box.state;
@@ -290,7 +301,7 @@ int lua_protect(struct lua_handler *h, lua_CFunction body, void *arg, char *why,
     else if (status == LUA_ERRMEM)
         snprintf(why, size, "%s: it takes more than lua.memory allows", h->path);
     else if (status)
-        snprintf(why, size, "%s", message ? message : "an error without a message");
+        tell(h, message ? message : "an error without a message", why, size);
     if (status)
         handler_clean_text(why);
     if (*h->traceback)

@@ -27,13 +27,18 @@ PAIRS = (("SELECT post_id, title, content, author_id FROM greatblog_post ORDER B
           "SELECT post_id, title, body, state FROM great_blog_post ORDER BY 1"))
 
 
+SCRIPT = os.path.join("longer-than-what-lua-shows-of-the-path-of-a-file-in-an-error", "greatblog.lua")
+
+
 class GreatBlog(Blog):
     def __init__(self):
         super().__init__()
+        os.mkdir(self.work.path(os.path.dirname(SCRIPT)))
+        self.write(SCRIPT, self.example("greatblog.lua"))
         self.source.script(OLD, database="old")
         self.destination.script(NEW, database="new")
         self.source.run("UPDATE great_blog_publication SET body = CONCAT('[b]', body, '[/b]') WHERE post_id % 2", database="old")
-        for name in ("map.xml", "map-greatblog.xml", "deltalog.xml", "greatblog.lua"):
+        for name in ("map.xml", "map-greatblog.xml", "deltalog.xml"):
             self.write(name, self.example(name))
         config = self.example("config.xml")
         for side, name in ((self.source, "1"), (self.destination, "2")):
@@ -42,7 +47,7 @@ class GreatBlog(Blog):
             config = config.replace(before, 'name="%s" host="127.0.0.1" port="%d" user="%s" password="%s"' % (
                 "old" if name == "1" else "new", side.port, ACCOUNT, PASSWORD))
         self.write("config.xml", config.replace("migration.log", self.log_file))
-        self.program.configure({"handlers": [self.work.path("greatblog.lua")]})
+        self.program.configure({"handlers": [self.work.path(SCRIPT)]})
 
     @staticmethod
     def example(name):
@@ -122,7 +127,7 @@ def define(suite):
             def script(before, after):
                 text = blog.example("greatblog.lua")
                 expect_contains(text, before, "the example")
-                blog.write("greatblog.lua", text.replace(before, after))
+                blog.write(SCRIPT, text.replace(before, after))
 
             script("Handler\\\\GreatBlog", "Handler\\\\OtherBlog")
             said = blog.migrate("data", code=1)
@@ -132,7 +137,7 @@ def define(suite):
             expect_contains(blog.migrate("data", code=1), "[ERROR]: Destination documents are missing: nowhere", "a document")
             blog.source.run("INSERT INTO greatblog_post VALUES (41, 't', NULL, 1, 'red'), (42, 't', NULL, 1, 'broken')", database="old")
             script("local tags = {}", "local tags = {} if post.tags == 'broken' then error('no such tag') end")
-            expect_contains(blog.migrate("data", code=1), "greatblog_post: %s:" % blog.work.path("greatblog.lua"), "document and file")
+            expect_contains(blog.migrate("data", code=1), "greatblog_post: %s:" % blog.work.path(SCRIPT), "document and file")
             said = blog.migrate("data", code=1)
             for part in ("no such tag (step Vendor\\Migration\\Step\\GreatBlog)", "key=42"):
                 expect_contains(said, part, "an error of a step")
@@ -153,7 +158,7 @@ def define(suite):
                 start = config.index('<step title="Map Step">', config.index('mode="%s"' % mode))
                 config = config[:start] + config[config.index("</step>", start) + 7:]
             blog.write("config.xml", config)
-            blog.write("greatblog.lua", readme())
+            blog.write(SCRIPT, readme())
             expect_contains(blog.migrate("delta", "--once", code=2), "map=", "other steps than those of the copy")
             blog.destination.run("UPDATE great_blog_post SET rating = 8", "INSERT INTO greatblog_post (post_id, title) VALUES (99, 'of the copy before')", database="new")
             blog.source.run("INSERT INTO greatblog_post VALUES (43, 't', NULL, 1, 'red')", database="old")
