@@ -1,10 +1,10 @@
 #include <malloc.h>
 #include <mysql.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "agent/cli/cli.h"
 #include "agent/cli/logging.h"
+#include "agent/cli/runner.h"
 #include "schema/log.h"
 
 static int dispatch(struct invocation *in)
@@ -16,13 +16,6 @@ static int dispatch(struct invocation *in)
     if (in->help)
         return cli_help(in->command, false);
     return in->command->run(in);
-}
-
-/* Until a command takes signals over: nothing has begun, so ending is being done. */
-static void end_at_once(int number)
-{
-    (void)number;
-    _exit(0);
 }
 
 /* Memory comes and goes in batches of the same size. Giving it back to the kernel in between costs
@@ -42,8 +35,7 @@ int main(int argc, char **argv)
     struct ds_error err = {0};
     keep_freed_memory();
     signal(SIGPIPE, SIG_IGN); /* a reader or server that has gone is an error of write */
-    signal(SIGTERM, end_at_once);
-    signal(SIGINT, end_at_once);
+    runner_signals();
     logging_start("text", 0);
     int rc = args_parse(&in, argc, argv, &err);
     logging_start(in.log_format, in.verbosity);

@@ -276,6 +276,30 @@ static const char *socket_suffix(const struct runner_options *o)
     return o->agent && o->applier ? ".sock" : o->agent ? ".agent.sock" : ".apply.sock";
 }
 
+/* Between runs nothing is half done: ending is being done. */
+static void end_at_once(int number)
+{
+    (void)number;
+    _exit(EXIT_DONE);
+}
+
+void runner_signals(void)
+{
+    signal(SIGTERM, end_at_once);
+    signal(SIGINT, end_at_once);
+}
+
+/* A signal that comes before its watcher stands would end the process with another code than 0. */
+static void hold_signals(bool hold)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static int loop_open(struct runner *r, struct ds_error *err)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -314,12 +338,17 @@ static void close_handle(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
+/* The loop takes its handlers away, and what comes after it (another loop, a step) is interrupted
+ * as before it. */
 static void loop_close(struct runner *r)
 {
     status_server_stop(r->server);
+    hold_signals(true);
     uv_walk(&r->loop, close_handle, NULL);
     uv_run(&r->loop, UV_RUN_DEFAULT);
     uv_loop_close(&r->loop);
+    runner_signals();
+    hold_signals(false);
 }
 
 /* --- life ----------------------------------------------------------------- */
@@ -529,17 +558,6 @@ static int finish(struct runner *r)
     stream_status_free(&s);
     bool incomplete = r->o->ends_by_itself && !r->stopping && !r->o->references && left;
     return incomplete ? EXIT_INCOMPLETE : EXIT_DONE;
-}
-
-/* A signal that comes before its watcher stands would end the process with another code than 0. */
-static void hold_signals(bool hold)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
 /* A server that cannot be reached is left to those who go on trying. */

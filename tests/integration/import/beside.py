@@ -70,13 +70,13 @@ def define(suite):
             program, destination = shops.lab.program, shops.destination
             program.incremental(timeout=240)
             who = ("INSERT INTO customer_entity (entity_id, entity_type_id, email, website_id, group_id, store_id) SELECT %d, entity_type_id, 'both@x.example', "
-                   "website_id, group_id, store_id FROM customer_entity WHERE email = '%s' ORDER BY entity_id LIMIT 1")
-            email = destination.scalar("SELECT d.email FROM openmage.customer_entity d JOIN datasync.datasync_entity_registry r ON r.target_id = d.entity_id AND "
-                                       "r.entity_type = 'customer' AND origin = 'created' LIMIT 1")
+                   "website_id, group_id, store_id FROM customer_entity WHERE entity_id = %s")
+            like = destination.query("SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'customer' AND "
+                                     "origin = 'created' LIMIT 1")[0]
             own = destination.connect("openmage", autocommit=False)
             with own.cursor() as cursor:
-                cursor.execute(who % (910001, email))
-                shops.source.run(who % (900001, email), database="openmage")
+                cursor.execute(who % (910001, like[1]))
+                shops.source.run(who % (900001, like[0]), database="openmage")
                 program.start()
                 waits = ("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO `openmage`.`customer_entity`%' AND "
                          "TIME_MS > 200")
