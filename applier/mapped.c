@@ -236,6 +236,31 @@ static int empty_document(struct applier *a, const char *own, const char *to, co
     return empty(a, buf_cstr(&quoted), err);
 }
 
+/* What handlers of its rows have written goes, too. */
+static int truncate_written(struct applier *a, const char *own, struct arena *arena,
+                            struct ds_error *err)
+{
+    const struct map *map = filter_map(a->options.filter);
+    const char *name;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < map_count(map); i++) {
+        const struct map_rule *r = map_at(map, i), *other = NULL;
+        const char *to = strcmp(r->document, own) == 0 ? map_handler_writes(r) : NULL;
+        if (!to)
+            continue;
+        while ((other = map_handler_writing(map, to, other)))
+            if (strcmp(other->document, own) != 0)
+                return error_set(err, DS_EUNSUPPORTED,
+                                 "the source has emptied table %s (TRUNCATE), and the rows of %s "
+                                 "that a handler has written for it cannot be told from those for "
+                                 "%s: delete them at the destination, and pass over the statement "
+                                 "with `datasync skip`",
+                                 own, to, other->document);
+        rc = empty_document(a, own, to, &name, arena, err);
+    }
+    return rc;
+}
+
 /* All that the step has written goes. */
 static int truncate_step(struct applier *a, const char *own, const char *step, const char **name,
                          struct arena *arena, struct ds_error *err)
@@ -280,23 +305,39 @@ int mapped_truncate(struct applier *a, struct slice table, const char **name, st
                          "from those of %s in table %s at the destination: delete them there, and "
                          "pass over the statement with `datasync skip`",
                          own, other, to);
-    return empty_document(a, own, to, name, arena, err);
+    rc = truncate_written(a, own, arena, err);
+    return rc ? rc : empty_document(a, own, to, name, arena, err);
 }
 
 /* --- a copy
  * --------------------------------------------------------------------------------------- */
+
+/* By a handler, beside its own document. */
+static bool is_written(const struct applier *a, const char *document)
+{
+    const struct map *map = filter_map(a->options.filter);
+    const struct map_rule *r = NULL;
+    char name[300];
+    while ((r = map_handler_writing(map, document, r))) {
+        snprintf(name, sizeof name, "%s%s", a->config->source.prefix, r->document);
+        if (r->side == MAP_DESTINATION ||
+            (map_document(map, MAP_SOURCE, r->document) && filter_keeps(a->options.filter, name)))
+            return true;
+    }
+    return false;
+}
 
 bool mapped_takes(void *arg, const char *table)
 {
     const struct applier *a = arg;
     const struct map *map = filter_map(a->options.filter);
     size_t prefix = strlen(a->config->destination.prefix);
-    if (strncmp(table, a->config->destination.prefix, prefix) != 0 ||
-        (!map_step(map, MAP_DESTINATION, table + prefix) &&
-         map_ignored(map, MAP_DESTINATION, table + prefix)))
+    if (strncmp(table, a->config->destination.prefix, prefix) != 0)
         return false;
-    if (map_step(map, MAP_DESTINATION, table + prefix))
+    if (map_step(map, MAP_DESTINATION, table + prefix) || is_written(a, table + prefix))
         return true;
+    if (map_ignored(map, MAP_DESTINATION, table + prefix))
+        return false;
     bool renamed = false, takes = false;
     for (size_t i = 0; i < map_count(map) && !takes; i++) {
         const struct map_rule *r = map_at(map, i);

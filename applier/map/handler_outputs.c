@@ -1,5 +1,5 @@
-/* Handlers that write rows of other tables at the destination, with the record. Done again, they
- * leave what they left. */
+/* Handlers that write rows of other tables at the destination, with the record. For the same record
+ * they give the same rows: what it gave before and gives no more goes. */
 #include <string.h>
 
 #include "applier/map/handler.h"
@@ -7,9 +7,9 @@
 static int emit(const struct map_handler *h, const struct map_call *c,
                 const struct map_output *output, struct ds_error *err)
 {
-    if (!c->facts->emit)
+    if (!c->emit)
         return handler_refuse(h, err, "rows of %s cannot be written from here", output->table);
-    return c->facts->emit(c->facts->arg, output, err);
+    return c->emit(c->emit_arg, output, err);
 }
 
 /* The column by which a table of the destination names what it belongs to: where versions of it are
@@ -32,12 +32,8 @@ static int call_gallery_value(const struct map_handler *h, struct map_call *c, s
     static const char table[] = "catalog_product_entity_media_gallery_value_to_entity";
     const char *fields[] = {"value_id", NULL};
     struct map_value values[] = {*handler_value(c), *handler_column(h, c, 0)};
-    struct map_output output = {.table = table,
-                                .fields = fields,
-                                .field_count = 2,
-                                .values = values,
-                                .row_count = 1,
-                                .owner = values};
+    struct map_output output = {
+        .table = table, .fields = fields, .field_count = 2, .values = values, .row_count = 1};
     int rc = owner_field(c, table, "entity_id", &fields[1], err);
     return rc ? rc : emit(h, c, &output, err);
 }
@@ -78,8 +74,7 @@ static int call_synonym(const struct map_handler *h, struct map_call *c, struct 
                                 .fields = fields,
                                 .field_count = 4,
                                 .values = values,
-                                .row_count = synonyms.len > 0,
-                                .owner = values};
+                                .row_count = synonyms.len > 0};
     int rc = value_is_null(store) ? 0
                                   : handler_lookup(c, "core_store", "website_id", "store_id",
                                                    store->text, &values[3], err);
@@ -107,11 +102,8 @@ static int call_normalization(const struct map_handler *h, struct map_call *c, s
     for (size_t i = 0; i < list.len; i++)
         most += list.p[i] == ',';
     struct map_value *values = arena_alloc(c->arena, 2 * most * sizeof *values);
-    struct map_output output = {.table = table,
-                                .fields = fields,
-                                .field_count = 2,
-                                .values = values,
-                                .owner = handler_column(h, c, 0)};
+    struct map_output output = {
+        .table = table, .fields = fields, .field_count = 2, .values = values};
     int rc = owner_field(c, table, "rule_id", &fields[0], err);
     if (rc || !values)
         return rc ? rc : handler_no_memory(err);
@@ -121,19 +113,26 @@ static int call_normalization(const struct map_handler *h, struct map_call *c, s
             start = i + 1;
             if (!id.len)
                 continue;
-            values[2 * output.row_count] = *output.owner;
+            values[2 * output.row_count] = *handler_column(h, c, 0);
             values[2 * output.row_count++ + 1] = (struct map_value){.set = true, .text = id};
         }
     return emit(h, c, &output, err);
 }
 
 const struct map_class handlers_of_outputs[] = {
-    {.name = "Gallery\\InsertValueToEntity", .columns = "entity_id", .call = call_gallery_value},
-    {.name = "Sequence", .required = "table", .call = call_sequence},
-    {.name = "Synonym", .columns = "query_id query_text store_id", .call = call_synonym},
+    {.name = "Gallery\\InsertValueToEntity",
+     .columns = "entity_id",
+     .writes = "catalog_product_entity_media_gallery_value_to_entity",
+     .call = call_gallery_value},
+    {.name = "Sequence", .required = "table", .writes = "$table", .call = call_sequence},
+    {.name = "Synonym",
+     .columns = "query_id query_text store_id",
+     .writes = "search_synonyms",
+     .call = call_synonym},
     {.name = "Rule\\NormalizationIds",
      .required = "normalizationDocument normalizationField",
      .columns = "rule_id",
+     .writes = "$normalizationDocument",
      .call = call_normalization},
     {0},
 };

@@ -194,6 +194,28 @@ bool map_handler_is_known(const struct map_rule *rule)
     return find_class(rule->handler) != NULL;
 }
 
+const char *map_handler_writes(const struct map_rule *rule)
+{
+    const struct map_class *class = rule->kind == MAP_TRANSFORM ? find_class(rule->handler) : NULL;
+    const struct map_handler h = {.class = class, .rule = rule};
+    const char *name = class ? class->writes : NULL;
+    return name && *name == '$' ? handler_param(&h, name + 1) : name;
+}
+
+const struct map_rule *map_handler_writing(const struct map *m, const char *document,
+                                           const struct map_rule *last)
+{
+    bool behind = !last;
+    for (size_t i = 0; i < map_count(m); i++) {
+        const struct map_rule *r = map_at(m, i);
+        const char *writes = behind ? map_handler_writes(r) : NULL;
+        if (writes && strcmp(writes, document) == 0)
+            return r;
+        behind |= r == last;
+    }
+    return NULL;
+}
+
 int map_handler_open(struct map_handler **out, const struct map_rule *rule,
                      const struct map_table *table, struct ds_error *err)
 {

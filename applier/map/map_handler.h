@@ -59,16 +59,14 @@ struct map_attribute {
     const char *entity_type, *code, *frontend_input, *backend_type;
 };
 
-/* Rows for another table at the destination: inserted, or written over the row with the same key.
- */
+/* Rows for another table at the destination, which are there because of the record: those that it
+ * had before and has no more go. */
 struct map_output {
     const char *table; /* without prefix */
     const char *const *fields;
     size_t field_count;
     const struct map_value *values; /* row by row */
     size_t row_count;
-    /* Not NULL: these are all rows whose first field has this value; others that have it go. */
-    const struct map_value *owner;
 };
 
 struct class_map;
@@ -93,9 +91,6 @@ struct map_facts {
     /* Has a table of the destination, named without prefix, such a column? */
     int (*has_field)(void *arg, const char *table, const char *field, bool *found,
                      struct ds_error *err);
-    /* Writes with the record, what it is given lives until it returns. NULL: handlers that need it
-     * fail. */
-    int (*emit)(void *arg, const struct map_output *output, struct ds_error *err);
     int64_t now;                     /* seconds since 1970 */
     const struct class_map *classes; /* NULL: none */
     const struct handlers *own;      /* of the user (map_own.h); NULL: none */
@@ -115,6 +110,10 @@ struct map_call {
     struct map_record *opposite;
     const struct map_facts *facts;
     struct arena *arena;
+    /* Takes rows of other tables; what it is given lives until it returns. NULL: handlers that need
+     * it fail. */
+    int (*emit)(void *arg, const struct map_output *output, struct ds_error *err);
+    void *emit_arg;
 };
 
 struct map_handler;
@@ -125,6 +124,13 @@ struct map_handler;
 int map_handler_open(struct map_handler **out, const struct map_rule *rule,
                      const struct map_table *table, struct ds_error *err);
 void map_handler_close(struct map_handler *h);
+/* The document of the destination that a handler of this rule writes rows to beside its own; NULL:
+ * none. Lives as long as the rule. */
+const char *map_handler_writes(const struct map_rule *rule);
+/* The first rule behind `last` (NULL: of all) whose handler writes rows to that document; NULL: no
+ * more. */
+const struct map_rule *map_handler_writing(const struct map *m, const char *document,
+                                           const struct map_rule *last);
 /* Is its class one of ours? map_handler_unknown: the error that it is not. */
 bool map_handler_is_known(const struct map_rule *rule);
 int map_handler_unknown(const struct map_rule *rule, struct ds_error *err);

@@ -151,6 +151,26 @@ static int compare(struct check *c, struct ds_error *err)
 
 /* --- rules for what is not there -------------------------------------------------------------- */
 
+/* What a handler writes beside its own document has to be there. */
+static int check_written(const struct check *c, const struct map_rule *r, struct ds_error *err)
+{
+    const char *document = map_handler_writes(r);
+    BUF_AUTO struct buf name = {0}, line = {0};
+    if (!document || !map_document(c->map, r->side, r->document))
+        return 0;
+    if (buf_printf(&name, "%s%s", c->o->config->destination.prefix, document))
+        return no_memory(err);
+    const struct target_table *x = target_find(c->destination, buf_cstr(&name), name.len);
+    if (x && x->exists)
+        return 0;
+    if (buf_printf(&line,
+                   "Destination documents are missing: %s (a handler writes its rows, %s:%u)",
+                   document, r->file, r->line))
+        return no_memory(err);
+    tell(c, true, buf_cstr(&line));
+    return 0;
+}
+
 /* A table that is not there at all may be of another version of the shop. */
 static int check_rule(const struct check *c, const struct map_rule *r, struct ds_error *err)
 {
@@ -170,8 +190,10 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
         return no_memory(err);
     const struct target_table *x =
         target_find(source ? c->source : c->destination, buf_cstr(&name), name.len);
-    if (!x || target_column_ordinal(x, r->field) >= 0)
+    if (!x)
         return 0;
+    if (target_column_ordinal(x, r->field) >= 0)
+        return check_written(c, r, err);
     if (buf_printf(&line, "Rule for a field that the %s does not have: %s.%s (%s:%u)",
                    source ? "source" : "destination", r->document, r->field, r->file, r->line))
         return no_memory(err);

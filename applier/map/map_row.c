@@ -13,6 +13,7 @@ enum { NOWHERE = UINT32_MAX };
 struct step { /* a handler, and the field that it is for */
     struct map_handler *handler;
     uint32_t field;
+    const char *writes; /* another document; NULL: none, or one that a step before writes, too */
 };
 
 struct steps {
@@ -28,6 +29,8 @@ struct place {
 
 struct map_row {
     const struct map_facts *facts;
+    int (*emit)(void *arg, const struct map_output *output, struct ds_error *err);
+    void *emit_arg;
     const struct target_table *target;
     uint32_t source_count;
     uint32_t *keys, key_count; /* columns of the source's key */
@@ -202,6 +205,25 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
     return 0;
 }
 
+const char *map_row_writes(const struct map_row *r, size_t i)
+{
+    for (int side = 0; side < 2; side++)
+        for (uint32_t k = 0; k < r->steps[side].count; k++)
+            if (r->steps[side].items[k].writes && i-- == 0)
+                return r->steps[side].items[k].writes;
+    return NULL;
+}
+
+/* Each document once. */
+static const char *writes_also(const struct map_row *r, const struct map_rule *rule)
+{
+    const char *document = map_handler_writes(rule), *other;
+    for (size_t i = 0; document && (other = map_row_writes(r, i)); i++)
+        if (strcmp(other, document) == 0)
+            return NULL;
+    return document;
+}
+
 static int open_handlers(struct map_row *r, const struct map_row_options *o, enum map_side side,
                          struct ds_error *err)
 {
@@ -215,10 +237,12 @@ static int open_handlers(struct map_row *r, const struct map_row_options *o, enu
             struct step *step = &s->items[s->count];
             *step = (struct step){.field = i};
             int rc = map_own_open(&step->handler, o->facts->own, rule, x, err);
-            if (rc == 0 && !step->handler)
+            bool own = rc == 0 && step->handler;
+            if (rc == 0 && !own)
                 rc = map_handler_open(&step->handler, rule, x, err);
             if (rc)
                 return rc;
+            step->writes = own ? NULL : writes_also(r, rule);
             s->count++;
             r->same = false;
         }
@@ -242,6 +266,8 @@ int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds
     if (!r)
         return no_memory(err);
     r->facts = o->facts;
+    r->emit = o->emit;
+    r->emit_arg = o->emit_arg;
     r->target = o->target;
     int rc = describe_source(r, o, err);
     rc = rc || !o->target ? rc : compile(r, o, err);
@@ -338,7 +364,9 @@ static int call_handlers(struct map_row *r, enum map_side side, struct ds_error 
     struct map_call call = {.record = side == MAP_SOURCE ? &from : &to,
                             .opposite = &to, /* as for the other tool: on its side, itself */
                             .facts = r->facts,
-                            .arena = &r->arena};
+                            .arena = &r->arena,
+                            .emit = r->emit,
+                            .emit_arg = r->emit_arg};
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < r->steps[side].count; i++) {
         call.field = r->steps[side].items[i].field;

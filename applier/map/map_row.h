@@ -20,7 +20,10 @@ struct map_row;
 
 struct map_row_options {
     const struct map *map;
-    const struct map_facts *facts;      /* of handlers; lives as long as the row */
+    const struct map_facts *facts; /* of handlers; lives as long as the row */
+    /* Of handlers, which give rows of other documents while an image is made; NULL: not taken. */
+    int (*emit)(void *arg, const struct map_output *output, struct ds_error *err);
+    void *emit_arg;
     const char *prefix, *target_prefix; /* of tables at the source and the destination; "": none */
     const struct msg_table *source;     /* with names of columns */
     const struct target_table *target;  /* what the map leads the table to; lives on. NULL: nothing,
@@ -36,6 +39,8 @@ struct map_field *map_row_fields(const struct target_table *t, struct arena *are
 bool map_row_is_same(const struct map_row *r);
 /* The table as the destination has it, for what reads images that were made. Lives as long as r. */
 const struct msg_table *map_row_table(const struct map_row *r);
+/* The i-th document that handlers of the row write to beside its own; NULL: no more. */
+const char *map_row_writes(const struct map_row *r, size_t i);
 /* Append the destination's image. `before`: of an update, for an after image (values that are the
  * same stand there alone); else empty. DS_ECONFLICT: a value cannot be handled or converted, names
  * table, column and what to do; DS_EUNSUPPORTED: the image is not whole; DS_EFORMAT, DS_ENOMEM. */

@@ -1,5 +1,6 @@
 #include "applier/map/map_split.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +25,14 @@ struct output { /* a document of the destination */
     const char *document;
     const struct target_table *target;
     uint64_t version;
+    bool leads; /* the row itself refers to its rows by a foreign key, not the other way round */
     struct msg_table table;
     struct split_rows rows[2]; /* by enum map_split_side */
 };
 
 struct map_split {
     const struct handler *whose;
-    const struct ds_step *step;
+    const struct ds_step *step; /* NULL: of handlers */
     struct output *outputs;
     uint32_t count;
     enum map_split_side side; /* that is filled */
@@ -53,36 +55,45 @@ static int open_output(struct map_split *s, const struct map_split_options *o, c
     struct output *x = &s->outputs[s->count];
     if (!t || !t->exists)
         return error_set(err, DS_EUSAGE,
-                         "step %s writes rows of %s, which the destination does not have: make it "
+                         "%s%s%.*s writes rows of %s, which the destination does not have: make it "
                          "there",
-                         o->step, name);
+                         o->step ? "step " : "a handler of ", o->step ? o->step : "",
+                         o->step ? 0 : (int)o->like->name.len, (const char *)o->like->name.p, name);
     *x = (struct output){.document = document, .target = t, .version = t->version};
+    for (uint32_t i = 0; o->leads_to && i < o->leads_to->fk_count; i++)
+        x->leads |= o->leads_to->fks[i].parent == t;
     if (map_row_describe(t, o->like, &s->kept, &x->table))
         return no_memory(err);
     x->table.id = o->first_id + s->count++;
     return 0;
 }
 
+static const char *document_at(const struct map_split *s, const struct map_split_options *o,
+                               uint32_t i)
+{
+    return s->step ? s->step->destination[i] : map_row_writes(o->row, i);
+}
+
 int map_split_new(struct map_split **out, const struct map_split_options *o, struct ds_error *err)
 {
-    const struct handler *whose = NULL;
-    const struct ds_step *step = handlers_step(o->own, o->step, &whose);
+    const char *document;
     uint32_t count = 0;
     *out = NULL;
-    if (!step)
-        return error_set(err, DS_EUSAGE, "no file of `handlers:` has the step %s any more",
-                         o->step);
-    while (step->destination[count])
-        count++;
     struct map_split *s = calloc(1, sizeof *s);
     if (!s)
         return no_memory(err);
-    s->whose = whose;
-    s->step = step;
+    s->step = o->step ? handlers_step(o->own, o->step, &s->whose) : NULL;
+    if (o->step && !s->step) {
+        free(s);
+        return error_set(err, DS_EUSAGE, "no file of `handlers:` has the step %s any more",
+                         o->step);
+    }
+    while (document_at(s, o, count))
+        count++;
     s->outputs = arena_zalloc(&s->kept, (count + 1) * sizeof *s->outputs);
     int rc = s->outputs ? 0 : no_memory(err);
-    for (uint32_t i = 0; rc == 0 && i < count; i++)
-        rc = open_output(s, o, step->destination[i], err);
+    for (uint32_t i = 0; rc == 0 && (document = document_at(s, o, i)); i++)
+        rc = open_output(s, o, document, err);
     if (rc)
         map_split_free(s);
     else
@@ -130,6 +141,18 @@ void map_split_clear(struct map_split *s)
     arena_reset(&s->arena, 1 << 16);
 }
 
+void map_split_begin(struct map_split *s, enum map_split_side side)
+{
+    s->side = side;
+    for (uint32_t i = 0; i < s->count; i++)
+        s->outputs[i].rows[side].first = s->outputs[i].rows[side].count;
+}
+
+bool map_split_is_step(const struct map_split *s)
+{
+    return s->step != NULL;
+}
+
 static struct output *find_output(const struct map_split *s, const char *document)
 {
     for (uint32_t i = 0; i < s->count; i++)
@@ -143,43 +166,48 @@ static bool same(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-static int take_fields(struct ds_call *call, const struct output *x, const char *const *fields,
-                       const struct ds_value *values, size_t count, struct map_value *out)
+static int refuse(struct ds_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int refuse(struct ds_error *err, const char *fmt, ...)
 {
-    for (size_t i = 0; i < count; i++) {
-        int at = target_column_ordinal(x->target, fields[i]);
-        if (at < 0 || x->target->columns[at].generated)
-            return handler_api.reason(call, "%s has no field %s that could be written", x->document,
-                                      fields[i]);
-        if (map_own_value(&values[i], &call->split->arena, &out[at]))
-            return handler_api.reason(call, "out of memory");
-    }
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = error_vset(err, DS_ECONFLICT, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+static int find_field(const struct output *x, const char *field, uint32_t *at, struct ds_error *err)
+{
+    int found = target_column_ordinal(x->target, field);
+    if (found < 0 || x->target->columns[found].generated)
+        return refuse(err, "%s has no field %s that could be written", x->document, field);
+    *at = (uint32_t)found;
     return 0;
 }
 
 /* Raw values of the key, in a row. */
-static int take_key(struct ds_call *call, const struct output *x, struct split_row *row)
+static int take_key(struct map_split *s, const struct output *x, struct split_row *row,
+                    struct ds_error *err)
 {
     const struct target_key *key = x->target->row_key;
     BUF_AUTO struct buf bytes = {0};
-    const uint8_t **values =
-        arena_alloc(&call->split->arena, (x->target->column_count + 1) * sizeof *values);
+    const uint8_t **values = arena_alloc(&s->arena, (x->target->column_count + 1) * sizeof *values);
     int rc = values ? image_split(row->image, x->target->column_count, values) : DS_ENOMEM;
     for (uint32_t i = 0; key && rc == 0 && i < key->count; i++) {
         const uint8_t *raw = values[key->columns[i]];
         if (*raw == VALUE_BYTE_ABSENT)
-            return handler_api.reason(call,
-                                      "a row of %s comes without %s, which is of the key by which "
-                                      "it is found again",
-                                      x->document, x->target->columns[key->columns[i]].name);
+            return refuse(err,
+                          "a row of %s comes without %s, which is of the key by which it is found "
+                          "again",
+                          x->document, x->target->columns[key->columns[i]].name);
         rc = buf_append(&bytes, raw, value_length(raw));
     }
-    row->key = (struct slice){arena_copy(&call->split->arena, bytes.data, bytes.len), bytes.len};
-    return rc || (bytes.len && !row->key.p) ? handler_api.reason(call, "out of memory") : 0;
+    row->key = (struct slice){arena_copy(&s->arena, bytes.data, bytes.len), bytes.len};
+    return rc || (bytes.len && !row->key.p) ? no_memory(err) : 0;
 }
 
-static int take_image(struct ds_call *call, const struct output *x, const struct map_value *values,
-                      struct split_row *row)
+static int take_image(struct map_split *s, const struct output *x, const struct map_value *values,
+                      struct split_row *row, struct ds_error *err)
 {
     BUF_AUTO struct buf image = {0};
     const char *why = NULL;
@@ -187,11 +215,47 @@ static int take_image(struct ds_call *call, const struct output *x, const struct
     for (uint32_t i = 0; rc == 0 && i < x->target->column_count; i++) {
         const struct target_column *c = &x->target->columns[i];
         if (!map_value_write(&values[i], c, &image, &why) && why)
-            return handler_api.reason(call, "the value for %s.%s is not %s (%s)", x->document,
-                                      c->name, why, c->type_text);
+            return refuse(err, "the value for %s.%s is not %s (%s)", x->document, c->name, why,
+                          c->type_text);
     }
-    row->image = (struct slice){arena_copy(&call->split->arena, image.data, image.len), image.len};
-    return rc || !row->image.p ? handler_api.reason(call, "out of memory") : 0;
+    row->image = (struct slice){arena_copy(&s->arena, image.data, image.len), image.len};
+    return rc || !row->image.p ? no_memory(err) : 0;
+}
+
+/* `values`: by column of the output. *twice: the record has given a row with that key already. */
+static int add_row(struct map_split *s, struct output *x, const struct map_value *values,
+                   bool *twice, struct ds_error *err)
+{
+    struct split_rows *rows = &x->rows[s->side];
+    struct split_row row = {0};
+    *twice = false;
+    if (LIST_ROOM(rows->items, rows->count, rows->capacity))
+        return no_memory(err);
+    int rc = take_image(s, x, values, &row, err);
+    rc = rc ? rc : take_key(s, x, &row, err);
+    for (size_t i = rows->first; rc == 0 && row.key.len && i < rows->count; i++)
+        *twice |= same(rows->items[i].key, row.key);
+    if (rc == 0 && !*twice)
+        rows->items[rows->count++] = row;
+    return rc;
+}
+
+/* --- by a step --- */
+
+static int add_given(struct map_split *s, struct output *x, const char *const *fields,
+                     const struct ds_value *values, size_t count, struct ds_error *err)
+{
+    struct map_value *all = arena_zalloc(&s->arena, (x->target->column_count + 1) * sizeof *all);
+    bool twice = false;
+    uint32_t at;
+    int rc = all ? 0 : no_memory(err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = find_field(x, fields[i], &at, err);
+        if (rc == 0 && map_own_value(&values[i], &s->arena, &all[at]))
+            rc = no_memory(err);
+    }
+    rc = rc ? rc : add_row(s, x, all, &twice, err);
+    return rc == 0 && twice ? refuse(err, "two rows of %s have the same key", x->document) : rc;
 }
 
 int handler_emit(struct ds_call *call, const char *document, const char *const *fields,
@@ -199,25 +263,15 @@ int handler_emit(struct ds_call *call, const char *document, const char *const *
 {
     struct map_split *s = call->split;
     struct output *x = s ? find_output(s, document) : NULL;
+    struct ds_error err = {0};
     if (!x)
         return handler_api.reason(call,
                                   s ? "%s is no document of the step's at the destination"
                                     : "rows of %s can be given by rows() of a step alone",
                                   document);
-    struct split_rows *rows = &x->rows[s->side];
-    struct split_row row = {0};
-    struct map_value *all = arena_zalloc(&s->arena, (x->target->column_count + 1) * sizeof *all);
-    if (!all || LIST_ROOM(rows->items, rows->count, rows->capacity))
-        return handler_api.reason(call, "out of memory");
-    int rc = take_fields(call, x, fields, values, count, all);
-    rc = rc ? rc : take_image(call, x, all, &row);
-    rc = rc ? rc : take_key(call, x, &row);
-    for (size_t i = rows->first; rc == 0 && row.key.len && i < rows->count; i++)
-        if (same(rows->items[i].key, row.key))
-            rc = handler_api.reason(call, "two rows of %s have the same key", document);
-    if (rc == 0)
-        rows->items[rows->count++] = row;
-    return rc;
+    return add_given(s, x, fields, values, count, &err)
+               ? handler_api.reason(call, "%s", err.message)
+               : 0;
 }
 
 int map_split_add(struct map_split *s, enum map_split_side side, const struct map_record *record,
@@ -225,14 +279,34 @@ int map_split_add(struct map_split *s, enum map_split_side side, const struct ma
 {
     const struct ds_record row = {*record};
     struct ds_call call = {.handler = s->whose, .arena = &s->arena, .split = s};
-    s->side = side;
-    for (uint32_t i = 0; i < s->count; i++)
-        s->outputs[i].rows[side].first = s->outputs[i].rows[side].count;
+    map_split_begin(s, side);
     if (s->step->rows(s->whose->state, &call, s->step, record->table->name, &row) == DS_HANDLER_OK)
         return 0;
     return error_set(err, DS_ECONFLICT, "%s: %s (step %s)", record->table->name,
                      call.has_reason ? call.reason : "rows() fails without a reason",
                      s->step->name);
+}
+
+/* --- by a handler --- */
+
+int map_split_emit(struct map_split *s, const struct map_output *output, struct ds_error *err)
+{
+    struct output *x = find_output(s, output->table);
+    bool twice;
+    int rc = x ? 0 : refuse(err, "rows of %s cannot be written from here", output->table);
+    for (size_t r = 0; rc == 0 && r < output->row_count; r++) {
+        struct map_value *all =
+            arena_zalloc(&s->arena, (x->target->column_count + 1) * sizeof *all);
+        rc = all ? 0 : no_memory(err);
+        for (size_t i = 0; rc == 0 && i < output->field_count; i++) {
+            uint32_t at;
+            rc = find_field(x, output->fields[i], &at, err);
+            if (rc == 0)
+                all[at] = output->values[r * output->field_count + i];
+        }
+        rc = rc ? rc : add_row(s, x, all, &twice, err);
+    }
+    return rc;
 }
 
 /* --- what a change comes to ------------------------------------------------------------------ */
@@ -283,31 +357,47 @@ static int write_change(const struct output *x, enum change_op op, uint32_t flag
     return message_write_change(out, &c);
 }
 
-int map_split_deletes(struct map_split *s, uint32_t flags, struct buf *out)
+static int write_deletes(const struct output *x, uint32_t flags, struct buf *out)
 {
+    const struct split_rows *rows = &x->rows[SPLIT_BEFORE];
     int rc = 0;
-    for (uint32_t i = s->count; rc == 0 && i-- > 0;) {
-        struct output *x = &s->outputs[i];
-        pair(x);
-        for (size_t k = 0; rc == 0 && k < x->rows[SPLIT_BEFORE].count; k++)
-            if (!x->rows[SPLIT_BEFORE].items[k].partner)
-                rc = write_change(x, CHANGE_DELETE, flags, &x->rows[SPLIT_BEFORE].items[k], NULL,
-                                  out);
+    for (size_t k = 0; rc == 0 && k < rows->count; k++)
+        if (!rows->items[k].partner)
+            rc = write_change(x, CHANGE_DELETE, flags, &rows->items[k], NULL, out);
+    return rc;
+}
+
+static int write_writes(const struct output *x, uint32_t flags, struct buf *out)
+{
+    const struct split_rows *rows = &x->rows[SPLIT_AFTER];
+    int rc = 0;
+    for (size_t k = 0; rc == 0 && k < rows->count; k++) {
+        const struct split_row *row = &rows->items[k], *was = row->partner;
+        if (!was || !same(was->image, row->image))
+            rc = write_change(x, was ? CHANGE_UPDATE : CHANGE_INSERT, flags, was, row, out);
     }
     return rc;
 }
 
-int map_split_writes(struct map_split *s, uint32_t flags, struct buf *out)
+int map_split_before(struct map_split *s, uint32_t flags, struct buf *out)
 {
     int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < s->count; i++) {
-        const struct output *x = &s->outputs[i];
-        for (size_t k = 0; rc == 0 && k < x->rows[SPLIT_AFTER].count; k++) {
-            const struct split_row *row = &x->rows[SPLIT_AFTER].items[k], *was = row->partner;
-            if (!was || !same(was->image, row->image))
-                rc = write_change(x, was ? CHANGE_UPDATE : CHANGE_INSERT, flags, was, row, out);
-        }
+    for (uint32_t i = s->count; rc == 0 && i-- > 0;) {
+        pair(&s->outputs[i]);
+        rc = s->outputs[i].leads ? 0 : write_deletes(&s->outputs[i], flags, out);
     }
+    for (uint32_t i = 0; rc == 0 && i < s->count; i++)
+        rc = s->outputs[i].leads ? write_writes(&s->outputs[i], flags, out) : 0;
+    return rc;
+}
+
+int map_split_after(struct map_split *s, uint32_t flags, struct buf *out)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->count; i++)
+        rc = s->outputs[i].leads ? 0 : write_writes(&s->outputs[i], flags, out);
+    for (uint32_t i = s->count; rc == 0 && i-- > 0;)
+        rc = s->outputs[i].leads ? write_deletes(&s->outputs[i], flags, out) : 0;
     return rc;
 }
 

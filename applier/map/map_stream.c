@@ -17,7 +17,7 @@ struct mapped { /* a table by its id in the stream */
     struct msg_table source;           /* in `arena`: it may be compiled again */
     struct slice raw;                  /* … as it came */
     struct map_row *row;               /* NULL: ignored, or not compiled yet */
-    struct map_split *split;           /* of a step that has it for its own; NULL: of none */
+    struct map_split *split;           /* rows of other documents with its own; NULL: none */
     uint64_t copied;                   /* rows of it, in a copy */
     const struct target_table *target; /* NULL: it leads nowhere, only the step's rows do */
     uint64_t version;                  /* of the target that it is compiled for */
@@ -153,15 +153,17 @@ static bool is_current(const struct mapped *t)
     return t->row && target && (!t->split || map_split_is_current(t->split));
 }
 
-/* The step's that has the document for its own. */
+/* Of the step that has the document for its own, or of the row's handlers. */
 static int open_split(struct map_stream *s, struct mapped *t, const char *step,
                       struct ds_error *err)
 {
     const struct map_split_options o = {.own = s->options.facts->own,
                                         .step = step,
+                                        .row = t->row,
                                         .target = s->target,
                                         .target_prefix = s->options.target_prefix,
                                         .like = &t->source,
+                                        .leads_to = t->target,
                                         .first_id = OWN_IDS + s->own_ids};
     int rc = map_split_new(&t->split, &o, err);
     s->own_ids += rc ? 0 : map_split_count(t->split);
@@ -184,6 +186,24 @@ static int find_target(struct map_stream *s, const struct mapped *t, const char 
                            (int)t->source.name.len, (const char *)t->source.name.p, name);
 }
 
+static int take_output(void *arg, const struct map_output *output, struct ds_error *err)
+{
+    const struct mapped *t = arg;
+    return map_split_emit(t->split, output, err);
+}
+
+/* A step gives all rows of others itself. */
+static int check_writes(const struct mapped *t, const char *step, struct ds_error *err)
+{
+    const char *document = step ? map_row_writes(t->row, 0) : NULL;
+    return document
+               ? error_set(err, DS_EUSAGE,
+                           "a handler of %.*s writes rows of %s, and the document is step "
+                           "%s's own: let the step give these rows",
+                           (int)t->source.name.len, (const char *)t->source.name.p, document, step)
+               : 0;
+}
+
 static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 {
     char name[300], own[256];
@@ -200,13 +220,16 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
         return rc;
     const struct map_row_options o = {.map = s->options.map,
                                       .facts = s->options.facts,
+                                      .emit = take_output,
+                                      .emit_arg = t,
                                       .prefix = s->options.prefix,
                                       .target_prefix = s->options.target_prefix,
                                       .source = &t->source,
                                       .target = t->target};
     t->version = t->target ? t->target->version : 0;
     rc = map_row_new(&t->row, &o, err);
-    if (rc == 0 && step)
+    rc = rc ? rc : check_writes(t, step, err);
+    if (rc == 0 && (step || map_row_writes(t->row, 0)))
         rc = open_split(s, t, step, err);
     if (rc)
         forget(t);
@@ -282,7 +305,7 @@ bool map_stream_next(struct map_stream *s, struct message *m, struct arena *aren
     return more;
 }
 
-/* --- of a step's own document ---------------------------------------------------------------- */
+/* --- with rows of other documents ------------------------------------------------------------ */
 
 /* Definitions of all that rows go to, where they are not known. */
 static int split_tables(struct map_stream *s, struct mapped *t, struct ds_error *err)
@@ -298,8 +321,9 @@ static int split_row(struct mapped *t, enum map_split_side side, struct slice im
                      struct slice before, struct ds_error *err)
 {
     struct map_record record;
-    int rc = image.len ? map_row_record(t->row, image, before, &record, err) : 0;
-    if (rc || !image.len)
+    bool given = image.len && map_split_is_step(t->split);
+    int rc = given ? map_row_record(t->row, image, before, &record, err) : 0;
+    if (rc || !given)
         return rc;
     rc = map_split_add(t->split, side, &record, err);
     if (rc)
@@ -307,36 +331,42 @@ static int split_row(struct mapped *t, enum map_split_side side, struct slice im
     return rc;
 }
 
-static int own_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
-                      struct ds_error *err)
+/* Handlers may give rows of other documents with each image. */
+static int own_image(struct mapped *t, enum map_split_side side, struct slice image,
+                     struct slice before, struct buf *out, struct ds_error *err)
 {
-    int rc = message_write_change_head(&s->made, c->table_id, c->op, c->flags, (struct slice){0});
-    if (rc)
-        return no_memory(err);
-    rc = c->before.len ? map_row_image(t->row, c->before, (struct slice){0}, &s->made, err)
-                       : image_write_none(&s->made);
-    if (rc == 0)
-        rc = c->after.len ? map_row_image(t->row, c->after, c->before, &s->made, err)
-                          : image_write_none(&s->made);
-    return rc;
+    if (!image.len)
+        return image_write_none(out) ? no_memory(err) : 0;
+    if (t->split)
+        map_split_begin(t->split, side);
+    return map_row_image(t->row, image, before, out, err);
 }
 
-/* What goes stands before the row, what comes behind it: they may refer to it. */
+static int own_change(struct mapped *t, const struct msg_change *c, struct buf *out,
+                      struct ds_error *err)
+{
+    if (message_write_change_head(out, c->table_id, c->op, c->flags, (struct slice){0}))
+        return no_memory(err);
+    int rc = own_image(t, SPLIT_BEFORE, c->before, (struct slice){0}, out, err);
+    return rc ? rc : own_image(t, SPLIT_AFTER, c->after, c->before, out, err);
+}
+
 static int split_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
                         struct arena *arena, struct ds_error *err)
 {
     const uint32_t flags =
         c->flags & (CHANGE_NO_FK_CHECKS | CHANGE_NO_UNIQUE_CHECKS | CHANGE_NO_CHECK_CONSTRAINTS);
+    BUF_AUTO struct buf own = {0};
     buf_clear(&s->made);
     map_split_clear(t->split);
     int rc = split_tables(s, t, err);
     rc = rc ? rc : split_row(t, SPLIT_BEFORE, c->before, (struct slice){0}, err);
     rc = rc ? rc : split_row(t, SPLIT_AFTER, c->after, c->before, err);
-    if (rc == 0 && map_split_deletes(t->split, flags, &s->made))
-        rc = no_memory(err);
     if (rc == 0 && t->target)
-        rc = own_change(s, t, c, err);
-    if (rc == 0 && map_split_writes(t->split, flags, &s->made))
+        rc = own_change(t, c, &own, err);
+    if (rc == 0 &&
+        (map_split_before(t->split, flags, &s->made) || buf_append(&s->made, own.data, own.len) ||
+         map_split_after(t->split, flags, &s->made)))
         rc = no_memory(err);
     return rc ? rc : queue(s, arena, err);
 }
@@ -392,7 +422,7 @@ static int split_rows(struct map_stream *s, struct mapped *t, const struct msg_s
         const struct slice row = {image, (size_t)(p - image)};
         rc = split_row(t, SPLIT_AFTER, row, (struct slice){0}, err);
         if (rc == 0 && t->target)
-            rc = map_row_image(t->row, row, (struct slice){0}, &rows, err);
+            rc = own_image(t, SPLIT_AFTER, row, (struct slice){0}, &rows, err);
     }
     t->copied += count;
     return rc ? rc : split_pieces(s, t, &rows, count, false, err);
@@ -467,7 +497,7 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     if (!*ours || (map_row_is_same(t->row) && !c->entity_key.len))
         return rc;
     buf_clear(&s->made);
-    rc = own_change(s, t, c, err);
+    rc = own_change(t, c, &s->made, err);
     return rc ? rc : take(s, m, arena, err);
 }
 

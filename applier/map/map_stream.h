@@ -37,7 +37,8 @@ const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id);
 int map_stream_message(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
                        struct ds_error *err);
 
-/* Of a step's own document: one more message that the last one has become. False: no more. */
+/* Where rows of other documents come with the row: one more message that the last one has become.
+ * False: no more. */
 bool map_stream_next(struct map_stream *s, struct message *m, struct arena *arena, int *rc,
                      struct ds_error *err);
 

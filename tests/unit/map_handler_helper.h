@@ -25,6 +25,7 @@ static struct {
     char text[2000]; /* of the parameters */
     struct arena arena;
     struct map_facts facts;
+    int (*emit)(void *arg, const struct map_output *output, struct ds_error *err);
     const struct known *known; /* to one without a table */
     const char *setting;       /* NULL: there is none */
     const char *staged;        /* the table that has row_id */
@@ -122,16 +123,11 @@ static void print_value(const struct map_value *v)
         buf_printf(&t.output, "'%.*s'", (int)v->text.len, (const char *)v->text.p);
 }
 
-/* table[owner]: field='…' field='…'; … */
+/* table: field='…' field='…'; … */
 static int take_output(void *arg, const struct map_output *output, struct ds_error *err)
 {
     (void)arg, (void)err;
     buf_puts(&t.output, output->table);
-    if (output->owner) {
-        buf_printf(&t.output, "[%s=", output->fields[0]);
-        print_value(output->owner);
-        buf_puts(&t.output, "]");
-    }
     for (size_t row = 0; row < output->row_count; row++)
         for (size_t i = 0; i < output->field_count; i++) {
             buf_printf(&t.output, "%s%s=", i ? " " : row ? "; " : ": ", output->fields[i]);
@@ -166,8 +162,8 @@ static void start(void)
                                  .lookup = know_lookup,
                                  .document = know_document,
                                  .has_field = know_field,
-                                 .emit = take_output,
                                  .warn = take_warning};
+    t.emit = take_output;
     for (size_t i = 0; i < 2; i++) {
         t.tables[i] = (struct map_table){.name = i ? "there" : "t", .fields = t.fields[i]};
         t.records[i] = (struct map_record){.table = &t.tables[i], .values = t.values[i]};
@@ -245,7 +241,8 @@ static int call(const struct map_handler *h, struct ds_error *err)
                          .field = own_field(),
                          .opposite = t.tables[1].count ? &t.records[1] : &t.records[0],
                          .facts = &t.facts,
-                         .arena = &t.arena};
+                         .arena = &t.arena,
+                         .emit = t.emit};
     return map_handler_call(h, &c, err);
 }
 

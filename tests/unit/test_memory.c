@@ -268,15 +268,17 @@ static int handle_one(const char *class, const struct map_param *params, const c
                                   .param_count =
                                       (params[0].name != NULL) + (params[1].name != NULL),
                                   .file = "map.xml"};
-    const struct map_facts facts = {.emit = forget_output,
-                                    .source_key = "2ec7dda5e24c7a672aabfa26090d903d",
+    const struct map_facts facts = {.source_key = "2ec7dda5e24c7a672aabfa26090d903d",
                                     .destination_key = "1fe2c0a5d9b84c6e9a7b3d2f10e8c4b6"};
     const struct slice value = {(const uint8_t *)text, strlen(text)};
     struct map_value values[] = {{.set = true, .text = value}, {.set = true, .text = value}};
     struct map_record record = {.table = &table, .values = values};
     struct arena arena = {0};
-    struct map_call call = {
-        .record = &record, .opposite = &record, .facts = &facts, .arena = &arena};
+    struct map_call call = {.record = &record,
+                            .opposite = &record,
+                            .facts = &facts,
+                            .arena = &arena,
+                            .emit = forget_output};
     struct map_handler *h = NULL;
     int rc = map_handler_open(&h, &rule, &table, err);
     if (rc == 0)
