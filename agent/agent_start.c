@@ -239,7 +239,8 @@ static int finish_refetch(struct agent *a, struct ds_error *err)
 
 static bool snapshot_wants(void *arg, const char *table)
 {
-    return filter_keeps(((struct agent *)arg)->options.filter, table);
+    const struct filter *filter = ((struct agent *)arg)->options.filter;
+    return filter_keeps(filter, table) && filter_leads(filter, table);
 }
 
 /* An import and the rules of a map read columns by their names; an import knows what a change does

@@ -153,6 +153,14 @@ static int lane_open(struct lane *lane, MYSQL_BIND *bind, uint32_t rows)
     return 0;
 }
 
+/* The default of AUTO_INCREMENT is 0; the next number comes for NULL. */
+static char absent_indicator(const struct target_column *column, unsigned flags)
+{
+    if (!(flags & BIND_DEFAULT_ABSENT))
+        return STMT_INDICATOR_IGNORE;
+    return column->auto_increment ? STMT_INDICATOR_NULL : STMT_INDICATOR_DEFAULT;
+}
+
 static int lane_fill(struct bind_set *b, struct lane *lane, const uint8_t *const *values,
                      unsigned flags, struct ds_error *err)
 {
@@ -168,9 +176,8 @@ static int lane_fill(struct bind_set *b, struct lane *lane, const uint8_t *const
                                  "the value of column %s is not in the row image: set "
                                  "binlog_row_image=FULL at the source",
                                  lane->column->name);
-            lane->indicator[r] = v.kind == VALUE_NULL          ? STMT_INDICATOR_NULL
-                                 : flags & BIND_DEFAULT_ABSENT ? STMT_INDICATOR_DEFAULT
-                                                               : STMT_INDICATOR_IGNORE;
+            lane->indicator[r] =
+                v.kind == VALUE_NULL ? STMT_INDICATOR_NULL : absent_indicator(lane->column, flags);
             if (lane->length)
                 lane->length[r] = 0;
             continue;

@@ -204,7 +204,9 @@ static int row_literals(struct row_loader *r, uint32_t row, struct ds_error *err
             return no_memory(err);
         const uint8_t *value = r->values[row * r->written_columns + i];
         if (r->defaults && *value == VALUE_BYTE_ABSENT)
-            rc = buf_puts(&r->text, "DEFAULT") ? no_memory(err) : 0;
+            rc = buf_puts(&r->text, r->columns[i]->auto_increment ? "NULL" : "DEFAULT")
+                     ? no_memory(err)
+                     : 0;
         else
             rc = bind_literal(&r->text, r->columns[i], value, err);
     }

@@ -107,20 +107,25 @@ struct target_table *target_slot(struct target *t, const char *name)
     return x;
 }
 
-/* The key by which rows are found: the primary key, else the first unique key without NULLs and
- * without prefixes. */
-static void choose_row_key(struct target_table *x)
+static bool is_sent(const struct target_table *x, const struct target_key *k)
 {
-    x->row_key = NULL;
+    bool sent = true;
+    for (uint32_t i = 0; i < k->count; i++)
+        sent &= !x->columns[k->columns[i]].unsent;
+    return sent;
+}
+
+void target_choose_key(struct target_table *x)
+{
+    const struct target_key *primary = NULL, *unique = NULL;
     for (uint32_t i = 0; i < x->key_count; i++) {
         const struct target_key *k = &x->keys[i];
-        if (k->primary) {
-            x->row_key = k;
-            return;
-        }
-        if (!x->row_key && !k->has_nullable && !k->has_prefix)
-            x->row_key = k;
+        if (k->primary)
+            primary = k;
+        else if (!unique && !k->has_nullable && !k->has_prefix && is_sent(x, k))
+            unique = k;
     }
+    x->row_key = primary && (is_sent(x, primary) || !unique) ? primary : unique;
 }
 
 static int append_referrer(struct target_table *parent, struct target_fk *fk)
@@ -257,7 +262,7 @@ int target_relink(struct target *t, struct ds_error *err)
         x->reach = NULL;
         x->referrer_count = x->reach_count = 0;
         x->delete_fence = x->update_fence = x->self_referencing = x->reaches_itself = false;
-        choose_row_key(x);
+        target_choose_key(x);
         for (uint32_t c = 0; c < x->column_count && x->columns; c++)
             x->columns[c].in_fk = x->columns[c].in_self_fk = x->columns[c].in_referenced = false;
     }

@@ -45,6 +45,7 @@ struct target_column {
     bool has_default;  /* a row that does not say it gets a value: also NULL, or a number */
     bool null_default; /* … and that is known */
     bool is_enum;
+    bool unsent;        /* no row that comes has a value of it: no key with it finds a row */
     bool in_unique;     /* part of the primary or of any unique key */
     bool in_fk;         /* part of a foreign key of this table */
     bool in_self_fk;    /* part of a foreign key to this table itself */
@@ -86,7 +87,7 @@ struct target_table {
     struct target_column *columns;
     struct target_key *keys;
     uint32_t key_count;
-    const struct target_key *row_key; /* primary, else a unique one without NULLs, else NULL */
+    const struct target_key *row_key; /* see target_choose_key */
     struct target_fk *fks;            /* of this table to parents */
     uint32_t fk_count;
     struct target_fk **referrers; /* foreign keys that point here */
@@ -107,6 +108,10 @@ struct target_table {
     struct arena arena;
     struct target_table *next;
 };
+
+/* The key by which rows are found: the primary key, else the first unique key without NULLs and
+ * without prefixes; before one with a column that is unsent any other. NULL: there is none. */
+void target_choose_key(struct target_table *t);
 
 struct target;
 int target_new(struct target **out, MYSQL *db, const char *database, struct ds_error *err);

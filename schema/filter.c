@@ -427,6 +427,17 @@ bool filter_keeps(const struct filter *f, const char *table)
            (f->config->stock == STOCK_INCLUDE || stock == (f->config->stock == STOCK_ONLY));
 }
 
+bool filter_leads(const struct filter *f, const char *table)
+{
+    const struct map *map = filter_map(f);
+    const char *prefix = map ? f->config->source.prefix : "";
+    size_t len = strlen(prefix);
+    if (!map)
+        return true;
+    return strncmp(table, prefix, len) == 0 &&
+           (map_document(map, MAP_SOURCE, table + len) || map_step(map, MAP_SOURCE, table + len));
+}
+
 /* --- what an import takes -------------------------------------------------------------------- */
 
 static bool is_named(const struct filter *f, const struct catalogue_entity *e)
@@ -559,7 +570,7 @@ bool filter_travels(const struct filter *f, const char *table)
     char scratch[SHOP_TABLE_SIZE];
     bool shops, refers = false;
     if (filter_keeps(f, table) || f->config->mode != MODE_IMPORT)
-        return filter_keeps(f, table);
+        return filter_keeps(f, table) && filter_leads(f, table);
     table = shop_table(f->config->source.prefix, table, scratch, &shops);
     if (!shops || !catalogue_lookup(f->catalogue, table, &entity, &entry) || !filter_maps(entity))
         return false;

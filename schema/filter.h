@@ -47,6 +47,8 @@ int filter_extend_map(struct filter *f,
 int filter_read_file(const char *path, struct buf *bytes, struct ds_error *err);
 /* Do all tables travel, and no entity in part? Also for NULL. */
 bool filter_is_all(const struct filter *f);
+/* Do rows of the table lead anywhere by the map, if there is one? */
+bool filter_leads(const struct filter *f, const char *table);
 /* `table` with the shop's prefix, as the server knows it. */
 bool filter_keeps(const struct filter *f, const char *table);
 /* Mode import: is the entity asked for? One that is set up at each side only by its name. */

@@ -13,6 +13,8 @@ struct map_class {
     /* Columns of the record that it reads beside its own, between spaces: names, or $ and the
      * parameter that has the name. */
     const char *columns;
+    const char
+        *looks_up[3];   /* document of the source, column of the value and of the key: so, too */
     const char *writes; /* the document that it writes rows to, named so, too; NULL: none */
     bool any_params;    /* none of them is looked at */
     int (*open)(struct map_handler *h, struct ds_error *err); /* may be NULL */

@@ -9,7 +9,9 @@
 /* --- one value of another table ----------------------------------------------------------------
  */
 
-/* `otherwise`: what is set where there is none; NULL: NULL. */
+/* `otherwise`: what is set where there is none. NULL: nothing is said, a new row gets the column's
+ * default, another one keeps what it has: the source has deleted the row that this one names, and
+ * this one will go, too. */
 static int set_found(const struct map_handler *h, struct map_call *c, const char *table,
                      const char *value, const char *key, const struct map_value *id,
                      const char *otherwise, struct ds_error *err)
@@ -24,7 +26,7 @@ static int set_found(const struct map_handler *h, struct map_call *c, const char
     else if (otherwise)
         handler_set(c, slice_of(otherwise));
     else
-        handler_set_null(c);
+        *handler_value(c) = (struct map_value){0};
     return 0;
 }
 
@@ -229,10 +231,17 @@ const struct map_class handlers_of_lookups[] = {
     {.name = "BundleParentProduct",
      .required = "parentField documentWithProductId fieldWithProductId",
      .columns = "$parentField",
+     .looks_up = {"$documentWithProductId", "$fieldWithProductId", "$parentField"},
      .call = call_bundle_parent},
     {.name = "ProductAlertStoreId", .columns = "website_id", .call = call_alert_store},
-    {.name = "QuoteMultiAddressStoreId", .columns = "quote_item_id", .call = call_quote_store},
-    {.name = "Gallery\\SetEntityId", .columns = "value_id", .call = call_gallery_entity},
+    {.name = "QuoteMultiAddressStoreId",
+     .columns = "quote_item_id",
+     .looks_up = {"sales_flat_quote_item", "store_id", "item_id"},
+     .call = call_quote_store},
+    {.name = "Gallery\\SetEntityId",
+     .columns = "value_id",
+     .looks_up = {"catalog_product_entity_media_gallery", "entity_id", "value_id"},
+     .call = call_gallery_entity},
     {.name = "SetDefaultWebsiteId", .call = call_default_website},
     {.name = "StoreGroupCode",
      .columns = "group_id name",

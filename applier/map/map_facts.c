@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "applier/map/map_seen.h"
 #include "schema/db.h"
 #include "schema/list.h"
 #include "schema/log.h"
@@ -23,6 +24,7 @@ struct map_servers {
     const struct target *target;
     MYSQL *source; /* NULL: not asked yet */
     struct map_facts facts;
+    struct map_seen *seen;
     struct attribute *attributes; /* by id */
     size_t attribute_count, attribute_capacity;
     struct arena arena;
@@ -171,12 +173,28 @@ static int lookup(void *arg, const char *table, const char *value, const char *k
                   struct map_value *out, struct arena *arena, bool *found, struct ds_error *err)
 {
     struct map_servers *s = arg;
+    const struct map_lookup l = {table, value, key};
     BUF_AUTO struct buf sql = {0};
+    *found = map_seen_find(s->seen, &l, id, out);
+    if (*found)
+        return 0;
     if (buf_puts(&sql, "SELECT ") | sql_identifier(&sql, value) | buf_puts(&sql, " FROM ") |
         put_table(s, &sql, table) | buf_puts(&sql, " WHERE ") | sql_identifier(&sql, key) |
         buf_puts(&sql, " = ") | sql_string(&sql, id.p, id.len) | buf_puts(&sql, " LIMIT 1"))
         return no_memory(err);
     return read_value(s, &sql, out, arena, found, err);
+}
+
+static bool watches(void *arg, const char *name)
+{
+    const struct map_servers *s = arg;
+    return map_seen_watches(s->seen, name);
+}
+
+static int saw(void *arg, const struct map_record *row, struct ds_error *err)
+{
+    const struct map_servers *s = arg;
+    return map_seen_note(s->seen, row, err);
 }
 
 int map_servers_has_table(struct map_servers *s, const char *name, bool *has, struct ds_error *err)
@@ -262,13 +280,15 @@ int map_servers_new(struct map_servers **out, const struct config *c, const stru
                                   .attribute = attribute,
                                   .setting = setting,
                                   .lookup = lookup,
+                                  .watches = watches,
+                                  .saw = saw,
                                   .document = document,
                                   .has_field = has_field,
                                   .warn = warn,
                                   .own = own,
                                   .source_key = c->source.crypt_key,
                                   .destination_key = c->destination.crypt_key};
-    return 0;
+    return map_seen_new(&s->seen, map, err);
 }
 
 void map_servers_free(struct map_servers *s)
@@ -276,6 +296,7 @@ void map_servers_free(struct map_servers *s)
     if (!s)
         return;
     db_close(&s->source);
+    map_seen_free(s->seen);
     arena_free(&s->arena);
     free(s->attributes);
     free((void *)s->warned);
@@ -286,6 +307,7 @@ void map_servers_attach(struct map_servers *s, const struct target *target)
 {
     s->target = target;
     s->attribute_count = 0;
+    map_seen_forget(s->seen);
     db_close(&s->source);
 }
 

@@ -1,6 +1,7 @@
 /* What handlers of map rules ask for beside the record, read from the servers when it is asked.
  *
- * The source is asked as it is now, which may be later than the record. A connection of its own is
+ * The source is asked as it is now, which may be later than the record; values of rows that have
+ * passed before are known as of the record (map_seen.h). A connection of its own is
  * made for that, at the first question. Belongs to the applier's thread.
  */
 #ifndef APPLIER_MAP_MAP_FACTS_H

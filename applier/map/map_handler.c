@@ -194,12 +194,27 @@ bool map_handler_is_known(const struct map_rule *rule)
     return find_class(rule->handler) != NULL;
 }
 
+/* A name, or $ and the parameter that has it. */
+static const char *named(const struct map_rule *rule, const char *name)
+{
+    const struct map_handler h = {.rule = rule};
+    return name && *name == '$' ? handler_param(&h, name + 1) : name;
+}
+
 const char *map_handler_writes(const struct map_rule *rule)
 {
     const struct map_class *class = rule->kind == MAP_TRANSFORM ? find_class(rule->handler) : NULL;
-    const struct map_handler h = {.class = class, .rule = rule};
-    const char *name = class ? class->writes : NULL;
-    return name && *name == '$' ? handler_param(&h, name + 1) : name;
+    return class ? named(rule, class->writes) : NULL;
+}
+
+bool map_handler_looks_up(const struct map_rule *rule, struct map_lookup *out)
+{
+    const struct map_class *class = rule->kind == MAP_TRANSFORM ? find_class(rule->handler) : NULL;
+    *out = class ? (struct map_lookup){named(rule, class->looks_up[0]),
+                                       named(rule, class->looks_up[1]),
+                                       named(rule, class->looks_up[2])}
+                 : (struct map_lookup){0};
+    return out->table && out->value && out->key;
 }
 
 const struct map_rule *map_handler_writing(const struct map *m, const char *document,

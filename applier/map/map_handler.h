@@ -69,6 +69,11 @@ struct map_output {
     size_t row_count;
 };
 
+/* SELECT value FROM table WHERE key = …; names without prefix. */
+struct map_lookup {
+    const char *table, *value, *key;
+};
+
 struct class_map;
 struct handlers;
 /* What is known beside the records. A function that is NULL: nothing is known. Each returns 0 with
@@ -84,6 +89,10 @@ struct map_facts {
     /* SELECT value FROM table WHERE key = id LIMIT 1, at the source; names without prefix. */
     int (*lookup)(void *arg, const char *table, const char *value, const char *key, struct slice id,
                   struct map_value *out, struct arena *arena, bool *found, struct ds_error *err);
+    /* Rows of this document are looked up: saw is to be called with each that comes in a copy or in
+     * the stream, before it is mapped; of one that goes, as it was. NULL: nobody does. */
+    bool (*watches)(void *arg, const char *document);
+    int (*saw)(void *arg, const struct map_record *row, struct ds_error *err);
     /* What a table of the source, by its whole name, is called at the destination, with prefix. Not
      * found: there is none of that name, or it is left out. */
     int (*document)(void *arg, struct slice name, struct slice *out, struct arena *arena,
@@ -124,6 +133,9 @@ struct map_handler;
 int map_handler_open(struct map_handler **out, const struct map_rule *rule,
                      const struct map_table *table, struct ds_error *err);
 void map_handler_close(struct map_handler *h);
+/* What a handler of this rule looks up at the source, row by row; false: nothing. Lives as long as
+ * the rule. */
+bool map_handler_looks_up(const struct map_rule *rule, struct map_lookup *out);
 /* The document of the destination that a handler of this rule writes rows to beside its own; NULL:
  * none. Lives as long as the rule. */
 const char *map_handler_writes(const struct map_rule *rule);

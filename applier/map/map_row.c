@@ -205,6 +205,14 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
     return 0;
 }
 
+bool map_row_gives(const struct map_row *r, uint32_t column)
+{
+    bool gives = r->places[column].from != NOWHERE;
+    for (uint32_t i = 0; i < r->steps[MAP_DESTINATION].count; i++)
+        gives |= r->steps[MAP_DESTINATION].items[i].field == column;
+    return gives;
+}
+
 const char *map_row_writes(const struct map_row *r, size_t i)
 {
     for (int side = 0; side < 2; side++)

@@ -39,6 +39,8 @@ struct map_field *map_row_fields(const struct target_table *t, struct arena *are
 bool map_row_is_same(const struct map_row *r);
 /* The table as the destination has it, for what reads images that were made. Lives as long as r. */
 const struct msg_table *map_row_table(const struct map_row *r);
+/* Does the column of the destination get its value from the source's row or from a handler? */
+bool map_row_gives(const struct map_row *r, uint32_t column);
 /* The i-th document that handlers of the row write to beside its own; NULL: no more. */
 const char *map_row_writes(const struct map_row *r, size_t i);
 /* Append the destination's image. `before`: of an update, for an after image (values that are the

@@ -13,15 +13,16 @@ enum { OWN_IDS = 1U << 30 }; /* of tables in the stream; the source's count from
 struct mapped { /* a table by its id in the stream */
     uint32_t id;
     bool ignored;
-    bool follows;                      /* its changes come, and not its copy alone */
-    struct msg_table source;           /* in `arena`: it may be compiled again */
-    struct slice raw;                  /* … as it came */
-    struct map_row *row;               /* NULL: ignored, or not compiled yet */
-    struct map_split *split;           /* rows of other documents with its own; NULL: none */
-    uint64_t copied;                   /* rows of it, in a copy */
-    const struct target_table *target; /* NULL: it leads nowhere, only the step's rows do */
-    uint64_t version;                  /* of the target that it is compiled for */
-    bool told;                         /* what it has become is known */
+    bool follows;                /* its changes come, and not its copy alone */
+    struct msg_table source;     /* in `arena`: it may be compiled again */
+    struct slice raw;            /* … as it came */
+    struct map_row *row;         /* NULL: ignored, or not compiled yet */
+    struct map_split *split;     /* rows of other documents with its own; NULL: none */
+    uint64_t copied;             /* rows of it, in a copy */
+    struct target_table *target; /* NULL: it leads nowhere, only the step's rows do */
+    uint64_t version;            /* of the target that it is compiled for */
+    bool watched;                /* handlers look up its rows */
+    bool told;                   /* what it has become is known */
     struct arena arena;
 };
 
@@ -172,7 +173,7 @@ static int open_split(struct map_stream *s, struct mapped *t, const char *step,
 
 /* *out NULL: the destination has it not. */
 static int find_target(struct map_stream *s, const struct mapped *t, const char *name,
-                       const struct target_table **out, struct ds_error *err)
+                       struct target_table **out, struct ds_error *err)
 {
     *out = target_find(s->target, name, strlen(name));
     if (*out && (*out)->exists)
@@ -184,6 +185,16 @@ static int find_target(struct map_stream *s, const struct mapped *t, const char 
                            "the map leads table %.*s to %s, which the destination does "
                            "not have: make it there, or ignore the document",
                            (int)t->source.name.len, (const char *)t->source.name.p, name);
+}
+
+/* Numbers that the destination gives its rows itself are in no row that comes. */
+static void choose_key(struct mapped *t)
+{
+    for (uint32_t i = 0; t->target && i < t->target->column_count; i++)
+        if (!map_row_gives(t->row, i))
+            t->target->columns[i].unsent = true;
+    if (t->target)
+        target_choose_key(t->target);
 }
 
 static int take_output(void *arg, const struct map_output *output, struct ds_error *err)
@@ -226,9 +237,13 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
                                       .target_prefix = s->options.target_prefix,
                                       .source = &t->source,
                                       .target = t->target};
+    const struct map_facts *facts = s->options.facts;
     t->version = t->target ? t->target->version : 0;
+    t->watched = document && facts->watches && facts->watches(facts->arg, document);
     rc = map_row_new(&t->row, &o, err);
     rc = rc ? rc : check_writes(t, step, err);
+    if (rc == 0)
+        choose_key(t);
     if (rc == 0 && (step || map_row_writes(t->row, 0)))
         rc = open_split(s, t, step, err);
     if (rc)
@@ -303,6 +318,23 @@ bool map_stream_next(struct map_stream *s, struct message *m, struct arena *aren
     bool more = s->next < s->end;
     *rc = more ? message_read(&s->next, s->end, arena, m, err) : 0;
     return more;
+}
+
+/* Others may name it. */
+static int saw(struct map_stream *s, struct mapped *t, struct slice image, struct slice before,
+               struct ds_error *err)
+{
+    const struct map_facts *facts = s->options.facts;
+    struct map_record record;
+    int rc = t->watched ? map_row_record(t->row, image, before, &record, err) : 0;
+    return rc || !t->watched ? rc : facts->saw(facts->arg, &record, err);
+}
+
+static int saw_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
+                      struct ds_error *err)
+{
+    return c->after.len ? saw(s, t, c->after, c->before, err)
+                        : saw(s, t, c->before, (struct slice){0}, err);
 }
 
 /* --- with rows of other documents ------------------------------------------------------------ */
@@ -420,7 +452,8 @@ static int split_rows(struct map_stream *s, struct mapped *t, const struct msg_s
         if (value_skip(&p, end))
             return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
         const struct slice row = {image, (size_t)(p - image)};
-        rc = split_row(t, SPLIT_AFTER, row, (struct slice){0}, err);
+        rc = saw(s, t, row, (struct slice){0}, err);
+        rc = rc ? rc : split_row(t, SPLIT_AFTER, row, (struct slice){0}, err);
         if (rc == 0 && t->target)
             rc = own_image(t, SPLIT_AFTER, row, (struct slice){0}, &rows, err);
     }
@@ -489,6 +522,10 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     struct mapped *t;
     int rc = table_of(s, c->table_id, &t, err);
     *ours = t && t->follows;
+    if (*ours)
+        rc = saw_change(s, t, c, err);
+    if (rc)
+        return rc;
     /* no entity of the catalogue claims what comes of it, so it has no key of one */
     if (*ours && t->split) {
         *ours = false;
@@ -501,8 +538,8 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     return rc ? rc : take(s, m, arena, err);
 }
 
-static int make_rows(struct map_row *row, const struct msg_snapshot *m, struct buf *out,
-                     struct ds_error *err)
+static int make_rows(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
+                     struct buf *out, struct ds_error *err)
 {
     const uint8_t *p = m->rows.p, *end = p + m->rows.len;
     uint32_t count;
@@ -515,10 +552,27 @@ static int make_rows(struct map_row *row, const struct msg_snapshot *m, struct b
         const uint8_t *image = p;
         if (value_skip(&p, end))
             return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-        rc = map_row_image(row, (struct slice){image, (size_t)(p - image)}, (struct slice){0}, out,
-                           err);
+        const struct slice row = {image, (size_t)(p - image)};
+        rc = saw(s, t, row, (struct slice){0}, err);
+        rc = rc ? rc : map_row_image(t->row, row, (struct slice){0}, out, err);
     }
     return rc;
+}
+
+/* A table that cannot roll back is copied again, alone, and its place is emptied for that. */
+static int check_alone(const struct map_stream *s, const struct mapped *t, struct ds_error *err)
+{
+    const struct mapped *other = NULL;
+    for (uint32_t i = 0; i < s->count && !other; i++)
+        if (s->tables[i] != t && s->tables[i]->target && s->tables[i]->target == t->target)
+            other = s->tables[i];
+    if (!other && !t->split)
+        return 0;
+    return error_set(err, DS_EUNSUPPORTED,
+                     "table %.*s of the source is not transactional, and its rows come together "
+                     "with others %s: ALTER TABLE … ENGINE = InnoDB there",
+                     (int)t->source.name.len, (const char *)t->source.name.p,
+                     other ? "to one table of the destination" : "of a step or handler");
 }
 
 /* Of a copy, tables are the destination's own: no definition is ours. */
@@ -534,19 +588,27 @@ static int on_snapshot(struct map_stream *s, struct message *m, struct arena *ar
         return 0;
     case SNAPSHOT_TABLE_BEGIN:
     case SNAPSHOT_TABLE_END:
+    case SNAPSHOT_STALE_BEGIN:
+    case SNAPSHOT_STALE_END:
     case SNAPSHOT_ROWS:
         break;
-    default:
+    case SNAPSHOT_BEGIN:
+    case SNAPSHOT_END:
+    case SNAPSHOT_ABORT:
         *ours = true;
         return 0;
     }
     int rc = table_of(s, m->snapshot.table_id, &t, err);
     *ours = t && !t->split;
+    if (t && m->snapshot.kind == SNAPSHOT_STALE_BEGIN)
+        rc = check_alone(s, t, err);
+    if (rc)
+        return rc;
     if (t && t->split)
         return split_snapshot(s, t, &m->snapshot, arena, err);
-    if (!t || m->snapshot.kind != SNAPSHOT_ROWS || map_row_is_same(t->row))
+    if (!t || m->snapshot.kind != SNAPSHOT_ROWS || (map_row_is_same(t->row) && !t->watched))
         return rc;
-    rc = make_rows(t->row, &m->snapshot, &rows, err);
+    rc = make_rows(s, t, &m->snapshot, &rows, err);
     made.rows = (struct slice){rows.data, rows.len};
     buf_clear(&s->made);
     if (rc == 0 && message_write_snapshot(&s->made, &made))

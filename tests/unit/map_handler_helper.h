@@ -252,7 +252,7 @@ static const char *result(void)
     const struct map_value *v = &t.values[0][own_field()];
     buf_clear(&t.result);
     buf_append(&t.result, v->text.p, v->null ? 0 : v->text.len);
-    return v->null ? "NULL" : buf_cstr(&t.result);
+    return !v->set ? "nothing" : v->null ? "NULL" : buf_cstr(&t.result);
 }
 
 static void run(const char *class, const char *params)

@@ -404,14 +404,14 @@ static void values_of_other_tables(void **state)
     here("website_id", "2");
     makes("ProductAlertStoreId", NULL, NULL, "9");
     here("website_id", "3");
-    makes("ProductAlertStoreId", NULL, "x", "NULL");
+    makes("ProductAlertStoreId", NULL, "x", "nothing");
     makes("SetDefaultWebsiteId", NULL, "x", "3");
     here("quote_item_id", "4");
     makes("QuoteMultiAddressStoreId", NULL, "x", "1");
     here("value_id", "6");
     makes("Gallery\\SetEntityId", NULL, "x", "44");
     t.facts.lookup = NULL;
-    makes("Gallery\\SetEntityId", NULL, "x", "NULL");
+    makes("Gallery\\SetEntityId", NULL, "x", "nothing");
 }
 
 static void group(const char *id, const char *name, const char *code)
