@@ -105,6 +105,9 @@ int handler_set_number(struct map_call *c, int64_t number, struct ds_error *err)
 /* YYYY-MM-DD HH:MM:SS in UTC; false: the year does not have four digits. */
 bool handler_print_time(int64_t seconds, char out[TIME_TEXT_SIZE]);
 
+enum { RECORD_ID_SIZE = 160 };
+/* " with record id 5" or "… 5,7"; "": the key is not known. Returns out. */
+const char *handler_record_id(const struct map_call *c, char out[RECORD_ID_SIZE]);
 int handler_no_memory(struct ds_error *err);
 /* DS_ECONFLICT with table and field in front. */
 int handler_refuse(const struct map_handler *h, struct ds_error *err, const char *fmt, ...)

@@ -42,8 +42,9 @@ static bool is_unreadable(int rc)
 
 static void warn_broken(const struct map_handler *h, struct map_call *c, const struct ds_error *why)
 {
-    handler_warn(h, c, "Could not unserialize data of %s.%s: %s", h->table->name, h->rule->field,
-                 why->message);
+    char id[RECORD_ID_SIZE];
+    handler_warn(h, c, "Could not unserialize data of %s.%s%s: %s", h->table->name, h->rule->field,
+                 handler_record_id(c, id), why->message);
 }
 
 /* What becomes of a value of which `rc` and `why` tell how it was read and written as JSON. */
@@ -175,8 +176,9 @@ static int convert_nested(const struct map_handler *h, struct map_call *c, struc
     if (rc == 0)
         rc = to_json(c, to, &json, why);
     if (is_unreadable(rc) && v->tolerant) {
-        handler_warn(h, c, "Could not unserialize data within %s.%s: %s", h->table->name,
-                     h->rule->field, why->message);
+        char id[RECORD_ID_SIZE];
+        handler_warn(h, c, "Could not unserialize data within %s.%s%s: %s", h->table->name,
+                     h->rule->field, handler_record_id(c, id), why->message);
         return 0;
     }
     if (rc == 0) {

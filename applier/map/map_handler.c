@@ -250,6 +250,20 @@ void map_handler_close(struct map_handler *h)
     free(h);
 }
 
+const char *handler_record_id(const struct map_call *c, char out[RECORD_ID_SIZE])
+{
+    const struct map_table *t = c->record->table;
+    size_t len = 0;
+    *out = 0;
+    for (uint32_t i = 0; i < t->key_count && len < RECORD_ID_SIZE; i++) {
+        struct slice id = value_text(&c->record->values[t->keys[i]]);
+        len += (size_t)snprintf(out + len, RECORD_ID_SIZE - len, "%s%.*s",
+                                i ? "," : " with record id ", (int)(id.len < 64 ? id.len : 64),
+                                (const char *)id.p);
+    }
+    return out;
+}
+
 int map_handler_call(const struct map_handler *h, struct map_call *call, struct ds_error *err)
 {
     return h->class->call(h, call, err);

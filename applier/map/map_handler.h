@@ -41,6 +41,8 @@ struct map_table {
     const char *name; /* without prefix */
     const struct map_field *fields;
     size_t count;
+    const uint32_t *keys; /* fields of its primary key, by which warnings name a record … */
+    uint32_t key_count;   /* … 0: not known */
 };
 
 struct map_value {

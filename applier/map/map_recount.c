@@ -40,7 +40,7 @@ static int describe(struct recount *r, const struct target_table *t, const char 
     struct map_field *fields = map_row_fields(t, &r->kept);
     if (!fields)
         return no_memory(err);
-    *out = (struct map_table){document, fields, t->column_count};
+    *out = (struct map_table){.name = document, .fields = fields, .count = t->column_count};
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/map/map_charset.h"
 #include "applier/map/map_own.h"
 #include "applier/map/map_value.h"
 #include "schema/list.h"
@@ -33,11 +34,12 @@ struct map_row {
     void *emit_arg;
     const struct target_table *target;
     uint32_t source_count;
-    uint32_t *keys, key_count; /* columns of the source's key */
-    struct map_table from, to; /* as handlers see them */
-    struct place *places;      /* by column of the destination */
-    struct steps steps[2];     /* by enum map_side */
-    struct msg_table table;    /* as the destination has it */
+    uint32_t *keys, key_count;    /* columns of the source's key */
+    struct map_table from, to;    /* as handlers see them */
+    struct map_charset **sets[2]; /* by enum map_side, by column; NULL: UTF-8, or no text */
+    struct place *places;         /* by column of the destination */
+    struct steps steps[2];        /* by enum map_side */
+    struct msg_table table;       /* as the destination has it */
     bool same;
     /* of the image in hand */
     const uint8_t **values, **earlier;
@@ -96,8 +98,18 @@ static int describe_source(struct map_row *r, const struct map_row_options *o, s
             r->keys[r->key_count++] = i;
     if (!r->keys)
         return no_memory(err);
-    r->from = (struct map_table){document_of(name, o->prefix), fields, def->column_count};
-    return 0;
+    r->from = (struct map_table){.name = document_of(name, o->prefix),
+                                 .fields = fields,
+                                 .count = def->column_count,
+                                 .keys = r->keys,
+                                 .key_count = r->key_count};
+    r->sets[MAP_SOURCE] = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->sets[0]);
+    int rc = r->sets[MAP_SOURCE] ? 0 : no_memory(err);
+    for (uint32_t i = 0; rc == 0 && i < def->column_count; i++)
+        if (fields[i].kind == MAP_FIELD_TEXT)
+            rc = map_charset_open(&r->sets[MAP_SOURCE][i],
+                                  map_charset_name(def->columns[i].collation), err);
+    return rc;
 }
 
 int map_row_describe(const struct target_table *t, const struct msg_table *like,
@@ -141,8 +153,14 @@ static int describe_target(struct map_row *r, const struct map_row_options *o, s
     struct map_field *fields = map_row_fields(t, &r->kept);
     if (!fields || map_row_describe(t, o->source, &r->kept, &r->table))
         return no_memory(err);
-    r->to = (struct map_table){document_of(t->name, o->target_prefix), fields, t->column_count};
-    return 0;
+    r->to = (struct map_table){
+        .name = document_of(t->name, o->target_prefix), .fields = fields, .count = t->column_count};
+    r->sets[MAP_DESTINATION] = arena_zalloc(&r->kept, (r->to.count + 1) * sizeof *r->sets[0]);
+    int rc = r->sets[MAP_DESTINATION] ? 0 : no_memory(err);
+    for (uint32_t i = 0; rc == 0 && i < t->column_count; i++)
+        if (t->columns[i].class == TARGET_TEXT)
+            rc = map_charset_open(&r->sets[MAP_DESTINATION][i], t->columns[i].charset, err);
+    return rc;
 }
 
 static uint32_t column_of(const struct map_table *x, const char *name)
@@ -172,6 +190,15 @@ static int check_rules(const struct map_row_options *o, enum map_side side,
     return 0;
 }
 
+static bool same_charset(const struct map_row *r, const struct map_row_options *o, uint32_t from,
+                         uint32_t to)
+{
+    const char *name = map_charset_name(o->source->columns[from].collation);
+    if (r->sets[MAP_SOURCE][from] && r->sets[MAP_DESTINATION][to])
+        return strcmp(name, r->target->columns[to].charset) == 0;
+    return !r->sets[MAP_SOURCE][from] && !r->sets[MAP_DESTINATION][to];
+}
+
 /* A column that is moved needs its place; one that is called so at one side alone stays behind, as
  * the integrity check has said. */
 static int find_places(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
@@ -199,7 +226,9 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
             continue;
         }
         r->places[to] = (struct place){
-            .from = i, .passes = map_value_passes(&o->source->columns[i], &r->target->columns[to])};
+            .from = i,
+            .passes = same_charset(r, o, i, to) &&
+                      map_value_passes(&o->source->columns[i], &r->target->columns[to])};
         r->same &= to == i && r->places[to].passes;
     }
     return 0;
@@ -302,6 +331,8 @@ void map_row_free(struct map_row *r)
         for (uint32_t i = 0; i < r->steps[side].count; i++)
             map_handler_close(r->steps[side].items[i].handler);
         free(r->steps[side].items);
+        for (size_t i = 0; r->sets[side] && i < (side == MAP_SOURCE ? r->from : r->to).count; i++)
+            map_charset_close(r->sets[side][i]);
     }
     arena_free(&r->kept);
     arena_free(&r->arena);
@@ -347,6 +378,20 @@ static int read_value(const struct map_row *r, const uint8_t *raw, struct value 
     return value_read(&p, raw + value_length(raw), v) ? malformed(r, err) : 0;
 }
 
+/* As handlers see it. */
+static int read_column(struct map_row *r, uint32_t i, const struct value *v, struct map_value *out,
+                       struct ds_error *err)
+{
+    int rc = map_value_read(v, &r->arena, out);
+    rc = rc ? rc : map_charset_read(r->sets[MAP_SOURCE][i], &out->text, &r->arena);
+    if (rc == DS_ECONFLICT)
+        return error_set(err, rc,
+                         "a text of %s.%s cannot be converted from the source's character set: "
+                         "correct it there, or ignore the field",
+                         r->from.name, r->from.fields[i].name);
+    return rc ? no_memory(err) : 0;
+}
+
 static int read_all(struct map_row *r, struct ds_error *err)
 {
     for (uint32_t i = 0; i < r->source_count; i++) {
@@ -360,8 +405,9 @@ static int read_all(struct map_row *r, struct ds_error *err)
                              "map needs whole rows: SET GLOBAL binlog_row_image = FULL at the "
                              "source",
                              r->from.name, r->from.fields[i].name);
-        if (map_value_read(&v, &r->arena, &r->from_values[i]))
-            return no_memory(err);
+        rc = read_column(r, i, &v, &r->from_values[i], err);
+        if (rc)
+            return rc;
     }
     return 0;
 }
@@ -401,8 +447,17 @@ static int does_not_fit(const struct map_row *r, uint32_t i, const char *why, st
 static int put_value(struct map_row *r, uint32_t i, const struct map_value *v, struct buf *out,
                      struct ds_error *err)
 {
+    struct map_value held = *v;
     const char *why;
-    return map_value_write(v, &r->target->columns[i], out, &why) ? 0 : does_not_fit(r, i, why, err);
+    int rc = v->set && !v->null
+                 ? map_charset_write(r->sets[MAP_DESTINATION][i], &held.text, &r->arena)
+                 : 0;
+    if (rc == DS_ECONFLICT)
+        return does_not_fit(r, i, "characters that its character set has", err);
+    if (rc)
+        return no_memory(err);
+    return map_value_write(&held, &r->target->columns[i], out, &why) ? 0
+                                                                     : does_not_fit(r, i, why, err);
 }
 
 /* Without handlers: what passes is copied, in the form that it has. */
@@ -421,8 +476,7 @@ static int copy_image(struct map_row *r, struct buf *out, struct ds_error *err)
         }
         if (p->from != NOWHERE) {
             rc = read_value(r, r->values[p->from], &v, err);
-            if (rc == 0 && map_value_read(&v, &r->arena, &text))
-                return no_memory(err);
+            rc = rc ? rc : read_column(r, p->from, &v, &text, err);
         }
         rc = rc ? rc : put_value(r, i, &text, out, err);
         if (rc)
@@ -438,7 +492,9 @@ static int fill_opposite(struct map_row *r, struct ds_error *err)
     for (uint32_t i = 0; r->there && i < r->to.count && rc == 0; i++) {
         struct value v;
         rc = read_value(r, r->there[i], &v, err);
-        if (rc == 0 && map_value_read(&v, &r->arena, &r->to_values[i]))
+        if (rc == 0 &&
+            (map_value_read(&v, &r->arena, &r->to_values[i]) ||
+             map_charset_read(r->sets[MAP_DESTINATION][i], &r->to_values[i].text, &r->arena)))
             rc = no_memory(err);
     }
     return rc;

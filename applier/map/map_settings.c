@@ -19,7 +19,8 @@ static const struct map_rule encrypt = {.kind = MAP_TRANSFORM,
                                         .field = "value",
                                         .handler = "\\Migration\\Handler\\Encrypt",
                                         .file = "encrypted (datasync entities config)"};
-static const struct map_table table = {"core_config_data", fields, SETTING_FIELDS};
+static const struct map_table table = {
+    .name = "core_config_data", .fields = fields, .count = SETTING_FIELDS};
 
 struct setting_handler {
     const struct map_rule *rule; /* of settings.xml, by its path … */

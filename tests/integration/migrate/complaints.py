@@ -1,0 +1,170 @@
+"""What users of the Magento Data Migration Tool ran into, each under the number of its thread there."""
+
+from base import Migration
+from lib.suite import expect, expect_contains, expect_equal
+
+CONFIG = """<?xml version="1.0"?>
+<config>
+  <steps mode="data">
+    <step title="Map Step"><integrity>Migration\\Step\\Map\\Integrity</integrity><data>Migration\\Step\\Map\\Data</data><volume>Migration\\Step\\Map\\Volume</volume></step>
+  </steps>
+  <steps mode="delta">
+    <step title="Map Step"><delta>Migration\\Step\\Map\\Delta</delta><volume>Migration\\Step\\Map\\Volume</volume></step>
+  </steps>
+  <source><database host="127.0.0.1" port="%(source)d" name="old" user="%(user)s" password="%(password)s"/></source>
+  <destination><database host="127.0.0.1:%(destination)d" name="new" user="%(user)s" password="%(password)s"/></destination>
+  <options><source_prefix>PREFIX1</source_prefix><dest_prefix>PREFIX2</dest_prefix><map_file>%(map)s</map_file><log_file>%(log)s</log_file></options>
+</config>
+"""
+EMPTY = "<map><source/><destination/></map>"
+KEY = "id INT AUTO_INCREMENT PRIMARY KEY"
+
+
+def shop(old, new=None, fill=(), rules=EMPTY, prefixes=("", "")):
+    """Tables are InnoDB."""
+    def whole(sql):
+        return "".join("CREATE TABLE %s ENGINE=InnoDB;\n" % table for table in sql)
+    made = Migration(whole(old), whole(new or old), fill, CONFIG.replace("PREFIX1", prefixes[0]).replace("PREFIX2", prefixes[1]))
+    made.write("map.xml", rules)
+    return made
+
+
+def rules(source_fields="", source_documents="", destination_documents="", destination_fields=""):
+    return ('<?xml version="1.0"?>\n<map>\n<source><document_rules>%s</document_rules><field_rules>%s</field_rules></source>\n'
+            "<destination><document_rules>%s</document_rules><field_rules>%s</field_rules></destination>\n</map>\n" % (
+                source_documents, source_fields, destination_documents, destination_fields))
+
+
+def refused(lab, wanted, what, tables=("t",)):
+    """Data mode ends with an error that says this, and nothing half done stands at the destination."""
+    said = lab.migrate("data", code=1)
+    for part in wanted:
+        expect_contains(said, part, what)
+    for table in tables:
+        expect_equal(lab.ask("SELECT COUNT(*) FROM " + table), 0, what + ": rows of " + table)
+
+
+def define(suite):
+    @suite.case("complaint-96-characters", "texts arrive as they are, whatever character set their tables have; lengths in serialised ones, too")
+    def _():
+        texts = "(%s, s TEXT CHARACTER SET %s) %s"
+        old = ["latin " + texts % (KEY, "latin1", ""), "three " + texts % (KEY, "utf8", ""), "four " + texts % (KEY, "utf8mb4", "")]
+        new = [table + texts % (KEY, "utf8mb4", "") for table in ("latin ", "three ", "four ")]
+        fill = ["INSERT INTO %s (s) VALUES ('Größe €'), ('a:1:{i:0;s:7:\"Größe\";}')" % table for table in ("latin", "three", "four")]
+        with shop(old, new, [*fill, "INSERT INTO four (s) VALUES ('🛒')"]) as lab:
+            lab.migrate("data")
+            lab.source.run("INSERT INTO latin (s) VALUES ('Ä€')", "UPDATE four SET s = CONCAT(s, '🚚')", database="old")
+            lab.migrate("delta", "--once")
+            for table in ("latin", "three", "four"):
+                expect_equal(lab.rows("SELECT id, s FROM %s ORDER BY 1" % table), lab.source.query("SELECT id, s FROM %s ORDER BY 1" % table, "old"), table)
+
+    @suite.case("complaint-119-serialised", "what cannot be unserialised becomes NULL and is told with its record, or stops the migration with its key, as the rule says")
+    def _():
+        handler = '<transform><field>t.s</field><handler class="\\Migration\\Handler\\SerializeToJson">%s</handler></transform>'
+        with shop(["t (%s, s TEXT)" % KEY], None, ["INSERT INTO t (s) VALUES ('a:1:{i:0;i:7;}'), ('a:1:{i:0;s:9:\"short\";}'), (NULL)"],
+                  rules(handler % '<param name="migrateBrokenData" value="false"/>')) as lab:
+            refused(lab, ("t.s", "key=2"), "broken data")
+            lab.write("map.xml", rules(handler % ""))
+            said = lab.migrate("data", "--reset", "--yes")
+            expect_contains(said, "Could not unserialize data of t.s with record id 2", "a warning")
+            expect_equal(lab.rows("SELECT s FROM t ORDER BY id"), (("[7]",), (None,), (None,)), "what came")
+
+    @suite.case("complaint-164-too-long", "a value that is longer than its column is an error with field and key, and is never cut")
+    def _():
+        with shop(["t (%s, s VARCHAR(40))" % KEY], ["t (%s, s VARCHAR(20))" % KEY], ["INSERT INTO t (s) VALUES ('short'), (REPEAT('x', 30))"]) as lab:
+            refused(lab, ("t.s", "VARCHAR(20)".lower()), "too long")
+            lab.source.run("UPDATE t SET s = 'y'", database="old")
+            lab.migrate("data", "--reset", "--yes")
+            lab.source.run("UPDATE t SET s = REPEAT('z', 21) WHERE id = 2", database="old")
+            expect_contains(lab.migrate("delta", "--once", code=1), "2", "too long in a delta")
+            expect_equal(lab.rows("SELECT s FROM t ORDER BY 1"), (("y",), ("y",)), "nothing of it came")
+
+    @suite.case("complaint-377-numbers", "a number that is too large for its column is an error, and does not become the largest one")
+    def _():
+        with shop(["t (id BIGINT UNSIGNED PRIMARY KEY, s INT)"], ["t (id INT PRIMARY KEY, s INT)"], ["INSERT INTO t VALUES (1, 1), (3000000000, 1)"]) as lab:
+            refused(lab, ("t",), "too large")
+            lab.source.run("DELETE FROM t WHERE id > 1", database="old")
+            lab.migrate("data", "--reset", "--yes")
+            lab.source.run("INSERT INTO t VALUES (4000000000, 1)", database="old")
+            lab.migrate("delta", "--once", code=1)
+            expect_equal(lab.rows("SELECT id FROM t"), ((1,),), "what came")
+
+    @suite.case("complaint-379-zero", "a row with the key 0, and keys with gaps, come once")
+    def _():
+        with shop(["t (%s, s INT)" % KEY], None, ["SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'", "INSERT INTO t VALUES (0, 1), (-5, 2), (1000000, 3), (2, 4)"]) as lab:
+            lab.migrate("data")
+            lab.source.run("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'", "UPDATE t SET s = 9 WHERE id = 0", "DELETE FROM t WHERE id = -5", "INSERT INTO t VALUES (-6, 7)", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT * FROM t ORDER BY 1"), ((-6, 7), (0, 9), (2, 4), (1000000, 3)), "rows")
+
+    @suite.case("complaint-334-ambiguous", "of rules that contradict each other both are named, with file and line")
+    def _():
+        clash = "<move><field>t.a</field><to>t.b</to></move>\n<ignore><field>t.a</field></ignore>"
+        with shop(["t (%s, a INT)" % KEY], ["t (%s, b INT)" % KEY], (), rules(clash)) as lab:
+            said = lab.migrate("data", code=2)
+            for part in ("Field has ambiguous configuration: t.a", "map.xml:3", "map.xml:4"):
+                expect_contains(said, part, "a contradiction")
+
+    @suite.case("complaint-546-xml", "a file that is no such map is named, with the line")
+    def _():
+        for text, line in (("<map>\n<source>\n<document_rules><ignored/></document_rules></source></map>", 3), ("<map>\n<source>\n", 2), ("<maps/>", 1)):
+            with shop(["t (%s)" % KEY], None, (), text) as lab:
+                expect_contains(lab.migrate("data", code=2), "map.xml:%d" % line, text)
+
+    @suite.case("complaint-348-prefixes", "tables with another prefix at each side are found in the copy and in the delta")
+    def _():
+        with shop(["m1_t (%s, s INT)" % KEY, "other (%s)" % KEY], ["m2_x_u (%s, s INT)" % KEY], ["INSERT INTO m1_t (s) VALUES (1), (2)"],
+                  rules(source_documents="<rename><document>t</document><to>u</to></rename>"), ("m1_", "m2_x_")) as lab:
+            lab.migrate("data")
+            lab.source.run("UPDATE m1_t SET s = s + 1", "DELETE FROM m1_t WHERE id = 1", "INSERT INTO other VALUES (1)", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT * FROM m2_x_u"), ((2, 3),), "rows")
+
+    @suite.case("complaint-389-unique", "rows that exchange unique values, or take those of deleted ones, make no duplicate in the delta")
+    def _():
+        with shop(["t (%s, email VARCHAR(40) NOT NULL UNIQUE)" % KEY], None, ["INSERT INTO t (email) VALUES ('a'), ('b'), ('c')"]) as lab:
+            lab.migrate("data")
+            lab.source.run("UPDATE t SET email = 'x' WHERE id = 1", "UPDATE t SET email = 'a' WHERE id = 2", "UPDATE t SET email = 'b' WHERE id = 1", "DELETE FROM t WHERE id = 3",
+                           "INSERT INTO t (email) VALUES ('c')", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT * FROM t ORDER BY 1"), ((1, "b"), (2, "a"), (4, "c")), "rows")
+
+    @suite.case("complaint-128-duplicates", "two documents whose rows have one key in one table: the error names table and key")
+    def _():
+        with shop(["a (%s, s INT)" % KEY, "b (%s, s INT)" % KEY], ["t (%s, s INT)" % KEY], ["INSERT INTO a VALUES (7, 1)", "INSERT INTO b VALUES (7, 2)"],
+                  rules(source_documents="<rename><document>a</document><to>t</to></rename><rename><document>b</document><to>t</to></rename>")) as lab:
+            said = lab.migrate("data", code=1)
+            for part in ("Duplicate entry '7' for key 'PRIMARY'", "table=new.t"):
+                expect_contains(said, part, "a key that is there twice")
+
+    @suite.case("complaint-24-packets", "rows come however small the packets are that the destination takes; one that is too large for them is named")
+    def _():
+        with shop(["t (%s, s LONGTEXT)" % KEY], None, ["INSERT INTO t (s) SELECT REPEAT('x', 200000) FROM seq_1_to_40"]) as lab:
+            lab.destination.run("SET GLOBAL max_allowed_packet = 1048576", database=None)
+            lab.migrate("data")
+            lab.source.run("UPDATE t SET s = CONCAT(s, 'y')", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t WHERE LENGTH(s) = 200001"), 40, "rows")
+            lab.source.run("INSERT INTO t VALUES (99, REPEAT('x', 2000000))", database="old")
+            expect_contains(lab.migrate("delta", "--once", code=1), "max_allowed_packet", "a row that is too large")
+
+    @suite.case("complaint-176-no-default", "a column of the destination that has to have a value, is ignored and has no default is told before rows come")
+    def _():
+        with shop(["t (%s)" % KEY], ["t (%s, s VARCHAR(9) NOT NULL)" % KEY], ["INSERT INTO t VALUES (1)"], rules(destination_fields="<ignore><field>t.s</field></ignore>")) as lab:
+            said = lab.migrate("data", code=1)
+            for part in ("t", "s"):
+                expect_contains(said, part, "no value")
+            expect(said.index("integrity") < said.index("NOT NULL" if "NOT NULL" in said else "no default"), "said by the integrity check: " + said)
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 0, "rows")
+
+    @suite.case("complaint-647-nothing-left", "the source has no table, trigger or row more than before")
+    def _():
+        with shop(["t (%s, s INT)" % KEY], None, ["INSERT INTO t (s) VALUES (1)"]) as lab:
+            def there():
+                return [lab.source.query(sql, "old") for sql in (
+                    "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES ORDER BY 1, 2", "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS",
+                    "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN ('mysql', 'sys')", "SELECT * FROM t")]
+            before = there()
+            lab.migrate("data")
+            lab.migrate("delta", "--once")
+            expect_equal(there(), before, "what the source has")
