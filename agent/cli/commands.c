@@ -84,7 +84,10 @@ static const struct option incremental_options[] = {
             "there. A first transaction that is larger is not applied: exit 1. A first copy is "
             "made whole. With --tracker: no more than so many of its rows of each type. 0: no "
             "limit."},
-    {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run), .doc = "Count and plan, write nothing."},
+    {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run),
+     .doc = "Count and plan, write nothing. Before the first copy there is nothing to plan; into a "
+            "shop with ids of its own, datasync sync all SOURCE --dry-run looks at what a copy "
+            "would do."},
     {"mark-synced", 0, OPTION_FLAG, NULL, FIELD(mark_synced),
      .doc = "With --tracker: mark its rows, when the destination has committed what they name; "
             "without it the next run copies the same again. Otherwise accepted for old crontabs: "

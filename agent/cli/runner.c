@@ -629,7 +629,7 @@ int runner_once(struct invocation *in, const struct runner_options *o, bool *sto
     if (rc)
         return cli_fail(&err);
     if (nothing) {
-        log_info("dry run: there is no checkpoint yet, so everything would be copied");
+        runner_tell_unseen(in, "there is no checkpoint yet, so everything would be copied");
         return EXIT_DONE;
     }
     hold_signals(true);

@@ -42,6 +42,8 @@ void runner_signals(void);
 int runner_run(struct invocation *in, const struct runner_options *o);
 /* One run of those that runner_run (runs.c) consists of. *stopped: by a signal. */
 int runner_once(struct invocation *in, const struct runner_options *o, bool *stopped);
+/* A dry run ends before it begins: says so, and why, and what looks at a copy. */
+void runner_tell_unseen(const struct invocation *in, const char *why);
 
 /* --stop-at, --from, --to: a time, a GTID set or FILE:POSITION. Free the position. */
 int runner_parse_where(const char *option, const char *text, struct agent_stop_at *out,

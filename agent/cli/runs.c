@@ -33,6 +33,18 @@ static int look_failed(struct ds_error *err)
     return EXIT_DONE;
 }
 
+void runner_tell_unseen(const struct invocation *in, const char *why)
+{
+    const struct config_list *asked = &in->config.entities;
+    const char *entity = asked->count == 1 ? asked->items[0] : CONFIG_ALL;
+    if (in->config.mode == MODE_IMPORT)
+        log_warn("dry run: nothing was looked at: %s. datasync sync %s %s --dry-run looks at it, "
+                 "and tells what a copy would do",
+                 why, entity, in->config.source_system);
+    else
+        log_warn("dry run: nothing was looked at: %s", why);
+}
+
 static bool goes_on(int code, bool stopped)
 {
     return !stopped && (code == EXIT_DONE || code == EXIT_INCOMPLETE);
@@ -122,8 +134,11 @@ static int bring_new(struct invocation *in, const struct runner_options *o, bool
     if (!names.len)
         return none && !o->dry_run ? decide_references(in, o, stopped) : EXIT_DONE;
     log_info("entities have not been copied yet, and come first entities=%s", buf_cstr(&names));
-    *stopped = o->dry_run;
-    return o->dry_run ? EXIT_DONE : run_for(in, o, (char *)names.data, stopped);
+    if (!o->dry_run)
+        return run_for(in, o, (char *)names.data, stopped);
+    runner_tell_unseen(in, "the copy of these has to be made before the others go on");
+    *stopped = true;
+    return EXIT_DONE;
 }
 
 /* --- what could not be written whole --------------------------------------------------------- */

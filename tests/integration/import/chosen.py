@@ -106,3 +106,23 @@ def define(suite):
             shops.source.run("UPDATE cms_block SET title = 'x'", database="openmage")
             out, _err = sync(shops, "all", "-d", "update", "--json", expect_code=1)
             expect_equal(summary(out)["cms_block"].get("errors"), 1, "sync all: what ended it: %s" % out)
+
+    @suite.case("dry-run-unseen", "a dry run before there is anything to go on from says that it looks at nothing, and what does")
+    def _():
+        with TwoShops(settings={"mode": "import", "source_system": "legacy", "on_duplicate": "update"}) as shops:
+            program, before = shops.lab.program, shops.destination.query("SHOW DATABASES")
+
+            def dry(*options):
+                code, out, err = program.command("incremental", "--dry-run", *options, timeout=240)
+                expect_equal((code, out), (0, ""), err[-1500:])
+                expect_contains(err, "nothing was looked at: ", "log")
+                return err
+            expect_contains(dry(), "datasync sync all legacy --dry-run looks at it", "all")
+            expect_contains(dry("--entity", "cms_page"), "datasync sync cms_page legacy --dry-run looks at it", "one")
+            expect_equal(shops.destination.query("SHOW DATABASES"), before, "databases")
+            program.command("incremental", "--entity", "cms_page", timeout=240)
+            err = dry()
+            expect_contains(err, "the copy of these has to be made before the others go on", "some have been copied")
+            expect_contains(err, "datasync sync all legacy --dry-run looks at it", "some have been copied")
+            code, out, _err = program.command("sync", "all", "legacy", "-d", "update", "--dry-run", "--json", timeout=240)
+            expect_equal((code, summary(out)["product"]["created"] > 0), (0, True), "what the log names")
