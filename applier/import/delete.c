@@ -196,6 +196,7 @@ static int delete_row(struct import *im, struct import_row *row, struct deleting
                       struct ds_error *err)
 {
     d->places[d->count++] = row->place;
+    row->removed = true;
     return import_note(im, row) || import_tell(im, row, CHANGE_DELETE) ||
                    import_note_freed(im, row) ||
                    (row->table->type != UINT32_MAX &&

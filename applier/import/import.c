@@ -194,6 +194,7 @@ void import_mark(struct import *im)
     size_t n = catalogue_count(im->options.catalogue);
     memcpy(im->marked, im->pending, n * sizeof *im->marked);
     im->became_at_mark = im->became.len;
+    import_count_mark(im);
 }
 
 void import_go_back(struct import *im)
@@ -207,6 +208,7 @@ void import_go_back(struct import *im)
     im->attributes_known = false;
     memcpy(im->pending, im->marked, n * sizeof *im->marked);
     im->became.len = im->became_at_mark;
+    import_count_go_back(im);
 }
 
 void import_rolled_back(struct import *im)
@@ -485,10 +487,12 @@ static int decide_roots(struct import *im, uint32_t first, uint32_t end, struct 
         if (row->table->root && row->op != CHANGE_DELETE &&
             (row->state == ROW_NEW || row->state == ROW_FOUND)) {
             import_orphan_came(im, row->entity);
-            const struct import_counts *counts = counts_of(im, row->entity), before = *counts;
+            struct import_counts *counts = counts_of(im, row->entity), before = *counts;
             rc = decide(im, row, err);
             if (log_enabled(LOG_LEVEL_TRACE))
                 import_note_became(row->entity, counts, &before);
+            if (rc == 0 && import_count_root(im, row, counts, &before))
+                rc = import_no_memory(err);
         }
     }
     return rc;
@@ -576,6 +580,7 @@ static int run_segment(struct import *im, struct ds_error *err)
     rc = rc ? rc : delete_tables(im, err); /* which are told by what was only known since then */
     rc = rc ? rc : import_resolve_deferred(im, err);
     rc = rc || import_note_options(im) == 0 ? rc : import_no_memory(err);
+    rc = rc || import_count_members(im) == 0 ? rc : import_no_memory(err);
     if (rc == 0 && log_enabled(LOG_LEVEL_TRACE) && import_write_became(im))
         rc = import_no_memory(err);
     return rc ? rc : db_settle(im->db, err); /* what is on its way is in the segment's memory */

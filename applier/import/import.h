@@ -15,6 +15,7 @@
  * - namesakes.c: … and which may be others, of the same number
  * - tell.c: what hooks are told of
  * - given_again.c: ids that the source deletes and gives again
+ * - counted.c: entities of which only members change
  * - became.c: what is logged of each entity
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)
  * - restricted.c: … by foreign keys that would not let it go

@@ -125,6 +125,7 @@ struct import_row {
     bool fresh;                      /* was ROW_NEW */
     bool gone;                       /* it is registered, and the destination has deleted it */
     bool written;                    /* by us: it was not only found */
+    bool removed;                    /* … or deleted, as the source did */
     bool waits;                      /* something of it is deferred */
     bool dying;                      /* its entity is deleted in the same transaction */
     bool filled_in;                  /* `changed` is what was deferred */
@@ -451,5 +452,13 @@ int import_write_became(struct import *im);
 void import_log_became(struct import *im);
 
 #include "applier/import/aftermath.h"
+
+/* --- counted.c --- */
+/* It is decided what becomes of the root's entity, and counted, since `before`: that does not count
+ * if this run of a stream has counted it already. DS_ENOMEM. */
+int import_count_root(struct import *im, const struct import_row *row, struct import_counts *counts,
+                      const struct import_counts *before);
+/* The segment is written: entities of which only members have changed are counted. DS_ENOMEM. */
+int import_count_members(struct import *im);
 
 #endif

@@ -8,6 +8,8 @@
  * What `skip` has passed over comes once more at a copy's end, if what it names comes behind it: it
  * is passed over again, unlike what the run has made.
  *
+ * And which entities has it counted? One that a stream changes again and again is one.
+ *
  * A bit for each id, in pages as they are needed: ids are counted up, so there are few empty ones.
  */
 #include <stdlib.h>
@@ -18,7 +20,7 @@
 
 enum { PAGE_BITS = 1 << 15, PAGES_MAX = 1 << 20 };
 
-enum what { MET, PASSED_OVER, WHATS };
+enum what { MET, PASSED_OVER, COUNTED, WHATS };
 
 struct seen_type { /* of the registry, for each of what is noted */
     uint64_t **pages;
@@ -30,8 +32,10 @@ struct seen {
     uint32_t type_count;
     struct seen_bit {
         uint64_t *word, bit;
-    } * pending; /* of the transaction that is open */
+    } * pending; /* of the transaction that is open: to be set when it commits */
     uint32_t pending_count, pending_cap;
+    struct seen_bit *counted; /* … and those that are set, to be taken back if it does not */
+    uint32_t counted_count, counted_cap, counted_at_mark;
 };
 
 int import_seen_new(struct import *im)
@@ -49,7 +53,7 @@ void import_seen_clear(struct import *im)
         free(s->types[i].pages);
         s->types[i] = (struct seen_type){0};
     }
-    s->pending_count = 0;
+    s->pending_count = s->counted_count = s->counted_at_mark = 0;
 }
 
 void import_seen_free(struct import *im)
@@ -60,6 +64,7 @@ void import_seen_free(struct import *im)
     import_seen_clear(im);
     free(s->types);
     free(s->pending);
+    free(s->counted);
     free(s);
 }
 
@@ -146,14 +151,57 @@ int import_pass_over(struct import *im, uint32_t type, uint64_t id)
     return note(im, type, PASSED_OVER, id);
 }
 
+/* --- what is counted ---------------------------------------------------------------------------
+ */
+
+int import_count_once(struct import *im, uint32_t type, uint64_t id, bool *first)
+{
+    struct seen *s = im->seen;
+    const uint64_t bit = 1ull << (id % 64);
+    *first = true;
+    if (!is_kept(id))
+        return 0;
+    uint64_t *word = word_of(s, type * WHATS + COUNTED, id);
+    if (!word || LIST_ROOM(s->counted, s->counted_count, s->counted_cap))
+        return DS_ENOMEM;
+    *first = !(*word & bit);
+    *word |= bit;
+    if (*first)
+        s->counted[s->counted_count++] = (struct seen_bit){word, bit};
+    return 0;
+}
+
+static void take_back(struct seen *s, uint32_t down_to)
+{
+    while (s->counted_count > down_to) {
+        const struct seen_bit *b = &s->counted[--s->counted_count];
+        *b->word &= ~b->bit;
+    }
+}
+
+void import_count_mark(struct import *im)
+{
+    im->seen->counted_at_mark = im->seen->counted_count;
+}
+
+void import_count_go_back(struct import *im)
+{
+    take_back(im->seen, im->seen->counted_at_mark);
+}
+
+/* --- the transaction's end -----------------------------------------------------------------------
+ */
+
 void import_seen_committed(struct import *im)
 {
-    for (uint32_t i = 0; i < im->seen->pending_count; i++)
-        *im->seen->pending[i].word |= im->seen->pending[i].bit;
-    im->seen->pending_count = 0;
+    struct seen *s = im->seen;
+    for (uint32_t i = 0; i < s->pending_count; i++)
+        *s->pending[i].word |= s->pending[i].bit;
+    s->pending_count = s->counted_count = s->counted_at_mark = 0;
 }
 
 void import_seen_rolled_back(struct import *im)
 {
-    im->seen->pending_count = 0;
+    take_back(im->seen, 0);
+    im->seen->pending_count = im->seen->counted_at_mark = 0;
 }

@@ -15,6 +15,11 @@ int import_see(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
 /* The same of roots that on_duplicate: skip has left as they are. */
 bool import_passed_over(const struct import *im, uint32_t type, uint64_t id);
 int import_pass_over(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
+/* *first: the run has not counted this root yet; now it has, unless the transaction is rolled back,
+ * or goes back to the mark. DS_ENOMEM. */
+int import_count_once(struct import *im, uint32_t type, uint64_t id, bool *first);
+void import_count_mark(struct import *im);
+void import_count_go_back(struct import *im);
 void import_seen_committed(struct import *im);
 void import_seen_rolled_back(struct import *im);
 

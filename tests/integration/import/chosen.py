@@ -107,6 +107,47 @@ def define(suite):
             out, _err = sync(shops, "all", "-d", "update", "--json", expect_code=1)
             expect_equal(summary(out)["cms_block"].get("errors"), 1, "sync all: what ended it: %s" % out)
 
+    @suite.case("summary-of-members", "an entity of which only members change is one that is updated, in however many rows and transactions")
+    def _():
+        settings = {"mode": "import", "source_system": "legacy", "on_duplicate": "update", "entities": ["product", "order"]}
+        with TwoShops(settings=settings) as shops:
+            program, source, destination = shops.lab.program, shops.source, shops.destination
+
+            def incremental(*statements, options=()):
+                source.run(*statements, database="openmage")
+                code, out, err = program.command("incremental", "--json", *options, timeout=240)
+                expect_equal(code, 0, err[-1500:])
+                return {name: counts for name, counts in summary(out).items() if name in ("product", "order")}
+            incremental()
+            # whose rows differ from each other when they are all set to one value
+            products = [number for number, in source.query("SELECT DISTINCT entity_id FROM openmage.catalog_product_entity_decimal ORDER BY 1 LIMIT 6")]
+            order = source.scalar("SELECT MIN(entity_id) FROM openmage.sales_flat_order")
+            price = "UPDATE catalog_product_entity_decimal SET value = %d WHERE entity_id = %d"
+            root = "UPDATE catalog_product_entity SET updated_at = updated_at + INTERVAL 1 HOUR WHERE entity_id = %d"
+            expect_equal(incremental(price % (71, products[0])), {"product": {"updated": 1}}, "all prices of one")
+            expect_equal(incremental("BEGIN", root % products[0], price % (72, products[0]), "COMMIT"), {"product": {"updated": 1}}, "with its root")
+            for options in ((), ("--set", "batch.max_rows=2")):
+                counts = incremental(*(price % (73 + at % 7 + 10 * len(options), number) for at in range(7) for number in products[:3]),
+                                     root % products[2], price % (99 - len(options), products[3]), options=options)
+                expect_equal(counts, {"product": {"updated": 4}}, "several, again and again, with %s" % (options, ))
+            history = "sales_flat_order_status_history"
+            expect_equal(incremental("INSERT INTO %s (parent_id, comment, created_at) VALUES (%d, 'said', NOW())" % (history, order)),
+                         {"order": {"updated": 1}}, "a member that is new")
+            expect_equal(incremental("DELETE FROM %s WHERE parent_id = %d AND comment = 'said'" % (history, order)), {"order": {"updated": 1}},
+                         "a member that goes")
+            expect_equal(incremental("BEGIN", "INSERT INTO %s (parent_id, comment, created_at) VALUES (%d, 'never', NOW())" % (history, order),
+                                     "DELETE FROM %s WHERE comment = 'never'" % history, "COMMIT"), {"order": {"updated": 1}},
+                         "a member that comes and goes")
+            here = registered_target(shops, "product", products[4], "legacy")
+            destination.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % here, database="openmage")
+            expect_equal(incremental(price % (74, products[4])), {}, "a price of what the destination has deleted")
+            expect_equal(incremental("BEGIN", price % (75, products[5]), "DELETE FROM catalog_product_entity_decimal WHERE entity_id = %d" % products[5],
+                                     "DELETE FROM catalog_product_entity WHERE entity_id = %d" % products[5], "COMMIT"),
+                         {"product": {"deleted": 1}}, "what goes as a whole")
+            source.run("UPDATE catalog_product_entity_decimal SET value = 76 WHERE entity_id = %d" % products[1], database="openmage")
+            code, out, err = program.command("incremental", "--json", "--dry-run", timeout=240)
+            expect_equal((code, summary(out)), (0, {"product": {"updated": 1}}), "a dry run: " + err[-500:])
+
     @suite.case("dry-run-unseen", "a dry run before there is anything to go on from says that it looks at nothing, and what does")
     def _():
         with TwoShops(settings={"mode": "import", "source_system": "legacy", "on_duplicate": "update"}) as shops:
