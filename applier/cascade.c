@@ -1,8 +1,10 @@
 #include "applier/cascade.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "applier/bind.h"
+#include "schema/list.h"
 
 static int out_of_memory(struct ds_error *err)
 {
@@ -189,7 +191,7 @@ static bool any_acts(const struct target_table *t)
 
 /* … WHERE (child's columns) IN (SELECT what they refer to FROM parent WHERE …) */
 static int where_of_rows(struct buf *out, const char *database, const struct target_fk *fk,
-                         struct buf *rows)
+                         const struct buf *rows)
 {
     int rc = buf_puts(out, " WHERE (");
     for (uint32_t i = 0; i < fk->count; i++)
@@ -199,7 +201,7 @@ static int where_of_rows(struct buf *out, const char *database, const struct tar
     for (uint32_t i = 0; i < fk->count; i++)
         rc |= buf_puts(out, i ? ", " : "") | sql_identifier(out, fk->parent_column_names[i]);
     return rc | buf_puts(out, " FROM ") | sql_table(out, database, fk->parent->name) |
-           buf_puts(out, buf_cstr(rows)) | buf_puts(out, ")");
+           buf_append(out, rows->data, rows->len) | buf_puts(out, ")");
 }
 
 /* n: whose new values the child's rows get; NULL: they get NULL, or go. */
@@ -217,11 +219,153 @@ static int act(MYSQL *db, const char *database, const struct target_fk *fk, enum
     return rc ? rc : run(db, database, fk, &sql, rows, err);
 }
 
-/* Rows of the path's table are about to go: what refers to them goes before, or forgets them. */
-static int act_below(MYSQL *db, const char *database, const struct path *p, struct buf *where,
-                     uint64_t *rows, struct ds_error *err)
+/* --- … and lead from a table to itself ---- */
+
+struct ids {
+    uint64_t *list; /* sorted */
+    uint32_t count, cap;
+};
+
+static int by_id(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return (a > b) - (a < b);
+}
+
+static const struct target_column *id_column(const struct target_table *t)
+{
+    return &t->columns[t->row_key->columns[0]];
+}
+
+bool cascade_may_lead_to_itself(const struct target_table *t)
+{
+    return t->row_key && t->row_key->count == 1 && id_column(t)->class == TARGET_INT;
+}
+
+/* " WHERE id IN (…)" */
+static int where_ids(const struct target_table *t, const uint64_t *list, uint32_t count,
+                     struct buf *out)
+{
+    const struct target_column *c = id_column(t);
+    buf_clear(out);
+    int rc = buf_puts(out, " WHERE ") | sql_identifier(out, c->name) | buf_puts(out, " IN (");
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        rc = (i ? buf_puts(out, ",") : 0) |
+             (c->is_unsigned ? buf_unsigned(out, list[i]) : buf_signed(out, (int64_t)list[i]));
+    return rc | buf_puts(out, ")");
+}
+
+/* Rows that refer by the key to those of *where, and are not known yet: they are added, and *where
+ * is theirs. *found of them. */
+static int next_ids(MYSQL *db, const char *database, const struct target_fk *fk, struct buf *where,
+                    struct ids *known, uint32_t *found, struct ds_error *err)
+{
+    const uint32_t before = known->count;
+    BUF_AUTO struct buf sql = {0};
+    if (buf_puts(&sql, "SELECT ") | sql_identifier(&sql, id_column(fk->child)->name) |
+        buf_puts(&sql, " FROM ") | sql_table(&sql, database, fk->child->name) |
+        where_of_rows(&sql, database, fk, where))
+        return out_of_memory(err);
+    MYSQL_RES *rows = db_select(db, err, "%s", buf_cstr(&sql));
+    if (!rows)
+        return err->code;
+    int rc = 0;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));) {
+        uint64_t id = strtoull(row[0], NULL, 10);
+        bool is_known = before && bsearch(&id, known->list, before, sizeof id, by_id);
+        rc = !is_known && LIST_ROOM(known->list, known->count, known->cap) ? DS_ENOMEM : 0;
+        if (rc == 0 && !is_known)
+            known->list[known->count++] = id;
+    }
+    mysql_free_result(rows);
+    *found = known->count - before;
+    if (rc || (*found && where_ids(fk->child, known->list + before, *found, where)))
+        return out_of_memory(err);
+    if (*found)
+        qsort(known->list, known->count, sizeof *known->list, by_id);
+    return 0;
+}
+
+/* *own: those that refer to rows of `where`, and, `deep`, those that refer to these, and so on.
+ * Empty: none do. */
+static int find_own(MYSQL *db, const char *database, const struct target_fk *fk, struct buf *where,
+                    bool deep, struct buf *own, struct ds_error *err)
+{
+    struct ids known = {NULL, 0, 0};
+    BUF_AUTO struct buf last = {0};
+    uint32_t found = 0;
+    int rc = buf_append(&last, where->data, where->len) ? out_of_memory(err) : 0;
+    do
+        rc = rc ? rc : next_ids(db, database, fk, &last, &known, &found, err);
+    while (rc == 0 && found && deep);
+    if (rc == 0 && known.count && where_ids(fk->child, known.list, known.count, own))
+        rc = out_of_memory(err);
+    free(known.list);
+    return rc;
+}
+
+/* *where becomes that of both. */
+static int add_rows(struct buf *where, struct buf *more)
+{
+    BUF_AUTO struct buf both = {0};
+    const size_t word = sizeof " WHERE " - 1;
+    int rc = buf_puts(&both, buf_cstr(more)) | buf_puts(&both, " OR (") |
+             buf_puts(&both, buf_cstr(where) + word) | buf_puts(&both, ")");
+    buf_clear(where);
+    return rc | buf_append(where, both.data, both.len);
+}
+
+/* Rows of `where` go: by a key of their table to itself others go with them (*where has these, too;
+ * *gone: those that no key of the destination's own takes), or forget them. */
+static int act_on_own(MYSQL *db, const char *database, const struct target_table *t,
+                      struct buf *where, struct buf *gone, uint64_t *rows, struct ds_error *err)
 {
     int rc = 0;
+    for (uint32_t r = 0; r < t->referrer_count && rc == 0; r++) {
+        const struct target_fk *fk = t->referrers[r];
+        BUF_AUTO struct buf own = {0};
+        bool cascades = fk->on_delete == FK_CASCADE;
+        if (fk->child != t || fk->on_delete == FK_RESTRICT || (fk->derived && !fk->acts) ||
+            (!cascades && !fk->acts) || !cascade_may_lead_to_itself(t))
+            continue;
+        rc = find_own(db, database, fk, where, cascades, &own, err);
+        if (rc || !own.len)
+            continue;
+        if (!cascades)
+            rc = act(db, database, fk, FK_SET_NULL, NULL, &own, rows, err);
+        else if (add_rows(where, &own))
+            rc = out_of_memory(err);
+        else if (fk->acts &&
+                 (gone->len ? add_rows(gone, &own) : buf_append(gone, own.data, own.len)))
+            rc = out_of_memory(err);
+    }
+    return rc;
+}
+
+/* --- what hangs on rows that go ---- */
+
+static int delete_own(MYSQL *db, const char *database, const struct target_table *t,
+                      struct buf *where, uint64_t *rows, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (buf_puts(&sql, "DELETE FROM ") | sql_table(&sql, database, t->name) |
+        buf_puts(&sql, buf_cstr(where)))
+        return out_of_memory(err);
+    int rc = db_exec_len(db, (const char *)sql.data, sql.len, err);
+    if (rc == 0)
+        *rows += mysql_affected_rows(db);
+    else
+        error_at_table(err, database, t->name);
+    return rc;
+}
+
+/* Rows of the path's table are about to go: what refers to them goes before, or forgets them. */
+static int act_below(MYSQL *db, const char *database, const struct path *p, const struct buf *of,
+                     uint64_t *rows, struct ds_error *err)
+{
+    BUF_AUTO struct buf where = {0}, gone = {0};
+    int rc = buf_append(&where, of->data, of->len) ? out_of_memory(err) : 0;
+    rc = rc ? rc : act_on_own(db, database, p->table, &where, &gone, rows, err);
     for (uint32_t r = 0; r < p->table->referrer_count && rc == 0; r++) {
         const struct target_fk *fk = p->table->referrers[r];
         const struct path next = {fk->child, p};
@@ -229,40 +373,63 @@ static int act_below(MYSQL *db, const char *database, const struct path *p, stru
         if (fk->on_delete == FK_RESTRICT || (fk->derived && !fk->acts) || is_on(p, fk->child) ||
             !(fk->acts || any_acts(fk->child)))
             continue;
-        if (where_of_rows(&below, database, fk, where))
+        if (where_of_rows(&below, database, fk, &where))
             return out_of_memory(err);
         if (fk->on_delete == FK_CASCADE)
             rc = act_below(db, database, &next, &below, rows, err);
         if (rc == 0 && fk->acts)
             rc = act(db, database, fk, fk->on_delete, NULL, &below, rows, err);
     }
-    return rc;
+    return rc || !gone.len ? rc : delete_own(db, database, p->table, &gone, rows, err);
 }
 
-/* … WHERE the row's key */
-static int where_row(struct buf *where, const struct step *s, const struct net *n,
-                     struct ds_error *err)
+int cascade_below(MYSQL *db, const char *database, const struct target_table *t,
+                  const struct buf *where, uint64_t *rows, struct ds_error *err)
+{
+    const struct path root = {t, NULL};
+    return any_acts(t) ? act_below(db, database, &root, where, rows, err) : 0;
+}
+
+/* … WHERE the keys of these rows */
+static int where_rows(struct buf *where, const struct step *s, uint32_t first, uint32_t end,
+                      struct ds_error *err)
 {
     const struct target_key *key = s->target->row_key;
-    int rc = 0;
     buf_clear(where);
-    for (uint32_t k = 0; k < key->count && rc == 0; k++) {
-        const struct target_column *c = &s->target->columns[key->columns[k]];
-        rc = buf_puts(where, k ? " AND " : " WHERE ") | sql_identifier(where, c->name) |
-             buf_puts(where, " = ");
-        rc = rc ? out_of_memory(err) : bind_literal(where, c, n->key[k], err);
+    int rc = buf_puts(where, " WHERE (");
+    for (uint32_t k = 0; k < key->count; k++)
+        rc |= buf_puts(where, k ? ", " : "") |
+              sql_identifier(where, s->target->columns[key->columns[k]].name);
+    rc = rc | buf_puts(where, ") IN (") ? out_of_memory(err) : 0;
+    for (uint32_t i = first; i < end && rc == 0; i++)
+        for (uint32_t k = 0; k < key->count && rc == 0; k++) {
+            const struct target_column *c = &s->target->columns[key->columns[k]];
+            rc = buf_puts(where, k ? ", " : i > first ? "), (" : "(") ? out_of_memory(err) : 0;
+            rc = rc ? rc : bind_literal(where, c, s->nets[i]->key[k], err);
+        }
+    return rc || buf_puts(where, "))") == 0 ? rc : out_of_memory(err);
+}
+
+static int act_on_deletes(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
+                          struct ds_error *err)
+{
+    enum { ROWS_PER_STATEMENT = 200 };
+    int rc = 0;
+    for (uint32_t i = 0, end; i < s->count && rc == 0; i = end) {
+        BUF_AUTO struct buf where = {0};
+        end = s->count - i > ROWS_PER_STATEMENT ? i + ROWS_PER_STATEMENT : s->count;
+        rc = where_rows(&where, s, i, end, err);
+        rc = rc ? rc : cascade_below(db, database, s->target, &where, rows, err);
     }
     return rc;
 }
 
-static int act_on(MYSQL *db, const char *database, const struct step *s, const struct net *n,
-                  uint64_t *rows, struct ds_error *err)
+static int act_on_update(MYSQL *db, const char *database, const struct step *s, uint32_t at,
+                         uint64_t *rows, struct ds_error *err)
 {
-    const struct path root = {s->target, NULL};
+    const struct net *n = s->nets[at];
     BUF_AUTO struct buf where = {0};
-    int rc = where_row(&where, s, n, err);
-    if (rc == 0 && s->op == NET_DELETE)
-        return act_below(db, database, &root, &where, rows, err);
+    int rc = where_rows(&where, s, at, at + 1, err);
     for (uint32_t r = 0; r < s->target->referrer_count && rc == 0; r++) {
         const struct target_fk *fk = s->target->referrers[r];
         BUF_AUTO struct buf below = {0};
@@ -284,7 +451,11 @@ int cascade_links(MYSQL *db, const char *database, const struct step *s, uint64_
             rc = delete_linked(db, database, fk, s, rows, err);
     }
     bool acts = !(s->flags & CHANGE_NO_FK_CHECKS) && s->target->row_key && any_acts(s->target);
-    for (uint32_t i = 0; i < s->count && acts && rc == 0; i++)
-        rc = act_on(db, database, s, s->nets[i], rows, err);
+    if (rc || !acts)
+        return rc;
+    if (s->op == NET_DELETE)
+        return act_on_deletes(db, database, s, rows, err);
+    for (uint32_t i = 0; i < s->count && rc == 0; i++)
+        rc = act_on_update(db, database, s, i, rows, err);
     return rc;
 }

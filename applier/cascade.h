@@ -21,5 +21,11 @@ int cascade_write(MYSQL *db, const char *database, const struct step *s, uint64_
  * table. */
 int cascade_links(MYSQL *db, const char *database, const struct step *s, uint64_t *rows,
                   struct ds_error *err);
+/* The latter, before a statement of the caller's own deletes rows of the table: those of `where`, "
+ * WHERE …" of its columns. */
+int cascade_below(MYSQL *db, const char *database, const struct target_table *t,
+                  const struct buf *where, uint64_t *rows, struct ds_error *err);
+/* Can keys of the table to itself act? Its rows are told by one whole number. */
+bool cascade_may_lead_to_itself(const struct target_table *t);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "agent/collations.h"
 #include "agent/snapshot_rows.h"
+#include "applier/import/foreign_keys.h"
 #include "applier/import/import.h"
 #include "applier/import/unfilled.h"
 #include "schema/sql.h"
@@ -34,6 +35,21 @@ static void on_found(void *arg, enum import_fit fit, const char *table, const ch
 static void on_unfilled(void *arg, bool stops, const char *table, const char *text)
 {
     tell(arg, stops ? FINDING_STOP : FINDING_WARNING, table, text);
+}
+
+static void on_key(void *arg, const char *table, const char *text)
+{
+    tell(arg, FINDING_WARNING, table, text);
+}
+
+static int look_at_keys(struct check *k, const struct target *target, const struct filter *filter,
+                        struct ds_error *err)
+{
+    struct foreign_keys *keys = NULL;
+    int rc = foreign_keys_find(&keys, k->source.db, target, k->config, filter, err);
+    rc = rc ? rc : foreign_keys_tell(keys, on_key, k, err);
+    foreign_keys_free(keys);
+    return rc;
 }
 
 static int has_rows(struct check *k, const char *table, bool *has, struct ds_error *err)
@@ -150,6 +166,8 @@ int check_import(const struct config *config, const struct catalogue *catalogue,
         rc = import_new(&k.import, &o, err);
     if (rc == 0 && target)
         rc = unfilled_find(source, db, config, filter, on_unfilled, &k, err);
+    if (rc == 0 && target)
+        rc = look_at_keys(&k, target, filter, err);
     if (rc == 0 && target) {
         import_look_at(k.import, target);
         rc = look_at_all(&k, err);

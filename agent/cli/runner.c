@@ -400,7 +400,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .no_lock = o->no_lock,
         .resnapshot = o->resnapshot || o->copy,
         .range = o->range,
-        .no_source = o->file_count > 0,
+        .no_source = o->file_count > 0 || o->csv,
         .checkpoint = o->copy ? r->checkpoint : NULL,
         .follows = o->stop_at.kind == STOP_AT_SOURCE_NOW,
         .changed = o->tracker || o->again,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/cascade.h"
 #include "applier/import/delete.h"
 #include "applier/import/drop.h"
 #include "applier/import/import_internal.h"
@@ -119,19 +120,39 @@ static int sort_used(struct import *im, const struct catalogue_entity *e, struct
     return rc || buf_append(&f->go, go.data, go.len) == 0 ? rc : import_no_memory(err);
 }
 
+/* And what hangs on them by keys that the destination does not have. */
+static int delete_where(struct import *im, const struct target_table *t, const struct buf *where,
+                        struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    uint64_t rows = 0;
+    int rc = cascade_below(im->db, im->options.config->destination.database, t, where, &rows, err);
+    if (rc)
+        return rc;
+    if (buf_puts(&sql, "DELETE FROM ") | sql_identifier(&sql, t->name) |
+        buf_append(&sql, where->data, where->len))
+        return import_no_memory(err);
+    return db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+}
+
+static int delete_rows(struct import *im, const struct target_table *t, const char *key,
+                       const char *ids, struct ds_error *err)
+{
+    BUF_AUTO struct buf where = {0};
+    if (buf_puts(&where, " WHERE ") | sql_identifier(&where, key) |
+        buf_printf(&where, " IN (%s)", ids))
+        return import_no_memory(err);
+    return delete_where(im, t, &where, err);
+}
+
 static int delete_roots(struct import *im, const struct catalogue_entity *e, const char *ids,
                         struct ds_error *err)
 {
-    const char *table = import_shop_table(im, e->tables[0].table)->name;
-    BUF_AUTO struct buf sql = {0};
     int rc = import_forget(im, e, &e->tables[0], ids, err);
-    if (rc)
-        return rc;
-    if (buf_puts(&sql, "DELETE FROM ") | sql_identifier(&sql, table) | buf_puts(&sql, " WHERE ") |
-            sql_identifier(&sql, e->tables[0].link) | buf_printf(&sql, " IN (%s)", ids) ||
-        tell_roots(im, e, ids, CHANGE_DELETE))
-        return import_no_memory(err);
-    return db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+    rc = rc ? rc
+            : delete_rows(im, import_shop_table(im, e->tables[0].table), e->tables[0].link, ids,
+                          err);
+    return rc || tell_roots(im, e, ids, CHANGE_DELETE) == 0 ? rc : import_no_memory(err);
 }
 
 static int switch_off(struct import *im, const struct catalogue_entity *e, const char *ids,
@@ -223,6 +244,52 @@ static int leave_shared(struct import *im, const struct import_lineage *l, struc
     return rc;
 }
 
+static int delete_registered(struct import *im, const struct import_lineage *l,
+                             const struct target_fk *fk, const struct staying *s,
+                             struct ds_error *err)
+{
+    const struct catalogue_table *entry = l->levels[0];
+    BUF_AUTO struct buf ids = {0};
+    int rc = select_keys(im, l, fk, s, &ids, err);
+    rc = rc || !ids.len ? rc : leave_shared(im, l, &ids, err);
+    if (rc || !ids.len)
+        return rc;
+    rc = import_forget(im, l->entity, entry, buf_cstr(&ids), err);
+    return rc ? rc : delete_rows(im, fk->child, entry->key, buf_cstr(&ids), err);
+}
+
+static int put_place(const struct target_table *t, const char *prefix, struct buf *sql)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < t->row_key->count; i++)
+        rc |= buf_puts(sql, i ? ", " : "") | buf_puts(sql, prefix) |
+              sql_identifier(sql, t->columns[t->row_key->columns[i]].name);
+    return rc;
+}
+
+static int delete_others(struct import *im, const struct import_lineage *l,
+                         const struct target_fk *fk, const struct staying *s, struct ds_error *err)
+{
+    BUF_AUTO struct buf from = {0}, sql = {0};
+    uint64_t rows = 0;
+    int rc = below(im, l, fk, s, &from) | buf_puts(&from, " AND ") |
+             import_lineage_has_origin(im, l, ORIGIN_CREATED, &from);
+    if (rc == 0 && fk->child->row_key) { /* else no key leads to it */
+        rc = buf_puts(&sql, " WHERE (") | put_place(fk->child, "", &sql) |
+             buf_puts(&sql, ") IN (SELECT ") | put_place(fk->child, "t0.", &sql) |
+             buf_append(&sql, from.data, from.len) | buf_puts(&sql, ")");
+        rc = rc ? import_no_memory(err)
+                : cascade_below(im->db, im->options.config->destination.database, fk->child, &sql,
+                                &rows, err);
+        if (rc)
+            return rc;
+    }
+    buf_clear(&sql);
+    if (rc || buf_puts(&sql, "DELETE t0") | buf_append(&sql, from.data, from.len))
+        return import_no_memory(err);
+    return db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+}
+
 /* Hooks are not told, as they are not where the destination's own keys do it. */
 static int cascade_members(struct import *im, const struct import_lineage *l,
                            const struct target_fk *fk, const struct staying *s,
@@ -230,23 +297,7 @@ static int cascade_members(struct import *im, const struct import_lineage *l,
 {
     const struct catalogue_table *entry = l->levels[0];
     bool registered = entry->key && import_type_name(l->entity, entry);
-    BUF_AUTO struct buf sql = {0}, ids = {0};
-    int rc = registered ? select_keys(im, l, fk, s, &ids, err) : 0;
-    rc = rc || !ids.len ? rc : leave_shared(im, l, &ids, err);
-    if (rc || (registered && !ids.len))
-        return rc;
-    if (registered) {
-        rc = import_forget(im, l->entity, entry, buf_cstr(&ids), err);
-        if (rc)
-            return rc;
-        rc = buf_puts(&sql, "DELETE FROM ") | sql_identifier(&sql, fk->child->name) |
-             buf_puts(&sql, " WHERE ") | sql_identifier(&sql, entry->key) |
-             buf_printf(&sql, " IN (%s)", buf_cstr(&ids));
-    } else {
-        rc = buf_puts(&sql, "DELETE t0") | below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") |
-             import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
-    }
-    rc = rc ? import_no_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
+    int rc = (registered ? delete_registered : delete_others)(im, l, fk, s, err);
     if (rc == 0 && mysql_affected_rows(im->db))
         import_note_entity(im, l->entity);
     return rc;

@@ -146,9 +146,10 @@ int import_attach(struct import *im, MYSQL *db, const struct db_server *server,
         rc = db_exec(db, err,
                      "SET SESSION auto_increment_increment = DEFAULT, auto_increment_offset = "
                      "DEFAULT");
-    return rc ? rc
-              : db_scalar_u64(db, &im->increment, &found, err,
-                              "SELECT @@SESSION.auto_increment_increment");
+    rc = rc ? rc
+            : db_scalar_u64(db, &im->increment, &found, err,
+                            "SELECT @@SESSION.auto_increment_increment");
+    return rc ? rc : import_look_for_keys(im, err);
 }
 
 void import_look_at(struct import *im, struct target *target)
@@ -654,6 +655,9 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
                  uint32_t first, uint32_t count, bool part, struct counters *extra,
                  struct ds_error *err)
 {
+    int rc = import_derive_keys(im, err);
+    if (rc)
+        return rc;
     im->counters = extra;
     im->part = part;
     im->duplicate = false;
@@ -662,7 +666,7 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     im->begun_ms = now_ms();
     import_files_begin(im);
     writer_later(im->writer, true);
-    int rc = write_range(im, batch, positions, first, count, part, err);
+    rc = write_range(im, batch, positions, first, count, part, err);
     int settled = db_settle(im->db, rc ? NULL : err);
     db_recover(im->db);
     writer_later(im->writer, false);

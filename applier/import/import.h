@@ -20,6 +20,7 @@
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)
  * - restricted.c: … by foreign keys that would not let it go
  * - cascaded.c: what the source's foreign keys have deleted
+ * - foreign_keys.c: … where the destination has no such key
  * - write.c: inserts with new ids, updates, deletes
  * - exchange.c: unique values that rows give each other
  * - options.c: custom options of products: replaced, merged or appended

@@ -242,7 +242,8 @@ struct import {
     struct namesakes *namesakes;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
-    MYSQL *source;       /* to ask it what it has (match_source.c); NULL: not yet */
+    MYSQL *source;       /* to ask it what it has; NULL: not yet */
+    bool keys_known;     /* foreign keys that only it has are derived */
     MYSQL *db;
     const struct db_server *server;
     struct target *target;
@@ -395,6 +396,16 @@ const uint8_t **import_read_place(struct arena *arena, const struct import_table
 const uint8_t *import_value_elsewhere(struct import *im, const struct import_row *row,
                                       const struct catalogue_part *part, const char *attribute);
 
+/* --- match_source.c --- */
+/* im->source, which who gets DS_ECONN from it closes. */
+int import_connect_source(struct import *im, struct ds_error *err);
+
+/* --- foreign_keys.c --- */
+/* Once, when the destination's tables are known. A source that is not there yet may come later … */
+int import_look_for_keys(struct import *im, struct ds_error *err);
+/* … but before anything is written. */
+int import_derive_keys(struct import *im, struct ds_error *err);
+
 /* --- fit.c --- */
 /* Does the row fit, as far as the server does not tell, or is not asked (a dry run)? As of
  * writer_step. */
@@ -444,6 +455,14 @@ int import_update_columns(struct import *im, struct import_row *const *rows, uin
 int import_update_exchanging(struct import *im, struct import_row *const *rows, uint32_t count,
                              struct ds_error *err);
 
+/* --- counted.c --- */
+/* It is decided what becomes of the root's entity, and counted, since `before`: that does not count
+ * if this run of a stream has counted it already. DS_ENOMEM. */
+int import_count_root(struct import *im, const struct import_row *row, struct import_counts *counts,
+                      const struct import_counts *before);
+/* The segment is written: entities of which only members have changed are counted. DS_ENOMEM. */
+int import_count_members(struct import *im);
+
 /* became.c: what is logged of each entity, with -vv */
 void import_note_became(struct import_entity *e, const struct import_counts *c,
                         const struct import_counts *before);
@@ -452,13 +471,5 @@ int import_write_became(struct import *im);
 void import_log_became(struct import *im);
 
 #include "applier/import/aftermath.h"
-
-/* --- counted.c --- */
-/* It is decided what becomes of the root's entity, and counted, since `before`: that does not count
- * if this run of a stream has counted it already. DS_ENOMEM. */
-int import_count_root(struct import *im, const struct import_row *row, struct import_counts *counts,
-                      const struct import_counts *before);
-/* The segment is written: entities of which only members have changed are counted. DS_ENOMEM. */
-int import_count_members(struct import *im);
 
 #endif

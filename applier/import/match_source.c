@@ -19,7 +19,7 @@ bool match_asks_source(const struct matching *m)
            (o->asks_source || (o->follows && mapped && !o->no_source));
 }
 
-static int connect_source(struct import *im, struct ds_error *err)
+int import_connect_source(struct import *im, struct ds_error *err)
 {
     if (im->source)
         return 0;
@@ -56,7 +56,7 @@ int match_ask_source(struct matching *m, struct candidate *c, struct import_row 
     bool any = mysql_num_rows(ids) > 0;
     int rc = any && put_question(m, ids, &sql) ? import_no_memory(err) : 0;
     mysql_free_result(ids);
-    rc = rc || !any ? rc : connect_source(m->im, err);
+    rc = rc || !any ? rc : import_connect_source(m->im, err);
     rc = rc || !any ? rc : db_scalar(m->im->source, &id, &found, err, "%s", buf_cstr(&sql));
     if (rc == DS_ECONN)
         db_close(&m->im->source);

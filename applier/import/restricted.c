@@ -86,7 +86,7 @@ static int follow(struct path *p, const struct target_fk *fk, struct ds_error *e
 {
     const struct target_table *t = fk->parent;
     int rc = 0;
-    if (p->count == LONGEST || !t || fk->derived || was_there(p, t))
+    if (p->count == LONGEST || !t || (fk->derived && !fk->acts) || was_there(p, t))
         return 0;
     p->steps[p->count++] = fk;
     if (t == p->table)
