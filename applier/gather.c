@@ -135,6 +135,15 @@ static bool in_checkpoint(const struct applier *a, struct slice text)
     return in;
 }
 
+/* The stream has gone on behind the copy that the spool may still have a part of: what its entities
+ * refer to may be gone from there. */
+static bool is_behind_copy(const struct applier *a)
+{
+    const struct transaction here = commit_here(a);
+    return a->cp.found && !a->options.range && (here.gtid_set.len || here.file.len) &&
+           !transaction_is_of_copy(&here);
+}
+
 static void begin_transaction(struct applier *a, const struct msg_begin *m)
 {
     a->open = true;
@@ -145,7 +154,8 @@ static void begin_transaction(struct applier *a, const struct msg_begin *m)
     a->savepoint_count = 0;
     a->open_earlier = 0;
     a->open_skip = a->skips ? skip_at_begin(a, m->gtid) : 0;
-    a->open_applied = a->skipping && m->gtid.len && in_checkpoint(a, m->gtid);
+    a->open_applied = a->skipping && ((m->gtid.len && in_checkpoint(a, m->gtid)) ||
+                                      (m->flags & BEGIN_SNAPSHOT && is_behind_copy(a)));
     if (a->skipping && m->gtid.len && !a->open_applied)
         a->skipping = false;
 }
@@ -183,8 +193,10 @@ static int already_applied(struct applier *a, const struct msg_commit *m, bool *
     /* a copy of entities does not move the position: it may be still to come when that is applied,
      * and changes nothing when it comes twice */
     bool copied = a->open_begin.flags & BEGIN_COPIED;
+    bool passed = position_of_copy(&at) && is_behind_copy(a);
     if (rc == 0 && !position_empty(&applied))
-        *yes = position_reached(&at, &applied) && !(copied && position_reached(&applied, &at));
+        *yes = passed ||
+               (position_reached(&at, &applied) && !(copied && position_reached(&applied, &at)));
     if (rc == 0 && !*yes && !copied)
         a->skipping = false;
     position_free(&at);
