@@ -13,6 +13,7 @@
 
 #include "applier/apply.h"
 #include "applier/hooks.h"
+#include "applier/import/missed.h"
 #include "applier/load.h"
 #include "schema/log.h"
 
@@ -419,12 +420,6 @@ static int trim_spool(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-static bool is_of_copy(const struct transaction *tx)
-{
-    return !tx->gtid_set.len && tx->file.len >= sizeof POSITION_COPY_FILE - 1 &&
-           memcmp(tx->file.p, POSITION_COPY_FILE, sizeof POSITION_COPY_FILE - 1) == 0;
-}
-
 /* Is the first copy of an import still to be made, or made just now? */
 static bool is_copying(const struct applier *a)
 {
@@ -441,7 +436,7 @@ static bool is_copying(const struct applier *a)
 /* That count for --limit: the next run could not go on within a copy. */
 static uint64_t rows_of(const struct transaction *tx)
 {
-    return is_of_copy(tx) ? 0 : tx->earlier + tx->count;
+    return transaction_is_of_copy(tx) ? 0 : tx->earlier + tx->count;
 }
 
 /* --limit: the last whole transaction before it. */
@@ -496,7 +491,7 @@ static int apply_gathered(struct applier *a, enum barrier barrier, struct ds_err
     uint32_t first = a->batch_done, end = limited_end(a), whole = end;
     if (barrier != BARRIER_NONE && whole == a->batch.transaction_count && whole)
         whole -= a->series.count ? a->series.count : 1;
-    int rc = commit_batch(a, whole, err);
+    int rc = copied_commit(a, whole, err);
     if (rc == 0 && whole < end && a->batch_done >= whole && a->batch_done < end)
         rc = barrier_apply(a, barrier, err);
     for (uint32_t i = first; i < a->batch_done && a->options.limit_rows; i++)
@@ -523,6 +518,8 @@ static int turn(struct applier *a, struct ds_error *err)
             return 0;
         if (rc == DS_EPOSITION) { /* the agent has started the spool anew */
             log_info("the stream starts anew, reading from its beginning");
+            if (a->import)
+                import_copy_begins(a->import);
             rc = take_source_identity(a, err);
             return rc ? rc : gather_restart(a, err);
         }

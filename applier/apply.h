@@ -6,6 +6,7 @@
  *   commit.c     a batch → the destination, in one transaction with the checkpoint (laws 1, 5)
  *   barrier.c    transactions that stand alone: DDL, TRUNCATE, XA (laws 7, 10)
  *   stale.c      tables that cannot roll back (law 9)
+ *   copied.c     an import's first copy has come to its end
  *   conflict.c   what does not fit: stop, quarantine, overwrite (law 5)
  *   held.c       rows that wait in quarantine, and what waits behind them
  *   chain.c      writing what waits, once it fits
@@ -264,6 +265,8 @@ int gather_rewind(struct applier *a, struct ds_error *err);
 int gather_stored(struct applier *a, struct slice messages, struct ds_error *err);
 /* Its own GTID, and where it ends, for messages: as far as known. */
 void transaction_place(const struct transaction *tx, char *out, size_t size);
+/* Is it an entity of an import's copy? */
+bool transaction_is_of_copy(const struct transaction *tx);
 /* Source position after a transaction; position_free. */
 int transaction_position(const struct transaction *tx, struct position *out, struct ds_error *err);
 void gather_free(struct applier *a);
@@ -342,6 +345,11 @@ int mask_record_store(struct applier *a, struct ds_error *err);
 /* The filter is not that of the checkpoint. *same: only its mask differs, and no value that came is
  * concerned. DS_EUSAGE names one that is. */
 int mask_record_compare(struct applier *a, bool *same, struct ds_error *err);
+
+/* copied.c */
+/* commit_batch; where the end of a first copy is among these, what the source has deleted since an
+ * earlier one goes before it. */
+int copied_commit(struct applier *a, uint32_t end, struct ds_error *err);
 
 /* parts.c: a transaction that is too large to hold */
 /* Write what the batch holds of it, and empty the batch. */

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "applier/import/missed.h"
 #include "applier/record.h"
 #include "schema/crash.h"
 #include "schema/log.h"
@@ -354,6 +355,8 @@ int commit_write_late(struct applier *a, const struct step *s, uint64_t *rows, s
 static int write_import(struct applier *a, uint32_t first, uint32_t count, struct counters *extra,
                         struct ds_error *err)
 {
+    if (import_note_come(a->import, &a->batch, first, count))
+        return out_of_memory(err);
     int rc = a->handlers ? handled_import(a, first, count, extra, err)
                          : import_write(a->import, &a->batch, a->positions, first, count,
                                         a->open_written, extra, err);
@@ -536,6 +539,12 @@ void transaction_place(const struct transaction *tx, char *out, size_t size)
     if (tx->file.len && n < size)
         snprintf(out + n, size - n, "%sfile=%.*s:%lu", n ? " " : "", (int)tx->file.len,
                  (const char *)tx->file.p, tx->pos);
+}
+
+bool transaction_is_of_copy(const struct transaction *tx)
+{
+    return !tx->gtid_set.len && tx->file.len >= sizeof POSITION_COPY_FILE - 1 &&
+           memcmp(tx->file.p, POSITION_COPY_FILE, sizeof POSITION_COPY_FILE - 1) == 0;
 }
 
 static void place_error(const struct applier *a, uint32_t transaction, struct ds_error *err)

@@ -65,7 +65,7 @@ int import_new(struct import **out, const struct import_options *options, struct
                      import_large_new(im) == 0 && import_unsure_new(im) == 0 &&
                      import_unfinished_new(im) == 0 && import_orphans_new(im) == 0 &&
                      import_nameless_new(im) == 0 && import_freed_new(im) == 0 &&
-                     import_namesakes_new(im) == 0
+                     import_namesakes_new(im) == 0 && import_come_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -105,6 +105,7 @@ void import_free(struct import *im)
     import_nameless_free(im);
     import_freed_free(im);
     import_namesakes_free(im);
+    import_come_free(im);
     media_free(im->media);
     registry_free(im->registry);
     buf_free(&im->became);

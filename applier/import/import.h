@@ -10,6 +10,7 @@
  * - rows.c: changes → net rows, and the entities that they are of
  * - registry.c: which destination row a source id became
  * - resolve.c: ids in a row → the destination's ids
+ * - missed.c: what the source has deleted between two first copies
  * - missing.c: what others refer to, and is not there
  * - match.c: rows → rows that the destination has already
  * - namesakes.c: … and which may be others, of the same number

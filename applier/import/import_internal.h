@@ -210,6 +210,7 @@ struct aftermath;
 struct sequences;
 struct reviews;
 struct seen;
+struct come;
 struct large;
 struct unsure;
 struct unfinished;
@@ -232,6 +233,7 @@ struct import {
     struct sequences *sequences;
     struct reviews *reviews;
     struct seen *seen;
+    struct come *come;
     struct large *large;
     struct unsure *unsure;
     struct unfinished *unfinished;
@@ -454,6 +456,10 @@ int import_update_columns(struct import *im, struct import_row *const *rows, uin
 /* The same of rows of one table, which may give each other unique values. */
 int import_update_exchanging(struct import *im, struct import_row *const *rows, uint32_t count,
                              struct ds_error *err);
+
+/* --- missed.c --- */
+int import_come_new(struct import *im); /* DS_ENOMEM */
+void import_come_free(struct import *im);
 
 /* --- counted.c --- */
 /* It is decided what becomes of the root's entity, and counted, since `before`: that does not count

@@ -463,6 +463,14 @@ int registry_condition_origin(const struct registry *r, uint32_t type, enum orig
     return registry_store_condition(&r->store, r->types[type], &origin, sql);
 }
 
+MYSQL_RES *registry_ids(struct registry *r, uint32_t type, struct slice behind, uint32_t limit,
+                        struct ds_error *err)
+{
+    if (registry_flush(r, err))
+        return NULL;
+    return registry_store_ids(&r->store, r->types[type], behind, limit, err);
+}
+
 MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *ids,
                                struct ds_error *err)
 {

@@ -63,6 +63,10 @@ int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
 /* The same, with this origin. */
 int registry_condition_origin(const struct registry *r, uint32_t type, enum origin origin,
                               struct buf *sql);
+/* The next source ids of the type in their order, behind this one: source_id. Flushes. NULL: an
+ * error. */
+MYSQL_RES *registry_ids(struct registry *r, uint32_t type, struct slice behind, uint32_t limit,
+                        struct ds_error *err);
 /* Source ids of the type whose rows at the destination are in `ids`, "1,2,3" or a SELECT:
  * source_id, origin, target_id. Flushes. NULL: an error. */
 MYSQL_RES *registry_of_targets(struct registry *r, uint32_t type, const char *ids,

@@ -100,6 +100,19 @@ MYSQL_RES *registry_store_scan(const struct registry_store *s, const struct regi
     return db_select(s->db, err, "%s", buf_cstr(&sql));
 }
 
+MYSQL_RES *registry_store_ids(const struct registry_store *s, const struct registry_type *type,
+                              struct slice behind, uint32_t limit, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (buf_puts(&sql, "SELECT r.source_id FROM ") | from_type(s, type, &sql) |
+        buf_puts(&sql, " AND r.source_id > ") | sql_string(&sql, behind.p, behind.len) |
+        buf_printf(&sql, " ORDER BY r.source_id LIMIT %u", limit)) {
+        (void)out_of_memory(err);
+        return NULL;
+    }
+    return db_select(s->db, err, "%s", buf_cstr(&sql));
+}
+
 MYSQL_RES *registry_store_read(const struct registry_store *s, const struct registry_type *type,
                                const struct registry_entry *list, struct ds_error *err)
 {

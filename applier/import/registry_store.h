@@ -68,6 +68,9 @@ MYSQL_RES *registry_store_read(const struct registry_store *s, const struct regi
 /* The same columns of the type's next ids behind type->behind, `limit` of them. */
 MYSQL_RES *registry_store_scan(const struct registry_store *s, const struct registry_type *type,
                                uint32_t limit, struct ds_error *err);
+/* See registry_ids. */
+MYSQL_RES *registry_store_ids(const struct registry_store *s, const struct registry_type *type,
+                              struct slice behind, uint32_t limit, struct ds_error *err);
 /* See registry_of_targets, registry_of_others, registry_shared and registry_condition; origin NULL:
  * any. */
 MYSQL_RES *registry_store_of_targets(const struct registry_store *s,

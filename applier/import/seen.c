@@ -8,6 +8,9 @@
  * What `skip` has passed over comes once more at a copy's end, if what it names comes behind it: it
  * is passed over again, unlike what the run has made.
  *
+ * Which of the source's, by their ids there, has a copy brought (missed.c)? That it begins to read
+ * again does not change it.
+ *
  * And which entities has it counted? One that a stream changes again and again is one.
  *
  * A bit for each id, in pages as they are needed: ids are counted up, so there are few empty ones.
@@ -20,7 +23,7 @@
 
 enum { PAGE_BITS = 1 << 15, PAGES_MAX = 1 << 20 };
 
-enum what { MET, PASSED_OVER, COUNTED, WHATS };
+enum what { MET, PASSED_OVER, COUNTED, COME, WHATS };
 
 struct seen_type { /* of the registry, for each of what is noted */
     uint64_t **pages;
@@ -44,15 +47,20 @@ int import_seen_new(struct import *im)
     return im->seen ? 0 : DS_ENOMEM;
 }
 
+static void clear_type(struct seen_type *t)
+{
+    for (uint32_t k = 0; k < t->page_count; k++)
+        free(t->pages[k]);
+    free(t->pages);
+    *t = (struct seen_type){0};
+}
+
 void import_seen_clear(struct import *im)
 {
     struct seen *s = im->seen;
-    for (uint32_t i = 0; i < s->type_count; i++) {
-        for (uint32_t k = 0; k < s->types[i].page_count; k++)
-            free(s->types[i].pages[k]);
-        free(s->types[i].pages);
-        s->types[i] = (struct seen_type){0};
-    }
+    for (uint32_t i = 0; i < s->type_count; i++)
+        if (i % WHATS != COME)
+            clear_type(&s->types[i]);
     s->pending_count = s->counted_count = s->counted_at_mark = 0;
 }
 
@@ -61,7 +69,8 @@ void import_seen_free(struct import *im)
     struct seen *s = im->seen;
     if (!s)
         return;
-    import_seen_clear(im);
+    for (uint32_t i = 0; i < s->type_count; i++)
+        clear_type(&s->types[i]);
     free(s->types);
     free(s->pending);
     free(s->counted);
@@ -149,6 +158,33 @@ int import_see(struct import *im, uint32_t type, uint64_t id)
 int import_pass_over(struct import *im, uint32_t type, uint64_t id)
 {
     return note(im, type, PASSED_OVER, id);
+}
+
+/* --- what comes --------------------------------------------------------------------------------
+ */
+
+bool import_seen_keeps(uint64_t id)
+{
+    return is_kept(id);
+}
+
+int import_come_number(struct import *im, uint32_t type, uint64_t id)
+{
+    uint64_t *word = word_of(im->seen, type * WHATS + COME, id);
+    if (word)
+        *word |= 1ull << (id % 64);
+    return word ? 0 : DS_ENOMEM;
+}
+
+bool import_number_has_come(const struct import *im, uint32_t type, uint64_t id)
+{
+    return has(im, type, COME, id);
+}
+
+void import_come_clear(struct import *im)
+{
+    for (uint32_t i = COME; i < im->seen->type_count; i += WHATS)
+        clear_type(&im->seen->types[i]);
 }
 
 /* --- what is counted ---------------------------------------------------------------------------

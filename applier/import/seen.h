@@ -15,6 +15,12 @@ int import_see(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
 /* The same of roots that on_duplicate: skip has left as they are. */
 bool import_passed_over(const struct import *im, uint32_t type, uint64_t id);
 int import_pass_over(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
+/* Ids at the source, of whole entities that a copy brings: noted at once, and until they are
+ * cleared. Only those that import_seen_keeps. */
+bool import_seen_keeps(uint64_t id);
+int import_come_number(struct import *im, uint32_t type, uint64_t id); /* DS_ENOMEM */
+bool import_number_has_come(const struct import *im, uint32_t type, uint64_t id);
+void import_come_clear(struct import *im);
 /* *first: the run has not counted this root yet; now it has, unless the transaction is rolled back,
  * or goes back to the mark. DS_ENOMEM. */
 int import_count_once(struct import *im, uint32_t type, uint64_t id, bool *first);
