@@ -142,7 +142,7 @@ int import_dying_begin(struct import *im, const struct change *changes, uint32_t
         char scratch[32];
         bool null;
         if (!c->table->import || !c->table->import->root || c->skip || c->op != CHANGE_DELETE ||
-            c->flags & CHANGE_COPIED)
+            c->flags & CHANGE_COPIED || import_is_remade(im, c))
             continue;
         rc = import_change_key(im, c, &key, scratch, &null, err);
         if (rc || null)

@@ -611,15 +611,18 @@ static int write_range(struct import *im, const struct batch *batch,
         import_freed_clear(im);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {
         const struct transaction *tx = &batch->transactions[n];
-        rc = import_dying_begin(im, &batch->changes[tx->first], tx->rolled_back ? 0 : tx->count,
-                                err);
+        const struct change *own = &batch->changes[tx->first];
+        uint32_t count_own = tx->rolled_back ? 0 : tx->count;
+        rc = import_remade_begin(im, own, count_own, err);
+        rc = rc ? rc : import_dying_begin(im, own, count_own, err);
         im->begins = true;
         for (uint32_t i = tx->first; i < tx->first + tx->count && rc == 0; i++) {
             const struct change *c = &batch->changes[i];
             const struct import_table *t = c->table->import;
             if (!t)
                 rc = import_files_source(im, c, err);
-            if (!t || c->skip || c->left_out || (tx->rolled_back && t->target->transactional) ||
+            if (!t || c->skip || c->left_out || import_is_remade(im, c) ||
+                (tx->rolled_back && t->target->transactional) ||
                 (positions && !positions_new_for(positions, t->place, tx->front)))
                 continue;
             im->counters->rows++;

@@ -359,6 +359,9 @@ struct import_row *import_row_by_id(const struct import *im, uint32_t type, stru
 /* The entity's key that a change says, as text. */
 int import_change_key(struct import *im, const struct change *c, struct slice *key,
                       char scratch[32], bool *null, struct ds_error *err);
+/* The source's id of the row that it is about, as text; *null: it has none. */
+int import_change_id(struct import *im, const struct change *c, struct slice *id, char scratch[32],
+                     bool *null, struct ds_error *err);
 
 /* --- tell.c --- */
 /* Hooks are told that the row is written. What goes with a whole entity that comes (drop.c) is told
@@ -440,6 +443,11 @@ void import_freed_clear(struct import *im);
 int import_note_freed(struct import *im, const struct import_row *row);
 /* The id that the row of the same id had here, which its transaction has deleted; 0: it has not. */
 uint64_t import_freed_id(struct import *im, const struct import_row *row);
+/* For each transaction, with the changes of it that are at hand, before the first of them. */
+int import_remade_begin(struct import *im, const struct change *changes, uint32_t count,
+                        struct ds_error *err);
+/* A deletion with foreign key checks off of a row that the transaction makes again. */
+bool import_is_remade(const struct import *im, const struct change *c);
 
 /* --- write.c --- */
 /* Is the column to be set, of a row that is there already? */

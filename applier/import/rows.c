@@ -189,6 +189,19 @@ int import_change_key(struct import *im, const struct change *c, struct slice *k
     return rc;
 }
 
+int import_change_id(struct import *im, const struct change *c, struct slice *id, char scratch[32],
+                     bool *null, struct ds_error *err)
+{
+    const struct import_table *t = c->table->import;
+    const uint8_t **values = NULL;
+    struct slice image = c->before.len ? c->before : c->after;
+    int rc = split(im, t, image, NULL, &values, err);
+    *null = rc || t->id_source == NO_COLUMN || !values[t->id_source];
+    if (!*null)
+        *id = import_text(values[t->id_source], scratch, null);
+    return rc;
+}
+
 static bool is_mark(const struct change *c)
 {
     return c->op == CHANGE_DELETE && c->flags & CHANGE_COPIED;

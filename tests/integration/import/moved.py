@@ -27,6 +27,11 @@ def imported(shops, origin):
     return [(row[0], row[1], skus[row[0]]) for row in rows]
 
 
+def imported_newest(shops, kind):
+    return shops.destination.scalar("SELECT MAX(CAST(source_id AS UNSIGNED)) FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND "
+                                    "origin = 'created'" % kind)
+
+
 def sku_of(shops, number):
     return shops.destination.scalar("SELECT sku FROM openmage.catalog_product_entity WHERE entity_id = %d" % number)
 
@@ -183,6 +188,45 @@ def define(suite):
             shops.lab.program.incremental(timeout=240)
             expect_equal((target(shops, "customer_address_entity", number), shops.destination.scalar(
                 "SELECT COUNT(*) FROM openmage.customer_address_entity_varchar WHERE entity_id = %d" % here)), (here, 0), "REPLACE INTO")
+
+    @suite.case("made-again-unchecked", "REPLACE INTO with foreign key checks off takes nothing along at the source, nor here")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            program = shops.lab.program
+            program.incremental(timeout=240)
+            option, product = shops.source.query("SELECT option_id, product_id FROM openmage.catalog_product_option_type_value JOIN "
+                                                 "openmage.catalog_product_option USING (option_id) ORDER BY 1 LIMIT 1")[0]
+            product, order, customer = (imported_newest(shops, kind) for kind in ("product", "order", "customer"))
+            replaced = (("catalog_product_entity", "entity_id", product, "product", ("catalog_product_entity_varchar", "catalog_product_entity_decimal")),
+                        ("sales_flat_order", "entity_id", order, "order", ("sales_flat_order_item", "sales_flat_order_address", "sales_flat_order_payment")),
+                        ("customer_entity", "entity_id", customer, "customer", ("customer_entity_varchar", "customer_address_entity")),
+                        ("catalog_product_option", "option_id", option, "catalog_product_option", ("catalog_product_option_title",
+                                                                                                   "catalog_product_option_type_value")))
+            link = {"sales_flat_order_item": "order_id", "sales_flat_order_address": "parent_id", "sales_flat_order_payment": "parent_id",
+                    "customer_address_entity": "parent_id"}
+            below = lambda server, ids: [server.scalar("SELECT COUNT(*) FROM openmage.%s WHERE %s = %s" % (each, link.get(each, key), ids[kind]))
+                                         for _table, key, _number, kind, tables in replaced for each in tables]
+            there = {kind: number for _table, _key, number, kind, _tables in replaced}
+            here = lambda: {kind: target(shops, kind, number) for kind, number in there.items()}
+            first = here()
+            expect(all(below(shops.source, there)), "rows below them: %s" % below(shops.source, there))
+            make = ["CREATE TEMPORARY TABLE one_%d SELECT * FROM %s WHERE %s = %d" % (at, table, key, number)
+                    for at, (table, key, number, _kind, _tables) in enumerate(replaced)]
+            statements = {"REPLACE": ["REPLACE INTO %s SELECT * FROM one_%d" % (each[0], at) for at, each in enumerate(replaced)],
+                          "DELETE and INSERT": ["BEGIN", *("DELETE FROM %s WHERE %s = %d" % each[:3] for each in replaced),
+                                                *("INSERT INTO %s SELECT * FROM one_%d" % (each[0], at) for at, each in enumerate(replaced)), "COMMIT"]}
+            for what, sql in statements.items():
+                shops.source.run("SET SESSION foreign_key_checks = 0", *make, "UPDATE one_0 SET sku = '%s'" % what, *sql, database="openmage")
+                program.incremental(timeout=240)
+                expect_equal((here(), below(shops.destination, first)), (first, below(shops.source, there)), what)
+                expect_equal(sku_of(shops, first["product"]), what, "what is new of it")
+            # nothing of it is made again
+            shops.source.run("SET SESSION foreign_key_checks = 0", *make, "BEGIN", "DELETE FROM catalog_product_entity WHERE entity_id = %d" % product,
+                             "INSERT INTO catalog_product_entity SELECT * FROM one_0", "DELETE FROM catalog_product_entity WHERE entity_id = %d" % product,
+                             "COMMIT", database="openmage")
+            program.incremental(timeout=240)
+            expect_equal((target(shops, "product", product), shops.destination.scalar("SELECT COUNT(*) FROM openmage.catalog_product_entity WHERE "
+                                                                                      "entity_id = %d" % first["product"])), (None, 0), "deleted in the end")
 
     @suite.case("pieces", "a copy of many batches, and an entity that is larger than one")
     def _():
