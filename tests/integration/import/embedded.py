@@ -142,7 +142,7 @@ def define(suite):
             number = registered_target(shops, "product", product, "legacy")
             expect_equal(values("category", category), [layout % (block, number), block], "a product that comes behind the category")
 
-    @suite.case("settings-by-number", "settings that name a group, a class, a region, a template by its number; what is not there is left out")
+    @suite.case("settings-by-number", "settings that name a group, a class, a region, a template, attributes by number; what is not there is left out")
     def _():
         with TwoShops(settings={}) as shops:
             source, destination = shops.source, shops.destination
@@ -152,7 +152,12 @@ def define(suite):
             source.run("INSERT INTO core_email_template (template_id, template_code, template_text, template_subject) VALUES (701, 'theirs', 'x', 'x')",
                        "INSERT INTO tax_class (class_id, class_name, class_type) VALUES (77, 'theirs', 'PRODUCT')", database="openmage")
             region = value(source, "SELECT region_id FROM directory_country_region WHERE country_id = 'US' AND code = 'CA'")
-            settings = {"customer/create_account/default_group": "2", "tax/classes/shipping_tax_class": "77",
+            number = lambda server, code: str(value(server, "SELECT attribute_id FROM eav_attribute JOIN eav_entity_type USING (entity_type_id) WHERE "
+                                                    "entity_type_code = 'catalog_product' AND attribute_code = '%s'" % code))
+            swatches = "configswatches/general/swatch_attributes", "configswatches/general/product_list_attribute"
+            expect(number(source, "color") != number(destination, "color"), "the attribute has the same number here")
+            settings = {"customer/create_account/default_group": "2", swatches[0]: "%s,%s,70000" % (number(source, "color"), number(
+                            source, "manufacturer")), swatches[1]: number(source, "color"), "tax/classes/shipping_tax_class": "77",
                         "shipping/origin/region_id": str(region), "tax/defaults/region": "*", "sales_email/order/template": "700",
                         "sales_email/order/guest_template": "701", "contacts/email/email_template": "contacts_email_email_template",
                         "sales_email/invoice/template": "70000", "general/locale/code": "2",
@@ -169,7 +174,8 @@ def define(suite):
                 source, "SELECT customer_group_code FROM customer_group WHERE customer_group_id = 2"))
             expect(group != 2, "the group has the same number here")
             expect_equal({path: here.get(path) for path in settings}, {
-                "customer/create_account/default_group": str(group),
+                "customer/create_account/default_group": str(group), swatches[1]: number(destination, "color"),
+                swatches[0]: "%s,%s" % (number(destination, "color"), number(destination, "manufacturer")),
                 "cataloginventory/item_options/min_sale_qty": php.dumps(php.map_of({0: 5, group: "3", 32000: 1})),
                 "tax/classes/shipping_tax_class": str(value(destination, "SELECT class_id FROM tax_class WHERE class_name = 'theirs'")),
                 "shipping/origin/region_id": str(value(
