@@ -500,12 +500,15 @@ int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
     MYSQL_RES *rows = registry_of_targets(r, type, ids, err);
     if (!rows)
         return err->code;
+    bool any = mysql_num_rows(rows) > 0;
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
         rc = registry_remove(r, type,
                              (struct slice){(const uint8_t *)row[0], mysql_fetch_lengths(rows)[0]});
     mysql_free_result(rows);
-    return rc ? out_of_memory(err) : 0;
+    if (rc)
+        return out_of_memory(err);
+    return any ? registry_store_hand_over(&r->store, r->types[type], ids, err) : 0;
 }
 
 bool registry_waits(const struct registry *r)

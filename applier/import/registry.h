@@ -79,7 +79,8 @@ MYSQL_RES *registry_of_others(const struct registry *r, uint32_t type, const cha
 int registry_shared(struct registry *r, uint32_t type, const char *ids, bool *shared,
                     struct ds_error *err);
 /* Remove all source ids of the type whose rows at the destination are in `ids`: "1,2,3", or a
- * SELECT. Flushes. */
+ * SELECT. Another source that has one of them, too, is from now on the one that it came from.
+ * Flushes. */
 int registry_remove_targets(struct registry *r, uint32_t type, const char *ids,
                             struct ds_error *err);
 /* Is there anything to write? */

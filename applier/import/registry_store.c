@@ -176,6 +176,26 @@ MYSQL_RES *registry_store_of_others(const struct registry_store *s,
     return db_select(s->db, err, "%s", buf_cstr(&sql));
 }
 
+int registry_store_hand_over(const struct registry_store *s, const struct registry_type *type,
+                             const char *ids, struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    if (s->missing)
+        return 0;
+    int rc = buf_puts(&sql, "UPDATE ") | from_registry(s, &sql) | buf_puts(&sql, " JOIN ") |
+             sql_table(&sql, s->state_database, "datasync_entity_registry") |
+             buf_printf(&sql,
+                        " o ON o.entity_type = r.entity_type AND o.target_id = r.target_id AND "
+                        "o.source_system <> r.source_system SET o.origin = %s WHERE "
+                        "r.source_system = ",
+                        name_of(ORIGIN_CREATED)) |
+             add_text(&sql, s->source_system) | buf_puts(&sql, " AND r.entity_type = ") |
+             add_text(&sql, type->name) |
+             buf_printf(&sql, " AND r.origin = %s AND r.target_id IN (", name_of(ORIGIN_CREATED)) |
+             buf_puts(&sql, ids) | buf_puts(&sql, ")");
+    return rc ? out_of_memory(err) : db_exec_len(s->db, (const char *)sql.data, sql.len, err);
+}
+
 int registry_store_shared(const struct registry_store *s, const struct registry_type *type,
                           const char *ids, bool *shared, struct ds_error *err)
 {

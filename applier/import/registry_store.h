@@ -81,6 +81,9 @@ MYSQL_RES *registry_store_of_others(const struct registry_store *s,
                                     struct ds_error *err);
 int registry_store_shared(const struct registry_store *s, const struct registry_type *type,
                           const char *ids, bool *shared, struct ds_error *err);
+/* What of these rows came from this source, and another one has, came from that one. */
+int registry_store_hand_over(const struct registry_store *s, const struct registry_type *type,
+                             const char *ids, struct ds_error *err);
 int registry_store_condition(const struct registry_store *s, const struct registry_type *type,
                              const enum origin *origin, struct buf *sql);
 

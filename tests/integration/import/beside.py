@@ -9,6 +9,8 @@ from lib.twoshops import TwoShops
 LOCK = "datasync.import.openmage"
 # what both shops have by name; carts and the like are nobody's but their own
 NAMED = ("attribute", "category", "cms_block", "cms_page", "customer_group", "eav_attribute_option", "product", "salesrule", "store")
+ROOTS = {"product": ("catalog_product_entity", "entity_id"), "customer": ("customer_entity", "entity_id"), "cms_page": ("cms_page", "page_id"),
+         "newsletter": ("newsletter_subscriber", "subscriber_id"), "salesrule": ("salesrule", "rule_id")}
 
 
 def copy_shop(server, name):
@@ -63,6 +65,28 @@ def define(suite):
             expect_equal(list(twice), [], "what both shops have, and the destination twice")
             expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry WHERE entity_type = 'cms_page' AND "
                                                   "origin = 'created'") > 0, True, "pages were made")
+
+    @suite.case("deleted-by-both", "what two sources have brought stays while one has it, and goes with the other; what was there before stays")
+    def _():
+        with TwoShops(settings=dict(settings("a"), entities=["all"])) as shops:
+            copy_shop(shops.source, "other")
+            streams = {"openmage": shops.lab.program, "other": shops.lab.another(
+                "other", dict(settings("b"), entities=["all"]), database="other", destination_database="openmage")}
+            for stream in streams.values():
+                stream.incremental(timeout=240)
+            both = shops.destination.query(
+                "SELECT a.entity_type, a.source_id, a.target_id, a.origin FROM datasync.datasync_entity_registry a JOIN "
+                "datasync.datasync_entity_registry b USING (entity_type, source_id, target_id) WHERE a.source_system = 'a' AND b.source_system = 'b' "
+                "AND entity_type IN ('%s') ORDER BY CAST(a.source_id AS UNSIGNED)" % "', '".join(ROOTS))
+            first = {(kind, origin): (source, target) for kind, source, target, origin in reversed(both)}
+            here = lambda: {(kind, origin): shops.destination.scalar("SELECT COUNT(*) FROM openmage.%s WHERE %s = %s" % (*ROOTS[kind], target))
+                            for (kind, origin), (_source, target) in first.items()}
+            expect_equal({kind for kind, origin in first if origin == "created"}, set(ROOTS), "what one source has brought")
+            for database, stays in (("openmage", lambda origin: 1), ("other", lambda origin: int(origin == "matched"))):
+                for (kind, _origin), (source, _target) in first.items():
+                    shops.source.run("DELETE FROM %s WHERE %s = %s" % (*ROOTS[kind], source), database=database)
+                streams[database].incremental(timeout=240)
+                expect_equal(here(), {each: stays(each[1]) for each in first}, "deleted in " + database)
 
     @suite.case("made-meanwhile", "who registers at the destination while a stream writes the same e-mail is found, and nothing stops")
     def _():
