@@ -82,9 +82,16 @@ enum {
         .table = (table_), .column = "value", .attribute = "custom_layout_update",                 \
         .form = DOCUMENT_LAYOUT, .names = ON_PAGES                                                 \
     }
+#define TEXTS_OF(table_)                                                                           \
+    {                                                                                              \
+        .table = (table_), .column = "value", .form = DOCUMENT_TEXT, .marker = "{{",               \
+        .names = ON_PAGES                                                                          \
+    }
 static const struct document_format formats[] = {
     LAYOUT_OF("catalog_category_entity_text"),
     LAYOUT_OF("catalog_product_entity_text"),
+    TEXTS_OF("catalog_category_entity_text"),
+    TEXTS_OF("catalog_product_entity_text"),
     PHP("catalogrule", "actions_serialized", document_condition, CONDITIONS),
     PHP("catalogrule", "conditions_serialized", document_condition, CONDITIONS),
     TEXT("cms_block", "content", DOCUMENT_TEXT, ON_PAGES),

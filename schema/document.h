@@ -50,7 +50,9 @@ struct document_format {
     const char *table, *column;
     /* Column of the same row that is needed too, and may hold ids; NULL: none. */
     const char *beside;
-    const char *attribute; /* only values of this one are such, by its code; NULL: all */
+    /* Only values of this one are such, by its code; NULL: all but those of a format of their own.
+     */
+    const char *attribute;
     enum document_form form;
     const struct document_shape *shape; /* PHP */
     struct document_target of;          /* LIST and PATH */
@@ -58,8 +60,8 @@ struct document_format {
     uint32_t names;                     /* bits of what its ids may be of, see document_names */
 };
 
-/* NULL: no ids inside this column. Tables are without the shop's prefix. For each table definition,
- * not for each row. */
+/* The first of them. NULL: no ids inside this column. Tables are without the shop's prefix. For
+ * each table definition, not for each row. */
 const struct document_format *document_format(const char *table, const char *column);
 size_t document_format_count(void);
 const struct document_format *document_format_at(size_t i);

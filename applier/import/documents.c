@@ -16,14 +16,17 @@
 int import_add_documents(struct import_table *t)
 {
     uint32_t count = 0;
-    t->documents = arena_zalloc(&t->arena, (t->target->column_count + 1) * sizeof *t->documents);
+    t->documents = arena_zalloc(&t->arena, document_format_count() * sizeof *t->documents);
     if (!t->documents)
         return DS_ENOMEM;
-    for (uint32_t i = 0; i < t->target->column_count; i++) {
-        const char *column = t->target->columns[i].name;
-        const struct document_format *f = document_format(t->entry->table, column);
-        if (!f || t->from[i] == NO_COLUMN)
+    for (size_t k = 0; k < document_format_count(); k++) {
+        const struct document_format *f = document_format_at(k);
+        int at = strcmp(f->table, t->entry->table) == 0
+                     ? target_column_ordinal(t->target, f->column)
+                     : -1;
+        if (at < 0 || t->from[at] == NO_COLUMN)
             continue;
+        uint32_t i = (uint32_t)at;
         int beside = f->beside ? target_column_ordinal(t->target, f->beside) : -1;
         t->documents[count++] =
             (struct import_document){.format = f,
@@ -36,14 +39,22 @@ int import_add_documents(struct import_table *t)
     return 0;
 }
 
-/* In a table of values one attribute's are documents. */
+/* In a table of values attributes may have formats of their own. */
 static bool is_document(const struct import *im, const struct import_row *row,
                         const struct import_document *d)
 {
-    const struct import_attribute *a = d->format->attribute ? import_attribute_of(im, row) : NULL;
+    const struct import_table *t = row->table;
+    const struct import_attribute *a =
+        t->attribute == NO_COLUMN ? NULL : import_attribute_of(im, row);
     if (!import_is_asked_for(row->entity) && row->entity->policy == IMPORT_MATCH)
         return false; /* what is only recognised is not written */
-    return !d->format->attribute || (a && strcmp(a->code, d->format->attribute) == 0);
+    for (uint32_t i = 0; i < t->document_count; i++) {
+        const struct import_document *own = &t->documents[i];
+        if (own->source == d->source && own->format->attribute && a &&
+            strcmp(a->code, own->format->attribute) == 0)
+            return own == d;
+    }
+    return !d->format->attribute;
 }
 
 struct visit {

@@ -142,6 +142,25 @@ def define(suite):
             number = registered_target(shops, "product", product, "legacy")
             expect_equal(values("category", category), [layout % (block, number), block], "a product that comes behind the category")
 
+    @suite.case("descriptions", "directives in descriptions of products and categories, whichever comes first")
+    def _():
+        with TwoShops(settings={}) as shops:
+            product = value(shops.source, "SELECT MIN(entity_id) FROM catalog_product_entity WHERE sku IS NOT NULL")
+            category = value(shops.source, "SELECT MAX(entity_id) FROM catalog_category_entity WHERE level = 2")
+            text = ('<p>4</p> {{store direct_url="catalog/category/view/id/%(category)s"}} {{store url="catalog/product/view" id="%(product)s"}} {{widget '
+                    'type="catalog/product_widget_link" id_path="product/%(product)s"}} {{block type="catalog/product_list" category_id="%(category)s"}}')
+            kinds = {"product": ("catalog_product", product), "category": ("catalog_category", category)}
+            for kind, number in kinds.values():
+                shops.source.run("REPLACE INTO %s_entity_text (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, attribute_id, 0, "
+                                 "%d, '%s' FROM eav_attribute JOIN eav_entity_type USING (entity_type_id) WHERE attribute_code = 'description' AND "
+                                 "entity_type_code = '%s'" % (kind, number, text % {"product": product, "category": category}, kind), database="openmage")
+            sync(shops, "all", "-d", "update")
+            here = {kind: registered_target(shops, kind, number, "legacy") for kind, (_type, number) in kinds.items()}
+            expect(here != {"product": product, "category": category}, "they have the same numbers here")
+            for kind, (table, _number) in kinds.items():
+                expect_equal(value(shops.destination, "SELECT value FROM %s_entity_text JOIN eav_attribute USING (attribute_id) WHERE attribute_code = "
+                                   "'description' AND store_id = 0 AND entity_id = %s" % (table, here[kind])), text % here, kind)
+
     @suite.case("settings-by-number", "settings that name a group, a class, a region, a template, attributes by number; what is not there is left out")
     def _():
         with TwoShops(settings={}) as shops:
