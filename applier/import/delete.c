@@ -289,14 +289,27 @@ static bool would_go(const struct import *im, const struct import_row *row)
            (row->table->root ? deletion_of(im, row) == DELETE_HARD : may_change(row->entity));
 }
 
+static bool would_be_off(const struct import *im, const struct import_row *row)
+{
+    return row->op == CHANGE_DELETE && row->state == ROW_FOUND && row->table->root &&
+           deletion_of(im, row) == DELETE_SOFT;
+}
+
 static int find_used(struct import *im, struct deleting *d, struct ds_error *err)
 {
     const struct import_table *t = im->rows[d->first]->table;
-    BUF_AUTO struct buf ids = {0};
-    for (uint32_t i = d->first; i < d->end && t->type != UINT32_MAX; i++)
-        if (would_go(im, im->rows[i]) && add_id(&ids, im->rows[i]->target_id))
+    BUF_AUTO struct buf ids = {0}, off = {0};
+    for (uint32_t i = d->first; i < d->end && t->type != UINT32_MAX; i++) {
+        struct buf *list = would_go(im, im->rows[i])       ? &ids
+                           : would_be_off(im, im->rows[i]) ? &off
+                                                           : NULL;
+        if (list && add_id(list, im->rows[i]->target_id))
             return import_no_memory(err);
-    return ids.len ? import_find_used(im, t->entity, t->entry, buf_cstr(&ids), &d->used, err) : 0;
+    }
+    int rc = ids.len ? import_find_used(im, t->entity, t->entry, buf_cstr(&ids), &d->used, err) : 0;
+    return rc || !off.len
+               ? rc
+               : import_find_shared(im, t->entity, t->entry, buf_cstr(&off), &d->used, err);
 }
 
 /* Rows of its members come first. */
@@ -344,7 +357,7 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
     if (is_passed(row))
         return add_id(&d->passed, row->target_id) ? import_no_memory(err) : 0;
     enum config_delete how = deletion_of(im, row);
-    if (how == DELETE_HARD && import_is_used(&d->used, row->target_id))
+    if (how != DELETE_IGNORE && import_is_used(&d->used, row->target_id))
         return keep_used(row, d) ? import_no_memory(err) : 0;
     if (how != DELETE_HARD) {
         bool off = how == DELETE_SOFT;

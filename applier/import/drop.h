@@ -46,6 +46,10 @@ void import_used_free(struct import_used *used);
 int import_find_used(struct import *im, const struct catalogue_entity *e,
                      const struct catalogue_table *entry, const char *ids, struct import_used *used,
                      struct ds_error *err);
+/* … does another source have? */
+int import_find_shared(struct import *im, const struct catalogue_entity *e,
+                       const struct catalogue_table *entry, const char *ids,
+                       struct import_used *used, struct ds_error *err);
 bool import_is_used(const struct import_used *used, uint64_t id);
 void import_tell_used(const struct import_used *used, const struct catalogue_entity *e,
                       const struct catalogue_table *entry, uint64_t id);

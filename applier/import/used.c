@@ -280,6 +280,14 @@ int import_find_used(struct import *im, const struct catalogue_entity *e,
     return rc;
 }
 
+int import_find_shared(struct import *im, const struct catalogue_entity *e,
+                       const struct catalogue_table *entry, const char *ids,
+                       struct import_used *used, struct ds_error *err)
+{
+    struct asking a = {.im = im, .entity = e, .entry = entry, .ids = ids, .used = used};
+    return import_type_name(e, entry) ? ask_sources(&a, err) : 0;
+}
+
 static bool id_of(const struct import_table *t, const uint8_t *const *place, uint64_t *id)
 {
     const struct target_key *key = t->target->row_key;

@@ -88,6 +88,30 @@ def define(suite):
                 streams[database].incremental(timeout=240)
                 expect_equal(here(), {each: stays(each[1]) for each in first}, "deleted in " + database)
 
+    @suite.case("off-by-both", "with delete: soft, what two sources have brought is switched off when both have deleted it, and not before")
+    def _():
+        with TwoShops(settings=dict(settings("a"), entities=["all"], delete="soft")) as shops:
+            copy_shop(shops.source, "other")
+            streams = {"openmage": shops.lab.program, "other": shops.lab.another(
+                "other", dict(settings("b"), entities=["all"], delete="soft"), database="other", destination_database="openmage")}
+            for stream in streams.values():
+                stream.incremental(timeout=240)
+            newest = {kind: shops.destination.query(
+                "SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE source_system = 'a' AND entity_type = '%s' AND origin = "
+                "'created' ORDER BY CAST(source_id AS UNSIGNED) DESC LIMIT 1" % kind)[0] for kind in ("product", "customer", "cms_page")}
+            active = lambda: tuple(shops.destination.scalar(sql % newest[kind][1], "openmage") for kind, sql in (
+                ("product", "SELECT value FROM catalog_product_entity_int JOIN eav_attribute USING (attribute_id) WHERE attribute_code = 'status' AND "
+                            "store_id = 0 AND entity_id = %s"),
+                ("customer", "SELECT is_active FROM customer_entity WHERE entity_id = %s"),
+                ("cms_page", "SELECT is_active FROM cms_page WHERE page_id = %s")))
+            before, off = active(), (2, 0, 0)
+            expect(before != off, "active before: %r" % (before,))
+            for database, expected in (("openmage", before), ("other", off)):
+                for kind, (source, _target) in newest.items():
+                    shops.source.run("DELETE FROM %s WHERE %s = %s" % (*ROOTS[kind], source), database=database)
+                streams[database].incremental(timeout=240)
+                expect_equal(active(), expected, "deleted in " + database)
+
     @suite.case("made-meanwhile", "who registers at the destination while a stream writes the same e-mail is found, and nothing stops")
     def _():
         with TwoShops(settings=dict(settings("a"), entities=["newsletter", "customer"])) as shops:
