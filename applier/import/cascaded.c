@@ -87,8 +87,11 @@ static int sort_root(struct import *im, const struct catalogue_entity *e, MYSQL_
                      struct fates *f)
 {
     bool matched = strcmp(row[1], "1") != 0;
+    bool mapped = !filter_imports(im->options.filter, e); /* set up at each side */
     uint32_t place = place_of(im, e);
-    enum config_delete how = matched ? im->options.config->delete_matched : im->deletions[place];
+    enum config_delete how = !matched ? im->deletions[place]
+                             : mapped ? DELETE_IGNORE
+                                      : im->options.config->delete_matched;
     if (how == DELETE_HARD)
         return append(&f->go, row[0]);
     if (how == DELETE_SOFT && e->soft_count && append(&f->off, row[0]))

@@ -171,10 +171,12 @@ static enum config_delete deletion_of(const struct import *im, const struct impo
 }
 
 /* Its deletion is for a run that moves the position of its kind; to this one it only tells what the
- * source's foreign keys have taken along. */
-static bool is_passed(const struct import_row *row)
+ * source's foreign keys have taken along. A run for all leaves nothing to another one: what it only
+ * maps has no other. */
+static bool is_passed(const struct import *im, const struct import_row *row)
 {
-    return !row->table->selected && !may_change(row->entity);
+    return !row->table->selected && !may_change(row->entity) &&
+           !filter_imports_all(im->options.filter);
 }
 
 struct deleting {
@@ -259,12 +261,12 @@ static int give_away(struct import *im, const struct import_row *row, const stru
         if (is_id(id, row) || is_deleted(im, d, id))
             continue;
         *stays = true;
-        if (!row->entity->matched && !is_passed(row))
+        if (!row->entity->matched && !is_passed(im, row))
             rc = registry_add(im->registry, type, id, row->target_id, ORIGIN_CREATED,
                               (struct slice){NULL, 0});
     }
     mysql_free_result(rows);
-    if (rc == 0 && *stays && !is_passed(row))
+    if (rc == 0 && *stays && !is_passed(im, row))
         rc = registry_remove(im->registry, type, row->id);
     return rc ? import_no_memory(err) : 0;
 }
@@ -354,7 +356,7 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
         return rc;
     if (stays)
         return 0;
-    if (is_passed(row))
+    if (is_passed(im, row))
         return add_id(&d->passed, row->target_id) ? import_no_memory(err) : 0;
     enum config_delete how = deletion_of(im, row);
     if (how != DELETE_IGNORE && import_is_used(&d->used, row->target_id))

@@ -267,6 +267,32 @@ def define(suite):
             expect_equal((target(shops, "order", order), target(shops, "invoice", 9001), target(shops, "product", product)), (None, None, None),
                          "registered")
 
+    @suite.case("cascades-below-mapped", "of a website or a group of stores that both had: what came from the source goes from their stores, too")
+    def _():
+        for what in ("core_website WHERE website_id = (SELECT website_id FROM core_store WHERE code = 'de')",
+                     "core_store_group WHERE group_id = (SELECT group_id FROM core_store WHERE code = 'de')", "core_store WHERE code = 'de'"):
+            with TwoShops(settings=STREAM) as shops:
+                two = Shops(shops)
+                shops.source.run("SET SESSION sql_mode = ''", "INSERT INTO core_store (store_id, code, website_id, group_id, name) SELECT 9001, 'alone', "
+                                 "website_id, group_id, 'Alone' FROM core_store WHERE code = 'de'", database="openmage")
+                shops.lab.program.incremental(timeout=240)
+                store, website, alone = target(shops, "store", 2), target(shops, "website", 2), target(shops, "store", 9001)
+                brought = "(SELECT target_id FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND origin = 'created')"
+                below = lambda: [two.ask("SELECT COUNT(*) FROM " + sql) for sql in (
+                    "eav_attribute_label WHERE store_id = %s AND attribute_id IN %s" % (store, brought % "attribute"),
+                    "catalog_product_entity_varchar WHERE store_id = %s AND entity_id IN %s" % (store, brought % "product"),
+                    "eav_attribute_option_value WHERE store_id = %s AND option_id IN %s" % (store, brought % "eav_attribute_option"))]
+                own = lambda: two.ask("SELECT COUNT(*) FROM catalog_product_entity_varchar WHERE store_id = %s AND entity_id = %s" % (store, OWN_PRODUCT))
+                two.run("REPLACE INTO catalog_product_entity_varchar (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, "
+                        "%d, %s, entity_id, 'own' FROM catalog_product_entity WHERE entity_id = %s" % (attribute(shops.destination, "name"), store, OWN_PRODUCT))
+                before = own()
+                expect(all(below()) and before > 0, "rows of the store: %s, own %d" % (below(), before))
+                shops.source.run("DELETE FROM " + what, database="openmage")
+                err = shops.lab.program.incremental(timeout=240)
+                expect_equal((below(), own(), two.count("store", store), two.ask("SELECT COUNT(*) FROM core_website WHERE website_id = %s" % website)),
+                             ([0, 0, 0], before, 1, 1), what + ": " + err[-500:])
+                expect_equal(two.count("store", alone), int(what.startswith("core_store WHERE")), "the store that the source alone had")
+
     @suite.case("nulls-below", "of a customer whom both had and the source has deleted, orders that came from the source name nobody, as they do there")
     def _():
         with TwoShops(settings=STREAM) as shops:
