@@ -69,7 +69,13 @@ static void check_log(const struct check *c)
 static void check_images(const struct check *c)
 {
     BUF_AUTO struct buf v = {0};
-    if (variable(c, "binlog_row_image", &v) && !is(&v, "FULL") && !is(&v, "FULL_NODUP"))
+    bool images = variable(c, "binlog_row_image", &v);
+    if (images && is(&v, "MINIMAL") && c->config->mode == MODE_IMPORT)
+        report(c, FINDING_STOP, "binlog_row_image",
+               "binlog_row_image is MINIMAL: changes do not say which row of another shop they are "
+               "of, and stop an import; SET GLOBAL binlog_row_image = FULL at the source, and "
+               "reconnect all of its clients");
+    else if (images && !is(&v, "FULL") && !is(&v, "FULL_NODUP"))
         report(c, FINDING_WARNING, "binlog_row_image",
                "binlog_row_image is %s: such images do not say everything (MariaDB leaves out what "
                "REPLACE sets to a default: rows differ then, with any replica), and conflicts are "
@@ -77,7 +83,13 @@ static void check_images(const struct check *c)
                buf_cstr(&v));
     else
         report(c, FINDING_OK, "binlog_row_image", "full row images");
-    if (!variable(c, "binlog_row_metadata", &v) || !is(&v, "FULL"))
+    bool names = variable(c, "binlog_row_metadata", &v) && is(&v, "FULL");
+    if (!names && c->config->mode == MODE_IMPORT)
+        report(c, FINDING_STOP, "binlog_row_metadata",
+               "the source sends no column names, which mode: import needs; SET GLOBAL "
+               "binlog_row_metadata = FULL there, and in its configuration%s",
+               v.len ? "" : ", after an upgrade");
+    else if (!names)
         report(c, FINDING_WARNING, "binlog_row_metadata",
                "the source sends no column names; they are read from its schema and known again "
                "some time after each DDL statement; set binlog_row_metadata=FULL%s",

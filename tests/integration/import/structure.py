@@ -102,6 +102,21 @@ def define(suite):
             expect_contains(err, error, "a copy")
             expect_contains(err, "left out entity=order key=%d" % order, "a copy")
 
+    @suite.case("check-images", "a binlog that does not say which row, or column, a change is of: told beforehand, and it stops")
+    def _():
+        for variable, wrong in (("binlog_row_image", "MINIMAL"), ("binlog_row_metadata", "MINIMAL"), ("binlog_row_metadata", "NO_LOG")):
+            with TwoShops(settings={"mode": "import", "source_system": "shop", "on_duplicate": "update", "entities": ["cms_block"]}) as shops:
+                program = shops.lab.program
+                program.incremental()
+                shops.source.run("SET GLOBAL %s = '%s'" % (variable, wrong), database=None)
+                code, out, err = program.command("check")
+                expect_equal(code, 1, "check, %s = %s: %s" % (variable, wrong, out + err))
+                expect_contains(out, "STOP  source %s: " % variable, "check")
+                shops.source.run("UPDATE cms_block SET title = CONCAT(title, ' x') ORDER BY block_id LIMIT 1", database="openmage")
+                code, _out, err = program.command("incremental")
+                expect(code in (1, 2), "incremental, %s = %s: exit %d" % (variable, wrong, code))
+                expect_contains(err, variable, "what stopped it")
+
     @suite.case("check-no-shop", "a destination that is no shop")
     def _():
         with TwoShops(settings=STREAM, other=False, empty=True) as shops:
