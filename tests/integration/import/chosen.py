@@ -120,7 +120,7 @@ def define(suite):
                 return {name: counts for name, counts in summary(out).items() if name in ("product", "order")}
             incremental()
             # whose rows differ from each other when they are all set to one value
-            products = [number for number, in source.query("SELECT DISTINCT entity_id FROM openmage.catalog_product_entity_decimal ORDER BY 1 LIMIT 6")]
+            products = [number for number, in source.query("SELECT DISTINCT entity_id FROM openmage.catalog_product_entity_decimal ORDER BY 1 LIMIT 5")]
             order = source.scalar("SELECT MIN(entity_id) FROM openmage.sales_flat_order")
             price = "UPDATE catalog_product_entity_decimal SET value = %d WHERE entity_id = %d"
             root = "UPDATE catalog_product_entity SET updated_at = updated_at + INTERVAL 1 HOUR WHERE entity_id = %d"
@@ -141,8 +141,11 @@ def define(suite):
             here = registered_target(shops, "product", products[4], "legacy")
             destination.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % here, database="openmage")
             expect_equal(incremental(price % (74, products[4])), {}, "a price of what the destination has deleted")
-            expect_equal(incremental("BEGIN", price % (75, products[5]), "DELETE FROM catalog_product_entity_decimal WHERE entity_id = %d" % products[5],
-                                     "DELETE FROM catalog_product_entity WHERE entity_id = %d" % products[5], "COMMIT"),
+            # what the destination had before stays
+            gone = min(int(number) for number, in destination.query(
+                "SELECT source_id FROM datasync.datasync_entity_registry WHERE entity_type = 'product' AND origin = 'created'") if int(number) not in products)
+            expect_equal(incremental("BEGIN", price % (75, gone), "DELETE FROM catalog_product_entity_decimal WHERE entity_id = %d" % gone,
+                                     "DELETE FROM catalog_product_entity WHERE entity_id = %d" % gone, "COMMIT"),
                          {"product": {"deleted": 1}}, "what goes as a whole")
             source.run("UPDATE catalog_product_entity_decimal SET value = 76 WHERE entity_id = %d" % products[1], database="openmage")
             code, out, err = program.command("incremental", "--json", "--dry-run", timeout=240)
