@@ -247,7 +247,7 @@ static int add_given(struct map_split *s, struct output *x, const char *const *f
 {
     struct map_value *all = arena_zalloc(&s->arena, (x->target->column_count + 1) * sizeof *all);
     bool twice = false;
-    uint32_t at;
+    uint32_t at = 0;
     int rc = all ? 0 : no_memory(err);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         rc = find_field(x, fields[i], &at, err);
@@ -299,7 +299,7 @@ int map_split_emit(struct map_split *s, const struct map_output *output, struct 
             arena_zalloc(&s->arena, (x->target->column_count + 1) * sizeof *all);
         rc = all ? 0 : no_memory(err);
         for (size_t i = 0; rc == 0 && i < output->field_count; i++) {
-            uint32_t at;
+            uint32_t at = 0;
             rc = find_field(x, output->fields[i], &at, err);
             if (rc == 0)
                 all[at] = output->values[r * output->field_count + i];
