@@ -76,29 +76,21 @@ static int read_rows(struct whole_table *t, struct snapshot_source *side, const 
     return table_rows_copy(&t->plan, side, &out, &rows, err);
 }
 
-static int read_table(struct whole_table *t, struct snapshot_source *side, const char *name,
-                      uint32_t id, uint64_t max_row, struct ds_error *err)
+int whole_table_read_where(struct whole_table *t, struct snapshot_source *side, const char *name,
+                           uint32_t id, const char *condition, uint32_t most, uint64_t max_row,
+                           struct ds_error *err)
 {
     *t = (struct whole_table){.database = side->database, .max_row = max_row};
     int rc = table_plan_read(&t->plan, side, name, id, err);
     if (rc == DS_ERETRY)
         return error_set(err, DS_ESCHEMA, "there is no table %s.%s", side->database, name);
-    return rc;
+    return rc ? rc : read_rows(t, side, condition, most, err);
 }
 
 int whole_table_read(struct whole_table *t, struct snapshot_source *side, const char *name,
                      uint32_t id, uint64_t max_row, struct ds_error *err)
 {
-    int rc = read_table(t, side, name, id, max_row, err);
-    return rc ? rc : read_rows(t, side, NULL, 0, err);
-}
-
-int whole_table_read_where(struct whole_table *t, struct snapshot_source *side, const char *name,
-                           const char *condition, uint32_t most, uint64_t max_row,
-                           struct ds_error *err)
-{
-    int rc = read_table(t, side, name, 1, max_row, err);
-    return rc ? rc : read_rows(t, side, condition, most, err);
+    return whole_table_read_where(t, side, name, id, NULL, 0, max_row, err);
 }
 
 void whole_table_free(struct whole_table *t)

@@ -21,9 +21,9 @@ struct whole_table {
  * or none with a primary key. To be freed in any case. */
 int whole_table_read(struct whole_table *t, struct snapshot_source *side, const char *name,
                      uint32_t id, uint64_t max_row, struct ds_error *err);
-/* The first `most` of those rows for which a condition holds. */
+/* The first `most` (0: all) of those rows for which a condition holds (NULL: of all). */
 int whole_table_read_where(struct whole_table *t, struct snapshot_source *side, const char *name,
-                           const char *condition, uint32_t most, uint64_t max_row,
+                           uint32_t id, const char *condition, uint32_t most, uint64_t max_row,
                            struct ds_error *err);
 void whole_table_free(struct whole_table *t);
 /* Ordinal of a column; UINT32_MAX: there is none. */

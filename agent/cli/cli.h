@@ -82,7 +82,7 @@ struct invocation {
     bool help, version;
     /* of single commands */
     bool json, watch, yes, resnapshot, dry_run, mark_synced, no_lock, example, man, reference;
-    bool plain, counts, summary, graph, auto_link, tracker, automatic, once;
+    bool plain, counts, summary, graph, auto_link, tracker, automatic, once, changelog;
     const char *delimiter, *encoding, *suggest;
     const char *adapter, *on_duplicate, *options_mode, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */

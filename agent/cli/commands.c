@@ -179,6 +179,13 @@ static const struct option migrate_options[] = {
     {"suggest", 0, OPTION_TEXT, "FILE", FIELD(suggest),
      .doc = "data: write the rules that would settle what is not mapped to a new file."},
     {"once", 0, OPTION_FLAG, NULL, FIELD(once), .doc = "delta: end where the source is now."},
+    {"file", 'f', OPTION_LIST, "BINLOG", FIELD(files),
+     .doc = "delta: read this binlog file of the source instead of asking the server, and end with "
+            "it. May be repeated: none may be missing between where data or an earlier delta has "
+            "come to and the last one."},
+    {"changelog", 0, OPTION_FLAG, NULL, FIELD(changelog),
+     .doc = "delta: instead of the binlog, what the tables m2_cl_… of the source name, which that "
+            "tool's triggers fill, until they are empty."},
     {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask before --reset."},
     LAST,
 };
@@ -320,7 +327,12 @@ const struct command cli_commands[] = {
          "checks that every table and column has a place at the other side (integrity), copies "
          "what is there by the rules of map.xml, and counts (volume). `delta` goes on from there "
          "with what the source's binlog has, without a pause, until SIGTERM; nothing is installed "
-         "at the source, whose binlog needs binlog_row_metadata = FULL.\n\n"
+         "at the source, whose binlog needs binlog_row_metadata = FULL. With --file it reads "
+         "binlog files, and the source is asked nothing: volume is not checked, and the delta of "
+         "SalesIncrement is left out. With --changelog it reads the tables m2_cl_… that the other "
+         "tool has made, where its triggers go on: rows that they name become as the source has "
+         "them now, and are deleted from them (GRANT DELETE) when the destination has committed "
+         "and they have not changed since.\n\n"
          "Of the steps it has Settings, Stores, Data Integrity, EAV, Map, SalesIncrement and "
          "PostProcessing. Url Rewrite is left out, with a warning. Others are yours: a file of "
          "`handlers:` has them, in Lua or C, by the PHP namespace of their classes, and handlers "

@@ -93,7 +93,11 @@ static int check_options(const struct invocation *in, enum migration_mode mode,
                          struct ds_error *err)
 {
     static const char *const names[] = {"settings", "data", "settings and data", "delta"};
-    enum { SETTINGS = 1 << MIGRATION_SETTINGS, DATA = 1 << MIGRATION_DATA };
+    enum {
+        SETTINGS = 1 << MIGRATION_SETTINGS,
+        DATA = 1 << MIGRATION_DATA,
+        DELTA = 1 << MIGRATION_DELTA
+    };
     const struct {
         const char *name;
         bool given;
@@ -102,14 +106,31 @@ static int check_options(const struct invocation *in, enum migration_mode mode,
                    {"auto", in->automatic, SETTINGS | DATA},
                    {"dry-run", in->dry_run, SETTINGS | DATA},
                    {"suggest", in->suggest, DATA},
-                   {"once", in->once, 1 << MIGRATION_DELTA}};
+                   {"once", in->once, DELTA},
+                   {"file", in->files.count > 0, DELTA},
+                   {"changelog", in->changelog, DELTA}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && !(options[i].modes & 1U << mode))
             return error_set(err, DS_EUSAGE, "--%s is for migrate %s", options[i].name,
                              names[options[i].modes - 1]);
     if (in->resnapshot && in->dry_run && mode == MIGRATION_DATA)
         return error_set(err, DS_EUSAGE, "--reset and --dry-run do not go together");
-    return 0;
+    if (in->changelog && in->files.count)
+        return error_set(err, DS_EUSAGE, "--changelog and --file do not go together");
+    int rc = 0;
+    for (size_t i = 0; i < in->files.count && rc == 0; i++)
+        rc = cli_check_file(in->files.items[i], err);
+    return rc;
+}
+
+bool migrate_ends(const struct migrating *g)
+{
+    return g->in->once || g->in->files.count || g->in->changelog;
+}
+
+bool migrate_asks_source(const struct migrating *g)
+{
+    return !g->in->files.count;
 }
 
 /* What the files beside map.xml add to it. */
@@ -133,8 +154,13 @@ static int preset_map(const struct migrating *g, struct ds_error *err)
 static int check_rules(const struct migrating *g, struct ds_error *err)
 {
     bool masks = filter_mask(g->in->filter), chooses = filter_where_table(g->in->filter, 0);
-    if (g->mode != MIGRATION_SETTINGS || !(masks || chooses))
+    if ((g->mode != MIGRATION_SETTINGS && !g->in->changelog) || !(masks || chooses))
         return 0;
+    if (g->in->changelog)
+        return error_set(err, DS_EUSAGE,
+                         "%s does not go with --changelog: leave it out of the configuration, or "
+                         "follow the binlog",
+                         masks ? "mask" : "where");
     return error_set(err, DS_EUSAGE,
                      "%s does not go with migrate settings: leave it out of the configuration, and "
                      "ignore settings in settings.xml",
@@ -241,7 +267,9 @@ static int run_mode(struct migrating *g, struct ds_error *err)
                                       delta[] = {STAGE_DELTA, STAGE_VOLUME};
     const enum migration_stage *stages = g->mode == MIGRATION_DELTA ? delta : data;
     const bool dry = g->in->dry_run;
-    int rc = g->mode == MIGRATION_SETTINGS ? 0 : migrate_check_followed(g, err);
+    int rc = g->mode == MIGRATION_SETTINGS || !migrate_asks_source(g)
+                 ? 0
+                 : migrate_check_followed(g, err);
     rc = rc || g->mode == MIGRATION_DELTA ? rc : check_integrity(g, err);
     if (rc || (dry && g->mode == MIGRATION_DATA))
         return rc;
@@ -250,7 +278,7 @@ static int run_mode(struct migrating *g, struct ds_error *err)
         if (!g->stopped && s->classes[*stages])
             rc = run_step(g, s, stages, dry ? 1 : 2, err);
     }
-    if (rc == 0 && !g->stopped && g->leftovers && g->in->once)
+    if (rc == 0 && !g->stopped && g->leftovers && migrate_ends(g))
         rc = clean_again(g, err);
     if (rc == 0 && !g->stopped && !dry)
         log_info(g->mode == MIGRATION_DELTA ? "Migration completed successfully"

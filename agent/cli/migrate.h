@@ -12,12 +12,14 @@
  * migrate_leftovers.c   the PostProcessing step
  * migrate_own.c         steps of the user's own
  * migrate_delta.c       which documents a delta follows
+ * migrate_changelog.c   a delta from the other tool's change logs
  */
 #ifndef CLI_MIGRATE_H
 #define CLI_MIGRATE_H
 
 #include "agent/cli/cli.h"
 #include "applier/handlers.h"
+#include "applier/target.h"
 #include "schema/map.h"
 #include "schema/migration/groups.h"
 #include "schema/migration/migration.h"
@@ -67,6 +69,15 @@ int migrate_check_followed(struct migrating *g, struct ds_error *err);
 
 /* Settings of the run, by what config.xml says. */
 int migrate_configure(struct migrating *g, struct ds_error *err);
+/* Does the delta come to an end, and does it ask the source? */
+bool migrate_ends(const struct migrating *g);
+bool migrate_asks_source(const struct migrating *g);
+
+/* delta --changelog: all documents that are followed, until their logs are empty. */
+int migrate_changelog(struct migrating *g, bool *good, struct ds_error *err);
+/* How many rows their logs have, as `db` sees them. */
+int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct target *source,
+                              uint64_t *rows, struct ds_error *err);
 
 int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err);

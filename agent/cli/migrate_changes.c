@@ -120,10 +120,11 @@ int step_table_open(struct step_table *t, const struct step_table_options *o, st
     if (buf_printf(&from, "%s%s", c->source.prefix, o->document) ||
         buf_printf(&to, "%s%s", c->destination.prefix, there ? there : o->document))
         return no_memory(err);
-    int rc = whole_table_read(&t->from, &o->sides->source, buf_cstr(&from), 0, c->max_event, err);
+    int rc = whole_table_read_where(&t->from, &o->sides->source, buf_cstr(&from), 0,
+                                    o->where[MAP_SOURCE], 0, c->max_event, err);
     rc = rc ? rc
-            : whole_table_read(&t->here, &o->sides->destination, buf_cstr(&to), o->number,
-                               c->max_event, err);
+            : whole_table_read_where(&t->here, &o->sides->destination, buf_cstr(&to), o->number,
+                                     o->where[MAP_DESTINATION], 0, c->max_event, err);
     if (rc)
         return rc;
     t->target = target_find(o->schema, buf_cstr(&to), to.len);
@@ -137,6 +138,22 @@ int step_table_open(struct step_table *t, const struct step_table_options *o, st
                                         .source = &source,
                                         .target = t->target};
     return map_row_new(&t->row, &row, err);
+}
+
+int step_table_images(struct step_table *t, struct arena *arena, struct slice **images,
+                      struct ds_error *err)
+{
+    BUF_AUTO struct buf made = {0};
+    *images = arena_alloc(arena, (t->from.count + 1) * sizeof **images);
+    int rc = *images ? 0 : no_memory(err);
+    for (size_t i = 0; i < t->from.count && rc == 0; i++) {
+        buf_clear(&made);
+        rc = map_row_image(t->row, t->from.rows[i], (struct slice){0}, &made, err);
+        (*images)[i] = (struct slice){arena_copy(arena, made.data, made.len), made.len};
+        if (rc == 0 && !(*images)[i].p)
+            rc = no_memory(err);
+    }
+    return rc;
 }
 
 void step_table_free(struct step_table *t)
@@ -255,9 +272,11 @@ static int define(struct comparing *c, struct ds_error *err)
 static int put_silently(struct comparing *c, struct buf *to, enum change_op op, struct slice before,
                         struct slice after, struct ds_error *err)
 {
+    const bool keys =
+        !c->wanted->without_keys || (op == CHANGE_DELETE && c->wanted->deletes_cascade);
     const struct msg_change m = {.table_id = c->wanted->here->plan.id,
                                  .op = op,
-                                 .flags = c->wanted->without_keys ? CHANGE_NO_FK_CHECKS : 0,
+                                 .flags = keys ? 0 : CHANGE_NO_FK_CHECKS,
                                  .before = before,
                                  .after = after};
     int rc = define(c, err);

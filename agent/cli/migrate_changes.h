@@ -43,10 +43,14 @@ struct step_table_options {
     const struct map_facts *facts;
     const char *document; /* of the source */
     uint32_t number;      /* of its table at the destination, another one for each */
+    const char *where[2]; /* by enum map_side: conditions on rows; NULL: all */
 };
 
 /* To be freed in any case. DS_ERETRY: it was dropped meanwhile. */
 int step_table_open(struct step_table *t, const struct step_table_options *o, struct ds_error *err);
+/* What the source's rows are at the destination. They live in the arena. */
+int step_table_images(struct step_table *t, struct arena *arena, struct slice **images,
+                      struct ds_error *err);
 void step_table_free(struct step_table *t);
 
 struct row_changes {
@@ -62,6 +66,7 @@ struct wanted_rows {
     size_t count;
     bool only;                         /* rows of other keys go */
     bool without_keys;                 /* foreign keys do nothing: what they lead to is here, too */
+    bool deletes_cascade;              /* … but when rows go */
     const struct target_table *target; /* NULL: no value that is unique moves to another row */
     void *arg;
     /* For each row that is not as it is to be, with its image as it will be, or has been; NULL:

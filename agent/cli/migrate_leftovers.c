@@ -88,8 +88,9 @@ static int delete_some(struct migrating *g, const char *document, const char *co
     char name[300];
     snprintf(name, sizeof name, "%s%s", prefix_of(g), document);
     int rc = source_open_destination(&side, c, err);
-    rc = rc ? rc
-            : whole_table_read_where(&t, &side, name, condition, ROWS_AT_ONCE, c->max_event, err);
+    rc =
+        rc ? rc
+           : whole_table_read_where(&t, &side, name, 1, condition, ROWS_AT_ONCE, c->max_event, err);
     const struct wanted_rows none = {.here = &t, .only = true};
     rc = rc ? rc : row_changes_add(&changes, &none, err);
     source_close(&side);

@@ -97,7 +97,9 @@ static int open_source(struct migrating *g, struct sides *s, struct ds_error *er
     const struct config *c = &g->in->config;
     const struct snapshot_options o = {.config = c};
     int rc = source_open(&s->source, c, err);
-    rc = rc ? rc : source_begin(&s->source, &o, &s->at, err);
+    if (rc == 0)
+        rc = g->in->changelog ? source_begin_alone(&s->source, err)
+                              : source_begin(&s->source, &o, &s->at, err);
     return rc ? rc : target_new(&s->schema[0], s->source.db, c->source.database, err);
 }
 
@@ -119,6 +121,24 @@ static int follow_to(struct migrating *g, const struct position *at)
                                      .stop_at = {.kind = STOP_AT_POSITION, .position = *at}};
     g->code = runner_once(g->in, &o, &g->stopped);
     return g->code;
+}
+
+/* Is the destination where the snapshot of the source is? */
+static int reach_source(struct migrating *g, const struct sides *s, bool *reached,
+                        struct ds_error *err)
+{
+    uint64_t rows = 0;
+    if (!g->in->changelog) {
+        *reached = follow_to(g, &s->at) == EXIT_DONE && !g->stopped;
+        return 0;
+    }
+    int rc = migrate_changelog_pending(g, s->source.db, s->schema[0], &rows, err);
+    *reached = rc == 0 && !rows;
+    if (rc == 0 && rows)
+        log_warn("not compared: the source goes on changing, and its change logs have %" PRIu64
+                 " rows since: run it again when the shop is closed",
+                 rows);
+    return rc;
 }
 
 struct counting {
@@ -195,8 +215,15 @@ static int check_volume(struct migrating *g, const char *step, bool *good, struc
 {
     struct sides s = {0};
     struct counting counted = {.g = g};
+    bool reached = false;
+    if (!migrate_asks_source(g)) {
+        log_info("not compared: with --file the source is not asked; `datasync migrate delta "
+                 "--once` without it compares");
+        return 0;
+    }
     int rc = open_source(g, &s, err);
-    if (rc == 0 && follow_to(g, &s.at) == EXIT_DONE && !g->stopped) {
+    rc = rc ? rc : reach_source(g, &s, &reached, err);
+    if (rc == 0 && reached) {
         rc = open_destination(g, &s, err);
         rc = rc ? rc : compare_sides(&counted, &s, step, err);
     }
@@ -232,13 +259,13 @@ static int run(struct migrating *g, const struct runner_options *o, bool *good)
 }
 
 /* Has an earlier run copied? */
-static int look_for_copy(struct migrating *g, struct ds_error *err)
+static int look_for_copy(struct migrating *g, bool *there, struct ds_error *err)
 {
     struct stream_status s;
     int rc = stream_status_stopped(&s, &g->in->config, g->in->filter, err);
     if (rc)
         return rc;
-    g->cleaned = !g->in->resnapshot && (s.applied_gtid || s.applied_file);
+    *there = s.applied_gtid || s.applied_file;
     stream_status_free(&s);
     return 0;
 }
@@ -252,7 +279,41 @@ int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err)
                                      .resnapshot = g->in->resnapshot,
                                      .map_in_part = true,
                                      .stop_at = {.kind = STOP_AT_SOURCE_NOW}};
-    int rc = g->leftovers && !g->streamed ? look_for_copy(g, err) : 0;
+    bool copied = false;
+    int rc = g->leftovers && !g->streamed ? look_for_copy(g, &copied, err) : 0;
+    g->cleaned |= copied && !g->in->resnapshot;
+    return rc ? rc : run(g, &o, good);
+}
+
+static int drain(struct migrating *g, bool *good, struct ds_error *err)
+{
+    if (g->streamed) {
+        log_info("its rows have come with those of the steps before");
+        return 0;
+    }
+    int rc = migrate_changelog(g, good, err);
+    g->streamed = rc == 0 && *good;
+    return rc;
+}
+
+/* The position that the files go on from is the destination's. */
+static int follow_files(struct migrating *g, bool *good, struct ds_error *err)
+{
+    const struct runner_options o = {.command = "migrate",
+                                     .agent = true,
+                                     .applier = true,
+                                     .ends_by_itself = true,
+                                     .range = true,
+                                     .map_in_part = true,
+                                     .files = g->in->files.items,
+                                     .file_count = g->in->files.count,
+                                     .stop_at = {.kind = STOP_NEVER}};
+    bool copied = false;
+    int rc = look_for_copy(g, &copied, err);
+    if (rc == 0 && !copied)
+        rc = error_set(err, DS_EUSAGE,
+                       "--file: the destination holds no migration that the files could go on "
+                       "from: run `datasync migrate data` first, with the same name");
     return rc ? rc : run(g, &o, good);
 }
 
@@ -266,6 +327,7 @@ int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
                                      .retry_forever = !once,
                                      .map_in_part = true,
                                      .stop_at = {.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER}};
-    (void)err;
-    return run(g, &o, good);
+    return g->in->changelog     ? drain(g, good, err)
+           : g->in->files.count ? follow_files(g, good, err)
+                                : run(g, &o, good);
 }

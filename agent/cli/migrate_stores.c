@@ -26,17 +26,11 @@ struct stores_step {
 
 struct stores_table {
     struct step_table both;
-    struct slice *images;
-    struct buf made;
+    struct slice *images; /* in the arena */
     struct arena arena;
     struct buf missing, differing, more; /* keys, up to KEYS_TOLD */
     uint64_t missings, differings, mores;
 };
-
-static int no_memory(struct ds_error *err)
-{
-    return error_set(err, DS_ENOMEM, "out of memory for stores");
-}
 
 static void close_step(struct stores_step *s)
 {
@@ -87,29 +81,10 @@ static const char *document_at(const struct stores_step *s, enum map_side side, 
 static void close_table(struct stores_table *t)
 {
     step_table_free(&t->both);
-    free(t->images);
-    buf_free(&t->made);
     buf_free(&t->missing);
     buf_free(&t->differing);
     buf_free(&t->more);
     arena_free(&t->arena);
-}
-
-static int make_images(struct stores_table *t, struct ds_error *err)
-{
-    int rc = 0;
-    t->images = calloc(t->both.from.count + 1, sizeof *t->images);
-    if (!t->images)
-        return no_memory(err);
-    for (size_t i = 0; i < t->both.from.count && rc == 0; i++) {
-        buf_clear(&t->made);
-        rc = map_row_image(t->both.row, t->both.from.rows[i], (struct slice){0}, &t->made, err);
-        t->images[i] =
-            (struct slice){arena_copy(&t->arena, t->made.data, t->made.len), t->made.len};
-        if (rc == 0 && !t->images[i].p)
-            rc = no_memory(err);
-    }
-    return rc;
 }
 
 static void tell_row(void *arg, enum change_op op, struct slice image)
@@ -143,7 +118,7 @@ static int compare(struct stores_step *s, size_t i, bool only, struct stores_tab
                                          .document = documents[i],
                                          .number = (uint32_t)i + 1};
     int rc = step_table_open(&t->both, &o, err);
-    rc = rc ? rc : make_images(t, err);
+    rc = rc ? rc : step_table_images(&t->both, &t->arena, &t->images, err);
     const struct wanted_rows wanted = {.here = &t->both.here,
                                        .rows = t->images,
                                        .count = t->both.from.count,

@@ -1,6 +1,7 @@
 """Steps: integrity, data, volume, delta."""
 
 import contextlib
+import itertools
 import random
 import threading
 import time
@@ -39,7 +40,7 @@ def change(blog, draw):
 
 
 @contextlib.contextmanager
-def busy(blog):
+def writing(blog, statements):
     """The source is written to, without end."""
     ended = threading.Event()
     wrote = []
@@ -48,8 +49,9 @@ def busy(blog):
         connection = blog.source.connect("old")
         with connection.cursor() as cursor:
             while not ended.is_set():
-                cursor.execute("INSERT INTO great_blog_publication (summary) VALUES ('live')")
-                wrote.append(cursor.execute("UPDATE great_blog_publication SET summary = CONCAT('t', RAND()) WHERE post_id %% 100 = %d" % (len(wrote) % 100)))
+                for sql in statements():
+                    cursor.execute(sql)
+                wrote.append(True)
     thread = threading.Thread(target=write)
     thread.start()
     try:
@@ -58,6 +60,12 @@ def busy(blog):
         ended.set()
         thread.join()
     expect(len(wrote) > 10, "%d writes at the source" % len(wrote))
+
+
+def busy(blog):
+    count = itertools.count()
+    return writing(blog, lambda: ("INSERT INTO great_blog_publication (summary) VALUES ('live')",
+                                  "UPDATE great_blog_publication SET summary = CONCAT('t', RAND()) WHERE post_id %% 100 = %d" % (next(count) % 100)))
 
 
 def define(suite):
