@@ -177,7 +177,8 @@ static const struct option migrate_options[] = {
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run),
      .doc = "Write nothing. data: check integrity. settings: tell what would change, too."},
     {"suggest", 0, OPTION_TEXT, "FILE", FIELD(suggest),
-     .doc = "data: write the rules that would settle what is not mapped to a new file."},
+     .doc = "data: write the rules that would settle what is not mapped, or does not fit, to a new "
+            "file."},
     {"once", 0, OPTION_FLAG, NULL, FIELD(once), .doc = "delta: end where the source is now."},
     {"file", 'f', OPTION_LIST, "BINLOG", FIELD(files),
      .doc = "delta: read this binlog file of the source instead of asking the server, and end with "
@@ -324,7 +325,9 @@ const struct command cli_commands[] = {
          "Reads config.xml and the files that it names as they are, and runs its steps: `settings` "
          "brings core_config_data over by the rules of settings_map_file, and websites, store "
          "groups and stores by those of stores_map_file; run again it changes nothing. `data` "
-         "checks that every table and column has a place at the other side (integrity), copies "
+         "checks that every table and column has a place at the other side, and by a sample of "
+         "rows "
+         "that values fit (integrity), copies "
          "what is there by the rules of map.xml, and counts (volume). `delta` goes on from there "
          "with what the source's binlog has, without a pause, until SIGTERM; nothing is installed "
          "at the source, whose binlog needs binlog_row_metadata = FULL. With --file it reads "

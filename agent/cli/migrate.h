@@ -5,6 +5,7 @@
  * migrate_steps.c       classes of that tool → what does their work here
  * migrate_changes.c     rows that a step makes → the applier
  * migrate_map.c         the Map step
+ * migrate_sample.c      values that would get lost, by a sample of rows
  * migrate_settings.c    the Settings step
  * migrate_stores.c      the Stores step
  * migrate_increments.c  the SalesIncrement step

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/cli/migrate.h"
+#include "agent/cli/migrate_sample.h"
 #include "agent/cli/runner.h"
 #include "agent/cli/status.h"
 #include "agent/snapshot_source.h"
@@ -20,6 +20,12 @@ static void tell_finding(void *arg, bool fails, const char *line)
 {
     const struct migrating *g = arg;
     log_write(fails && !g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s", line);
+}
+
+static int look_at_rows(void *arg, const struct map_side_schema sides[2],
+                        struct map_findings *findings, struct ds_error *err)
+{
+    return migrate_sample(arg, sides, findings, err);
 }
 
 /* The rules that would settle all of it, for the user to read. */
@@ -53,6 +59,7 @@ static int check_integrity(struct migrating *g, const char *step, const char *su
                                     .source = source,
                                     .destination = destination,
                                     .tell = tell_finding,
+                                    .look = look_at_rows,
                                     .arg = g,
                                     .step = step,
                                     .own = g->own,

@@ -32,9 +32,10 @@ struct map_handler {
     void *state; /* of its class */
 };
 
-/* Lists of classes, each of one file. */
+/* Lists of classes, each of one file; the last of those that are ours, below Datasync\Handler\. */
 extern const struct map_class handlers_of_values[], handlers_of_attributes[], handlers_of_lookups[],
-    handlers_of_outputs[], handlers_of_json[], handlers_of_texts[], handlers_of_keys[];
+    handlers_of_outputs[], handlers_of_json[], handlers_of_texts[], handlers_of_keys[],
+    handlers_of_ours[];
 
 int map_handler_open_class(struct map_handler **out, const struct map_class *class,
                            const struct map_rule *rule, const struct map_table *table,

@@ -31,18 +31,21 @@ static int keep(struct arena *arena, const char **text)
     return rc;
 }
 
-static int add(struct check *c, const struct map_finding *found, struct ds_error *err)
+int map_findings_add(struct map_findings *f, const struct map_finding *found)
 {
-    struct map_findings *f = c->out;
     if (LIST_ROOM(f->items, f->count, f->capacity))
-        return no_memory(err);
+        return DS_ENOMEM;
     struct map_finding *x = &f->items[f->count++];
     *x = *found;
     return keep(&f->arena, &x->document) | keep(&f->arena, &x->field) |
-                   keep(&f->arena, &x->other_document) | keep(&f->arena, &x->other_field) |
-                   keep(&f->arena, &x->type) | keep(&f->arena, &x->other_type)
-               ? no_memory(err)
-               : 0;
+           keep(&f->arena, &x->other_document) | keep(&f->arena, &x->other_field) |
+           keep(&f->arena, &x->type) | keep(&f->arena, &x->other_type) | keep(&f->arena, &x->why) |
+           keep(&f->arena, &x->keys);
+}
+
+static int add(struct check *c, const struct map_finding *found, struct ds_error *err)
+{
+    return map_findings_add(c->out, found) ? no_memory(err) : 0;
 }
 
 /* --- tables ---------------------------------------------------------------------------------- */
@@ -288,6 +291,12 @@ static int by_place(const void *a, const void *b)
     return order ? order : strcmp(x->field ? x->field : "", y->field ? y->field : "");
 }
 
+void map_findings_sort(struct map_findings *f)
+{
+    if (f->count)
+        qsort(f->items, f->count, sizeof *f->items, by_place);
+}
+
 int map_compare(const struct map *m, const struct map_side_schema *source,
                 const struct map_side_schema *destination, struct map_findings *out,
                 struct ds_error *err)
@@ -296,8 +305,8 @@ int map_compare(const struct map *m, const struct map_side_schema *source,
     *out = (struct map_findings){0};
     int rc = check_side(&c, MAP_SOURCE, err);
     rc = rc ? rc : check_side(&c, MAP_DESTINATION, err);
-    if (rc == 0 && out->count)
-        qsort(out->items, out->count, sizeof *out->items, by_place);
+    if (rc == 0)
+        map_findings_sort(out);
     return rc;
 }
 

@@ -1,7 +1,7 @@
 /* Does a map lead every table and column of the source to one of the destination, and the other
  * way round? What does not is told all at once, with the rule that would settle it.
  *
- * Asks both servers' structure, no rows. One thread.
+ * Asks both servers' structure, no rows: whoever looks at these adds what he finds. One thread.
  */
 #ifndef APPLIER_MAP_MAP_CHECK_H
 #define APPLIER_MAP_MAP_CHECK_H
@@ -12,11 +12,12 @@
 enum map_problem {
     MAP_UNMAPPED_DOCUMENT, /* the other side has not what it is called there */
     MAP_UNMAPPED_FIELD,
-    MAP_OTHER_TYPE,    /* all below: a warning */
+    MAP_OTHER_TYPE,    /* from here on a warning */
     MAP_TOO_SHORT,     /* a longer text, a larger number would be cut */
     MAP_NULL_REFUSED,  /* NULL at the source, NOT NULL at the destination */
     MAP_NEEDS_VALUE,   /* NOT NULL and without a default at the destination, nothing goes there */
     MAP_UNIQUE_IS_NEW, /* unique at the destination, not at the source */
+    MAP_VALUE_LOST,    /* of rows that were looked at; fails */
     MAP_PROBLEMS,
 };
 
@@ -28,6 +29,9 @@ struct map_finding {
     const char *other_document,
         *other_field;              /* what it is called at the other side; NULL: nothing */
     const char *type, *other_type; /* of the columns; of a key its name; NULL: no column */
+    /* MAP_VALUE_LOST; without a field where a handler refuses the row */
+    const char *why, *keys;
+    uint64_t rows, looked_at;
 };
 
 struct map_side_schema {
@@ -45,6 +49,10 @@ struct map_findings {
 int map_compare(const struct map *m, const struct map_side_schema *source,
                 const struct map_side_schema *destination, struct map_findings *out,
                 struct ds_error *err);
+/* One more, of what others have found; the texts are copied. They are in no order until they are
+ * sorted. DS_ENOMEM. */
+int map_findings_add(struct map_findings *f, const struct map_finding *found);
+void map_findings_sort(struct map_findings *f);
 void map_findings_free(struct map_findings *f);
 bool map_problem_fails(enum map_problem p);
 /* The lines that users of the other tool know: "Source fields are not mapped. Document: t. Fields:

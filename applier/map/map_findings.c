@@ -1,4 +1,5 @@
 /* What a check of a map has found, for people: lines of a log, and rules that settle it. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "applier/map/map_check.h"
@@ -15,7 +16,9 @@ static const struct {
     [MAP_NULL_REFUSED] = {false, "NULL is refused at the destination: ", false, true},
     [MAP_NEEDS_VALUE] = {false, "A value is needed, and nothing goes there: ", false, true},
     [MAP_UNIQUE_IS_NEW] = {false, "Unique at the destination alone: ", false, true},
+    [MAP_VALUE_LOST] = {true, "Values do not fit: ", false, true},
 };
+#define FIT "\\Datasync\\Handler\\Fit"
 
 static const char *const side_names[] = {"Source ", "Destination "};
 
@@ -30,9 +33,29 @@ static bool goes_along(const struct map_finding *a, const struct map_finding *b)
            (a->problem == MAP_UNMAPPED_DOCUMENT || strcmp(a->document, b->document) == 0);
 }
 
+/* With the rule that settles it. */
+static int print_lost(const struct map_finding *f, struct buf *line)
+{
+    int rc = f->field ? buf_printf(line, "%s.%s %s, there %s.%s %s", f->document, f->field, f->type,
+                                   f->other_document, f->other_field, f->other_type)
+             : f->other_field ? buf_printf(line, "%s, there %s.%s %s", f->document,
+                                           f->other_document, f->other_field, f->other_type)
+                              : buf_puts(line, f->document);
+    rc |= buf_printf(line, ": %s (%" PRIu64 " of %" PRIu64 " rows that were looked at, keys: %s)",
+                     f->why, f->rows, f->looked_at, f->keys);
+    return rc | (f->other_field
+                     ? buf_printf(line,
+                                  ": make the column larger, correct the source, or have what fits "
+                                  "by a transform of %s.%s at the destination with " FIT,
+                                  f->other_document, f->other_field)
+                     : buf_puts(line, ": correct the source, or the rule"));
+}
+
 static int print_details(const struct map_finding *f, struct buf *line)
 {
     switch (f->problem) {
+    case MAP_VALUE_LOST:
+        return print_lost(f, line);
     case MAP_NEEDS_VALUE:
         return buf_printf(line, "%s.%s %s NOT NULL without a default", f->document, f->field,
                           f->type);
@@ -93,6 +116,19 @@ static int put_rule(struct buf *xml, const char *element, const char *document, 
     return rc | buf_printf(xml, "</%s></ignore>\n", element);
 }
 
+/* The last of a document's field alone: one handler does for all. */
+static int put_fit(struct buf *xml, const struct map_findings *f, size_t i)
+{
+    const struct map_finding *x = &f->items[i], *next = i + 1 < f->count ? x + 1 : NULL;
+    if (!x->other_field || (next && next->problem == MAP_VALUE_LOST && next->other_field &&
+                            strcmp(next->other_document, x->other_document) == 0 &&
+                            strcmp(next->other_field, x->other_field) == 0))
+        return 0;
+    return buf_puts(xml, "            <transform><field>") | put_text(xml, x->other_document) |
+           buf_puts(xml, ".") | put_text(xml, x->other_field) |
+           buf_puts(xml, "</field><handler class=\"" FIT "\"/></transform>\n");
+}
+
 static int put_rules(struct buf *xml, const struct map_findings *f, enum map_side side, bool fields)
 {
     int rc = buf_printf(xml, "        <%s_rules>\n", fields ? "field" : "document");
@@ -105,6 +141,8 @@ static int put_rules(struct buf *xml, const struct map_findings *f, enum map_sid
         if (fields && x->problem == MAP_OTHER_TYPE)
             rc |= side == MAP_SOURCE ? put_rule(xml, "datatype", x->document, x->field)
                                      : put_rule(xml, "datatype", x->other_document, x->other_field);
+        if (fields && x->problem == MAP_VALUE_LOST && side == MAP_DESTINATION)
+            rc |= put_fit(xml, f, i);
     }
     return rc | buf_printf(xml, "        </%s_rules>\n", fields ? "field" : "document");
 }

@@ -28,17 +28,24 @@ const char *map_handler_class(size_t i)
     return class ? class->name : NULL;
 }
 
+/* What is behind the namespace; NULL: it is in another one. */
+static const char *behind(const char *space, const char *name)
+{
+    size_t len = strlen(space);
+    return strncmp(name, space, len) == 0 ? name + len : NULL;
+}
+
 static const struct map_class *find_class(const char *name)
 {
-    static const char space[] = "Migration\\Handler\\";
     name += *name == '\\';
-    if (strncmp(name, space, sizeof space - 1) != 0)
-        return NULL;
-    name += sizeof space - 1;
-    const struct map_class *class;
-    for (size_t i = 0; (class = class_at(i)); i++)
-        if (strcmp(class->name, name) == 0)
+    const char *own = behind("Datasync\\Handler\\", name);
+    const char *its = behind("Migration\\Handler\\", name);
+    const struct map_class *class = NULL;
+    for (size_t i = 0; its && (class = class_at(i)); i++)
+        if (strcmp(class->name, its) == 0)
             break;
+    for (const struct map_class *at = handlers_of_ours; own && !class && at->name; at++)
+        class = strcmp(at->name, own) == 0 ? at : NULL;
     return class;
 }
 

@@ -32,9 +32,11 @@ enum map_field_kind {
     MAP_FIELD_OTHER,
 };
 
+struct target_column;
 struct map_field {
     const char *name;
     enum map_field_kind kind;
+    const struct target_column *column; /* of the destination; NULL: of the source, or not known */
 };
 
 struct map_table {
@@ -151,7 +153,8 @@ int map_handler_unknown(const struct map_rule *rule, struct ds_error *err);
 /* Of a record of that table. DS_ECONFLICT: the value cannot be handled; names table and field.
  * DS_EUSAGE: a key is missing, or no key. */
 int map_handler_call(const struct map_handler *h, struct map_call *call, struct ds_error *err);
-/* Classes that are known, without the Migration\Handler\ before them; NULL: no more. */
+/* Classes of that tool that are known, without the Migration\Handler\ before them; NULL: no more.
+ */
 const char *map_handler_class(size_t i);
 
 #endif

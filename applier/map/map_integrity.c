@@ -132,12 +132,16 @@ static int check_step(const struct check *c, struct ds_error *err)
 static int compare(struct check *c, struct ds_error *err)
 {
     const struct config *config = c->o->config;
-    const struct map_side_schema source = {c->source, config->source.prefix};
-    const struct map_side_schema destination = {c->destination, config->destination.prefix};
+    const struct map_side_schema sides[] = {{c->source, config->source.prefix},
+                                            {c->destination, config->destination.prefix}};
     struct map_findings findings;
     BUF_AUTO struct buf line = {0};
     bool fails;
-    int rc = map_compare(c->map, &source, &destination, &findings, err);
+    int rc = map_compare(c->map, &sides[MAP_SOURCE], &sides[MAP_DESTINATION], &findings, err);
+    if (rc == 0 && c->o->look) {
+        rc = c->o->look(c->o->arg, sides, &findings, err);
+        map_findings_sort(&findings);
+    }
     for (size_t at = 0; rc == 0 && map_findings_line(&findings, &at, &line, &fails);)
         if (line.len)
             tell(c, fails, buf_cstr(&line));

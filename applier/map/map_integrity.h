@@ -9,6 +9,7 @@
 #include <mysql.h>
 
 #include "applier/handlers.h"
+#include "applier/map/map_check.h"
 #include "applier/target.h"
 #include "schema/filter.h"
 
@@ -21,6 +22,10 @@ struct map_integrity {
     /* Called for a foreign key of the source that does more than to forbid, which the destination's
      * table could have, too, and has not: under the destination's names. NULL: nobody asks. */
     int (*missing)(void *arg, const struct derived_key *key, struct ds_error *err);
+    /* Called once, with both sides as far as they are asked about: adds what rows show. NULL: none
+     * are looked at. */
+    int (*look)(void *arg, const struct map_side_schema sides[2], struct map_findings *findings,
+                struct ds_error *err);
     void *arg;
     const char *step;           /* its documents alone; NULL: those that no step has */
     const struct handlers *own; /* of the user; NULL: none */

@@ -42,6 +42,7 @@ struct map_row {
     struct msg_table table;       /* as the destination has it */
     bool same;
     /* of the image in hand */
+    int32_t misfit; /* column whose value was refused, -1: none */
     const uint8_t **values, **earlier;
     const uint8_t **there; /* of the destination's row; NULL: it has none */
     struct map_value *from_values, *to_values;
@@ -140,10 +141,11 @@ struct map_field *map_row_fields(const struct target_table *t, struct arena *are
 {
     struct map_field *fields = arena_zalloc(arena, (t->column_count + 1) * sizeof *fields);
     for (uint32_t i = 0; fields && i < t->column_count; i++)
-        fields[i] = (struct map_field){
-            t->columns[i].name,
-            map_value_kind(t->columns[i].type,
-                           t->columns[i].class == TARGET_BYTES ? MAP_BINARY : 0)};
+        fields[i] =
+            (struct map_field){t->columns[i].name,
+                               map_value_kind(t->columns[i].type,
+                                              t->columns[i].class == TARGET_BYTES ? MAP_BINARY : 0),
+                               &t->columns[i]};
     return fields;
 }
 
@@ -430,12 +432,13 @@ static int call_handlers(struct map_row *r, enum map_side side, struct ds_error 
 }
 
 /* The value is no log's: it may be a customer's. */
-static int does_not_fit(const struct map_row *r, uint32_t i, const char *why, struct ds_error *err)
+static int does_not_fit(struct map_row *r, uint32_t i, const char *why, struct ds_error *err)
 {
     const struct target_column *c = &r->target->columns[i];
     uint32_t from = r->places[i].from;
     if (!why)
         return no_memory(err);
+    r->misfit = (int32_t)i;
     return error_set(err, DS_ECONFLICT,
                      "a value of %s%s%s does not fit into %s.%s, which needs %s (%s): change it by "
                      "a handler of the map, or ignore the field",
@@ -551,6 +554,7 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
     if (rc)
         return rc;
     arena_reset(&r->arena, 1 << 16);
+    r->misfit = -1;
     if (image_write_head(out, (uint32_t)r->to.count))
         return no_memory(err);
     rc = r->steps[MAP_SOURCE].count || r->steps[MAP_DESTINATION].count ? handle_image(r, out, err)
@@ -558,6 +562,11 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
     if (rc == DS_ECONFLICT)
         map_row_at_key(r, err);
     return rc;
+}
+
+int32_t map_row_misfit(const struct map_row *r)
+{
+    return r->misfit;
 }
 
 int map_row_image_onto(struct map_row *r, struct slice image, struct slice there, struct buf *out,

@@ -8,10 +8,11 @@
 #include "schema/list.h"
 
 const char *const map_setting_fields[SETTING_FIELDS] = {"scope", "scope_id", "path", "value"};
-static const struct map_field fields[SETTING_FIELDS] = {{"scope", MAP_FIELD_TEXT},
-                                                        {"scope_id", MAP_FIELD_NUMBER},
-                                                        {"path", MAP_FIELD_TEXT},
-                                                        {"value", MAP_FIELD_TEXT}};
+static const struct map_field fields[SETTING_FIELDS] = {
+    {.name = "scope", .kind = MAP_FIELD_TEXT},
+    {.name = "scope_id", .kind = MAP_FIELD_NUMBER},
+    {.name = "path", .kind = MAP_FIELD_TEXT},
+    {.name = "value", .kind = MAP_FIELD_TEXT}};
 /* Of what the catalogue says, without a rule. */
 static const struct map_rule encrypt = {.kind = MAP_TRANSFORM,
                                         .side = MAP_SOURCE,

@@ -213,12 +213,15 @@ static bool is_named(uint8_t type)
 }
 
 /* Names of an ENUM are in no message: only a number passes, into a column of the same kind. Whether
- * a number is within the other column's range the server tells. */
+ * a number is within the other column's range the server tells, but not of one below zero that goes
+ * where none are: messages without signs have such (bind.h). */
 bool map_value_passes(const struct msg_column *from, const struct target_column *to)
 {
     enum target_class class = class_of(from->type, from->collation);
     if (is_named(from->type) || is_named(to->type))
         return from->type == to->type;
+    if (class == TARGET_INT && to->width && !(from->flags & COLUMN_UNSIGNED) != !to->is_unsigned)
+        return false;
     return class == to->class && (to->type != MYSQL_TYPE_DATE || from->type == MYSQL_TYPE_DATE);
 }
 

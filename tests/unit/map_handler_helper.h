@@ -179,7 +179,7 @@ static void put_bytes(unsigned record, const char *name, enum map_field_kind kin
         i++;
     assert_true(i < FIELDS);
     table->count += i == table->count;
-    t.fields[record][i] = (struct map_field){name, kind};
+    t.fields[record][i] = (struct map_field){.name = name, .kind = kind};
     t.values[record][i] = (struct map_value){.set = true, .null = !value.p, .text = value};
 }
 

@@ -306,7 +306,7 @@ static void handlers_change_values(void **state)
                             .param_count = 1,
                             .file = "map.xml",
                             .line = 4};
-    const struct map_field fields[] = {{"n", MAP_FIELD_NUMBER}};
+    const struct map_field fields[] = {{.name = "n", .kind = MAP_FIELD_NUMBER}};
     const struct map_table table = {.name = "t", .fields = fields, .count = 1};
     struct map_value value = {.set = true, .text = {(const uint8_t *)"21", 2}};
     struct map_record record = {&table, &value};

@@ -258,7 +258,8 @@ static int forget_output(void *arg, const struct map_output *output, struct ds_e
 static int handle_one(const char *class, const struct map_param *params, const char *text,
                       struct ds_error *err)
 {
-    static const struct map_field fields[] = {{"f", MAP_FIELD_TEXT}, {"rule_id", MAP_FIELD_NUMBER}};
+    static const struct map_field fields[] = {{"f", MAP_FIELD_TEXT, NULL},
+                                              {"rule_id", MAP_FIELD_NUMBER, NULL}};
     const struct map_table table = {.name = "t", .fields = fields, .count = 2};
     const struct map_rule rule = {.kind = MAP_TRANSFORM,
                                   .document = "t",

@@ -144,7 +144,8 @@ def define(suite):
             script("sort_order = i", "sort_order = tag")
             expect_contains(blog.migrate("data", code=1), "the value for greatblog_post_tags.sort_order is not a whole number", "a value")
             script("if value == nil", "local x = at.row.post_id == 9 and nil .. 'x' if value == nil")
-            said = blog.migrate("data", code=1)
+            expect_contains(blog.migrate("data", code=1), "1 of 1000 rows that were looked at, keys: 9)", "before anything is written")
+            said = blog.migrate("data", "--auto", code=1)
             for part in ("great_blog_publication.body: ", "greatblog.lua:", "(handler \\Migration\\Handler\\GreatBlog\\NewFormat, ", "key=9"):
                 expect_contains(said, part, "an error of a handler")
             script("local function split", "assert(not io and not os and not require) local function split")

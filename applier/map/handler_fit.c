@@ -1,0 +1,220 @@
+/* Handlers of our own: Fit, which gives a column what it can hold of a value. That tool let the
+ * server do so, and nobody was told; here a rule says where it may be. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "applier/map/handler.h"
+#include "applier/target.h"
+
+enum { NUMBER_ROOM = 120, DIGITS_MAX = 65 };
+
+static int open_fit(struct map_handler *h, struct ds_error *err)
+{
+    return h->table->fields[h->field].column
+               ? 0
+               : handler_wrong(h, err, "is for fields of the destination: put the rule there");
+}
+
+/* --- NULL ------------------------------------------------------------------------------------ */
+
+static void fit_null(const struct target_column *to, struct map_call *c)
+{
+    if (to->has_default)
+        *handler_value(c) = (struct map_value){0};
+    else if (to->class == TARGET_TEXT || to->class == TARGET_BYTES)
+        handler_set(c, slice_of(""));
+    else if (to->class == TARGET_TEMPORAL)
+        handler_set(c, slice_of(to->type == MYSQL_TYPE_DATE   ? "0000-00-00"
+                                : to->type == MYSQL_TYPE_TIME ? "00:00:00"
+                                                              : "0000-00-00 00:00:00"));
+    else
+        handler_set(c, slice_of(to->class == TARGET_JSON ? "null" : "0"));
+}
+
+/* --- texts ----------------------------------------------------------------------------------- */
+
+static bool starts_with(const char *text, const char *what)
+{
+    return strncasecmp(text, what, strlen(what)) == 0;
+}
+
+/* Bytes of the first characters that fit. TEXT counts bytes, whole characters of which stay. */
+static size_t bytes_that_fit(const struct target_column *to, struct slice s)
+{
+    const bool wide = starts_with(to->charset, "utf8");
+    const bool counts_bytes = to->class == TARGET_BYTES || strcasestr(to->type_text, "text");
+    uint64_t characters = 0;
+    size_t at = 0;
+    while (at < s.len) {
+        size_t end = at + 1;
+        while (wide && end < s.len && (s.p[end] & 0xc0) == 0x80)
+            end++;
+        if (counts_bytes ? end > to->characters : ++characters > to->characters)
+            break;
+        at = end;
+    }
+    return at;
+}
+
+/* utf8mb3 has no characters of four bytes. */
+static int fit_characters(const struct target_column *to, struct map_call *c, struct ds_error *err)
+{
+    const struct slice s = value_text(handler_value(c));
+    size_t n = 0;
+    if (strcasecmp(to->charset, "utf8mb3") != 0 && strcasecmp(to->charset, "utf8") != 0)
+        return 0;
+    uint8_t *p = arena_alloc(c->arena, s.len + 1);
+    if (!p)
+        return handler_no_memory(err);
+    for (size_t i = 0; i < s.len; i++) {
+        const bool wide = s.p[i] >= 0xf0;
+        p[n++] = wide ? '?' : s.p[i];
+        while (wide && i + 1 < s.len && (s.p[i + 1] & 0xc0) == 0x80)
+            i++;
+    }
+    handler_set(c, (struct slice){p, n});
+    return 0;
+}
+
+static int fit_text(const struct target_column *to, struct map_call *c, struct ds_error *err)
+{
+    int rc = fit_characters(to, c, err);
+    struct slice s = value_text(handler_value(c));
+    s.len = bytes_that_fit(to, s);
+    if (rc == 0)
+        handler_set(c, s);
+    return rc;
+}
+
+/* --- numbers --------------------------------------------------------------------------------- */
+
+/* "-12.50 EUR": the sign, digits before and behind the point. */
+struct number {
+    bool negative;
+    struct slice whole, part;
+};
+
+static struct number read_number(struct slice s)
+{
+    struct number n = {0};
+    size_t at = 0, start;
+    while (at < s.len && s.p[at] == ' ')
+        at++;
+    n.negative = at < s.len && s.p[at] == '-';
+    at += at < s.len && (s.p[at] == '-' || s.p[at] == '+');
+    while (at < s.len && s.p[at] == '0')
+        at++;
+    for (start = at; at < s.len && s.p[at] >= '0' && s.p[at] <= '9';)
+        at++;
+    n.whole = (struct slice){s.p + start, at - start};
+    if (at < s.len && s.p[at] == '.') {
+        for (start = ++at; at < s.len && s.p[at] >= '0' && s.p[at] <= '9';)
+            at++;
+        n.part = (struct slice){s.p + start, at - start};
+    }
+    return n;
+}
+
+/* What is not whole is cut. */
+static int fit_int(const struct target_column *to, struct map_call *c, struct ds_error *err)
+{
+    const struct number n = read_number(value_text(handler_value(c)));
+    const unsigned bits = to->width ? to->width * 8U : 64;
+    const uint64_t most = UINT64_MAX >> (64 - bits + !to->is_unsigned);
+    const uint64_t least = to->is_unsigned ? 0 : most + 1; /* below zero */
+    char text[NUMBER_ROOM];
+    snprintf(text, sizeof text, "%.*s", (int)(n.whole.len < 30 ? n.whole.len : 30), n.whole.p);
+    errno = 0;
+    uint64_t v = strtoull(text, NULL, 10);
+    const uint64_t limit = n.negative ? least : most;
+    v = errno == ERANGE || v > limit ? limit : v;
+    int len = snprintf(text, sizeof text, "%s%lu", n.negative && v ? "-" : "", v);
+    return handler_set_copy(c, text, (size_t)len, err);
+}
+
+/* Of "enum('a','b')": quotes within are doubled. */
+static uint64_t members(const struct target_column *to)
+{
+    uint64_t count = 0;
+    bool open = false;
+    for (const char *p = to->type_text; *p; p++)
+        if (*p == '\'') {
+            open = !open;
+            count += open && (p[-1] == ',' || p[-1] == '(');
+        }
+    return count;
+}
+
+/* Of an ENUM by its number, of a SET by its bits: what is not among its values is none of them. */
+static int fit_named(const struct target_column *to, struct map_call *c, struct ds_error *err)
+{
+    const struct number n = read_number(value_text(handler_value(c)));
+    const uint64_t count = members(to);
+    char text[NUMBER_ROOM];
+    snprintf(text, sizeof text, "%.*s", (int)(n.whole.len < 30 ? n.whole.len : 30), n.whole.p);
+    uint64_t v = strtoull(text, NULL, 10);
+    if (!to->is_enum)
+        v &= UINT64_MAX >> (64 - (count && count < 64 ? count : 64));
+    else if (v > count && to->nullable) {
+        handler_set_null(c);
+        return 0;
+    } else if (v > count)
+        v = 0;
+    return handler_set_copy(c, text, (size_t)snprintf(text, sizeof text, "%lu", v), err);
+}
+
+/* Digits behind the last are cut; what is too large becomes the largest there is. */
+static int fit_decimal(const struct target_column *to, struct map_call *c, struct ds_error *err)
+{
+    const struct number n = read_number(value_text(handler_value(c)));
+    const size_t digits = to->precision - to->scale;
+    const bool large = n.whole.len > digits, below = n.negative && to->is_unsigned;
+    char text[NUMBER_ROOM + 2 * DIGITS_MAX];
+    size_t at = 0;
+    if (n.negative && !below)
+        text[at++] = '-';
+    for (size_t i = 0; i < (large ? digits : n.whole.len); i++)
+        text[at++] = below ? '0' : large ? '9' : (char)n.whole.p[i];
+    if (!n.whole.len || !digits)
+        text[at++] = '0';
+    for (size_t i = 0; i < to->scale; i++) {
+        if (!i)
+            text[at++] = '.';
+        text[at++] = below ? '0' : large ? '9' : i < n.part.len ? (char)n.part.p[i] : '0';
+    }
+    return handler_set_copy(c, text, at, err);
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
+static int call_fit(const struct map_handler *h, struct map_call *c, struct ds_error *err)
+{
+    const struct target_column *to = c->record->table->fields[h->field].column;
+    const struct map_value *v = handler_value(c);
+    if (!v->set || (v->null && to->nullable))
+        return 0;
+    if (v->null) {
+        fit_null(to, c);
+        return 0;
+    }
+    switch (to->class) {
+    case TARGET_TEXT:
+    case TARGET_BYTES:
+        return fit_text(to, c, err);
+    case TARGET_INT:
+        return to->is_enum || starts_with(to->type_text, "set(") ? fit_named(to, c, err)
+                                                                 : fit_int(to, c, err);
+    case TARGET_DECIMAL:
+        return fit_decimal(to, c, err);
+    default:
+        return 0;
+    }
+}
+
+const struct map_class handlers_of_ours[] = {
+    {.name = "Fit", .open = open_fit, .call = call_fit},
+    {0},
+};

@@ -1,0 +1,83 @@
+"""Values that the destination's columns cannot hold, and rules for them."""
+
+import xml.etree.ElementTree as tree
+
+from blog import MAP, Blog
+from lib.suite import expect, expect_contains, expect_equal
+
+OLD = """CREATE TABLE thing (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, label VARCHAR(80) NULL, amount INT NULL, price DECIMAL(12,4) NULL, kind ENUM('a','b','c') NOT NULL DEFAULT 'a',
+  note VARCHAR(40) NULL, word VARCHAR(20) NULL, data TEXT NULL, fine VARCHAR(80) NULL) ENGINE=InnoDB;
+CREATE TABLE pair (code VARCHAR(20) PRIMARY KEY, amount BIGINT NOT NULL) ENGINE=InnoDB;"""
+NEW = """CREATE TABLE thing (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, label VARCHAR(8) NOT NULL, amount TINYINT NULL, price DECIMAL(6,2) NULL, kind ENUM('a','b') NULL,
+  note VARCHAR(40) CHARACTER SET utf8mb3 NULL, word INT NULL, data TEXT NULL, fine VARCHAR(80) NULL, FULLTEXT (fine)) ENGINE=InnoDB;
+CREATE TABLE pair (code VARCHAR(20) PRIMARY KEY, amount INT UNSIGNED NOT NULL) ENGINE=InnoDB;"""
+FILL = ("INSERT INTO thing (id, label, amount, price, note, word, fine) SELECT seq, CONCAT('l', seq), seq % 100, 1, 'é', '5', 'fine' FROM seq_1_to_5000",
+        "UPDATE thing SET label = 'longer than 8' WHERE id IN (4, 4550)", "UPDATE thing SET label = NULL WHERE id = 2", "UPDATE thing SET label = 'ééééääää€' WHERE id = 3",
+        "UPDATE thing SET amount = 400 WHERE id = 1010", "UPDATE thing SET amount = -400 WHERE id = 1011", "UPDATE thing SET price = 1.239 WHERE id = 5",
+        "UPDATE thing SET price = -123456.5 WHERE id = 6", "UPDATE thing SET kind = 'c' WHERE id = 7", "UPDATE thing SET note = 'x😀y' WHERE id = 8",
+        "UPDATE thing SET word = 'abc' WHERE id = 9", "UPDATE thing SET word = '12 EUR' WHERE id = 10", "INSERT INTO pair VALUES ('ok', 7), ('less', -1), ('more', 4294967296)")
+FITS = """SELECT id, COALESCE(LEFT(label, 8), ''), LEAST(GREATEST(amount, -128), 127), CAST(GREATEST(TRUNCATE(price, 2), -9999.99) AS DECIMAL(6,2)), IF(kind = 'c', NULL, CAST(kind AS CHAR)),
+  REPLACE(note, '😀', '?'), CASE word WHEN 'abc' THEN 0 WHEN '12 EUR' THEN 12 ELSE 5 END, fine FROM thing ORDER BY 1"""
+LOST = (("thing.label varchar(80), there thing.label varchar(8): longer than the column (3 of 1000", "keys: 3,4,4550"),
+        ("thing.label varchar(80), there thing.label varchar(8): NULL, which the column refuses (1 of 1000", "keys: 2)"),
+        ("thing.amount int(11), there thing.amount tinyint(4): out of the column's range (2 of 1000", "keys: 1010,1011)"),
+        ("thing.price decimal(12,4), there thing.price decimal(6,2): out of the column's range (1 of 1000", "keys: 6)"),
+        ("thing.price decimal(12,4), there thing.price decimal(6,2): digits behind the column's last one are cut (1 of 1000", "keys: 5)"),
+        ("thing.kind enum('a','b','c'), there thing.kind enum('a','b'): not one of the column's values (1 of 1000", "keys: 7)"),
+        ("thing.note varchar(40), there thing.note varchar(40): characters that the column's character set has not (1 of 1000", "keys: 8)"),
+        ("thing.word varchar(20), there thing.word int(11): not a value of the column's type, or out of its range (2 of 1000", "keys: 9,10)"),
+        ("pair.amount bigint(20), there pair.amount int(10) unsigned: not a value of the column's type, or out of its range (2 of 3", "keys: less,more)"))
+
+
+class Things(Blog):
+    def __init__(self, rules=MAP):
+        super().__init__(rules=rules)
+        self.source.script(OLD, database="old")
+        self.destination.script(NEW, database="new")
+        self.source.run(*FILL, database="old")
+
+
+def merged(rules, path):
+    """A map with what was suggested behind its own rules."""
+    whole, more = tree.fromstring(rules), tree.parse(path).getroot()
+    for side in more:
+        for part in side:
+            place = whole.find(side.tag).find(part.tag)
+            place.extend(list(part))
+    return tree.tostring(whole, encoding="unicode")
+
+
+def define(suite):
+    @suite.case("value-loss", "values of a sample that would not fit are told with field, key and rule, and nothing is written; the rules that are suggested give what fits")
+    def _():
+        with Things() as things:
+            tables = things.rows("SHOW TABLES")
+            rules = things.work.path("rules.xml")
+            said = things.migrate("data", "--suggest", rules, code=1)
+            for line, keys in LOST:
+                at = said.find("[ERROR]: Values do not fit: " + line)
+                expect(at >= 0 and keys in said[at:said.index("\n", at)], "%s %s: %s" % (line, keys, said))
+            expect_contains(said, "by a transform of thing.label at the destination with \\Datasync\\Handler\\Fit", "the rule")
+            expect_equal(said.count("Values do not fit"), len(LOST), "findings")
+            expect("longer than 8" not in said and "abc" not in said, "values are not told")
+            expect_equal((things.rows("SHOW TABLES"), things.ask("SELECT COUNT(*) FROM thing")), (tables, 0), "what is written")
+            expect_contains(things.migrate("data", "--auto", "--dry-run"), "[WARNING]: Values do not fit: pair.amount", "auto")
+            things.write("map.xml", merged(MAP, rules))
+            expect("do not fit" not in things.migrate("data"), "with the rules")
+            expect_equal(things.rows("SELECT id, label, amount, price, CAST(kind AS CHAR), note, word, fine FROM thing ORDER BY 1"), things.source.query(FITS, "old"), "what fits")
+            expect_equal(things.rows("SELECT * FROM pair ORDER BY 2"), (("less", 0), ("ok", 7), ("more", 4294967295)), "pairs")
+            things.source.run("INSERT INTO thing (label, amount) VALUES ('again too long', 900)", database="old")
+            things.migrate("delta", "--once")
+            expect_equal(things.rows("SELECT label, amount FROM thing WHERE id > 5000"), (("again to", 127),), "delta")
+
+    @suite.case("value-refused", "what a handler refuses is told with the rows of a sample, without --suggest's rules")
+    def _():
+        rules = MAP.replace("<transform>", """<transform><field>thing.data</field><handler class="\\Migration\\Handler\\SerializeToJson">
+          <param name="migrateBrokenData" value="false"/></handler></transform><transform>""", 1)
+        with Things(rules) as things:
+            things.source.run("UPDATE thing SET data = 'a:1:{broken' WHERE id IN (30, 40)", database="old")
+            said = things.migrate("data", "--dry-run", code=1)
+            at = said.index("[ERROR]: Values do not fit: thing: ")
+            line = said[at:said.index("\n", at)]
+            for part in ("thing.data: ", "SerializeToJson", "(2 of 1000 rows that were looked at, keys: 30,40): correct the source, or the rule"):
+                expect_contains(line, part, "the row")
