@@ -54,13 +54,8 @@ int net_key_text(const struct net *n, struct buf *out)
     return rc;
 }
 
-int change_key_text(const struct change *c, struct buf *out)
+int values_key_text(const struct target_table *t, const uint8_t *const *values, struct buf *out)
 {
-    const struct target_table *t = c->table->target;
-    const uint8_t *values[MESSAGE_MAX_COLUMNS];
-    struct slice image = c->op == CHANGE_INSERT ? c->after : c->before;
-    if (!t || images_values(t, image, values))
-        return buf_puts(out, "?");
     uint32_t count = t->row_key ? t->row_key->count : t->column_count > 4 ? 4 : t->column_count;
     int rc = 0;
     for (uint32_t i = 0; i < count && rc == 0; i++) {
@@ -69,4 +64,13 @@ int change_key_text(const struct change *c, struct buf *out)
         rc |= value_text(&t->columns[column], values[column], out);
     }
     return rc;
+}
+
+int change_key_text(const struct change *c, struct buf *out)
+{
+    const struct target_table *t = c->table->target;
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    struct slice image = c->op == CHANGE_INSERT ? c->after : c->before;
+    return !t || images_values(t, image, values) ? buf_puts(out, "?")
+                                                 : values_key_text(t, values, out);
 }

@@ -226,6 +226,8 @@ static int on_table_begin(struct loader *l, const struct msg_table *table, struc
     }
     if (rc == 0 && l->options.takes && !find_copied(l, table->name))
         rc = load_mapped_empty(&l->context, table->name, err);
+    log_debug("%s table=%.*s", l->options.takes ? "migrating" : "copying", (int)table->name.len,
+              table->name.p);
     if (rc == 0)
         rc = row_loader_begin(&l->rows, l->options.database, target, err);
     l->table_open = rc == 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/key_text.h"
 #include "schema/crash.h"
 
 enum {
@@ -47,6 +48,7 @@ static int insert_text(struct row_loader *r, const char *database)
         rc |= sql_identifier(&r->insert, r->columns[i]->name);
     }
     rc |= buf_puts(&r->insert, ") VALUES ");
+    r->head_len = r->insert.len;
     for (uint32_t i = 0; r->bulk && i < r->written_columns; i++)
         rc |= buf_puts(&r->insert, i ? ", ?" : "(?");
     return rc | (r->bulk ? buf_puts(&r->insert, ")") : 0);
@@ -195,10 +197,10 @@ static int write_bulk(struct row_loader *r, struct ds_error *err)
     return bind_execute(&r->binds, r->stmt, "loading rows", err);
 }
 
-/* Append "(1, 'a')" of one row. */
+/* Append "(1,'a')". */
 static int row_literals(struct row_loader *r, uint32_t row, struct ds_error *err)
 {
-    int rc = buf_puts(&r->text, row ? ",(" : "(") ? no_memory(err) : 0;
+    int rc = buf_puts(&r->text, "(") ? no_memory(err) : 0;
     for (uint32_t i = 0; i < r->written_columns && rc == 0; i++) {
         if (i && buf_puts(&r->text, ","))
             return no_memory(err);
@@ -213,12 +215,15 @@ static int row_literals(struct row_loader *r, uint32_t row, struct ds_error *err
     return rc == 0 && buf_puts(&r->text, ")") ? no_memory(err) : rc;
 }
 
-static int write_text(struct row_loader *r, struct ds_error *err)
+/* Of the rows that wait, those from `first` to before `end`. */
+static int write_text(struct row_loader *r, uint32_t first, uint32_t end, struct ds_error *err)
 {
     buf_clear(&r->text);
-    if (buf_append(&r->text, r->insert.data, r->insert.len))
+    if (buf_append(&r->text, r->insert.data, r->head_len))
         return no_memory(err);
-    for (uint32_t row = 0; row < r->waiting; row++) {
+    for (uint32_t row = first; row < end; row++) {
+        if (row > first && buf_puts(&r->text, ","))
+            return no_memory(err);
         int rc = row_literals(r, row, err);
         if (rc)
             return rc;
@@ -236,6 +241,36 @@ static int commit(struct row_loader *r, struct ds_error *err)
     return db_exec(r->db, err, "COMMIT");
 }
 
+/* --- which row it is that an error is about --------------------------------------------------- */
+
+static void name_row(const struct row_loader *r, uint32_t row, struct ds_error *err)
+{
+    const uint8_t *values[MESSAGE_MAX_COLUMNS] = {0};
+    BUF_AUTO struct buf key = {0};
+    for (uint32_t i = 0; row < r->waiting && i < r->written_columns; i++)
+        values[r->ordinals[i]] = r->values[(size_t)row * r->written_columns + i];
+    if (row < r->waiting && values_key_text(r->table, values, &key) == 0)
+        error_at_key(err, buf_cstr(&key));
+}
+
+/* A warning counts them; of an error they are tried one by one: what they leave is rolled back. */
+static void find_row(struct row_loader *r, struct ds_error *err)
+{
+    const char *at = strstr(err->message, " at row ");
+    if (err->code == DS_ECONFLICT && at) {
+        name_row(r, (uint32_t)strtoul(at + strlen(" at row "), NULL, 10) - 1, err);
+        return;
+    }
+    for (uint32_t row = 0; err->code == DS_ESERVER && row < r->waiting; row++) {
+        struct ds_error own = {0};
+        if (write_text(r, row, row + 1, &own) == 0)
+            continue;
+        if (own.server_errno == err->server_errno)
+            name_row(r, row, err);
+        return;
+    }
+}
+
 static int write_waiting(struct row_loader *r, struct ds_error *err)
 {
     if (r->waiting == 0)
@@ -246,9 +281,11 @@ static int write_waiting(struct row_loader *r, struct ds_error *err)
     if (rc == 0 && r->open_rows == 0)
         rc = db_exec(r->db, err, "START TRANSACTION");
     if (rc == 0)
-        rc = r->bulk ? write_bulk(r, err) : write_text(r, err);
+        rc = r->bulk ? write_bulk(r, err) : write_text(r, 0, r->waiting, err);
     if (rc == 0)
         rc = check_warnings(r, err);
+    if (rc)
+        find_row(r, err);
     if (rc)
         return rc;
     r->rows += r->waiting;

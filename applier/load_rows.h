@@ -22,6 +22,7 @@ struct row_loader {
     uint32_t *ordinals;
     uint32_t written_columns;
     struct buf insert; /* the statement, up to VALUES for the text form */
+    size_t head_len;   /* … as far as that */
     MYSQL_STMT *stmt;
     struct buf bytes; /* images of rows that wait */
     uint32_t waiting;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/cli/cli.h"
+#include "agent/cli/logging.h"
 #include "applier/outbox.h"
 #include "schema/log.h"
 
@@ -33,7 +34,12 @@ int cli_exit_code(int rc)
 int cli_fail(const struct ds_error *err)
 {
     char line[sizeof(struct ds_error)];
-    log_error("%s", error_format(err, line, sizeof line));
+    struct logging_stage at;
+    error_format(err, line, sizeof line);
+    if (logging_stage_now(&at))
+        log_error("%s step=\"%s\" stage=\"%s\"", line, at.step, at.stage);
+    else
+        log_error("%s", line);
     return cli_exit_code(err->code);
 }
 

@@ -98,6 +98,19 @@ int logging_format(struct buf *out, bool json, long long now, int level, const c
                 : buf_printf(out, "%s %-5s %s", stamp, level_names[level], line);
 }
 
+/* " table=NAME" of a line: where it begins, how long it is with its value, and where that begins;
+ * NULL: there is none. */
+static const char *find_table(const char *line, size_t *len, const char **name)
+{
+    static const char key[] = " table=";
+    const char *at = strstr(line, key);
+    if (!at)
+        return NULL;
+    *name = at + sizeof key - 1;
+    *len = (size_t)(*name - at) + strcspn(*name, " ");
+    return at;
+}
+
 int logging_format_migration(struct buf *out, const struct logging_stage *at, long long now,
                              int level, const char *line)
 {
@@ -105,6 +118,8 @@ int logging_format_migration(struct buf *out, const struct logging_stage *at, lo
     char stamp[40];
     struct tm tm;
     time_t seconds = (time_t)(now / 1000000);
+    const char *name = NULL, *table = NULL;
+    size_t len = 0;
     if (!gmtime_r(&seconds, &tm) || !strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm))
         snprintf(stamp, sizeof stamp, "?");
     int rc = buf_printf(out, "[%s.%06d+00:00][%s]", stamp, (int)(now % 1000000), names[level]);
@@ -112,7 +127,12 @@ int logging_format_migration(struct buf *out, const struct logging_stage *at, lo
         rc |= buf_printf(out, "[mode: %s]", at->mode);
     if (level >= LOG_LEVEL_INFO && at->stage)
         rc |= buf_printf(out, "[stage: %s][step: %s]", at->stage, at->step ? at->step : "");
-    return rc | buf_printf(out, ": %s", line);
+    if (level >= LOG_LEVEL_DEBUG && (table = find_table(line, &len, &name)))
+        rc |= buf_printf(out, "[table: %.*s]: %.*s%s", (int)(table + len - name), name,
+                         (int)(table - line), line, table + len);
+    else
+        rc |= buf_printf(out, ": %s", line);
+    return rc;
 }
 
 static void write_all(int to, const char *text, size_t len)
@@ -196,6 +216,28 @@ void logging_at_stage(const struct logging_stage *at)
     pthread_mutex_unlock(&screen.mutex);
 }
 
+bool logging_stage_now(struct logging_stage *out)
+{
+    pthread_mutex_lock(&screen.mutex);
+    *out = screen.at;
+    bool is = screen.migration && out->step;
+    pthread_mutex_unlock(&screen.mutex);
+    return is;
+}
+
+void logging_notice(const char *line)
+{
+    BUF_AUTO struct buf out = {0};
+    if (!screen.migration) {
+        log_info("%s", line);
+        return;
+    }
+    pthread_mutex_lock(&screen.mutex);
+    if (buf_printf(&out, "[NOTICE]: %s\n", line) == 0)
+        write_migration(&out);
+    pthread_mutex_unlock(&screen.mutex);
+}
+
 bool logging_terminal(void)
 {
     return screen.terminal;
@@ -215,5 +257,14 @@ void logging_progress(const char *line)
     snprintf(screen.progress, width + 1, "%s", line);
     if (buf_puts(&out, screen.progress) == 0)
         write_all(STDERR_FILENO, (const char *)out.data, out.len);
+    pthread_mutex_unlock(&screen.mutex);
+}
+
+void logging_progress_keep(void)
+{
+    pthread_mutex_lock(&screen.mutex);
+    if (screen.terminal && screen.progress[0])
+        write_all(STDERR_FILENO, "\n", 1);
+    screen.progress[0] = 0;
     pthread_mutex_unlock(&screen.mutex);
 }

@@ -16,6 +16,8 @@ void logging_start(const char *format, unsigned verbosity);
 bool logging_terminal(void); /* stderr is one, and the format is text */
 /* Replace the progress line; "" removes it. Nothing when stderr is no terminal. */
 void logging_progress(const char *line);
+/* Leave it where it is, and go on below it. */
+void logging_progress_keep(void);
 /* From now on lines look as those of the Magento Data Migration Tool, and go to stdout; also behind
  * what is in `file` (NULL: none), which is kept open. A format "json" stays as it is. DS_EIO. */
 int logging_migration(const char *file, struct ds_error *err);
@@ -24,6 +26,10 @@ struct logging_stage {
     const char *mode, *stage, *step;
 };
 void logging_at_stage(const struct logging_stage *at);
+/* False: lines are not those of a migration, or no stage has begun. */
+bool logging_stage_now(struct logging_stage *out);
+/* A line that is neither information nor warning: "[NOTICE]: …". */
+void logging_notice(const char *line);
 /* "[2026-05-31T22:00:00.123456+00:00][INFO][mode: data][stage: volume check][step: Map Step]: …",
  * without newline. For tests. */
 int logging_format_migration(struct buf *out, const struct logging_stage *at, long long now,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/cli/logging.h"
+#include "agent/cli/progress.h"
 #include "schema/log.h"
 #include "schema/migration/groups.h"
 
@@ -195,6 +196,8 @@ static int open_all(struct migrating *g, struct ds_error *err)
         rc = filter_extend_map(g->in->filter, extend_map, g, err);
     const char *file = rc ? NULL : migration_option(g->migration, "log_file");
     if (rc == 0)
+        progress_migration(migration_option(g->migration, "progress_bar_format"));
+    if (rc == 0)
         rc = logging_migration(file && *file ? file : NULL, err);
     rc = rc ? rc : confirm(g, err);
     if (rc == 0)
@@ -231,8 +234,9 @@ static int check_integrity(struct migrating *g, struct ds_error *err)
     }
     if (rc || all || g->in->automatic)
         return rc;
-    log_info("You can use --auto or -a option to ignore not mapped differences between source and "
-             "destination to continue migration, and --suggest FILE to get rules that settle them");
+    logging_notice(
+        "You can use --auto or -a option to ignore not mapped differences between source and "
+        "destination to continue migration, and --suggest FILE to get rules that settle them");
     return error_set(err, DS_ESCHEMA, "Integrity Check failed");
 }
 

@@ -594,6 +594,8 @@ static int drain_log(struct draining *d, const struct log_table *log, bool *good
             free(p.keys);
             return rc || !p.count ? rc : no_memory(err);
         }
+        if (!d->part_count || d->parts[d->part_count - 1].log != log)
+            log_debug("%s has changes", log->document);
         d->parts[d->part_count++] = p;
         d->keys += p.count;
         rc = add_rows(d, &p, err);

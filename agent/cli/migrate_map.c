@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/cli/migrate_sample.h"
+#include "agent/cli/progress.h"
 #include "agent/cli/runner.h"
 #include "agent/cli/status.h"
 #include "agent/snapshot_source.h"
@@ -193,6 +194,12 @@ static void tell_difference(void *arg, const struct map_volume_difference *d)
                   d->changed);
 }
 
+static void show_progress(void *arg, uint64_t done, uint64_t all)
+{
+    (void)arg;
+    progress_count(done, all);
+}
+
 /* step: its documents; NULL: those that no step has. */
 static int compare_sides(struct counting *counted, struct sides *s, const char *step,
                          struct ds_error *err)
@@ -209,6 +216,7 @@ static int compare_sides(struct counting *counted, struct sides *s, const char *
         .arg = counted,
         .wanted = is_copied,
         .found = tell_difference,
+        .progress = show_progress,
         .step = step,
         .own = counted->g->own};
     int rc = map_volume(&o, &documents, err);

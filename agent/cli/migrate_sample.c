@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/cli/migrate_sample.h"
+#include "agent/cli/progress.h"
 #include "agent/whole_table.h"
 #include "applier/bind.h"
 #include "applier/map/map_facts.h"
@@ -25,7 +26,7 @@ enum { PIECES = 10, ROWS_OF_PIECE = 100, KEYS_TOLD = 10, STATEMENT_BYTES = 1 << 
 /* Rows of a document that have the same thing wrong. */
 struct misfit {
     int32_t column; /* of the destination; -1: a handler refuses the row */
-    char why[sizeof ((struct ds_error *)0)->message];
+    char why[sizeof((struct ds_error *)0)->message];
     uint64_t rows;
     struct buf keys;
 };
@@ -466,6 +467,7 @@ static int look_at_all(struct sampling *s, const struct map_side_schema sides[2]
     for (uint32_t i = 0; i < target_count(source->schema) && rc == 0 && !s->refused; i++) {
         char name[300];
         s->from = target_at(source->schema, i);
+        progress_count(i, target_count(source->schema));
         if (!s->from->exists || strncmp(s->from->name, source->prefix, prefix) != 0 ||
             !s->from->row_key || !s->from->row_key->primary)
             continue;
@@ -476,6 +478,8 @@ static int look_at_all(struct sampling *s, const struct map_side_schema sides[2]
         s->looked_at = 0;
         rc = s->to && s->to->exists ? look_at(s, err) : 0;
     }
+    if (rc == 0)
+        progress_count(target_count(source->schema), target_count(source->schema));
     return rc;
 }
 

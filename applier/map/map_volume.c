@@ -196,6 +196,8 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
     for (uint32_t i = 0; i < target_count(s->schema) && rc == 0; i++) {
         struct document d = {.table = target_at(s->schema, i)};
         d.name = without_prefix(s, d.table->name);
+        if (o->progress)
+            o->progress(o->arg, i, target_count(s->schema));
         if (!d.name || !d.table->exists || d.table->view || d.table->sequence ||
             map_ignored(o->map, MAP_DESTINATION, d.name))
             continue;
@@ -203,5 +205,7 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
         *documents += d.sources > 0;
         rc = rc || !d.sources ? rc : compare_document(o, &d, err);
     }
+    if (rc == 0 && o->progress)
+        o->progress(o->arg, target_count(s->schema), target_count(s->schema));
     return rc || !o->step ? rc : map_recount(o, documents, err);
 }

@@ -32,9 +32,10 @@ struct map_volume_difference {
 struct map_volume_options {
     const struct map *map;
     struct map_volume_side source, destination;
-    void *arg;                                       /* of both */
+    void *arg;                                       /* of all */
     bool (*wanted)(void *arg, const char *document); /* of the source; NULL: all */
     void (*found)(void *arg, const struct map_volume_difference *d);
+    void (*progress)(void *arg, uint64_t done, uint64_t all); /* tables; NULL: nobody asks */
     const char *step; /* its documents alone, and what it gives for them; NULL: those of none */
     const struct handlers *own; /* with the step */
 };

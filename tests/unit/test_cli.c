@@ -498,6 +498,25 @@ static void progress_is_readable(void **state)
     assert_string_equal(text, "2 h 1 min");
 }
 
+static void bars_of_a_migration_are_those_of_symfony(void **state)
+{
+    (void)state;
+    static const char usual[] = "%percent%% [%bar%] Remaining Time: %remaining%";
+    char text[200];
+    progress_print(usual, &(struct progress_numbers){50, 100, 10, 12.4}, text, sizeof text);
+    assert_string_equal(text, "50% [==============>-------------] Remaining Time: 12 secs");
+    progress_print(usual, &(struct progress_numbers){7, 0, 0, 0}, text, sizeof text);
+    assert_string_equal(text, "0% [>---------------------------] Remaining Time: < 1 sec");
+    progress_print(usual, &(struct progress_numbers){120, 100, 3, 0}, text, sizeof text);
+    assert_string_equal(text, "100% [============================] Remaining Time: < 1 sec");
+    progress_print("%current%/%max% %percent:4s%%|%nothing% 5% %elapsed% %estimated%",
+                   &(struct progress_numbers){1, 4, 60, 7300}, text, sizeof text);
+    assert_string_equal(text, "1/4   25%|%nothing% 5% 1 min 2 hrs");
+    char small[10];
+    progress_print(usual, &(struct progress_numbers){1, 2, 0, 0}, small, sizeof small);
+    assert_string_equal(small, "50% [====");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,6 +533,7 @@ int main(void)
         cmocka_unit_test(status_joins_the_halves),
         cmocka_unit_test(two_processes_are_one_stream),
         cmocka_unit_test(progress_is_readable),
+        cmocka_unit_test(bars_of_a_migration_are_those_of_symfony),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

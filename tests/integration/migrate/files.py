@@ -1,10 +1,77 @@
-"""The files, and what is wrong with them."""
+"""The files, and what is wrong with them; and what is said."""
+
+import os
+import pty
+import re
+import subprocess
 
 from blog import CONFIG, MAP, Blog
 from lib.suite import expect, expect_contains, expect_equal
 
 
+LINE = re.compile(r"(\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00\](\[INFO\]\[mode: \w+\]\[stage: [\w ]+\]\[step: [\w ]+\]|\[(WARNING|ERROR)\])|\[NOTICE\]): .+")
+BAR = re.compile(r"(\d+)% \[=*>?-*\] Remaining Time: (< 1 sec|1 sec|\d+ secs)")
+
+
+def on_terminal(blog, *arguments):
+    """What a terminal gets."""
+    here, there = pty.openpty()
+    line = [blog.program.path, "migrate", "--config", blog.program.config, *arguments]
+    with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=there, stderr=there) as process:
+        os.close(there)
+        said = b""
+        while True:
+            try:
+                said += os.read(here, 4096)
+            except OSError:  # its other end is closed
+                break
+        process.wait(timeout=60)
+    os.close(here)
+    return process.returncode, said.decode()
+
+
 def define(suite):
+    @suite.case("progress-bar", "on a terminal bars are those of that tool, by progress_bar_format, too; elsewhere there are none, and each line is one of its forms")
+    def _():
+        with Blog() as blog:
+            code, said = on_terminal(blog, "data", blog.config, "--dry-run")
+            expect_equal((code, [n for n, _ in BAR.findall(said)][::len(BAR.findall(said)) - 1]), (0, ["0", "100"]), "the check: " + said)
+            code, said = on_terminal(blog, "data", blog.config)
+            bars = [n for n, _ in BAR.findall(said)]
+            expect_equal((code, bars.count("100")), (0, 3), "check, copy and volume: " + said)
+            expect_contains(said, "100% [============================] Remaining Time: < 1 sec\r\n", "a bar that is full stays")
+            with open(blog.config, encoding="utf-8") as text:
+                config = text.read()
+            blog.write("config.xml", config.replace("<bulk_size>", "<progress_bar_format>%current%/%max% done %percent:3s%%</progress_bar_format><bulk_size>"))
+            expect_contains(on_terminal(blog, "data", blog.config, "--reset", "--yes")[1], "/2120 done 100%\r\n", "a format")
+            said = blog.migrate("data") + blog.migrate("delta", "--once")
+            expect("%" not in said and "done 100" not in said, "no terminal: " + said)
+            blog.source.run("CREATE TABLE more (id INT PRIMARY KEY)", database="old")
+            said += blog.migrate("data", code=1)
+            expect_equal([line for line in said.splitlines() if not LINE.fullmatch(line)], [], "lines")
+            expect_contains(said, "\n[NOTICE]: You can use --auto or -a option to ignore not mapped differences between source and destination to continue migration", "a notice")
+            said = blog.migrate("data", "--auto", "--reset", "--yes", "-v")
+            expect("[DEBUG][mode: data][stage: data migration][step: Map Step][table: great_blog_post]: migrating\n" in said, "what -v adds: " + said[-3000:])
+
+    @suite.case("errors", "each error names step, document and key")
+    def _():
+        with Blog() as blog:
+            blog.destination.run("ALTER TABLE great_blog_post MODIFY body TEXT NOT NULL", database="new")
+            said = blog.migrate("data", "--auto", code=1)
+            expect_contains(said, "Column 'body' cannot be null (1048) table=new.great_blog_post key=post_id=7 step=\"Map Step\" stage=\"data migration\"", "NULL")
+            expect_contains(said, "[ERROR]: Data Migration failed step=\"Map Step\"", "the end")
+            blog.destination.run("ALTER TABLE great_blog_post MODIFY body TEXT NULL", "DELETE FROM author_link", "DELETE FROM author", "ALTER TABLE author MODIFY name CHAR(8) NOT NULL", database="new")
+            said = blog.migrate("data", "--auto", code=1)
+            expect_contains(said, "(1265); correct it at the source", "a long text")
+            expect_contains(said, "table=new.author key=author_id=10 step=\"Map Step\" stage=\"data migration\"", "a long text")
+            blog.destination.run("ALTER TABLE author MODIFY name VARCHAR(40) NOT NULL", database="new")
+            blog.migrate("data")
+            blog.destination.run("ALTER TABLE author MODIFY name CHAR(9) NOT NULL", database="new")
+            blog.source.run("UPDATE author SET name = 'longer than nine' WHERE author_id = 4", database="old")
+            said = blog.migrate("delta", "--once", code=1)
+            for part in ("author", "author_id=4", "step=\"Map Step\" stage=\"delta delivering\""):
+                expect_contains(said, part, "delta: " + said)
+
     @suite.case("unknown-steps", "each class that there is not is named, with its line, and nothing is done")
     def _():
         config = CONFIG.replace('  <steps mode="data">', """  <steps mode="data">
