@@ -9,8 +9,12 @@
 #include "schema/log.h"
 #include "schema/migration/groups.h"
 
-static const char *const stage_titles[STAGES] = {"integrity check", "data migration",
-                                                 "volume check", "delta delivering"};
+const char *migrate_stage_title(enum migration_stage stage)
+{
+    static const char *const titles[STAGES] = {"integrity check", "data migration", "volume check",
+                                               "delta delivering"};
+    return titles[stage];
+}
 
 /* --- the files ------------------------------------------------------------------------------- */
 
@@ -215,8 +219,8 @@ static int perform(struct migrating *g, const struct migration_step *s, enum mig
     if (!s->classes[stage] || is_left_out(g, s, stage))
         return 0;
     g->step = s;
-    logging_at_stage(
-        &(struct logging_stage){migration_mode_name(g->mode), stage_titles[stage], s->title});
+    logging_at_stage(&(struct logging_stage){migration_mode_name(g->mode),
+                                             migrate_stage_title(stage), s->title});
     log_info("started");
     return migrate_stage_find(g, s->classes[stage], stage)(g, good, err);
 }
@@ -304,6 +308,7 @@ int command_migrate(struct invocation *in)
     groups_free(g.deltalog);
     handlers_free(g.own);
     buf_free(&g.deltalog_path);
+    buf_free(&g.counted);
     groups_free(g.leftovers);
     migration_free(g.migration);
     return code;

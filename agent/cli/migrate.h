@@ -37,6 +37,8 @@ struct migrating {
     struct groups *leftovers; /* what the PostProcessing step deletes; NULL: there is none */
     bool cleaned;             /* it may have, in an earlier run */
     bool stopped;             /* by a signal */
+    struct buf counted;       /* counters of the source that were brought alongside the stream */
+    unsigned seconds;         /* … since they were looked at */
     int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
 };
 
@@ -44,6 +46,8 @@ struct migrating {
  * logged. */
 typedef int migrate_stage(struct migrating *g, bool *good, struct ds_error *err);
 
+/* As log lines name it. */
+const char *migrate_stage_title(enum migration_stage stage);
 /* NULL: there is none for that class in that place. */
 migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
                                   enum migration_stage stage);
@@ -97,6 +101,10 @@ int migrate_eav_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_eav_volume(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_data(struct migrating *g, bool *good, struct ds_error *err);
+/* Is there such a step in delta mode? Then, for runner_options: brings what has changed since the
+ * last time, in a stream of its own, every few seconds. arg: struct migrating. */
+bool migrate_increments_follow(const struct migrating *g);
+void migrate_increments_alongside(void *arg);
 int migrate_increments_volume(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_stores_data(struct migrating *g, bool *good, struct ds_error *err);

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cli/logging.h"
 #include "agent/cli/migrate_changes.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
-enum { META_ID = 1, PROFILE_ID, FIRST_SEQUENCE_ID, TEXT = 70 };
+enum { META_ID = 1, PROFILE_ID, FIRST_SEQUENCE_ID, TEXT = 70, ALONGSIDE_SECONDS = 5 };
 static const char *const kinds[] = {"order", "invoice", "creditmemo", "shipment", "rma_item"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -407,6 +408,87 @@ int migrate_increments_data(struct migrating *g, bool *good, struct ds_error *er
     }
     close_step(&s);
     return rc;
+}
+
+/* --- alongside a delta that does not end -------------------------------------------------------
+ */
+
+static const struct migration_step *delta_step(const struct migrating *g)
+{
+    for (size_t i = 0; i < migration_step_count(g->migration, MIGRATION_DELTA); i++) {
+        const struct migration_step *s = migration_step_at(g->migration, MIGRATION_DELTA, i);
+        if (s->classes[STAGE_DELTA] &&
+            migrate_stage_find(g, s->classes[STAGE_DELTA], STAGE_DELTA) == migrate_increments_data)
+            return s;
+    }
+    return NULL;
+}
+
+bool migrate_increments_follow(const struct migrating *g)
+{
+    return delta_step(g) != NULL;
+}
+
+static int print_counters(const struct increments_step *s, struct buf *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->counter_count; i++)
+        rc |= buf_printf(out, "%s %" PRIu64 " %" PRIu64 " %s\n", s->counters[i].kind,
+                         s->counters[i].store, s->counters[i].last, s->counters[i].prefix);
+    return rc;
+}
+
+/* Have the source's counters changed since they were brought? Then `counters` says what they are.
+ */
+static int look(struct migrating *g, struct buf *counters, bool *changed, struct ds_error *err)
+{
+    struct increments_step s = {.g = g};
+    int rc = source_open(&s.sides.source, &g->in->config, err);
+    rc = rc ? rc : read_counters(&s, err);
+    if (rc == 0 && print_counters(&s, counters))
+        rc = no_memory(err);
+    *changed =
+        rc == 0 && (counters->len != g->counted.len ||
+                    (counters->len && memcmp(counters->data, g->counted.data, counters->len) != 0));
+    close_step(&s);
+    return rc;
+}
+
+/* Under a name of its own: that of the stream is locked, and its configuration in use. */
+static int bring(struct migrating *g, bool *good, struct ds_error *err)
+{
+    struct invocation in = *g->in;
+    struct migrating beside = *g;
+    char name[300];
+    snprintf(name, sizeof name, "%s.increments", in.config.name);
+    in.config.name = name;
+    beside.in = &in;
+    return migrate_increments_data(&beside, good, err);
+}
+
+void migrate_increments_alongside(void *arg)
+{
+    struct migrating *g = arg;
+    const struct migration_step *step = g->step, *own = delta_step(g);
+    BUF_AUTO struct buf counters = {0};
+    struct ds_error err = {0};
+    bool changed = false, good = true;
+    if (g->seconds++ % ALONGSIDE_SECONDS)
+        return;
+    logging_at_stage(&(struct logging_stage){migration_mode_name(g->mode),
+                                             migrate_stage_title(STAGE_DELTA), own->title});
+    int rc = look(g, &counters, &changed, &err);
+    if (rc == 0 && changed)
+        rc = bring(g, &good, &err);
+    if (rc == 0 && changed && good) {
+        buf_free(&g->counted);
+        g->counted = counters;
+        counters = (struct buf){0};
+    }
+    if (rc && rc != DS_ECONN) /* of that the stream tells */
+        log_warn("increment counters could not be brought, and are tried again: %s", err.message);
+    logging_at_stage(&(struct logging_stage){migration_mode_name(g->mode),
+                                             migrate_stage_title(STAGE_DELTA), step->title});
 }
 
 int migrate_increments_volume(struct migrating *g, bool *good, struct ds_error *err)

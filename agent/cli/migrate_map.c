@@ -335,13 +335,16 @@ static int follow_files(struct migrating *g, bool *good, struct ds_error *err)
 int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
 {
     const bool once = g->in->once;
-    const struct runner_options o = {.command = "migrate",
-                                     .agent = true,
-                                     .applier = true,
-                                     .ends_by_itself = once,
-                                     .retry_forever = !once,
-                                     .map_in_part = true,
-                                     .stop_at = {.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER}};
+    const struct runner_options o = {
+        .command = "migrate",
+        .agent = true,
+        .applier = true,
+        .ends_by_itself = once,
+        .retry_forever = !once,
+        .map_in_part = true,
+        .alongside = !once && migrate_increments_follow(g) ? migrate_increments_alongside : NULL,
+        .alongside_arg = g,
+        .stop_at = {.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER}};
     return g->in->changelog     ? drain(g, good, err)
            : g->in->files.count ? follow_files(g, good, err)
                                 : run(g, &o, good);

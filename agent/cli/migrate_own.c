@@ -86,12 +86,60 @@ static bool has_map(const struct migrating *g)
     return false;
 }
 
+/* --- their code ------------------------------------------------------------------------------ */
+
+static bool has_step(const struct migrating *g, enum migration_mode mode, const struct handler *x)
+{
+    const struct handler *whose;
+    for (size_t i = 0; i < migration_step_count(g->migration, mode); i++)
+        for (unsigned k = 0; k < STAGES; k++) {
+            const char *class = migration_step_at(g->migration, mode, i)->classes[k];
+            const struct ds_step *step = class ? migrate_own_step(g, class) : NULL;
+            if (step && handlers_step(g->own, step->name, &whose) && whose == x)
+                return true;
+        }
+    return false;
+}
+
+/* Is a step of the file's, or a handler? */
+static bool is_used(const struct migrating *g, const struct map *map, const struct handler *x)
+{
+    const struct handler *whose;
+    for (size_t i = 0; i < map_count(map); i++) {
+        const struct map_rule *r = map_at(map, i);
+        if (r->kind == MAP_TRANSFORM && handlers_map(g->own, r->handler, &whose) && whose == x)
+            return true;
+    }
+    return has_step(g, MIGRATION_DATA, x) || has_step(g, MIGRATION_DELTA, x);
+}
+
+/* With other code what was copied is not what would be copied now, as with another map. */
+static int add_code(const struct migrating *g, const struct map *map, struct buf *text,
+                    struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; g->own && i < g->own->count && rc == 0; i++) {
+        BUF_AUTO struct buf bytes = {0};
+        if (!is_used(g, map, &g->own->items[i]))
+            continue;
+        rc = filter_read_file(g->own->items[i].path, &bytes, err);
+        if (rc == 0 &&
+            (buf_printf(text, "code %zu\n", bytes.len) || buf_append(text, bytes.data, bytes.len)))
+            rc = error_set(err, DS_ENOMEM, "out of memory for the code of steps");
+    }
+    return rc;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
 int migrate_add_own(struct migrating *g, struct map *map, struct buf *text, struct ds_error *err)
 {
     size_t before = text->len;
     int rc = add_steps(g, MIGRATION_DATA, map, text, err);
     rc = rc ? rc : add_steps(g, MIGRATION_DELTA, map, text, err);
-    if (rc || text->len == before || has_map(g))
+    const bool any = text->len > before;
+    rc = rc ? rc : add_code(g, map, text, err);
+    if (rc || !any || has_map(g))
         return rc;
     if (buf_puts(text, "no map step\n"))
         return error_set(err, DS_ENOMEM, "out of memory for a map");

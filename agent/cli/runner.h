@@ -20,6 +20,10 @@ struct runner_options {
     bool map_in_part;    /* migrate: the map was checked, what it leads nowhere is left out */
     bool unfinished;     /* another run follows, for what this one leaves */
     bool ends_by_itself; /* exit 3 when changes wait in quarantine */
+    /* Called about each second while the stream goes on, on the main thread, which waits for it;
+     * NULL: nothing is. */
+    void (*alongside)(void *arg);
+    void *alongside_arg;
     uint64_t limit_rows;
     struct agent_stop_at stop_at;
     const char *const *files;
@@ -35,8 +39,8 @@ struct runner_options {
     const struct tracker_options *tracker; /* … what has changed there; NULL: what `copy` says */
 };
 
-/* SIGTERM and SIGINT end the process at once with exit 0. In force from the program's start, outside
- * of runs: during one they end it in order. */
+/* SIGTERM and SIGINT end the process at once with exit 0. In force from the program's start,
+ * outside of runs: during one they end it in order. */
 void runner_signals(void);
 /* Configuration must be loaded (cli_open). Gives the exit code; has logged the error. */
 int runner_run(struct invocation *in, const struct runner_options *o);

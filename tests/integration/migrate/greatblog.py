@@ -169,3 +169,22 @@ def define(suite):
             for there, here in PAIRS[:2]:
                 expect_equal(blog.destination.query(here, "new"), blog.source.query(there, "old"), "alone: " + here)
             expect_equal(blog.ask("SELECT SUM(rating = 8 AND title <> 'left') FROM great_blog_post"), 2000, "what no step migrates")
+
+    @suite.case("own-code", "with other code of a step or a handler a migration does not go on: what is there was made by the old one")
+    def _():
+        with GreatBlog() as blog:
+            blog.source.run("INSERT INTO greatblog_post VALUES (43, 't', NULL, 1, 'red')", database="old")
+            blog.migrate("data")
+            blog.equal("copied")
+            script = blog.example("greatblog.lua")
+            blog.write(SCRIPT, script.replace("sort_order = i", "sort_order = i + 10"))
+            blog.source.run("INSERT INTO greatblog_post VALUES (44, 't', NULL, 1, 'blue')", database="old")
+            for mode in (("delta", "--once"), ("data",)):
+                expect_contains(blog.migrate(*mode, code=2), "map=", "other code: %s" % (mode,))
+            expect_equal(blog.ask("SELECT COUNT(*) FROM greatblog_post WHERE post_id = 44"), 0, "rows")
+            blog.migrate("data", "--reset", "--yes")
+            expect_equal(blog.rows("SELECT * FROM greatblog_post_tags ORDER BY 1"), ((43, "red", 11), (44, "blue", 11)), "by the new code")
+            blog.write(SCRIPT, script)
+            blog.migrate("data", "--reset", "--yes")
+            blog.equal("by the old code")
+            blog.migrate("delta", "--once")

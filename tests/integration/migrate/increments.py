@@ -2,6 +2,7 @@
 
 from base import Migration
 from lib.suite import expect_contains, expect_equal
+from steps import wait_for
 
 OLD = """
 CREATE TABLE eav_entity_type (entity_type_id SMALLINT UNSIGNED PRIMARY KEY, entity_type_code VARCHAR(50) NOT NULL, increment_per_store SMALLINT UNSIGNED NOT NULL DEFAULT 0) ENGINE=InnoDB;
@@ -108,3 +109,19 @@ def define(suite):
             shop.destination.run("DELETE FROM sequence_invoice_1", database="new")
             shop.source.run("INSERT INTO eav_entity_store (entity_type_id, store_id, increment_last_id) VALUES (5, 0, '99999999999')", database="old")
             expect_contains(shop.migrate("delta", "--once"), "is no number behind its prefix: 99999999999", "a number that is too large")
+
+    @suite.case("increments-alongside", "a delta that does not end brings numbers, too, again and again, and ends on SIGTERM")
+    def _():
+        with Shop() as shop:
+            shop.migrate("data")
+            last = lambda kind, store: shop.ask("SELECT MAX(sequence_value) FROM sequence_%s_%d" % (kind, store))
+            shop.program.start("delta", shop.config, command="migrate")
+            for number in (400, 500):
+                shop.source.run("UPDATE eav_entity_store SET increment_last_id = '100000%d' WHERE entity_type_id = 5 AND store_id = 1" % number, database="old")
+                wait_for("the number %d" % number, lambda: last("order", 1) == number)
+                wait_for("the row itself", lambda: shop.ask("SELECT increment_last_id FROM eav_entity_store WHERE entity_type_id = 5 AND store_id = 1") == "100000%d" % number)
+            shop.source.run("DELETE FROM eav_entity_store WHERE entity_type_id = 7", database="old")
+            wait_for("the stream", lambda: shop.ask("SELECT COUNT(*) FROM eav_entity_store WHERE entity_type_id = 7") == 0)
+            shop.program.stop()
+            expect_contains(shop.migrate("delta", "--once"), "Migration completed successfully", "the end")
+            expect_equal((last("order", 1), last("invoice", 1)), (500, 120), "numbers")
