@@ -268,6 +268,21 @@ static int on_rows(struct loader *l, const struct msg_snapshot *m, struct ds_err
     return l->stale_skip ? 0 : row_loader_add(&l->rows, m->rows, err);
 }
 
+/* Of a table whose rows have come. */
+static int on_values(struct loader *l, const struct msg_snapshot *m, const struct msg_table *table,
+                     struct ds_error *err)
+{
+    const struct target_table *target;
+    if (!l->copying || l->table_open)
+        return out_of_place("values inside a table", err);
+    int rc = find_table(l, table, &target, err);
+    if (rc)
+        return rc;
+    if (!find_copied(l, table->name) || !target->row_key)
+        return out_of_place("values of a table whose rows have not come, or that has no key", err);
+    return load_values(&l->context, target, m->rows, err);
+}
+
 /* Under a map there are as many rows as the source's tables have that go to it, and other values.
  */
 static int note_copied(struct loader *l, const struct msg_table *table, const struct table_sum *sum,
@@ -494,7 +509,7 @@ int loader_message(struct loader *l, const struct msg_snapshot *m, const struct 
 {
     bool of_table = m->kind == SNAPSHOT_TABLE_BEGIN || m->kind == SNAPSHOT_ROWS ||
                     m->kind == SNAPSHOT_TABLE_END || m->kind == SNAPSHOT_STALE_BEGIN ||
-                    m->kind == SNAPSHOT_STALE_END;
+                    m->kind == SNAPSHOT_STALE_END || m->kind == SNAPSHOT_VALUES;
     int rc = 0;
     if (of_table && !table)
         return out_of_place("a table that the stream has not defined", err);
@@ -511,6 +526,9 @@ int loader_message(struct loader *l, const struct msg_snapshot *m, const struct 
         break;
     case SNAPSHOT_ROWS:
         rc = on_rows(l, m, err);
+        break;
+    case SNAPSHOT_VALUES:
+        rc = on_values(l, m, table, err);
         break;
     case SNAPSHOT_TABLE_END:
     case SNAPSHOT_STALE_END:

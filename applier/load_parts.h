@@ -46,6 +46,11 @@ int load_mapped_check(struct load_context *c, const struct target *target, struc
 /* It is empty, and noted as ours. */
 int load_mapped_empty(struct load_context *c, struct slice table, struct ds_error *err);
 
+/* load_values.c: columns of rows that are there (an array of images); what is absent of one stays.
+ * The table has a key. DS_ECONFLICT: the server changed a value. */
+int load_values(struct load_context *c, const struct target_table *table, struct slice rows,
+                struct ds_error *err);
+
 /* datasync_snapshot: one row per table that this stream's copies have made or emptied, one per view
  * and routine, and one with an empty table name for the copy as a whole. */
 int load_state_begin(struct load_context *c, struct ds_error *err);

@@ -89,30 +89,30 @@ int row_loader_begin(struct row_loader *r, const char *database, const struct ta
 /* --- what the server thinks of the values -------------------------------- */
 
 /* The error value of an ENUM (index 0) cannot be written without a warning. */
-static bool is_enum_warning(const struct row_loader *r, unsigned number, const char *text)
+static bool is_enum_warning(const struct target_column *const *columns, uint32_t count,
+                            unsigned number, const char *text)
 {
     char quoted[300];
-    for (uint32_t i = 0; number == 1265 && i < r->written_columns; i++) {
-        (void)snprintf(quoted, sizeof quoted, "'%s'", r->columns[i]->name);
-        if (r->columns[i]->is_enum && strstr(text, quoted))
+    for (uint32_t i = 0; number == 1265 && i < count; i++) {
+        (void)snprintf(quoted, sizeof quoted, "'%s'", columns[i]->name);
+        if (columns[i]->is_enum && strstr(text, quoted))
             return true;
     }
     return false;
 }
 
-/* Without strict mode, in which zero dates would be refused, the server changes a value that it
- * does not like, and warns. */
-static int check_warnings(struct row_loader *r, struct ds_error *err)
+int row_loader_warnings(MYSQL *db, const struct target_column *const *columns, uint32_t count,
+                        struct ds_error *err)
 {
-    if (mysql_warning_count(r->db) == 0)
+    if (mysql_warning_count(db) == 0)
         return 0;
-    MYSQL_RES *res = db_select(r->db, err, "SHOW WARNINGS");
+    MYSQL_RES *res = db_select(db, err, "SHOW WARNINGS");
     if (!res)
         return err->code;
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
         unsigned number = (unsigned)strtoul(row[1], NULL, 10);
-        if (strcmp(row[0], "Note") != 0 && !is_enum_warning(r, number, row[2]))
+        if (strcmp(row[0], "Note") != 0 && !is_enum_warning(columns, count, number, row[2]))
             rc = error_set_server(err, DS_ECONFLICT, number,
                                   "the destination changed a value while it was copied: %s (%u); "
                                   "correct it at the source, or give both servers the same "
@@ -283,7 +283,7 @@ static int write_waiting(struct row_loader *r, struct ds_error *err)
     if (rc == 0)
         rc = r->bulk ? write_bulk(r, err) : write_text(r, 0, r->waiting, err);
     if (rc == 0)
-        rc = check_warnings(r, err);
+        rc = row_loader_warnings(r->db, r->columns, r->written_columns, err);
     if (rc)
         find_row(r, err);
     if (rc)

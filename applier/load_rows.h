@@ -46,5 +46,10 @@ int row_loader_end(struct row_loader *r, struct ds_error *err);
 /* Forget rows that wait; the caller rolls back. */
 void row_loader_drop(struct row_loader *r);
 void row_loader_free(struct row_loader *r);
+/* Did the server like what a statement has written to these columns? Without strict mode, in which
+ * zero dates would be refused, it changes a value that it does not like, and warns: DS_ECONFLICT.
+ */
+int row_loader_warnings(MYSQL *db, const struct target_column *const *columns, uint32_t count,
+                        struct ds_error *err);
 
 #endif

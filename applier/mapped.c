@@ -290,11 +290,17 @@ int mapped_truncate(struct applier *a, struct slice table, const char **name, st
     const char *own =
         strncmp(document, prefix, strlen(prefix)) == 0 ? document + strlen(prefix) : NULL;
     const char *to = own ? map_document(map, MAP_SOURCE, own) : NULL;
-    const char *step = own ? map_step(map, MAP_SOURCE, own) : NULL;
+    const char *step = own ? map_step_gives(map, own) : NULL;
     if (!(to || step) || !filter_keeps(a->options.filter, document) || !map_follows(map, own))
         return 0;
     if (step)
         return truncate_step(a, own, step, name, arena, err);
+    if (map_columns_of(map, own, true))
+        return error_set(err, DS_EUNSUPPORTED,
+                         "the source has emptied table %s (TRUNCATE), of which values are columns "
+                         "of other rows at the destination: copy again, or delete them there, and "
+                         "pass over the statement with `datasync skip`",
+                         own);
     const char *other;
     int rc = find_other(a, own, to, &other, err);
     if (rc)

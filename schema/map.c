@@ -19,6 +19,7 @@ void map_free(struct map *m)
     for (size_t i = 0; i < m->step_count; i++)
         map_free(m->steps[i].rules);
     free(m->steps);
+    free(m->columns);
     free((void *)m->followed);
     free(m->rules.items);
     arena_free(&m->rules.arena);
@@ -91,6 +92,12 @@ const char *map_step(const struct map *m, enum map_side side, const char *docume
     return step ? step->name : NULL;
 }
 
+const char *map_step_gives(const struct map *m, const char *document)
+{
+    const struct map_step *step = find_step(m, MAP_SOURCE, document);
+    return step && step->gives ? step->name : NULL;
+}
+
 /* Where what is said of the document stands. */
 static const struct map *rules_for(const struct map *m, enum map_side side, const char *document)
 {
@@ -134,8 +141,8 @@ static int check_taken(const struct map *m, const char *name, const char *const 
     return 0;
 }
 
-int map_add_step(struct map *m, const char *name, const char *const *const documents[2],
-                 struct map *rules, struct ds_error *err)
+int map_add_documents(struct map *m, const char *name, const char *const *const documents[2],
+                      struct map *rules, struct ds_error *err)
 {
     struct map_step *more = realloc(m->steps, (m->step_count + 1) * sizeof *more);
     if (more)
@@ -150,6 +157,15 @@ int map_add_step(struct map *m, const char *name, const char *const *const docum
     m->steps[m->step_count++] =
         (struct map_step){.name = name, .documents = {documents[0], documents[1]}, .rules = rules};
     return 0;
+}
+
+int map_add_step(struct map *m, const char *name, const char *const *const documents[2],
+                 struct map *rules, struct ds_error *err)
+{
+    int rc = map_add_documents(m, name, documents, rules, err);
+    if (rc == 0)
+        m->steps[m->step_count - 1].gives = true;
+    return rc;
 }
 
 int map_leave_rest(struct map *m, const char *file, struct ds_error *err)
@@ -186,6 +202,26 @@ bool map_follows(const struct map *m, const char *document)
     for (size_t i = 0; !follows && i < m->followed_count; i++)
         follows = strcmp(m->followed[i], document) == 0;
     return follows;
+}
+
+/* --- attributes that are columns ------------------------------------------------------------- */
+
+int map_add_columns(struct map *m, const struct map_columns *c, struct ds_error *err)
+{
+    if (LIST_ROOM(m->columns, m->columns_count, m->columns_capacity))
+        return rule_no_memory(err);
+    m->columns[m->columns_count++] = *c;
+    return 0;
+}
+
+const struct map_columns *map_columns_of(const struct map *m, const char *document, bool values)
+{
+    for (size_t i = 0; i < m->columns_count; i++) {
+        const struct map_columns *c = &m->columns[i];
+        if (values ? in_list(c->values, document) : strcmp(c->document, document) == 0)
+            return c;
+    }
+    return NULL;
 }
 
 /* --- one rule -------------------------------------------------------------------------------- */

@@ -85,15 +85,37 @@ const struct map_rule *map_next_handler(const struct map *m, enum map_side side,
  * takes over, and nothing that m itself says. The lists must outlive m; no thread may ask m yet. */
 int map_add_step(struct map *m, const char *name, const char *const *const documents[2],
                  struct map *rules, struct ds_error *err);
+/* The same of a step of ours, which has no rows of further documents to give: map_step_gives is
+ * NULL for its documents. */
+int map_add_documents(struct map *m, const char *name, const char *const *const documents[2],
+                      struct map *rules, struct ds_error *err);
 /* No other documents are taken than those of steps. */
 int map_leave_rest(struct map *m, const char *file, struct ds_error *err);
 /* The name of the step that has the document; NULL: none has. */
 const char *map_step(const struct map *m, enum map_side side, const char *document);
+/* … if it gives rows of further documents for those of this one of the source. */
+const char *map_step_gives(const struct map *m, const char *document);
 /* Behind a copy, of the documents of this step (NULL: of those that no step has) only those are
  * followed that map_follow names. */
 void map_follow_some(struct map *m, const char *step);
 int map_follow(struct map *m, const char *document, struct ds_error *err);
 bool map_follows(const struct map *m, const char *document); /* of the source */
+
+/* --- attributes that are columns at the destination (migrate) ---------------------------------
+ *
+ * The source keeps values of an entity's attributes as rows, in a table for each type of value; the
+ * destination has a column of the entity's table for some of them, under the attribute's code. */
+struct map_columns {
+    const char *document;      /* of the source: the entity's rows, by entity_id */
+    const char *type;          /* entity_type_code of its attributes */
+    const char *const *codes;  /* that are columns; NULL ends them */
+    const char *const *values; /* documents with values; NULL ends them */
+    bool upgrade_passwords;    /* of the attribute password_hash: into Magento 2's form */
+};
+/* All of it must outlive m; no thread may ask m yet. */
+int map_add_columns(struct map *m, const struct map_columns *c, struct ds_error *err);
+/* Of the document with the entity's rows, or (values) of one with values; NULL: there are none. */
+const struct map_columns *map_columns_of(const struct map *m, const char *document, bool values);
 
 /* Does `name` match a pattern in which each * stands for at least `least` characters? */
 bool map_matches(const char *pattern, const char *name, size_t least);

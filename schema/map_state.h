@@ -16,7 +16,8 @@ struct map_step { /* a step that has documents of its own */
     const char *name;
     const char *const *documents[2]; /* by enum map_side; NULL ends them */
     struct map *rules;
-    bool some; /* only followed documents of it are followed */
+    bool some;  /* only followed documents of it are followed */
+    bool gives; /* rows of further documents */
 };
 
 struct map {
@@ -26,6 +27,8 @@ struct map {
     bool some; /* … of those that no step has */
     const char **followed;
     size_t followed_count, followed_capacity;
+    struct map_columns *columns;
+    size_t columns_count, columns_capacity;
 };
 
 /* What a reader is at. It stands first in what the functions of a grammar are given. */

@@ -122,6 +122,8 @@ enum snapshot_kind {
     SNAPSHOT_STALE_BEGIN =
         8, /* one non-transactional table copied again; text: position of the copy */
     SNAPSHOT_STALE_END = 9, /* text: as TABLE_END */
+    SNAPSHOT_VALUES = 10,   /* rows: as ROWS, of which the table has the key: columns that they say
+                               get these values. Made by a map, on its way; no producer sends it */
 };
 enum table_flag {
     TABLE_NAMES = 1,      /* column names are known */

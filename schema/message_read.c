@@ -252,7 +252,7 @@ static void read_ddl(struct reader *r, struct msg_ddl *m)
 
 static void read_snapshot(struct reader *r, struct msg_snapshot *m)
 {
-    m->kind = get_kind(r, "snapshot kind", SNAPSHOT_STALE_END);
+    m->kind = get_kind(r, "snapshot kind", SNAPSHOT_VALUES);
     m->table_id = (uint32_t)get_uint(r, "table id", UINT32_MAX);
     m->low = get_text(r, "low", true);
     m->high = get_text(r, "high", true);

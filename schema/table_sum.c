@@ -88,10 +88,17 @@ int table_sum_statement(MYSQL *db, const char *database, const char *table, bool
 int table_sum_read(MYSQL *db, const struct buf *head, const char *database, const char *table,
                    struct table_sum *out, struct ds_error *err)
 {
+    return table_sum_read_where(db, head, database, table, NULL, out, err);
+}
+
+int table_sum_read_where(MYSQL *db, const struct buf *head, const char *database, const char *table,
+                         const char *condition, struct table_sum *out, struct ds_error *err)
+{
     BUF_AUTO struct buf sql = {0};
     int rc = head ? buf_append(&sql, head->data, head->len)
                   : buf_puts(&sql, "SELECT COUNT(*), 0, 0 FROM (SELECT 1 FROM ");
     rc |= sql_table(&sql, database, table);
+    rc |= condition ? buf_puts(&sql, " WHERE ") | buf_puts(&sql, condition) : 0;
     rc |= buf_puts(&sql, ") AS hashed");
     if (rc)
         return no_memory(err);

@@ -37,6 +37,9 @@ int table_sum_statement(MYSQL *db, const char *database, const char *table, bool
  * name the table. */
 int table_sum_read(MYSQL *db, const struct buf *head, const char *database, const char *table,
                    struct table_sum *out, struct ds_error *err);
+/* … of the rows for which a condition holds; NULL: all. */
+int table_sum_read_where(MYSQL *db, const struct buf *head, const char *database, const char *table,
+                         const char *condition, struct table_sum *out, struct ds_error *err);
 
 /* As a copy tells it: the number of rows, then the checksum if there is one and whose it is
  * ("mariadb" or "mysql": servers of different make render some values in different ways). */

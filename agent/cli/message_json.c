@@ -293,9 +293,10 @@ static int print_rows(struct message_printer *p, struct json *j, const struct ms
 static int print_snapshot(struct message_printer *p, struct json *j, const struct msg_snapshot *m,
                           struct ds_error *err)
 {
-    static const char *const kinds[] = {"?",         "begin", "ddl",   "table_begin", "rows",
-                                        "table_end", "end",   "abort", "stale_begin", "stale_end"};
-    json_text(j, "kind", kinds[m->kind <= SNAPSHOT_STALE_END ? m->kind : 0]);
+    static const char *const kinds[] = {"?",           "begin",     "ddl",   "table_begin",
+                                        "rows",        "table_end", "end",   "abort",
+                                        "stale_begin", "stale_end", "values"};
+    json_text(j, "kind", kinds[m->kind <= SNAPSHOT_VALUES ? m->kind : 0]);
     if (m->kind == SNAPSHOT_DDL) {
         slice_bytes(j, "object", m->low);
         slice_bytes(j, "session", m->high);
@@ -304,8 +305,8 @@ static int print_snapshot(struct message_printer *p, struct json *j, const struc
     }
     const struct known_table *t = known_tables_find(&p->tables, m->table_id);
     bool of_table = m->kind == SNAPSHOT_TABLE_BEGIN || m->kind == SNAPSHOT_ROWS ||
-                    m->kind == SNAPSHOT_TABLE_END || m->kind == SNAPSHOT_STALE_BEGIN ||
-                    m->kind == SNAPSHOT_STALE_END;
+                    m->kind == SNAPSHOT_VALUES || m->kind == SNAPSHOT_TABLE_END ||
+                    m->kind == SNAPSHOT_STALE_BEGIN || m->kind == SNAPSHOT_STALE_END;
     if (of_table && t)
         table_name(j, &t->table);
     if (m->text.len)

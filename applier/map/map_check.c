@@ -215,6 +215,16 @@ static const char *field_from(const struct check *c, const char *document, const
     return name;
 }
 
+/* Is it a column of the destination that values of an attribute go to? */
+static bool is_attribute(const struct check *c, const char *from, const char *field)
+{
+    const struct map_columns *columns = map_columns_of(c->map, from, false);
+    const char *const *code = columns ? columns->codes : NULL;
+    while (code && *code && strcmp(*code, field) != 0)
+        code++;
+    return code && *code;
+}
+
 static int check_fields(struct check *c, enum map_side side, const char *document,
                         const char *there, const struct target_table *x,
                         const struct target_table *y, struct ds_error *err)
@@ -225,6 +235,8 @@ static int check_fields(struct check *c, enum map_side side, const char *documen
         const char *name = side == MAP_SOURCE ? map_field(c->map, side, document, column->name)
                                               : field_from(c, document, column->name, there, y);
         int32_t ordinal = name ? target_column_ordinal(y, name) : -1;
+        if (side == MAP_DESTINATION && ordinal < 0 && is_attribute(c, there, column->name))
+            continue;
         if (!name && side == MAP_DESTINATION)
             rc = check_filled(c, document, column, err);
         else if (name && ordinal < 0)

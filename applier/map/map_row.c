@@ -26,6 +26,7 @@ struct steps {
 struct place {
     uint32_t from; /* column of the source; NOWHERE: its default, or a handler's */
     bool passes;   /* values need no other form */
+    bool empties;  /* of a new row it is empty: a value of an attribute may come behind it */
 };
 
 struct map_row {
@@ -45,6 +46,7 @@ struct map_row {
     int32_t misfit; /* column whose value was refused, -1: none */
     const uint8_t **values, **earlier;
     const uint8_t **there; /* of the destination's row; NULL: it has none */
+    bool is_new;
     struct map_value *from_values, *to_values;
     struct arena kept, arena;
 };
@@ -236,9 +238,21 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
     return 0;
 }
 
+static void find_attributes(struct map_row *r, const struct map_row_options *o)
+{
+    const struct map_columns *c = map_columns_of(o->map, r->from.name, false);
+    for (const char *const *code = c ? c->codes : NULL; code && *code; code++) {
+        uint32_t to = column_of(&r->to, *code);
+        if (to == NOWHERE || r->places[to].from != NOWHERE || r->target->columns[to].generated)
+            continue;
+        r->places[to].empties = true;
+        r->same = false;
+    }
+}
+
 bool map_row_gives(const struct map_row *r, uint32_t column)
 {
-    bool gives = r->places[column].from != NOWHERE;
+    bool gives = r->places[column].from != NOWHERE || r->places[column].empties;
     for (uint32_t i = 0; i < r->steps[MAP_DESTINATION].count; i++)
         gives |= r->steps[MAP_DESTINATION].items[i].field == column;
     return gives;
@@ -294,6 +308,8 @@ static int compile(struct map_row *r, const struct map_row_options *o, struct ds
     rc = rc ? rc : check_rules(o, MAP_SOURCE, &r->from, err);
     rc = rc ? rc : check_rules(o, MAP_DESTINATION, &r->to, err);
     rc = rc ? rc : find_places(r, o, err);
+    if (rc == 0)
+        find_attributes(r, o);
     rc = rc ? rc : open_handlers(r, o, MAP_SOURCE, err);
     return rc ? rc : open_handlers(r, o, MAP_DESTINATION, err);
 }
@@ -481,6 +497,8 @@ static int copy_image(struct map_row *r, struct buf *out, struct ds_error *err)
             rc = read_value(r, r->values[p->from], &v, err);
             rc = rc ? rc : read_column(r, p->from, &v, &text, err);
         }
+        if (r->is_new && p->empties)
+            text = map_value_empty(&r->target->columns[i]);
         rc = rc ? rc : put_value(r, i, &text, out, err);
         if (rc)
             return rc;
@@ -511,6 +529,8 @@ static int handle_image(struct map_row *r, struct buf *out, struct ds_error *err
     for (uint32_t i = 0; rc == 0 && i < r->to.count; i++)
         if (r->places[i].from != NOWHERE)
             r->to_values[i] = r->from_values[r->places[i].from];
+        else if (r->is_new && r->places[i].empties)
+            r->to_values[i] = map_value_empty(&r->target->columns[i]);
     rc = rc ? rc : call_handlers(r, MAP_DESTINATION, err);
     for (uint32_t i = 0; rc == 0 && i < r->to.count; i++)
         rc = put_value(r, i, &r->to_values[i], out, err);
@@ -567,6 +587,15 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
 int32_t map_row_misfit(const struct map_row *r)
 {
     return r->misfit;
+}
+
+int map_row_new_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
+                      struct ds_error *err)
+{
+    r->is_new = true;
+    int rc = map_row_image(r, image, before, out, err);
+    r->is_new = false;
+    return rc;
 }
 
 int map_row_image_onto(struct map_row *r, struct slice image, struct slice there, struct buf *out,

@@ -4,40 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "applier/map/map_split.h"
+#include "applier/map/map_stream_state.h"
 #include "schema/list.h"
-#include "schema/table_sum.h"
 
-enum { OWN_IDS = 1U << 30 }; /* of tables in the stream; the source's count from 1 */
-
-struct mapped { /* a table by its id in the stream */
-    uint32_t id;
-    bool ignored;
-    bool follows;                /* its changes come, and not its copy alone */
-    struct msg_table source;     /* in `arena`: it may be compiled again */
-    struct slice raw;            /* … as it came */
-    struct map_row *row;         /* NULL: ignored, or not compiled yet */
-    struct map_split *split;     /* rows of other documents with its own; NULL: none */
-    uint64_t copied;             /* rows of it, in a copy */
-    struct target_table *target; /* NULL: it leads nowhere, only the step's rows do */
-    uint64_t version;            /* of the target that it is compiled for */
-    bool watched;                /* handlers look up its rows */
-    bool told;                   /* what it has become is known */
-    struct arena arena;
-};
-
-struct map_stream {
-    struct map_stream_options options;
-    const struct target *target;
-    struct mapped **tables;
-    struct mapped *last; /* rows of a table come one after the other */
-    uint32_t count, capacity;
-    struct buf made;           /* the message in hand */
-    const uint8_t *next, *end; /* what is left of several */
-    uint32_t own_ids;
-};
-
-static int no_memory(struct ds_error *err)
+int map_stream_no_memory(struct ds_error *err)
 {
     return error_set(err, DS_ENOMEM, "out of memory for a map");
 }
@@ -47,7 +17,7 @@ int map_stream_new(struct map_stream **out, const struct map_stream_options *o,
 {
     *out = calloc(1, sizeof **out);
     if (!*out)
-        return no_memory(err);
+        return map_stream_no_memory(err);
     (*out)->options = *o;
     return 0;
 }
@@ -56,8 +26,10 @@ static void forget(struct mapped *t)
 {
     map_row_free(t->row);
     map_split_free(t->split);
+    map_flat_free(t->flat);
     t->row = NULL;
     t->split = NULL;
+    t->flat = NULL;
     t->told = false;
 }
 
@@ -151,7 +123,14 @@ static bool follows(const struct map_stream *s, struct slice table)
 static bool is_current(const struct mapped *t)
 {
     bool target = !t->target || (t->target->exists && t->target->version == t->version);
-    return t->row && target && (!t->split || map_split_is_current(t->split));
+    return t->row && target && (!t->split || map_split_is_current(t->split)) &&
+           (!t->flat || map_flat_is_current(t->flat));
+}
+
+/* Its messages become several. */
+static bool is_several(const struct mapped *t)
+{
+    return t->split || t->flat;
 }
 
 /* Of the step that has the document for its own, or of the row's handlers. */
@@ -168,6 +147,22 @@ static int open_split(struct map_stream *s, struct mapped *t, const char *step,
                                         .first_id = OWN_IDS + s->own_ids};
     int rc = map_split_new(&t->split, &o, err);
     s->own_ids += rc ? 0 : map_split_count(t->split);
+    return rc;
+}
+
+static int open_flat(struct map_stream *s, struct mapped *t, const char *document,
+                     const struct map_columns *columns, struct ds_error *err)
+{
+    const struct map_flat_options o = {.map = s->options.map,
+                                       .columns = columns,
+                                       .facts = s->options.facts,
+                                       .target = s->target,
+                                       .target_prefix = s->options.target_prefix,
+                                       .document = document,
+                                       .like = &t->source,
+                                       .id = OWN_IDS + s->own_ids};
+    int rc = map_flat_new(&t->flat, &o, err);
+    s->own_ids += rc == 0;
     return rc;
 }
 
@@ -222,11 +217,13 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
         return 0;
     forget(t);
     const char *document = document_of(s, t->source.name, own, sizeof own);
-    const char *step = document ? map_step(s->options.map, MAP_SOURCE, document) : NULL;
+    const char *step = document ? map_step_gives(s->options.map, document) : NULL;
+    const struct map_columns *columns =
+        document ? map_columns_of(s->options.map, document, true) : NULL;
     bool leads = name_there(s, t->source.name, name, sizeof name);
     t->target = NULL;
     int rc = leads ? find_target(s, t, name, &t->target, err) : 0;
-    t->ignored = rc == 0 && !t->target && !step;
+    t->ignored = rc == 0 && !t->target && !step && !columns;
     if (rc || t->ignored)
         return rc;
     const struct map_row_options o = {.map = s->options.map,
@@ -246,6 +243,8 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
         choose_key(t);
     if (rc == 0 && (step || map_row_writes(t->row, 0)))
         rc = open_split(s, t, step, err);
+    if (rc == 0 && columns)
+        rc = open_flat(s, t, document, columns, err);
     if (rc)
         forget(t);
     return rc;
@@ -265,12 +264,12 @@ static int define(struct map_stream *s, const struct message *m, struct mapped *
         arena_free(&t->arena);
     } else {
         if (LIST_ROOM(s->tables, s->count, s->capacity) || !(t = calloc(1, sizeof *t)))
-            return no_memory(err);
+            return map_stream_no_memory(err);
         s->tables[s->count++] = t;
     }
     *t = (struct mapped){.id = def->id, .raw = m->raw, .follows = follows(s, def->name)};
     *out = t;
-    return keep_source(t, def) | copy_slice(&t->arena, &t->raw) ? no_memory(err)
+    return keep_source(t, def) | copy_slice(&t->arena, &t->raw) ? map_stream_no_memory(err)
                                                                 : compile(s, t, err);
 }
 
@@ -289,7 +288,7 @@ static int table_of(struct map_stream *s, uint32_t id, struct mapped **out, stru
 const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id)
 {
     struct mapped *t = find(s, id);
-    if (!t || !t->row || t->split || t->told)
+    if (!t || !t->row || is_several(t) || t->told)
         return NULL;
     t->told = true;
     return map_row_table(t->row);
@@ -301,15 +300,7 @@ const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id)
 static int take(struct map_stream *s, struct message *m, struct arena *arena, struct ds_error *err)
 {
     const uint8_t *p = arena_copy(arena, s->made.data, s->made.len);
-    return p ? message_read(&p, p + s->made.len, arena, m, err) : no_memory(err);
-}
-
-/* The messages that were made come one by one. */
-static int queue(struct map_stream *s, struct arena *arena, struct ds_error *err)
-{
-    s->next = arena_copy(arena, s->made.data, s->made.len);
-    s->end = s->next ? s->next + s->made.len : NULL;
-    return s->made.len && !s->next ? no_memory(err) : 0;
+    return p ? message_read(&p, p + s->made.len, arena, m, err) : map_stream_no_memory(err);
 }
 
 bool map_stream_next(struct map_stream *s, struct message *m, struct arena *arena, int *rc,
@@ -321,8 +312,8 @@ bool map_stream_next(struct map_stream *s, struct message *m, struct arena *aren
 }
 
 /* Others may name it. */
-static int saw(struct map_stream *s, struct mapped *t, struct slice image, struct slice before,
-               struct ds_error *err)
+int map_stream_saw(struct map_stream *s, struct mapped *t, struct slice image, struct slice before,
+                   struct ds_error *err)
 {
     const struct map_facts *facts = s->options.facts;
     struct map_record record;
@@ -333,165 +324,8 @@ static int saw(struct map_stream *s, struct mapped *t, struct slice image, struc
 static int saw_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
                       struct ds_error *err)
 {
-    return c->after.len ? saw(s, t, c->after, c->before, err)
-                        : saw(s, t, c->before, (struct slice){0}, err);
-}
-
-/* --- with rows of other documents ------------------------------------------------------------ */
-
-/* Definitions of all that rows go to, where they are not known. */
-static int split_tables(struct map_stream *s, struct mapped *t, struct ds_error *err)
-{
-    int rc = t->told || !t->target ? 0 : message_write_table(&s->made, map_row_table(t->row));
-    for (uint32_t i = 0; rc == 0 && !t->told && i < map_split_count(t->split); i++)
-        rc = message_write_table(&s->made, map_split_table(t->split, i));
-    t->told = true;
-    return rc ? no_memory(err) : 0;
-}
-
-static int split_row(struct mapped *t, enum map_split_side side, struct slice image,
-                     struct slice before, struct ds_error *err)
-{
-    struct map_record record;
-    bool given = image.len && map_split_is_step(t->split);
-    int rc = given ? map_row_record(t->row, image, before, &record, err) : 0;
-    if (rc || !given)
-        return rc;
-    rc = map_split_add(t->split, side, &record, err);
-    if (rc)
-        map_row_at_key(t->row, err);
-    return rc;
-}
-
-/* Handlers may give rows of other documents with each image. */
-static int own_image(struct mapped *t, enum map_split_side side, struct slice image,
-                     struct slice before, struct buf *out, struct ds_error *err)
-{
-    if (!image.len)
-        return image_write_none(out) ? no_memory(err) : 0;
-    if (t->split)
-        map_split_begin(t->split, side);
-    return map_row_image(t->row, image, before, out, err);
-}
-
-static int own_change(struct mapped *t, const struct msg_change *c, struct buf *out,
-                      struct ds_error *err)
-{
-    if (message_write_change_head(out, c->table_id, c->op, c->flags, (struct slice){0}))
-        return no_memory(err);
-    int rc = own_image(t, SPLIT_BEFORE, c->before, (struct slice){0}, out, err);
-    return rc ? rc : own_image(t, SPLIT_AFTER, c->after, c->before, out, err);
-}
-
-static int split_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
-                        struct arena *arena, struct ds_error *err)
-{
-    const uint32_t flags =
-        c->flags & (CHANGE_NO_FK_CHECKS | CHANGE_NO_UNIQUE_CHECKS | CHANGE_NO_CHECK_CONSTRAINTS);
-    BUF_AUTO struct buf own = {0};
-    buf_clear(&s->made);
-    map_split_clear(t->split);
-    int rc = split_tables(s, t, err);
-    rc = rc ? rc : split_row(t, SPLIT_BEFORE, c->before, (struct slice){0}, err);
-    rc = rc ? rc : split_row(t, SPLIT_AFTER, c->after, c->before, err);
-    if (rc == 0 && t->target)
-        rc = own_change(t, c, &own, err);
-    if (rc == 0 &&
-        (map_split_before(t->split, flags, &s->made) || buf_append(&s->made, own.data, own.len) ||
-         map_split_after(t->split, flags, &s->made)))
-        rc = no_memory(err);
-    return rc ? rc : queue(s, arena, err);
-}
-
-/* A piece of a copy: a table begins and ends around its rows. */
-static int write_piece(struct map_stream *s, uint32_t id, const struct buf *rows, uint32_t count,
-                       struct ds_error *err)
-{
-    char text[TABLE_SUM_TEXT_SIZE];
-    table_sum_print(&(struct table_sum){.rows = count}, false, true, text);
-    struct msg_snapshot begin = {.kind = SNAPSHOT_TABLE_BEGIN, .table_id = id},
-                        piece = {.kind = SNAPSHOT_ROWS,
-                                 .table_id = id,
-                                 .rows = {rows->data, rows->len}},
-                        end = {.kind = SNAPSHOT_TABLE_END,
-                               .table_id = id,
-                               .text = {(const uint8_t *)text, strlen(text)}};
-    int rc = message_write_snapshot(&s->made, &begin);
-    rc |= count ? message_write_snapshot(&s->made, &piece) : 0;
-    return rc | message_write_snapshot(&s->made, &end) ? no_memory(err) : 0;
-}
-
-static int split_pieces(struct map_stream *s, struct mapped *t, const struct buf *rows,
-                        uint32_t count, bool empty, struct ds_error *err)
-{
-    int rc = t->target && (count || empty) ? write_piece(s, t->id, rows, count, err) : 0;
-    for (uint32_t i = 0; rc == 0 && i < map_split_count(t->split); i++) {
-        BUF_AUTO struct buf images = {0};
-        uint32_t n;
-        if (map_split_images(t->split, i, &images, &n))
-            return no_memory(err);
-        if (n || empty)
-            rc = write_piece(s, map_split_table(t->split, i)->id, &images, n, err);
-    }
-    return rc;
-}
-
-static int split_rows(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
-                      struct ds_error *err)
-{
-    const uint8_t *p = m->rows.p, *end = p + m->rows.len;
-    BUF_AUTO struct buf rows = {0};
-    uint32_t count;
-    if (array_read_head(&p, end, &count))
-        return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-    if (image_write_head(&rows, count))
-        return no_memory(err);
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        const uint8_t *image = p;
-        if (value_skip(&p, end))
-            return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-        const struct slice row = {image, (size_t)(p - image)};
-        rc = saw(s, t, row, (struct slice){0}, err);
-        rc = rc ? rc : split_row(t, SPLIT_AFTER, row, (struct slice){0}, err);
-        if (rc == 0 && t->target)
-            rc = own_image(t, SPLIT_AFTER, row, (struct slice){0}, &rows, err);
-    }
-    t->copied += count;
-    return rc ? rc : split_pieces(s, t, &rows, count, false, err);
-}
-
-/* All that was sent must have been seen: what it has become is counted piece by piece. */
-static int split_end(const struct mapped *t, const struct msg_snapshot *m, struct ds_error *err)
-{
-    char text[TABLE_SUM_TEXT_SIZE];
-    struct table_sum sent;
-    bool checksum;
-    (void)snprintf(text, sizeof text, "%.*s", (int)m->text.len, (const char *)m->text.p);
-    int rc = table_sum_parse(text, true, &sent, &checksum, err);
-    if (rc || sent.rows == t->copied)
-        return rc;
-    return error_set(err, DS_ECONFLICT,
-                     "the source sent %lu rows of the table, %lu have come: copy it again",
-                     sent.rows, t->copied);
-}
-
-static int split_snapshot(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
-                          struct arena *arena, struct ds_error *err)
-{
-    const struct buf none = {0};
-    buf_clear(&s->made);
-    map_split_clear(t->split);
-    int rc = split_tables(s, t, err);
-    if (rc == 0 && m->kind == SNAPSHOT_TABLE_BEGIN) {
-        t->copied = 0;
-        rc = split_pieces(s, t, &none, 0, true, err);
-    } else if (rc == 0 && m->kind == SNAPSHOT_ROWS) {
-        rc = split_rows(s, t, m, err);
-    } else if (rc == 0) {
-        rc = split_end(t, m, err);
-    }
-    return rc ? rc : queue(s, arena, err);
+    return c->after.len ? map_stream_saw(s, t, c->after, c->before, err)
+                        : map_stream_saw(s, t, c->before, (struct slice){0}, err);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */
@@ -505,13 +339,12 @@ static int on_table(struct map_stream *s, struct message *m, struct arena *arena
     if (!*ours)
         return rc;
     buf_clear(&s->made);
-    if (t->split) {
+    if (is_several(t)) {
         *ours = t->told = false;
-        rc = split_tables(s, t, err);
-        return rc ? rc : queue(s, arena, err);
+        return several_define(s, t, arena, err);
     }
     t->told = true;
-    return message_write_table(&s->made, map_row_table(t->row)) ? no_memory(err)
+    return message_write_table(&s->made, map_row_table(t->row)) ? map_stream_no_memory(err)
                                                                 : take(s, m, arena, err);
 }
 
@@ -527,14 +360,14 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     if (rc)
         return rc;
     /* no entity of the catalogue claims what comes of it, so it has no key of one */
-    if (*ours && t->split) {
+    if (*ours && is_several(t)) {
         *ours = false;
-        return split_change(s, t, c, arena, err);
+        return several_change(s, t, c, arena, err);
     }
     if (!*ours || (map_row_is_same(t->row) && !c->entity_key.len))
         return rc;
     buf_clear(&s->made);
-    rc = own_change(t, c, &s->made, err);
+    rc = map_stream_own_change(t, c, &s->made, err);
     return rc ? rc : take(s, m, arena, err);
 }
 
@@ -546,15 +379,15 @@ static int make_rows(struct map_stream *s, struct mapped *t, const struct msg_sn
     if (array_read_head(&p, end, &count))
         return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
     if (image_write_head(out, count))
-        return no_memory(err);
+        return map_stream_no_memory(err);
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         const uint8_t *image = p;
         if (value_skip(&p, end))
             return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
         const struct slice row = {image, (size_t)(p - image)};
-        rc = saw(s, t, row, (struct slice){0}, err);
-        rc = rc ? rc : map_row_image(t->row, row, (struct slice){0}, out, err);
+        rc = map_stream_saw(s, t, row, (struct slice){0}, err);
+        rc = rc ? rc : map_row_new_image(t->row, row, (struct slice){0}, out, err);
     }
     return rc;
 }
@@ -566,7 +399,7 @@ static int check_alone(const struct map_stream *s, const struct mapped *t, struc
     for (uint32_t i = 0; i < s->count && !other; i++)
         if (s->tables[i] != t && s->tables[i]->target && s->tables[i]->target == t->target)
             other = s->tables[i];
-    if (!other && !t->split)
+    if (!other && !is_several(t))
         return 0;
     return error_set(err, DS_EUNSUPPORTED,
                      "table %.*s of the source is not transactional, and its rows come together "
@@ -595,24 +428,25 @@ static int on_snapshot(struct map_stream *s, struct message *m, struct arena *ar
     case SNAPSHOT_BEGIN:
     case SNAPSHOT_END:
     case SNAPSHOT_ABORT:
+    case SNAPSHOT_VALUES:
         *ours = true;
         return 0;
     }
     int rc = table_of(s, m->snapshot.table_id, &t, err);
-    *ours = t && !t->split;
+    *ours = t && !is_several(t);
     if (t && m->snapshot.kind == SNAPSHOT_STALE_BEGIN)
         rc = check_alone(s, t, err);
     if (rc)
         return rc;
-    if (t && t->split)
-        return split_snapshot(s, t, &m->snapshot, arena, err);
+    if (t && is_several(t))
+        return several_snapshot(s, t, &m->snapshot, arena, err);
     if (!t || m->snapshot.kind != SNAPSHOT_ROWS || (map_row_is_same(t->row) && !t->watched))
         return rc;
     rc = make_rows(s, t, &m->snapshot, &rows, err);
     made.rows = (struct slice){rows.data, rows.len};
     buf_clear(&s->made);
     if (rc == 0 && message_write_snapshot(&s->made, &made))
-        rc = no_memory(err);
+        rc = map_stream_no_memory(err);
     return rc ? rc : take(s, m, arena, err);
 }
 
@@ -626,7 +460,7 @@ static int on_truncate(struct map_stream *s, struct message *m, struct arena *ar
     size_t len = strlen(name);
     const uint8_t *copy = arena_copy(arena, name, len);
     m->truncate.table = (struct slice){copy, len};
-    return copy ? 0 : no_memory(err);
+    return copy ? 0 : map_stream_no_memory(err);
 }
 
 static int on_hint(struct map_stream *s, const struct message *m, bool *ours, struct ds_error *err)

@@ -20,6 +20,7 @@ struct map_pairs {
     struct map_pair *items; /* in the caller's arena */
     uint32_t count;
     const struct map_pair *key; /* the key of both, a whole number; NULL: they have none */
+    const char *where;          /* of the source's rows; NULL: all */
 };
 
 /* `document`: what the source's table is called without prefix. */

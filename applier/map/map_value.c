@@ -170,6 +170,21 @@ bool map_value_write(const struct map_value *v, const struct target_column *to, 
     }
 }
 
+struct map_value map_value_empty(const struct target_column *to)
+{
+    static const char zero[] = "0", date[] = "0000-00-00 00:00:00", time[] = "00:00:00";
+    struct map_value v = {.set = true, .null = to->nullable};
+    if (v.null)
+        return v;
+    if (to->class == TARGET_TEMPORAL)
+        v.text = map_value_kind(to->type, 0) == MAP_FIELD_OTHER
+                     ? (struct slice){(const uint8_t *)time, sizeof time - 1}
+                     : (struct slice){(const uint8_t *)date, sizeof date - 1};
+    else if (to->class != TARGET_TEXT && to->class != TARGET_BYTES && to->class != TARGET_JSON)
+        v.text = (struct slice){(const uint8_t *)zero, 1};
+    return v;
+}
+
 /* --- columns --------------------------------------------------------------------------------- */
 
 /* The form that values of such a column have in a message. */

@@ -16,6 +16,9 @@ int map_value_read(const struct value *v, struct arena *arena, struct map_value 
  * what is expected. Out of memory: false, and why NULL. */
 bool map_value_write(const struct map_value *v, const struct target_column *to, struct buf *out,
                      const char **why);
+/* What stands in a column of which there is no value: NULL, or what is empty where it takes none.
+ */
+struct map_value map_value_empty(const struct target_column *to);
 /* Does a value of such a column of a message pass into that of the destination as it is? */
 bool map_value_passes(const struct msg_column *from, const struct target_column *to);
 /* What handlers are told of a column. */

@@ -27,11 +27,14 @@ static const char *without_prefix(const struct map_side_schema *s, const char *t
     return strncmp(table, s->prefix, len) == 0 ? table + len : NULL;
 }
 
-static int count_rows(MYSQL *db, const struct target_table *t, uint64_t *rows, struct ds_error *err)
+static int count_rows(MYSQL *db, const struct target_table *t, const struct buf *where,
+                      uint64_t *rows, struct ds_error *err)
 {
     BUF_AUTO struct buf name = {0};
     bool found;
-    if (sql_identifier(&name, t->name))
+    if (sql_identifier(&name, t->name) ||
+        (where && where->len &&
+         (buf_puts(&name, " WHERE ") | buf_append(&name, where->data, where->len))))
         return no_memory(err);
     return db_scalar_u64(db, rows, &found, err, "SELECT COUNT(*) FROM %s", buf_cstr(&name));
 }
@@ -50,7 +53,9 @@ static int add_source(const struct map_volume_options *o, struct document *d,
     there = map_document(o->map, MAP_SOURCE, name);
     if (!there || strcmp(there, d->name) != 0)
         return 0;
-    int rc = count_rows(o->source.db, t, &rows, err);
+    BUF_AUTO struct buf where = {0};
+    int rc = map_flat_condition(o, name, &where, err);
+    rc = rc ? rc : count_rows(o->source.db, t, &where, &rows, err);
     d->source += rows;
     d->from = d->sources++ ? NULL : t;
     return rc;
@@ -66,7 +71,8 @@ static int count_document(const struct map_volume_options *o, struct document *d
         const char *name = without_prefix(s, t->name);
         rc = name ? add_source(o, d, t, name, err) : 0;
     }
-    return rc || !d->sources ? rc : count_rows(o->destination.db, d->table, &d->destination, err);
+    return rc || !d->sources ? rc
+                             : count_rows(o->destination.db, d->table, NULL, &d->destination, err);
 }
 
 /* --- which keys ------------------------------------------------------------------------------ */
@@ -175,11 +181,13 @@ static int compare_document(const struct map_volume_options *o, const struct doc
 {
     struct arena arena = {0};
     struct map_pairs pairs = {0};
+    const char *from = d->from ? without_prefix(&o->source.tables, d->from->name) : NULL;
+    BUF_AUTO struct buf where = {0};
     bool counts = d->source == d->destination, agree = true;
-    int rc = 0;
-    if (d->from)
-        rc = map_pairs_find(o, d->from, without_prefix(&o->source.tables, d->from->name), d->table,
-                            &arena, &pairs, err);
+    int rc = from ? map_pairs_find(o, d->from, from, d->table, &arena, &pairs, err) : 0;
+    if (rc == 0 && from)
+        rc = map_flat_condition(o, from, &where, err);
+    pairs.where = where.len ? buf_cstr(&where) : NULL;
     if (rc == 0 && counts)
         rc = map_sums_agree(o, &pairs, &agree, err);
     if (rc == 0 && (!counts || !agree))
@@ -207,5 +215,7 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
     }
     if (rc == 0 && o->progress)
         o->progress(o->arg, target_count(s->schema), target_count(s->schema));
-    return rc || !o->step ? rc : map_recount(o, documents, err);
+    const struct handler *whose;
+    bool gives = o->step && handlers_step(o->own, o->step, &whose);
+    return rc || !gives ? rc : map_recount(o, documents, err);
 }

@@ -45,5 +45,12 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
 
 /* map_recount.c: of rows that the step gives. */
 int map_recount(const struct map_volume_options *o, size_t *documents, struct ds_error *err);
+/* map_flat_volume.c: which rows of a document with values of attributes stay rows (a condition of
+ * SQL), if some are columns at the destination; else nothing. */
+int map_flat_condition(const struct map_volume_options *o, const char *document, struct buf *out,
+                       struct ds_error *err);
+/* … and do columns of entities hold the values? */
+int map_flat_volume(const struct map_volume_options *o, const struct map_columns *columns,
+                    struct ds_error *err);
 
 #endif
