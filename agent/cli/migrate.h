@@ -11,6 +11,7 @@
  * migrate_increments.c  the SalesIncrement step
  * migrate_eav….c        the EAV step
  * migrate_leftovers.c   the PostProcessing step
+ * migrate_customer.c    the Customer step
  * migrate_own.c         steps of the user's own
  * migrate_delta.c       which documents a delta follows
  * migrate_changelog.c   a delta from the other tool's change logs
@@ -25,6 +26,8 @@
 #include "schema/migration/groups.h"
 #include "schema/migration/migration.h"
 
+#define CUSTOMER_STEP "Migration\\Step\\Customer"
+
 struct migrating {
     struct invocation *in;
     struct migration *migration;
@@ -34,11 +37,12 @@ struct migrating {
     bool streamed;                     /* the rows of all steps have come, with the first of them */
     struct groups *deltalog;           /* NULL: no file says what is followed */
     struct buf deltalog_path;
-    struct groups *leftovers; /* what the PostProcessing step deletes; NULL: there is none */
-    bool cleaned;             /* it may have, in an earlier run */
-    bool stopped;             /* by a signal */
-    struct buf counted;       /* counters of the source that were brought alongside the stream */
-    unsigned seconds;         /* … since they were looked at */
+    struct groups *leftovers;  /* what the PostProcessing step deletes; NULL: there is none */
+    bool cleaned;              /* it may have, in an earlier run */
+    struct customer *customer; /* files of the Customer step; NULL: there is none */
+    bool stopped;              /* by a signal */
+    struct buf counted;        /* counters of the source that were brought alongside the stream */
+    unsigned seconds;          /* … since they were looked at */
     int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
 };
 
@@ -59,6 +63,33 @@ int migrate_open_own(struct migrating *g, struct ds_error *err);
 const struct ds_step *migrate_own_step(const struct migrating *g, const char *class);
 /* Into the map the documents of such steps, with their rules; `text` as for migrate_follow. */
 int migrate_add_own(struct migrating *g, struct map *map, struct buf *text, struct ds_error *err);
+/* Does the class belong to a step that config.xml has in mode data or delta? "Migration\\Step\\X\\"
+ */
+bool migrate_has_step(const struct migrating *g, const char *classes);
+/* Stages of a step with documents of its own, which come with the stream of all steps. */
+int migrate_step_integrity(struct migrating *g, const char *step, bool *good, struct ds_error *err);
+int migrate_step_volume(struct migrating *g, const char *step, bool *good, struct ds_error *err);
+/* Into the map a step of ours with the documents of `source` (NULL ends them), by the rules that
+ * the option names; of the destination's kept by `documents`, which must outlive the map. */
+int migrate_add_step(struct migrating *g, struct map *map, const char *step, const char *option,
+                     const char *const *source, struct arena *arena, struct buf *text,
+                     struct ds_error *err);
+/* A file's bytes behind a text that tells maps apart. */
+int migrate_add_text(struct buf *text, const char *what, const char *path, struct ds_error *err);
+
+/* If config.xml has a Customer step, and the user none of that name: what its groups say. */
+int migrate_customer_open(struct migrating *g, struct ds_error *err);
+void migrate_customer_free(struct customer *c);
+int migrate_add_customer(struct migrating *g, struct map *map, struct buf *text,
+                         struct ds_error *err);
+/* Attributes that are columns, document by document; NULL: no more. */
+const struct map_columns *migrate_customer_columns(const struct migrating *g, size_t i);
+/* Is the attribute a column at the destination? */
+bool migrate_customer_has(const struct migrating *g, struct slice type, struct slice code);
+int migrate_customer_integrity(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_customer_data(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_customer_volume(struct migrating *g, bool *good, struct ds_error *err);
+
 int migrate_own_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_own_volume(struct migrating *g, bool *good, struct ds_error *err);
 

@@ -377,6 +377,66 @@ static int make_ours(struct eav_step *s, enum eav_table table, const struct eav_
     return rc || table != EAV_ASSIGNMENTS ? rc : keep_group(s, &theirs, image, err);
 }
 
+/* Text of a column of the row in hand. */
+static struct slice text_at(const struct eav_step *s, const struct whole_table *t,
+                            const char *column)
+{
+    struct slice raw = eav_raw(s, t, column);
+    const uint8_t *p = raw.p;
+    struct value v;
+    return raw.p && value_read(&p, raw.p + raw.len, &v) == 0 &&
+                   (v.kind == VALUE_TEXT || v.kind == VALUE_BYTES)
+               ? v.bytes
+               : (struct slice){0};
+}
+
+/* Code of the type that the row in hand is of, under the ids that there will be. */
+static int type_of(struct eav_step *s, const struct whole_table *t, struct slice *code,
+                   struct ds_error *err)
+{
+    const struct eav_merge *types = &s->tables[EAV_TYPES];
+    const uint64_t id = number(s, t, "entity_type_id");
+    const uint32_t count = t->plan.column_count;
+    const uint8_t *values[256];
+    int rc = 0;
+    *code = (struct slice){0};
+    memcpy(values, s->values, count * sizeof *values);
+    for (int ours = 1; ours >= 0 && rc == 0 && !code->p; ours--) {
+        const struct eav_rows *rows = ours ? &types->ours : &types->theirs;
+        const struct whole_table *of = ours ? &types->both.from : &types->both.here;
+        for (size_t i = 0; i < rows->count && rc == 0 && !code->p; i++) {
+            if ((ours ? rows->items[i].id : rows->items[i].final) != id)
+                continue;
+            rc = eav_split(s, of, rows->items[i].image, err);
+            *code = rc ? *code : text_at(s, of, "entity_type_code");
+        }
+    }
+    memcpy(s->values, values, count * sizeof *values);
+    return rc;
+}
+
+/* Values that the Customer step makes columns. */
+static int make_static(struct eav_step *s, struct buf *image, struct ds_error *err)
+{
+    const struct whole_table *t = &s->tables[EAV_ATTRIBUTES].both.here;
+    const uint32_t backend = whole_table_column(t, "backend_type");
+    static const struct slice text = {(const uint8_t *)"static", sizeof "static" - 1};
+    BUF_AUTO struct buf made = {0};
+    struct slice type;
+    if (!s->g->customer || backend == UINT32_MAX)
+        return 0;
+    int rc = eav_split(s, t, (struct slice){image->data, image->len}, err);
+    rc = rc ? rc : type_of(s, t, &type, err);
+    if (rc || !migrate_customer_has(s->g, type, text_at(s, t, "attribute_code")))
+        return rc;
+    rc = image_write_head(&made, t->plan.column_count);
+    for (uint32_t i = 0; i < t->plan.column_count && rc == 0; i++)
+        rc = i == backend ? whole_table_put(t, i, &text, &made)
+                          : buf_append(&made, s->values[i], value_length(s->values[i]));
+    buf_clear(image);
+    return rc || buf_append(image, made.data, made.len) ? eav_no_memory(err) : 0;
+}
+
 static int make_wanted(struct eav_step *s, enum eav_table table, struct ds_error *err)
 {
     struct eav_merge *m = &s->tables[table];
@@ -391,6 +451,8 @@ static int make_wanted(struct eav_step *s, enum eav_table table, struct ds_error
         if (row->dropped || (!ours && row->match))
             continue;
         rc = ours ? make_ours(s, table, row, &image, err) : make_theirs(s, table, row, &image, err);
+        if (rc == 0 && table == EAV_ATTRIBUTES)
+            rc = make_static(s, &image, err);
         rc = rc ? rc : keep(s, m, &image, err);
     }
     return rc;

@@ -81,6 +81,11 @@ int migrate_own_integrity(struct migrating *g, bool *good, struct ds_error *err)
     return check_integrity(g, step->name, NULL, good, err);
 }
 
+int migrate_step_integrity(struct migrating *g, const char *step, bool *good, struct ds_error *err)
+{
+    return check_integrity(g, step, NULL, good, err);
+}
+
 /* --- volume ---------------------------------------------------------------------------------- */
 
 /* The source as it was at one position, and the destination when it has got there. */
@@ -220,6 +225,10 @@ static int compare_sides(struct counting *counted, struct sides *s, const char *
         .step = step,
         .own = counted->g->own};
     int rc = map_volume(&o, &documents, err);
+    const struct map_columns *columns;
+    for (size_t i = 0; rc == 0 && (columns = migrate_customer_columns(counted->g, i)); i++)
+        if (step && strcmp(step, CUSTOMER_STEP) == 0)
+            rc = map_flat_volume(&o, columns, err);
     if (rc == 0)
         log_info("documents that were compared: %zu", documents);
     return rc;
@@ -256,6 +265,11 @@ int migrate_own_volume(struct migrating *g, bool *good, struct ds_error *err)
 {
     const struct ds_step *step = migrate_own_step(g, g->step->classes[STAGE_VOLUME]);
     return check_volume(g, step->name, good, err);
+}
+
+int migrate_step_volume(struct migrating *g, const char *step, bool *good, struct ds_error *err)
+{
+    return check_volume(g, step, good, err);
 }
 
 /* --- data, delta ----------------------------------------------------------------------------- */

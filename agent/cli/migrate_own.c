@@ -76,6 +76,20 @@ static int add_steps(struct migrating *g, enum migration_mode mode, struct map *
     return rc;
 }
 
+bool migrate_has_step(const struct migrating *g, const char *classes)
+{
+    const size_t len = strlen(classes);
+    for (int mode = MIGRATION_DATA; mode <= MIGRATION_DELTA; mode++)
+        for (size_t i = 0; i < migration_step_count(g->migration, (enum migration_mode)mode); i++)
+            for (unsigned k = 0; k < STAGES; k++) {
+                const char *class =
+                    migration_step_at(g->migration, (enum migration_mode)mode, i)->classes[k];
+                if (class && strncmp(class + (*class == '\\'), classes, len) == 0)
+                    return true;
+            }
+    return false;
+}
+
 static bool has_map(const struct migrating *g)
 {
     for (size_t i = 0; i < migration_step_count(g->migration, MIGRATION_DATA); i++) {
@@ -84,6 +98,57 @@ static bool has_map(const struct migrating *g)
             return true;
     }
     return false;
+}
+
+/* --- steps of ours that have documents of their own ------------------------------------------- */
+
+int migrate_add_text(struct buf *text, const char *what, const char *path, struct ds_error *err)
+{
+    BUF_AUTO struct buf bytes = {0};
+    int rc = filter_read_file(path, &bytes, err);
+    if (rc == 0 &&
+        (buf_printf(text, "%s %zu\n", what, bytes.len) || buf_append(text, bytes.data, bytes.len)))
+        rc = error_set(err, DS_ENOMEM, "out of memory for a map");
+    return rc;
+}
+
+/* What the documents of a step become. */
+static const char **documents_there(const struct map *rules, const char *const *source,
+                                    struct arena *arena)
+{
+    size_t count = 0, kept = 0;
+    while (source[count])
+        count++;
+    const char **there = arena_zalloc(arena, (count + 1) * sizeof *there);
+    for (size_t i = 0; there && i < count; i++) {
+        const char *name = map_document(rules, MAP_SOURCE, source[i]);
+        if (name && !(there[kept++] = arena_strdup(arena, name)))
+            return NULL;
+    }
+    return there;
+}
+
+int migrate_add_step(struct migrating *g, struct map *map, const char *step, const char *option,
+                     const char *const *source, struct arena *arena, struct buf *text,
+                     struct ds_error *err)
+{
+    BUF_AUTO struct buf path = {0};
+    const char *const *documents[2] = {source, NULL};
+    struct map *rules = NULL;
+    int rc = migration_file(g->migration, option, &path, err);
+    rc = rc ? rc : migrate_add_text(text, step, buf_cstr(&path), err);
+    rc = rc ? rc : map_new(&rules, err);
+    rc = rc ? rc : map_read(rules, buf_cstr(&path), err);
+    rc = rc ? rc : map_check(rules, err);
+    documents[MAP_DESTINATION] =
+        rc ? NULL : (const char *const *)documents_there(rules, source, arena);
+    if (rc == 0 && !documents[MAP_DESTINATION])
+        rc = error_set(err, DS_ENOMEM, "out of memory for a map");
+    if (rc) {
+        map_free(rules);
+        return rc;
+    }
+    return map_add_documents(map, step, documents, rules, err);
 }
 
 /* --- their code ------------------------------------------------------------------------------ */
@@ -119,13 +184,8 @@ static int add_code(const struct migrating *g, const struct map *map, struct buf
 {
     int rc = 0;
     for (uint32_t i = 0; g->own && i < g->own->count && rc == 0; i++) {
-        BUF_AUTO struct buf bytes = {0};
-        if (!is_used(g, map, &g->own->items[i]))
-            continue;
-        rc = filter_read_file(g->own->items[i].path, &bytes, err);
-        if (rc == 0 &&
-            (buf_printf(text, "code %zu\n", bytes.len) || buf_append(text, bytes.data, bytes.len)))
-            rc = error_set(err, DS_ENOMEM, "out of memory for the code of steps");
+        if (is_used(g, map, &g->own->items[i]))
+            rc = migrate_add_text(text, "code", g->own->items[i].path, err);
     }
     return rc;
 }
@@ -137,6 +197,7 @@ int migrate_add_own(struct migrating *g, struct map *map, struct buf *text, stru
     size_t before = text->len;
     int rc = add_steps(g, MIGRATION_DATA, map, text, err);
     rc = rc ? rc : add_steps(g, MIGRATION_DELTA, map, text, err);
+    rc = rc ? rc : migrate_add_customer(g, map, text, err);
     const bool any = text->len > before;
     rc = rc ? rc : add_code(g, map, text, err);
     if (rc || !any || has_map(g))

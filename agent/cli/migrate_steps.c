@@ -47,27 +47,36 @@ static const struct {
     enum migration_stage stage;
     migrate_stage *perform;
     const char *group; /* of deltalog.xml; NULL: none */
+    const char *step;  /* whose own its documents are; NULL: nobody's */
 } stages[] = {
-    {"Migration\\Step\\DataIntegrity\\Integrity", STAGE_INTEGRITY, data_integrity, NULL},
-    {"Migration\\Step\\Eav\\Integrity", STAGE_INTEGRITY, migrate_eav_integrity, NULL},
-    {"Migration\\Step\\Eav\\Data", STAGE_DATA, migrate_eav_data, NULL},
-    {"Migration\\Step\\Eav\\Volume", STAGE_VOLUME, migrate_eav_volume, NULL},
-    {"Migration\\Step\\Map\\Integrity", STAGE_INTEGRITY, migrate_map_integrity, NULL},
-    {"Migration\\Step\\Map\\Data", STAGE_DATA, migrate_map_data, NULL},
-    {"Migration\\Step\\Map\\Volume", STAGE_VOLUME, migrate_map_volume, NULL},
-    {"Migration\\Step\\Map\\Delta", STAGE_DELTA, migrate_map_delta, "delta_map"},
-    {"Migration\\Step\\Settings\\Integrity", STAGE_INTEGRITY, migrate_settings_integrity, NULL},
-    {"Migration\\Step\\Settings\\Data", STAGE_DATA, migrate_settings_data, NULL},
-    {"Migration\\Step\\Settings\\Volume", STAGE_VOLUME, migrate_settings_volume, NULL},
-    {"Migration\\Step\\PostProcessing\\Data", STAGE_DATA, migrate_leftovers_data, NULL},
-    {"Migration\\Step\\SalesIncrement\\Integrity", STAGE_INTEGRITY, migrate_increments_integrity,
+    {"Migration\\Step\\Customer\\Integrity", STAGE_INTEGRITY, migrate_customer_integrity, NULL,
      NULL},
-    {"Migration\\Step\\SalesIncrement\\Data", STAGE_DATA, migrate_increments_data, NULL},
-    {"Migration\\Step\\SalesIncrement\\Volume", STAGE_VOLUME, migrate_increments_volume, NULL},
-    {"Migration\\Step\\SalesIncrement\\Delta", STAGE_DELTA, migrate_increments_data, NULL},
-    {"Migration\\Step\\Stores\\Integrity", STAGE_INTEGRITY, migrate_stores_integrity, NULL},
-    {"Migration\\Step\\Stores\\Data", STAGE_DATA, migrate_stores_data, NULL},
-    {"Migration\\Step\\Stores\\Volume", STAGE_VOLUME, migrate_stores_volume, NULL},
+    {"Migration\\Step\\Customer\\Data", STAGE_DATA, migrate_customer_data, NULL, NULL},
+    {"Migration\\Step\\Customer\\Volume", STAGE_VOLUME, migrate_customer_volume, NULL, NULL},
+    {"Migration\\Step\\Customer\\Delta", STAGE_DELTA, migrate_map_delta, "delta_customer",
+     CUSTOMER_STEP},
+    {"Migration\\Step\\DataIntegrity\\Integrity", STAGE_INTEGRITY, data_integrity, NULL, NULL},
+    {"Migration\\Step\\Eav\\Integrity", STAGE_INTEGRITY, migrate_eav_integrity, NULL, NULL},
+    {"Migration\\Step\\Eav\\Data", STAGE_DATA, migrate_eav_data, NULL, NULL},
+    {"Migration\\Step\\Eav\\Volume", STAGE_VOLUME, migrate_eav_volume, NULL, NULL},
+    {"Migration\\Step\\Map\\Integrity", STAGE_INTEGRITY, migrate_map_integrity, NULL, NULL},
+    {"Migration\\Step\\Map\\Data", STAGE_DATA, migrate_map_data, NULL, NULL},
+    {"Migration\\Step\\Map\\Volume", STAGE_VOLUME, migrate_map_volume, NULL, NULL},
+    {"Migration\\Step\\Map\\Delta", STAGE_DELTA, migrate_map_delta, "delta_map", NULL},
+    {"Migration\\Step\\Settings\\Integrity", STAGE_INTEGRITY, migrate_settings_integrity, NULL,
+     NULL},
+    {"Migration\\Step\\Settings\\Data", STAGE_DATA, migrate_settings_data, NULL, NULL},
+    {"Migration\\Step\\Settings\\Volume", STAGE_VOLUME, migrate_settings_volume, NULL, NULL},
+    {"Migration\\Step\\PostProcessing\\Data", STAGE_DATA, migrate_leftovers_data, NULL, NULL},
+    {"Migration\\Step\\SalesIncrement\\Integrity", STAGE_INTEGRITY, migrate_increments_integrity,
+     NULL, NULL},
+    {"Migration\\Step\\SalesIncrement\\Data", STAGE_DATA, migrate_increments_data, NULL, NULL},
+    {"Migration\\Step\\SalesIncrement\\Volume", STAGE_VOLUME, migrate_increments_volume, NULL,
+     NULL},
+    {"Migration\\Step\\SalesIncrement\\Delta", STAGE_DELTA, migrate_increments_data, NULL, NULL},
+    {"Migration\\Step\\Stores\\Integrity", STAGE_INTEGRITY, migrate_stores_integrity, NULL, NULL},
+    {"Migration\\Step\\Stores\\Data", STAGE_DATA, migrate_stores_data, NULL, NULL},
+    {"Migration\\Step\\Stores\\Volume", STAGE_VOLUME, migrate_stores_volume, NULL, NULL},
 };
 
 migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
@@ -96,8 +105,10 @@ bool migrate_group(const struct migrating *g, const char *class, const char **st
         return *group != NULL;
     class += *class == '\\';
     for (size_t i = 0; i < sizeof stages / sizeof *stages && !*group; i++)
-        if (stages[i].stage == STAGE_DELTA && strcmp(stages[i].class, class) == 0)
+        if (stages[i].stage == STAGE_DELTA && strcmp(stages[i].class, class) == 0) {
             *group = stages[i].group;
+            *step = stages[i].step;
+        }
     return *group != NULL;
 }
 
