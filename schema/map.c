@@ -168,6 +168,18 @@ int map_add_step(struct map *m, const char *name, const char *const *const docum
     return rc;
 }
 
+void map_take_all(struct map *m, const char *step)
+{
+    for (size_t i = 0; i < m->step_count; i++)
+        m->steps[i].takes_all |= strcmp(m->steps[i].name, step) == 0;
+}
+
+bool map_takes_all(const struct map *m, const char *document)
+{
+    const struct map_step *step = find_step(m, MAP_SOURCE, document);
+    return step && step->takes_all;
+}
+
 int map_leave_rest(struct map *m, const char *file, struct ds_error *err)
 {
     const char *copy = arena_strdup(&m->rules.arena, file);

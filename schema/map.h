@@ -89,6 +89,9 @@ int map_add_step(struct map *m, const char *name, const char *const *const docum
  * NULL for its documents. */
 int map_add_documents(struct map *m, const char *name, const char *const *const documents[2],
                       struct map *rules, struct ds_error *err);
+/* A column of the source that a document of this step has no place for may not stay behind. */
+void map_take_all(struct map *m, const char *step);
+bool map_takes_all(const struct map *m, const char *document); /* of the source */
 /* No other documents are taken than those of steps. */
 int map_leave_rest(struct map *m, const char *file, struct ds_error *err);
 /* The name of the step that has the document; NULL: none has. */

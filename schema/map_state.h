@@ -16,7 +16,8 @@ struct map_step { /* a step that has documents of its own */
     const char *name;
     const char *const *documents[2]; /* by enum map_side; NULL ends them */
     struct map *rules;
-    bool some;  /* only followed documents of it are followed */
+    bool some; /* only followed documents of it are followed */
+    bool takes_all;
     bool gives; /* rows of further documents */
 };
 

@@ -196,6 +196,7 @@ static int open_all(struct migrating *g, struct ds_error *err)
     rc = rc ? rc : check_rules(g, err);
     rc = rc ? rc : migrate_open_own(g, err);
     rc = rc ? rc : migrate_customer_open(g, err);
+    rc = rc ? rc : migrate_custom_open(g, err);
     rc = rc ? rc : check_steps(g, err);
     if (rc == 0 && filter_map(g->in->filter))
         rc = filter_extend_map(g->in->filter, extend_map, g, err);
@@ -312,6 +313,7 @@ int command_migrate(struct invocation *in)
     buf_free(&g.counted);
     groups_free(g.leftovers);
     migrate_customer_free(g.customer);
+    migrate_custom_free(g.custom);
     migration_free(g.migration);
     return code;
 }

@@ -12,6 +12,7 @@
  * migrate_eav….c        the EAV step
  * migrate_leftovers.c   the PostProcessing step
  * migrate_customer.c    the Customer step
+ * migrate_custom.c      the Custom Customer Attributes step
  * migrate_own.c         steps of the user's own
  * migrate_delta.c       which documents a delta follows
  * migrate_changelog.c   a delta from the other tool's change logs
@@ -28,6 +29,8 @@
 
 #define CUSTOMER_STEP "Migration\\Step\\Customer"
 
+#define CUSTOM_STEP "Migration\\Step\\CustomCustomerAttributes"
+
 struct migrating {
     struct invocation *in;
     struct migration *migration;
@@ -40,6 +43,7 @@ struct migrating {
     struct groups *leftovers;  /* what the PostProcessing step deletes; NULL: there is none */
     bool cleaned;              /* it may have, in an earlier run */
     struct customer *customer; /* files of the Customer step; NULL: there is none */
+    struct custom *custom;     /* of the Custom Customer Attributes step; NULL: there is none */
     bool stopped;              /* by a signal */
     struct buf counted;        /* counters of the source that were brought alongside the stream */
     unsigned seconds;          /* … since they were looked at */
@@ -89,6 +93,16 @@ bool migrate_customer_has(const struct migrating *g, struct slice type, struct s
 int migrate_customer_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_customer_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_customer_volume(struct migrating *g, bool *good, struct ds_error *err);
+
+/* The same of the Custom Customer Attributes step. */
+int migrate_custom_open(struct migrating *g, struct ds_error *err);
+void migrate_custom_free(struct custom *c);
+int migrate_add_custom(struct migrating *g, struct map *map, struct buf *text,
+                       struct ds_error *err);
+/* Before rows come: tables of the destination get the columns that they lack. */
+int migrate_custom_prepare(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_custom_integrity(struct migrating *g, bool *good, struct ds_error *err);
+int migrate_custom_volume(struct migrating *g, bool *good, struct ds_error *err);
 
 int migrate_own_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_own_volume(struct migrating *g, bool *good, struct ds_error *err);

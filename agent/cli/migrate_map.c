@@ -276,12 +276,16 @@ int migrate_step_volume(struct migrating *g, const char *step, bool *good, struc
 
 /* Integrity has told what leads nowhere: it is settled, or to be left out. The rows of all steps
  * come in one stream, as of one position. */
-static int run(struct migrating *g, const struct runner_options *o, bool *good)
+static int run(struct migrating *g, const struct runner_options *o, bool *good,
+               struct ds_error *err)
 {
     if (g->streamed) {
         log_info("its rows have come with those of the steps before");
         return 0;
     }
+    int rc = migrate_custom_prepare(g, good, err);
+    if (rc || !*good || g->stopped)
+        return rc;
     g->code = runner_once(g->in, o, &g->stopped);
     *good = g->streamed = g->code == EXIT_DONE;
     return 0;
@@ -311,7 +315,7 @@ int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err)
     bool copied = false;
     int rc = g->leftovers && !g->streamed ? look_for_copy(g, &copied, err) : 0;
     g->cleaned |= copied && !g->in->resnapshot;
-    return rc ? rc : run(g, &o, good);
+    return rc ? rc : run(g, &o, good, err);
 }
 
 static int drain(struct migrating *g, bool *good, struct ds_error *err)
@@ -343,7 +347,7 @@ static int follow_files(struct migrating *g, bool *good, struct ds_error *err)
         rc = error_set(err, DS_EUSAGE,
                        "--file: the destination holds no migration that the files could go on "
                        "from: run `datasync migrate data` first, with the same name");
-    return rc ? rc : run(g, &o, good);
+    return rc ? rc : run(g, &o, good, err);
 }
 
 int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
@@ -361,5 +365,5 @@ int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
         .stop_at = {.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER}};
     return g->in->changelog     ? drain(g, good, err)
            : g->in->files.count ? follow_files(g, good, err)
-                                : run(g, &o, good);
+                                : run(g, &o, good, err);
 }

@@ -198,6 +198,7 @@ int migrate_add_own(struct migrating *g, struct map *map, struct buf *text, stru
     int rc = add_steps(g, MIGRATION_DATA, map, text, err);
     rc = rc ? rc : add_steps(g, MIGRATION_DELTA, map, text, err);
     rc = rc ? rc : migrate_add_customer(g, map, text, err);
+    rc = rc ? rc : migrate_add_custom(g, map, text, err);
     const bool any = text->len > before;
     rc = rc ? rc : add_code(g, map, text, err);
     if (rc || !any || has_map(g))

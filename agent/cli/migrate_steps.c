@@ -49,6 +49,13 @@ static const struct {
     const char *group; /* of deltalog.xml; NULL: none */
     const char *step;  /* whose own its documents are; NULL: nobody's */
 } stages[] = {
+    {"Migration\\Step\\CustomCustomerAttributes\\Integrity", STAGE_INTEGRITY,
+     migrate_custom_integrity, NULL, NULL},
+    {"Migration\\Step\\CustomCustomerAttributes\\Data", STAGE_DATA, migrate_map_data, NULL, NULL},
+    {"Migration\\Step\\CustomCustomerAttributes\\Volume", STAGE_VOLUME, migrate_custom_volume, NULL,
+     NULL},
+    {"Migration\\Step\\CustomCustomerAttributes\\Delta", STAGE_DELTA, migrate_map_delta,
+     "delta_customer_custom_attributes", CUSTOM_STEP},
     {"Migration\\Step\\Customer\\Integrity", STAGE_INTEGRITY, migrate_customer_integrity, NULL,
      NULL},
     {"Migration\\Step\\Customer\\Data", STAGE_DATA, migrate_customer_data, NULL, NULL},

@@ -237,6 +237,10 @@ static int check_fields(struct check *c, enum map_side side, const char *documen
         int32_t ordinal = name ? target_column_ordinal(y, name) : -1;
         if (side == MAP_DESTINATION && ordinal < 0 && is_attribute(c, there, column->name))
             continue;
+        if (name && ordinal < 0 && map_takes_all(c->map, side == MAP_SOURCE ? document : there)) {
+            rc = side == MAP_SOURCE ? 0 : check_filled(c, document, column, err);
+            continue;
+        }
         if (!name && side == MAP_DESTINATION)
             rc = check_filled(c, document, column, err);
         else if (name && ordinal < 0)
