@@ -29,6 +29,7 @@ enum applier_state {
 };
 
 struct hooks;
+struct map_passing;
 struct import_counts;
 struct media_counts;
 struct applier_options {
@@ -36,13 +37,15 @@ struct applier_options {
     const struct filter *filter;
     struct spool *spool;
     bool retry_forever;
-    bool dry_run;           /* plan and count, write nothing */
-    uint64_t limit_rows;    /* end at the last whole transaction before it, 0 none */
-    bool no_lock;           /* skip GET_LOCK (incremental --no-lock) */
-    bool resnapshot;        /* drop checkpoint first */
-    bool range;             /* replay: what the spool holds is not of it */
-    bool no_source;         /* … and comes from files alone: no server is asked */
-    bool map_in_part;       /* the map was checked; what it leads nowhere is left out */
+    bool dry_run;                      /* plan and count, write nothing */
+    uint64_t limit_rows;               /* end at the last whole transaction before it, 0 none */
+    bool no_lock;                      /* skip GET_LOCK (incremental --no-lock) */
+    bool resnapshot;                   /* drop checkpoint first */
+    bool range;                        /* replay: what the spool holds is not of it */
+    bool no_source;                    /* … and comes from files alone: no server is asked */
+    bool map_in_part;                  /* the map was checked; what it leads nowhere is left out */
+    const struct map_passing *passing; /* of rows of documents that the map watches; NULL: none */
+    bool ends_at_watched;   /* before a change of a document that the map watches: DS_EMET */
     bool asks_source;       /* import: what comes is a copy of a server, which can be asked */
     bool some;              /* import: not all of the kinds that are asked for is to come */
     bool skip_invalid;      /* import: what does not fit is left out, else it stops */

@@ -40,7 +40,9 @@ int mapped_open(struct applier *a, struct ds_error *err)
                                          .facts = map_servers_facts(a->mapped->servers),
                                          .prefix = a->config->source.prefix,
                                          .target_prefix = a->config->destination.prefix,
-                                         .skip_unmapped = a->options.map_in_part};
+                                         .skip_unmapped = a->options.map_in_part,
+                                         .passing = a->options.passing,
+                                         .ends_at_watched = a->options.ends_at_watched};
     return map_stream_new(&a->mapped->stream, &o, err);
 }
 

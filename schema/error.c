@@ -77,10 +77,10 @@ char *error_format(const struct ds_error *err, char *buf, unsigned long size)
 const char *error_name(int code)
 {
     static const char *const names[] = {
-        "DS_OK",      "DS_EUSAGE",       "DS_EACCESS",  "DS_ECONN",     "DS_EBUSY",
-        "DS_EFORMAT", "DS_EUNSUPPORTED", "DS_EPURGED",  "DS_EPOSITION", "DS_ECONFLICT",
-        "DS_EDDL",    "DS_ESERVER",      "DS_ERETRY",   "DS_EIO",       "DS_ENOMEM",
-        "DS_EFULL",   "DS_EAGAIN",       "DS_ESTOPPED", "DS_ESCHEMA",   "DS_ELIMIT"};
+        "DS_OK",           "DS_EUSAGE",  "DS_EACCESS",   "DS_ECONN",     "DS_EBUSY",  "DS_EFORMAT",
+        "DS_EUNSUPPORTED", "DS_EPURGED", "DS_EPOSITION", "DS_ECONFLICT", "DS_EDDL",   "DS_ESERVER",
+        "DS_ERETRY",       "DS_EIO",     "DS_ENOMEM",    "DS_EFULL",     "DS_EAGAIN", "DS_ESTOPPED",
+        "DS_ESCHEMA",      "DS_ELIMIT",  "DS_EMET"};
     int i = -code;
     return i >= 0 && i < (int)(sizeof names / sizeof *names) ? names[i] : "DS_E?";
 }

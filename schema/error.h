@@ -34,6 +34,7 @@ enum ds_code {
     DS_ESTOPPED = -17, /* asked to stop: exit 0 */
     DS_ESCHEMA = -18,  /* a table differs between the sides in count or types of columns: exit 1 */
     DS_ELIMIT = -19,   /* a configured limit (max_event …) is passed: exit 1 */
+    DS_EMET = -20, /* the stream has come to what it was to end before: never seen by the user */
 };
 
 struct ds_error {

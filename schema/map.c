@@ -20,6 +20,7 @@ void map_free(struct map *m)
         map_free(m->steps[i].rules);
     free(m->steps);
     free(m->columns);
+    free(m->watched);
     free((void *)m->followed);
     free(m->rules.items);
     arena_free(&m->rules.arena);
@@ -233,6 +234,24 @@ const struct map_columns *map_columns_of(const struct map *m, const char *docume
         if (values ? in_list(c->values, document) : strcmp(c->document, document) == 0)
             return c;
     }
+    return NULL;
+}
+
+/* --- watched documents ----------------------------------------------------------------------- */
+
+int map_watch(struct map *m, const struct map_watched *w, struct ds_error *err)
+{
+    if (LIST_ROOM(m->watched, m->watched_count, m->watched_capacity))
+        return rule_no_memory(err);
+    m->watched[m->watched_count++] = *w;
+    return 0;
+}
+
+const struct map_watched *map_watches(const struct map *m, const char *document)
+{
+    for (size_t i = 0; i < m->watched_count; i++)
+        if (strcmp(m->watched[i].document, document) == 0)
+            return &m->watched[i];
     return NULL;
 }
 

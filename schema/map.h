@@ -120,6 +120,19 @@ int map_add_columns(struct map *m, const struct map_columns *c, struct ds_error 
 /* Of the document with the entity's rows, or (values) of one with values; NULL: there are none. */
 const struct map_columns *map_columns_of(const struct map *m, const char *document, bool values);
 
+/* --- documents that are compared as a whole (migrate) ------------------------------------------
+ *
+ * No row of them comes by the stream, which can end before a change of one (map_stream.h). */
+struct map_watched {
+    const char *document; /* of the source; called the same at the destination */
+    const char *id;       /* its key */
+    const char *name;     /* a text that tells its rows apart; NULL: nothing else refers to them */
+};
+/* All of it must outlive m. */
+int map_watch(struct map *m, const struct map_watched *w, struct ds_error *err);
+/* NULL: it is none of them. */
+const struct map_watched *map_watches(const struct map *m, const char *document);
+
 /* Does `name` match a pattern in which each * stands for at least `least` characters? */
 bool map_matches(const char *pattern, const char *name, size_t least);
 

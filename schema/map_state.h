@@ -28,6 +28,8 @@ struct map {
     bool some; /* … of those that no step has */
     const char **followed;
     size_t followed_count, followed_capacity;
+    struct map_watched *watched;
+    size_t watched_count, watched_capacity;
     struct map_columns *columns;
     size_t columns_count, columns_capacity;
 };

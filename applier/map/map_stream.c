@@ -120,6 +120,13 @@ static bool follows(const struct map_stream *s, struct slice table)
     return document && map_follows(s->options.map, document);
 }
 
+static const struct map_watched *watches(const struct map_stream *s, struct slice table)
+{
+    char name[256];
+    const char *document = document_of(s, table, name, sizeof name);
+    return document ? map_watches(s->options.map, document) : NULL;
+}
+
 static bool is_current(const struct mapped *t)
 {
     bool target = !t->target || (t->target->exists && t->target->version == t->version);
@@ -267,7 +274,10 @@ static int define(struct map_stream *s, const struct message *m, struct mapped *
             return map_stream_no_memory(err);
         s->tables[s->count++] = t;
     }
-    *t = (struct mapped){.id = def->id, .raw = m->raw, .follows = follows(s, def->name)};
+    *t = (struct mapped){.id = def->id,
+                         .raw = m->raw,
+                         .whole = watches(s, def->name),
+                         .follows = follows(s, def->name)};
     *out = t;
     return keep_source(t, def) | copy_slice(&t->arena, &t->raw) ? map_stream_no_memory(err)
                                                                 : compile(s, t, err);
@@ -353,6 +363,11 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
 {
     const struct msg_change *c = &m->change;
     struct mapped *t;
+    t = find(s, c->table_id);
+    if (t && t->whole) {
+        *ours = false;
+        return watched_change(s, t, c, arena, err);
+    }
     int rc = table_of(s, c->table_id, &t, err);
     *ours = t && t->follows;
     if (*ours)
@@ -433,6 +448,8 @@ static int on_snapshot(struct map_stream *s, struct message *m, struct arena *ar
         return 0;
     }
     int rc = table_of(s, m->snapshot.table_id, &t, err);
+    if (rc == 0 && t && t->whole)
+        t = NULL;
     *ours = t && !is_several(t);
     if (t && m->snapshot.kind == SNAPSHOT_STALE_BEGIN)
         rc = check_alone(s, t, err);

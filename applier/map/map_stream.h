@@ -14,10 +14,19 @@
 
 struct map_stream;
 
+/* Which rows of watched documents (schema/map.h) were at the source only for a while: others
+ * referred to them then. For these a row with their key stands at the destination as long. */
+struct map_passing {
+    void *arg;
+    bool (*is)(void *arg, const char *document, uint64_t id);
+};
+
 struct map_stream_options {
     const struct map *map;
     const struct map_facts *facts;
     const char *prefix, *target_prefix; /* of tables at the source and the destination; "": none */
+    const struct map_passing *passing;  /* NULL: none */
+    bool ends_at_watched;               /* a change of a document that the map watches is DS_EMET */
     bool skip_unmapped; /* what the destination has no table for is not ours; else an error */
 };
 

@@ -5,7 +5,7 @@
 #include "schema/table_sum.h"
 
 /* The messages that were made come one by one. */
-static int queue(struct map_stream *s, struct arena *arena, struct ds_error *err)
+int map_stream_queue(struct map_stream *s, struct arena *arena, struct ds_error *err)
 {
     s->next = arena_copy(arena, s->made.data, s->made.len);
     s->end = s->next ? s->next + s->made.len : NULL;
@@ -308,7 +308,7 @@ int several_define(struct map_stream *s, struct mapped *t, struct arena *arena,
 {
     buf_clear(&s->made);
     int rc = split_tables(s, t, err);
-    return rc ? rc : queue(s, arena, err);
+    return rc ? rc : map_stream_queue(s, arena, err);
 }
 
 int several_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
@@ -317,7 +317,7 @@ int several_change(struct map_stream *s, struct mapped *t, const struct msg_chan
     buf_clear(&s->made);
     int rc = split_tables(s, t, err);
     rc = rc ? rc : t->split ? split_change(s, t, c, err) : flat_change(s, t, c, err);
-    return rc ? rc : queue(s, arena, err);
+    return rc ? rc : map_stream_queue(s, arena, err);
 }
 
 int several_snapshot(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
@@ -326,5 +326,5 @@ int several_snapshot(struct map_stream *s, struct mapped *t, const struct msg_sn
     buf_clear(&s->made);
     int rc = split_tables(s, t, err);
     rc = rc ? rc : t->split ? split_snapshot(s, t, m, err) : flat_snapshot(s, t, m, err);
-    return rc ? rc : queue(s, arena, err);
+    return rc ? rc : map_stream_queue(s, arena, err);
 }

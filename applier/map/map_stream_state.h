@@ -1,6 +1,7 @@
 /* What map_stream*.c share.
  *
  * map_stream.c          tables, and messages of which each becomes one
+ * map_stream_watched.c  rows of watched documents
  * map_stream_several.c  rows of steps, and values that are columns: their messages become several
  */
 #ifndef APPLIER_MAP_MAP_STREAM_STATE_H
@@ -17,17 +18,18 @@ enum { ROW_FLAGS = CHANGE_NO_FK_CHECKS | CHANGE_NO_UNIQUE_CHECKS | CHANGE_NO_CHE
 struct mapped { /* a table by its id in the stream */
     uint32_t id;
     bool ignored;
-    bool follows;                /* its changes come, and not its copy alone */
-    struct msg_table source;     /* in `arena`: it may be compiled again */
-    struct slice raw;            /* … as it came */
-    struct map_row *row;         /* NULL: ignored, or not compiled yet */
-    struct map_split *split;     /* rows of other documents with its own; NULL: none */
-    struct map_flat *flat;       /* of values that are columns; NULL: there are none */
-    uint64_t copied;             /* rows of it, in a copy */
-    struct target_table *target; /* NULL: it leads nowhere, only the step's rows do */
-    uint64_t version;            /* of the target that it is compiled for */
-    bool watched;                /* handlers look up its rows */
-    bool told;                   /* what it has become is known */
+    const struct map_watched *whole; /* it is compared as a whole; NULL: it is not */
+    bool follows;                    /* its changes come, and not its copy alone */
+    struct msg_table source;         /* in `arena`: it may be compiled again */
+    struct slice raw;                /* … as it came */
+    struct map_row *row;             /* NULL: ignored, or not compiled yet */
+    struct map_split *split;         /* rows of other documents with its own; NULL: none */
+    struct map_flat *flat;           /* of values that are columns; NULL: there are none */
+    uint64_t copied;                 /* rows of it, in a copy */
+    struct target_table *target;     /* NULL: it leads nowhere, only the step's rows do */
+    uint64_t version;                /* of the target that it is compiled for */
+    bool watched;                    /* handlers look up its rows */
+    bool told;                       /* what it has become is known */
     struct arena arena;
 };
 
@@ -56,6 +58,10 @@ int several_change(struct map_stream *s, struct mapped *t, const struct msg_chan
                    struct arena *arena, struct ds_error *err);
 int several_snapshot(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
                      struct arena *arena, struct ds_error *err);
+/* map_stream_watched.c: of a row of a watched document. DS_EMET: the stream is to end before it. */
+int watched_change(struct map_stream *s, struct mapped *t, const struct msg_change *c,
+                   struct arena *arena, struct ds_error *err);
+int map_stream_queue(struct map_stream *s, struct arena *arena, struct ds_error *err);
 int several_define(struct map_stream *s, struct mapped *t, struct arena *arena,
                    struct ds_error *err);
 
