@@ -142,6 +142,7 @@ bool migrate_asks_source(const struct migrating *g)
 static int extend_map(void *arg, struct map *map, struct buf *text, struct ds_error *err)
 {
     int rc = migrate_add_own(arg, map, text, err);
+    rc = rc ? rc : migrate_watch_eav(arg, map, err);
     return rc ? rc : migrate_follow(arg, map, text, err);
 }
 

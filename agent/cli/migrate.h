@@ -144,6 +144,14 @@ int migrate_leftovers_data(struct migrating *g, bool *good, struct ds_error *err
 int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_eav_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_eav_volume(struct migrating *g, bool *good, struct ds_error *err);
+/* Does the EAV step run in data mode? Then delta brings what the source makes of attributes. */
+bool migrate_has_eav(const struct migrating *g);
+/* Into the map: the stream can end before their changes. */
+int migrate_watch_eav(const struct migrating *g, struct map *map, struct ds_error *err);
+struct runner_options;
+/* Runs the stream by these options, with them. */
+int migrate_eav_delta(struct migrating *g, const struct runner_options *o, bool *good,
+                      struct ds_error *err);
 int migrate_increments_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_increments_data(struct migrating *g, bool *good, struct ds_error *err);
 /* Is there such a step in delta mode? Then, for runner_options: brings what has changed since the

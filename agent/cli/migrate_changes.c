@@ -15,10 +15,17 @@ static int no_memory(struct ds_error *err)
 
 int step_sides_open(struct step_sides *s, const struct config *config, struct ds_error *err)
 {
+    return step_sides_open_at(s, config, NULL, err);
+}
+
+int step_sides_open_at(struct step_sides *s, const struct config *config, struct position *at,
+                       struct ds_error *err)
+{
+    const struct snapshot_options o = {.config = config};
     *s = (struct step_sides){0};
     int rc = source_open(&s->source, config, err);
     rc = rc ? rc : source_open_destination(&s->destination, config, err);
-    rc = rc ? rc : source_begin_alone(&s->source, err);
+    rc = rc ? rc : at ? source_begin(&s->source, &o, at, err) : source_begin_alone(&s->source, err);
     return rc ? rc : source_begin_alone(&s->destination, err);
 }
 

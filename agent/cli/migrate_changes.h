@@ -14,7 +14,9 @@
 struct step_sides {
     struct snapshot_source source, destination;
 };
-/* To be closed in any case. */
+/* To be closed in any case. `at`: NULL, or gets the position that the source is read at. */
+int step_sides_open_at(struct step_sides *s, const struct config *config, struct position *at,
+                       struct ds_error *err);
 int step_sides_open(struct step_sides *s, const struct config *config, struct ds_error *err);
 void step_sides_close(struct step_sides *s);
 /* Documents that a side lacks are told. *good: none. */

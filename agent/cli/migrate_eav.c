@@ -227,6 +227,34 @@ static uint64_t highest(const struct eav_merge *m)
     return most;
 }
 
+/* Keys of the destination's rows, and which of them the source has made. */
+static int look_back(struct eav_step *s, enum eav_table table, struct ds_error *err)
+{
+    struct eav_merge *m = &s->tables[table];
+    int rc = 0;
+    for (size_t i = 0; i < m->theirs.count && rc == 0; i++)
+        rc = make_key(s, table, &m->both.here, &m->theirs.items[i], err);
+    return rc ? rc : eav_memory_look(s, table, err);
+}
+
+/* A row of the destination: does it refer to one that the source has made, and has no more? */
+static int belongs_to_gone(struct eav_step *s, enum eav_table table, const struct eav_row *row,
+                           bool *gone, struct ds_error *err)
+{
+    const struct whole_table *t = &s->tables[table].both.here;
+    const struct eav_reference *r = eav_documents[table].references;
+    int rc = table == EAV_TYPES ? 0 : eav_split(s, t, row->image, err);
+    for (size_t i = 0; table != EAV_TYPES && rc == 0 && i < EAV_REFERENCES && r[i].column; i++) {
+        const struct eav_rows *to = &s->tables[r[i].table].theirs;
+        const struct eav_row *x = row->set && r[i].table == EAV_SETS ? NULL
+                                  : row->group && r[i].table == EAV_GROUPS
+                                      ? &to->items[row->group - 1]
+                                      : find_id(to, number(s, t, r[i].column));
+        *gone |= x && x->gone;
+    }
+    return rc;
+}
+
 static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
 {
     struct eav_merge *m = &s->tables[table];
@@ -236,15 +264,23 @@ static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
         rc = make_key(s, table, &m->both.from, &m->ours.items[i], err);
         rc = rc ? rc : leave_out(s, table, &m->ours.items[i], err);
     }
+    rc = rc ? rc : look_back(s, table, err);
     for (size_t i = 0; i < m->theirs.count && rc == 0; i++) {
         struct eav_row *row = &m->theirs.items[i];
-        rc = make_key(s, table, &m->both.here, row, err);
-        struct eav_row *same = rc ? NULL : find_key(&m->ours, row->key);
+        struct eav_row *same = find_key(&m->ours, row->key);
         if (same && !same->match) {
             same->match = i + 1;
             row->match = (size_t)(same - m->ours.items) + 1;
             row->final = same->id;
-        } else if (!row->id || find_id(&m->ours, row->id)) {
+            continue;
+        }
+        if (row->remembered && find_id(&m->ours, row->id)) {
+            row->dropped = true;
+            continue;
+        }
+        row->gone = row->remembered;
+        rc = belongs_to_gone(s, table, row, &row->gone, err);
+        if (!row->id || find_id(&m->ours, row->id)) {
             row->final = ++next;
         }
     }
@@ -282,14 +318,16 @@ static int copy_set(struct eav_step *s, uint64_t standard, uint64_t set, struct 
     int rc = 0;
     for (size_t g = 0; g < group_count && rc == 0; g++) {
         rc = eav_split(s, &groups->both.here, groups->theirs.items[g].image, err);
-        if (rc || number(s, &groups->both.here, "attribute_set_id") != standard)
+        if (rc || number(s, &groups->both.here, "attribute_set_id") != standard ||
+            groups->theirs.items[g].remembered)
             continue;
         const uint64_t id = groups->theirs.items[g].id;
         rc = copy_row(s, EAV_GROUPS, g, set, 0, err);
         const size_t place = groups->theirs.count;
         for (size_t i = 0; i < count && rc == 0; i++) {
             rc = eav_split(s, &assigned->both.here, assigned->theirs.items[i].image, err);
-            if (rc == 0 && number(s, &assigned->both.here, "attribute_group_id") == id)
+            if (rc == 0 && number(s, &assigned->both.here, "attribute_group_id") == id &&
+                !assigned->theirs.items[i].remembered)
                 rc = copy_row(s, EAV_ASSIGNMENTS, i, set, place, err);
         }
     }
@@ -301,6 +339,8 @@ static int copy_default_set(struct eav_step *s, struct ds_error *err)
     const struct eav_merge *sets = &s->tables[EAV_SETS];
     uint64_t type, standard;
     int rc = default_set(s, &type, &standard, err);
+    rc = rc ? rc : look_back(s, EAV_GROUPS, err);
+    rc = rc ? rc : look_back(s, EAV_ASSIGNMENTS, err);
     for (size_t i = 0; i < sets->ours.count && rc == 0 && standard; i++) {
         const struct eav_row *row = &sets->ours.items[i];
         rc = eav_split(s, &sets->both.from, row->image, err);

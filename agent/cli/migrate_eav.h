@@ -1,7 +1,9 @@
 /* What migrate_eav*.c share: the EAV step.
  *
  * migrate_eav.c        how the rows of both shops become one
+ * migrate_eav_memory.c what the source has made at the destination
  * migrate_eav_step.c   files, servers and stages
+ * migrate_eav_delta.c  while `delta` follows the source
  */
 #ifndef CLI_MIGRATE_EAV_H
 #define CLI_MIGRATE_EAV_H
@@ -40,10 +42,12 @@ struct eav_row {
     struct slice image, key;
     uint64_t id, final; /* now, and as it will be */
     bool ours;          /* the source's */
-    bool dropped;       /* it is not migrated */
-    size_t match;       /* the row of the other shop, from 1; 0: none */
-    uint64_t set;       /* of a copy: the set that it is for, and … */
-    size_t group;       /* … the group, from 1 */
+    bool dropped;    /* it is not migrated; of the destination's: the source calls it otherwise */
+    bool remembered; /* of the destination's: the source has made it */
+    bool gone;       /* … and has it no more, nor what it belongs to */
+    size_t match;    /* the row of the other shop, from 1; 0: none */
+    uint64_t set;    /* of a copy: the set that it is for, and … */
+    size_t group;    /* … the group, from 1 */
 };
 
 struct eav_rows {
@@ -70,10 +74,23 @@ struct eav_step {
     struct eav_merge tables[EAV_TABLES];
     const uint8_t *values[256]; /* of the row in hand */
     struct row_changes changes;
+    struct registry *memory;
+    MYSQL *memory_db;
     struct arena arena;
 };
 
 int eav_no_memory(struct ds_error *err);
+/* With both servers and all tables; at: NULL, or gets the source's position. To be closed if not
+ * NULL, also after an error. */
+int eav_step_open(struct eav_step **out, struct migrating *g, struct position *at,
+                  struct ds_error *err);
+void eav_step_close(struct eav_step *s);
+int eav_memory_open(struct eav_step *s, struct ds_error *err);
+void eav_memory_close(struct eav_step *s);
+/* Which rows of the destination are remembered? Their keys are made. */
+int eav_memory_look(struct eav_step *s, enum eav_table table, struct ds_error *err);
+/* Remember what the destination has not and will have. */
+int eav_memory_write(struct eav_step *s, struct ds_error *err);
 /* Is the attribute in this group of eav_attribute_groups_file? */
 bool eav_group_has(const struct eav_step *s, const char *group, struct slice code,
                    struct slice type);

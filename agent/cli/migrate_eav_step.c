@@ -14,7 +14,7 @@ static const char *prefix_of(const struct eav_step *s, enum map_side side)
     return side == MAP_SOURCE ? c->source.prefix : c->destination.prefix;
 }
 
-static void close_step(struct eav_step *s)
+void eav_step_close(struct eav_step *s)
 {
     for (size_t i = 0; i < EAV_TABLES; i++) {
         struct eav_merge *m = &s->tables[i];
@@ -23,6 +23,7 @@ static void close_step(struct eav_step *s)
         free(m->theirs.items);
         free(m->wanted);
     }
+    eav_memory_close(s);
     step_sides_close(&s->sides);
     row_changes_free(&s->changes);
     map_servers_free(s->servers);
@@ -54,11 +55,11 @@ static int open_files(struct eav_step *s, struct ds_error *err)
     return rc;
 }
 
-static int open_servers(struct eav_step *s, struct ds_error *err)
+static int open_servers(struct eav_step *s, struct position *at, struct ds_error *err)
 {
     const struct config *c = &s->g->in->config;
     int rc = map_servers_new(&s->servers, c, s->map, s->g->own, err);
-    rc = rc ? rc : step_sides_open(&s->sides, c, err);
+    rc = rc ? rc : step_sides_open_at(&s->sides, c, at, err);
     rc = rc ? rc : target_new(&s->schema[MAP_SOURCE], s->sides.source.db, c->source.database, err);
     rc = rc ? rc
             : target_new(&s->schema[MAP_DESTINATION], s->sides.destination.db,
@@ -71,14 +72,15 @@ static int open_servers(struct eav_step *s, struct ds_error *err)
     return 0;
 }
 
-static int open_step(struct eav_step **out, struct migrating *g, struct ds_error *err)
+static int open_step(struct eav_step **out, struct migrating *g, struct position *at,
+                     struct ds_error *err)
 {
     struct eav_step *s = *out = calloc(1, sizeof *s);
     if (!s)
         return eav_no_memory(err);
     s->g = g;
     int rc = open_files(s, err);
-    return rc ? rc : open_servers(s, err);
+    return rc ? rc : open_servers(s, at, err);
 }
 
 static int open_table(struct eav_step *s, size_t i, struct ds_error *err)
@@ -105,6 +107,14 @@ static int open_tables(struct eav_step *s, struct ds_error *err)
     for (size_t i = 0; i < EAV_TABLES && rc == 0; i++)
         rc = open_table(s, i, err);
     return rc;
+}
+
+int eav_step_open(struct eav_step **out, struct migrating *g, struct position *at,
+                  struct ds_error *err)
+{
+    int rc = open_step(out, g, at, err);
+    rc = rc ? rc : open_tables(*out, err);
+    return rc ? rc : eav_memory_open(*out, err);
 }
 
 /* --- integrity ------------------------------------------------------------------------------- */
@@ -187,7 +197,7 @@ int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err)
 {
     const char *names[EAV_TABLES + 1] = {NULL};
     struct eav_step *s;
-    int rc = open_step(&s, g, err);
+    int rc = open_step(&s, g, NULL, err);
     for (size_t i = 0; i < EAV_TABLES; i++)
         names[i] = eav_documents[i].name;
     rc = rc ? rc
@@ -202,7 +212,7 @@ int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err)
         rc = rc ? rc : step_compare_structure(g, s->map, s->schema, names, good, err);
     }
     if (s)
-        close_step(s);
+        eav_step_close(s);
     return rc;
 }
 
@@ -211,9 +221,9 @@ int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err)
 int migrate_eav_data(struct migrating *g, bool *good, struct ds_error *err)
 {
     struct eav_step *s;
-    int rc = open_step(&s, g, err);
-    rc = rc ? rc : open_tables(s, err);
+    int rc = eav_step_open(&s, g, NULL, err);
     rc = rc ? rc : eav_compute(s, err);
+    rc = rc ? rc : eav_memory_write(s, err);
     if (rc == 0) {
         for (size_t i = 0; i < EAV_TABLES; i++)
             log_info("document=%s source=%zu destination=%zu together=%zu", eav_documents[i].name,
@@ -223,15 +233,14 @@ int migrate_eav_data(struct migrating *g, bool *good, struct ds_error *err)
         rc = row_changes_write(g, &s->changes, good, err);
     }
     if (s)
-        close_step(s);
+        eav_step_close(s);
     return rc;
 }
 
 int migrate_eav_volume(struct migrating *g, bool *good, struct ds_error *err)
 {
     struct eav_step *s;
-    int rc = open_step(&s, g, err);
-    rc = rc ? rc : open_tables(s, err);
+    int rc = eav_step_open(&s, g, NULL, err);
     rc = rc ? rc : eav_compute(s, err);
     *good = rc == 0 && s->changes.inserted + s->changes.updated + s->changes.deleted == 0;
     if (rc == 0 && !*good)
@@ -240,6 +249,6 @@ int migrate_eav_volume(struct migrating *g, bool *good, struct ds_error *err)
             ", with other values: %" PRIu64 ", that should not be there: %" PRIu64,
             s->changes.inserted, s->changes.updated, s->changes.deleted);
     if (s)
-        close_step(s);
+        eav_step_close(s);
     return rc;
 }

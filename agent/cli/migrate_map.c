@@ -286,9 +286,14 @@ static int run(struct migrating *g, const struct runner_options *o, bool *good,
     int rc = migrate_custom_prepare(g, good, err);
     if (rc || !*good || g->stopped)
         return rc;
-    g->code = runner_once(g->in, o, &g->stopped);
-    *good = g->streamed = g->code == EXIT_DONE;
-    return 0;
+    if (g->mode == MIGRATION_DELTA && migrate_has_eav(g)) {
+        rc = migrate_eav_delta(g, o, good, err);
+    } else {
+        g->code = runner_once(g->in, o, &g->stopped);
+        *good = g->code == EXIT_DONE;
+    }
+    g->streamed = rc == 0 && *good;
+    return rc;
 }
 
 /* Has an earlier run copied? */

@@ -399,6 +399,8 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .some = o->copy && entity_selection_takes_some(o->copy),
         .skip_invalid = o->skip_invalid,
         .map_in_part = o->map_in_part,
+        .ends_at_watched = o->met != NULL,
+        .passing = o->passing,
         .limit_rows = o->limit_rows,
         .no_lock = o->no_lock,
         .resnapshot = o->resnapshot || o->copy,
@@ -546,6 +548,10 @@ static int finish(struct runner *r)
     add_to_summary(r);
     if (r->rc == DS_ECONN && r->o->copy && r->in->imported)
         summary_explain_lost(r->in->imported, r->in, &r->err);
+    if (r->rc == DS_EMET) {
+        *r->o->met = true;
+        return EXIT_DONE;
+    }
     if (r->rc) {
         int code = cli_fail(&r->err);
         return code == EXIT_DONE ? EXIT_FAILED : code;
