@@ -552,5 +552,7 @@ int mapped_truncate(struct applier *a, struct slice table, const char **name, st
                     struct ds_error *err);
 /* Do rows of the source go to this table of the destination? arg: the applier. */
 bool mapped_takes(void *arg, const char *table);
+/* Does of rows with one unique key the first stay? */
+bool mapped_doubles(void *arg, const char *table);
 
 #endif

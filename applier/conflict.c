@@ -277,12 +277,41 @@ static int overwrite(struct applier *a, const struct change *c, const struct ds_
     return DS_ECONFLICT;
 }
 
+static bool is_taken(const struct ds_error *why)
+{
+    return why->server_errno == 1062 && !strstr(why->message, "PRIMARY'");
+}
+
+/* Of rows that the source has twice by a unique key of the destination's (map_is_double): the first
+ * stays, another is left out. One that is changed into another one's goes, one that is changed out
+ * of it comes. *is: it was such a row. */
+static int leave_double(struct applier *a, const struct change *c, const struct ds_error *why,
+                        bool *is, struct ds_error *err)
+{
+    struct change gone = *c;
+    const bool missing = why->server_errno == 1032;
+    *is = mapped_doubles(a, c->table->target->name) &&
+          (c->op == CHANGE_INSERT   ? is_taken(why)
+           : c->op == CHANGE_DELETE ? missing
+                                    : missing || is_taken(why));
+    if (!*is || c->op != CHANGE_UPDATE)
+        return 0;
+    gone.op = CHANGE_DELETE;
+    gone.after = (struct slice){0};
+    int rc = missing ? write_turned(a, c, err) : write_one(a, &gone, NET_DELETE, err);
+    return rc == DS_ECONFLICT && missing && is_taken(err) ? 0 : rc;
+}
+
 /* *waits: it went into quarantine. */
 static int by_policy(struct applier *a, const struct change *c, struct counters *extra, bool *waits,
                      struct ds_error *err)
 {
     struct ds_error why = *err;
     BUF_AUTO struct buf key = {0};
+    bool twice;
+    int left = leave_double(a, c, &why, &twice, err);
+    if (twice)
+        return left;
     change_key_text(c, &key);
     error_at_table(&why, a->database, c->table->target->name);
     error_at_key(&why, buf_cstr(&key));

@@ -35,6 +35,8 @@ struct load_options {
      * says. Then no definition is made, compared or dropped; tables are emptied, and rows of
      * several of the source may go to one. */
     bool (*takes)(void *arg, const char *table);
+    /* … may rows come twice by a unique key of the table's? The first one stays. NULL: never. */
+    bool (*doubles)(void *arg, const char *table);
     void *arg;
 };
 

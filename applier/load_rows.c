@@ -37,6 +37,17 @@ static void statement_close(struct row_loader *r)
     r->stmt = NULL;
 }
 
+/* What is there already is not changed. */
+static int first_stays(const struct row_loader *r, struct buf *sql)
+{
+    const struct target_key *key = r->table->row_key;
+    if (!r->doubles || !key)
+        return 0;
+    const char *column = r->table->columns[key->columns[0]].name;
+    return buf_puts(sql, " ON DUPLICATE KEY UPDATE ") | sql_identifier(sql, column) |
+           buf_puts(sql, " = ") | sql_identifier(sql, column);
+}
+
 /* INSERT INTO t (a, b) VALUES, with (?, ?) behind it for array binding. */
 static int insert_text(struct row_loader *r, const char *database)
 {
@@ -51,7 +62,7 @@ static int insert_text(struct row_loader *r, const char *database)
     r->head_len = r->insert.len;
     for (uint32_t i = 0; r->bulk && i < r->written_columns; i++)
         rc |= buf_puts(&r->insert, i ? ", ?" : "(?");
-    return rc | (r->bulk ? buf_puts(&r->insert, ")") : 0);
+    return rc | (r->bulk ? buf_puts(&r->insert, ")") | first_stays(r, &r->insert) : 0);
 }
 
 int row_loader_begin(struct row_loader *r, const char *database, const struct target_table *table,
@@ -228,6 +239,8 @@ static int write_text(struct row_loader *r, uint32_t first, uint32_t end, struct
         if (rc)
             return rc;
     }
+    if (first_stays(r, &r->text))
+        return no_memory(err);
     if (r->text.len + PACKET_SLACK > r->max_packet)
         return too_long(r, r->text.len, err);
     return db_exec_len(r->db, (const char *)r->text.data, r->text.len, err);

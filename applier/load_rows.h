@@ -15,6 +15,7 @@
 struct row_loader {
     MYSQL *db;
     bool bulk;           /* array binding */
+    bool doubles;        /* of rows with one unique key the first stays; else an error */
     bool defaults;       /* a column that a row does not say takes its default, else an error */
     uint64_t max_packet; /* of the destination, bytes */
     const struct target_table *table;

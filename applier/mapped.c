@@ -356,3 +356,11 @@ bool mapped_takes(void *arg, const char *table)
     }
     return renamed ? takes : leads_to(a, table + prefix, table + prefix);
 }
+
+bool mapped_doubles(void *arg, const char *table)
+{
+    const struct applier *a = arg;
+    const char *prefix = a->config->destination.prefix;
+    return a->mapped && strncmp(table, prefix, strlen(prefix)) == 0 &&
+           map_is_double(filter_map(a->options.filter), table + strlen(prefix));
+}

@@ -443,6 +443,7 @@ static int start_loading(struct applier *a, struct ds_error *err)
                                    .state_database = a->state_database,
                                    .resnapshot = a->replace_rows,
                                    .takes = a->mapped ? mapped_takes : NULL,
+                                   .doubles = a->mapped ? mapped_doubles : NULL,
                                    .arg = a};
     return loader_new(&a->loader, a->db, &a->server, a->target, &options, err);
 }

@@ -21,6 +21,7 @@ void map_free(struct map *m)
     free(m->steps);
     free(m->columns);
     free(m->watched);
+    free((void *)m->doubles);
     free((void *)m->followed);
     free(m->rules.items);
     arena_free(&m->rules.arena);
@@ -253,6 +254,25 @@ const struct map_watched *map_watches(const struct map *m, const char *document)
         if (strcmp(m->watched[i].document, document) == 0)
             return &m->watched[i];
     return NULL;
+}
+
+/* --- rows that are there twice --------------------------------------------------------------- */
+
+int map_add_double(struct map *m, const char *document, struct ds_error *err)
+{
+    const char *copy = arena_strdup(&m->rules.arena, document);
+    if (!copy || LIST_ROOM(m->doubles, m->doubles_count, m->doubles_capacity))
+        return rule_no_memory(err);
+    m->doubles[m->doubles_count++] = copy;
+    return 0;
+}
+
+bool map_is_double(const struct map *m, const char *document)
+{
+    size_t i = 0;
+    while (i < m->doubles_count && strcmp(m->doubles[i], document) != 0)
+        i++;
+    return i < m->doubles_count;
 }
 
 /* --- one rule -------------------------------------------------------------------------------- */

@@ -133,6 +133,14 @@ int map_watch(struct map *m, const struct map_watched *w, struct ds_error *err);
 /* NULL: it is none of them. */
 const struct map_watched *map_watches(const struct map *m, const char *document);
 
+/* --- documents of which the source may have a row twice (migrate) ------------------------------
+ */
+
+/* … by a key that is unique at the destination alone: there the first one stays. */
+int map_add_double(struct map *m, const char *document,
+                   struct ds_error *err); /* of the destination */
+bool map_is_double(const struct map *m, const char *document);
+
 /* Does `name` match a pattern in which each * stands for at least `least` characters? */
 bool map_matches(const char *pattern, const char *name, size_t least);
 

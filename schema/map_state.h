@@ -30,6 +30,8 @@ struct map {
     size_t followed_count, followed_capacity;
     struct map_watched *watched;
     size_t watched_count, watched_capacity;
+    const char **doubles;
+    size_t doubles_count, doubles_capacity;
     struct map_columns *columns;
     size_t columns_count, columns_capacity;
 };
