@@ -142,6 +142,7 @@ bool migrate_asks_source(const struct migrating *g)
 static int extend_map(void *arg, struct map *map, struct buf *text, struct ds_error *err)
 {
     int rc = migrate_add_own(arg, map, text, err);
+    rc = rc ? rc : migrate_add_doubles(arg, map, text, err);
     rc = rc ? rc : migrate_watch_eav(arg, map, err);
     return rc ? rc : migrate_follow(arg, map, text, err);
 }
@@ -281,6 +282,7 @@ static int run_mode(struct migrating *g, struct ds_error *err)
     int rc = g->mode == MIGRATION_SETTINGS || !migrate_asks_source(g)
                  ? 0
                  : migrate_check_followed(g, err);
+    rc = rc || g->mode == MIGRATION_SETTINGS ? rc : migrate_check_doubles(g, err);
     rc = rc || g->mode == MIGRATION_DELTA ? rc : check_integrity(g, err);
     if (rc || (dry && g->mode == MIGRATION_DATA))
         return rc;

@@ -13,6 +13,7 @@
  * migrate_leftovers.c   the PostProcessing step
  * migrate_customer.c    the Customer step
  * migrate_custom.c      the Custom Customer Attributes step
+ * migrate_doubles.c     documents of which the source may have a row twice
  * migrate_own.c         steps of the user's own
  * migrate_delta.c       which documents a delta follows
  * migrate_changelog.c   a delta from the other tool's change logs
@@ -103,6 +104,12 @@ int migrate_add_custom(struct migrating *g, struct map *map, struct buf *text,
 int migrate_custom_prepare(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_custom_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_custom_volume(struct migrating *g, bool *good, struct ds_error *err);
+
+/* Into the map what the file of the option map_document_groups says. */
+int migrate_add_doubles(struct migrating *g, struct map *map, struct buf *text,
+                        struct ds_error *err);
+/* Have the destination's tables such a key? */
+int migrate_check_doubles(struct migrating *g, struct ds_error *err);
 
 int migrate_own_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_own_volume(struct migrating *g, bool *good, struct ds_error *err);

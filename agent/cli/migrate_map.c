@@ -179,11 +179,24 @@ static bool is_cleaned(const struct migrating *g, const struct map_volume_differ
            !d->values;
 }
 
+/* Rows are missing that the source may have twice. */
+static bool is_double(const struct migrating *g, const struct map_volume_difference *d)
+{
+    return map_is_double(filter_map(g->in->filter), d->document) && d->source > d->destination &&
+           !*d->more && !d->values;
+}
+
 static void tell_difference(void *arg, const struct map_volume_difference *d)
 {
     struct counting *c = arg;
     if (is_cleaned(c->g, d)) {
         log_info("document=%s lacks rows that the PostProcessing step deletes: %" PRIu64,
+                 d->document, d->source - d->destination);
+        return;
+    }
+    if (is_double(c->g, d)) {
+        log_info("document=%s lacks rows that the source has twice, by a unique key of the "
+                 "destination's: %" PRIu64,
                  d->document, d->source - d->destination);
         return;
     }
