@@ -387,7 +387,7 @@ static bool has_texts(const struct copy *c, const struct catalogue_entity *e)
         for (size_t k = 0; k < e->table_count; k++)
             if ((f->form == DOCUMENT_TEXT || f->form == DOCUMENT_LAYOUT) &&
                 strcmp(f->table, e->tables[k].table) == 0 &&
-                (!f->attribute || names_later(c, f, e)))
+                (!(f->attribute || f->marker) || names_later(c, f, e)))
                 return true;
     }
     return false;
