@@ -299,7 +299,7 @@ static int read_attributes(struct migrating *g, const struct map_columns *c, str
         return no_memory(err);
     int rc = source_open_destination(&side, &g->in->config, err);
     rc = rc ? rc
-            : whole_table_read_where(t, &side, buf_cstr(&name), buf_cstr(&where), UINT32_MAX,
+            : whole_table_read_where(t, &side, buf_cstr(&name), 0, buf_cstr(&where), 0,
                                      g->in->config.max_event, err);
     source_close(&side);
     return rc;

@@ -144,7 +144,7 @@ static int delete_rows(struct migrating *g, struct row_changes *changes, int tab
         return eav_no_memory(err);
     rc = source_open_destination(&side, c, err);
     rc = rc ? rc
-            : whole_table_read_where(&t, &side, buf_cstr(&name), buf_cstr(&where), UINT32_MAX,
+            : whole_table_read_where(&t, &side, buf_cstr(&name), 0, buf_cstr(&where), 0,
                                      c->max_event, err);
     t.plan.id = (uint32_t)table + 1;
     const struct wanted_rows none = {.here = &t, .only = true};
