@@ -163,6 +163,11 @@ static int check_rows(const struct draining *d, const struct log_table *log, str
                          "--changelog: document %s is step %s's own, and of its rows the log does "
                          "not say what they were: follow the binlog",
                          log->document, step);
+    if (map_columns_of(map, log->document, false) || map_columns_of(map, log->document, true))
+        return error_set(err, DS_EUNSUPPORTED,
+                         "--changelog: values of attributes are columns at the destination, and "
+                         "rows of document %s alone do not tell them: follow the binlog",
+                         log->document);
     for (size_t i = 0; i < map_count(map); i++) {
         const struct map_rule *r = map_at(map, i);
         const char *own = r->side == MAP_SOURCE ? log->document : there;

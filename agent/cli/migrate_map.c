@@ -296,10 +296,14 @@ static int run(struct migrating *g, const struct runner_options *o, bool *good,
         log_info("its rows have come with those of the steps before");
         return 0;
     }
-    int rc = migrate_custom_prepare(g, good, err);
+    const bool asks = migrate_asks_source(g);
+    int rc = asks ? migrate_custom_prepare(g, good, err) : 0;
     if (rc || !*good || g->stopped)
         return rc;
-    if (g->mode == MIGRATION_DELTA && migrate_has_eav(g)) {
+    if (!asks && migrate_has_eav(g))
+        log_warn("attributes, sets and groups are left out: with --file the source is not asked "
+                 "for them; `datasync migrate delta --once` without it brings them");
+    if (g->mode == MIGRATION_DELTA && migrate_has_eav(g) && asks) {
         rc = migrate_eav_delta(g, o, good, err);
     } else {
         g->code = runner_once(g->in, o, &g->stopped);

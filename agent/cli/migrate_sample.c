@@ -240,10 +240,13 @@ static int write_some(struct sampling *s, const struct made *made, size_t count,
 static int note_refused(struct sampling *s, struct slice from, struct ds_error *err)
 {
     const struct ds_error refused = *err;
-    const int32_t column = map_row_misfit(s->row);
+    const char *needs;
+    const int32_t column = map_row_misfit(s->row, &needs);
+    char why[200];
     error_clear(err);
-    static const char no_value[] = "not a value of the column's type, or out of its range";
-    return note(s, column, column < 0 ? refused.message : no_value, from, err);
+    if (column >= 0)
+        snprintf(why, sizeof why, "the column needs %s", needs);
+    return note(s, column, column < 0 ? refused.message : why, from, err);
 }
 
 static int make_rows(struct sampling *s, const struct whole_table *t, struct arena *arena,

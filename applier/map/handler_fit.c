@@ -7,15 +7,33 @@
 #include <strings.h>
 
 #include "applier/map/handler.h"
+#include "applier/map/map_charset.h"
 #include "applier/target.h"
 
 enum { NUMBER_ROOM = 120, DIGITS_MAX = 65 };
 
+struct fit {
+    struct map_charset *charset; /* of the column; NULL: UTF-8 */
+    bool narrow;                 /* UTF-8 of three bytes at most */
+    bool ascii;
+};
+
 static int open_fit(struct map_handler *h, struct ds_error *err)
 {
-    return h->table->fields[h->field].column
-               ? 0
-               : handler_wrong(h, err, "is for fields of the destination: put the rule there");
+    const struct target_column *to = h->table->fields[h->field].column;
+    struct fit *f = handler_state(h, sizeof *f, err);
+    if (!f)
+        return DS_ENOMEM;
+    if (!to)
+        return handler_wrong(h, err, "is for fields of the destination: put the rule there");
+    f->narrow = strcasecmp(to->charset, "utf8mb3") == 0 || strcasecmp(to->charset, "utf8") == 0;
+    f->ascii = strcasecmp(to->charset, "ascii") == 0;
+    return to->class == TARGET_TEXT ? map_charset_open(&f->charset, to->charset, err) : 0;
+}
+
+static void close_fit(struct map_handler *h)
+{
+    map_charset_close(((struct fit *)h->state)->charset);
 }
 
 /* --- NULL ------------------------------------------------------------------------------------ */
@@ -36,57 +54,57 @@ static void fit_null(const struct target_column *to, struct map_call *c)
 
 /* --- texts ----------------------------------------------------------------------------------- */
 
-static bool starts_with(const char *text, const char *what)
+/* The character at `at`; other bytes than UTF-8's are one each. */
+static struct slice character_at(struct slice s, size_t at)
 {
-    return strncasecmp(text, what, strlen(what)) == 0;
+    size_t end = at + 1;
+    while (s.p[at] >= 0xc0 && end < s.len && (s.p[end] & 0xc0) == 0x80)
+        end++;
+    return (struct slice){s.p + at, end - at};
 }
 
-/* Bytes of the first characters that fit. TEXT counts bytes, whole characters of which stay. */
-static size_t bytes_that_fit(const struct target_column *to, struct slice s)
+/* Bytes of the character in the column's set; 0: the set has it not. */
+static size_t stored(const struct fit *f, struct slice character, struct arena *arena)
 {
-    const bool wide = starts_with(to->charset, "utf8");
-    const bool counts_bytes = to->class == TARGET_BYTES || strcasestr(to->type_text, "text");
-    uint64_t characters = 0;
-    size_t at = 0;
-    while (at < s.len) {
-        size_t end = at + 1;
-        while (wide && end < s.len && (s.p[end] & 0xc0) == 0x80)
-            end++;
-        if (counts_bytes ? end > to->characters : ++characters > to->characters)
-            break;
-        at = end;
-    }
-    return at;
+    const uint8_t first = *character.p;
+    if ((f->narrow && first >= 0xf0) || (f->ascii && first >= 0x80))
+        return 0;
+    if (!f->charset)
+        return character.len;
+    return map_charset_write(f->charset, &character, arena) ? 0 : character.len;
 }
 
-/* utf8mb3 has no characters of four bytes. */
-static int fit_characters(const struct target_column *to, struct map_call *c, struct ds_error *err)
+/* What the set has not becomes a question mark; then the first characters that fit. TEXT counts
+ * bytes. */
+static int fit_text(const struct fit *f, const struct target_column *to, struct map_call *c,
+                    struct ds_error *err)
 {
     const struct slice s = value_text(handler_value(c));
+    const bool counts_bytes = strcasestr(to->type_text, "text") != NULL;
+    uint64_t taken = 0;
     size_t n = 0;
-    if (strcasecmp(to->charset, "utf8mb3") != 0 && strcasecmp(to->charset, "utf8") != 0)
-        return 0;
     uint8_t *p = arena_alloc(c->arena, s.len + 1);
     if (!p)
         return handler_no_memory(err);
-    for (size_t i = 0; i < s.len; i++) {
-        const bool wide = s.p[i] >= 0xf0;
-        p[n++] = wide ? '?' : s.p[i];
-        while (wide && i + 1 < s.len && (s.p[i + 1] & 0xc0) == 0x80)
-            i++;
+    for (size_t at = 0; at < s.len;) {
+        const struct slice character = character_at(s, at);
+        const size_t bytes = stored(f, character, c->arena);
+        taken += counts_bytes && bytes ? bytes : 1;
+        if (taken > to->characters)
+            break;
+        memcpy(p + n, bytes ? character.p : (const uint8_t *)"?", bytes ? character.len : 1);
+        n += bytes ? character.len : 1;
+        at += character.len;
     }
     handler_set(c, (struct slice){p, n});
     return 0;
 }
 
-static int fit_text(const struct target_column *to, struct map_call *c, struct ds_error *err)
+static void fit_bytes(const struct target_column *to, struct map_call *c)
 {
-    int rc = fit_characters(to, c, err);
     struct slice s = value_text(handler_value(c));
-    s.len = bytes_that_fit(to, s);
-    if (rc == 0)
-        handler_set(c, s);
-    return rc;
+    s.len = s.len < to->characters ? s.len : to->characters;
+    handler_set(c, s);
 }
 
 /* --- numbers --------------------------------------------------------------------------------- */
@@ -202,11 +220,13 @@ static int call_fit(const struct map_handler *h, struct map_call *c, struct ds_e
     }
     switch (to->class) {
     case TARGET_TEXT:
+        return fit_text(h->state, to, c, err);
     case TARGET_BYTES:
-        return fit_text(to, c, err);
+        fit_bytes(to, c);
+        return 0;
     case TARGET_INT:
-        return to->is_enum || starts_with(to->type_text, "set(") ? fit_named(to, c, err)
-                                                                 : fit_int(to, c, err);
+        return to->is_enum || strncmp(to->type_text, "set(", 4) == 0 ? fit_named(to, c, err)
+                                                                     : fit_int(to, c, err);
     case TARGET_DECIMAL:
         return fit_decimal(to, c, err);
     default:
@@ -215,6 +235,6 @@ static int call_fit(const struct map_handler *h, struct map_call *c, struct ds_e
 }
 
 const struct map_class handlers_of_ours[] = {
-    {.name = "Fit", .open = open_fit, .call = call_fit},
+    {.name = "Fit", .open = open_fit, .call = call_fit, .close = close_fit},
     {0},
 };

@@ -43,7 +43,8 @@ struct map_row {
     struct msg_table table;       /* as the destination has it */
     bool same;
     /* of the image in hand */
-    int32_t misfit; /* column whose value was refused, -1: none */
+    int32_t misfit;    /* column whose value was refused, -1: none */
+    const char *needs; /* … what it needs */
     const uint8_t **values, **earlier;
     const uint8_t **there; /* of the destination's row; NULL: it has none */
     bool is_new;
@@ -460,6 +461,7 @@ static int does_not_fit(struct map_row *r, uint32_t i, const char *why, struct d
     if (!why)
         return no_memory(err);
     r->misfit = (int32_t)i;
+    r->needs = why;
     return error_set(err, DS_ECONFLICT,
                      "a value of %s%s%s does not fit into %s.%s, which needs %s (%s): change it by "
                      "a handler of the map, or ignore the field",
@@ -589,8 +591,9 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
     return rc;
 }
 
-int32_t map_row_misfit(const struct map_row *r)
+int32_t map_row_misfit(const struct map_row *r, const char **needs)
 {
+    *needs = r->needs;
     return r->misfit;
 }
 

@@ -48,12 +48,12 @@ const char *map_row_writes(const struct map_row *r, size_t i);
  * table, column and what to do; DS_EUNSUPPORTED: the image is not whole; DS_EFORMAT, DS_ENOMEM. */
 int map_row_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
                   struct ds_error *err);
-/* After DS_ECONFLICT: the ordinal of the destination's column that cannot have the value; -1: a
- * handler has refused it. */
-int32_t map_row_misfit(const struct map_row *r);
 /* The same of a row that is new: columns of its attributes (map_columns) are empty. */
 int map_row_new_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
                       struct ds_error *err);
+/* After DS_ECONFLICT: the ordinal of the destination's column that cannot have the value, and what
+ * it needs ("a whole number"); -1: the source's is none, or a handler has refused it. */
+int32_t map_row_misfit(const struct map_row *r, const char **needs);
 /* The same of a row that the destination has already: handlers see its image as the opposite
  * record, and what no column of the source goes to keeps its value. */
 int map_row_image_onto(struct map_row *r, struct slice image, struct slice there, struct buf *out,

@@ -63,7 +63,10 @@ def define(suite):
         handler = '<transform><field>t.s</field><handler class="\\Migration\\Handler\\SerializeToJson">%s</handler></transform>'
         with shop(["t (%s, s TEXT)" % KEY], None, ["INSERT INTO t (s) VALUES ('a:1:{i:0;i:7;}'), ('a:1:{i:0;s:9:\"short\";}'), (NULL)"],
                   rules(handler % '<param name="migrateBrokenData" value="false"/>')) as lab:
-            refused(lab, ("t.s", "key=2"), "broken data")
+            refused(lab, ("t.s", "rows that were looked at, keys: 2)"), "broken data, before anything is written")
+            said = lab.migrate("data", "--auto", code=1)
+            for part in ("t.s", "key=2"):
+                expect_contains(said, part, "broken data")
             lab.write("map.xml", rules(handler % ""))
             said = lab.migrate("data", "--reset", "--yes")
             expect_contains(said, "Could not unserialize data of t.s with record id 2", "a warning")

@@ -25,8 +25,8 @@ LOST = (("thing.label varchar(80), there thing.label varchar(8): longer than the
         ("thing.price decimal(12,4), there thing.price decimal(6,2): digits behind the column's last one are cut (1 of 1000", "keys: 5)"),
         ("thing.kind enum('a','b','c'), there thing.kind enum('a','b'): not one of the column's values (1 of 1000", "keys: 7)"),
         ("thing.note varchar(40), there thing.note varchar(40): characters that the column's character set has not (1 of 1000", "keys: 8)"),
-        ("thing.word varchar(20), there thing.word int(11): not a value of the column's type, or out of its range (2 of 1000", "keys: 9,10)"),
-        ("pair.amount bigint(20), there pair.amount int(10) unsigned: not a value of the column's type, or out of its range (2 of 3", "keys: less,more)"))
+        ("thing.word varchar(20), there thing.word int(11): the column needs a whole number (2 of 1000", "keys: 9,10)"),
+        ("pair.amount bigint(20), there pair.amount int(10) unsigned: the column needs a number that the column can hold (2 of 3", "keys: less,more)"))
 
 
 class Things(Blog):
@@ -81,3 +81,30 @@ def define(suite):
             line = said[at:said.index("\n", at)]
             for part in ("thing.data: ", "SerializeToJson", "(2 of 1000 rows that were looked at, keys: 30,40): correct the source, or the rule"):
                 expect_contains(line, part, "the row")
+
+    @suite.case("charsets", "texts come in the destination's character set, in copy and delta, also through a handler; a character that it has not is told with its key")
+    def _():
+        rules = MAP.replace("<transform>", """<transform><field>text.c</field><handler class="\\Migration\\Handler\\AddPrefix"><param name="prefix" value="x-"/></handler></transform><transform>""", 1)
+        table = "CREATE TABLE text (id INT PRIMARY KEY, a VARCHAR(40) CHARACTER SET %s, b TEXT CHARACTER SET %s, c VARCHAR(40) CHARACTER SET %s, d VARCHAR(40) CHARACTER SET utf8mb3) ENGINE=InnoDB"
+        with Blog(rules=rules) as blog:
+            blog.source.run(table % ("latin1", "utf8mb4", "latin1"), "INSERT INTO text VALUES (1, 'plain', 'plain', 'plain', 'é'), (2, 'é€ß', 'Ж é', 'é€', 'é'), (3, NULL, NULL, NULL, NULL), (4, '', '', '', '')", database="old")
+            blog.destination.run(table % ("utf8mb4", "koi8r", "utf8mb4"), database="new")
+            blog.source.run("UPDATE text SET b = 'Ж' WHERE id = 2", database="old")
+            ours, theirs = "SELECT id, a, b, c, d FROM text ORDER BY 1", "SELECT id, a, b, IF(c IS NULL, 'x-', CONCAT('x-', c)), d FROM text ORDER BY 1"
+            blog.migrate("data")
+            expect_equal(blog.rows(ours), blog.source.query(theirs, "old"), "copied")
+            blog.source.run("UPDATE text SET a = 'ü', b = 'Я', c = 'ö€' WHERE id = 2", "INSERT INTO text VALUES (5, 'ä', 'ж', 'ß', '☃')", "DELETE FROM text WHERE id = 1", database="old")
+            blog.migrate("delta", "--once")
+            expect_equal(blog.rows(ours), blog.source.query(theirs, "old"), "delta")
+            expect_equal(blog.rows("SELECT HEX(a), HEX(b) FROM text WHERE id = 5"), (("C3A4", "D6"),), "bytes")
+            blog.source.run("UPDATE text SET b = '☃' WHERE id = 4", database="old")
+            said = blog.migrate("delta", "--once", code=1)
+            expect_contains(said, "a value of text.b does not fit into text.b, which needs characters that its character set has", "a character")
+            expect_contains(said, "key=4", "its key")
+            rules_file = blog.work.path("rules.xml")
+            said = blog.migrate("data", "--reset", "--yes", "--suggest", rules_file, code=1)
+            expect_contains(said, "Values do not fit: text.b text, there text.b text: the column needs characters that its character set has", "the check")
+            blog.write("map.xml", merged(rules, rules_file))
+            blog.source.run("UPDATE text SET b = 'Ж☃я' WHERE id = 4", database="old")
+            blog.migrate("data", "--reset", "--yes")
+            expect_equal(blog.rows("SELECT b FROM text WHERE id = 4"), (("Ж?я",),), "what fits")
