@@ -435,7 +435,8 @@ bool filter_leads(const struct filter *f, const char *table)
     if (!map)
         return true;
     return strncmp(table, prefix, len) == 0 &&
-           (map_document(map, MAP_SOURCE, table + len) || map_step(map, MAP_SOURCE, table + len));
+           (map_document(map, MAP_SOURCE, table + len) || map_step(map, MAP_SOURCE, table + len) ||
+            map_watches(map, table + len));
 }
 
 /* --- what an import takes -------------------------------------------------------------------- */

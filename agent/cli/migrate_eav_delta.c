@@ -6,6 +6,7 @@
  * a change of these tables comes (runner_options.met), before which it ends; and all begins again.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,14 @@ static bool is_passing(void *arg, const char *document, uint64_t id)
 
 /* --- as of one position ---------------------------------------------------------------------- */
 
+/* One that stands for a row that came and went: the stream was killed before it went. */
+static bool is_standing(const struct eav_row *row)
+{
+    char name[40];
+    const size_t len = (size_t)snprintf(name, sizeof name, "/~%" PRIu64 "~/", row->id);
+    return row->key.len >= len && memcmp(row->key.p + row->key.len - len, name, len) == 0;
+}
+
 static int take_ids(const struct eav_step *s, struct state *state, struct ds_error *err)
 {
     int rc = 0;
@@ -93,7 +102,8 @@ static int take_ids(const struct eav_step *s, struct state *state, struct ds_err
             rc = add_id(&state->known, t, m->ours.items[i].id, err);
         for (size_t i = 0; i < m->theirs.count && rc == 0; i++) {
             const struct eav_row *row = &m->theirs.items[i];
-            rc = add_id(&state->known, t, row->final, err);
+            if (!is_standing(row))
+                rc = add_id(&state->known, t, row->final, err);
             if (rc == 0 && row->gone && row->id && eav_documents[t].id)
                 rc = add_id(&state->gone, t, row->final, err);
         }

@@ -109,3 +109,15 @@ def define(suite):
             shop.equal("killed")
             shop.as_anew("killed")
             expect(shop.ask("SELECT COUNT(*) FROM eav_attribute WHERE attribute_code LIKE 'code%'") > 0, "some stayed")
+
+    @suite.case("eav-passing", "an attribute that came and went before delta began, with values")
+    def _():
+        with Attributes() as shop:
+            shop.migrate("data")
+            shop.source.run("INSERT INTO eav_attribute VALUES (150, 4, 'passing', NULL, 'text')", "INSERT INTO catalog_product_entity_varchar (attribute_id, entity_id, value) VALUES (150, 3, 'v')",
+                            "UPDATE catalog_product_entity_varchar SET value = 'w' WHERE attribute_id = 150", "DELETE FROM eav_attribute WHERE attribute_id = 150", database="old")
+            for point in ("commit.after_commit:2", "commit.before_commit:2"):
+                shop.program.command("migrate", "delta", shop.config, "--once", "--set", "batch.max_rows=1", env={"DATASYNC_CRASH": point})
+            shop.migrate("delta", "--once")
+            shop.equal("delta")
+            expect_equal(shop.ask("SELECT COUNT(*) FROM eav_attribute WHERE attribute_id = 150 OR attribute_code LIKE '~%'"), 0, "it is gone")
