@@ -257,7 +257,7 @@ static int make_rows(struct sampling *s, const struct whole_table *t, struct are
     int rc = made ? 0 : no_memory(err);
     for (size_t i = 0; i < t->count && rc == 0; i++) {
         BUF_AUTO struct buf image = {0};
-        rc = map_row_image(s->row, t->rows[i], (struct slice){0}, &image, err);
+        rc = map_row_new_image(s->row, t->rows[i], (struct slice){0}, &image, err);
         if (rc == DS_ECONFLICT) {
             rc = note_refused(s, t->rows[i], err);
             continue;
@@ -442,7 +442,8 @@ static int make_table(struct sampling *s, struct ds_error *err)
     return 0;
 }
 
-/* What is wrong with a rule itself is told elsewhere. */
+/* What is wrong with a rule itself is told elsewhere; columns that a step adds are not there yet.
+ */
 static int look_at(struct sampling *s, struct ds_error *err)
 {
     const struct target_column *key = number_key(s->from);
@@ -451,7 +452,7 @@ static int look_at(struct sampling *s, struct ds_error *err)
         return rc;
     rc = source_begin_alone(&s->source, err);
     rc = rc ? rc : key ? take_pieces(s, key, err) : take_first(s, err);
-    if (rc == DS_EUSAGE || rc == DS_EUNSUPPORTED) {
+    if (rc == DS_EUSAGE || rc == DS_EUNSUPPORTED || rc == DS_ESCHEMA) {
         log_debug("rows are not looked at document=%s reason=\"%s\"", s->document, err->message);
         error_clear(err);
         rc = 0;
