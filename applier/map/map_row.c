@@ -222,12 +222,8 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
             return error_set(err, DS_EUSAGE,
                              "the map moves %s.%s to %s.%s, which the destination does not have",
                              r->from.name, field, r->to.name, name);
-        if (to == NOWHERE && name && map_takes_all(o->map, r->from.name))
-            return error_set(err, DS_ESCHEMA,
-                             "column %s.%s is new: start again, which adds it to table %s, or add "
-                             "it there",
-                             r->from.name, field, r->to.name);
-        if (to == NOWHERE && name) /* new since the stream was started */
+        if (to == NOWHERE && name &&
+            !map_takes_all(o->map, r->from.name)) /* new since the stream was started */
             log_warn("column %s.%s leads nowhere, its values stay behind: add it to table %s, or a "
                      "rule",
                      r->from.name, field, r->to.name);

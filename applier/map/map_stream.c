@@ -217,6 +217,26 @@ static int check_writes(const struct mapped *t, const char *step, struct ds_erro
                : 0;
 }
 
+/* Columns that may not stay behind. */
+static int check_all_taken(const struct map_stream *s, const struct mapped *t, const char *document,
+                           struct ds_error *err)
+{
+    char column[256];
+    if (!t->target || !document || !map_takes_all(s->options.map, document))
+        return 0;
+    for (uint32_t i = 0; i < t->source.column_count; i++) {
+        const struct slice name = t->source.columns[i].name;
+        snprintf(column, sizeof column, "%.*s", (int)name.len, (const char *)name.p);
+        const char *there = map_field(s->options.map, MAP_SOURCE, document, column);
+        if (there && target_column_ordinal(t->target, there) < 0)
+            return error_set(err, DS_ESCHEMA,
+                             "column %s.%s is new: start again, which adds it to table %s, or add "
+                             "it there",
+                             document, column, t->target->name);
+    }
+    return 0;
+}
+
 static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 {
     char name[300], own[256];
@@ -246,6 +266,7 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
     t->watched = document && facts->watches && facts->watches(facts->arg, document);
     rc = map_row_new(&t->row, &o, err);
     rc = rc ? rc : check_writes(t, step, err);
+    rc = rc ? rc : check_all_taken(s, t, document, err);
     if (rc == 0)
         choose_key(t);
     if (rc == 0 && (step || map_row_writes(t->row, 0)))
