@@ -4,7 +4,7 @@
 
 #include "agent/cli/cli.h"
 #include "agent/cli/logging.h"
-#include "agent/cli/runner.h"
+#include "agent/cli/signals.h"
 #include "schema/log.h"
 
 static int dispatch(struct invocation *in)
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
     struct ds_error err = {0};
     keep_freed_memory();
     signal(SIGPIPE, SIG_IGN); /* a reader or server that has gone is an error of write */
-    runner_signals();
+    signals_end_at_once();
     logging_start("text", 0);
     int rc = args_parse(&in, argc, argv, &err);
     logging_start(in.log_format, in.verbosity);

@@ -13,6 +13,7 @@
 #include "agent/cli/lock.h"
 #include "agent/cli/logging.h"
 #include "agent/cli/progress.h"
+#include "agent/cli/signals.h"
 #include "agent/cli/socket.h"
 #include "agent/cli/status.h"
 #include "agent/cli/summary.h"
@@ -279,30 +280,6 @@ static const char *socket_suffix(const struct runner_options *o)
     return o->agent && o->applier ? ".sock" : o->agent ? ".agent.sock" : ".apply.sock";
 }
 
-/* Between runs nothing is half done: ending is being done. */
-static void end_at_once(int number)
-{
-    (void)number;
-    _exit(EXIT_DONE);
-}
-
-void runner_signals(void)
-{
-    signal(SIGTERM, end_at_once);
-    signal(SIGINT, end_at_once);
-}
-
-/* A signal that comes before its watcher stands would end the process with another code than 0. */
-static void hold_signals(bool hold)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
-}
-
 static int loop_open(struct runner *r, struct ds_error *err)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -346,12 +323,12 @@ static void close_handle(uv_handle_t *handle, void *arg)
 static void loop_close(struct runner *r)
 {
     status_server_stop(r->server);
-    hold_signals(true);
+    signals_hold(true);
     uv_walk(&r->loop, close_handle, NULL);
     uv_run(&r->loop, UV_RUN_DEFAULT);
     uv_loop_close(&r->loop);
-    runner_signals();
-    hold_signals(false);
+    signals_end_at_once();
+    signals_hold(false);
 }
 
 /* --- life ----------------------------------------------------------------- */
@@ -603,7 +580,7 @@ static int run_locked(struct runner *r)
     if (rc)
         return cli_fail(&err);
     rc = loop_open(r, &err);
-    hold_signals(false);
+    signals_hold(false);
     if (rc == 0) {
         progress_start(&r->progress, uv_now(&r->loop));
         run_loop(r);
@@ -641,7 +618,7 @@ int runner_once(struct invocation *in, const struct runner_options *o, bool *sto
         runner_tell_unseen(in, "there is no checkpoint yet, so everything would be copied");
         return EXIT_DONE;
     }
-    hold_signals(true);
+    signals_hold(true);
     rc = state_dir_create(&in->config, &err);
     if (rc == 0 && !o->no_lock)
         rc = stream_lock_take(&lock, &in->config, o->agent, o->applier, o->command, &err);

@@ -41,9 +41,6 @@ struct runner_options {
     const struct tracker_options *tracker; /* … what has changed there; NULL: what `copy` says */
 };
 
-/* SIGTERM and SIGINT end the process at once with exit 0. In force from the program's start,
- * outside of runs: during one they end it in order. */
-void runner_signals(void);
 /* Configuration must be loaded (cli_open). Gives the exit code; has logged the error. */
 int runner_run(struct invocation *in, const struct runner_options *o);
 /* One run of those that runner_run (runs.c) consists of. *stopped: by a signal. */
