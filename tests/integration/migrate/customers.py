@@ -165,7 +165,7 @@ def change(shop, draw):
                 "UPDATE IGNORE m1_customer_entity_varchar SET attribute_id = IF(attribute_id = 1, 8, 1) WHERE attribute_id IN (1, 8) AND entity_id = %d" % one(),
                 "UPDATE IGNORE m1_customer_address_entity_varchar SET entity_id = entity_id + 1 WHERE attribute_id = 20 AND entity_id = %d" % one(),
                 "UPDATE m1_customer_entity SET group_id = group_id + 1, updated_at = updated_at + INTERVAL 1 DAY WHERE entity_id BETWEEN %d AND %d" % (number // 2, one()),
-                "DELETE FROM m1_customer_entity WHERE entity_id = %d" % one(), "UPDATE m1_customer_entity SET entity_id = entity_id + 5000 WHERE entity_id = %d" % one(),
+                "DELETE FROM m1_customer_entity WHERE entity_id = %d" % one(), "UPDATE m1_customer_entity SET entity_id = %d WHERE entity_id = %d" % (number + 1, one()),
                 "INSERT INTO m1_customer_entity (entity_id, email) VALUES (%d, 'new %d')" % (number, number), put % ("varchar", 2, "'Neu'", number), put % ("varchar", 2, "'Neuer'", number),
                 "INSERT INTO m1_customer_address_entity (parent_id) VALUES (%d)" % number,
                 "INSERT INTO m1_customer_address_entity_varchar (attribute_id, entity_id, value) SELECT 20, MAX(entity_id), 'Ort' FROM m1_customer_address_entity", "INSERT INTO m1_note (text) VALUES ('n')"]
