@@ -12,6 +12,7 @@ import threading
 import time
 
 from base import Migration
+from customers import group
 from lib import phpserialize, recording
 from lib.suite import Skip, expect, expect_equal
 from steps import wait_for
@@ -24,6 +25,16 @@ HIDDEN = {"hidden_tax_amount": "discount_tax_compensation_amount", "base_hidden_
           "hidden_tax_canceled": "discount_tax_compensation_canceled", "shipping_hidden_tax_amount": "shipping_discount_tax_compensation_amount",
           "base_shipping_hidden_tax_amnt": "base_shipping_discount_tax_compensation_amnt"}
 VALUES = ("datetime", "decimal", "int", "text", "varchar")
+# attributes of customers and addresses that are columns there
+COLUMNS = {
+    "customer_entity": {"created_in": "varchar(255) DEFAULT NULL", "prefix": "varchar(40) DEFAULT NULL", "firstname": "varchar(255) DEFAULT NULL", "lastname": "varchar(255) DEFAULT NULL",
+                        "dob": "date DEFAULT NULL", "gender": "smallint(5) unsigned DEFAULT NULL", "taxvat": "varchar(50) DEFAULT NULL", "password_hash": "varchar(128) DEFAULT NULL",
+                        "default_billing": "int(10) unsigned DEFAULT NULL", "default_shipping": "int(10) unsigned DEFAULT NULL"},
+    "customer_address_entity": {"city": "varchar(255) NOT NULL", "company": "varchar(255) DEFAULT NULL", "country_id": "varchar(255) NOT NULL", "firstname": "varchar(255) NOT NULL",
+                                "lastname": "varchar(255) NOT NULL", "postcode": "varchar(255) DEFAULT NULL", "region": "varchar(255) DEFAULT NULL", "region_id": "int(10) unsigned DEFAULT NULL",
+                                "street": "text NOT NULL", "telephone": "varchar(255) NOT NULL"},
+}
+CUSTOMERS = [entity + end for entity in COLUMNS for end in ("", *("_" + kind for kind in VALUES))]
 
 
 class Document:
@@ -57,8 +68,7 @@ def documents():
                  keys=("PRIMARY KEY (`record_id`)", "UNIQUE KEY `both` (`value_id`,`store_id`)")),
         Document("cataloginventory_stock", add=("`website_id` smallint(5) unsigned NOT NULL DEFAULT 0",)),
         Document("cataloginventory_stock_item", add=("`website_id` smallint(5) unsigned NOT NULL DEFAULT 0",)),
-        Document("customer_entity", drop=("entity_type_id", "attribute_set_id"), add=("`created_in` varchar(255) DEFAULT NULL", "`firstname` varchar(255) DEFAULT NULL")),
-        Document("customer_address_entity", drop=("entity_type_id", "attribute_set_id"), add=("`city` varchar(255) NOT NULL DEFAULT ''",)),
+        *(Document(entity, drop=("entity_type_id", "attribute_set_id"), add=tuple("`%s` %s" % column for column in columns.items())) for entity, columns in COLUMNS.items()),
         Document("newsletter_subscriber"),
         Document("sales_order_status"), Document("sales_order_status_label"), Document("sales_order_status_state", add=("`visible_on_front` smallint(5) unsigned NOT NULL DEFAULT 0",)),
         Document("sales_flat_order", "sales_order", moved=HIDDEN, add=("`send_email` smallint(5) unsigned DEFAULT NULL",)),
@@ -123,15 +133,19 @@ CONFIG = """<?xml version="1.0"?>
   <steps mode="data">
     <step title="Data Integrity Step"><integrity>Migration\\Step\\DataIntegrity\\Integrity</integrity></step>
     <step title="EAV Step"><integrity>Migration\\Step\\Eav\\Integrity</integrity><data>Migration\\Step\\Eav\\Data</data><volume>Migration\\Step\\Eav\\Volume</volume></step>
+    <step title="Customer Attributes Step"><integrity>Migration\\Step\\Customer\\Integrity</integrity><data>Migration\\Step\\Customer\\Data</data>
+      <volume>Migration\\Step\\Customer\\Volume</volume></step>
     <step title="Map Step"><integrity>Migration\\Step\\Map\\Integrity</integrity><data>Migration\\Step\\Map\\Data</data><volume>Migration\\Step\\Map\\Volume</volume></step>
   </steps>
   <steps mode="delta">
+    <step title="Customer Attributes Step"><delta>Migration\\Step\\Customer\\Delta</delta><volume>Migration\\Step\\Customer\\Volume</volume></step>
     <step title="Map Step"><delta>Migration\\Step\\Map\\Delta</delta><volume>Migration\\Step\\Map\\Volume</volume></step>
   </steps>
   <source><database host="127.0.0.1" port="%(source)d" name="openmage" user="%(user)s" password="%(password)s"/></source>
   <destination><database host="127.0.0.1:%(destination)d" name="new" user="%(user)s" password="%(password)s"/></destination>
   <options><map_file>%(map)s</map_file><eav_map_file>map-eav.xml</eav_map_file><stores_map_file>map-stores.xml</stores_map_file><class_map>class-map.xml</class_map>
-    <eav_attribute_groups_file>eav-attribute-groups.xml</eav_attribute_groups_file><log_file>%(log)s</log_file></options>
+    <eav_attribute_groups_file>eav-attribute-groups.xml</eav_attribute_groups_file><customer_map_file>map-customer.xml</customer_map_file>
+    <customer_document_groups_file>customer-document-groups.xml</customer_document_groups_file><customer_attribute_groups_file>customer-attribute-groups.xml</customer_attribute_groups_file><log_file>%(log)s</log_file></options>
 </config>
 """
 GALLERY = """CREATE TABLE catalog_product_entity_media_gallery_value_to_entity (value_id INT UNSIGNED NOT NULL, entity_id INT UNSIGNED NOT NULL, UNIQUE (value_id, entity_id),
@@ -182,20 +196,26 @@ class Magento2(Migration):
         self.destination.run(*statements, database="new")
 
     def write_maps(self):
-        handled = {d.source for d in self.documents}
+        mapped = [d for d in self.documents if d.source not in CUSTOMERS]
+        handled = {d.source for d in mapped}
         left = sorted(row[0] for row in self.old("SHOW TABLES") if row[0] not in handled)
-        moved = [rule("move", "%s.%s" % (d.source, old), "<to>%s.%s</to>" % (d.name, new)) for d in self.documents for old, new in d.moved.items()
+        moved = [rule("move", "%s.%s" % (d.source, old), "<to>%s.%s</to>" % (d.name, new)) for d in mapped for old, new in d.moved.items()
                  if self.old("SHOW COLUMNS FROM `%s` LIKE '%s'" % (d.source, old))]
         self.write("map.xml", xml_map(
-            [rule("ignore", name) for name in left] + [rule("rename", d.source, "<to>%s</to>" % d.name) for d in self.documents if d.name != d.source],
-            moved + [rule("ignore", "%s.%s" % (d.source, name)) for d in self.documents for name in sorted(d.drop)] + [
+            [rule("ignore", name) for name in left] + [rule("rename", d.source, "<to>%s</to>" % d.name) for d in mapped if d.name != d.source],
+            moved + [rule("ignore", "%s.%s" % (d.source, name)) for d in mapped for name in sorted(d.drop)] + [
                 handler("catalog_product_entity_media_gallery.value_id", "Gallery\\InsertValueToEntity"),
                 handler("sales_flat_order_item.product_options", "SerializeToJson\\SalesOrderItem"),
                 handler("sales_flat_order_payment.additional_information", "SerializeToJson")],
-            [rule("ignore", name) for name in (*STORES.values(), *EAV, "catalog_product_entity_media_gallery_value_to_entity")],
-            [rule("ignore", "%s.%s" % (d.name, re.match(r"`(\w+)`", column).group(1))) for d in self.documents for column in d.add] + [
+            [rule("ignore", name) for name in (*STORES.values(), *EAV, *CUSTOMERS, "catalog_product_entity_media_gallery_value_to_entity")],
+            [rule("ignore", "%s.%s" % (d.name, re.match(r"`(\w+)`", column).group(1))) for d in mapped for column in d.add] + [
                 handler("catalog_product_entity_media_gallery_value.entity_id", "Gallery\\SetEntityId"),
                 handler("sales_order_status_state.visible_on_front", "SalesOrderStatusState\\SetVisibleOnFront")]))
+        self.write("map-customer.xml", xml_map([], [rule("ignore", "%s.%s" % (d.source, name)) for d in self.documents if d.source in CUSTOMERS for name in sorted(d.drop)], [], []))
+        self.write("customer-document-groups.xml", "<groups>%s</groups>" % "".join((
+            group("source_documents", CUSTOMERS), group("eav_entities", ("customer", "customer_address")), group("customer", CUSTOMERS[:6]), group("customer_address", CUSTOMERS[6:]),
+            group("source_entity_documents", COLUMNS))))
+        self.write("customer-attribute-groups.xml", "<groups>%s</groups>" % "".join(group(entity, columns, "attribute") for entity, columns in COLUMNS.items()))
         self.write("map-eav.xml", xml_map([], [rule("ignore", "catalog_eav_attribute.is_configurable")] + [
             handler("eav_attribute." + name, "EavAttribute\\ConvertModel") for name in ("attribute_model", "backend_model", "frontend_model", "source_model")], [],
             [rule("ignore", name) for name in ("catalog_eav_attribute.is_used_in_grid", "catalog_eav_attribute.search_weight", "customer_eav_attribute.is_searchable_in_grid",
@@ -222,14 +242,34 @@ CHANGED = {("sales_flat_order_item", "product_options"), ("sales_flat_order_paym
 PLACES = """SELECT g.value_id, g.entity_id FROM catalog_product_entity_media_gallery g ORDER BY 1"""
 
 
+TYPES = {"customer_entity": "customer", "customer_address_entity": "customer_address"}
+AS_COLUMNS = "SELECT attribute_id FROM eav_attribute JOIN eav_entity_type USING (entity_type_id) WHERE entity_type_code = '%s' AND attribute_code IN ('%s')"
+
+
+def compare_column(shop, what, entity, column, always):
+    """Values of one attribute."""
+    attribute, kind = shop.old("SELECT attribute_id, backend_type FROM eav_attribute JOIN eav_entity_type USING (entity_type_id) WHERE entity_type_code = '%s' AND attribute_code = '%s'" % (
+        TYPES[entity], column))[0]
+    value = "DATE(v.value)" if column == "dob" else "COALESCE(v.value, '')" if always else "v.value"
+    expect_equal(shop.rows("SELECT entity_id, %s FROM %s ORDER BY 1" % (column, entity)), shop.old(
+        "SELECT e.entity_id, %s FROM %s e LEFT JOIN %s_%s v ON v.entity_id = e.entity_id AND v.attribute_id = %d ORDER BY 1" % (value, entity, entity, kind, attribute)),
+                 "%s: %s.%s" % (what, entity, column))
+
+
 def compare(shop, what):
     """Table by table, by the source's key."""
     for d in shop.documents:
         columns = [row for row in shop.old("SHOW COLUMNS FROM `%s`" % d.source) if row[0] not in d.drop and (d.source, row[0]) not in CHANGED]
         order = ", ".join("%d" % (i + 1) for i, row in enumerate(columns) if row[3] == "PRI")
         old, new = ["`%s`" % row[0] for row in columns], ["`%s`" % d.moved.get(row[0], row[0]) for row in columns]
-        select = "SELECT %s FROM `%s` ORDER BY %s"
-        expect_equal(shop.rows(select % (", ".join(new), d.name, order)), shop.old(select % (", ".join(old), d.source, order)), "%s: %s" % (what, d.name))
+        select, rest = "SELECT %s FROM `%s` %sORDER BY %s", ""
+        entity = d.source.rsplit("_", 1)[0]
+        if entity in COLUMNS and d.source not in COLUMNS:
+            rest = "WHERE attribute_id NOT IN (%s) " % AS_COLUMNS % (TYPES[entity], "', '".join(COLUMNS[entity]))
+        expect_equal(shop.rows(select % (", ".join(new), d.name, "", order)), shop.old(select % (", ".join(old), d.source, rest, order)), "%s: %s" % (what, d.name))
+    for entity, columns in COLUMNS.items():
+        for column, definition in columns.items():
+            compare_column(shop, what, entity, column, "NOT NULL" in definition)
     expect_equal(shop.rows("SELECT value_id, entity_id FROM catalog_product_entity_media_gallery_value_to_entity ORDER BY 1"), shop.old(PLACES), what + ": whose pictures are")
     expect_equal(shop.rows("SELECT v.value_id, v.store_id, v.entity_id FROM catalog_product_entity_media_gallery_value v ORDER BY 1, 2"),
                  shop.old("SELECT v.value_id, v.store_id, g.entity_id FROM catalog_product_entity_media_gallery_value v JOIN catalog_product_entity_media_gallery g USING (value_id) ORDER BY 1, 2"),
@@ -380,6 +420,8 @@ def define(suite):
             shop.program.stop()
             expect(life.done > 20, "%d transactions of the shop" % life.done)
             compare(shop, "live")
+            for column in ("firstname", "password_hash", "default_billing"):
+                expect(shop.ask("SELECT COUNT(%s) FROM customer_entity" % column) > 10, column)
             shop.migrate("delta", "--once")  # with its volume check
             expect_equal(shop.rows("SELECT website_id, code FROM store_website ORDER BY 1"), shop.old("SELECT website_id, code FROM core_website ORDER BY 1"), "websites")
             expect_equal(shop.rows("SELECT attribute_id, attribute_code FROM eav_attribute WHERE attribute_code <> 'swatch_image' ORDER BY 1"),
