@@ -41,7 +41,13 @@ static int check_entities(const struct filter *f, struct ds_error *err)
                              "%s: entities: %s is never imported: the shop makes it from its other "
                              "rows",
                              where, e->name);
-        if (e || strcmp(name, "all") == 0 || strcmp(name, "table") == 0)
+        const bool rest = strcmp(name, "table") == 0;
+        if (rest && f->config->mode == MODE_IMPORT)
+            return error_set(err, DS_EUSAGE,
+                             "%s: entities: tables of no entity are not imported, since nothing "
+                             "says which of their columns hold ids: describe them in entities_dir",
+                             where);
+        if (e || rest || strcmp(name, "all") == 0)
             continue;
         return error_set(err, DS_EUSAGE,
                          "%s: entities: there is no entity '%s'; datasync entities --plain lists "

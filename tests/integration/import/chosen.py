@@ -23,6 +23,7 @@ def define(suite):
                 _out, err = sync(shops, entity, "-d", "update", *options, expect_code=2)
                 expect_contains(err, table, "error")
                 expect_contains(err, LOOK % where, "error")
+            expect_contains(sync(shops, "table", expect_code=2)[1], "tables of no entity are not imported", "what no entity has")
 
     @suite.case("sync-all-some", "of all kinds, numbers choose those that have them, and dates all but those that have none")
     def _():
