@@ -319,7 +319,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 }
 
 /* The loop takes its handlers away, and what comes after it (another loop, a step) is interrupted
- * as before it. */
+ * as before it, also by a signal that has come since the loop ended. */
 static void loop_close(struct runner *r)
 {
     status_server_stop(r->server);
@@ -584,6 +584,8 @@ static int run_locked(struct runner *r)
     if (rc == 0) {
         progress_start(&r->progress, uv_now(&r->loop));
         run_loop(r);
+        signals_hold(true);
+        uv_run(&r->loop, UV_RUN_NOWAIT); /* one that came as the loop ended is not lost */
     }
     int code = rc ? cli_fail(&err) : finish(r);
     hooks_free(r->hooks); /* its threads wake the loop */

@@ -134,3 +134,7 @@ def define(suite):
             wait_until(lambda: destination.query(registered), "the customer is registered")
             expect_equal(destination.query(registered), ((910001, "matched"),), "registered")
             program.stop()
+            for at in range(8):  # also between the runs that one command is made of
+                program.start()
+                time.sleep(0.08 * at)
+                program.stop()
