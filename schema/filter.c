@@ -42,7 +42,7 @@ static int check_entities(const struct filter *f, struct ds_error *err)
                              "rows",
                              where, e->name);
         const bool rest = strcmp(name, "table") == 0;
-        if (rest && f->config->mode == MODE_IMPORT)
+        if (rest && list->count == 1 && f->config->mode == MODE_IMPORT)
             return error_set(err, DS_EUSAGE,
                              "%s: entities: tables of no entity are not imported, since nothing "
                              "says which of their columns hold ids: describe them in entities_dir",

@@ -585,7 +585,9 @@ static int run_locked(struct runner *r)
         progress_start(&r->progress, uv_now(&r->loop));
         run_loop(r);
         signals_hold(true);
-        uv_run(&r->loop, UV_RUN_NOWAIT); /* one that came as the loop ended is not lost */
+        uv_timer_stop(&r->gate); /* nothing begins any more */
+        uv_timer_stop(&r->timer);
+        uv_run(&r->loop, UV_RUN_NOWAIT); /* a signal that came as the loop ended is not lost */
     }
     int code = rc ? cli_fail(&err) : finish(r);
     hooks_free(r->hooks); /* its threads wake the loop */

@@ -170,11 +170,18 @@ def define(suite):
             drop_keys(destination, [history, "catalog_product_option"])
             destination.run("ALTER TABLE %s ADD CONSTRAINT forbids FOREIGN KEY (parent_id) REFERENCES sales_flat_order (entity_id)" % history,
                             database="openmage")
+            numbers = (930001, 930002)  # of products that the destination has not
+            source.run("INSERT INTO catalog_product_entity (entity_id, entity_type_id, attribute_set_id, sku, has_options) SELECT n.seq, p.entity_type_id, "
+                       "p.attribute_set_id, CONCAT('unkeyed-', n.seq), 1 FROM (SELECT %d AS seq UNION SELECT %d) n JOIN (SELECT * FROM catalog_product_entity "
+                       "WHERE type_id = 'simple' ORDER BY 1 LIMIT 1) p" % numbers,
+                       "INSERT INTO catalog_product_option (product_id, type) VALUES (%d, 'field'), (%d, 'field')" % numbers,
+                       "INSERT INTO catalog_product_option_title (option_id, store_id, title) SELECT option_id, 0, 'Engraving' FROM catalog_product_option "
+                       "WHERE product_id IN (%d, %d)" % numbers, database="openmage")
             program.incremental(timeout=240)
             orders = destination.query("SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'order' AND origin = "
                                        "'created' AND target_id IN (SELECT parent_id FROM openmage.%s) ORDER BY source_id + 0 LIMIT 2" % history)
             products = [(each, target(shops, "product", each), target(shops, "catalog_product_option", option)) for each, option in source.query(
-                "SELECT product_id, MAX(option_id) FROM openmage.catalog_product_option GROUP BY 1 ORDER BY 1 LIMIT 2")]
+                "SELECT product_id, MAX(option_id) FROM openmage.catalog_product_option WHERE product_id IN (%d, %d) GROUP BY 1 ORDER BY 1" % numbers)]
             destination.run("SET SESSION sql_mode = ''", "INSERT INTO %s (parent_id, comment) VALUES (%d, 'our own')" % (history, orders[1][1]),
                             "CREATE TABLE erp_option (option_id INT UNSIGNED, FOREIGN KEY (option_id) REFERENCES catalog_product_option (option_id))",
                             "INSERT INTO erp_option VALUES (%d)" % products[1][2], database="openmage")
