@@ -87,7 +87,7 @@ static int convert(iconv_t cd, struct slice *text, struct arena *arena)
     if (!out)
         return DS_ENOMEM;
     (void)iconv(cd, NULL, NULL, NULL, NULL);
-    if (iconv(cd, &in, &left, &to, &room) == (size_t)-1)
+    if (iconv(cd, &in, &left, &to, &room) != 0) /* also where something else would stand for it */
         return DS_ECONFLICT;
     *text = (struct slice){(const uint8_t *)out, (size_t)(to - out)};
     return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "applier/map/handler.h"
 #include "schema/list.h"
 
 enum { BUCKETS = 1 << 14, MOST = 1 << 18 /* entries */ };
@@ -94,14 +95,6 @@ static struct entry *find(const struct map_seen *s, uint32_t lookup, struct slic
     return e;
 }
 
-static const struct map_value *column(const struct map_record *row, const char *name)
-{
-    for (size_t i = 0; i < row->table->count; i++)
-        if (strcasecmp(row->table->fields[i].name, name) == 0)
-            return &row->values[i];
-    return NULL;
-}
-
 static struct entry *add(struct map_seen *s, uint32_t lookup, struct slice id)
 {
     uint32_t at;
@@ -137,8 +130,8 @@ int map_seen_note(struct map_seen *s, const struct map_record *row, struct ds_er
     for (uint32_t i = 0; i < s->count; i++) {
         const struct map_lookup *l = &s->lookups[i];
         bool watched = strcmp(l->table, row->table->name) == 0;
-        const struct map_value *key = watched ? column(row, l->key) : NULL,
-                               *value = watched ? column(row, l->value) : NULL;
+        const struct map_value *key = watched ? handler_find(row, l->key) : NULL,
+                               *value = watched ? handler_find(row, l->value) : NULL;
         if (!key || !value || !key->set || key->null || !key->text.len || !value->set)
             continue;
         if (s->entries >= MOST)

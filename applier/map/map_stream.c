@@ -407,22 +407,37 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     return rc ? rc : take(s, m, arena, err);
 }
 
+static int malformed(struct ds_error *err)
+{
+    return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
+}
+
+int piece_open(struct piece *p, const struct msg_snapshot *m, struct ds_error *err)
+{
+    *p = (struct piece){.next = m->rows.p, .end = m->rows.p + m->rows.len};
+    return array_read_head(&p->next, p->end, &p->count) ? malformed(err) : 0;
+}
+
+int piece_row(struct piece *p, struct slice *row, struct ds_error *err)
+{
+    const uint8_t *image = p->next;
+    if (value_skip(&p->next, p->end))
+        return malformed(err);
+    *row = (struct slice){image, (size_t)(p->next - image)};
+    return 0;
+}
+
 static int make_rows(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
                      struct buf *out, struct ds_error *err)
 {
-    const uint8_t *p = m->rows.p, *end = p + m->rows.len;
-    uint32_t count;
-    if (array_read_head(&p, end, &count))
-        return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-    if (image_write_head(out, count))
+    struct piece piece;
+    int rc = piece_open(&piece, m, err);
+    if (rc == 0 && image_write_head(out, piece.count))
         return map_stream_no_memory(err);
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        const uint8_t *image = p;
-        if (value_skip(&p, end))
-            return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-        const struct slice row = {image, (size_t)(p - image)};
-        rc = map_stream_saw(s, t, row, (struct slice){0}, err);
+    for (uint32_t i = 0; rc == 0 && i < piece.count; i++) {
+        struct slice row;
+        rc = piece_row(&piece, &row, err);
+        rc = rc ? rc : map_stream_saw(s, t, row, (struct slice){0}, err);
         rc = rc ? rc : map_row_new_image(t->row, row, (struct slice){0}, out, err);
     }
     return rc;

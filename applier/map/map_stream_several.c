@@ -115,26 +115,21 @@ static int split_pieces(struct map_stream *s, struct mapped *t, const struct buf
 static int split_rows(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
                       struct ds_error *err)
 {
-    const uint8_t *p = m->rows.p, *end = p + m->rows.len;
     BUF_AUTO struct buf rows = {0};
-    uint32_t count;
-    if (array_read_head(&p, end, &count))
-        return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-    if (image_write_head(&rows, count))
+    struct piece piece;
+    int rc = piece_open(&piece, m, err);
+    if (rc == 0 && image_write_head(&rows, piece.count))
         return map_stream_no_memory(err);
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        const uint8_t *image = p;
-        if (value_skip(&p, end))
-            return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-        const struct slice row = {image, (size_t)(p - image)};
-        rc = map_stream_saw(s, t, row, (struct slice){0}, err);
+    for (uint32_t i = 0; rc == 0 && i < piece.count; i++) {
+        struct slice row;
+        rc = piece_row(&piece, &row, err);
+        rc = rc ? rc : map_stream_saw(s, t, row, (struct slice){0}, err);
         rc = rc ? rc : split_row(t, SPLIT_AFTER, row, (struct slice){0}, err);
         if (rc == 0 && t->target)
             rc = own_image(t, SPLIT_AFTER, row, (struct slice){0}, true, &rows, err);
     }
-    t->copied += count;
-    return rc ? rc : split_pieces(s, t, &rows, count, false, err);
+    t->copied += piece.count;
+    return rc ? rc : split_pieces(s, t, &rows, piece.count, false, err);
 }
 
 /* All that was sent must have been seen: what it has become is counted piece by piece. */
@@ -264,21 +259,16 @@ static int flat_pieces(struct map_stream *s, struct mapped *t, const struct flat
 static int flat_rows(struct map_stream *s, struct mapped *t, const struct msg_snapshot *m,
                      struct ds_error *err)
 {
-    const uint8_t *p = m->rows.p, *end = p + m->rows.len;
     struct flat_rows x = {0};
-    uint32_t count;
-    int rc = 0;
-    if (array_read_head(&p, end, &count))
-        return error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-    for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        const uint8_t *image = p;
-        if (value_skip(&p, end))
-            rc = error_set(err, DS_EFORMAT, "rows of a copy are malformed");
-        const struct slice row = {image, (size_t)(p - image)};
+    struct piece piece;
+    int rc = piece_open(&piece, m, err);
+    for (uint32_t i = 0; rc == 0 && i < piece.count; i++) {
+        struct slice row;
+        rc = piece_row(&piece, &row, err);
         rc = rc ? rc : map_stream_saw(s, t, row, (struct slice){0}, err);
         rc = rc ? rc : flat_row(t, row, &x, err);
     }
-    t->copied += count;
+    t->copied += piece.count;
     rc = rc ? rc : flat_pieces(s, t, &x, err);
     buf_free(&x.rows);
     buf_free(&x.values);

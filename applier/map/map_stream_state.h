@@ -45,6 +45,13 @@ struct map_stream {
 };
 
 int map_stream_no_memory(struct ds_error *err);
+/* Rows of a piece of a copy, one by one. DS_EFORMAT: they are malformed. */
+struct piece {
+    const uint8_t *next, *end;
+    uint32_t count;
+};
+int piece_open(struct piece *p, const struct msg_snapshot *m, struct ds_error *err);
+int piece_row(struct piece *p, struct slice *row, struct ds_error *err);
 /* Append the change under the destination's names. */
 int map_stream_own_change(struct mapped *t, const struct msg_change *c, struct buf *out,
                           struct ds_error *err);
