@@ -64,6 +64,12 @@ int eav_memory_look(struct eav_step *s, enum eav_table table, struct ds_error *e
     return failed(rc, err);
 }
 
+/* Did the source bring it, under an id of its own? */
+static bool is_made(int table, const struct eav_row *row)
+{
+    return eav_documents[table].id && !row->dropped && !row->match;
+}
+
 /* Before the rows themselves: what is remembered and never came does no harm. */
 int eav_memory_write(struct eav_step *s, struct ds_error *err)
 {
@@ -75,17 +81,15 @@ int eav_memory_write(struct eav_step *s, struct ds_error *err)
         if (type == UINT32_MAX)
             return eav_no_memory(err);
         for (size_t i = 0; i < rows->count && rc == 0; i++) {
-            const struct eav_row *row = &rows->items[i];
-            if (!eav_documents[table].id || row->dropped || row->match)
+            if (!is_made(table, &rows->items[i]))
                 continue;
-            rc = put_id(row, &id);
-            const struct slice key = {id.data, id.len};
-            rc = rc ? rc : registry_want(s->memory, type, key);
+            rc = put_id(&rows->items[i], &id);
+            rc = rc ? rc : registry_want(s->memory, type, (struct slice){id.data, id.len});
         }
         rc = rc ? failed(rc, err) : registry_load(s->memory, err);
         for (size_t i = 0; i < rows->count && rc == 0; i++) {
             const struct eav_row *row = &rows->items[i];
-            if (!eav_documents[table].id || row->dropped || row->match)
+            if (!is_made(table, row))
                 continue;
             rc = put_id(row, &id);
             const struct slice key = {id.data, id.len};
