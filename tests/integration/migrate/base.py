@@ -6,6 +6,25 @@ from lib.lab import Lab
 from lib.server import ACCOUNT, PASSWORD
 from lib.suite import expect_equal
 
+CONFIG = """<?xml version="1.0"?>
+<config>
+  <steps mode="data">
+    <step title="Map Step"><integrity>Migration\\Step\\Map\\Integrity</integrity><data>Migration\\Step\\Map\\Data</data><volume>Migration\\Step\\Map\\Volume</volume></step>
+  </steps>
+  <steps mode="delta">
+    <step title="Map Step"><delta>Migration\\Step\\Map\\Delta</delta><volume>Migration\\Step\\Map\\Volume</volume></step>
+  </steps>
+  <source><database host="127.0.0.1" port="%(source)d" name="old" user="%(user)s" password="%(password)s"/></source>
+  <destination><database host="127.0.0.1:%(destination)d" name="new" user="%(user)s" password="%(password)s"/></destination>
+  <options>OPTIONS<map_file>%(map)s</map_file><log_file>%(log)s</log_file></options>
+</config>
+"""
+
+
+def map_config(options=""):
+    """config.xml with the Map step alone."""
+    return CONFIG.replace("OPTIONS", options)
+
 
 class Migration(Lab):
     """Databases old and new, and config.xml, which migrate reads."""

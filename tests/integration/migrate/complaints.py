@@ -1,21 +1,8 @@
 """What users of the Magento Data Migration Tool ran into, each under the number of its thread there."""
 
-from base import Migration
+from base import Migration, map_config
 from lib.suite import expect, expect_contains, expect_equal
 
-CONFIG = """<?xml version="1.0"?>
-<config>
-  <steps mode="data">
-    <step title="Map Step"><integrity>Migration\\Step\\Map\\Integrity</integrity><data>Migration\\Step\\Map\\Data</data><volume>Migration\\Step\\Map\\Volume</volume></step>
-  </steps>
-  <steps mode="delta">
-    <step title="Map Step"><delta>Migration\\Step\\Map\\Delta</delta><volume>Migration\\Step\\Map\\Volume</volume></step>
-  </steps>
-  <source><database host="127.0.0.1" port="%(source)d" name="old" user="%(user)s" password="%(password)s"/></source>
-  <destination><database host="127.0.0.1:%(destination)d" name="new" user="%(user)s" password="%(password)s"/></destination>
-  <options><source_prefix>PREFIX1</source_prefix><dest_prefix>PREFIX2</dest_prefix><map_file>%(map)s</map_file><log_file>%(log)s</log_file></options>
-</config>
-"""
 EMPTY = "<map><source/><destination/></map>"
 KEY = "id INT AUTO_INCREMENT PRIMARY KEY"
 
@@ -24,7 +11,7 @@ def shop(old, new=None, fill=(), rules=EMPTY, prefixes=("", "")):
     """Tables are InnoDB."""
     def whole(sql):
         return "".join("CREATE TABLE %s ENGINE=InnoDB;\n" % table for table in sql)
-    made = Migration(whole(old), whole(new or old), fill, CONFIG.replace("PREFIX1", prefixes[0]).replace("PREFIX2", prefixes[1]))
+    made = Migration(whole(old), whole(new or old), fill, map_config("<source_prefix>%s</source_prefix><dest_prefix>%s</dest_prefix>" % prefixes))
     made.write("map.xml", rules)
     return made
 

@@ -2,7 +2,7 @@
 
 import random
 
-from base import Migration
+from base import Migration, map_config
 from lib.suite import expect_contains, expect_equal
 
 OLD = """
@@ -54,19 +54,6 @@ MAP = """<?xml version="1.0"?>
   </destination>
 </map>
 """
-CONFIG = """<?xml version="1.0"?>
-<config>
-  <steps mode="data">
-    <step title="Map Step"><integrity>Migration\\Step\\Map\\Integrity</integrity><data>Migration\\Step\\Map\\Data</data><volume>Migration\\Step\\Map\\Volume</volume></step>
-  </steps>
-  <steps mode="delta">
-    <step title="Map Step"><delta>Migration\\Step\\Map\\Delta</delta><volume>Migration\\Step\\Map\\Volume</volume></step>
-  </steps>
-  <source><database host="127.0.0.1" port="%(source)d" name="old" user="%(user)s" password="%(password)s"/></source>
-  <destination><database host="127.0.0.1:%(destination)d" name="new" user="%(user)s" password="%(password)s"/></destination>
-  <options><map_file>%(map)s</map_file><log_file>%(log)s</log_file></options>
-</config>
-"""
 LISTED = """SELECT DISTINCT rule_id, CAST(TRIM(SUBSTRING_INDEX(SUBSTRING_INDEX(%s, ',', seq), ',', -1)) AS UNSIGNED) AS id FROM salesrule JOIN seq_1_to_9
   ON seq <= LENGTH(%s) - LENGTH(REPLACE(%s, ',', '')) + 1 WHERE %s <> '' ORDER BY 1, 2"""
 PAIRS = (
@@ -105,7 +92,7 @@ def change(shop, draw):
 def define(suite):
     @suite.case("outputs", "handlers that write rows of other documents do so in the copy and in the delta, through kills; what a row gave and gives no more goes")
     def _():
-        with Migration(OLD, NEW, FILL, CONFIG) as shop:
+        with Migration(OLD, NEW, FILL, map_config()) as shop:
             shop.write("map.xml", MAP)
             draw = random.Random()
             seed = draw.randrange(1 << 31)
