@@ -55,7 +55,8 @@ struct agent_options {
     const struct csv_options *csv;       /* … from this file; NULL: from the source */
     const struct producer *producer;     /* … what this makes instead; NULL: none */
     const struct tracker_options
-        *tracker; /* … those that its tracker names; NULL: those of `copy` */
+        *tracker;                     /* … those that its tracker names; NULL: those of `copy` */
+    const struct entity_known *known; /* of `copy`; may be NULL */
 };
 
 /* Numbers for status; a consistent copy. */

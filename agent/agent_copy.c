@@ -128,6 +128,7 @@ static int copy_what(struct agent *a, struct position *end, struct ds_error *err
     struct entity_copy_options o = options(a);
     const struct producer *p = a->options.producer;
     o.selection = *a->options.copy;
+    o.known = a->options.known;
     if (p)
         return p->produce(p->arg, &o, end, err);
     return a->options.tracker ? copy_tracked(a, &o, end, err)

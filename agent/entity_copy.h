@@ -10,7 +10,7 @@
  * pages and blocks, whose texts name products and categories.
  *
  * What rows refer to in kinds that are not asked for comes before them, the root's row alone: an
- * import recognises it by its natural key.
+ * import recognises it by its natural key. What it knows by its id is left out.
  *
  * What they bring along (`brings` of the catalogue), and nobody has asked for as such, comes before
  * them, too, whole.
@@ -62,6 +62,14 @@ struct entity_selection {
 /* Does it leave out some of a kind that is asked for? */
 bool entity_selection_takes_some(const struct entity_selection *s);
 
+/* Which of these does the destination know, by the ids of their roots? They need not come to be
+ * recognised. is[0…count): set by it. On the caller's thread. */
+struct entity_known {
+    void *arg;
+    void (*ask)(void *arg, const struct catalogue_entity *e, const struct slice *ids, bool *is,
+                size_t count);
+};
+
 struct entity_copy_options {
     const struct config *config;
     const struct catalogue *catalogue;
@@ -71,6 +79,7 @@ struct entity_copy_options {
     uint32_t number; /* of the copy: its positions are in file "copy.00000n", so behind all of those
                         of copies with lower numbers; from 1 */
     bool follows;    /* a stream follows: the last commit stands at the source's position */
+    const struct entity_known *known; /* NULL: not known; all that is referred to comes */
     /* as in snapshot_options */
     void *arg;
     int (*put)(void *arg, const void *message, size_t len, struct ds_error *err);

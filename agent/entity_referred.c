@@ -544,9 +544,44 @@ static int put_below(struct copy *c, const struct copied_table *t, const struct 
     return rc ? rc : entity_put_commit(c, err);
 }
 
+/* Roots that the destination knows need not be recognised, unless something hangs on them. */
+static int leave_known(struct copy *c, struct copied_table *t, struct ds_error *err)
+{
+    const struct entity_known *known = c->o->known;
+    struct copied_id *id = t->ids.last, *left = NULL;
+    BUF_AUTO struct buf texts = {0};
+    int rc = 0;
+    while (id && rc == 0) {
+        struct copied_id *asked[ROOTS_PER_CHUNK];
+        size_t ends[ROOTS_PER_CHUNK], n = 0;
+        struct slice ids[ROOTS_PER_CHUNK];
+        bool is[ROOTS_PER_CHUNK] = {false};
+        buf_clear(&texts);
+        for (; id && n < ROOTS_PER_CHUNK && rc == 0; id = id->earlier, n++) {
+            rc = entity_key_text(id->value, &texts);
+            asked[n] = id;
+            ends[n] = texts.len;
+        }
+        for (size_t i = 0, at = 0; i < n; at = ends[i++])
+            ids[i] = (struct slice){texts.data + at, ends[i] - at};
+        if (rc == 0)
+            known->ask(known->arg, t->entity, ids, is, n);
+        for (size_t i = 0; i < n && rc == 0; i++)
+            if (!is[i] || asked[i]->rows) {
+                asked[i]->earlier = left;
+                left = asked[i];
+            }
+    }
+    t->ids.last = left;
+    return rc ? entity_no_memory(err) : 0;
+}
+
 int entity_put_referred(struct copy *c, struct ds_error *err)
 {
     int rc = read_below(c, err);
+    for (uint32_t i = 0; i < c->referred_count && c->o->known && rc == 0; i++)
+        if (!c->referred[i].through)
+            rc = leave_known(c, &c->referred[i], err);
     for (uint32_t i = 0; i < c->referred_count && rc == 0; i++) {
         struct copied_table *t = &c->referred[i];
         if (!t->through)

@@ -283,6 +283,8 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
     snprintf(t->name, sizeof t->name, "%s%s", entity_prefix(c), entry->table);
     if (entity_is_asked_for(c, c->entity) && !filter_keeps(c->o->filter, t->name))
         return 0;
+    if (!catalogue_is_imported(entry))
+        return 0;
     int rc = table_exists(c, t, &exists, err);
     if (rc || !exists)
         return rc;

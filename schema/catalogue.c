@@ -309,3 +309,9 @@ bool catalogue_same_key(const struct catalogue_entity *e, const struct catalogue
 {
     return t->identity == IDENTITY_SAME || (t == &e->tables[0] && is_own_name(e, t));
 }
+
+bool catalogue_is_imported(const struct catalogue_table *t)
+{
+    return t->identity != IDENTITY_NONE && strcmp(t->role, "index") != 0 &&
+           strcmp(t->role, "summary") != 0;
+}

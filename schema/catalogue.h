@@ -191,5 +191,7 @@ const char *catalogue_kind_name(enum catalogue_kind kind);
 bool catalogue_same_key(const struct catalogue_entity *e, const struct catalogue_table *t);
 const char *catalogue_identity_name(enum catalogue_identity identity);
 const char *catalogue_form_name(enum catalogue_form form);
+/* Do its rows travel by an import? What the shop's indexers make of others is theirs to make. */
+bool catalogue_is_imported(const struct catalogue_table *t);
 
 #endif

@@ -20,6 +20,7 @@
 #include "applier/hooks.h"
 #include "applier/import/import.h"
 #include "applier/import/keys.h"
+#include "applier/import/known.h"
 #include "applier/media/media.h"
 #include "applier/outbox.h"
 #include "schema/db.h"
@@ -42,8 +43,9 @@ struct runner {
     struct spool *spool;
     struct agent *agent;
     struct applier *applier;
-    struct hooks *hooks; /* NULL: none are configured */
-    bool hooks_told;     /* to end */
+    struct hooks *hooks;       /* NULL: none are configured */
+    struct entity_known known; /* of a copy for this process's applier; without arg: none */
+    bool hooks_told;           /* to end */
     struct half agent_half, applier_half;
     _Atomic bool agent_ended, applier_ended; /* by the threads, for the main one */
     char checkpoint[64];                     /* of a copy of entities */
@@ -365,6 +367,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .csv = o->csv,
         .producer = o->producer,
         .tracker = o->tracker,
+        .known = o->copy && o->applier && !o->csv && !o->dry_run ? &r->known : NULL,
     };
     struct applier_options applier = {
         .config = &r->in->config,
@@ -392,6 +395,9 @@ static int halves_create(struct runner *r, struct ds_error *err)
     if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))
         rc = hooks_new(&r->hooks, &r->in->config, hooks_have_ended, r, err);
     applier.hooks = r->hooks;
+    r->known = (struct entity_known){import_known_new(&r->in->config), import_known_ask};
+    if (rc == 0 && !r->known.arg)
+        rc = error_set(err, DS_ENOMEM, "out of memory");
     if (rc == 0 && o->agent)
         rc = agent_new(&r->agent, &agent, err);
     if (rc == 0 && o->applier)
@@ -632,6 +638,7 @@ int runner_once(struct invocation *in, const struct runner_options *o, bool *sto
         agent_free(r.agent);
     if (r.applier)
         applier_free(r.applier);
+    import_known_free(r.known.arg);
     if (r.spool)
         spool_close(r.spool);
     stream_lock_release(&lock);

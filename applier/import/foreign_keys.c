@@ -75,7 +75,7 @@ static int list_tables(const struct finding *f, struct buf *list)
         const struct catalogue_entity *e = catalogue_at(c, i);
         for (size_t k = 0; f->makes[i] && k < e->table_count && rc == 0; k++) {
             BUF_AUTO struct buf name = {0};
-            if (!import_has_rows_of(&e->tables[k]))
+            if (!catalogue_is_imported(&e->tables[k]))
                 continue;
             rc = buf_printf(&name, "%s%s", prefix ? prefix : "", e->tables[k].table) ||
                  buf_puts(list, ", ") || sql_string(list, name.data, name.len);
@@ -128,7 +128,7 @@ static const struct target_table *table_for(const struct finding *f, const char 
     bool shops;
     size_t place = 0;
     const char *plain = shop_table(f->config->source.prefix, name, scratch, &shops);
-    if (!shops || !catalogue_lookup(c, plain, &e, &entry) || !import_has_rows_of(entry) ||
+    if (!shops || !catalogue_lookup(c, plain, &e, &entry) || !catalogue_is_imported(entry) ||
         strcmp(name + strlen(name) - strlen(plain), plain) != 0) /* one that is to become it */
         return NULL;
     while (catalogue_at(c, place) != e)

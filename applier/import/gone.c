@@ -69,7 +69,7 @@ static bool has_below(const struct import_table *t)
 {
     const struct catalogue_entity *e = t->entity;
     for (size_t i = 1; i < e->table_count; i++)
-        if (import_parent(e, &e->tables[i]) == t->entry && import_has_rows_of(&e->tables[i]))
+        if (import_parent(e, &e->tables[i]) == t->entry && catalogue_is_imported(&e->tables[i]))
             return true;
     return false;
 }

@@ -331,8 +331,6 @@ const struct catalogue_table *import_parent(const struct catalogue_entity *e,
 /* Ids of that table are in the registry: under which name? NULL: they are the same at both sides.
  */
 const char *import_type_name(const struct catalogue_entity *e, const struct catalogue_table *t);
-/* Are rows of such a table imported at all? */
-bool import_has_rows_of(const struct catalogue_table *entry);
 /* Of other tables than the entity's root? */
 bool import_has_members(const struct catalogue_entity *e);
 /* has_rows: some come, else the destination may lack the table. */

@@ -389,17 +389,10 @@ static int compile(struct import_table *t, const struct source_table *source, st
     return rc;
 }
 
-/* What the shop's indexers make of its rows is theirs to make. */
-bool import_has_rows_of(const struct catalogue_table *entry)
-{
-    return entry->identity != IDENTITY_NONE && strcmp(entry->role, "index") != 0 &&
-           strcmp(entry->role, "summary") != 0;
-}
-
 bool import_has_members(const struct catalogue_entity *e)
 {
     for (size_t i = 1; i < e->table_count; i++)
-        if (import_has_rows_of(&e->tables[i]))
+        if (catalogue_is_imported(&e->tables[i]))
             return true;
     return false;
 }
@@ -417,7 +410,7 @@ static bool is_imported(const struct import *im, const struct catalogue_entity *
 {
     /* roots that are not asked for come with what they are known by, to be found */
     bool named = e->kind == KIND_DATA && entry == &e->tables[0];
-    return (is_in_scope(im, e) || named) && import_has_rows_of(entry);
+    return (is_in_scope(im, e) || named) && catalogue_is_imported(entry);
 }
 
 static void forget_table(struct import *im, struct import_table *t)
@@ -483,7 +476,7 @@ bool import_takes(const struct import *im, const char *table)
     bool shops;
     const char *plain = shop_table(im->options.config->source.prefix, table, scratch, &shops);
     return shops && catalogue_lookup(im->options.catalogue, plain, &e, &entry) &&
-           is_in_scope(im, e) && import_has_rows_of(entry);
+           is_in_scope(im, e) && catalogue_is_imported(entry);
 }
 
 /* A shop of another version may lack a table that the other one has, and does not use. */

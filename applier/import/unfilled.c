@@ -115,7 +115,7 @@ static bool comes_from(const struct looking *l, const char *here, struct coming 
     const char *prefix = l->config->destination.prefix;
     size_t place = 0, len = prefix ? strlen(prefix) : 0;
     if (strncmp(here, prefix ? prefix : "", len) != 0 ||
-        !catalogue_lookup(c, here + len, &e, &entry) || !import_has_rows_of(entry))
+        !catalogue_lookup(c, here + len, &e, &entry) || !catalogue_is_imported(entry))
         return false;
     while (catalogue_at(c, place) != e)
         place++;

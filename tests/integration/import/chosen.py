@@ -52,6 +52,32 @@ def define(suite):
             expect(told.get("customer_group"), "customer groups: %s" % told)
             sync(shops, "attribute", "--date-from", "2030-01-01", expect_code=2)
 
+    @suite.case("sync-known", "what others refer to is not read again where the destination has it already, and what it has no more is")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            sync(shops, "product", "-d", "update", "--stock", "exclude")
+            source.run("SET GLOBAL log_output = 'TABLE', general_log = 1", database=None)
+            looked = "SELECT COUNT(*) FROM mysql.general_log WHERE argument LIKE '%SELECT%`sku`%FROM%catalog_product_entity`%' " \
+                     "AND argument NOT LIKE '%general_log%'"
+            items = "SELECT p.sku, i.qty FROM cataloginventory_stock_item i JOIN catalog_product_entity p ON p.entity_id = i.product_id " \
+                    "WHERE sku IN (%s) ORDER BY 1"
+            skus = ", ".join("'%s'" % sku for sku, in source.query("SELECT sku FROM openmage.catalog_product_entity WHERE sku > ''"))
+            sync(shops, "stock", "-d", "update")
+            expect_equal(source.scalar(looked, None), 0, "looks at products")
+            expect_equal(destination.query(items % skus, "openmage"), source.query(items % skus, "openmage"), "stock")
+            made = ", ".join(number for number, in destination.query("SELECT source_id FROM datasync.datasync_entity_registry WHERE entity_type = 'product' "
+                                                                     "AND origin = 'created'"))
+            gone, sku = source.query("SELECT entity_id, sku FROM catalog_product_entity WHERE entity_id IN (%s) ORDER BY 1 LIMIT 1" % made, "openmage")[0]
+            target = registered_target(shops, "product", gone, "legacy")
+            destination.run("DELETE FROM catalog_product_entity WHERE entity_id = %s" % target, database="openmage")
+            source.run("UPDATE cataloginventory_stock_item SET qty = qty + 1", database="openmage")
+            sync(shops, "stock", "-d", "update", expect_code=3)
+            expect(source.scalar(looked, None) > 0, "a product that the destination has deleted is read")
+            left = " AND ".join((items.split(" ORDER")[0] % skus, "sku <> '%s' ORDER BY 1" % sku))
+            expect_equal(destination.query(left, "openmage"), source.query(left, "openmage"), "stock of the others")
+            expect_equal(destination.query(items % ("'%s'" % sku), "openmage"), (), "stock of a product that is gone")
+
     @suite.case("sync-all-limited", "of all kinds a few: what others are mapped by is found, or made, beyond the limit and whatever its date")
     def _():
         with TwoShops(settings={}) as shops:
