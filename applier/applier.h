@@ -54,6 +54,10 @@ struct applier_options {
     const char *checkpoint; /* under which name it is kept; NULL: config's */
     bool follows;        /* the end is where the source is: copies that it takes are waited for */
     struct hooks *hooks; /* they are opened when the stream is, and told of commits; NULL: none */
+    /* Its checkpoint is in the spool: the agent reads what is true now. On the applier's thread,
+     * also more than once; may be NULL. */
+    void (*posted)(void *arg);
+    void *posted_arg;
 };
 
 struct applier_status {
@@ -73,7 +77,6 @@ struct applier_status {
     uint64_t dropped;     /* entity changes that were not valid (on_invalid: skip), in this run */
     uint64_t entering;    /* entities that have come into the filter and wait for their copy */
     bool idle;            /* everything in the spool is applied */
-    bool posted;          /* its checkpoint is in the spool: the agent reads what is true now */
 };
 
 struct applier;

@@ -83,8 +83,7 @@ int consumer_open(struct applier *a, struct ds_error *err)
         rc = look_for_restart(a, err);
     a->opened = rc == 0;
     position_free(&applied);
-    pthread_mutex_lock(&a->shared.mutex);
-    a->shared.status.posted = rc == 0;
-    pthread_mutex_unlock(&a->shared.mutex);
+    if (rc == 0 && a->options.posted)
+        a->options.posted(a->options.posted_arg);
     return rc;
 }

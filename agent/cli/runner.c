@@ -51,7 +51,7 @@ struct runner {
     uv_loop_t loop;
     uv_async_t ended;
     uv_timer_t timer;
-    uv_timer_t gate;     /* until the agent may start */
+    uv_async_t gate;     /* the agent may start */
     uv_timer_t patience; /* with servers, after a signal */
     uv_signal_t signals[SIGNALS];
     struct status_server *server;
@@ -197,6 +197,29 @@ static void half_ended(uv_async_t *async)
         uv_stop(&r->loop);
 }
 
+static void agent_start(struct runner *r)
+{
+    int rc = thread_start(&r->agent_half, agent_thread, r, &r->err);
+    if (rc) {
+        r->rc = rc;
+        stop_all(r);
+    }
+}
+
+/* What the spool says about the checkpoint may be of an earlier process, and the destination
+ * another one by now: the agent starts when the applier of this process has looked. */
+static void has_posted(void *arg)
+{
+    uv_async_send(&((struct runner *)arg)->gate);
+}
+
+static void at_gate(uv_async_t *async)
+{
+    struct runner *r = async->data;
+    if (r->agent && !r->agent_half.started && !r->stopping)
+        agent_start(r);
+}
+
 static void hooks_have_ended(void *arg)
 {
     uv_async_send(&((struct runner *)arg)->ended);
@@ -293,7 +316,7 @@ static int loop_open(struct runner *r, struct ds_error *err)
         rc = uv_timer_init(&r->loop, &r->timer);
     r->timer.data = r;
     if (rc == 0)
-        rc = uv_timer_init(&r->loop, &r->gate);
+        rc = uv_async_init(&r->loop, &r->gate, at_gate);
     r->gate.data = r;
     if (rc == 0)
         rc = uv_timer_init(&r->loop, &r->patience);
@@ -389,6 +412,8 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .follows = o->stop_at.kind == STOP_AT_SOURCE_NOW,
         .changed = o->tracker || o->again,
         .completes = o->again,
+        .posted = has_posted,
+        .posted_arg = r,
     };
     int rc = 0;
     if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))
@@ -404,37 +429,10 @@ static int halves_create(struct runner *r, struct ds_error *err)
     return rc;
 }
 
-static void agent_start(struct runner *r)
-{
-    int rc = thread_start(&r->agent_half, agent_thread, r, &r->err);
-    if (rc) {
-        r->rc = rc;
-        stop_all(r);
-    }
-}
-
-/* What the spool says about the checkpoint may be of an earlier process, and the destination
- * another one by now: the agent starts when the applier of this process has looked. */
-static void at_gate(uv_timer_t *timer)
-{
-    struct runner *r = timer->data;
-    struct applier_status st;
-    applier_status_get(r->applier, &st);
-    bool open = st.posted;
-    applier_status_free(&st);
-    if (!open && !r->stopping && !r->applier_half.done)
-        return;
-    uv_timer_stop(timer);
-    if (open && !r->stopping)
-        agent_start(r);
-}
-
 static void run_loop(struct runner *r)
 {
     if (r->applier) {
         r->rc = thread_start(&r->applier_half, applier_thread, r, &r->err);
-        if (r->rc == 0 && r->agent && uv_timer_start(&r->gate, at_gate, 0, 10))
-            r->rc = error_set(&r->err, DS_EIO, "cannot start a timer");
     } else {
         agent_start(r);
     }
@@ -590,7 +588,7 @@ static int run_locked(struct runner *r)
         progress_start(&r->progress, uv_now(&r->loop));
         run_loop(r);
         signals_hold(true);
-        uv_timer_stop(&r->gate); /* nothing begins any more */
+        uv_close((uv_handle_t *)&r->gate, NULL); /* nothing begins any more */
         uv_timer_stop(&r->timer);
         uv_run(&r->loop, UV_RUN_NOWAIT); /* a signal that came as the loop ended is not lost */
     }
