@@ -181,9 +181,9 @@ static bool is_passed(const struct import *im, const struct import_row *row)
 
 struct deleting {
     uint32_t first, end;
-    bool shared; /* of some root's row the registry has several ids */
-    const uint8_t ***places;
-    uint32_t count;
+    bool shared;                       /* of some root's row the registry has several ids */
+    const uint8_t ***places, ***alone; /* … with foreign key checks off */
+    uint32_t count, alone_count;
     struct buf off, gone; /* ids of roots that are switched off; of all that stay */
     struct buf passed;    /* … of those that are passed */
     struct import_used used;
@@ -197,12 +197,17 @@ static int add_id(struct buf *list, uint64_t id)
 static int delete_row(struct import *im, struct import_row *row, struct deleting *d,
                       struct ds_error *err)
 {
-    d->places[d->count++] = row->place;
+    bool unchecked = import_is_unchecked(row);
+    if (unchecked)
+        d->alone[d->alone_count++] = row->place;
+    else
+        d->places[d->count++] = row->place;
     row->removed = true;
     return import_note(im, row) || import_tell(im, row, CHANGE_DELETE) ||
                    import_note_freed(im, row) ||
-                   (row->table->type != UINT32_MAX &&
-                    registry_remove(im->registry, row->table->type, row->id))
+                   (unchecked ? import_note_unchecked(im, row, false)
+                              : row->table->type != UINT32_MAX &&
+                                    registry_remove(im->registry, row->table->type, row->id))
                ? import_no_memory(err)
                : 0;
 }
@@ -338,11 +343,20 @@ static int ask_use(struct import *im, struct import_entity *first, struct ds_err
     return rc;
 }
 
-static int keep_used(const struct import_row *row, struct deleting *d)
+/* It is not the source's any more, unless it is made again there with all that it had. */
+static int let_stay(struct import *im, const struct import_row *row, struct deleting *d)
+{
+    if (row->table->type == UINT32_MAX)
+        return 0;
+    return import_is_unchecked(row) ? import_note_unchecked(im, row, true)
+                                    : add_id(&d->gone, row->target_id);
+}
+
+static int keep_used(struct import *im, const struct import_row *row, struct deleting *d)
 {
     const struct import_table *t = row->table;
     import_tell_used(&d->used, t->entity, t->entry, row->target_id);
-    return add_id(&d->gone, row->target_id);
+    return let_stay(im, row, d);
 }
 
 static int delete_root(struct import *im, struct import_row *row, struct deleting *d,
@@ -357,16 +371,18 @@ static int delete_root(struct import *im, struct import_row *row, struct deletin
     if (stays)
         return 0;
     if (is_passed(im, row))
-        return add_id(&d->passed, row->target_id) ? import_no_memory(err) : 0;
+        return !import_is_unchecked(row) && add_id(&d->passed, row->target_id)
+                   ? import_no_memory(err)
+                   : 0;
     enum config_delete how = deletion_of(im, row);
     if (how != DELETE_IGNORE && import_is_used(&d->used, row->target_id))
-        return keep_used(row, d) ? import_no_memory(err) : 0;
+        return keep_used(im, row, d) ? import_no_memory(err) : 0;
     if (how != DELETE_HARD) {
         bool off = how == DELETE_SOFT;
         im->pending[row->table->place].deleted += off;
         if ((off && (add_id(&d->off, row->target_id) || import_note_off(im, row) ||
                      import_note(im, row) || import_tell(im, row, CHANGE_UPDATE))) ||
-            (row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)))
+            let_stay(im, row, d))
             return import_no_memory(err);
         return 0;
     }
@@ -403,19 +419,18 @@ static int delete_member(struct import *im, struct import_row *row, struct delet
 {
     struct import_entity *e = row->entity;
     if (!may_change(e) || (row->dying && deletion_of(im, row) != DELETE_HARD) ||
-        import_is_sequence(row->table)) /* which goes with its store */
+        import_is_sequence(row->table) /* which goes with its store */ ||
+        import_stays_unchecked(im, e))
         return 0;
     if (row->dying && e->use == USE_NOT_ASKED && ask_use(im, e, err))
         return err->code;
     if (row->dying && e->use == IS_USED)
         return 0;
     if (import_is_used(&d->used, row->target_id))
-        return keep_used(row, d) ? import_no_memory(err) : 0;
+        return keep_used(im, row, d) ? import_no_memory(err) : 0;
     if (!row->dying &&
         (import_option_is_kept(im, row) || is_of_both(im, row) || is_merged(im, row)))
-        return row->table->type != UINT32_MAX && add_id(&d->gone, row->target_id)
-                   ? import_no_memory(err)
-                   : 0;
+        return let_stay(im, row, d) ? import_no_memory(err) : 0;
     return delete_row(im, row, d, err);
 }
 
@@ -424,8 +439,9 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
     struct import_table *t = im->rows[first]->table;
     struct deleting d = {.first = first,
                          .end = end,
-                         .places = arena_alloc(&im->arena, (end - first + 1) * sizeof *d.places)};
-    if (!d.places)
+                         .places = arena_alloc(&im->arena, (end - first + 1) * sizeof *d.places),
+                         .alone = arena_alloc(&im->arena, (end - first + 1) * sizeof *d.alone)};
+    if (!d.places || !d.alone)
         return import_no_memory(err);
     int rc = t->root ? find_shared(im, &d, err) : 0;
     rc = rc ? rc : find_used(im, &d, err);
@@ -433,7 +449,7 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
         struct import_row *row = im->rows[i];
         bool registered = t->root && row->entity->here && t->type != UINT32_MAX;
         if (row->op == CHANGE_DELETE && row->state == ROW_NEW && registered &&
-            registry_remove(im->registry, t->type, row->id))
+            (registry_remove(im->registry, t->type, row->id) || import_forget_unchecked(im, row)))
             rc = import_no_memory(err);
         if (row->op != CHANGE_DELETE || row->state != ROW_FOUND)
             continue;
@@ -443,6 +459,7 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
     if (rc == 0 && d.off.len)
         rc = import_switch_off(im, t, buf_cstr(&d.off), err);
     rc = rc ? rc : import_delete_places(im, t, d.places, d.count, err);
+    rc = rc || !d.alone_count ? rc : import_delete_alone(im, t, d.alone, d.alone_count, err);
     if (rc == 0 && d.gone.len)
         rc = t->root ? import_cascade(im, t->entity, buf_cstr(&d.gone), err)
                      : import_forget(im, t->entity, t->entry, buf_cstr(&d.gone), err);

@@ -105,14 +105,15 @@ bool import_is_replaced(const struct import *im, const struct import_row *row,
     const struct import_entity *e = row->entity;
     bool merged =
         import_is_option(t) ? !import_option_is_replaced(im, row, t) : import_is_merged(im, e);
-    return has_all(e, t->entry) && e->found && !e->left && e->policy == IMPORT_WRITE && !merged;
+    bool found = e->found || (e->root && e->root->old_id);
+    return has_all(e, t->entry) && found && !e->left && e->policy == IMPORT_WRITE && !merged;
 }
 
 static bool is_parent(const struct import *im, const struct import_row *row,
                       const struct catalogue_table *parent, const struct import_table *t)
 {
     return row->table->entry == parent && row->op != CHANGE_DELETE && row->state == ROW_WRITTEN &&
-           !row->fresh && row->target_id && import_is_replaced(im, row, t);
+           (!row->fresh || row->old_id) && row->target_id && import_is_replaced(im, row, t);
 }
 
 /* The same of an entity whose root came earlier: what leads to others comes behind all records of a

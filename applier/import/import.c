@@ -517,6 +517,7 @@ static int write_table(struct import *im, uint32_t first, uint32_t end, struct d
         if (rc || !any)
             break;
         rc = import_match(im, first, end, err);
+        rc = rc || import_made_again(im, first, end) == 0 ? rc : import_no_memory(err);
         rc = rc ? rc : import_inherit(im, first, end, err);
         rc = rc ? rc : import_leave_known_options(im, first, end, err);
         rc = rc ? rc : import_tell_namesakes(im, first, end, err);
@@ -572,6 +573,7 @@ static int run_segment(struct import *im, struct ds_error *err)
     im->attributes_written = false;
     im->codes = NULL;
     rc = rc ? rc : import_incomplete_again(im, err);
+    rc = rc || import_want_unchecked(im) == 0 ? rc : import_no_memory(err);
     rc = rc ? rc : import_want(im, 0, im->row_count, err);
     rc = rc ? rc : delete_tables(im, err);
     for (uint32_t first = 0, end; first < im->row_count && rc == 0; first = end) {

@@ -16,6 +16,7 @@
  * - namesakes.c: … and which may be others, of the same number
  * - tell.c: what hooks are told of
  * - given_again.c: ids that the source deletes and gives again
+ * - unchecked.c: rows that the source deletes with foreign key checks off
  * - counted.c: entities of which only members change
  * - became.c: what is logged of each entity
  * - used.c: what the destination's own rows use (lineage.c: whose rows are they?)

@@ -139,7 +139,8 @@ struct import_row {
     const char *namesake;  /* another id of the source, whose row has its natural key; NULL none */
     struct slice id;       /* its own, as text; len 0 none */
     uint64_t target_id;
-    uint64_t old_id;            /* that it had here before it was deleted there, or here; 0: none */
+    uint64_t old_id;            /* that it had here before it was deleted there, or here; 0: none:
+                                   rows may hang on it still */
     struct import_row *parent;  /* in the segment; NULL: it is not */
     struct import_row *next;    /* in the segment's table of rows by their key … */
     struct import_row *next_id; /* … and by their id */
@@ -287,6 +288,7 @@ struct import {
     uint64_t begun_ms;     /* the range in hand */
     bool duplicate;        /* the error is one of on_duplicate */
     bool doubts;           /* the range is tried again, and the registry is not believed */
+    bool keys_unchecked;   /* statements are run with foreign key checks off */
     uint64_t *dying;       /* entities that the transaction in hand deletes: hashes, sorted */
     uint32_t dying_count, dying_cap;
     uint64_t turn;         /* see import_reference */
@@ -447,6 +449,22 @@ int import_remade_begin(struct import *im, const struct change *changes, uint32_
 /* A deletion with foreign key checks off of a row that the transaction makes again. */
 bool import_is_remade(const struct import *im, const struct change *c);
 
+/* --- unchecked.c --- */
+/* Logged with foreign key checks off. */
+bool import_is_unchecked(const struct import_row *row);
+/* Such a deletion is done: its row is gone here, too, or (stays) is not. DS_ENOMEM. */
+int import_note_unchecked(struct import *im, const struct import_row *row, bool stays);
+/* What the registry has to be asked for the rows of a segment. DS_ENOMEM. */
+int import_want_unchecked(struct import *im);
+/* Has the source so deleted the entity, which stays here? Then its other rows do, too. */
+bool import_stays_unchecked(const struct import *im, const struct import_entity *e);
+/* Rows [first, end), of one table, looked for: those that are made again are as others. */
+int import_made_again(struct import *im, uint32_t first, uint32_t end);
+/* It is not registered any more. DS_ENOMEM. */
+int import_forget_unchecked(struct import *im, const struct import_row *row);
+/* Statements from now on: with foreign key checks, or without. */
+int import_check_keys(struct import *im, bool check, struct ds_error *err);
+
 /* --- write.c --- */
 /* Is the column to be set, of a row that is there already? */
 bool import_sets(const struct import *im, const struct import_row *row, uint32_t i);
@@ -454,6 +472,9 @@ bool import_sets(const struct import *im, const struct import_row *row, uint32_t
 int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
                          uint32_t count, struct ds_error *err);
+/* The same with foreign key checks off: nothing goes with them, and they stay registered. */
+int import_delete_alone(struct import *im, const struct import_table *t, const uint8_t ***places,
+                        uint32_t count, struct ds_error *err);
 /* Update columns of rows that are written. */
 int import_update_columns(struct import *im, struct import_row *const *rows, uint32_t count,
                           struct ds_error *err);

@@ -280,7 +280,7 @@ bool match_is_free(struct matching *m, const struct candidate *c, const struct i
 
 bool match_has_old_parent(const struct import_row *row)
 {
-    return !row->parent || !row->parent->fresh;
+    return !row->parent || !row->parent->fresh || row->parent->old_id;
 }
 
 /* --- all of it

@@ -155,9 +155,10 @@ void registry_own(struct registry *r, uint32_t type)
 int registry_doubt(struct registry *r, uint32_t type, const char *table, const char *column)
 {
     BUF_AUTO struct buf sql = {0};
-    if (buf_puts(&sql, "EXISTS (SELECT 1 FROM ") || sql_identifier(&sql, table) ||
+    if (buf_puts(&sql, "(EXISTS (SELECT 1 FROM ") || sql_identifier(&sql, table) ||
         buf_puts(&sql, " d WHERE d.") || sql_identifier(&sql, column) ||
-        buf_puts(&sql, " = r.target_id)"))
+        buf_puts(&sql, " = r.target_id) OR ") || registry_store_may_be_missing(&r->store, &sql) ||
+        buf_puts(&sql, ")"))
         return DS_ENOMEM;
     free(r->types[type]->doubt);
     r->types[type]->doubt = strdup(buf_cstr(&sql));
@@ -328,6 +329,8 @@ static int ask_type(struct registry *r, struct registry_type *type, struct ds_er
 /* Look up `list`, which are ids of one type. */
 static int load_type(struct registry *r, const struct registry_entry *list, struct ds_error *err)
 {
+    if (list->type->doubt && registry_flush(r, err)) /* which it asks */
+        return err->code;
     MYSQL_RES *rows = registry_store_read(&r->store, list->type, list, err);
     if (!rows)
         return err->code;

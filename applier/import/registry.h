@@ -43,8 +43,12 @@ uint32_t registry_type(struct registry *r, const char *name);
 void registry_own(struct registry *r, uint32_t type);
 /* NULL: there is no such type. */
 const char *registry_type_name(const struct registry *r, uint32_t type);
+/* A type for each of others, with ids of theirs whose rows may be missing at the destination: its
+ * name with this behind it. */
+#define REGISTRY_UNCHECKED ":unchecked"
 /* Until the next registry_believe, what is loaded of the type must exist in this table at the
- * destination, by this column; what does not is removed from the registry, with a warning. */
+ * destination, by this column; what does not, and may not be missing, is removed from the registry,
+ * with a warning. */
 int registry_doubt(struct registry *r, uint32_t type, const char *table, const char *column);
 void registry_believe(struct registry *r);
 

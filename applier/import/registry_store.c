@@ -77,6 +77,15 @@ int registry_store_has(const struct registry_store *s, const struct registry_typ
     return db_scalar_u64(s->db, &one, has, err, "%s", buf_cstr(&sql));
 }
 
+int registry_store_may_be_missing(const struct registry_store *s, struct buf *sql)
+{
+    return buf_puts(sql, "EXISTS (SELECT 1 FROM ") |
+           sql_table(sql, s->state_database, "datasync_entity_registry") |
+           buf_puts(sql, " m WHERE m.source_system = r.source_system AND m.entity_type = "
+                         "CONCAT(LEFT(r.entity_type, 50), '" REGISTRY_UNCHECKED
+                         "') AND m.source_id = r.source_id AND m.target_id = 0)");
+}
+
 static int select_entries(const struct registry_store *s, const struct registry_type *type,
                           struct buf *sql)
 {

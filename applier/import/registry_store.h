@@ -87,6 +87,9 @@ int registry_store_hand_over(const struct registry_store *s, const struct regist
 int registry_store_condition(const struct registry_store *s, const struct registry_type *type,
                              const enum origin *origin, struct buf *sql);
 
+/* SQL: may the row of `r` be missing? */
+int registry_store_may_be_missing(const struct registry_store *s, struct buf *sql);
+
 /* --- writing --- */
 /* All of the list, linked by next_pending, that are to be added, or that are to be removed. */
 int registry_store_write(struct registry_store *s, struct registry_entry *list,

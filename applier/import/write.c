@@ -39,6 +39,7 @@ static int run_step(struct import *im, const struct import_table *t, enum net_op
 {
     struct step step = {.target = t->target,
                         .op = op,
+                        .flags = im->keys_unchecked ? CHANGE_NO_FK_CHECKS : 0,
                         .bulk = im->server->mariadb,
                         .nets = nets,
                         .count = count,
@@ -467,6 +468,31 @@ static bool is_value_of_old(const struct import_row *row)
            !(row->parent && row->parent->fresh);
 }
 
+static int write_checked(struct import *im, struct import_row **old, uint32_t old_count,
+                         struct import_row **new, uint32_t new_count, struct ds_error *err)
+{
+    int rc = update_rows(im, old, old_count, err);
+    return rc ? rc : insert_rows(im, new, new_count, err);
+}
+
+/* Rows may name others that the source has deleted with foreign key checks off. That is found out
+ * when the server refuses them: then the registry knows only those, and what is there. */
+static int write_lists(struct import *im, struct import_row **old, uint32_t old_count,
+                       struct import_row **new, uint32_t new_count, struct ds_error *err)
+{
+    struct ds_error other = {0};
+    uint32_t o = im->doubts ? put_first(old, old_count, import_is_unchecked) : 0,
+             n = im->doubts ? put_first(new, new_count, import_is_unchecked) : 0;
+    if (o + n) {
+        int rc = import_check_keys(im, false, err);
+        rc = rc ? rc : write_checked(im, old, o, new, n, err);
+        int back = import_check_keys(im, true, rc ? &other : err);
+        if (rc || back)
+            return rc ? rc : back;
+    }
+    return write_checked(im, old + o, old_count - o, new + n, new_count - n, err);
+}
+
 int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds_error *err)
 {
     struct import_row **new = arena_alloc(&im->arena, (end - first + 1) * sizeof(void *));
@@ -512,8 +538,7 @@ int import_write_rows(struct import *im, uint32_t first, uint32_t end, struct ds
     /* a new row may have what an old one had before: a SKU, an id */
     rc = rc ? rc : import_note_moves(im, old, old_count, err);
     rc = rc ? rc : import_keep_singles(im, old, old_count, new, new_count, err);
-    rc = rc ? rc : update_rows(im, old, old_count, err);
-    rc = rc ? rc : insert_rows(im, new, new_count, err);
+    rc = rc ? rc : write_lists(im, old, old_count, new, new_count, err);
     for (uint32_t i = 0; i < new_count && rc == 0; i++)
         rc = import_tell(im, new[i], CHANGE_INSERT) || import_note_placed(im, new[i])
                  ? import_no_memory(err)
@@ -541,13 +566,10 @@ static int forget_places(struct import *im, const struct import_table *t, const 
     return import_forget(im, t->entity, t->entry, buf_cstr(&ids), err);
 }
 
-int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
-                         uint32_t count, struct ds_error *err)
+static int delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
+                         uint32_t count, uint32_t flags, struct ds_error *err)
 {
     struct source_table *table = arena_zalloc(&im->arena, sizeof *table); /* for messages */
-    int forgotten = count && t->type != UINT32_MAX ? forget_places(im, t, places, count, err) : 0;
-    if (forgotten)
-        return forgotten;
     struct net **nets = room(im, count);
     struct net *all = arena_zalloc(&im->arena, (count + 1) * sizeof *all);
     if (!nets || !all || !table)
@@ -557,9 +579,29 @@ int import_delete_places(struct import *im, const struct import_table *t, const 
         all[i] = (struct net){.table = table, .key = places[i], .op = NET_DELETE};
         nets[i] = &all[i];
     }
-    struct step step = {
-        .target = t->target, .op = NET_DELETE, .uncounted = true, .nets = nets, .count = count};
+    struct step step = {.target = t->target,
+                        .op = NET_DELETE,
+                        .flags = flags,
+                        .uncounted = true,
+                        .nets = nets,
+                        .count = count};
     return count && !im->options.dry_run
                ? writer_step(im->writer, &step, &im->counters->rows_written, err)
                : 0;
+}
+
+int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
+                         uint32_t count, struct ds_error *err)
+{
+    int rc = count && t->type != UINT32_MAX ? forget_places(im, t, places, count, err) : 0;
+    return rc ? rc : delete_places(im, t, places, count, 0, err);
+}
+
+int import_delete_alone(struct import *im, const struct import_table *t, const uint8_t ***places,
+                        uint32_t count, struct ds_error *err)
+{
+    struct ds_error other = {0};
+    int rc = delete_places(im, t, places, count, CHANGE_NO_FK_CHECKS, err);
+    int back = import_check_keys(im, true, rc ? &other : err);
+    return rc ? rc : back;
 }

@@ -226,7 +226,8 @@ def define(suite):
                              "COMMIT", database="openmage")
             program.incremental(timeout=240)
             expect_equal((target(shops, "product", product), shops.destination.scalar("SELECT COUNT(*) FROM openmage.catalog_product_entity WHERE "
-                                                                                      "entity_id = %d" % first["product"])), (None, 0), "deleted in the end")
+                                                                                      "entity_id = %d" % first["product"])), (first["product"], 0), "deleted in the end")
+            expect_equal(below(shops.destination, first), below(shops.source, there), "deleted in the end: what hangs on it")
 
     @suite.case("pieces", "a copy of many batches, and an entity that is larger than one")
     def _():
