@@ -429,6 +429,7 @@ static int decide(struct import *im, struct import_row *row, struct ds_error *er
             /* what other entities need of it is made all the same: options, groups */
             e->policy = filter_maps(e->entity) ? IMPORT_REFER : IMPORT_MATCH;
             counts->skipped++;
+            import_tell_renamed(im, row);
             return import_pass_over(im, e->type, row->target_id) ? import_no_memory(err) : 0;
         case DUPLICATE_MERGE:
             counts->merged++;

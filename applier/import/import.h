@@ -14,6 +14,7 @@
  * - missing.c: what others refer to, and is not there
  * - match.c: rows → rows that the destination has already
  * - namesakes.c: … and which may be others, of the same number
+ * - renamed.c: … of which the source has made something else, that is passed over
  * - tell.c: what hooks are told of
  * - given_again.c: ids that the source deletes and gives again
  * - unchecked.c: rows that the source deletes with foreign key checks off

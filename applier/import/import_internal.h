@@ -422,6 +422,10 @@ void import_namesakes_free(struct import *im);
 /* [first, end): rows of a table that were looked for. */
 int import_tell_namesakes(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
+/* --- renamed.c --- */
+/* The root's row is passed over. */
+void import_tell_renamed(const struct import *im, const struct import_row *row);
+
 /* --- incomplete.c --- */
 /* The row names something of the type that is not here. DS_ENOMEM. */
 int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,

@@ -164,6 +164,32 @@ def define(suite):
             shops.lab.program.incremental(timeout=240)
             expect_equal(here(9005), [(both,) for _one, _two, both in before], "one that was made again")
 
+    @suite.case("moved-names-skipped", "with skip what came from the source is followed under any name; what the destination had stays, and that is told")
+    def _():
+        with TwoShops(settings=dict(STREAM, on_duplicate="skip")) as shops:
+            program = shops.lab.program
+            program.incremental(timeout=240)
+            there, here = ("SELECT sku, qty, value FROM openmage.catalog_product_entity e JOIN openmage.cataloginventory_stock_item ON product_id = e.entity_id "
+                           "JOIN openmage.catalog_product_entity_varchar v ON v.entity_id = e.entity_id AND v.store_id = 0 JOIN openmage.eav_attribute USING "
+                           "(attribute_id) WHERE attribute_code = 'name' AND e.entity_id = " + each for each in ("%d", "%s"))
+            made, own = imported(shops, "created")[0][0], imported(shops, "matched")[0][0]
+            kept = shops.destination.query(here % target(shops, "product", own))
+            for at, (options, also) in enumerate((((), ()), (("--resnapshot", "--yes"), ()), ((), ("stock",)))):
+                for number in (made, own):
+                    shops.source.run("UPDATE catalog_product_entity SET sku = 'moved %d %d' WHERE entity_id = %d" % (number, at, number), database="openmage")
+                log = program.incremental(*options, timeout=240)
+                told = "on_duplicate (skip) says: to make it what the source has, run datasync sync product legacy --on-duplicate update --entity-ids "
+                expect_equal([log.count(told + str(number) + " ") for number in (made, own)], [0, 0 if options else 1], "told: " + log[-1500:])
+                for number in (made, own):
+                    shops.source.run("UPDATE cataloginventory_stock_item SET qty = qty + 11 WHERE product_id = %d" % number,
+                                     "UPDATE catalog_product_entity_varchar SET value = 'name %d' WHERE entity_id = %d AND store_id = 0" % (at, number),
+                                     database="openmage")
+                for entity in also:
+                    program.incremental("--entity", entity, timeout=240)
+                program.incremental(timeout=240)
+                expect_equal(shops.destination.query(here % target(shops, "product", made)), shops.source.query(there % made), "what came from the source")
+                expect_equal(shops.destination.query(here % target(shops, "product", own)), kept, "what the destination had")
+
     @suite.case("moved-ids", "an id that the source gives to another row leads to another one here")
     def _():
         with TwoShops(settings=STREAM) as shops:
