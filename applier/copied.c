@@ -143,6 +143,7 @@ int copied_commit(struct applier *a, uint32_t end, struct ds_error *err)
     if (rc || at == end || a->batch_done != at)
         return rc;
     rc = delete_missed(a, err);
+    rc = rc ? rc : import_settle_postponed(a->import, err);
     rc = rc ? rc : commit_batch(a, end, err);
     if (rc == 0) /* else it may be asked once more */
         import_copy_begins(a->import);

@@ -54,6 +54,7 @@ int import_doubt(struct import *im, const struct ds_error *why, bool *again, str
     /* somebody else may have made it between our look and our insert: now it is seen */
     *again = !im->options.dry_run && (doubts || why->server_errno == IMPORT_DUPLICATE);
     im->doubts |= *again && doubts;
+    im->collides = *again && why->server_errno == IMPORT_DUPLICATE;
     for (uint32_t i = 0; *again && doubts && registry_type_name(im->registry, i) && rc == 0; i++) {
         BUF_AUTO struct buf table = {0};
         const char *column = NULL;

@@ -65,7 +65,8 @@ int import_new(struct import **out, const struct import_options *options, struct
                      import_large_new(im) == 0 && import_unsure_new(im) == 0 &&
                      import_unfinished_new(im) == 0 && import_orphans_new(im) == 0 &&
                      import_nameless_new(im) == 0 && import_freed_new(im) == 0 &&
-                     import_namesakes_new(im) == 0 && import_come_new(im) == 0
+                     import_namesakes_new(im) == 0 && import_come_new(im) == 0 &&
+                     import_postponed_new(im) == 0
                  ? 0
                  : import_no_memory(err);
     for (size_t i = 0; i < entities && rc == 0; i++)
@@ -105,6 +106,7 @@ void import_free(struct import *im)
     import_nameless_free(im);
     import_freed_free(im);
     import_namesakes_free(im);
+    import_postponed_free(im);
     import_come_free(im);
     media_free(im->media);
     registry_free(im->registry);
@@ -197,6 +199,7 @@ void import_mark(struct import *im)
     memcpy(im->marked, im->pending, n * sizeof *im->marked);
     im->became_at_mark = im->became.len;
     import_count_mark(im);
+    import_postponed_mark(im);
 }
 
 void import_go_back(struct import *im)
@@ -211,14 +214,16 @@ void import_go_back(struct import *im)
     memcpy(im->pending, im->marked, n * sizeof *im->marked);
     im->became.len = im->became_at_mark;
     import_count_go_back(im);
+    import_postponed_go_back(im);
 }
 
 void import_rolled_back(struct import *im)
 {
     registry_forget(im->registry);
     registry_believe(im->registry);
-    im->doubts = false;
+    im->doubts = im->collides = false;
     import_seen_rolled_back(im);
+    import_postponed_rolled_back(im);
     import_large_forget(im);
     import_unsure_rolled_back(im);
     import_unfinished_rolled_back(im);
@@ -262,8 +267,9 @@ void import_committed(struct import *im)
     import_log_became(im);
     im->became_at_mark = 0;
     registry_believe(im->registry);
-    im->doubts = false;
+    im->doubts = im->collides = false;
     import_seen_committed(im);
+    import_postponed_committed(im);
     import_unsure_committed(im);
     import_left_committed(im);
     import_encryption_committed(im);
@@ -644,7 +650,8 @@ static int write_range(struct import *im, const struct batch *batch,
 int import_settle(struct import *im, uint64_t *left, struct ds_error *err)
 {
     *left = im->options.follows ? 0 : import_tell_orphans(im);
-    int rc = import_settle_unsure(im, err);
+    int rc = import_settle_postponed(im, err);
+    rc = rc ? rc : import_settle_unsure(im, err);
     return rc ? rc : import_unfinished_end(im, err);
 }
 

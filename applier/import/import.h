@@ -26,6 +26,7 @@
  * - foreign_keys.c: … where the destination has no such key
  * - write.c: inserts with new ids, updates, deletes
  * - exchange.c: unique values that rows give each other
+ * - postponed.c: … and rows of a copy that come apart
  * - options.c: custom options of products: replaced, merged or appended
  * - encrypted.c: values under the source's key → under the destination's (crypt.c)
  * - single.c: defaults of which there is one
@@ -113,6 +114,9 @@ struct import_table;
 bool import_holds_part(const struct import_table *t);
 /* All parts of the transaction are written: what entities that came whole have no more goes. */
 int import_end_parts(struct import *im, struct counters *extra, struct ds_error *err);
+/* A copy has come to its end, and nothing is open: unique values that rows were to get from others
+ * are theirs now, in a transaction of its own. DS_ECONFLICT: some have not let go. */
+int import_settle_postponed(struct import *im, struct ds_error *err);
 /* All has come, and nothing is open: what could not be settled before is, in a transaction of its
  * own. *left: entities that were left out, and are told by now. */
 int import_settle(struct import *im, uint64_t *left, struct ds_error *err);

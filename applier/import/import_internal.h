@@ -222,6 +222,7 @@ struct freed_ids;
 struct import_left;
 struct media;
 struct namesakes;
+struct postponed;
 
 enum {
     IMPORT_LEFT_BUCKETS = 1 << 12,
@@ -243,6 +244,7 @@ struct import {
     struct nameless *nameless;
     struct freed_ids *freed;
     struct namesakes *namesakes;
+    struct postponed *postponed;
     struct media *media; /* files that rows name; NULL: they are not looked at */
     bool files_due;      /* the range was written, but for files, and is to be rolled back */
     MYSQL *source;       /* to ask it what it has; NULL: not yet */
@@ -288,6 +290,7 @@ struct import {
     uint64_t begun_ms;     /* the range in hand */
     bool duplicate;        /* the error is one of on_duplicate */
     bool doubts;           /* the range is tried again, and the registry is not believed */
+    bool collides;         /* … and a unique value was another row's */
     bool keys_unchecked;   /* statements are run with foreign key checks off */
     uint64_t *dying;       /* entities that the transaction in hand deletes: hashes, sorted */
     uint32_t dying_count, dying_cap;
@@ -402,6 +405,9 @@ const uint8_t *import_value_elsewhere(struct import *im, const struct import_row
                                       const struct catalogue_part *part, const char *attribute);
 
 /* --- match_source.c --- */
+/* Has the source a row of this id in the table? */
+int match_source_has(struct import *im, const struct import_table *t, struct slice id, bool *has,
+                     struct ds_error *err);
 /* im->source, which who gets DS_ECONN from it closes. */
 int import_connect_source(struct import *im, struct ds_error *err);
 
@@ -487,6 +493,23 @@ int import_update_columns(struct import *im, struct import_row *const *rows, uin
 /* The same of rows of one table, which may give each other unique values. */
 int import_update_exchanging(struct import *im, struct import_row *const *rows, uint32_t count,
                              struct ds_error *err);
+
+/* --- postponed.c --- */
+int import_postponed_new(struct import *im); /* DS_ENOMEM */
+void import_postponed_free(struct import *im);
+void import_postponed_mark(struct import *im);
+void import_postponed_go_back(struct import *im);
+void import_postponed_committed(struct import *im);
+void import_postponed_rolled_back(struct import *im);
+/* Rows of one table, to be updated: what others have still is left out of `changed`, and rows which
+ * that leaves nothing to, out of the list. */
+int import_postpone_updates(struct import *im, struct import_row **rows, uint32_t *count,
+                            struct ds_error *err);
+/* … to be inserted: they get a value that is nobody's. */
+int import_postpone_inserts(struct import *im, struct import_row *const *rows, uint32_t count,
+                            struct ds_error *err);
+/* These have their ids. */
+void import_postponed_inserted(struct import *im);
 
 /* --- missed.c --- */
 int import_come_new(struct import *im); /* DS_ENOMEM */

@@ -54,6 +54,8 @@ bool match_has_old_parent(const struct import_row *row);
 /* --- match_source.c --- */
 /* Is the source to be asked whether it has what the registry knows? */
 bool match_asks_source(const struct matching *m);
+/* … of a row that has the natural key of one which it knows? */
+bool match_asks_source_of(const struct matching *m, const struct import_row *row);
 /* Says c->kept of a registered one that has the row's natural key, and row->namesake. */
 int match_ask_source(struct matching *m, struct candidate *c, struct import_row *row,
                      struct ds_error *err);

@@ -58,7 +58,7 @@ static int take_natural(struct matching *m, MYSQL_RES *rows, struct ds_error *er
         struct candidate c = {.place = import_read_place(&m->im->arena, m->t, r + 1, lengths + 1)};
         c.id = m->t->type != UINT32_MAX && r[at] ? strtoull(r[at], NULL, 10) : 0;
         c.registered = match_asks_registry(m) && *r[at + 1] == '1';
-        if (match_asks_source(m) && *r[at + 1] == '1')
+        if (match_asks_source_of(m, row) && *r[at + 1] == '1')
             rc = match_ask_source(m, &c, row, err);
         if (rc)
             continue;

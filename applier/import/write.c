@@ -320,7 +320,8 @@ static int insert_rows(struct import *im, struct import_row **rows, uint32_t cou
 {
     const struct import_row *only = count == 1 ? rows[0] : NULL;
     uint32_t again = put_first(rows, count, has_old_id);
-    int rc = insert_again(im, rows, again, err);
+    int rc = import_postpone_inserts(im, rows, count, err);
+    rc = rc ? rc : insert_again(im, rows, again, err);
     rows += again;
     count -= rc ? count : again;
     if (count && !rows[0]->table->new_ids) {
@@ -331,6 +332,7 @@ static int insert_rows(struct import *im, struct import_row **rows, uint32_t cou
         count = waiting;
     }
     rc = rc || !count ? rc : insert_returning(im, rows, count, err);
+    import_postponed_inserted(im);
     if (rc && only)
         add_namesake(only, err);
     return rc;
@@ -457,6 +459,7 @@ static int update_rows(struct import *im, struct import_row **rows, uint32_t cou
         if ((any || row->same) && rc == 0 && import_tell(im, row, CHANGE_UPDATE))
             rc = import_no_memory(err);
     }
+    rc = rc ? rc : import_postpone_updates(im, rows, &changing, err);
     return rc ? rc : import_update_exchanging(im, rows, changing, err);
 }
 
