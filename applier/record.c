@@ -55,3 +55,24 @@ int record_system_compare(MYSQL *db, const struct config *c, bool *found, struct
                      "again with --resnapshot",
                      c->source_system, c->name, buf_cstr(&was));
 }
+
+int record_registry_check(MYSQL *db, const struct config *c, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, system = {0};
+    uint64_t any = 0;
+    bool found;
+    if (sql_table(&table, c->state_database, "datasync_entity_registry") ||
+        sql_string(&system, c->source_system, strlen(c->source_system)))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(db, &any, &found, err,
+                           "SELECT EXISTS (SELECT 1 FROM %s WHERE source_system = %s)",
+                           buf_cstr(&table), buf_cstr(&system));
+    if (rc || any)
+        return rc;
+    return error_set(
+        err, DS_EUSAGE,
+        "%s has nothing of source_system \"%s\", though stream %s has copied it: it "
+        "was lost, and changes of what has come would find nothing; put it back from "
+        "a backup, or copy again with --resnapshot, which finds what has a natural key",
+        buf_cstr(&table), c->source_system, c->name);
+}

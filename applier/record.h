@@ -20,5 +20,7 @@ int record_read(MYSQL *db, const char *state_database, const char *name, const c
 int record_system_store(MYSQL *db, const struct config *c, struct ds_error *err);
 /* DS_EUSAGE: it is another one. *found: there is a record; versions before it made none. */
 int record_system_compare(MYSQL *db, const struct config *c, bool *found, struct ds_error *err);
+/* Of a stream whose first copy is made. DS_EUSAGE: the registry knows nothing of what has come. */
+int record_registry_check(MYSQL *db, const struct config *c, struct ds_error *err);
 
 #endif

@@ -49,10 +49,16 @@ static int check_filter(struct applier *a, struct ds_error *err)
 
 static int check_source_system(struct applier *a, struct ds_error *err)
 {
+    struct position at = {0};
     a->system_recorded = false;
-    return a->positions && a->cp.row
-               ? record_system_compare(a->db, a->config, &a->system_recorded, err)
-               : 0;
+    if (!a->positions || !a->cp.row)
+        return 0;
+    int rc = record_system_compare(a->db, a->config, &a->system_recorded, err);
+    rc = rc || !a->cp.found ? rc : checkpoint_position(&a->cp, &at, err);
+    if (rc == 0 && a->cp.found && !position_of_copy(&at))
+        rc = record_registry_check(a->db, a->config, err);
+    position_free(&at);
+    return rc;
 }
 
 /* A dry run makes no table. */

@@ -222,11 +222,14 @@ static int check_all_privileges(struct report *r, MYSQL *db, struct ds_error *er
     return rc ? rc : check_privileges(r, db, c->state_database, exists ? state : new_state, err);
 }
 
-static int check_system(struct report *r, MYSQL *db, struct ds_error *err)
+static int check_system(struct report *r, MYSQL *db, const struct position *at,
+                        struct ds_error *err)
 {
     const struct config *c = &r->in->config;
     bool found;
     int rc = c->mode == MODE_IMPORT ? record_system_compare(db, c, &found, err) : 0;
+    if (rc == 0 && c->mode == MODE_IMPORT && !position_of_copy(at))
+        rc = record_registry_check(db, c, err);
     if (rc != DS_EUSAGE)
         return rc;
     report(r, FINDING_STOP, "source_system", "%s", err->message);
@@ -259,7 +262,7 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
                    "the stream was started with another one (%s, now %s): change it back, or "
                    "start with --resnapshot",
                    cp.filter_text, buf_cstr(&readable));
-        rc = rc ? rc : check_system(r, db, err);
+        rc = rc ? rc : check_system(r, db, position, err);
         if (rc == 0 && sql_table(&table, c->state_database, "datasync_quarantine"))
             rc = error_set(err, DS_ENOMEM, "out of memory");
         rc = rc ? rc

@@ -308,7 +308,7 @@ int import_match(struct import *im, uint32_t first, uint32_t end, struct ds_erro
     if (rc == 0 && m.t->root && all_numbers(m.t))
         rc = match_identity(&m, err);
     else if (rc == 0 && m.t->root && m.t->part_count)
-        rc = match_natural(&m, err);
+        rc = (rc = match_natural(&m, err)) ? rc : match_nameless(&m, err);
     else if (rc == 0 && !m.t->root && m.t->part_count)
         rc = match_identity(&m, err);
     for (int pass = 0; pass < 2 && rc == 0 && import_option_has_title(m.t); pass++) {

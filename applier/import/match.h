@@ -2,7 +2,7 @@
  *
  * match.c knows the order in which a row is looked for; match_parts.c what tells it;
  * match_identity.c looks in memory, among the rows of the same parents, match_natural.c asks the
- * server.
+ * server; match_nameless.c knows roots that have no natural key.
  */
 #ifndef APPLIER_IMPORT_MATCH_H
 #define APPLIER_IMPORT_MATCH_H
@@ -83,6 +83,11 @@ bool match_may_be_there(const struct matching *m, const struct import_row *row);
 
 /* --- match_alike.c --- */
 int match_alike(struct matching *m, struct ds_error *err);
+
+/* --- match_nameless.c --- */
+/* Has it no natural key? */
+bool match_is_nameless(const struct matching *m, const struct import_row *row);
+int match_nameless(struct matching *m, struct ds_error *err);
 
 /* --- match_natural.c --- */
 int match_natural(struct matching *m, struct ds_error *err);

@@ -18,7 +18,7 @@ static int append_asked(struct matching *m, const struct import_row *row, uint32
                         bool *asked, struct ds_error *err)
 {
     const uint8_t *values[16] = {NULL};
-    *asked = m->t->part_count <= 16;
+    *asked = m->t->part_count <= 16 && !match_is_nameless(m, row);
     for (uint32_t i = 0; i < m->t->part_count && *asked; i++) {
         if (!is_asked(m, i))
             continue;
