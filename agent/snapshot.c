@@ -37,7 +37,7 @@ enum {
 
 /* --- messages ------------------------------------------------------------ */
 
-static int put_raw(void *arg, const void *message, size_t len, struct ds_error *err)
+int snapshot_put(void *arg, const void *message, size_t len, struct ds_error *err)
 {
     struct snapshot *s = arg;
     if (s->o->stop_requested && s->o->stop_requested(s->o->arg))
@@ -80,8 +80,8 @@ static int put_kind(struct snapshot *s, put_function put, enum snapshot_kind kin
     return put_message(s, put, &m, err);
 }
 
-static int put_position(struct snapshot *s, put_function put, enum snapshot_kind kind, uint32_t id,
-                        const struct position *at, struct ds_error *err)
+int snapshot_put_position(struct snapshot *s, put_function put, enum snapshot_kind kind,
+                          uint32_t id, const struct position *at, struct ds_error *err)
 {
     BUF_AUTO struct buf text = {0};
     if (position_print(at, &text))
@@ -100,7 +100,7 @@ static int put_ddl(struct snapshot *s, const struct object *x, struct ds_error *
         .high = {(const uint8_t *)x->session, strlen(x->session)},
         .text = x->text,
     };
-    return put_message(s, put_raw, &m, err);
+    return put_message(s, snapshot_put, &m, err);
 }
 
 static int put_commit(struct snapshot *s, struct ds_error *err)
@@ -117,7 +117,7 @@ static int put_commit(struct snapshot *s, struct ds_error *err)
     buf_clear(&s->message);
     if (message_write_commit(&s->message, &m))
         return error_set(err, DS_ENOMEM, "out of memory for a message");
-    return put_raw(s, s->message.data, s->message.len, err);
+    return snapshot_put(s, s->message.data, s->message.len, err);
 }
 
 static void report(struct snapshot *s)
@@ -286,11 +286,11 @@ static int copy_snapshot_table(struct snapshot *s, const struct object *x, struc
     if (rc == 0) /* columns of a later definition must not be told */
         rc = snapshot_check_unaltered(s, &s->source, x, err);
     if (rc == 0)
-        rc = snapshot_put_table(s, put_raw, &plan, x->kind == OBJECT_SEQUENCE, err);
+        rc = snapshot_put_table(s, snapshot_put, &plan, x->kind == OBJECT_SEQUENCE, err);
     if (rc == 0)
-        rc = put_kind(s, put_raw, SNAPSHOT_TABLE_BEGIN, plan.id, "", err);
+        rc = put_kind(s, snapshot_put, SNAPSHOT_TABLE_BEGIN, plan.id, "", err);
     if (rc == 0)
-        rc = copy_rows(s, &s->source, put_raw, &plan, x, SNAPSHOT_TABLE_END, err);
+        rc = copy_rows(s, &s->source, snapshot_put, &plan, x, SNAPSHOT_TABLE_END, err);
     if (rc == 0) /* while the metadata lock still holds */
         rc = snapshot_check_unaltered(s, &s->source, x, err);
     table_plan_free(&plan);
@@ -334,7 +334,7 @@ static int read_locked(struct snapshot *s, const struct object *x, struct positi
     if (rc == 0)
         rc = snapshot_put_table(s, put_aside, &plan, x->kind == OBJECT_SEQUENCE, err);
     if (rc == 0)
-        rc = put_position(s, put_aside, SNAPSHOT_STALE_BEGIN, plan.id, at, err);
+        rc = snapshot_put_position(s, put_aside, SNAPSHOT_STALE_BEGIN, plan.id, at, err);
     if (rc == 0)
         rc = copy_rows(s, &s->locker, put_aside, &plan, x, SNAPSHOT_STALE_END, err);
     table_plan_free(&plan);
@@ -360,7 +360,7 @@ static int copy_locked_table(struct snapshot *s, const struct object *x, struct 
         *err = unlocking;
         return unlocked;
     }
-    return rc ? rc : spill_drain(&s->spill, s, put_raw, err);
+    return rc ? rc : spill_drain(&s->spill, s, snapshot_put, err);
 }
 
 static int open_locker(struct snapshot *s, struct ds_error *err)
@@ -373,7 +373,7 @@ static int open_locker(struct snapshot *s, struct ds_error *err)
     return rc ? rc : spill_open(&s->spill, s->o->config->state_dir, err);
 }
 
-static int copy_table(struct snapshot *s, const struct object *x, struct ds_error *err)
+int snapshot_copy_table(struct snapshot *s, const struct object *x, struct ds_error *err)
 {
     int rc = 0;
     s->progress.table = x->name;
@@ -397,7 +397,7 @@ static int copy_table(struct snapshot *s, const struct object *x, struct ds_erro
 
 /* --- the whole ----------------------------------------------------------- */
 
-static bool has_rows(const struct object *x)
+bool snapshot_has_rows(const struct object *x)
 {
     return (x->kind == OBJECT_TABLE || x->kind == OBJECT_SEQUENCE) && x->rows != ROWS_NONE;
 }
@@ -456,7 +456,7 @@ static int open_snapshot_once(struct snapshot *s, struct ds_error *err)
 enum { QUIET_TRIES = 20, QUIET_PAUSE_MS = 50 };
 
 /* Open the snapshot between two equal readings of all definitions, in a moment without DDL. */
-static int open_snapshot(struct snapshot *s, struct ds_error *err)
+int snapshot_open(struct snapshot *s, struct ds_error *err)
 {
     int rc = source_open(&s->source, s->o->config, err);
     for (int i = 0; rc == 0; i++) {
@@ -518,9 +518,9 @@ static int copy_step(struct snapshot *s, unsigned step, bool *more, struct ds_er
         bool rowless = step == 0 && s->o->wanted && x->kind == OBJECT_TABLE && x->rows == ROWS_NONE;
         if (rowless)
             rc = define_rowless(s, x, err);
-        else if (has_rows(x) && x->rows != ROWS_LOCKED && its == step)
-            rc = copy_table(s, x, err);
-        *more |= has_rows(x) && its > step;
+        else if (snapshot_has_rows(x) && x->rows != ROWS_LOCKED && its == step)
+            rc = snapshot_copy_table(s, x, err);
+        *more |= snapshot_has_rows(x) && its > step;
     }
     return rc;
 }
@@ -529,8 +529,8 @@ static int copy_locked(struct snapshot *s, struct ds_error *err)
 {
     int rc = 0;
     for (size_t i = 0; i < s->objects.count && rc == 0; i++)
-        if (has_rows(&s->objects.items[i]) && s->objects.items[i].rows == ROWS_LOCKED)
-            rc = copy_table(s, &s->objects.items[i], err);
+        if (snapshot_has_rows(&s->objects.items[i]) && s->objects.items[i].rows == ROWS_LOCKED)
+            rc = snapshot_copy_table(s, &s->objects.items[i], err);
     return rc;
 }
 
@@ -538,7 +538,7 @@ static int write_all(struct snapshot *s, struct ds_error *err)
 {
     s->begun = true;
     bool more = true;
-    int rc = put_position(s, put_raw, SNAPSHOT_BEGIN, 0, &s->at, err);
+    int rc = snapshot_put_position(s, snapshot_put, SNAPSHOT_BEGIN, 0, &s->at, err);
     if (rc == 0)
         rc = put_definitions(s, false, err);
     for (unsigned step = 0; more && rc == 0; step++)
@@ -548,7 +548,7 @@ static int write_all(struct snapshot *s, struct ds_error *err)
     if (rc == 0)
         rc = put_definitions(s, true, err);
     if (rc == 0)
-        rc = put_position(s, put_raw, SNAPSHOT_END, 0, &s->at, err);
+        rc = snapshot_put_position(s, snapshot_put, SNAPSHOT_END, 0, &s->at, err);
     return rc ? rc : put_commit(s, err);
 }
 
@@ -556,7 +556,7 @@ static void count_work(struct snapshot *s)
 {
     s->progress = (struct snapshot_progress){.table = ""};
     for (size_t i = 0; i < s->objects.count; i++) {
-        s->progress.tables += has_rows(&s->objects.items[i]);
+        s->progress.tables += snapshot_has_rows(&s->objects.items[i]);
         s->progress.rows_estimate += s->objects.items[i].rows_estimate;
     }
     report(s);
@@ -576,7 +576,7 @@ void snapshot_clean(struct snapshot *s)
 static int attempt(struct snapshot *s, struct ds_error *err)
 {
     char text[300];
-    int rc = open_snapshot(s, err);
+    int rc = snapshot_open(s, err);
     if (rc == 0) {
         count_work(s);
         log_info("snapshot begins tables=%lu rows_estimate=%lu position=%s", s->progress.tables,
@@ -642,7 +642,7 @@ int snapshot_copy_stale(const struct snapshot_options *o, const char *const *tab
     s.progress.tables = count;
     for (size_t i = 0; i < count && rc == 0; i++) {
         const struct object x = {.kind = OBJECT_TABLE, .rows = ROWS_LOCKED, .name = tables[i]};
-        rc = copy_table(&s, &x, err);
+        rc = snapshot_copy_table(&s, &x, err);
         if (rc == DS_ERETRY) {
             log_info("table is not copied again, it is gone at the source table=%s", tables[i]);
             rc = 0;

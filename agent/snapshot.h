@@ -76,6 +76,18 @@ int snapshot_run(const struct snapshot_options *o, struct position *at, struct d
 int snapshot_copy_stale(const struct snapshot_options *o, const char *const *tables, size_t count,
                         struct ds_error *err);
 
+/* Copy some tables, those that `wanted` says, as of a position that is known before: the caller
+ * brings the destination there in between. snapshot_some_copy writes SNAPSHOT_BEGIN, the tables as
+ * above, and SNAPSHOT_END; no definitions and no commit. The callbacks may be other ones by then.
+ * *out: to be freed in any case; it lives no longer than o. DS_ERETRY: a table was altered
+ * meanwhile, what was put is void; errors as above. No table may be wanted that no snapshot
+ * covers. */
+struct snapshot;
+int snapshot_some_open(struct snapshot **out, const struct snapshot_options *o, struct position *at,
+                       struct ds_error *err);
+int snapshot_some_copy(struct snapshot *s, struct ds_error *err);
+void snapshot_some_free(struct snapshot *s);
+
 /* Copy entities of which the filter leaves some out: `ids` are keys of rows of `table`, the root,
  * and get sorted.
  * Per table of the entity a `table` message, then changes, flagged CHANGE_COPIED: of the root a

@@ -1,4 +1,4 @@
-/* What snapshot.c and snapshot_members.c share; nobody else includes it. */
+/* What snapshot.c, snapshot_members.c and snapshot_some.c share; nobody else includes it. */
 #ifndef AGENT_SNAPSHOT_INTERNAL_H
 #define AGENT_SNAPSHOT_INTERNAL_H
 
@@ -43,6 +43,15 @@ int snapshot_put_rows(struct snapshot *s, struct snapshot_source *source, put_fu
 int snapshot_check_unaltered(struct snapshot *s, struct snapshot_source *source,
                              const struct object *x, struct ds_error *err);
 void snapshot_clean(struct snapshot *s);
+
+/* Open the snapshot, and read the definitions as of it. */
+int snapshot_open(struct snapshot *s, struct ds_error *err);
+bool snapshot_has_rows(const struct object *x);
+int snapshot_copy_table(struct snapshot *s, const struct object *x, struct ds_error *err);
+/* To the sink. */
+int snapshot_put(void *arg, const void *message, size_t len, struct ds_error *err);
+int snapshot_put_position(struct snapshot *s, put_function put, enum snapshot_kind kind,
+                          uint32_t id, const struct position *at, struct ds_error *err);
 
 /* snapshot_members.c: tables of entities that travel in part. Roots are copied first, then what
  * leads to them, step by step: this one's step, 0 for the roots and all other tables. */

@@ -45,12 +45,16 @@ struct applier_options {
     bool no_source;                    /* … and comes from files alone: no server is asked */
     bool map_in_part;                  /* the map was checked; what it leads nowhere is left out */
     const struct map_passing *passing; /* of rows of documents that the map watches; NULL: none */
-    bool ends_at_watched;   /* before a change of a document that the map watches: DS_EMET */
-    bool asks_source;       /* import: what comes is a copy of a server, which can be asked */
-    bool some;              /* import: not all of the kinds that are asked for is to come */
-    bool skip_invalid;      /* import: what does not fit is left out, else it stops */
-    bool changed;           /* import: what has changed comes, as in a stream, but whole */
-    bool completes;         /* … since what it waited for has come */
+    bool ends_at_watched; /* before a change of a document that the map watches: DS_EMET */
+    bool asks_source;     /* import: what comes is a copy of a server, which can be asked */
+    bool some;            /* import: not all of the kinds that are asked for is to come */
+    bool skip_invalid;    /* import: what does not fit is left out, else it stops */
+    bool changed;         /* import: what has changed comes, as in a stream, but whole */
+    bool completes;       /* … since what it waited for has come */
+    /* Is the table to be emptied and copied again behind this? Conflicts of its rows mean nothing
+     * then. NULL: none is. */
+    bool (*void_next)(void *arg, const char *table);
+    void *void_arg;
     const char *checkpoint; /* under which name it is kept; NULL: config's */
     bool follows;        /* the end is where the source is: copies that it takes are waited for */
     struct hooks *hooks; /* they are opened when the stream is, and told of commits; NULL: none */

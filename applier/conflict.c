@@ -302,6 +302,13 @@ static int leave_double(struct applier *a, const struct change *c, const struct 
     return rc == DS_ECONFLICT && missing && is_taken(err) ? 0 : rc;
 }
 
+/* All rows of the table are read again behind this. */
+static bool is_void_next(const struct applier *a, const struct change *c)
+{
+    return a->options.void_next &&
+           a->options.void_next(a->options.void_arg, c->table->target->name);
+}
+
 /* *waits: it went into quarantine. */
 static int by_policy(struct applier *a, const struct change *c, struct counters *extra, bool *waits,
                      struct ds_error *err)
@@ -309,6 +316,8 @@ static int by_policy(struct applier *a, const struct change *c, struct counters 
     struct ds_error why = *err;
     BUF_AUTO struct buf key = {0};
     bool twice;
+    if (is_void_next(a, c))
+        return 0;
     int left = leave_double(a, c, &why, &twice, err);
     if (twice)
         return left;

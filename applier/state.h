@@ -2,7 +2,7 @@
  *
  * Created on first use, each with the comment "datasync format 1"; another format stops. Nothing
  * else in the project names their columns, apart from ddl.c (datasync_ddl, datasync_objects),
- * load.c (datasync_snapshot), xa.c and quarantine.c, which own the rows of theirs.
+ * load.c and load_again.c (datasync_snapshot), xa.c and quarantine.c, which own the rows of theirs.
  */
 #ifndef APPLIER_STATE_H
 #define APPLIER_STATE_H

@@ -265,6 +265,8 @@ void args_free(struct invocation *in)
     free(in->overrides);
     free(in->arguments);
     free(in->files.items);
+    free(in->documents.items);
+    free(in->steps.items);
     free(in->api_key);
     free(in->api_secret);
     cli_close(in);

@@ -73,6 +73,7 @@ struct invocation {
     const char **arguments;
     size_t argument_count;
     struct texts files;                /* replay --file, and what is named without it */
+    struct texts documents, steps;     /* migrate --document, --step */
     struct config_override *overrides; /* secrets are copies, wiped in argv */
     size_t override_count;
     const char *config_path;

@@ -171,6 +171,13 @@ static const struct option migrate_options[] = {
     {"reset", 'r', OPTION_FLAG, NULL, FIELD(resnapshot),
      .doc = "data: forget where it stands, empty the destination's tables, and begin anew. "
             "settings: delete websites, store groups and stores that the source has not."},
+    {"document", 0, OPTION_LIST, "NAME", FIELD(documents),
+     .doc = "data, with --reset: only of this document of the source, by its name in map.xml. Its "
+            "tables are emptied and it is copied again; all others stay, and go on. May be "
+            "repeated."},
+    {"step", 0, OPTION_LIST, "TITLE", FIELD(steps),
+     .doc = "data, with --reset: only of the documents of this step of config.xml. May be "
+            "repeated."},
     {"auto", 'a', OPTION_FLAG, NULL, FIELD(automatic),
      .doc = "settings, data: go on although something is not mapped, which is left out then, or is "
             "at the destination alone. It is warned of."},

@@ -108,6 +108,8 @@ static int check_options(const struct invocation *in, enum migration_mode mode,
         bool given;
         unsigned modes; /* that have it */
     } options[] = {{"reset", in->resnapshot, SETTINGS | DATA},
+                   {"document", in->documents.count > 0, DATA},
+                   {"step", in->steps.count > 0, DATA},
                    {"auto", in->automatic, SETTINGS | DATA},
                    {"dry-run", in->dry_run, SETTINGS | DATA},
                    {"suggest", in->suggest, DATA},
@@ -120,6 +122,9 @@ static int check_options(const struct invocation *in, enum migration_mode mode,
                              names[options[i].modes - 1]);
     if (in->resnapshot && in->dry_run && mode == MIGRATION_DATA)
         return error_set(err, DS_EUSAGE, "--reset and --dry-run do not go together");
+    if (!in->resnapshot && (in->documents.count || in->steps.count))
+        return error_set(err, DS_EUSAGE,
+                         "--document and --step say what --reset is for: give it, too");
     if (in->changelog && in->files.count)
         return error_set(err, DS_EUSAGE, "--changelog and --file do not go together");
     int rc = 0;
@@ -161,6 +166,10 @@ static int preset_map(const struct migrating *g, struct ds_error *err)
 static int check_rules(const struct migrating *g, struct ds_error *err)
 {
     bool masks = filter_mask(g->in->filter), chooses = filter_where_table(g->in->filter, 0);
+    if (migrate_resets_some(g) && masks)
+        return error_set(err, DS_EUSAGE,
+                         "mask does not go with --reset of single documents: leave --document and "
+                         "--step out, which copies all of them");
     if ((g->mode != MIGRATION_SETTINGS && !g->in->changelog) || !(masks || chooses))
         return 0;
     if (g->in->changelog)
@@ -182,6 +191,8 @@ static int confirm(const struct migrating *g, struct ds_error *err)
                        g->mode == MIGRATION_SETTINGS
                            ? "Delete websites and stores that the source has not, and all that "
                              "hangs on them?"
+                       : migrate_resets_some(g)
+                           ? "Empty the destination's tables of what is named and copy it again?"
                            : "Empty the destination's tables and migrate everything again?",
                        err);
 }
@@ -283,6 +294,7 @@ static int run_mode(struct migrating *g, struct ds_error *err)
                  ? 0
                  : migrate_check_followed(g, err);
     rc = rc || g->mode == MIGRATION_SETTINGS ? rc : migrate_check_doubles(g, err);
+    rc = rc || g->mode != MIGRATION_DELTA ? rc : migrate_reset_check(g, err);
     rc = rc || g->mode == MIGRATION_DELTA ? rc : check_integrity(g, err);
     if (rc || (dry && g->mode == MIGRATION_DATA))
         return rc;

@@ -5,6 +5,7 @@
  * migrate_steps.c       classes of that tool → what does their work here
  * migrate_changes.c     rows that a step makes → the applier
  * migrate_map.c         the Map step
+ * migrate_reset.c       documents that are copied again by themselves
  * migrate_sample.c      values that would get lost, by a sample of rows
  * migrate_settings.c    the Settings step
  * migrate_stores.c      the Stores step
@@ -135,6 +136,17 @@ int migrate_changelog(struct migrating *g, bool *good, struct ds_error *err);
 /* How many rows their logs have, as `db` sees them. */
 int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct target *source,
                               uint64_t *rows, struct ds_error *err);
+
+/* --reset of what --document and --step name, or of all. */
+bool migrate_resets_some(const struct migrating *g);
+bool migrate_resets_all(const struct migrating *g);
+/* Before rows are followed: is nothing to be copied again? DS_EUSAGE. */
+int migrate_reset_check(struct migrating *g, struct ds_error *err);
+/* Copies again what is named, or what an earlier run has begun to. copied: there is a copy of all;
+ * else nothing is. g->code and g->stopped say how it went. DS_EUSAGE: that cannot be by itself. */
+int migrate_reset(struct migrating *g, bool copied, struct ds_error *err);
+/* All has been copied. */
+int migrate_reset_done(struct migrating *g, struct ds_error *err);
 
 int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err);

@@ -325,19 +325,35 @@ static int look_for_copy(struct migrating *g, bool *there, struct ds_error *err)
     return 0;
 }
 
-int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err)
+/* What is named, or all, is copied anew; what has been copied goes on. */
+static int copy_or_follow(struct migrating *g, bool copied, bool *good, struct ds_error *err)
 {
+    const bool all = migrate_resets_all(g);
     const struct runner_options o = {.command = "migrate",
                                      .agent = true,
                                      .applier = true,
                                      .ends_by_itself = true,
-                                     .resnapshot = g->in->resnapshot,
+                                     .resnapshot = all,
                                      .map_in_part = true,
                                      .stop_at = {.kind = STOP_AT_SOURCE_NOW}};
+    int rc = migrate_reset(g, copied && !all, err);
+    *good = g->code == EXIT_DONE;
+    if (rc || !*good || g->stopped)
+        return rc;
+    if (!copied && migrate_resets_some(g))
+        log_info("nothing has been copied yet: all documents come");
+    rc = run(g, &o, good, err);
+    return rc || !*good || g->stopped ? rc : migrate_reset_done(g, err);
+}
+
+int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err)
+{
     bool copied = false;
-    int rc = g->leftovers && !g->streamed ? look_for_copy(g, &copied, err) : 0;
-    g->cleaned |= copied && !g->in->resnapshot;
-    return rc ? rc : run(g, &o, good, err);
+    if (g->streamed)
+        return run(g, NULL, good, err);
+    int rc = look_for_copy(g, &copied, err);
+    g->cleaned |= copied && !migrate_resets_all(g);
+    return rc ? rc : copy_or_follow(g, copied, good, err);
 }
 
 static int drain(struct migrating *g, bool *good, struct ds_error *err)

@@ -403,6 +403,8 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .map_in_part = o->map_in_part,
         .ends_at_watched = o->met != NULL,
         .passing = o->passing,
+        .void_next = o->void_next,
+        .void_arg = o->void_arg,
         .limit_rows = o->limit_rows,
         .no_lock = o->no_lock,
         .resnapshot = o->resnapshot || o->copy,

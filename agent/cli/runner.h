@@ -19,9 +19,11 @@ struct runner_options {
     bool skip_invalid; /* sync */
     bool map_in_part;  /* migrate: the map was checked, what it leads nowhere is left out */
     bool *met; /* not NULL: the run ends before a change of a document that the map watches; *met */
-    const struct map_passing *passing; /* of rows of such documents; NULL: none */
-    bool unfinished;                   /* another run follows, for what this one leaves */
-    bool ends_by_itself;               /* exit 3 when changes wait in quarantine */
+    const struct map_passing *passing;               /* of rows of such documents; NULL: none */
+    bool (*void_next)(void *arg, const char *table); /* as of struct applier_options */
+    void *void_arg;
+    bool unfinished;     /* another run follows, for what this one leaves */
+    bool ends_by_itself; /* exit 3 when changes wait in quarantine */
     /* Called about each second while the stream goes on, on the main thread, which waits for it;
      * NULL: nothing is. */
     void (*alongside)(void *arg);
