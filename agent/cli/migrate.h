@@ -12,6 +12,7 @@
  * migrate_increments.c  the SalesIncrement step
  * migrate_eav….c        the EAV step
  * migrate_leftovers.c   the PostProcessing step
+ * migrate_multiselect.c … of values of multiselect attributes
  * migrate_customer.c    the Customer step
  * migrate_custom.c      the Custom Customer Attributes step
  * migrate_doubles.c     documents of which the source may have a row twice
@@ -137,6 +138,8 @@ int migrate_changelog(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct target *source,
                               uint64_t *rows, struct ds_error *err);
 
+/* The stream up to a position of the source; its exit code, and g->code. */
+int migrate_follow_to(struct migrating *g, const struct position *at);
 /* --reset of what --document and --step name, or of all. */
 bool migrate_resets_some(const struct migrating *g);
 bool migrate_resets_all(const struct migrating *g);
@@ -159,6 +162,12 @@ int migrate_settings_volume(struct migrating *g, bool *good, struct ds_error *er
 int migrate_leftovers_open(struct migrating *g, struct ds_error *err);
 /* May the step delete rows of this document of the destination? */
 bool migrate_leftovers_changes(const struct migrating *g, const char *document);
+/* May a document of the destination hold values of multiselect attributes of products? Which rows
+ * of it are of others, if there is such a step: a condition for either side, or nothing. `db`: the
+ * destination's. */
+bool migrate_multiselect_has(const char *document);
+int migrate_multiselect_others(struct migrating *g, MYSQL *db, struct buf *condition,
+                               struct ds_error *err);
 int migrate_leftovers_data(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_eav_data(struct migrating *g, bool *good, struct ds_error *err);

@@ -1,10 +1,12 @@
 /* The PostProcessing step: what no attribute of the destination's shop claims any more, paths that
- * it makes itself, and products in the root of all categories are deleted there. */
+ * it makes itself, and products in the root of all categories are deleted there; values of
+ * multiselect attributes are put in order (migrate_multiselect.c). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_leftovers.h"
 #include "schema/log.h"
 #include "schema/migration/groups.h"
 
@@ -47,6 +49,11 @@ static bool group_has(const struct migrating *g, const char *group, const char *
     return false;
 }
 
+bool leftovers_cleans_sets(const struct migrating *g, const char *document)
+{
+    return group_has(g, in_no_set, document);
+}
+
 bool migrate_leftovers_changes(const struct migrating *g, const char *document)
 {
     return g->leftovers && (group_has(g, gone[0], document) || group_has(g, gone[1], document) ||
@@ -61,8 +68,8 @@ static const char *prefix_of(const struct migrating *g)
     return g->in->config.destination.prefix;
 }
 
-static int has_column(struct migrating *g, MYSQL *db, const char *document, const char *column,
-                      bool *has, struct ds_error *err)
+int leftovers_has_column(struct migrating *g, MYSQL *db, const char *document, const char *column,
+                         bool *has, struct ds_error *err)
 {
     BUF_AUTO struct buf name = {0}, literal = {0};
     uint64_t count = 0;
@@ -121,7 +128,7 @@ static int clean_gone(struct migrating *g, MYSQL *db, const char *document, bool
 {
     BUF_AUTO struct buf condition = {0};
     bool has;
-    int rc = has_column(g, db, document, "attribute_id", &has, err);
+    int rc = leftovers_has_column(g, db, document, "attribute_id", &has, err);
     if (rc || !has || strcmp(document, "eav_attribute") == 0)
         return rc;
     if (buf_printf(&condition, "attribute_id NOT IN (SELECT attribute_id FROM `%seav_attribute`)",
@@ -138,8 +145,8 @@ static int clean_sets(struct migrating *g, MYSQL *db, const char *document, bool
     BUF_AUTO struct buf condition = {0};
     const char *p = prefix_of(g);
     bool has, staged;
-    int rc = has_column(g, db, document, "attribute_id", &has, err);
-    rc = rc ? rc : has_column(g, db, document, "row_id", &staged, err);
+    int rc = leftovers_has_column(g, db, document, "attribute_id", &has, err);
+    rc = rc ? rc : leftovers_has_column(g, db, document, "row_id", &staged, err);
     if (rc || !has)
         return rc;
     const char *link = staged ? "row_id" : "entity_id";
@@ -170,11 +177,11 @@ static int clean_products(struct migrating *g, MYSQL *db, bool *good, struct ds_
     BUF_AUTO struct buf condition = {0};
     const char *p = prefix_of(g);
     bool has;
-    int rc = has_column(g, db, categories, "category_id", &has, err);
+    int rc = leftovers_has_column(g, db, categories, "category_id", &has, err);
     if (rc == 0 && has)
         rc = delete_all(g, categories, "category_id = 1",
                         "products in the root of all categories: taken out", good, err);
-    rc = rc ? rc : has_column(g, db, texts, "attribute_id", &has, err);
+    rc = rc ? rc : leftovers_has_column(g, db, texts, "attribute_id", &has, err);
     if (rc || !has)
         return rc;
     if (buf_printf(&condition,
@@ -199,5 +206,5 @@ int migrate_leftovers_data(struct migrating *g, bool *good, struct ds_error *err
     if (rc == 0 && *good && !g->stopped)
         rc = clean_products(g, side.db, good, err);
     source_close(&side);
-    return rc;
+    return rc || !*good || g->stopped ? rc : migrate_multiselect(g, good, err);
 }

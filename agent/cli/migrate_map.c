@@ -124,7 +124,7 @@ static int open_destination(struct migrating *g, struct sides *s, struct ds_erro
     return rc ? rc : target_new(&s->schema[1], s->destination, ep.database, err);
 }
 
-static int follow_to(struct migrating *g, const struct position *at)
+int migrate_follow_to(struct migrating *g, const struct position *at)
 {
     const struct runner_options o = {.command = "migrate",
                                      .agent = true,
@@ -142,7 +142,7 @@ static int reach_source(struct migrating *g, const struct sides *s, bool *reache
 {
     uint64_t rows = 0;
     if (!g->in->changelog) {
-        *reached = follow_to(g, &s->at) == EXIT_DONE && !g->stopped;
+        *reached = migrate_follow_to(g, &s->at) == EXIT_DONE && !g->stopped;
         return 0;
     }
     int rc = migrate_changelog_pending(g, s->source.db, s->schema[0], &rows, err);
@@ -157,6 +157,7 @@ static int reach_source(struct migrating *g, const struct sides *s, bool *reache
 struct counting {
     const struct migrating *g;
     size_t different;
+    struct buf others; /* condition: not of attributes that the PostProcessing step puts in order */
 };
 
 /* What the configuration's filter leaves out has not been copied, and what a delta does not follow
@@ -177,6 +178,13 @@ static bool is_cleaned(const struct migrating *g, const struct map_volume_differ
     return (g->cleaned || g->mode == MIGRATION_DELTA) &&
            migrate_leftovers_changes(g, d->document) && d->source > d->destination && !*d->more &&
            !d->values;
+}
+
+/* Which rows are as the source has them; NULL: all. */
+static const char *compared_rows(void *arg, const char *document)
+{
+    struct counting *c = arg;
+    return c->others.len && migrate_multiselect_has(document) ? buf_cstr(&c->others) : NULL;
 }
 
 /* Rows are missing that the source may have twice. */
@@ -233,6 +241,7 @@ static int compare_sides(struct counting *counted, struct sides *s, const char *
                         {s->schema[1], c->destination.prefix}},
         .arg = counted,
         .wanted = is_copied,
+        .rows = compared_rows,
         .found = tell_difference,
         .progress = show_progress,
         .step = step,
@@ -262,9 +271,12 @@ static int check_volume(struct migrating *g, const char *step, bool *good, struc
     rc = rc ? rc : reach_source(g, &s, &reached, err);
     if (rc == 0 && reached) {
         rc = open_destination(g, &s, err);
+        if (rc == 0 && (g->cleaned || g->mode == MIGRATION_DELTA))
+            rc = migrate_multiselect_others(g, s.destination, &counted.others, err);
         rc = rc ? rc : compare_sides(&counted, &s, step, err);
     }
     *good = g->code == EXIT_DONE && !counted.different;
+    buf_free(&counted.others);
     close_sides(&s);
     return rc;
 }

@@ -141,10 +141,11 @@ static int sum_of(const struct map_volume_options *o, const struct map_pairs *p,
 {
     BUF_AUTO struct buf sql = {0};
     const struct map_volume_side *side = source ? &o->source : &o->destination;
-    return head(p, only, source, &sql) ? no_memory(err)
-                                       : table_sum_read_where(side->db, &sql, side->database,
-                                                              (source ? p->from : p->to)->name,
-                                                              source ? p->where : NULL, out, err);
+    return head(p, only, source, &sql)
+               ? no_memory(err)
+               : table_sum_read_where(side->db, &sql, side->database,
+                                      (source ? p->from : p->to)->name,
+                                      source ? p->where : p->where_here, out, err);
 }
 
 static int agree_in(const struct map_volume_options *o, const struct map_pairs *p, uint32_t only,
@@ -186,8 +187,9 @@ int map_sums_rows(const struct map_pairs *p, bool source, struct buf *sql)
     for (uint32_t i = 0; i < p->count; i++)
         rc |= table_sum_column(sql, name_at(&p->items[i], source), p->items[i].format);
     rc |= buf_puts(sql, "), 256) FROM ") | sql_identifier(sql, (source ? p->from : p->to)->name);
-    if (source && p->where)
-        rc |= buf_puts(sql, " WHERE ") | buf_puts(sql, p->where);
+    const char *where = source ? p->where : p->where_here;
+    if (where)
+        rc |= buf_puts(sql, " WHERE ") | buf_puts(sql, where);
     rc |= buf_puts(sql, " ORDER BY ");
     return rc | buf_append(sql, key.data, key.len);
 }

@@ -21,6 +21,7 @@ struct map_pairs {
     uint32_t count;
     const struct map_pair *key; /* the key of both, a whole number; NULL: they have none */
     const char *where;          /* of the source's rows; NULL: all */
+    const char *where_here;     /* of the destination's */
 };
 
 /* `document`: what the source's table is called without prefix. */

@@ -39,6 +39,23 @@ static int count_rows(MYSQL *db, const struct target_table *t, const struct buf 
     return db_scalar_u64(db, rows, &found, err, "SELECT COUNT(*) FROM %s", buf_cstr(&name));
 }
 
+/* Of either side; NULL: all. */
+static const char *rows_of(const struct map_volume_options *o, const struct document *d)
+{
+    return o->rows ? o->rows(o->arg, d->name) : NULL;
+}
+
+/* Which rows of the source's document are there as rows. */
+static int source_condition(const struct map_volume_options *o, const struct document *d,
+                            const char *name, struct buf *out, struct ds_error *err)
+{
+    const char *rows = rows_of(o, d);
+    int rc = map_flat_condition(o, name, out, err);
+    if (rc == 0 && rows && (out->len ? buf_puts(out, " AND ") : 0) | buf_puts(out, rows))
+        rc = no_memory(err);
+    return rc;
+}
+
 /* Its rows go to the document. */
 static int add_source(const struct map_volume_options *o, struct document *d,
                       const struct target_table *t, const char *name, struct ds_error *err)
@@ -54,7 +71,7 @@ static int add_source(const struct map_volume_options *o, struct document *d,
     if (!there || strcmp(there, d->name) != 0)
         return 0;
     BUF_AUTO struct buf where = {0};
-    int rc = map_flat_condition(o, name, &where, err);
+    int rc = source_condition(o, d, name, &where, err);
     rc = rc ? rc : count_rows(o->source.db, t, &where, &rows, err);
     d->source += rows;
     d->from = d->sources++ ? NULL : t;
@@ -71,8 +88,13 @@ static int count_document(const struct map_volume_options *o, struct document *d
         const char *name = without_prefix(s, t->name);
         rc = name ? add_source(o, d, t, name, err) : 0;
     }
-    return rc || !d->sources ? rc
-                             : count_rows(o->destination.db, d->table, NULL, &d->destination, err);
+    BUF_AUTO struct buf where = {0};
+    const char *rows = rows_of(o, d);
+    if (rows && buf_puts(&where, rows))
+        rc = no_memory(err);
+    return rc || !d->sources
+               ? rc
+               : count_rows(o->destination.db, d->table, &where, &d->destination, err);
 }
 
 /* --- which keys ------------------------------------------------------------------------------ */
@@ -186,8 +208,9 @@ static int compare_document(const struct map_volume_options *o, const struct doc
     bool counts = d->source == d->destination, agree = true;
     int rc = from ? map_pairs_find(o, d->from, from, d->table, &arena, &pairs, err) : 0;
     if (rc == 0 && from)
-        rc = map_flat_condition(o, from, &where, err);
+        rc = source_condition(o, d, from, &where, err);
     pairs.where = where.len ? buf_cstr(&where) : NULL;
+    pairs.where_here = rows_of(o, d);
     if (rc == 0 && counts)
         rc = map_sums_agree(o, &pairs, &agree, err);
     if (rc == 0 && (!counts || !agree))
