@@ -678,8 +678,9 @@ int applier_run(struct applier *a, struct ds_error *err)
         a->loader = NULL;
         /* What was written in parts is rolled back, a copy is none before its end has a
          * checkpoint (the destination may come back without the rows of its MEMORY tables), and a
-         * map may lead to tables that are altered meanwhile: read it again. */
-        if (a->opened && (a->open_written || a->in_snapshot || a->copy_ended || a->mapped)) {
+         * mirror's map may lead to tables that are altered meanwhile: read it again. */
+        bool altered = a->mapped && !a->import;
+        if (a->opened && (a->open_written || a->in_snapshot || a->copy_ended || altered)) {
             struct ds_error again = {0};
             int failed = gather_rewind(a, &again);
             if (failed &&

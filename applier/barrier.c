@@ -233,7 +233,7 @@ static int apply_ddl(struct applier *a, uint32_t index, const struct message_lis
         run.outcome = &out;
         if (m.type == MSG_TRUNCATE)
             rc = members_before_truncate(a, &m.truncate, err);
-        if (rc == 0 && a->mapped && m.type == MSG_TRUNCATE)
+        if (rc == 0 && a->mapped && !a->import && m.type == MSG_TRUNCATE)
             rc = truncate_mapped(&run, &m.truncate, &out, err);
         else
             rc = rc ? rc : ddl_apply(&c, &m, position, tx->count > 0, &out, err);

@@ -69,7 +69,7 @@ static int resolve_names(struct handlers *h, struct handler *x, struct ds_error 
                  x->h.after_apply || x->h.batch_after;
     if (!count && (hooks || !(x->h.map_handlers || x->h.steps)))
         return refuse(h, x->path, "names no entities; \"*\" stands for all", err);
-    if (count && h->config->map.count)
+    if (count && h->config->map.count && h->config->mode != MODE_IMPORT)
         return refuse(h, x->path,
                       "hooks do not go with map in this version: they know the source's entities, "
                       "and its rows are others at the destination; map_handlers and steps do",

@@ -40,7 +40,8 @@ int mapped_open(struct applier *a, struct ds_error *err)
                                          .facts = map_servers_facts(a->mapped->servers),
                                          .prefix = a->config->source.prefix,
                                          .target_prefix = a->config->destination.prefix,
-                                         .skip_unmapped = a->options.map_in_part,
+                                         .imports = a->import != NULL,
+                                         .skip_unmapped = a->options.map_in_part || a->import,
                                          .passing = a->options.passing,
                                          .ends_at_watched = a->options.ends_at_watched};
     return map_stream_new(&a->mapped->stream, &o, err);
@@ -84,7 +85,8 @@ int mapped_check(struct applier *a, struct ds_error *err)
     DB_AUTO MYSQL *source = NULL;
     struct db_endpoint ep = config_endpoint(a->config, true);
     unsigned fails = 0;
-    if (!a->mapped || a->mapped->checked || a->options.no_source || a->options.map_in_part)
+    if (!a->mapped || a->mapped->checked || a->options.no_source || a->options.map_in_part ||
+        a->import) /* which tells what does not fit, table by table */
         return 0;
     ep.read_timeout = 60;
     int rc = db_connect(&source, &ep, err);

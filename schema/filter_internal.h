@@ -29,6 +29,8 @@ bool filter_all_tables(const struct filter *f);
 const struct where *filter_condition(const struct filter *f, const char *table);
 /* filter_map.c */
 int filter_map_read(struct filter *f, struct ds_error *err);
+/* filter_map_import.c: rules that an import could not follow. DS_EUSAGE, with file and line. */
+int filter_map_check_import(const struct filter *f, struct ds_error *err);
 /* " map=[FILE,…] HASH": two that differ in it have other rules. */
 int filter_map_print(const struct filter *f, struct buf *out);
 int filter_by_text(const void *a, const void *b); /* for qsort: char * */

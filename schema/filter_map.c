@@ -19,12 +19,12 @@ static int check_settings(const struct config *c, struct ds_error *err)
         "ignore, and change it there yourself, or ddl: stop";
     char where[700];
     const char *why = NULL;
-    if (c->mode == MODE_IMPORT)
-        why = "does not go with mode: import in this version";
+    if (c->where.count)
+        why = "does not go with where in this version";
+    else if (c->mode == MODE_IMPORT) /* its structure is its own in any case */
+        why = NULL;
     else if (c->ddl == DDL_APPLY)
         why = structure;
-    else if (c->where.count)
-        why = "does not go with where in this version";
     else if (c->on_invalid != INVALID_IGNORE)
         why =
             "does not go with on_invalid in this version: it knows the source's entities, and its "
@@ -92,7 +92,8 @@ int filter_map_read(struct filter *f, struct ds_error *err)
     for (size_t i = 0; rc == 0 && i < files->count; i++)
         rc = read_one(f, files->items[i], &all, err);
     f->map_hash = XXH3_64bits(all.data, all.len);
-    return rc ? rc : map_check(f->map, err);
+    rc = rc ? rc : map_check(f->map, err);
+    return rc || f->config->mode != MODE_IMPORT ? rc : filter_map_check_import(f, err);
 }
 
 int filter_extend_map(struct filter *f,

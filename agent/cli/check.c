@@ -467,7 +467,7 @@ static int check_map(struct report *r, MYSQL *source, struct ds_error *err)
     struct db_endpoint ep = config_endpoint(c, false);
     struct ds_error why = {0};
     unsigned fails = 0;
-    if (!filter_map(r->in->filter))
+    if (!filter_map(r->in->filter) || c->mode == MODE_IMPORT) /* tables are looked at one by one */
         return 0;
     ep.database = NULL;
     ep.read_timeout = 60;

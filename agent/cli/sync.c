@@ -52,11 +52,13 @@ static int check_entity(const struct invocation *in, struct ds_error *err)
 static int check_file_options(const struct invocation *in, struct ds_error *err)
 {
     bool masks = filter_mask(in->filter), chooses = filter_where_table(in->filter, 0);
-    if (masks || chooses)
+    if (masks || chooses || filter_map(in->filter))
         return error_set(err, DS_EUSAGE,
                          "%s does not go with the adapter csv: take it out of the configuration, "
                          "or of the file what it is about",
-                         masks ? "mask" : "where");
+                         masks     ? "mask"
+                         : chooses ? "where"
+                                   : "map");
     return check_entity(in, err);
 }
 

@@ -268,6 +268,16 @@ static bool tells(const struct import *im, enum import_fit fit, const char *tabl
     return o->found != NULL;
 }
 
+/* Before the map was asked: it leads elsewhere, or nowhere. */
+static bool is_mapped(const struct import_table *t, const struct slice *name)
+{
+    const struct map *map = filter_map(t->im->options.filter);
+    char column[256];
+    snprintf(column, sizeof column, "%.*s", (int)name->len, (const char *)name->p);
+    const char *there = map ? map_field(map, MAP_SOURCE, t->entry->table, column) : column;
+    return !there || strcmp(there, column) != 0;
+}
+
 static void tell_lost_columns(const struct import_table *t, const struct msg_table *def)
 {
     for (uint32_t i = 0; i < def->column_count; i++) {
@@ -275,7 +285,7 @@ static void tell_lost_columns(const struct import_table *t, const struct msg_tab
         bool found = false;
         for (uint32_t k = 0; k < t->target->column_count; k++)
             found |= t->from[k] == i;
-        if (found)
+        if (found || is_mapped(t, name))
             continue;
         struct ds_error lost;
         error_set(&lost, DS_ESCHEMA, "the destination has no column %.*s, it is left out",

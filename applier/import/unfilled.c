@@ -187,6 +187,21 @@ static MYSQL_RES *read_ours(const struct looking *l, MYSQL *db, struct ds_error 
         buf_cstr(&schema), buf_cstr(&tables), buf_cstr(&schema));
 }
 
+/* Does a column of the destination get its values from the source's table, by the map if there is
+ * one? *table: that is there at all. */
+static bool is_filled(const struct looking *l, const char *here, const struct coming *from,
+                      const char *column, bool *table)
+{
+    const struct map *map = filter_map(l->filter);
+    const char *prefix = l->config->destination.prefix;
+    const char *document = here + (prefix ? strlen(prefix) : 0);
+    const char *name = map ? map_field(map, MAP_DESTINATION, document, column) : column;
+    if (map && map_next_handler(map, MAP_DESTINATION, document, column, NULL))
+        return true;
+    bool ignored = !name || (map && map_ignored_field(map, MAP_SOURCE, document, name));
+    return has_column(l, from->table, name ? name : column, table) && !ignored;
+}
+
 static int look(struct looking *l, MYSQL *destination, struct ds_error *err)
 {
     MYSQL_RES *ours = read_ours(l, destination, err);
@@ -196,7 +211,7 @@ static int look(struct looking *l, MYSQL *destination, struct ds_error *err)
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(ours));) {
         bool table;
-        if (comes_from(l, row[0], &from) && !has_column(l, from.table, row[1], &table) && table)
+        if (comes_from(l, row[0], &from) && !is_filled(l, row[0], &from, row[1], &table) && table)
             rc = tell(l, row[0], &from, row[1], err);
     }
     mysql_free_result(ours);

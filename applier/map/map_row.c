@@ -47,7 +47,7 @@ struct map_row {
     const char *needs; /* … what it needs */
     const uint8_t **values, **earlier;
     const uint8_t **there; /* of the destination's row; NULL: it has none */
-    bool is_new;
+    bool is_new, in_part;
     struct map_value *from_values, *to_values;
     struct arena kept, arena;
 };
@@ -304,6 +304,24 @@ static int open_handlers(struct map_row *r, const struct map_row_options *o, enu
     return 0;
 }
 
+static void describe_import(struct map_row *r, const struct map_row_options *o)
+{
+    const struct msg_table *def = o->source;
+    r->table.name = (struct slice){(const uint8_t *)o->import_name, strlen(o->import_name)};
+    for (uint32_t i = 0; i < r->to.count; i++) {
+        const struct place *p = &r->places[i];
+        struct msg_column *to = &r->table.columns[i];
+        const struct msg_column *from = p->from != NOWHERE ? &def->columns[p->from] : NULL;
+        const struct slice name = to->name;
+        if (from && p->passes)
+            *to = *from;
+        to->name = name;
+        to->flags &= (uint8_t)~COLUMN_KEY;
+        if (from)
+            to->flags |= from->flags & COLUMN_KEY;
+    }
+}
+
 static int compile(struct map_row *r, const struct map_row_options *o, struct ds_error *err)
 {
     int rc = describe_target(r, o, err);
@@ -312,6 +330,8 @@ static int compile(struct map_row *r, const struct map_row_options *o, struct ds
     rc = rc ? rc : find_places(r, o, err);
     if (rc == 0)
         find_attributes(r, o);
+    if (rc == 0 && o->import_name)
+        describe_import(r, o);
     rc = rc ? rc : open_handlers(r, o, MAP_SOURCE, err);
     return rc ? rc : open_handlers(r, o, MAP_DESTINATION, err);
 }
@@ -357,6 +377,11 @@ void map_row_free(struct map_row *r)
     arena_free(&r->kept);
     arena_free(&r->arena);
     free(r);
+}
+
+void map_row_in_part(struct map_row *r, bool in_part)
+{
+    r->in_part = in_part;
 }
 
 bool map_row_is_same(const struct map_row *r)
@@ -419,7 +444,7 @@ static int read_all(struct map_row *r, struct ds_error *err)
         int rc = read_value(r, r->values[i], &v, err);
         if (rc)
             return rc;
-        if (v.kind == VALUE_ABSENT)
+        if (v.kind == VALUE_ABSENT && !r->in_part)
             return error_set(err, DS_EUNSUPPORTED,
                              "a row of table %s comes without its column %s, and a handler of the "
                              "map needs whole rows: SET GLOBAL binlog_row_image = FULL at the "
@@ -444,6 +469,8 @@ static int call_handlers(struct map_row *r, enum map_side side, struct ds_error 
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < r->steps[side].count; i++) {
         call.field = r->steps[side].items[i].field;
+        if (r->in_part && !call.record->values[call.field].set)
+            continue;
         rc = map_handler_call(r->steps[side].items[i].handler, &call, err);
     }
     return rc;

@@ -28,6 +28,10 @@ struct map_row_options {
     const struct msg_table *source;     /* with names of columns */
     const struct target_table *target;  /* what the map leads the table to; lives on. NULL: nothing,
                                            rows are only read */
+    /* What the table is called in messages, where rows are an import's: a column that travels as it
+     * is stays described as the source has it, and so does the source's key. NULL: as the
+     * destination has it all. */
+    const char *import_name;
 };
 
 /* DS_EUSAGE: a rule for the table cannot be followed, with file and line. */
@@ -51,6 +55,8 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
 /* The same of a row that is new: columns of its attributes (map_columns) are empty. */
 int map_row_new_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
                       struct ds_error *err);
+/* Images may hold some columns only: handlers of those that they lack are not called. */
+void map_row_in_part(struct map_row *r, bool in_part);
 /* After DS_ECONFLICT: the ordinal of the destination's column that cannot have the value, and what
  * it needs ("a whole number"); -1: the source's is none, or a handler has refused it. */
 int32_t map_row_misfit(const struct map_row *r, const char **needs);

@@ -30,7 +30,7 @@ static void forget(struct mapped *t)
     t->row = NULL;
     t->split = NULL;
     t->flat = NULL;
-    t->told = false;
+    t->told = t->plain = false;
 }
 
 static void mapped_free(struct mapped *t)
@@ -129,6 +129,8 @@ static const struct map_watched *watches(const struct map_stream *s, struct slic
 
 static bool is_current(const struct mapped *t)
 {
+    if (t->plain)
+        return true;
     bool target = !t->target || (t->target->exists && t->target->version == t->version);
     return t->row && target && (!t->split || map_split_is_current(t->split)) &&
            (!t->flat || map_flat_is_current(t->flat));
@@ -205,10 +207,16 @@ static int take_output(void *arg, const struct map_output *output, struct ds_err
     return map_split_emit(t->split, output, err);
 }
 
-/* A step gives all rows of others itself. */
-static int check_writes(const struct mapped *t, const char *step, struct ds_error *err)
+/* A step gives all rows of others itself, and an import has no entity for them. */
+static int check_writes(const struct mapped *t, const char *step, bool imports,
+                        struct ds_error *err)
 {
-    const char *document = step ? map_row_writes(t->row, 0) : NULL;
+    const char *document = step || imports ? map_row_writes(t->row, 0) : NULL;
+    if (document && imports)
+        return error_set(err, DS_EUSAGE,
+                         "a handler of %.*s writes rows of %s, which does not go with mode: "
+                         "import: take it out of the map",
+                         (int)t->source.name.len, (const char *)t->source.name.p, document);
     return document
                ? error_set(err, DS_EUSAGE,
                            "a handler of %.*s writes rows of %s, and the document is step "
@@ -237,6 +245,25 @@ static int check_all_taken(const struct map_stream *s, const struct mapped *t, c
     return 0;
 }
 
+/* Of an import: who knows what is wrong with the table tells. */
+static bool passes(const struct map_stream *s, const struct mapped *t, const char *document,
+                   bool leads)
+{
+    const char *there = leads ? map_document(s->options.map, MAP_SOURCE, document) : NULL;
+    return !document ||
+           (there && !(t->target && import_has_rules(s->options.map, document, there)));
+}
+
+/* It knows the destination's tables by the prefix that the source has. Lives as long as t. */
+static const char *name_of_import(const struct map_stream *s, struct mapped *t,
+                                  const char *document)
+{
+    char name[300];
+    snprintf(name, sizeof name, "%s%s", s->options.prefix,
+             map_document(s->options.map, MAP_SOURCE, document));
+    return arena_strdup(&t->arena, name);
+}
+
 static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 {
     char name[300], own[256];
@@ -250,9 +277,13 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
     bool leads = name_there(s, t->source.name, name, sizeof name);
     t->target = NULL;
     int rc = leads ? find_target(s, t, name, &t->target, err) : 0;
-    t->ignored = rc == 0 && !t->target && !step && !columns;
-    if (rc || t->ignored)
+    t->plain = rc == 0 && s->options.imports && passes(s, t, document, leads);
+    t->ignored = rc == 0 && !t->plain && !t->target && !step && !columns;
+    if (rc || t->ignored || t->plain)
         return rc;
+    const char *import_name = NULL;
+    if (s->options.imports && !(import_name = name_of_import(s, t, document)))
+        return map_stream_no_memory(err);
     const struct map_row_options o = {.map = s->options.map,
                                       .facts = s->options.facts,
                                       .emit = take_output,
@@ -260,14 +291,15 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
                                       .prefix = s->options.prefix,
                                       .target_prefix = s->options.target_prefix,
                                       .source = &t->source,
-                                      .target = t->target};
+                                      .target = t->target,
+                                      .import_name = import_name};
     const struct map_facts *facts = s->options.facts;
     t->version = t->target ? t->target->version : 0;
     t->watched = document && facts->watches && facts->watches(facts->arg, document);
     rc = map_row_new(&t->row, &o, err);
-    rc = rc ? rc : check_writes(t, step, err);
+    rc = rc ? rc : check_writes(t, step, s->options.imports, err);
     rc = rc ? rc : check_all_taken(s, t, document, err);
-    if (rc == 0)
+    if (rc == 0 && !s->options.imports)
         choose_key(t);
     if (rc == 0 && (step || map_row_writes(t->row, 0)))
         rc = open_split(s, t, step, err);
@@ -319,7 +351,7 @@ static int table_of(struct map_stream *s, uint32_t id, struct mapped **out, stru
 const struct msg_table *map_stream_redefined(struct map_stream *s, uint32_t id)
 {
     struct mapped *t = find(s, id);
-    if (!t || !t->row || is_several(t) || t->told)
+    if (!t || !t->row || t->plain || is_several(t) || t->told)
         return NULL;
     t->told = true;
     return map_row_table(t->row);
@@ -367,7 +399,7 @@ static int on_table(struct map_stream *s, struct message *m, struct arena *arena
     struct mapped *t = NULL;
     int rc = define(s, m, &t, err);
     *ours = rc == 0 && t && !t->ignored;
-    if (!*ours)
+    if (!*ours || t->plain)
         return rc;
     buf_clear(&s->made);
     if (is_several(t)) {
@@ -391,6 +423,8 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
     }
     int rc = table_of(s, c->table_id, &t, err);
     *ours = t && t->follows;
+    if (*ours && t->plain)
+        return rc;
     if (*ours)
         rc = saw_change(s, t, c, err);
     if (rc)
@@ -400,10 +434,11 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
         *ours = false;
         return several_change(s, t, c, arena, err);
     }
-    if (!*ours || (map_row_is_same(t->row) && !c->entity_key.len))
+    if (!*ours || (map_row_is_same(t->row) && (s->options.imports || !c->entity_key.len)))
         return rc;
     buf_clear(&s->made);
-    rc = map_stream_own_change(t, c, &s->made, err);
+    rc = s->options.imports ? import_change(t, c, &s->made, err)
+                            : map_stream_own_change(t, c, &s->made, err);
     return rc ? rc : take(s, m, arena, err);
 }
 
@@ -508,7 +543,7 @@ static int on_truncate(struct map_stream *s, struct message *m, struct arena *ar
 {
     char name[300];
     *ours = follows(s, m->truncate.table) && name_there(s, m->truncate.table, name, sizeof name);
-    if (!*ours)
+    if (!*ours || s->options.imports)
         return 0;
     size_t len = strlen(name);
     const uint8_t *copy = arena_copy(arena, name, len);
@@ -520,7 +555,7 @@ static int on_hint(struct map_stream *s, const struct message *m, bool *ours, st
 {
     struct mapped *t;
     int rc = table_of(s, m->hint_table_id, &t, err);
-    *ours = t && t->follows && t->target;
+    *ours = t && t->follows && (t->target || t->plain);
     return rc;
 }
 

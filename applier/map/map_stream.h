@@ -27,6 +27,9 @@ struct map_stream_options {
     const char *prefix, *target_prefix; /* of tables at the source and the destination; "": none */
     const struct map_passing *passing;  /* NULL: none */
     bool ends_at_watched;               /* a change of a document that the map watches is DS_EMET */
+    /* Rows go to an import, which knows tables by the source's prefix, and rows by entities and
+     * their keys. What no rule is for passes as it came. */
+    bool imports;
     bool skip_unmapped; /* what the destination has no table for is not ours; else an error */
 };
 

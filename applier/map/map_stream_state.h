@@ -2,6 +2,7 @@
  *
  * map_stream.c          tables, and messages of which each becomes one
  * map_stream_watched.c  rows of watched documents
+ * map_stream_import.c   rows of an import
  * map_stream_several.c  rows of steps, and values that are columns: their messages become several
  */
 #ifndef APPLIER_MAP_MAP_STREAM_STATE_H
@@ -18,6 +19,7 @@ enum { ROW_FLAGS = CHANGE_NO_FK_CHECKS | CHANGE_NO_UNIQUE_CHECKS | CHANGE_NO_CHE
 struct mapped { /* a table by its id in the stream */
     uint32_t id;
     bool ignored;
+    bool plain;                      /* of an import: it passes as it came */
     const struct map_watched *whole; /* it is compared as a whole; NULL: it is not */
     bool follows;                    /* its changes come, and not its copy alone */
     struct msg_table source;         /* in `arena`: it may be compiled again */
@@ -58,6 +60,12 @@ int map_stream_own_change(struct mapped *t, const struct msg_change *c, struct b
 /* Handlers may look the row up. */
 int map_stream_saw(struct map_stream *s, struct mapped *t, struct slice image, struct slice before,
                    struct ds_error *err);
+
+/* map_stream_import.c. Is there a rule for the document, or for that of the destination? */
+bool import_has_rules(const struct map *map, const char *document, const char *there);
+/* Append the change under the destination's names, with the entity's key. */
+int import_change(struct mapped *t, const struct msg_change *c, struct buf *out,
+                  struct ds_error *err);
 
 /* What a change, a piece of a copy, or the definition of a table with a split or a flat becomes:
  * comes one by one from map_stream_next. */

@@ -65,7 +65,7 @@ def _():
 @only("map-settings", "settings that do not go with a map are refused, and so is a binlog that names no columns")
 def _():
     with mapped() as lab:
-        for settings, part in (({"ddl": "apply"}, "set ddl: ignore"), ({"mode": "import"}, "mode: import"),
+        for settings, part in (({"ddl": "apply"}, "set ddl: ignore"),
                                ({"where": {"plain": "id > 1"}}, "where"), ({"on_invalid": "skip"}, "on_invalid"),
                                ({"map": ["none.xml"]}, "none.xml: No such file")):
             refused(lab, ("--counts does not go with map",), 2, ("check", "--counts"))
