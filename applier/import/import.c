@@ -115,6 +115,7 @@ void import_free(struct import *im)
     buf_free(&im->joined_options);
     buf_free(&im->shown_options);
     arena_free(&im->arena);
+    arena_free(&im->rekeyed);
     free(im->attributes);
     free(im->dying);
     free(im->entity_list);
@@ -276,35 +277,6 @@ void import_committed(struct import *im)
     registry_trim(im->registry);
     if (im->media)
         media_committed(im->media);
-}
-
-/* --- what does not fit ---------------------------------------------------------------------- */
-
-bool import_may_leave(const struct import *im)
-{
-    return im->options.skip_invalid && !im->duplicate;
-}
-
-int import_leave(struct import *im, const struct batch *batch, uint32_t index,
-                 const struct ds_error *why)
-{
-    const struct transaction *tx = &batch->transactions[index];
-    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
-    char line[sizeof(struct ds_error)];
-    if (!c || !c->table->import)
-        return 0;
-    error_format(why, line, sizeof line);
-    return import_leave_entity(im, c->table->import->entity->name, held_entity_key(c), true, line);
-}
-
-void import_failed(struct import *im, const struct batch *batch, uint32_t index,
-                   struct ds_error *err)
-{
-    const struct transaction *tx = &batch->transactions[index];
-    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
-    if (c && c->table->import)
-        im->counts[c->table->import->place].errors++;
-    import_name_failed(im, batch, tx, err);
 }
 
 const struct import_counts *import_counts_get(const struct import *im, size_t *count)
@@ -598,7 +570,7 @@ static int run_segment(struct import *im, struct ds_error *err)
 }
 
 /* Add the change, after the segment before it when it begins another one. */
-static int take(struct import *im, const struct change *c, struct ds_error *err)
+static int take_one(struct import *im, const struct change *c, struct ds_error *err)
 {
     bool full;
     int rc = import_rows_add(im, c, &full, err);
@@ -610,12 +582,23 @@ static int take(struct import *im, const struct change *c, struct ds_error *err)
     return rc ? rc : import_rows_add(im, c, &full, err);
 }
 
+static int take(struct import *im, const struct change *c, struct ds_error *err)
+{
+    struct change *gone, *made;
+    int rc = import_rekeyed(im, c, &gone, &made, err);
+    if (rc || !gone)
+        return rc ? rc : take_one(im, c, err);
+    rc = take_one(im, gone, err);
+    return rc ? rc : take_one(im, made, err);
+}
+
 static int write_range(struct import *im, const struct batch *batch,
                        const struct positions *positions, uint32_t first, uint32_t count, bool part,
                        struct ds_error *err)
 {
     int rc = import_unfinished_begin(im, err);
     rc = rc ? rc : import_rows_begin(im, err);
+    arena_reset(&im->rekeyed, 1 << 20);
     if (!part)
         import_freed_clear(im);
     for (uint32_t n = first; n < first + count && rc == 0; n++) {

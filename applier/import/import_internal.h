@@ -273,6 +273,7 @@ struct import {
 
     /* the segment in hand, in `arena` */
     struct arena arena;
+    struct arena rekeyed; /* … and what lasts as long as the range */
     struct import_row **rows; /* in the order of tables, then of coming */
     uint32_t row_count, row_cap;
     struct import_row **buckets, **by_id;
@@ -362,6 +363,11 @@ struct import_row *import_row_by_id(const struct import *im, uint32_t type, stru
 /* The entity's key that a change says, as text. */
 int import_change_key(struct import *im, const struct change *c, struct slice *key,
                       char scratch[32], bool *null, struct ds_error *err);
+/* With foreign key checks off a row that gets another id leaves all that hangs on it where it is: it
+ * is deleted, and another one is made. Both last until the range is written. NULL: no such change.
+ */
+int import_rekeyed(struct import *im, const struct change *c, struct change **gone,
+                   struct change **made, struct ds_error *err);
 /* The source's id of the row that it is about, as text; *null: it has none. */
 int import_change_id(struct import *im, const struct change *c, struct slice *id, char scratch[32],
                      bool *null, struct ds_error *err);

@@ -201,3 +201,32 @@ void import_name_failed(const struct import *im, const struct batch *batch,
     snprintf(err->message + len, sizeof err->message - len, " (entity=%s key=%.*s): %s", entity,
              (int)key.len, (const char *)key.p, remedy_for(im, tx, c));
 }
+
+/* --- what does not fit ---------------------------------------------------------------------- */
+
+bool import_may_leave(const struct import *im)
+{
+    return im->options.skip_invalid && !im->duplicate;
+}
+
+int import_leave(struct import *im, const struct batch *batch, uint32_t index,
+                 const struct ds_error *why)
+{
+    const struct transaction *tx = &batch->transactions[index];
+    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
+    char line[sizeof(struct ds_error)];
+    if (!c || !c->table->import)
+        return 0;
+    error_format(why, line, sizeof line);
+    return import_leave_entity(im, c->table->import->entity->name, held_entity_key(c), true, line);
+}
+
+void import_failed(struct import *im, const struct batch *batch, uint32_t index,
+                   struct ds_error *err)
+{
+    const struct transaction *tx = &batch->transactions[index];
+    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
+    if (c && c->table->import)
+        im->counts[c->table->import->place].errors++;
+    import_name_failed(im, batch, tx, err);
+}

@@ -202,6 +202,47 @@ int import_change_id(struct import *im, const struct change *c, struct slice *id
     return rc;
 }
 
+static int put_image(struct import *im, const struct import_table *t, const uint8_t *const *values,
+                     struct slice *out)
+{
+    BUF_AUTO struct buf image = {0};
+    int rc = image_write_head(&image, t->source_count);
+    for (uint32_t i = 0; i < t->source_count && rc == 0; i++)
+        rc = values[i] ? buf_append(&image, values[i], value_length(values[i]))
+                       : value_write_absent(&image);
+    *out = (struct slice){arena_copy(&im->rekeyed, image.data, image.len), image.len};
+    return rc || !out->p ? DS_ENOMEM : 0;
+}
+
+int import_rekeyed(struct import *im, const struct change *c, struct change **gone,
+                   struct change **made, struct ds_error *err)
+{
+    const struct import_table *t = c->table->import;
+    const uint8_t **before = NULL, **after = NULL;
+    *gone = *made = NULL;
+    if (c->op != CHANGE_UPDATE || !(c->flags & CHANGE_NO_FK_CHECKS) || t->type == UINT32_MAX ||
+        t->id_source == NO_COLUMN)
+        return 0;
+    int rc = split(im, t, c->before, NULL, &before, err);
+    rc = rc ? rc : split(im, t, c->after, before, &after, err);
+    if (rc || !before[t->id_source] || import_same(before[t->id_source], after[t->id_source]))
+        return rc;
+    struct change *two = arena_alloc(&im->rekeyed, 2 * sizeof *two);
+    if (!two)
+        return import_no_memory(err);
+    two[0] = two[1] = *c;
+    two[0].op = CHANGE_DELETE;
+    two[1].op = CHANGE_INSERT;
+    two[0].after = two[1].before = (struct slice){NULL, 0};
+    if (t->root) /* each is of an entity of its own */
+        two[0].entity_key = two[1].entity_key = (struct slice){NULL, 0};
+    if (put_image(im, t, before, &two[0].before) || put_image(im, t, after, &two[1].after))
+        return import_no_memory(err);
+    *gone = &two[0];
+    *made = &two[1];
+    return 0;
+}
+
 static bool is_mark(const struct change *c)
 {
     return c->op == CHANGE_DELETE && c->flags & CHANGE_COPIED;

@@ -165,3 +165,30 @@ def define(suite):
                     *("DELETE FROM %s WHERE %s = %d" % (table, column(table), number) for table in tables))
                 program.incremental(timeout=240)
                 expect_equal(values(rows()), values(before), "%s: deleted table by table" % policy)
+
+    @suite.case("ids-changed-unchecked", "a row that gets another id with foreign key checks off leaves what hangs on it there, and gets what names its new one")
+    def _():
+        for size in (1, 50000):
+            with TwoShops(settings=STREAM) as shops:
+                program, source = shops.lab.program, shops.source
+                program.incremental(timeout=240)
+                program.configure({"batch": {"max_rows": size}})
+                run = lambda *sql: source.run("SET SESSION foreign_key_checks = 0, sql_mode = ''", *sql, database="openmage")
+                tables = ["catalog_product_entity"] + ["catalog_product_entity_" + each for each in ("varchar", "decimal", "int", "text", "datetime")]
+                (one, _here, sku), (two, _there, other), (three, *_rest) = imported(shops, "created")[:3]
+                name = lambda number: shops.destination.query(
+                    "SELECT store_id, value FROM openmage.catalog_product_entity_varchar WHERE attribute_id = %d AND entity_id = %s ORDER BY 1" % (
+                        attribute(shops.destination, "name"), target(shops, "product", number)))
+                names = {number: name(number) for number in (one, two, three)}
+                change = "UPDATE catalog_product_entity SET entity_id = %d WHERE entity_id = %d"
+                for begin, end in (("DO 1", "DO 1"), ("BEGIN", "COMMIT")):
+                    run(begin, change % (90001, one), change % (one, two), change % (two, 90001), end)
+                    program.incremental(timeout=240)
+                    sku, other = other, sku
+                    expect_equal([sku_of(shops, target(shops, "product", number)) for number in (one, two)], [sku, other], "SKU of the two, " + begin)
+                    expect_equal({number: name(number) for number in names}, names, "names, which hang on the ids, " + begin)
+                right(shops, "update", "legacy")
+                # all that hangs on it follows
+                run(*("UPDATE %s SET entity_id = 90002 WHERE entity_id = %d" % (table, three) for table in tables))
+                program.incremental(timeout=240)
+                expect_equal(name(90002), names[three], "one that was given another number in all tables")
