@@ -660,6 +660,7 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     im->duplicate = false;
     im->remembers = (positions || im->options.completes) && !im->options.dry_run &&
                     !filter_imports_all(im->options.filter);
+    im->remembers_unchecked = positions && !im->options.dry_run;
     im->begun_ms = now_ms();
     import_files_begin(im);
     writer_later(im->writer, true);

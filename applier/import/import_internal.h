@@ -273,7 +273,7 @@ struct import {
 
     /* the segment in hand, in `arena` */
     struct arena arena;
-    struct arena rekeyed; /* … and what lasts as long as the range */
+    struct arena rekeyed;     /* … and what lasts as long as the range */
     struct import_row **rows; /* in the order of tables, then of coming */
     uint32_t row_count, row_cap;
     struct import_row **buckets, **by_id;
@@ -295,12 +295,13 @@ struct import {
     bool keys_unchecked;   /* statements are run with foreign key checks off */
     uint64_t *dying;       /* entities that the transaction in hand deletes: hashes, sorted */
     uint32_t dying_count, dying_cap;
-    uint64_t turn;         /* see import_reference */
-    uint64_t made_up;      /* the last id that a dry run has given */
-    uint64_t left_rows;    /* rows that were left out since what they refer to is not here */
-    bool remembers;        /* what may come by another run: see incomplete.h */
-    struct buf incomplete; /* … values of rows for datasync_incomplete */
-    struct buf elsewhere;  /* by type of the registry: enum elsewhere, a byte each */
+    uint64_t turn;            /* see import_reference */
+    uint64_t made_up;         /* the last id that a dry run has given */
+    uint64_t left_rows;       /* rows that were left out since what they refer to is not here */
+    bool remembers;           /* what may come by another run: see incomplete.h */
+    bool remembers_unchecked; /* … and later, as it is named with foreign key checks off */
+    struct buf incomplete;    /* … values of rows for datasync_incomplete */
+    struct buf elsewhere;     /* by type of the registry: enum elsewhere, a byte each */
     struct counters *counters;
 };
 
@@ -363,8 +364,9 @@ struct import_row *import_row_by_id(const struct import *im, uint32_t type, stru
 /* The entity's key that a change says, as text. */
 int import_change_key(struct import *im, const struct change *c, struct slice *key,
                       char scratch[32], bool *null, struct ds_error *err);
-/* With foreign key checks off a row that gets another id leaves all that hangs on it where it is: it
- * is deleted, and another one is made. Both last until the range is written. NULL: no such change.
+/* With foreign key checks off a row that gets another id leaves all that hangs on it where it is:
+ * it is deleted, and another one is made. Both last until the range is written. NULL: no such
+ * change.
  */
 int import_rekeyed(struct import *im, const struct change *c, struct change **gone,
                    struct change **made, struct ds_error *err);
@@ -439,6 +441,8 @@ int import_tell_namesakes(struct import *im, uint32_t first, uint32_t end, struc
 void import_tell_renamed(const struct import *im, const struct import_row *row);
 
 /* --- incomplete.c --- */
+/* May what the row names, and is not here, come later? */
+bool import_remembers(const struct import *im, const struct import_row *row);
 /* The row names something of the type that is not here. DS_ENOMEM. */
 int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,
                       struct slice id);
@@ -470,6 +474,8 @@ bool import_is_remade(const struct import *im, const struct change *c);
 bool import_is_unchecked(const struct import_row *row);
 /* Such a deletion is done: its row is gone here, too, or (stays) is not. DS_ENOMEM. */
 int import_note_unchecked(struct import *im, const struct import_row *row, bool stays);
+/* It is named so, is not here, and may come. DS_ENOMEM. */
+int import_await_unchecked(struct import *im, uint32_t type, struct slice id);
 /* What the registry has to be asked for the rows of a segment. DS_ENOMEM. */
 int import_want_unchecked(struct import *im);
 /* Has the source so deleted the entity, which stays here? Then its other rows do, too. */

@@ -43,6 +43,16 @@ static int comes_elsewhere(struct import *im, uint32_t type, bool *yes)
     return 0;
 }
 
+static bool is_unchecked(const struct import *im, const struct import_row *row)
+{
+    return im->remembers_unchecked && import_is_unchecked(row) && row->op != CHANGE_DELETE;
+}
+
+bool import_remembers(const struct import *im, const struct import_row *row)
+{
+    return im->remembers || is_unchecked(im, row);
+}
+
 int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,
                       struct slice id)
 {
@@ -51,8 +61,10 @@ int import_incomplete(struct import *im, const struct import_row *row, uint32_t 
     const struct import_entity *e = row->entity;
     struct buf *rows = &im->incomplete;
     char scratch[2][REGISTRY_KEY_MAX + 1];
-    bool yes = im->remembers && e->policy == IMPORT_WRITE && e->key.len && id.len;
-    if (yes && comes_elsewhere(im, type, &yes))
+    bool yes =
+        import_remembers(im, row) && e->policy == IMPORT_WRITE && e->key.len && id.len && missing;
+    bool unchecked = yes && is_unchecked(im, row);
+    if (unchecked ? import_await_unchecked(im, type, id) : yes && comes_elsewhere(im, type, &yes))
         return DS_ENOMEM;
     if (!yes)
         return 0;
@@ -216,6 +228,12 @@ int incomplete_clear(MYSQL *db, const struct config *c, const struct filter *f,
              sql_table(&sql, c->state_database, "datasync_incomplete") |
              buf_puts(&sql, " WHERE source_system = ") |
              sql_string(&sql, c->source_system, strlen(c->source_system)) |
+             buf_puts(&sql, " AND NOT EXISTS (SELECT * FROM ") |
+             sql_table(&sql, c->state_database, "datasync_entity_registry") |
+             buf_puts(&sql, " r WHERE r.source_system = ") |
+             sql_string(&sql, c->source_system, strlen(c->source_system)) |
+             buf_puts(&sql, " AND r.entity_type = CONCAT(LEFT(missing_type, 50), "
+                            "'" REGISTRY_UNCHECKED "') AND r.source_id = missing_id)") |
              buf_puts(&sql, " AND NOT EXISTS (SELECT * FROM ") |
              sql_table(&sql, c->state_database, "datasync_checkpoint") |
              buf_puts(&sql, " WHERE name = ") | sql_string(&sql, c->name, strlen(c->name)) |

@@ -355,7 +355,7 @@ static int remember(struct import *im, const struct import_row *row,
     struct slice text = import_text(raw, scratch, &null), id;
     const uint8_t *at = text.p, *end = text.p + text.len;
     int rc = 0;
-    if (null || !im->remembers)
+    if (null || !import_remembers(im, row))
         return 0;
     if (r->form == REFERENCE_ONE)
         return import_incomplete(im, row, r->type, text);

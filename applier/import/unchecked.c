@@ -38,6 +38,15 @@ int import_note_unchecked(struct import *im, const struct import_row *row, bool 
                                              stays ? row->target_id : 0, ORIGIN_CREATED, no_ref);
 }
 
+int import_await_unchecked(struct import *im, uint32_t type, struct slice id)
+{
+    const struct slice no_ref = {NULL, 0};
+    uint32_t unchecked = type_unchecked(im, type);
+    return unchecked == UINT32_MAX
+               ? DS_ENOMEM
+               : registry_add(im->registry, unchecked, id, 0, ORIGIN_CREATED, no_ref);
+}
+
 /* Only roots of what is copied: it is much. */
 static bool may_be_made_again(const struct import_row *row)
 {
