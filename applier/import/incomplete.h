@@ -4,9 +4,9 @@
  * brought yet (an order to a customer, a stock item to a product). The column is left empty then,
  * or the row out, as where there is no such thing; but datasync_incomplete remembers it, in the
  * transaction that leaves it out, and when the missing one is in the registry the entity is copied
- * again, whole. A run for all entities leaves nothing to remember, but what is named with foreign key
- * checks off (a script that fills tables one by one), which may come later. What the source deletes, of
- * either, and what comes again whole, is forgotten.
+ * again, whole. A run for all entities leaves nothing to remember, but what is named with foreign
+ * key checks off (a script that fills tables one by one), which may come later. What the source
+ * deletes, of either, and what comes again whole, is forgotten.
  *
  * import_incomplete… are the import's, on the applier's thread; incomplete_… are for commands.
  */
