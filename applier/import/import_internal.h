@@ -446,6 +446,8 @@ bool import_remembers(const struct import *im, const struct import_row *row);
 /* The row names something of the type that is not here. DS_ENOMEM. */
 int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,
                       struct slice id);
+/* The entity is to be copied again behind the run. DS_ENOMEM. */
+int import_copy_again(struct import *im, const struct import_row *row);
 /* Write what is remembered by now, or, unless it is the last, only if it fills a statement. */
 int import_incomplete_write(struct import *im, bool last, struct ds_error *err);
 

@@ -43,6 +43,20 @@ static int comes_elsewhere(struct import *im, uint32_t type, bool *yes)
     return 0;
 }
 
+/* The entity of the row waits for that. */
+static int put_row(struct import *im, const struct import_row *row, const char *missing,
+                   struct slice id)
+{
+    const char *system = im->options.config->source_system;
+    const struct import_entity *e = row->entity;
+    struct buf *rows = &im->incomplete;
+    return buf_puts(rows, rows->len ? ",(" : "(") | sql_string(rows, system, strlen(system)) |
+           buf_puts(rows, ",") | sql_string(rows, e->entity->name, strlen(e->entity->name)) |
+           buf_puts(rows, ",") | sql_string(rows, e->key.p, e->key.len) | buf_puts(rows, ",") |
+           sql_string(rows, missing, strlen(missing)) | buf_puts(rows, ",") |
+           sql_string(rows, id.p, id.len) | buf_puts(rows, ")");
+}
+
 static bool is_unchecked(const struct import *im, const struct import_row *row)
 {
     return im->remembers_unchecked && import_is_unchecked(row) && row->op != CHANGE_DELETE;
@@ -57,9 +71,7 @@ int import_incomplete(struct import *im, const struct import_row *row, uint32_t 
                       struct slice id)
 {
     const char *missing = registry_type_name(im->registry, type);
-    const char *system = im->options.config->source_system;
     const struct import_entity *e = row->entity;
-    struct buf *rows = &im->incomplete;
     char scratch[2][REGISTRY_KEY_MAX + 1];
     bool yes =
         import_remembers(im, row) && e->policy == IMPORT_WRITE && e->key.len && id.len && missing;
@@ -75,12 +87,17 @@ int import_incomplete(struct import *im, const struct import_row *row, uint32_t 
                  (const char *)id.p);
         return 0;
     }
-    id = registry_key(id, scratch[1]);
-    return buf_puts(rows, rows->len ? ",(" : "(") | sql_string(rows, system, strlen(system)) |
-           buf_puts(rows, ",") | sql_string(rows, e->entity->name, strlen(e->entity->name)) |
-           buf_puts(rows, ",") | sql_string(rows, e->key.p, e->key.len) | buf_puts(rows, ",") |
-           sql_string(rows, missing, strlen(missing)) | buf_puts(rows, ",") |
-           sql_string(rows, id.p, id.len) | buf_puts(rows, ")");
+    return put_row(im, row, missing, registry_key(id, scratch[1]));
+}
+
+int import_copy_again(struct import *im, const struct import_row *row)
+{
+    const char *type = registry_type_name(im->registry, row->entity->type);
+    char scratch[2][REGISTRY_KEY_MAX + 1];
+    struct slice key = row->entity->key;
+    if (!im->remembers_unchecked || !key.len || registry_key(key, scratch[0]).p != key.p)
+        return 0;
+    return put_row(im, row, type, registry_key(key, scratch[1]));
 }
 
 int import_incomplete_write(struct import *im, bool last, struct ds_error *err)

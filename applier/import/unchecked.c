@@ -94,12 +94,20 @@ int import_forget_unchecked(struct import *im, const struct import_row *row)
                : 0;
 }
 
+/* What was switched off is on again: by rows which the source has not touched. */
+static int switch_on(struct import *im, const struct import_row *row)
+{
+    bool off = row->table->root && im->deletions[row->table->place] == DELETE_SOFT &&
+               import_stays_unchecked(im, row->entity);
+    return off ? import_copy_again(im, row) : 0;
+}
+
 int import_made_again(struct import *im, uint32_t first, uint32_t end)
 {
     int rc = 0;
     for (uint32_t i = first; i < end && im->options.follows && rc == 0; i++)
         if (may_be_made_again(im->rows[i]))
-            rc = import_forget_unchecked(im, im->rows[i]);
+            rc = switch_on(im, im->rows[i]) | import_forget_unchecked(im, im->rows[i]);
     return rc;
 }
 

@@ -154,10 +154,13 @@ def define(suite):
                 run("CREATE TABLE kept SELECT * FROM catalog_product_entity WHERE entity_id = %d" % number,
                     "DELETE FROM catalog_product_entity WHERE entity_id = %d" % number)
                 program.incremental(timeout=240)
+                expect_equal(rows()["catalog_product_entity_int"] == before["catalog_product_entity_int"], policy != {"delete": "soft"},
+                             "%s: switched off" % policy)
                 run("INSERT INTO catalog_product_entity SELECT * FROM kept")
                 program.incremental(timeout=240)
                 expect_equal(values(rows()), values(before), "%s: made again" % policy)
                 expect_equal((target(shops, "product", number), sku_of(shops, here)), (here, sku), "%s: id" % policy)
+                expect_equal(rows()["catalog_product_entity_int"], before["catalog_product_entity_int"], "%s: switched on again" % policy)
                 run("UPDATE catalog_product_entity SET sku = 'renamed' WHERE entity_id = %d" % number)
                 program.incremental(timeout=240)
                 expect_equal(sku_of(shops, here), "renamed", "%s: a change of it" % policy)
