@@ -112,7 +112,7 @@ static int ask_tables(struct asking *a, const struct catalogue_entity *e, struct
     char name[300];
     int rc = 0;
     for (size_t i = 0; i < (asked ? e->table_count : 1) && rc == 0; i++) {
-        snprintf(name, sizeof name, "%s%s", prefix, e->tables[i].table);
+        snprintf(name, sizeof name, "%s%s", prefix, e->tables[i].there);
         if (asked && !filter_keeps(a->c->o->filter, name))
             continue;
         rc = ask_table(a, e, name, err);

@@ -24,7 +24,7 @@ void entity_root_name(const struct copy *c, const struct catalogue_entity *e, ch
                       size_t size)
 {
     const char *prefix = c->o->config->source.prefix;
-    snprintf(out, size, "%s%s", prefix ? prefix : "", e->tables[0].table);
+    snprintf(out, size, "%s%s", prefix ? prefix : "", e->tables[0].there);
 }
 
 static struct copied_kind *kind_of_root(const struct copy *c, const char *table)

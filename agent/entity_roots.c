@@ -73,7 +73,7 @@ static int add_dates_of_parent(const struct copy *c, const struct entity_selecti
     int rc = buf_puts(sql, " AND ") | sql_identifier(sql, root->link) |
              buf_puts(sql, " IN (SELECT ") | sql_identifier(sql, e->tables[0].link) |
              buf_printf(sql, " FROM `%s", entity_prefix(c)) |
-             buf_printf(sql, "%s` WHERE 1", e->tables[0].table) | add_range(s, "updated_at", sql) |
+             buf_printf(sql, "%s` WHERE 1", e->tables[0].there) | add_range(s, "updated_at", sql) |
              buf_puts(sql, ")");
     return rc ? entity_no_memory(err) : 0;
 }
@@ -155,7 +155,7 @@ static void find_target(const struct catalogue_entity *e, const struct catalogue
     for (size_t i = 0; r->to && i < e->table_count; i++)
         if (strcmp(e->tables[i].table, r->to) == 0)
             t = &e->tables[i];
-    *table = t->table;
+    *table = t->there;
     *key = r->by ? r->by : t == &e->tables[0] ? t->link : t->key;
 }
 

@@ -280,7 +280,7 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
     struct copied_table *t = &c->tables[c->table_count];
     bool exists = false;
     *t = (struct copied_table){.entity = c->entity, .entry = entry};
-    snprintf(t->name, sizeof t->name, "%s%s", entity_prefix(c), entry->table);
+    snprintf(t->name, sizeof t->name, "%s%s", entity_prefix(c), entry->there);
     if (entity_is_asked_for(c, c->entity) && !filter_keeps(c->o->filter, t->name))
         return 0;
     if (!catalogue_is_imported(entry))
@@ -316,7 +316,7 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
 int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exists,
                                struct ds_error *err)
 {
-    snprintf(t->name, sizeof t->name, "%s%s", entity_prefix(c), t->entry->table);
+    snprintf(t->name, sizeof t->name, "%s%s", entity_prefix(c), t->entry->there);
     int rc = table_exists(c, t, exists, err);
     rc = rc || !*exists ? rc : open_columns(c, t, err);
     if (rc || !*exists)

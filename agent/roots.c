@@ -68,12 +68,12 @@ static const struct catalogue_table *member(const struct catalogue_entity *e, co
 
 static int add_level(struct roots *r, const struct catalogue_table *entry, const char *prefix)
 {
-    size_t room = strlen(prefix) + strlen(entry->table) + 1;
+    size_t room = strlen(prefix) + strlen(entry->there) + 1;
     struct level *l = &r->levels[r->level_count];
     char *name = arena_alloc(&r->arena, room);
     if (!name)
         return DS_ENOMEM;
-    snprintf(name, room, "%s%s", prefix, entry->table);
+    snprintf(name, room, "%s%s", prefix, entry->there);
     *l = (struct level){.name = name, .entry = entry, .number = (uint32_t)++r->level_count};
     return 0;
 }

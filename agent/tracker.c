@@ -244,7 +244,7 @@ static int select_rows(const struct tracker *t, const char *type,
           buf_printf(sql, " FROM %.*s t", (int)t->table.len, (const char *)t->table.data);
     if (member) {
         char name[300];
-        snprintf(name, sizeof name, "%s%s", prefix_of(t), member->table);
+        snprintf(name, sizeof name, "%s%s", prefix_of(t), member->there);
         rc |= buf_puts(sql, " LEFT JOIN ") | sql_identifier(sql, name) | buf_puts(sql, " m ON m.") |
               sql_identifier(sql, member->key) | buf_puts(sql, " = t.entity_id");
     }

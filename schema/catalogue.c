@@ -255,6 +255,30 @@ bool catalogue_lookup(const struct catalogue *c, const char *table,
     return found != NULL;
 }
 
+int catalogue_call(struct catalogue *c, const char *table, const char *there, struct ds_error *err)
+{
+    const struct catalogue_entity *entity, *other;
+    const struct catalogue_table *entry, *taken;
+    if (!catalogue_lookup(c, table, &entity, &entry))
+        return 0;
+    if (entry->there != entry->table || catalogue_lookup(c, there, &other, &taken))
+        return error_set(err, DS_EUSAGE,
+                         "table %s of entity %s cannot be called %s at the source: %s", table,
+                         entity->name, there,
+                         entry->there != entry->table ? "it has another name there already"
+                                                      : "the catalogue has a table of that name");
+    struct claim *more = realloc(c->claims, (c->claim_count + 1) * sizeof *more);
+    char *name = arena_strdup(&c->arena, there);
+    if (more)
+        c->claims = more;
+    if (!more || !name)
+        return no_memory(err);
+    ((struct catalogue_table *)entry)->there = name; /* of our arena */
+    more[c->claim_count++] = (struct claim){.table = name, .entity = entity, .entry = entry};
+    qsort(more, c->claim_count, sizeof *more, by_table);
+    return 0;
+}
+
 size_t catalogue_group_count(const struct catalogue *c)
 {
     return c->group_count;

@@ -45,6 +45,7 @@ enum catalogue_identity {
 
 struct catalogue_table {
     const char *table;
+    const char *there; /* what the source of an import calls it (catalogue_call); else the same */
     const char *role; /* "root", "member", "item", "grid" …: free text for people, and for groups;
                          "root" has a meaning */
     const char *key;  /* its id, which others hold; NULL: none, or of several columns */
@@ -178,6 +179,11 @@ const struct catalogue_entity *catalogue_find(const struct catalogue *c,
  * definition, not for each row. */
 bool catalogue_lookup(const struct catalogue *c, const char *table,
                       const struct catalogue_entity **entity, const struct catalogue_table **entry);
+/* The source calls the table otherwise (a map's rule), and is to be asked for it so; catalogue_lookup
+ * knows both names. Before any thread asks. DS_EUSAGE: the table has such a name already, or that is
+ * another one's; a table of no entity: nothing is done. */
+int catalogue_call(struct catalogue *c, const char *table, const char *there,
+                   struct ds_error *err);
 size_t catalogue_group_count(const struct catalogue *c);
 const struct catalogue_group *catalogue_group_at(const struct catalogue *c, size_t i);
 /* `name` with or without its "@"; NULL: there is none. */

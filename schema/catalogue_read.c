@@ -172,6 +172,7 @@ static int read_table(const struct catalogue_reader *r, const yaml_node_t *node,
     int rc = catalogue_read_fields(r, node, f, FIELDS);
     out->line = catalogue_line(node);
     rc = rc ? rc : catalogue_read_name(r, f[TABLE].node, &out->table);
+    out->there = out->table;
     rc = rc ? rc : catalogue_read_name(r, f[ROLE].node, &out->role);
     rc = rc ? rc : catalogue_read_name(r, f[LINK].node, &out->link);
     rc = rc ? rc : catalogue_read_name(r, f[KEY].node, &out->key);

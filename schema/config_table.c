@@ -448,8 +448,8 @@ const struct setting config_settings[] = {
          "way; relative to this file's folder. All of them hold together. The destination's "
          "tables are its own then: ddl must be ignore or stop. Needs binlog_row_metadata = FULL "
          "at the source. Not with where; in mode mirror not with hooks of handlers and on_invalid. "
-         "In mode import the rules come before ids are translated, and what the catalogue names "
-         "stays as it is called. A map is kept to: another one needs a new copy."},
+         "In mode import the rules come before ids are translated, and the catalogue has the "
+         "destination's names of tables. A map is kept to: another one needs a new copy."},
     {.key = "ddl",
      .type = SETTING_CHOICE,
      AT(ddl),

@@ -56,13 +56,15 @@ static bool is_shops(const struct filter *f, const char *document)
 static int check_rule(const struct filter *f, const struct map_rule *r, struct ds_error *err)
 {
     bool id = false, to_id;
-    const char *what = r->field ? known_as(f, r->document, r->field, &id) : NULL;
+    const char *there =
+        r->side == MAP_SOURCE ? map_document(f->map, MAP_SOURCE, r->document) : r->document;
+    const char *what = r->field && there ? known_as(f, there, r->field, &id) : NULL;
     switch (r->kind) {
     case MAP_RENAME:
-        if (is_shops(f, r->document) || is_shops(f, r->to_document))
+        if (is_shops(f, r->document))
             return error_set(err, DS_EUSAGE,
-                             "%s:%u: %s is not to become %s in mode import, which knows tables by "
-                             "the names that the catalogue has",
+                             "%s:%u: %s is not to become %s in mode import: the catalogue has the "
+                             "destination's names of tables, and knows that one",
                              r->file, r->line, r->document, r->to_document);
         return 0;
     case MAP_MOVE:

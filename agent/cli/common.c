@@ -105,6 +105,25 @@ static void keep_keys_from_core_files(const struct config *c)
                  strerror(errno));
 }
 
+/* What an import's source calls tables of the catalogue. */
+static int call_tables(struct invocation *in, struct ds_error *err)
+{
+    const struct map *map = filter_map(in->filter);
+    int rc = 0;
+    for (size_t i = 0; map && in->config.mode == MODE_IMPORT && i < map_count(map) && rc == 0;
+         i++) {
+        const struct map_rule *r = map_at(map, i);
+        struct ds_error why;
+        if (r->kind == MAP_RENAME)
+            rc = catalogue_call(in->catalogue, r->to_document, r->document, &why);
+        if (rc == DS_EUSAGE)
+            rc = error_set(err, rc, "%s:%u: %s", r->file, r->line, why.message);
+        else if (rc)
+            *err = why;
+    }
+    return rc;
+}
+
 int cli_open(struct invocation *in, struct ds_error *err)
 {
     int rc = config_load(&in->config, in->config_path, in->overrides, in->override_count, err);
@@ -116,6 +135,8 @@ int cli_open(struct invocation *in, struct ds_error *err)
         rc = outbox_check_entities(&in->config, in->catalogue, err);
     if (rc == 0)
         rc = filter_new(&in->filter, &in->config, in->catalogue, err);
+    if (rc == 0 && (rc = call_tables(in, err)))
+        filter_free(in->filter);
     if (rc) {
         catalogue_free(in->catalogue);
         in->catalogue = NULL;

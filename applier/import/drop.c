@@ -1,6 +1,7 @@
 /* What is empty at the source is empty at the destination: rows under a whole entity's rows that
  * the source has not (any more) go. Before new rows of the table are inserted, so that their keys
  * are free. */
+#include <stdio.h>
 #include <string.h>
 
 #include "applier/import/drop.h"
@@ -65,10 +66,15 @@ static int look_at(struct import *im, const char *name, const struct target_tabl
 
 int import_look_below(struct import *im, const struct catalogue_entity *e, struct ds_error *err)
 {
+    const char *prefix = im->options.config->source.prefix;
     int rc = 0;
     for (size_t i = 1; i < e->table_count && rc == 0; i++) {
         const struct catalogue_table *entry = &e->tables[i];
         const struct target_table *target = import_shop_table(im, entry->table);
+        char name[300];
+        snprintf(name, sizeof name, "%s%s", prefix ? prefix : "", entry->there);
+        if (!filter_keeps(im->options.filter, name)) /* what is here stays */
+            continue;
         if (target && !is_compiled(im, target) && is_linked(e, entry, target))
             rc = look_at(im, entry->table, target, err);
     }

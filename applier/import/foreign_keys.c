@@ -77,7 +77,7 @@ static int list_tables(const struct finding *f, struct buf *list)
             BUF_AUTO struct buf name = {0};
             if (!catalogue_is_imported(&e->tables[k]))
                 continue;
-            rc = buf_printf(&name, "%s%s", prefix ? prefix : "", e->tables[k].table) ||
+            rc = buf_printf(&name, "%s%s", prefix ? prefix : "", e->tables[k].there) ||
                  buf_puts(list, ", ") || sql_string(list, name.data, name.len);
         }
     }
@@ -137,7 +137,7 @@ static const struct target_table *table_for(const struct finding *f, const char 
         (!f->makes[place] || (filter_imports(f->filter, e) && !filter_keeps(f->filter, name))))
         return NULL;
     const char *prefix = f->config->destination.prefix;
-    int n = snprintf(here, sizeof here, "%s%s", prefix ? prefix : "", plain);
+    int n = snprintf(here, sizeof here, "%s%s", prefix ? prefix : "", entry->table);
     const struct target_table *t = target_find(f->destination, here, (size_t)n);
     return t && t->exists && !t->view ? t : NULL;
 }

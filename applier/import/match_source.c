@@ -42,7 +42,7 @@ static int put_question(const struct import *im, const struct import_table *t, s
     BUF_AUTO struct buf table = {0};
     const char *prefix = im->options.config->source.prefix;
     const char *key = t->names[t->id_source];
-    return buf_printf(&table, "%s%s", prefix ? prefix : "", t->entry->table) |
+    return buf_printf(&table, "%s%s", prefix ? prefix : "", t->entry->there) |
            buf_puts(sql, "SELECT MIN(") | sql_identifier(sql, key) | buf_puts(sql, ") FROM ") |
            sql_identifier(sql, buf_cstr(&table)) | buf_puts(sql, " WHERE ") |
            sql_identifier(sql, key);

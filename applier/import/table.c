@@ -522,7 +522,7 @@ int import_table_find(struct import *im, const struct source_table *source, bool
         !is_imported(im, e, entry))
         return 0;
     snprintf(name, sizeof name, "%s%s",
-             config->destination.prefix ? config->destination.prefix : "", plain);
+             config->destination.prefix ? config->destination.prefix : "", entry->table);
     struct target_table *target = target_find(im->target, name, strlen(name));
     if (!target || !target->exists)
         return no_table(im, name, e, has_rows, err);

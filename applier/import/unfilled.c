@@ -25,7 +25,8 @@ struct looking {
 
 struct coming {
     char table[SHOP_TABLE_SIZE];
-    bool asked_for; /* else only what is missing of it is made */
+    const char *document; /* … without prefix */
+    bool asked_for;       /* else only what is missing of it is made */
 };
 
 static int no_memory(struct ds_error *err)
@@ -37,15 +38,17 @@ static int no_memory(struct ds_error *err)
 
 /* Of all tables of a shop, information_schema takes a tenth of a second: of those which rows are
  * made of, as a list of literals. */
-static int list_tables(const struct looking *l, const char *prefix, struct buf *list)
+static int list_tables(const struct looking *l, bool source, struct buf *list)
 {
     const struct catalogue *c = filter_catalogue(l->filter);
+    const char *prefix = source ? l->config->source.prefix : l->config->destination.prefix;
     int rc = buf_puts(list, "''");
     for (size_t i = 0; i < catalogue_count(c) && rc == 0; i++) {
         const struct catalogue_entity *e = catalogue_at(c, i);
         for (size_t k = 0; l->makes[i] && k < e->table_count && rc == 0; k++) {
+            const struct catalogue_table *t = &e->tables[k];
             BUF_AUTO struct buf name = {0};
-            rc = buf_printf(&name, "%s%s", prefix ? prefix : "", e->tables[k].table) ||
+            rc = buf_printf(&name, "%s%s", prefix ? prefix : "", source ? t->there : t->table) ||
                  buf_puts(list, ", ") || sql_string(list, name.data, name.len);
         }
     }
@@ -70,8 +73,7 @@ static int read_theirs(struct looking *l, struct ds_error *err)
 {
     BUF_AUTO struct buf schema = {0}, tables = {0};
     const char *database = l->config->source.database;
-    if (sql_string(&schema, database, strlen(database)) ||
-        list_tables(l, l->config->source.prefix, &tables))
+    if (sql_string(&schema, database, strlen(database)) || list_tables(l, true, &tables))
         return no_memory(err);
     l->theirs = db_select(l->source, err,
                           "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE "
@@ -120,7 +122,8 @@ static bool comes_from(const struct looking *l, const char *here, struct coming 
     while (catalogue_at(c, place) != e)
         place++;
     prefix = l->config->source.prefix;
-    snprintf(out->table, sizeof out->table, "%s%s", prefix ? prefix : "", here + len);
+    snprintf(out->table, sizeof out->table, "%s%s", prefix ? prefix : "", entry->there);
+    out->document = entry->there;
     out->asked_for = filter_imports(l->filter, e);
     return l->makes[place] && (!out->asked_for || filter_keeps(l->filter, out->table));
 }
@@ -170,8 +173,7 @@ static MYSQL_RES *read_ours(const struct looking *l, MYSQL *db, struct ds_error 
 {
     BUF_AUTO struct buf schema = {0}, tables = {0};
     const char *database = l->config->destination.database;
-    if (sql_string(&schema, database, strlen(database)) ||
-        list_tables(l, l->config->destination.prefix, &tables)) {
+    if (sql_string(&schema, database, strlen(database)) || list_tables(l, false, &tables)) {
         (void)no_memory(err);
         return NULL;
     }
@@ -198,7 +200,7 @@ static bool is_filled(const struct looking *l, const char *here, const struct co
     const char *name = map ? map_field(map, MAP_DESTINATION, document, column) : column;
     if (map && map_next_handler(map, MAP_DESTINATION, document, column, NULL))
         return true;
-    bool ignored = !name || (map && map_ignored_field(map, MAP_SOURCE, document, name));
+    bool ignored = !name || (map && map_ignored_field(map, MAP_SOURCE, from->document, name));
     return has_column(l, from->table, name ? name : column, table) && !ignored;
 }
 

@@ -245,6 +245,14 @@ static int check_all_taken(const struct map_stream *s, const struct mapped *t, c
     return 0;
 }
 
+/* Of an import: another table of the source becomes what this one is called. */
+static bool is_displaced(const struct map_stream *s, const char *document)
+{
+    const char *there = document ? map_document(s->options.map, MAP_SOURCE, document) : NULL;
+    const char *own = there ? map_document(s->options.map, MAP_DESTINATION, there) : NULL;
+    return s->options.imports && own && strcmp(own, document) != 0;
+}
+
 /* Of an import: who knows what is wrong with the table tells. */
 static bool passes(const struct map_stream *s, const struct mapped *t, const char *document,
                    bool leads)
@@ -274,7 +282,7 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
     const char *step = document ? map_step_gives(s->options.map, document) : NULL;
     const struct map_columns *columns =
         document ? map_columns_of(s->options.map, document, true) : NULL;
-    bool leads = name_there(s, t->source.name, name, sizeof name);
+    bool leads = name_there(s, t->source.name, name, sizeof name) && !is_displaced(s, document);
     t->target = NULL;
     int rc = leads ? find_target(s, t, name, &t->target, err) : 0;
     t->plain = rc == 0 && s->options.imports && passes(s, t, document, leads);

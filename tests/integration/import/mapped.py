@@ -1,5 +1,6 @@
 """An import through the rules of a map: what comes is what the source's rows become by them."""
 
+import os
 import random
 
 from lib.importcheck import Before, check
@@ -42,6 +43,30 @@ RULES = (
     "UPDATE catalogrule SET name = CONCAT('old ', name)", "UPDATE customer_entity SET email = CONCAT('old.', COALESCE(email, ''))",
     "UPDATE sales_flat_order_item SET description = CONCAT('(old) ', COALESCE(description, ''))", "UPDATE cms_page SET sort_order = sort_order + 7, secret = NULL",
     "UPDATE catalog_product_entity_varchar v JOIN eav_attribute a USING (attribute_id) SET v.value = 'of the old shop' WHERE a.attribute_code = 'meta_title'")
+CARDS = """
+CREATE TABLE CARD (card_id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE, TITLE VARCHAR(60) NOT NULL, customer_id INT UNSIGNED NULL, balance INT NOT NULL) ENGINE=InnoDB;
+CREATE TABLE HISTORY (history_id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, card_id INT UNSIGNED NOT NULL, amount INT NOT NULL,
+  FOREIGN KEY (card_id) REFERENCES CARD (card_id) ON DELETE CASCADE) ENGINE=InnoDB;
+"""
+CARD = """name: gift_card
+natural_key: [code]
+tables:
+  - {table: gift_card, role: root, link: card_id, identity: natural}
+  - {table: gift_card_history, role: member, link: card_id, key: history_id, identity: registry}
+references:
+  - {column: customer_id, entity: customer}
+"""
+CARD_MAP = """<map><source>
+  <document_rules>
+    <rename><document>old_card</document><to>gift_card</to></rename>
+    <rename><document>old_card_log</document><to>gift_card_history</to></rename>
+  </document_rules>
+  <field_rules>
+    <move><field>old_card.label</field><to>gift_card.title</to></move>
+    <transform><field>old_card.label</field><handler class="\\Migration\\Handler\\AddPrefix"><param name="prefix" value="old "/></handler></transform>
+  </field_rules>
+</source><destination/></map>
+"""
 STREAM = {"mode": "import", "source_system": "shop", "on_duplicate": "update"}
 KINDS = tuple(name for name in COMPARED if name not in ("rating", "review"))
 
@@ -169,6 +194,49 @@ def define(suite):
             expect("L-another" in skus and "L-" + sku not in skus and "another" not in skus, "a product that is called otherwise")
             expect_equal(str(shops.destination.scalar("SELECT created_at FROM openmage.catalog_product_entity WHERE entity_id = %d" % here)), "2001-01-01 00:00:00", "a column that did not change")
 
+    @suite.case("mapped-renamed", "tables of an entity of one's own that the source calls otherwise: by sync and in a stream, with references and members, deletes and kills")
+    def _():
+        with TwoShops(settings={**STREAM, "ddl": "ignore"}) as shops:
+            program, source = shops.lab.program, shops.source
+            folder = shops.work.path("entities")
+            os.mkdir(folder)
+            Mapped.write(os.path.join(folder, "card.yaml"), CARD)
+            Mapped.write(shops.work.path("map.xml"), CARD_MAP)
+            source.script(CARDS.replace("CARD", "old_card").replace("TITLE", "label").replace("HISTORY", "old_card_log"), database="openmage")
+            shops.destination.script(CARDS.replace("CARD", "gift_card").replace("TITLE", "title").replace("HISTORY", "gift_card_history"), database="openmage")
+            shops.destination.run("INSERT INTO gift_card VALUES (1, 'OWN', 'of the destination', NULL, 5), (7, 'C3', 'has the code already', NULL, 0)", database="openmage")
+            source.run("INSERT INTO old_card SELECT seq, CONCAT('C', seq), CONCAT('card ', seq), IF(seq % 2, (SELECT MIN(entity_id) FROM customer_entity), NULL), seq FROM seq_1_to_40",
+                       "INSERT INTO old_card_log (card_id, amount) SELECT 1 + seq % 40, seq FROM seq_1_to_200",
+                       "CREATE TABLE gift_card (nothing INT PRIMARY KEY) ENGINE=InnoDB", "INSERT INTO gift_card VALUES (1)", database="openmage")
+            program.configure({"map": [shops.work.path("map.xml")], "entities_dir": folder, "entities": ["gift_card", "customer"]})
+
+            def same(what):
+                there = source.query("SELECT c.code, CONCAT('old ', c.label), c.balance, u.email, l.amount FROM openmage.old_card c LEFT JOIN openmage.customer_entity u ON "
+                                     "u.entity_id = c.customer_id LEFT JOIN openmage.old_card_log l USING (card_id) ORDER BY 1, 5")
+                here = shops.destination.query("SELECT c.code, c.title, c.balance, u.email, l.amount FROM openmage.gift_card c LEFT JOIN openmage.customer_entity u ON "
+                                               "u.entity_id = c.customer_id LEFT JOIN openmage.gift_card_history l USING (card_id) WHERE c.code <> 'OWN' ORDER BY 1, 5")
+                expect_equal(here, there, what)
+                expect_equal(shops.destination.scalar("SELECT title FROM openmage.gift_card WHERE code = 'OWN'"), "of the destination", what)
+
+            sync(shops, "customer", "-d", "update", system="shop")
+            sync(shops, "gift_card", "-d", "update", system="shop")
+            same("sync")
+            program.incremental(timeout=240)
+            same("copied")
+            for point in ("commit.before_commit:1", "commit.after_commit:1", None):
+                source.run("UPDATE old_card SET label = CONCAT(label, '!'), balance = balance + 1 WHERE card_id % 3 = 0", "UPDATE old_card_log SET amount = amount + 1 WHERE card_id = 4",
+                           "INSERT INTO old_card (code, label, customer_id, balance) SELECT CONCAT('N', MAX(card_id)), 'new', MAX(customer_id), 1 FROM old_card",
+                           "INSERT INTO old_card_log (card_id, amount) SELECT MAX(card_id), 77 FROM old_card", "DELETE FROM old_card WHERE card_id = (SELECT MIN(card_id) FROM old_card WHERE code <> 'C3')",
+                           "UPDATE gift_card SET nothing = nothing + 1", database="openmage")
+                if point:
+                    code, _out, err = program.command("incremental", env={"DATASYNC_CRASH": point}, timeout=120)
+                    expect_equal(code, -9, "%s: %s" % (point, err[-1000:]))
+                program.incremental(timeout=240)
+                same("followed")
+            source.run("ALTER TABLE gift_card ADD more INT", database="openmage")
+            program.incremental(timeout=240)
+            same("another table of that name")
+
     @suite.case("mapped-skip", "a row that a map makes is still one of its entity: what was to be left alone is, also when a member changes")
     def _():
         with Mapped({**STREAM, "on_duplicate": "skip"}) as shops:
@@ -196,7 +264,7 @@ def define(suite):
                     (rule % ("transform", "catalog_product_entity.entity_id", handler, "transform"), "which an import knows as the key of its rows"),
                     (rule % ("ignore", "catalog_product_entity.sku", "", "ignore"), "which an import knows as its natural key"),
                     (rule % ("move", "catalog_product_entity.sku", "<to>catalog_product_entity.number</to>", "move"), "which an import knows as its natural key"),
-                    ("<map><source><document_rules><rename><document>cms_page</document><to>page</to></rename></document_rules></source><destination/></map>", "cms_page is not to become page in mode import")):
+                    ("<map><source><document_rules><rename><document>cms_page</document><to>page</to></rename></document_rules></source><destination/></map>", "cms_page is not to become page in mode import: the catalogue has the destination's names")):
                 shops.write(path, text)
                 code, out, err = program.command("check")
                 expect_equal(code, 2, out + err)
