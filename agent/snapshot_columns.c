@@ -6,6 +6,7 @@
 
 #include "agent/collations.h"
 #include "agent/snapshot_rows.h"
+#include "schema/members.h"
 
 enum metadata_rule {
     META_NONE,
@@ -142,6 +143,18 @@ static uint16_t metadata(const struct type_form *form, MYSQL_ROW row)
     return 0;
 }
 
+static int describe_members(struct table_plan *plan, struct msg_column *d, MYSQL_ROW row)
+{
+    BUF_AUTO struct buf members = {0};
+    if (d->type != MYSQL_TYPE_ENUM && d->type != MYSQL_TYPE_SET)
+        return 0;
+    int rc = members_of_type(&members, row[C_COLUMN_TYPE]);
+    d->members = (struct slice){rc ? NULL : arena_copy(&plan->arena, members.data, members.len),
+                                members.len};
+    d->members_utf8 = true;
+    return d->members.p ? 0 : DS_ENOMEM;
+}
+
 static int plan_selection(struct table_plan *plan, uint32_t i, const struct type_form *form,
                           const char *name)
 {
@@ -186,8 +199,9 @@ static int plan_column(struct table_plan *plan, const struct snapshot_source *s,
     d->collation = row[C_COLLATION]           ? collation_id(s->collations, row[C_COLLATION])
                    : form->read == READ_BYTES ? 63
                                               : 0;
-    return plan_selection(plan, i, form, row[C_NAME]) ? error_set(err, DS_ENOMEM, "out of memory")
-                                                      : 0;
+    return describe_members(plan, d, row) || plan_selection(plan, i, form, row[C_NAME])
+               ? error_set(err, DS_ENOMEM, "out of memory")
+               : 0;
 }
 
 static MYSQL_RES *select_columns(struct snapshot_source *s, const char *database, const char *name,

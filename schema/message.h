@@ -7,7 +7,9 @@
  * readers ignore elements that they do not know.
  *
  *   table        [1, id, database, name, entity, role, flags, [column, …]]
- *                column = [name|nil, mysql type, metadata, flags, collation id]
+ *                column = [name|nil, mysql type, metadata, flags, collation id, names]
+ *                names: of an ENUM's or SET's values (members.h); str: in UTF-8, bin: in the
+ *                column's character set; absent where they are not known
  *   begin        [2, gtid, timestamp, server_id, flags, record]    record: not where it is empty
  *   commit       [3, flags, timestamp, server_id, gtid set, file, position]
  *   change       [4, table id, operation, flags, entity key|nil, before|nil, after|nil]
@@ -148,12 +150,14 @@ enum {
 };
 
 struct msg_column {
-    struct slice name;  /* p NULL: unknown */
-    uint8_t type;       /* type number; ENUM 247, SET 248, CHAR/BINARY 254 already resolved */
-    uint16_t metadata;  /* as in TABLE_MAP, with the type bits of CHAR/ENUM/SET removed: length or
-                           pack length */
-    uint8_t flags;      /* enum column_flag */
-    uint16_t collation; /* collation id, 0 unknown, 63 binary */
+    struct slice name;    /* p NULL: unknown */
+    uint8_t type;         /* type number; ENUM 247, SET 248, CHAR/BINARY 254 already resolved */
+    uint16_t metadata;    /* as in TABLE_MAP, with the type bits of CHAR/ENUM/SET removed: length or
+                             pack length */
+    uint8_t flags;        /* enum column_flag */
+    uint16_t collation;   /* collation id, 0 unknown, 63 binary */
+    struct slice members; /* names of the values of an ENUM or SET; len 0: unknown */
+    bool members_utf8;    /* … in UTF-8, else in the column's character set */
 };
 struct msg_table {
     uint32_t id;

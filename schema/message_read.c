@@ -91,6 +91,14 @@ static struct slice get_raw_array(struct reader *r, const char *field, uint32_t 
     return raw;
 }
 
+static void read_members(struct reader *r, struct msg_column *c)
+{
+    const uint8_t *from = r->p;
+    struct value v;
+    c->members = get_text(r, "column members", true);
+    c->members_utf8 = !r->bad && value_read(&from, r->end, &v) == 0 && v.kind == VALUE_TEXT;
+}
+
 static void read_column(struct reader *r, struct msg_column *c)
 {
     struct reader in = {.p = r->p, .end = r->end};
@@ -103,6 +111,8 @@ static void read_column(struct reader *r, struct msg_column *c)
     c->metadata = (uint16_t)get_uint(&in, "column metadata", UINT16_MAX);
     c->flags = (uint8_t)get_uint(&in, "column flags", UINT8_MAX);
     c->collation = (uint16_t)get_uint(&in, "column collation", UINT16_MAX);
+    if (in.left && !in.bad)
+        read_members(&in, c);
     for (; in.left && !in.bad; in.left--)
         if (value_skip(&in.p, in.end))
             in.bad = "column";

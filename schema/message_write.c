@@ -91,7 +91,7 @@ int message_write_table(struct buf *out, const struct msg_table *m)
     put_array(&w, m->column_count);
     for (uint32_t i = 0; i < m->column_count; i++) {
         const struct msg_column *c = &m->columns[i];
-        put_array(&w, 5);
+        put_array(&w, c->members.len ? 6 : 5);
         if (c->name.p)
             put_text(&w, c->name);
         else
@@ -100,6 +100,10 @@ int message_write_table(struct buf *out, const struct msg_table *m)
         put_uint(&w, c->metadata);
         put_uint(&w, c->flags);
         put_uint(&w, c->collation);
+        if (c->members.len && c->members_utf8)
+            put_text(&w, c->members);
+        else if (c->members.len)
+            put_bytes(&w, c->members);
     }
     return writer_end(&w);
 }

@@ -13,6 +13,8 @@ enum meta_field {
     META_DEFAULT_CHARSET = 2,
     META_COLUMN_CHARSET = 3,
     META_COLUMN_NAME = 4,
+    META_SET_NAMES = 5,
+    META_ENUM_NAMES = 6,
     META_SIMPLE_PRIMARY_KEY = 8,
     META_PRIMARY_KEY_WITH_PREFIX = 9,
     META_ENUM_AND_SET_DEFAULT_CHARSET = 10,
@@ -137,6 +139,25 @@ static bool read_names(struct table_map *map, struct cursor c)
     return cursor_left(&c) == 0;
 }
 
+/* Of each column of the type: how many, then these; kept as they stand. */
+static bool read_members(struct table_map *map, struct cursor c, uint8_t type)
+{
+    for (uint32_t i = 0; i < map->column_count; i++) {
+        const uint8_t *from = c.p;
+        uint64_t count, length;
+        struct slice name;
+        if (map->columns[i].type != type)
+            continue;
+        if (!cursor_lenenc(&c, &count))
+            return false;
+        for (; count; count--)
+            if (!cursor_lenenc(&c, &length) || !cursor_slice(&c, length, &name))
+                return false;
+        map->columns[i].members = (struct slice){from, (size_t)(c.p - from)};
+    }
+    return cursor_left(&c) == 0;
+}
+
 static bool read_primary_key(struct table_map *map, struct cursor c, bool with_prefix)
 {
     while (cursor_left(&c)) {
@@ -171,6 +192,10 @@ static bool read_field(struct table_map *map, uint8_t type, struct cursor c, boo
         return read_column_charset(map, c, mariadb ? is_character_mariadb : is_character);
     case META_COLUMN_NAME:
         return read_names(map, c);
+    case META_SET_NAMES:
+        return read_members(map, c, MYSQL_TYPE_SET);
+    case META_ENUM_NAMES:
+        return read_members(map, c, MYSQL_TYPE_ENUM);
     case META_SIMPLE_PRIMARY_KEY:
         return read_primary_key(map, c, false);
     case META_PRIMARY_KEY_WITH_PREFIX:

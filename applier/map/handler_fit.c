@@ -8,6 +8,7 @@
 
 #include "applier/map/handler.h"
 #include "applier/map/map_charset.h"
+#include "applier/map/map_members.h"
 #include "applier/target.h"
 
 enum { NUMBER_ROOM = 120, DIGITS_MAX = 65 };
@@ -153,35 +154,31 @@ static int fit_int(const struct target_column *to, struct map_call *c, struct ds
     return handler_set_copy(c, text, (size_t)len, err);
 }
 
-/* Of "enum('a','b')": quotes within are doubled. */
-static uint64_t members(const struct target_column *to)
-{
-    uint64_t count = 0;
-    bool open = false;
-    for (const char *p = to->type_text; *p; p++)
-        if (*p == '\'') {
-            open = !open;
-            count += open && (p[-1] == ',' || p[-1] == '(');
-        }
-    return count;
-}
-
-/* Of an ENUM by its number, of a SET by its bits: what is not among its values is none of them. */
+/* Of a SET those that it has; what an ENUM has not is none of its values. */
 static int fit_named(const struct target_column *to, struct map_call *c, struct ds_error *err)
 {
-    const struct number n = read_number(value_text(handler_value(c)));
-    const uint64_t count = members(to);
-    char text[NUMBER_ROOM];
-    snprintf(text, sizeof text, "%.*s", (int)(n.whole.len < 30 ? n.whole.len : 30), n.whole.p);
-    uint64_t v = strtoull(text, NULL, 10);
-    if (!to->is_enum)
-        v &= UINT64_MAX >> (64 - (count && count < 64 ? count : 64));
-    else if (v > count && to->nullable) {
+    const struct slice text = value_text(handler_value(c));
+    struct map_members *m;
+    BUF_AUTO struct buf kept = {0};
+    uint64_t n;
+    if (map_members_of_target(to, c->arena, &m))
+        return error_set(err, DS_ENOMEM, "out of memory for a value that fits");
+    if (!m || map_members_number(m, text, &n))
+        return 0;
+    if (to->is_enum && to->nullable) {
         handler_set_null(c);
         return 0;
-    } else if (v > count)
-        v = 0;
-    return handler_set_copy(c, text, (size_t)snprintf(text, sizeof text, "%lu", v), err);
+    }
+    for (size_t at = 0; !to->is_enum && at < text.len;) {
+        const uint8_t *comma = memchr(text.p + at, ',', text.len - at);
+        const struct slice one = {text.p + at,
+                                  comma ? (size_t)(comma - text.p) - at : text.len - at};
+        if (map_members_number(m, one, &n) &&
+            ((kept.len && buf_puts(&kept, ",")) || buf_append(&kept, one.p, one.len)))
+            return error_set(err, DS_ENOMEM, "out of memory for a value that fits");
+        at += one.len + 1;
+    }
+    return handler_set_copy(c, buf_cstr(&kept), kept.len, err);
 }
 
 /* Digits behind the last are cut; what is too large becomes the largest there is. */

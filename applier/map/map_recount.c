@@ -21,13 +21,13 @@ static int no_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory for a volume check");
 }
 
-/* Values as they stand in a message: numbers of an ENUM, SET or BIT. */
+/* Values as a step's code sees them: the number of a BIT, names of an ENUM or SET. */
 static int select_all(const struct target_table *t, struct buf *sql)
 {
     int rc = buf_puts(sql, "SELECT ");
     for (uint32_t i = 0; rc == 0 && i < t->column_count; i++) {
         uint8_t type = t->columns[i].type;
-        bool number = type == MYSQL_TYPE_ENUM || type == MYSQL_TYPE_SET || type == MYSQL_TYPE_BIT;
+        bool number = type == MYSQL_TYPE_BIT;
         rc = (i ? buf_puts(sql, ", ") : 0) | sql_identifier(sql, t->columns[i].name) |
              (number ? buf_puts(sql, " + 0") : 0);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "applier/map/map_charset.h"
+#include "applier/map/map_members.h"
 #include "applier/map/map_own.h"
 #include "applier/map/map_value.h"
 #include "schema/list.h"
@@ -35,12 +36,13 @@ struct map_row {
     void *emit_arg;
     const struct target_table *target;
     uint32_t source_count;
-    uint32_t *keys, key_count;    /* columns of the source's key */
-    struct map_table from, to;    /* as handlers see them */
-    struct map_charset **sets[2]; /* by enum map_side, by column; NULL: UTF-8, or no text */
-    struct place *places;         /* by column of the destination */
-    struct steps steps[2];        /* by enum map_side */
-    struct msg_table table;       /* as the destination has it */
+    uint32_t *keys, key_count;       /* columns of the source's key */
+    struct map_table from, to;       /* as handlers see them */
+    struct map_charset **sets[2];    /* by enum map_side, by column; NULL: UTF-8, or no text */
+    struct map_members **members[2]; /* of columns that are an ENUM or a SET, the same way */
+    struct place *places;            /* by column of the destination */
+    struct steps steps[2];           /* by enum map_side */
+    struct msg_table table;          /* as the destination has it */
     bool same;
     /* of the image in hand */
     int32_t misfit;    /* column whose value was refused, -1: none */
@@ -108,11 +110,14 @@ static int describe_source(struct map_row *r, const struct map_row_options *o, s
                                  .keys = r->keys,
                                  .key_count = r->key_count};
     r->sets[MAP_SOURCE] = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->sets[0]);
-    int rc = r->sets[MAP_SOURCE] ? 0 : no_memory(err);
+    r->members[MAP_SOURCE] = arena_zalloc(&r->kept, (r->from.count + 1) * sizeof *r->members[0]);
+    int rc = r->sets[MAP_SOURCE] && r->members[MAP_SOURCE] ? 0 : no_memory(err);
     for (uint32_t i = 0; rc == 0 && i < def->column_count; i++)
-        if (fields[i].kind == MAP_FIELD_TEXT)
-            rc = map_charset_open(&r->sets[MAP_SOURCE][i],
-                                  map_charset_name(def->columns[i].collation), err);
+        rc = fields[i].kind == MAP_FIELD_TEXT
+                 ? map_charset_open(&r->sets[MAP_SOURCE][i],
+                                    map_charset_name(def->columns[i].collation), err)
+                 : map_members_of_source(&def->columns[i], &r->kept, &r->members[MAP_SOURCE][i],
+                                         err);
     return rc;
 }
 
@@ -161,10 +166,13 @@ static int describe_target(struct map_row *r, const struct map_row_options *o, s
     r->to = (struct map_table){
         .name = document_of(t->name, o->target_prefix), .fields = fields, .count = t->column_count};
     r->sets[MAP_DESTINATION] = arena_zalloc(&r->kept, (r->to.count + 1) * sizeof *r->sets[0]);
-    int rc = r->sets[MAP_DESTINATION] ? 0 : no_memory(err);
+    r->members[MAP_DESTINATION] = arena_zalloc(&r->kept, (r->to.count + 1) * sizeof *r->members[0]);
+    int rc = r->sets[MAP_DESTINATION] && r->members[MAP_DESTINATION] ? 0 : no_memory(err);
     for (uint32_t i = 0; rc == 0 && i < t->column_count; i++)
         if (t->columns[i].class == TARGET_TEXT)
             rc = map_charset_open(&r->sets[MAP_DESTINATION][i], t->columns[i].charset, err);
+        else if (map_members_of_target(&t->columns[i], &r->kept, &r->members[MAP_DESTINATION][i]))
+            rc = no_memory(err);
     return rc;
 }
 
@@ -236,6 +244,9 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
             .passes = same_charset(r, o, i, to) &&
                       map_value_passes(&o->source->columns[i], &r->target->columns[to])};
         r->same &= to == i && r->places[to].passes;
+        /* not known: those of a column into which its numbers pass */
+        if (r->places[to].passes && !r->members[MAP_SOURCE][i])
+            r->members[MAP_SOURCE][i] = r->members[MAP_DESTINATION][to];
     }
     return 0;
 }
@@ -429,6 +440,8 @@ static int read_column(struct map_row *r, uint32_t i, const struct value *v, str
 {
     int rc = map_value_read(v, &r->arena, out);
     rc = rc ? rc : map_charset_read(r->sets[MAP_SOURCE][i], &out->text, &r->arena);
+    if (rc == 0 && r->members[MAP_SOURCE][i])
+        rc = map_members_name(r->members[MAP_SOURCE][i], &r->arena, out);
     if (rc == DS_ECONFLICT)
         return error_set(err, rc,
                          "a text of %s.%s cannot be converted from the source's character set: "
@@ -542,10 +555,12 @@ static int fill_opposite(struct map_row *r, struct ds_error *err)
     memset(r->to_values, 0, r->to.count * sizeof *r->to_values);
     for (uint32_t i = 0; r->there && i < r->to.count && rc == 0; i++) {
         struct value v;
+        struct map_members *m = r->members[MAP_DESTINATION][i];
+        struct map_value *x = &r->to_values[i];
         rc = read_value(r, r->there[i], &v, err);
-        if (rc == 0 &&
-            (map_value_read(&v, &r->arena, &r->to_values[i]) ||
-             map_charset_read(r->sets[MAP_DESTINATION][i], &r->to_values[i].text, &r->arena)))
+        if (rc == 0 && (map_value_read(&v, &r->arena, x) ||
+                        map_charset_read(r->sets[MAP_DESTINATION][i], &x->text, &r->arena) ||
+                        (m && map_members_name(m, &r->arena, x))))
             rc = no_memory(err);
     }
     return rc;

@@ -21,6 +21,20 @@ static const char *whole_number(const struct target_column *x, const struct targ
     return x->type == MYSQL_TYPE_BIT ? "HEX(%s)" : "%s | 0"; /* YEAR, ENUM, SET */
 }
 
+static bool shows_name(const struct target_column *x)
+{
+    return x->class == TARGET_TEXT || x->type == MYSQL_TYPE_ENUM || x->type == MYSQL_TYPE_SET;
+}
+
+/* Names of ENUM's and SET's values, where their numbers may differ; those of two SETs may stand in
+ * another order. */
+static bool by_name(const struct target_column *x, const struct target_column *y)
+{
+    return shows_name(x) && shows_name(y) && (x->class != TARGET_TEXT || y->class != TARGET_TEXT) &&
+           !(x->type == MYSQL_TYPE_SET && y->type == MYSQL_TYPE_SET) &&
+           strcmp(x->type_text, y->type_text) != 0;
+}
+
 static const char *point_in_time(const struct target_column *x, const struct target_column *y)
 {
     static const struct {
@@ -44,6 +58,8 @@ static const char *point_in_time(const struct target_column *x, const struct tar
  * server in its own way. */
 static const char *rendering(const struct target_column *x, const struct target_column *y)
 {
+    if (by_name(x, y))
+        return "SHA2(CONVERT(%s USING utf8mb4), 256)";
     if (x->class != y->class)
         return NULL;
     switch (x->class) {

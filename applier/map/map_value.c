@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/map/map_members.h"
+
 enum { NUMBER_ROOM = 40, DATE_LENGTH = 10 };
 
 /* --- to text --------------------------------------------------------------------------------- */
@@ -145,6 +147,21 @@ static bool write_number(const struct map_value *v, const struct target_column *
     return value_write_text(out, v->text.p, v->text.len) == 0;
 }
 
+static bool write_named(const struct map_value *v, const struct target_column *to, struct buf *out,
+                        const char **why)
+{
+    struct arena arena = {0};
+    struct map_members *m;
+    uint64_t n = 0;
+    int rc = map_members_of_target(to, &arena, &m);
+    *why = rc ? NULL : "one of its values";
+    bool is = rc == 0 && m && map_members_number(m, v->text, &n);
+    arena_free(&arena);
+    if (is)
+        *why = NULL;
+    return is && value_write_uint(out, n) == 0;
+}
+
 bool map_value_write(const struct map_value *v, const struct target_column *to, struct buf *out,
                      const char **why)
 {
@@ -153,6 +170,8 @@ bool map_value_write(const struct map_value *v, const struct target_column *to, 
         return value_write_absent(out) == 0;
     if (v->null)
         return value_write_null(out) == 0;
+    if (map_members_has(to->type))
+        return write_named(v, to, out, why);
     switch (to->class) {
     case TARGET_INT:
     case TARGET_DECIMAL:
@@ -180,7 +199,8 @@ struct map_value map_value_empty(const struct target_column *to)
         v.text = map_value_kind(to->type, 0) == MAP_FIELD_OTHER
                      ? (struct slice){(const uint8_t *)time, sizeof time - 1}
                      : (struct slice){(const uint8_t *)date, sizeof date - 1};
-    else if (to->class != TARGET_TEXT && to->class != TARGET_BYTES && to->class != TARGET_JSON)
+    else if (to->class != TARGET_TEXT && to->class != TARGET_BYTES && to->class != TARGET_JSON &&
+             !map_members_has(to->type))
         v.text = (struct slice){(const uint8_t *)zero, 1};
     return v;
 }
@@ -222,19 +242,33 @@ static enum target_class class_of(uint8_t type, uint16_t collation)
     }
 }
 
-static bool is_named(uint8_t type)
+static bool same_members(const struct msg_column *from, const struct target_column *to)
 {
-    return type == MYSQL_TYPE_ENUM || type == MYSQL_TYPE_SET;
+    struct arena arena = {0};
+    struct map_members *here, *there;
+    struct ds_error unknown = {0};
+    bool same = !from->members.len;
+    if (!same && map_members_of_source(from, &arena, &here, &unknown) == 0 && here &&
+        map_members_of_target(to, &arena, &there) == 0 && there && there->count >= here->count) {
+        same = true;
+        for (uint32_t i = 0; i < here->count; i++)
+            same &= here->names[i].len == there->names[i].len &&
+                    (here->names[i].len == 0 ||
+                     memcmp(here->names[i].p, there->names[i].p, here->names[i].len) == 0);
+    }
+    arena_free(&arena);
+    return same;
 }
 
-/* Names of an ENUM are in no message: only a number passes, into a column of the same kind. Whether
- * a number is within the other column's range the server tells, but not of one below zero that goes
- * where none are: messages without signs have such (bind.h). */
+/* The number of an ENUM's value passes where the other column has the same values, or more behind
+ * them. Where their names are not known, nobody can tell. Whether a number is within the other
+ * column's range the server tells, but not of one below zero that goes where none are: messages
+ * without signs have such (bind.h). */
 bool map_value_passes(const struct msg_column *from, const struct target_column *to)
 {
     enum target_class class = class_of(from->type, from->collation);
-    if (is_named(from->type) || is_named(to->type))
-        return from->type == to->type;
+    if (map_members_has(from->type) || map_members_has(to->type))
+        return from->type == to->type && same_members(from, to);
     if (class == TARGET_INT && to->width && !(from->flags & COLUMN_UNSIGNED) != !to->is_unsigned)
         return false;
     return class == to->class && (to->type != MYSQL_TYPE_DATE || from->type == MYSQL_TYPE_DATE);
@@ -244,7 +278,7 @@ enum map_field_kind map_value_kind(uint8_t type, uint16_t collation)
 {
     switch (class_of(type, collation)) {
     case TARGET_INT:
-        return is_named(type) ? MAP_FIELD_OTHER : MAP_FIELD_NUMBER;
+        return map_members_has(type) ? MAP_FIELD_OTHER : MAP_FIELD_NUMBER;
     case TARGET_DECIMAL:
         return MAP_FIELD_DECIMAL;
     case TARGET_TEMPORAL:

@@ -29,9 +29,16 @@ static struct target_table tables[] = {
     {.name = "t_log", .exists = true, .column_count = 1, .columns = log_columns}};
 static struct target target = {
     .buckets = buckets, .bucket_count = 1, .by_index = by_index, .count = 2};
-static struct msg_column source_columns[] = {
-    {{(const uint8_t *)"id", 2}, MYSQL_TYPE_LONG, 0, COLUMN_KEY, 0},
-    {{(const uint8_t *)"words", 5}, MYSQL_TYPE_VARCHAR, 255, 0, 45}};
+static struct msg_column source_columns[] = {{.name = {(const uint8_t *)"id", 2},
+                                              .type = MYSQL_TYPE_LONG,
+                                              .metadata = 0,
+                                              .flags = COLUMN_KEY,
+                                              .collation = 0},
+                                             {.name = {(const uint8_t *)"words", 5},
+                                              .type = MYSQL_TYPE_VARCHAR,
+                                              .metadata = 255,
+                                              .flags = 0,
+                                              .collation = 45}};
 
 /* --- the user's ------------------------------------------------------------------------------ */
 

@@ -30,9 +30,14 @@ enum { SAMPLES = 20 };
 static int sample(struct buf *b, int which)
 {
     static struct msg_column columns[3];
-    columns[0] = (struct msg_column){text("entity_id"), 3, 0, COLUMN_KEY | COLUMN_UNSIGNED, 63};
-    columns[1] = (struct msg_column){{0}, 252, 65535, COLUMN_NULLABLE, 65535};
-    columns[2] = (struct msg_column){text("näme"), 255, 1, 255, 0};
+    columns[0] = (struct msg_column){.name = text("entity_id"),
+                                     .type = 3,
+                                     .flags = COLUMN_KEY | COLUMN_UNSIGNED,
+                                     .collation = 63};
+    columns[1] = (struct msg_column){
+        .type = 252, .metadata = 65535, .flags = COLUMN_NULLABLE, .collation = 65535};
+    columns[2] =
+        (struct msg_column){text("näme"), 255, 1, 255, 0, {(const uint8_t *)"\2\1a\2b,", 6}, true};
     static const struct msg_session full = {.sql_mode = UINT64_MAX,
                                             .flags2 = UINT32_MAX,
                                             .error_code = 1062,
@@ -159,6 +164,9 @@ static void tables_travel(void **state)
     assert_int_equal(m.table.columns[1].collation, 65535);
     assert_slice(m.table.columns[2].name, "näme");
     assert_int_equal(m.table.columns[2].type, 255);
+    assert_int_equal(m.table.columns[1].members.len, 0);
+    assert_true(m.table.columns[2].members_utf8);
+    assert_slice(m.table.columns[2].members, "\2\1a\2b,");
     buf_clear(&b);
     assert_int_equal(sample(&b, 1), 0);
     read_one(&b, &arena, &m);
@@ -470,8 +478,8 @@ static void later_fields_are_passed_over(void **state)
     assert_slice(m.ddl.statement, "DO");
     assert_int_equal(m.ddl.session.thread_id, 8);
     BUF_AUTO struct buf t = {0};
-    static const uint8_t wide_column[] = {0x98, MSG_TABLE, 9, 0xa0, 0xa0, 0xc0, 0xc0, 0, 0x91,
-                                          0x96, 0xc0,      3, 0,    0,    0,    0x91, 1};
+    static const uint8_t wide_column[] = {0x98, MSG_TABLE, 9, 0xa0, 0xa0, 0xc0, 0xc0, 0,    0x91,
+                                          0x97, 0xc0,      3, 0,    0,    0,    0xc0, 0x91, 1};
     assert_int_equal(buf_append(&t, wide_column, sizeof wide_column), 0);
     struct arena arena = {0};
     read_one(&t, &arena, &m);
