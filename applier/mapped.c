@@ -85,7 +85,7 @@ int mapped_check(struct applier *a, struct ds_error *err)
     DB_AUTO MYSQL *source = NULL;
     struct db_endpoint ep = config_endpoint(a->config, true);
     unsigned fails = 0;
-    if (!a->mapped || a->mapped->checked || a->options.no_source || a->options.map_in_part ||
+    if (!a->mapped || a->mapped->checked || a->options.no_source ||
         a->import) /* which tells what does not fit, table by table */
         return 0;
     ep.read_timeout = 60;
@@ -98,6 +98,7 @@ int mapped_check(struct applier *a, struct ds_error *err)
                                     .destination = a->db,
                                     .tell = tell,
                                     .missing = derive,
+                                    .keys_alone = a->options.map_in_part,
                                     .own = a->handlers,
                                     .arg = a};
     rc = map_integrity_check(&o, &fails, err);

@@ -26,7 +26,8 @@ static int no_memory(struct ds_error *err)
 static void tell(const struct check *c, bool fails, const char *line)
 {
     *c->fails += fails;
-    c->o->tell(c->o->arg, fails, line);
+    if (!c->o->keys_alone)
+        c->o->tell(c->o->arg, fails, line);
 }
 
 /* --- what belongs to it ---------------------------------------------------------------------- */
@@ -301,7 +302,8 @@ static int check_keys(const struct check *c, const struct target_table *from, st
         [FK_RESTRICT] = "", [FK_CASCADE] = "CASCADE", [FK_SET_NULL] = "SET NULL"};
     const struct target_table *to = goes_to(c, from);
     const char *document = document_of(from->name, c->o->config->source.prefix);
-    for (uint32_t i = 0; to && concerns(c, MAP_SOURCE, document) && i < from->fk_count; i++) {
+    const bool asked = to && (c->o->keys_alone || concerns(c, MAP_SOURCE, document));
+    for (uint32_t i = 0; asked && i < from->fk_count; i++) {
         const struct target_fk *fk = &from->fks[i];
         BUF_AUTO struct buf line = {0};
         if ((fk->on_delete == FK_RESTRICT && fk->on_update == FK_RESTRICT) || acts_there(c, fk, to))
@@ -348,18 +350,18 @@ int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct d
     int rc = use_database(o, err);
     rc = rc ? rc : target_new(&c.source, o->source, o->config->source.database, err);
     rc = rc ? rc : target_new(&c.destination, o->destination, o->config->destination.database, err);
-    if (rc == 0) {
+    if (rc == 0)
         leave_out(&c);
+    if (rc == 0 && !o->keys_alone)
         rc = check_step(&c, err);
-    }
-    for (size_t i = 0; rc == 0 && i < map_count(c.map); i++)
+    for (size_t i = 0; rc == 0 && !o->keys_alone && i < map_count(c.map); i++)
         rc = check_rule(&c, map_at(c.map, i), err);
-    for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
+    for (uint32_t i = 0; rc == 0 && !o->keys_alone && i < target_count(c.source); i++)
         rc = check_engine(&c, target_at(c.source, i), err);
     for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
         rc = check_keys(&c, target_at(c.source, i), err);
-    if (rc ==
-        0) { /* the last: what others have is looked at before, since foreign keys lead there */
+    if (rc == 0 && !o->keys_alone) { /* the last: what others have is looked at before, since
+                                        foreign keys lead there */
         leave_others_out(&c);
         rc = compare(&c, err);
     }

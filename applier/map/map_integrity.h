@@ -26,6 +26,8 @@ struct map_integrity {
      * are looked at. */
     int (*look)(void *arg, const struct map_side_schema sides[2], struct map_findings *findings,
                 struct ds_error *err);
+    bool keys_alone; /* nothing is told: only `missing` is asked, of all documents, those of steps,
+                        too */
     void *arg;
     const char *step;           /* its documents alone; NULL: those that no step has */
     const struct handlers *own; /* of the user; NULL: none */
