@@ -62,9 +62,13 @@ int images_key(const struct target_table *t, const uint8_t *const *values, struc
             len += value_length(values[column]);
         } else if (t->row_key || !t->columns[column].generated) {
             error_set(err, DS_ESCHEMA,
-                      "the source's row image lacks key column %s of the destination's table: set "
-                      "binlog_row_image=FULL at the source, or give both tables the same primary "
-                      "key",
+                      t->columns[column].unsent
+                          ? "nothing of the source goes to %s of the table's primary key, and no "
+                            "other unique key finds its rows: add one on columns that come, all of "
+                            "them NOT NULL"
+                          : "the source's row image lacks key column %s of the destination's "
+                            "table: set binlog_row_image=FULL at the source, or give both tables "
+                            "the same primary key",
                       t->columns[column].name);
             error_at_table(err, NULL, t->name);
             return DS_ESCHEMA;

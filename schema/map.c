@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "schema/list.h"
+#include "schema/log.h"
 #include "schema/map_state.h"
 
 int map_new(struct map **out, struct ds_error *err)
@@ -405,12 +406,20 @@ static int check_again(const struct map *m, const struct map_rule *r, struct ds_
     return same ? 0 : ambiguous(r->field ? "Field" : "Document", r, first, err);
 }
 
-/* A column is moved within the tables that belong to each other. */
-static int check_tables(const struct map *m, const struct map_rule *r, struct ds_error *err)
+/* A column is moved within the tables that belong to each other. That tool looks at the column
+ * alone, and maps that it ships name the table as the source does. */
+static int check_tables(const struct map *m, struct map_rule *r, struct ds_error *err)
 {
     const char *to = map_document(m, MAP_SOURCE, r->document);
-    if (!to || strcmp(to, r->to_document) == 0)
+    if (strcmp(to, r->to_document) == 0)
         return 0;
+    if (strcmp(r->document, r->to_document) == 0) {
+        log_warn("%s:%u: %s.%s is moved to %s.%s, but the document %s becomes %s: taken as %s.%s",
+                 r->file, r->line, r->document, r->field, r->to_document, r->to_field, r->document,
+                 to, to, r->to_field);
+        r->to_document = to;
+        return 0;
+    }
     return error_set(err, DS_EUSAGE,
                      "%s:%u: %s.%s is moved to %s.%s, but the document %s becomes %s: a field can "
                      "be moved within its document alone; add a rename, or correct <to>",
@@ -418,26 +427,32 @@ static int check_tables(const struct map *m, const struct map_rule *r, struct ds
                      r->document, to);
 }
 
-/* Neither end of a move may be ignored. */
-static int check_move(const struct map *m, const struct map_rule *r, struct ds_error *err)
+int map_check_document(const struct map *m, const struct map_rule *r, struct ds_error *err)
 {
     const struct map_rule *there = map_ignored(m, MAP_DESTINATION, r->to_document);
-    const struct map_rule *here = map_ignored(m, MAP_SOURCE, r->document);
-    if (here || there)
-        return ambiguous("Document", r, here ? here : there, err);
-    there = map_ignored_field(m, MAP_DESTINATION, r->to_document, r->to_field);
-    here = map_ignored_field(m, MAP_SOURCE, r->document, r->field);
+    return there && !map_ignored(m, MAP_SOURCE, r->document) ? ambiguous("Document", r, there, err)
+                                                             : 0;
+}
+
+/* Neither end of a move may be ignored. */
+static int check_move(const struct map *m, struct map_rule *r, struct ds_error *err)
+{
+    const struct map_rule *there =
+        map_ignored_field(m, MAP_DESTINATION, r->to_document, r->to_field);
+    const struct map_rule *here = map_ignored_field(m, MAP_SOURCE, r->document, r->field);
     if (here || there)
         return ambiguous("Field", r, here ? here : there, err);
     return check_tables(m, r, err);
 }
 
-int map_check(const struct map *m, struct ds_error *err)
+/* What becomes of a document that is ignored is never asked. */
+int map_check(struct map *m, struct ds_error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < m->rules.count; i++) {
-        const struct map_rule *r = &m->rules.items[i];
-        if (r->kind != MAP_RENAME && r->kind != MAP_MOVE)
+        struct map_rule *r = &m->rules.items[i];
+        if ((r->kind != MAP_RENAME && r->kind != MAP_MOVE) ||
+            map_ignored(m, MAP_SOURCE, r->document))
             continue;
         rc = check_again(m, r, err);
         if (rc == 0 && r->kind == MAP_MOVE)

@@ -53,8 +53,12 @@ void map_free(struct map *m);
 /* Add the rules of a file. DS_EUSAGE names file and line: not readable, not such a file. */
 int map_read(struct map *m, const char *path, struct ds_error *err);
 /* Do the rules agree with each other? DS_EUSAGE "Document has ambiguous configuration: …" or
- * "Field has ambiguous configuration: …" names both rules. To be called once all are read. */
-int map_check(const struct map *m, struct ds_error *err);
+ * "Field has ambiguous configuration: …" names both rules. To be called once all are read. Rules
+ * for a document that is ignored are not looked at: maps that are shipped have some left over. */
+int map_check(struct map *m, struct ds_error *err);
+/* The same of a move into a document that is ignored, which is wrong only where the source has the
+ * document: maps that are shipped have rules for what other versions of the shop have. */
+int map_check_document(const struct map *m, const struct map_rule *r, struct ds_error *err);
 
 size_t map_count(const struct map *m);
 const struct map_rule *map_at(const struct map *m, size_t i); /* in the order they are written */

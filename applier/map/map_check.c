@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "schema/list.h"
 
@@ -202,6 +203,27 @@ static int check_filled(struct check *c, const char *document, const struct targ
                err);
 }
 
+/* Has an earlier column of the source gone there? */
+static int check_taken(struct check *c, const char *document, const char *there,
+                       const struct target_table *x, uint32_t i, const struct target_column *to,
+                       struct ds_error *err)
+{
+    for (uint32_t k = 0; k < i; k++) {
+        const char *name = map_field(c->map, MAP_SOURCE, document, x->columns[k].name);
+        if (name && strcasecmp(name, to->name) == 0)
+            return add(c,
+                       &(struct map_finding){.problem = MAP_FIELDS_COLLIDE,
+                                             .side = MAP_SOURCE,
+                                             .document = document,
+                                             .field = x->columns[i].name,
+                                             .other_document = there,
+                                             .other_field = to->name,
+                                             .type = x->columns[k].name},
+                       err);
+    }
+    return 0;
+}
+
 /* What goes to a field of the destination: of several documents' it is that of `from`. */
 static const char *field_from(const struct check *c, const char *document, const char *field,
                               const char *from, const struct target_table *x)
@@ -252,8 +274,10 @@ static int check_fields(struct check *c, enum map_side side, const char *documen
                                            .other_document = there,
                                            .other_field = name},
                      err);
-        else if (name && side == MAP_SOURCE)
+        else if (name && side == MAP_SOURCE) {
             rc = compare_columns(c, document, there, column, &y->columns[ordinal], err);
+            rc = rc ? rc : check_taken(c, document, there, x, i, &y->columns[ordinal], err);
+        }
     }
     if (rc == 0 && side == MAP_DESTINATION)
         rc = compare_keys(c, document, y, x, err);

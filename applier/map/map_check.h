@@ -12,12 +12,13 @@
 enum map_problem {
     MAP_UNMAPPED_DOCUMENT, /* the other side has not what it is called there */
     MAP_UNMAPPED_FIELD,
-    MAP_OTHER_TYPE,    /* from here on a warning */
-    MAP_TOO_SHORT,     /* a longer text, a larger number would be cut */
-    MAP_NULL_REFUSED,  /* NULL at the source, NOT NULL at the destination */
-    MAP_NEEDS_VALUE,   /* NOT NULL and without a default at the destination, nothing goes there */
-    MAP_UNIQUE_IS_NEW, /* unique at the destination, not at the source */
-    MAP_VALUE_LOST,    /* of rows that were looked at; fails */
+    MAP_FIELDS_COLLIDE, /* two of a document go to one; type: the name of the other one */
+    MAP_OTHER_TYPE,     /* from here on a warning */
+    MAP_TOO_SHORT,      /* a longer text, a larger number would be cut */
+    MAP_NULL_REFUSED,   /* NULL at the source, NOT NULL at the destination */
+    MAP_NEEDS_VALUE,    /* NOT NULL and without a default at the destination, nothing goes there */
+    MAP_UNIQUE_IS_NEW,  /* unique at the destination, not at the source */
+    MAP_VALUE_LOST,     /* of rows that were looked at; fails */
     MAP_PROBLEMS,
 };
 

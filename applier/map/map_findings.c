@@ -11,6 +11,7 @@ static const struct {
 } problems[MAP_PROBLEMS] = {
     [MAP_UNMAPPED_DOCUMENT] = {true, "documents are not mapped: ", true, false},
     [MAP_UNMAPPED_FIELD] = {true, "fields are not mapped. Document: ", true, false},
+    [MAP_FIELDS_COLLIDE] = {true, "fields go to one field: ", true, true},
     [MAP_OTHER_TYPE] = {false, "Mismatch of data types. Source document: ", false, false},
     [MAP_TOO_SHORT] = {false, "Values may not fit: ", false, true},
     [MAP_NULL_REFUSED] = {false, "NULL is refused at the destination: ", false, true},
@@ -56,6 +57,10 @@ static int print_details(const struct map_finding *f, struct buf *line)
     switch (f->problem) {
     case MAP_VALUE_LOST:
         return print_lost(f, line);
+    case MAP_FIELDS_COLLIDE:
+        return buf_printf(line, "%s.%s and %s.%s, there %s.%s: ignore one of them, or move it",
+                          f->document, f->type, f->document, f->field, f->other_document,
+                          f->other_field);
     case MAP_NEEDS_VALUE:
         return buf_printf(line, "%s.%s %s NOT NULL without a default", f->document, f->field,
                           f->type);

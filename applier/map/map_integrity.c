@@ -197,6 +197,9 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
         target_find(source ? c->source : c->destination, buf_cstr(&name), name.len);
     if (!x)
         return 0;
+    struct ds_error ambiguous = {0};
+    if (r->kind == MAP_MOVE && map_check_document(c->map, r, &ambiguous))
+        tell(c, true, ambiguous.message);
     if (target_column_ordinal(x, r->field) >= 0)
         return check_written(c, r, err);
     if (buf_printf(&line, "Rule for a field that the %s does not have: %s.%s (%s:%u)",

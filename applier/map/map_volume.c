@@ -229,8 +229,7 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
         d.name = without_prefix(s, d.table->name);
         if (o->progress)
             o->progress(o->arg, i, target_count(s->schema));
-        if (!d.name || !d.table->exists || d.table->view || d.table->sequence ||
-            map_ignored(o->map, MAP_DESTINATION, d.name))
+        if (!d.name || !d.table->exists || d.table->view || d.table->sequence)
             continue;
         rc = count_document(o, &d, err);
         *documents += d.sources > 0;

@@ -1,18 +1,70 @@
 """What stands in the maps that the Magento Data Migration Tool ships, and does no harm there."""
 
 from complaints import KEY, rules, shop
-from lib.suite import expect_equal
+from lib.suite import expect_contains, expect_equal
 
 
 def rename(document, to):
     return "<rename><document>%s</document><to>%s</to></rename>" % (document, to)
 
 
+def ignore(document):
+    return "<ignore><document>%s</document></ignore>" % document
+
+
 def move(field, to):
     return "<move><field>%s</field><to>%s</to></move>\n" % (field, to)
 
 
+OLD = ["t (%s, a INT)" % KEY, "tier (%s, all_groups INT)" % KEY, "session (%s)" % KEY]
+NEW = ["m2_t (%s, b INT)" % KEY, "website (%s, row_id INT)" % KEY]
+DOCUMENTS = rename("t", "m2_t") + ignore("tier") + ignore("session") + rename("session", "m2_session")
+
+
 def define(suite):
+    @suite.case("habits", "rules for documents that are ignored, or that the source has not, are left alone; a move may name the source's table; what comes to a document ignored there is compared")
+    def _():
+        fields = move("tier.all_groups", "tier.is_all") + move("website.rule_id", "website.row_id") + move("t.a", "t.b")
+        with shop(OLD, NEW, ["INSERT INTO t VALUES (1, 5), (2, 6)"], rules(fields, DOCUMENTS, ignore("website") + ignore("m2_t"))) as lab:
+            expect_contains(lab.migrate("data", code=1), "Document has ambiguous configuration: t:", "a move into a document that is ignored")
+            lab.write("map.xml", rules(fields, DOCUMENTS, ignore("website")))
+            said = lab.migrate("data")
+            expect_contains(said, "map.xml:5: t.a is moved to t.b, but the document t becomes m2_t: taken as m2_t.b", "the move")
+            expect_equal(lab.rows("SELECT * FROM m2_t ORDER BY 1"), ((1, 5), (2, 6)), "rows")
+            lab.source.run("UPDATE t SET a = 7 WHERE id = 2", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT * FROM m2_t ORDER BY 1"), ((1, 5), (2, 7)), "followed")
+            lab.source.run("CREATE TABLE website (id INT PRIMARY KEY, rule_id INT) ENGINE=InnoDB", database="old")
+            expect_contains(lab.migrate("data", "--reset", "--yes", code=1), "Document has ambiguous configuration: website:", "a source that has it")
+
+    @suite.case("ignored-there", "rows come to a document that is ignored at the destination alone, as they do in that tool, and a lost one is told")
+    def _():
+        with shop(["t (%s, a INT)" % KEY], ["m2_t (%s, a INT)" % KEY], ["INSERT INTO t VALUES (1, 5), (2, 6)"], rules("", rename("t", "m2_t"), ignore("m2_t"))) as lab:
+            lab.migrate("data")
+            lab.destination.run("DELETE FROM m2_t WHERE id = 2", database="new")
+            expect_contains(lab.migrate("delta", "--once", code=1), "Mismatch of entities in the document: m2_t Source: 2 Destination: 1 Missing keys: 2", "a lost row")
+
+    @suite.case("two-to-one", "two fields of a document that go to one are told before anything is written")
+    def _():
+        old, new = ["t (%s, a INT, b INT, c INT)" % KEY], ["t (%s, a INT, b INT)" % KEY]
+        with shop(old, new, ["INSERT INTO t VALUES (1, 5, 6, 7)"], rules(move("t.c", "t.b"))) as lab:
+            expect_contains(lab.migrate("data", code=1), "[ERROR]: Source fields go to one field: t.b and t.c, there t.b", "two fields")
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 0, "rows")
+            lab.write("map.xml", rules("<ignore><field>t.b</field></ignore>" + move("t.c", "t.b")))
+            lab.migrate("data")
+            expect_equal(lab.rows("SELECT * FROM t"), ((1, 5, 7),), "the one that was meant")
+
+    @suite.case("no-key", "rows of which nothing tells the destination's key are not found by a key that takes NULL: what is missing is said")
+    def _():
+        old, new = ["t (a INT, b INT, v INT, PRIMARY KEY (a, b))"], ["t (entity_id INT AUTO_INCREMENT PRIMARY KEY, a INT, b INT, v INT, UNIQUE (a, b))"]
+        with shop(old, new, ["INSERT INTO t VALUES (1, 2, 3)"], rules(destination_fields="<ignore><field>t.entity_id</field></ignore>")) as lab:
+            lab.migrate("data")
+            lab.source.run("UPDATE t SET v = 4", database="old")
+            expect_contains(lab.migrate("delta", "--once", code=1), "nothing of the source goes to entity_id of the table's primary key, and no other unique key finds its rows", "why")
+            lab.destination.run("ALTER TABLE t MODIFY a INT NOT NULL, MODIFY b INT NOT NULL", database="new")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT a, b, v FROM t"), ((1, 2, 4),), "found")
+
     @suite.case("cascades", "what the source's foreign keys delete and empty goes at the destination, where it has no such keys")
     def _():
         def tables(keys):
