@@ -20,6 +20,7 @@ struct steps {
 
 struct migration {
     const char *path;
+    const char *whole; /* the same from / on: where it is read */
     struct steps modes[MIGRATION_MODES];
     struct migration_database databases[2]; /* destination, source */
     struct option *options;
@@ -168,6 +169,14 @@ static int check(const struct migration *m, struct ds_error *err)
     return 0;
 }
 
+static int keep_whole(struct migration *m, struct ds_error *err)
+{
+    char *whole = realpath(m->path, NULL);
+    int rc = keep(m, whole ? whole : m->path, &m->whole, err);
+    free(whole);
+    return rc;
+}
+
 int migration_read(struct migration **out, const char *path, struct ds_error *err)
 {
     struct migration *m = calloc(1, sizeof *m);
@@ -176,6 +185,7 @@ int migration_read(struct migration **out, const char *path, struct ds_error *er
     if (!m)
         return no_memory(err);
     int rc = keep(m, path, &m->path, err);
+    rc = rc ? rc : keep_whole(m, err);
     rc = rc ? rc : xml_read(path, &config, &r, err);
     rc = rc ? rc : check(m, err);
     if (rc)
@@ -269,17 +279,17 @@ int migration_file(const struct migration *m, const char *option, struct buf *pa
     buf_clear(path);
     if (buf_puts(path, o->value))
         return no_memory(err);
-    size_t folder = strlen(m->path);
+    size_t folder = strlen(m->whole);
     while (access(buf_cstr(path), R_OK) != 0) {
         if (*o->value == '/' || folder == 0)
             return error_set(err, DS_EUSAGE,
                              "%s:%u: <%s> names the file %s, which cannot be read from here, from "
                              "the folder of this file, or from one above it",
                              m->path, o->line, option, o->value);
-        while (folder && m->path[--folder] != '/')
+        while (folder && m->whole[--folder] != '/')
             ;
         buf_clear(path);
-        if (buf_append(path, m->path, folder) || (folder && buf_puts(path, "/")) ||
+        if (buf_append(path, m->whole, folder) || (folder && buf_puts(path, "/")) ||
             buf_puts(path, o->value))
             return no_memory(err);
     }

@@ -160,6 +160,15 @@ static void test_files(void **state)
     assert_int_equal(migration_file(m, "e", &path, &err), DS_EUSAGE);
     assert_non_null(strstr(err.message, "/no.xml"));
     migration_free(m);
+    /* also where config.xml is named from there */
+    char was[1000];
+    assert_non_null(getcwd(was, sizeof was));
+    assert_int_equal(chdir(below), 0);
+    assert_int_equal(migration_read(&m, "config.xml", &err), 0);
+    assert_int_equal(migration_file(m, "b", &path, &err), 0);
+    assert_string_equal(buf_cstr(&path), other);
+    migration_free(m);
+    assert_int_equal(chdir(was), 0);
 }
 
 static void test_wrong_config(void **state)
