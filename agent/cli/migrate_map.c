@@ -337,6 +337,22 @@ static int look_for_copy(struct migrating *g, bool *there, struct ds_error *err)
     return 0;
 }
 
+/* Delta goes on where data mode has come to, which has checked, copied and compared. A server that
+ * cannot be reached is waited for. */
+static int need_copy(struct migrating *g, struct ds_error *err)
+{
+    bool copied = false;
+    int rc = look_for_copy(g, &copied, err);
+    if (rc == DS_ECONN && !migrate_ends(g)) {
+        error_clear(err);
+        return 0;
+    }
+    return rc || copied ? rc
+                        : error_set(err, DS_EUSAGE,
+                                    "the destination holds no migration that delta could go on "
+                                    "from: run `datasync migrate data` first, with the same name");
+}
+
 /* What is named, or all, is copied anew; what has been copied goes on. */
 static int copy_or_follow(struct migrating *g, bool copied, bool *good, struct ds_error *err)
 {
@@ -391,13 +407,7 @@ static int follow_files(struct migrating *g, bool *good, struct ds_error *err)
                                      .files = g->in->files.items,
                                      .file_count = g->in->files.count,
                                      .stop_at = {.kind = STOP_NEVER}};
-    bool copied = false;
-    int rc = look_for_copy(g, &copied, err);
-    if (rc == 0 && !copied)
-        rc = error_set(err, DS_EUSAGE,
-                       "--file: the destination holds no migration that the files could go on "
-                       "from: run `datasync migrate data` first, with the same name");
-    return rc ? rc : run(g, &o, good, err);
+    return run(g, &o, good, err);
 }
 
 int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
@@ -413,7 +423,8 @@ int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
         .alongside = !once && migrate_increments_follow(g) ? migrate_increments_alongside : NULL,
         .alongside_arg = g,
         .stop_at = {.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER}};
-    return g->in->changelog     ? drain(g, good, err)
-           : g->in->files.count ? follow_files(g, good, err)
-                                : run(g, &o, good, err);
+    if (g->in->changelog)
+        return drain(g, good, err);
+    int rc = g->streamed ? 0 : need_copy(g, err);
+    return rc ? rc : g->in->files.count ? follow_files(g, good, err) : run(g, &o, good, err);
 }

@@ -94,6 +94,20 @@ def define(suite):
             blog.program.stop()
             blog.equal("killed")
 
+    @suite.case("no-data", "delta without data, or after one that was killed while it copied, ends with what to do, and writes nothing")
+    def _():
+        with Blog() as blog:
+            for options in (("--once",), ()):
+                expect_contains(blog.migrate("delta", *options, code=2), "the destination holds no migration that delta could go on from: run `datasync migrate data` first", "the way")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post"), 0, "rows")
+            code, out, err = blog.program.command("migrate", "data", blog.config, env={"DATASYNC_CRASH": "load.table_end:2"})
+            expect_equal(code, -9, "it dies: " + out + err)
+            expect_contains(blog.migrate("delta", "--once", code=2), "run `datasync migrate data` first", "half a copy")
+            blog.migrate("data")
+            blog.source.run("INSERT INTO author (name) VALUES ('another')", database="old")
+            blog.migrate("delta", "--once")
+            blog.equal("in order")
+
     @suite.case("integrity", "all that is not mapped is told at once, with rules that settle it; nothing is written")
     def _():
         with Blog(rules=MAP.replace("<ignore><document>great_blog_index</document></ignore>", "").replace(
