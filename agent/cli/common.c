@@ -31,13 +31,25 @@ int cli_exit_code(int rc)
     }
 }
 
+/* What other commands call --resnapshot, as migrate has it. */
+static void log_of_stage(const char *line, const struct logging_stage *at)
+{
+    static const char option[] = "--resnapshot";
+    const char *p = strstr(line, option);
+    if (p)
+        log_error("%.*smigrate data --reset%s step=\"%s\" stage=\"%s\"", (int)(p - line), line,
+                  p + sizeof option - 1, at->step, at->stage);
+    else
+        log_error("%s step=\"%s\" stage=\"%s\"", line, at->step, at->stage);
+}
+
 int cli_fail(const struct ds_error *err)
 {
     char line[sizeof(struct ds_error)];
     struct logging_stage at;
     error_format(err, line, sizeof line);
     if (logging_stage_now(&at))
-        log_error("%s step=\"%s\" stage=\"%s\"", line, at.step, at.stage);
+        log_of_stage(line, &at);
     else
         log_error("%s", line);
     return cli_exit_code(err->code);

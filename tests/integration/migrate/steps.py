@@ -155,7 +155,9 @@ def define(suite):
             expect_equal(blog.destination.query(HERE, "new"), blog.source.query(THERE, "old"), "posts")
             expect_equal(blog.ask("SELECT CONCAT(COUNT(*), SUM(name = 'left')) FROM author"), "200", "authors")
             blog.write("deltalog.xml", (GROUPS % "post_id").replace("</group>", '<document key="author_id">author</document></group>', 1))
-            expect_contains(blog.migrate("delta", "--once", code=2), "map=", "another choice")
+            said = blog.migrate("delta", "--once", code=2)
+            expect_contains(said, "map=", "another choice")
+            expect_contains(said, "copy again with migrate data --reset", "what to do")
 
     @suite.case("many-orphans", "of many orphans some are named, and all counted; keys of several columns are seen, too")
     def _():
