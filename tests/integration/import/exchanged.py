@@ -21,7 +21,8 @@ def customer(number, email, like):
 
 
 class Exchange:
-    """The first and the last row of each kind give each other their values, step by step, by way of one for a moment."""
+    """The first and the last row of each kind give each other their values, step by step, by way of one for a moment: of those that
+    came from the source, since what the destination has added to its own stays with the row, whatever that is called."""
 
     def __init__(self, shops):
         self.shops, self.wanted = shops, []
@@ -29,8 +30,10 @@ class Exchange:
     def change(self, *last):
         self.wanted = []
         for table, key, column, _kind, type_ in KINDS:
-            rows = self.shops.source.query("SELECT %s, %s FROM openmage.%s%s ORDER BY 1" % (
-                key, column, table, " WHERE website_id = 1" if table == "customer_entity" else ""))
+            made = ", ".join(number for number, in self.shops.destination.query(
+                "SELECT source_id FROM datasync.datasync_entity_registry WHERE origin = 'created' AND entity_type = '%s'" % type_))
+            rows = self.shops.source.query("SELECT %s, %s FROM openmage.%s WHERE %s IN (%s)%s ORDER BY 1" % (
+                key, column, table, key, made, " AND website_id = 1" if table == "customer_entity" else ""))
             (first, one), (second, other) = rows[0], rows[-1]
             one = "%s-%s" % (last[0], one) if last else one
             sql = "UPDATE %s SET %s = '%%s' WHERE %s = %%d" % (table, column, key)
