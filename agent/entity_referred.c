@@ -199,19 +199,18 @@ static bool is_reference(const struct catalogue_entity *e, const char *table, co
     return false;
 }
 
-/* Ids of attributes with that code, of whatever kind: at worst something is looked up for nothing.
- * In the table's arena. */
-static int read_attributes(struct copy *c, struct copied_table *t, const char *code,
-                           const char *const **out, struct ds_error *err)
+/* Ids of attributes that have the value in the column, of whatever kind: at worst something is
+ * looked up for nothing. In the table's arena. */
+static int read_attributes(struct copy *c, struct copied_table *t, const char *column,
+                           const char *value, const char *const **out, struct ds_error *err)
 {
     const char *prefix = c->o->config->source.prefix ? c->o->config->source.prefix : "";
     BUF_AUTO struct buf literal = {0};
-    if (sql_string(&literal, code, strlen(code)))
+    if (sql_string(&literal, value, strlen(value)))
         return entity_no_memory(err);
-    MYSQL_RES *rows =
-        db_select(c->shared->source.db, err,
-                  "SELECT attribute_id FROM `%seav_attribute` WHERE attribute_code = %s", prefix,
-                  buf_cstr(&literal));
+    MYSQL_RES *rows = db_select(c->shared->source.db, err,
+                                "SELECT attribute_id FROM `%seav_attribute` WHERE %s = %s", prefix,
+                                column, buf_cstr(&literal));
     if (!rows)
         return err->code;
     const char **ids = arena_zalloc(&t->plan.arena, (mysql_num_rows(rows) + 1) * sizeof *ids);
@@ -224,12 +223,12 @@ static int read_attributes(struct copy *c, struct copied_table *t, const char *c
     return rc ? entity_no_memory(err) : 0;
 }
 
-/* Only rows of that attribute count; NULL: all. */
-static int bind_attribute(struct copy *c, struct copied_table *t, const char *code,
-                          struct condition *out, struct ds_error *err)
+/* Only rows of attributes that have the value in the column of eav_attribute count; NULL: all. */
+static int bind_attribute(struct copy *c, struct copied_table *t, const char *column,
+                          const char *value, struct condition *out, struct ds_error *err)
 {
-    out->column = code ? entity_column(&t->plan, "attribute_id") : UINT32_MAX;
-    return out->column == UINT32_MAX ? 0 : read_attributes(c, t, code, &out->values, err);
+    out->column = value ? entity_column(&t->plan, "attribute_id") : UINT32_MAX;
+    return out->column == UINT32_MAX ? 0 : read_attributes(c, t, column, value, &out->values, err);
 }
 
 static int bind_reference(struct copy *c, struct copied_table *t,
@@ -247,7 +246,9 @@ static int bind_reference(struct copy *c, struct copied_table *t,
     bool asks = !is_reference(t->entity, r->table, r->when.column);
     struct condition when = {asks ? entity_column(&t->plan, r->when.column) : UINT32_MAX,
                              r->when.values};
-    int rc = r->attribute ? bind_attribute(c, t, r->attribute, &when, err) : 0;
+    int rc = r->attribute ? bind_attribute(c, t, "attribute_code", r->attribute, &when, err) : 0;
+    if (r->source_model)
+        rc = bind_attribute(c, t, "source_model", r->source_model, &when, err);
     more[t->referring_count++] = (struct referring_column){.column = column,
                                                            .list = r->form == REFERENCE_LIST,
                                                            .words = words,
@@ -279,7 +280,7 @@ static int bind_documents(struct copy *c, struct copied_table *t, struct ds_erro
         struct named_document *d = &t->documents[t->document_count++];
         *d = (struct named_document){
             .format = f, .column = i, .beside = entity_column(&t->plan, f->beside)};
-        rc = bind_attribute(c, t, f->attribute, &d->when, err);
+        rc = bind_attribute(c, t, "attribute_code", f->attribute, &d->when, err);
     }
     return rc;
 }

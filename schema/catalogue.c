@@ -329,6 +329,11 @@ static bool is_own_name(const struct catalogue_entity *e, const struct catalogue
     return true;
 }
 
+bool catalogue_asks_attribute(const struct catalogue_reference *r)
+{
+    return r->attribute || r->input || r->source_model;
+}
+
 bool catalogue_same_key(const struct catalogue_entity *e, const struct catalogue_table *t)
 {
     return t->identity == IDENTITY_SAME || (t == &e->tables[0] && is_own_name(e, t));

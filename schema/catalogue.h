@@ -80,6 +80,9 @@ struct catalogue_reference {
     /* "select" or "multiselect": only in rows of attributes with that frontend_input which have
      * options of their own in eav_attribute_option; it then leads there. NULL: all */
     const char *input;
+    /* Only in rows of attributes that have this source_model (the shop's PHP class that knows their
+     * choices); NULL: all. Of the three only one is said. */
+    const char *source_model;
     /* Of a column that is a reference itself, to roots with a natural key of one column: by that.
      */
     struct catalogue_when when;
@@ -195,6 +198,8 @@ const char *catalogue_kind_name(enum catalogue_kind kind);
 /* Do rows of the entity's table have the same key at both sides? Also where a root's natural key is
  * its key, a code, and no other entity's. */
 bool catalogue_same_key(const struct catalogue_entity *e, const struct catalogue_table *t);
+/* Does the reference hold in rows of some attributes only? */
+bool catalogue_asks_attribute(const struct catalogue_reference *r);
 const char *catalogue_identity_name(enum catalogue_identity identity);
 const char *catalogue_form_name(enum catalogue_form form);
 /* Do its rows travel by an import? What the shop's indexers make of others is theirs to make. */

@@ -230,6 +230,7 @@ enum reference_field {
     R_BY,
     R_ATTRIBUTE,
     R_INPUT,
+    R_SOURCE_MODEL,
     R_WHEN,
     R_REQUIRED,
     R_DEFERRED,
@@ -259,7 +260,7 @@ static int read_input(const struct catalogue_reader *r, const yaml_node_t *node,
 
 static bool is_plain(const struct catalogue_reference *ref)
 {
-    return !ref->to && !ref->by && !ref->attribute && !ref->input && !ref->when.column &&
+    return !ref->to && !ref->by && !catalogue_asks_attribute(ref) && !ref->when.column &&
            !ref->deferred && ref->form == REFERENCE_ONE;
 }
 
@@ -274,6 +275,7 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
         [R_BY] = {.key = "by"},
         [R_ATTRIBUTE] = {.key = "attribute"},
         [R_INPUT] = {.key = "input"},
+        [R_SOURCE_MODEL] = {.key = "source_model"},
         [R_WHEN] = {.key = "when"},
         [R_REQUIRED] = {.key = "required"},
         [R_DEFERRED] = {.key = "deferred"},
@@ -289,6 +291,7 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
     rc = rc ? rc : catalogue_read_name(r, f[R_TO].node, &out->to);
     rc = rc ? rc : catalogue_read_name(r, f[R_BY].node, &out->by);
     rc = rc ? rc : catalogue_read_name(r, f[R_ATTRIBUTE].node, &out->attribute);
+    rc = rc ? rc : catalogue_read_text(r, f[R_SOURCE_MODEL].node, &out->source_model);
     rc = rc ? rc : catalogue_read_when(r, f[R_WHEN].node, &out->when);
     rc = rc ? rc : catalogue_read_bool(r, f[R_REQUIRED].node, &out->required);
     rc = rc ? rc : catalogue_read_bool(r, f[R_DEFERRED].node, &out->deferred);
@@ -296,12 +299,15 @@ static int read_reference(const struct catalogue_reader *r, const yaml_node_t *n
     rc = rc ? rc : catalogue_read_choice(r, f[R_FORM].node, forms, &form);
     rc = rc ? rc : read_input(r, f[R_INPUT].node, f[R_FORM].node, out, &form);
     out->form = form;
+    if (rc == 0 && out->source_model && (out->attribute || out->input))
+        rc = FAIL(r, f[R_SOURCE_MODEL].node,
+                  "of 'source_model', 'attribute' and 'input' only one can be said");
     if (rc == 0 && out->required && out->deferred)
         rc = FAIL(r, node, "what is required cannot be deferred");
     if (rc == 0 && out->brings && !is_plain(out))
         rc = FAIL(r, node,
                   "'brings' is for a column that always holds one key of another entity's root: "
-                  "without to, by, attribute, input, when, deferred and form");
+                  "without to, by, attribute, input, source_model, when, deferred and form");
     return rc;
 }
 

@@ -79,6 +79,7 @@ static void json_reference(struct json *j, const struct catalogue_reference *r)
     json_optional(j, "by", r->by);
     json_optional(j, "attribute", r->attribute);
     json_optional(j, "input", r->input);
+    json_optional(j, "source_model", r->source_model);
     json_when(j, "when", &r->when);
     json_bool(j, "required", r->required);
     json_bool(j, "deferred", r->deferred);
@@ -249,6 +250,8 @@ static int print_reference(struct buf *out, const struct catalogue_reference *r)
                         r->attribute ? r->attribute : "");
     if (rc == 0 && r->input)
         rc = buf_printf(out, ", of %s attributes with options", r->input);
+    if (rc == 0 && r->source_model)
+        rc = buf_printf(out, ", of attributes of %s", r->source_model);
     rc = rc ? rc : print_when(out, "where", &r->when);
     return rc ? rc
               : buf_printf(out, "%s%s\n",

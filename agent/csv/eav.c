@@ -156,15 +156,24 @@ static struct slice number_of(struct shop *s, const struct shop_attribute *a, st
     return v;
 }
 
-static struct slice option_list(struct shop *s, const struct shop_attribute *a, struct slice v)
+static bool is_of_groups(const struct shop_attribute *a)
+{
+    return slice_is(a->source, "customer/customer_attribute_source_group");
+}
+
+/* Of options, or of customer groups. */
+static struct slice id_list(struct shop *s, const struct shop_attribute *a, struct slice v,
+                            const char *what)
 {
     static const char *const names[] = {"label", NULL};
-    const struct nested list = nested_read(s, v, names, "options");
+    const struct nested list = nested_read(s, v, names, what);
     struct slice ids = slice_of(""), label;
     for (uint32_t i = 0; i < list.count; i++) {
         if (!nested_get(&list.items[i], &label, "label", "value", NULL) || !slice_trim(label).len)
             continue;
-        struct slice id = shop_refer_option(s, a, label);
+        struct slice id = is_of_groups(a)
+                              ? shop_refer(s, NAME_CUSTOMER_GROUP, slice_trim(label), what)
+                              : shop_refer_option(s, a, label);
         if (memchr(id.p, ',', id.len))
             shop_invalid(s, "'%.*s': labels of several choices may have no comma", (int)label.len,
                          (const char *)label.p);
@@ -192,7 +201,7 @@ static void set_option(struct shop *s, struct shop_row *r, const struct shop_att
                        struct slice v)
 {
     if (slice_is(a->input, "multiselect")) {
-        row_set(r, "value", option_list(s, a, v), "options");
+        row_set(r, "value", id_list(s, a, v, "options"), "options");
         return;
     }
     v = gender_label(s, a, v);
@@ -205,12 +214,11 @@ static void set_option(struct shop *s, struct shop_row *r, const struct shop_att
 /* Are its values ids of rows elsewhere? */
 static bool is_id(const struct shop_attribute *a)
 {
-    static const char *const codes[] = {"landing_page", "default_billing", "default_shipping",
-                                        "region_id", NULL};
+    static const char *const codes[] = {"default_billing", "default_shipping", "region_id", NULL};
     for (size_t i = 0; codes[i]; i++)
         if (slice_is(a->code, codes[i]))
             return true;
-    return false;
+    return slice_is(a->source, "catalog/category_attribute_source_page");
 }
 
 /* An empty value is a row with NULL, but not where the column takes none, nor at a store view,
@@ -259,7 +267,11 @@ static void put_value(struct csv_import *in, const struct eav *e, const struct s
         row_set(&r, "value", slice_of(""), what);
     else if (a->options)
         set_option(s, &r, a, trimmed);
-    else if (slice_is(a->code, "tax_class_id"))
+    else if (is_of_groups(a) && slice_is(a->backend, "int"))
+        row_id(&r, "value", shop_refer(s, NAME_CUSTOMER_GROUP, trimmed, what));
+    else if (is_of_groups(a))
+        row_set(&r, "value", id_list(s, a, trimmed, what), what);
+    else if (slice_is(a->code, "tax_class_id") || slice_is(a->source, "tax/class_source_product"))
         row_id(&r, "value",
                slice_is(trimmed, "0") || slice_is(trimmed, "none")
                    ? slice_of("0")

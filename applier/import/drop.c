@@ -216,7 +216,7 @@ static int add_conditions(const struct import *im, const struct import_table *t,
     for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
         const struct import_reference *r = &t->references[i];
         bool plain = r->rule && r->form == REFERENCE_ONE && !r->word && r->when == NO_COLUMN &&
-                     !r->rule->attribute && !r->rule->input && !r->parent;
+                     !catalogue_asks_attribute(r->rule) && !r->parent;
         if (plain && !is_inside(t, r) && !(records && is_named(r)) &&
             t->target->columns[r->target].class == TARGET_INT &&
             (r->type == t->root_type) == of_own_kind)

@@ -185,9 +185,9 @@ struct import_entity {
 /* An attribute of EAV as the destination has it. */
 struct import_attribute {
     uint64_t id;
-    char type[64]; /* of entity: catalog_product … */
-    char code[64], input[32], backend[16];
-    bool options; /* has its own */
+    char type[64];                                     /* of entity: catalog_product … */
+    char code[64], input[32], backend[16], model[128]; /* the latter: source_model */
+    bool options;                                      /* has its own */
 };
 
 /* What a row of the destination is known by, where `when` asks for that. */

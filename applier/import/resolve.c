@@ -190,7 +190,7 @@ static int want_row(struct import *im, const struct import_row *row, bool condit
         rc = registry_want(im->registry, t->type, row->id);
     for (uint32_t i = 0; i < t->reference_count && rc == 0; i++) {
         struct import_reference *r = &t->references[i];
-        bool asks = r->rule && (r->rule->attribute || r->rule->input || r->when_of);
+        bool asks = r->rule && (catalogue_asks_attribute(r->rule) || r->when_of);
         if (asks != conditional)
             continue;
         if (row->before && import_reference_counts(im, row, r, row->before))

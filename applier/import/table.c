@@ -616,6 +616,7 @@ int import_attributes_load(struct import *im, struct ds_error *err)
         snprintf(a->input, sizeof a->input, "%s", or_empty(row[2]));
         snprintf(a->type, sizeof a->type, "%s", or_empty(row[5]));
         snprintf(a->backend, sizeof a->backend, "%s", or_empty(row[3]));
+        snprintf(a->model, sizeof a->model, "%s", or_empty(row[4]));
         a->options = !row[4] || !*row[4] || strcmp(row[4], IMPORT_OPTIONS_MODEL) == 0;
     }
     mysql_free_result(rows);

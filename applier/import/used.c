@@ -145,10 +145,12 @@ static int match(const struct asking *a, const struct catalogue_reference *r, st
     int rc = equals(r, r->by ? r->by : a->key, sql);
     if (r->when.column)
         rc |= when(&r->when, sql);
-    if (r->attribute && attributes)
+    const char *name = r->attribute ? r->attribute : r->source_model;
+    if (name && attributes)
         rc |= buf_puts(sql, " AND t0.attribute_id IN (SELECT a.attribute_id FROM ") |
-              sql_identifier(sql, attributes->name) | buf_puts(sql, " a WHERE attribute_code = ") |
-              sql_string(sql, r->attribute, strlen(r->attribute)) | buf_puts(sql, ")");
+              sql_identifier(sql, attributes->name) |
+              buf_printf(sql, " a WHERE %s = ", r->attribute ? "attribute_code" : "source_model") |
+              sql_string(sql, name, strlen(name)) | buf_puts(sql, ")");
     if (r->input) /* a value is an option of the attribute that it is a value of */
         rc |= buf_puts(sql, " AND t0.attribute_id = p.") | sql_identifier(sql, a->entry->link);
     return rc;
@@ -167,7 +169,7 @@ static bool has_columns(const struct asking *a, const struct catalogue_reference
     return child && target_column_ordinal(child, r->column) >= 0 &&
            (!r->by || target_column_ordinal(a->table, r->by) >= 0) &&
            (!r->when.column || target_column_ordinal(child, r->when.column) >= 0) &&
-           ((!r->attribute && !r->input) || target_column_ordinal(child, "attribute_id") >= 0);
+           (!catalogue_asks_attribute(r) || target_column_ordinal(child, "attribute_id") >= 0);
 }
 
 static int ask_references(const struct asking *a, const struct catalogue_entity *e,
@@ -213,7 +215,7 @@ static bool is_declared(const struct asking *a, const struct import_lineage *l, 
     for (size_t i = 0; i < l->entity->reference_count; i++) {
         const struct catalogue_reference *r = &l->entity->references[i];
         bool plain =
-            r->form == REFERENCE_ONE && !r->when.column && !r->attribute && !r->input && !r->by;
+            r->form == REFERENCE_ONE && !r->when.column && !catalogue_asks_attribute(r) && !r->by;
         if (plain && leads_here(a, r) && strcmp(r->table, l->levels[0]->table) == 0 &&
             strcmp(r->column, column) == 0)
             return true;

@@ -123,6 +123,7 @@ const struct import_attribute *import_own_attribute(const struct import_table *t
     struct slice input = import_text(values[t->own_attribute.input], scratch, &null);
     snprintf(own.input, sizeof own.input, "%.*s", (int)input.len, (const char *)input.p);
     struct slice model = import_text(values[t->own_attribute.model], scratch, &null);
+    snprintf(own.model, sizeof own.model, "%.*s", (int)model.len, (const char *)model.p);
     own.options = model.len == 0 || (model.len == strlen(IMPORT_OPTIONS_MODEL) &&
                                      memcmp(model.p, IMPORT_OPTIONS_MODEL, model.len) == 0);
     return &own;
@@ -158,11 +159,12 @@ bool import_reference_counts(const struct import *im, const struct import_row *r
     const struct catalogue_reference *rule = r->rule;
     if (rule && r->when != NO_COLUMN && !when_holds(im, r, values))
         return false;
-    if (!rule || (!rule->attribute && !rule->input))
+    if (!rule || !catalogue_asks_attribute(rule))
         return true;
     const struct import_attribute *a = attribute_of(im, row, values);
     if (!a)
         return false;
-    return rule->attribute ? strcmp(rule->attribute, a->code) == 0
-                           : strcmp(rule->input, a->input) == 0 && a->options;
+    return rule->attribute      ? strcmp(rule->attribute, a->code) == 0
+           : rule->source_model ? strcmp(rule->source_model, a->model) == 0
+                                : strcmp(rule->input, a->input) == 0 && a->options;
 }

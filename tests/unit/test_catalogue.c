@@ -216,6 +216,7 @@ static void users_files_add_and_override(void **state)
               "  - {column: colour, entity: attribute, to: eav_attribute_option, input: select}\n"
               "  - {column: sizes, entity: attribute, to: eav_attribute_option,\n"
               "     input: multiselect}\n"
+              "  - {column: page, entity: cms_block, source_model: shop/pages}\n"
               "tables:\n  - {table: gift, role: root, link: id, identity: natural}\n"
               "  - {table: gift_line, role: line, link: gift_id, key: line_id}\n"
               "  - {table: gift_note, role: note, link: line_id, through: gift_line,\n"
@@ -271,7 +272,7 @@ static void users_files_add_and_override(void **state)
     assert_string_equal(gift->rules[1].min, "-1.5");
     assert_string_equal(gift->rules[1].unless_root.column, "state");
     assert_string_equal(gift->rules[1].unless_root.values[1], "used");
-    assert_int_equal(gift->reference_count, 6);
+    assert_int_equal(gift->reference_count, 7);
     assert_string_equal(gift->references[2].table, "gift_note");
     assert_int_equal(gift->references[2].form, REFERENCE_LIST);
     assert_string_equal(gift->references[3].to, "sales_flat_order_item");
@@ -285,6 +286,9 @@ static void users_files_add_and_override(void **state)
     assert_int_equal(gift->references[4].form, REFERENCE_ONE);
     assert_string_equal(gift->references[5].input, "multiselect");
     assert_int_equal(gift->references[5].form, REFERENCE_LIST);
+    assert_string_equal(gift->references[6].source_model, "shop/pages");
+    assert_true(catalogue_asks_attribute(&gift->references[6]));
+    assert_false(catalogue_asks_attribute(&gift->references[0]));
     assert_string_equal(gift->references[0].table, "gift");
     assert_true(gift->references[0].required);
     assert_int_equal(gift->references[1].form, REFERENCE_LIST);
@@ -326,6 +330,9 @@ static void errors_name_file_and_line(void **state)
     fails("name: a\ntables:\n  - {table: t, role: root, link: id, stock: maybe}\n", 3,
           "true or false");
     fails("name: a\naliases: {b: c}\n" ROOT, 2, "a list of names");
+    fails("name: a\nreferences:\n  - {column: c, entity: order, source_model: x/y,\n"
+          "     attribute: z}\n" ROOT,
+          3, "only one can be said");
     fails("name: a\nreferences:\n  - {column: c, entity: order, form: tree}\n" ROOT, 3,
           "one of: one, list, path");
     fails("name: a\nreferences: [{column: c, entity: order, table: x}]\n" ROOT, 2,

@@ -142,6 +142,57 @@ def define(suite):
             number = registered_target(shops, "product", product, "legacy")
             expect_equal(values("category", category), [layout % (block, number), block], "a product that comes behind the category")
 
+    @suite.case("attributes-by-model", "attributes of a shop's own, whatever their code: blocks, tax classes and customer groups that they name by number")
+    def _():
+        with TwoShops(settings={}) as shops:
+            source, destination = shops.source, shops.destination
+            source.run("DELETE FROM catalog_product_entity WHERE sku IS NULL", database="openmage")  # which a second source could not find
+            block, group, tax, product, category, customer = (value(source, "SELECT %s" % at) for at in (
+                "MAX(block_id) FROM cms_block", "MAX(customer_group_id) FROM customer_group", "MAX(class_id) FROM tax_class WHERE class_type = 'PRODUCT'",
+                "MAX(entity_id) FROM catalog_product_entity", "MAX(entity_id) FROM catalog_category_entity", "MAX(entity_id) FROM customer_entity"))
+            models = {"block": "catalog/category_attribute_source_page", "group": "customer/customer_attribute_source_group", "tax": "tax/class_source_product"}
+            owners = {"product": ("catalog_product", product), "category": ("catalog_category", category), "customer": ("customer", customer)}
+            own = [("product", "block", "int", block), ("product", "group", "int", group), ("product", "tax", "int", tax), ("category", "block", "int", block),
+                   ("category", "group", "int", group), ("customer", "group", "int", group), ("product", "group", "varchar", "0,%d" % group),
+                   ("category", "group", "text", "%d" % group), ("customer", "group", "varchar", "%d,0" % group)]
+            for kind, model, backend, number in own:
+                code, (of, entity) = "own_%s_%s" % (model, backend), owners[kind]
+                default = tax if model == "tax" else None
+                source.run("SET SESSION sql_mode = ''", "INSERT INTO eav_attribute (entity_type_id, attribute_code, backend_type, frontend_input, frontend_label, "
+                           "source_model, is_user_defined, default_value) SELECT entity_type_id, '%s', '%s', '%s', '%s', '%s', 1, %s FROM eav_entity_type WHERE "
+                           "entity_type_code = '%s'" % (code, backend, "select" if backend == "int" else "multiselect", code, models[model],
+                                                        default or "NULL", of),
+                           "INSERT INTO %s_eav_attribute (attribute_id) VALUES (LAST_INSERT_ID())" % of.split("_", maxsplit=1)[0],
+                           "INSERT INTO %s_entity_%s (entity_type_id, attribute_id, entity_id, value) SELECT entity_type_id, MAX(attribute_id), %d, '%s' FROM "
+                           "eav_attribute GROUP BY entity_type_id, attribute_code HAVING attribute_code = '%s' AND entity_type_id = (SELECT entity_type_id FROM "
+                           "eav_entity_type WHERE entity_type_code = '%s')" % (of, backend, entity, number, code, of), database="openmage")
+
+            def told(server, entities):
+                """What the attributes name, by its own name."""
+                names = {"block": "SELECT CONCAT(title, identifier) FROM cms_block WHERE block_id = %s", "tax": "SELECT class_name FROM tax_class WHERE class_id = %s",
+                         "group": "SELECT customer_group_code FROM customer_group WHERE customer_group_id = %s"}
+                found = []
+                for kind, model, backend, _number in own:
+                    of, _entity = owners[kind]
+                    here = query(server, "SELECT v.value FROM %s_entity_%s v JOIN eav_attribute USING (attribute_id) WHERE attribute_code = 'own_%s_%s' AND "
+                                 "entity_id = %s" % (of, backend, model, backend, entities[kind]))
+                    found.append((kind, model, backend, [number and value(server, names[model] % number) for row in here for number in (str(row[0]).split(",") if row[0] else [None])]))
+                default = query(server, "SELECT default_value FROM eav_attribute WHERE attribute_code = 'own_tax_int'")[0][0]
+                return found, value(server, names["tax"] % default)
+            theirs = told(source, {kind: entity for kind, (_of, entity) in owners.items()})
+            expect(all(all(part[3]) and part[3] for part in theirs[0]), "they name nothing: %r" % (theirs, ))
+            for system, entities in (("legacy", ("all", )), ("alone", ("product", "category", "customer"))):
+                for entity in entities:
+                    sync(shops, entity, "-d", "update", system=system)
+                here = {kind: registered_target(shops, kind, entity, system) for kind, (_of, entity) in owners.items()}
+                expect_equal(told(destination, here), theirs, system)
+            source.run("DELETE FROM cms_block WHERE block_id = %d" % block, database="openmage")
+            destination.run("DELETE FROM cms_block WHERE block_id = %s" % registered_target(shops, "cms_block", block, "legacy"),
+                            "DROP DATABASE datasync", database="openmage")
+            sync(shops, "all", "-d", "update")
+            here = {kind: registered_target(shops, kind, entity, "legacy") for kind, (_of, entity) in owners.items()}
+            expect_equal([part[3] for part in told(destination, here)[0] if part[1] == "block"], [[None], [None]], "a block that is gone")
+
     @suite.case("descriptions", "directives in descriptions of products and categories, whichever comes first")
     def _():
         with TwoShops(settings={}) as shops:
