@@ -42,6 +42,12 @@ void import_reviews_clear(struct import *im);
 /* The row is about to be written, or deleted. DS_ENOMEM. */
 int import_note_review(struct import *im, const struct import_row *row);
 int import_note_review_gone(struct import *im, const struct import_row *row, struct ds_error *err);
+/* Something of the entity's roots ("1,2,3", or a SELECT) is about to be deleted. */
+int import_note_reviews(struct import *im, const struct catalogue_entity *e, const char *ids,
+                        struct ds_error *err);
+/* Rows at these places are, and with ratings or their options the votes for them. */
+int import_note_votes_gone(struct import *im, const struct import_table *t, const uint8_t ***places,
+                           uint32_t count, struct ds_error *err);
 /* All of the range is written. */
 int import_reviews(struct import *im, struct ds_error *err);
 

@@ -20,7 +20,8 @@
 
 struct staying {
     const struct catalogue_entity *entity;
-    const char *ids; /* of roots, "1,2,3" */
+    const struct catalogue_table *entry;
+    const char *ids; /* of its rows, "1,2,3" or a SELECT */
 };
 
 struct fates { /* of roots below */
@@ -45,7 +46,8 @@ static int child_column(const struct target_fk *fk, struct buf *sql)
     return buf_puts(sql, "t0.") | sql_identifier(sql, fk->child->columns[fk->columns[0]].name);
 }
 
-/* " WHERE the child's rows name one of those that stay": not the roots' own rows. */
+/* " WHERE the child's rows name one of those that stay": not the roots' own rows. Of rows below a
+ * root only other entities' do. */
 static int names_one(const struct import_lineage *l, const struct target_fk *fk,
                      const struct staying *s, struct buf *sql)
 {
@@ -178,7 +180,7 @@ static int end_roots(struct import *im, const struct catalogue_entity *e, struct
             rc = import_no_memory(err);
     }
     if (rc == 0 && f->stay.len)
-        rc = import_cascade(im, e, buf_cstr(&f->stay), err);
+        rc = import_cascade(im, e, &e->tables[0], buf_cstr(&f->stay), err);
     return rc || !f->go.len ? rc : delete_roots(im, e, buf_cstr(&f->go), err);
 }
 
@@ -300,7 +302,12 @@ static int cascade_members(struct import *im, const struct import_lineage *l,
 {
     const struct catalogue_table *entry = l->levels[0];
     bool registered = entry->key && import_type_name(l->entity, entry);
-    int rc = (registered ? delete_registered : delete_others)(im, l, fk, s, err);
+    BUF_AUTO struct buf roots = {0};
+    if (buf_printf(&roots, "SELECT t%u.", l->count - 1) |
+        sql_identifier(&roots, import_lineage_root_key(l)) | below(im, l, fk, s, &roots))
+        return import_no_memory(err);
+    int rc = import_note_reviews(im, l->entity, buf_cstr(&roots), err);
+    rc = rc ? rc : (registered ? delete_registered : delete_others)(im, l, fk, s, err);
     if (rc == 0 && mysql_affected_rows(im->db))
         import_note_entity(im, l->entity);
     return rc;
@@ -321,17 +328,23 @@ static int set_null(struct import *im, const struct import_lineage *l, const str
     return rc;
 }
 
-static int cascade(struct import *im, const struct staying *s, bool passed, struct ds_error *err)
+static const char *key_of(const struct staying *s)
 {
-    const struct catalogue_table *root = &s->entity->tables[0];
-    const struct target_table *t = import_shop_table(im, root->table);
-    int rc = im->options.dry_run ? 0 : registry_flush(im->registry, err);
-    for (uint32_t i = 0; t && i < t->referrer_count && rc == 0 && !im->options.dry_run; i++) {
+    return s->entry == &s->entity->tables[0] ? s->entry->link : s->entry->key;
+}
+
+static int cascade_referrers(struct import *im, const struct staying *s, bool passed,
+                             struct ds_error *err)
+{
+    const struct target_table *t = import_shop_table(im, s->entry->table);
+    bool root = s->entry == &s->entity->tables[0];
+    int rc = 0;
+    for (uint32_t i = 0; t && i < t->referrer_count && rc == 0; i++) {
         const struct target_fk *fk = t->referrers[i];
         struct import_lineage l;
         if (fk->on_delete == FK_RESTRICT || fk->count != 1 ||
-            strcmp(t->columns[fk->parent_columns[0]].name, root->link) != 0 ||
-            !import_lineage(im, fk->child->name, &l) ||
+            strcmp(t->columns[fk->parent_columns[0]].name, key_of(s)) != 0 ||
+            !import_lineage(im, fk->child->name, &l) || (!root && l.entity == s->entity) ||
             (passed && !filter_imports(im->options.filter, l.entity)))
             continue;
         rc = fk->on_delete == FK_SET_NULL ? set_null(im, &l, fk, s, err)
@@ -342,17 +355,44 @@ static int cascade(struct import *im, const struct staying *s, bool passed, stru
     return rc;
 }
 
-int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
-                   struct ds_error *err)
+/* What other entities have that hangs on the root's rows in other tables, too: votes for a
+ * rating's options. */
+static int cascade(struct import *im, const struct staying *s, bool passed, struct ds_error *err)
 {
-    struct staying s = {e, ids};
-    int rc = import_forget(im, e, &e->tables[0], ids, err);
+    const struct catalogue_entity *e = s->entity;
+    int rc = im->options.dry_run ? 0 : registry_flush(im->registry, err);
+    if (rc || im->options.dry_run)
+        return rc;
+    rc = cascade_referrers(im, s, passed, err);
+    for (size_t i = 1; i < e->table_count && rc == 0; i++) {
+        const struct catalogue_table *x = &e->tables[i];
+        const struct target_table *t =
+            x->key && import_parent(e, x) == s->entry ? import_shop_table(im, x->table) : NULL;
+        BUF_AUTO struct buf ids = {0};
+        struct staying below = {e, x, NULL};
+        if (!t || !t->referrer_count)
+            continue;
+        if (buf_puts(&ids, "SELECT ") | sql_identifier(&ids, x->key) | buf_puts(&ids, " FROM ") |
+            sql_identifier(&ids, t->name) | buf_puts(&ids, " WHERE ") |
+            sql_identifier(&ids, x->link) | buf_printf(&ids, " IN (%s)", s->ids))
+            return import_no_memory(err);
+        below.ids = buf_cstr(&ids);
+        rc = cascade(im, &below, passed, err);
+    }
+    return rc;
+}
+
+int import_cascade(struct import *im, const struct catalogue_entity *e,
+                   const struct catalogue_table *entry, const char *ids, struct ds_error *err)
+{
+    struct staying s = {e, entry, ids};
+    int rc = import_forget(im, e, entry, ids, err);
     return rc ? rc : cascade(im, &s, false, err);
 }
 
 int import_cascade_passed(struct import *im, const struct catalogue_entity *e, const char *ids,
                           struct ds_error *err)
 {
-    struct staying s = {e, ids};
+    struct staying s = {e, &e->tables[0], ids};
     return cascade(im, &s, true, err);
 }

@@ -461,8 +461,7 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
     rc = rc ? rc : import_delete_places(im, t, d.places, d.count, err);
     rc = rc || !d.alone_count ? rc : import_delete_alone(im, t, d.alone, d.alone_count, err);
     if (rc == 0 && d.gone.len)
-        rc = t->root ? import_cascade(im, t->entity, buf_cstr(&d.gone), err)
-                     : import_forget(im, t->entity, t->entry, buf_cstr(&d.gone), err);
+        rc = import_cascade(im, t->entity, t->entry, buf_cstr(&d.gone), err);
     if (rc == 0 && d.passed.len)
         rc = import_cascade_passed(im, t->entity, buf_cstr(&d.passed), err);
     buf_free(&d.off);

@@ -22,11 +22,11 @@ int import_note_off(struct import *im, const struct import_row *row);
 int import_inherit(struct import *im, uint32_t first, uint32_t end, struct ds_error *err);
 
 /* --- cascaded.c --- */
-/* Roots with these ids, "1,2,3", stay though the source has deleted them: they are not its any
- * more, and what its foreign keys have deleted with them goes. */
-int import_cascade(struct import *im, const struct catalogue_entity *e, const char *ids,
-                   struct ds_error *err);
-/* The same, as far as it is for this run; what becomes of the roots is for another one. */
+/* Rows of the table with these ids, "1,2,3", stay though the source has deleted them: they are not
+ * its any more, and what its foreign keys have deleted with them goes. */
+int import_cascade(struct import *im, const struct catalogue_entity *e,
+                   const struct catalogue_table *entry, const char *ids, struct ds_error *err);
+/* The same of roots, as far as it is for this run; what becomes of the roots is for another one. */
 int import_cascade_passed(struct import *im, const struct catalogue_entity *e, const char *ids,
                           struct ds_error *err);
 

@@ -100,6 +100,35 @@ int import_note_review_gone(struct import *im, const struct import_row *row, str
     return look_up(im, id, err);
 }
 
+int import_note_reviews(struct import *im, const struct catalogue_entity *e, const char *ids,
+                        struct ds_error *err)
+{
+    return strcmp(e->name, "review") == 0 ? look_up(im, ids, err) : 0;
+}
+
+int import_note_votes_gone(struct import *im, const struct import_table *t, const uint8_t ***places,
+                           uint32_t count, struct ds_error *err)
+{
+    const struct target_table *votes = import_shop_table(im, "rating_option_vote"),
+                              *options = import_shop_table(im, "rating_option");
+    bool rating = strcmp(t->entry->table, "rating") == 0;
+    BUF_AUTO struct buf ids = {0}, reviews = {0};
+    int rc = 0;
+    if ((!rating && strcmp(t->entry->table, "rating_option") != 0) || !votes || !options ||
+        t->target->row_key->count != 1)
+        return 0;
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        rc = append_id(&ids, places[i][0]);
+    rc |=
+        buf_printf(&reviews,
+                   "SELECT v.review_id FROM `%s` v JOIN `%s` o ON o.option_id = v.option_id "
+                   "WHERE o.%s IN (%s)",
+                   votes->name, options->name, rating ? "rating_id" : "option_id", buf_cstr(&ids));
+    if (rating) /* whose stores go, too */
+        rc |= buf_printf(&reviews, " OR v.rating_id IN (%s)", buf_cstr(&ids));
+    return rc ? import_no_memory(err) : look_up(im, buf_cstr(&reviews), err);
+}
+
 /* --- done at the end ----------------------------------------------------------------------------
  */
 

@@ -596,7 +596,9 @@ static int delete_places(struct import *im, const struct import_table *t, const 
 int import_delete_places(struct import *im, const struct import_table *t, const uint8_t ***places,
                          uint32_t count, struct ds_error *err)
 {
-    int rc = count && t->type != UINT32_MAX ? forget_places(im, t, places, count, err) : 0;
+    int rc = count ? import_note_votes_gone(im, t, places, count, err) : 0;
+    if (rc == 0 && count && t->type != UINT32_MAX)
+        rc = forget_places(im, t, places, count, err);
     return rc ? rc : delete_places(im, t, places, count, 0, err);
 }
 

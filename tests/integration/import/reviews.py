@@ -97,3 +97,50 @@ def define(suite):
             after = rows(shops)
             sync(shops, "review", "-d", "update", system=STREAM["source_system"])
             same_rows(shops, after, "again")
+
+    @suite.case("ratings-of-both", "a rating that both have: votes name its options here; when the source has deleted it, the source's votes go and are counted no more, others stay")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            source, destination, program = shops.source, shops.destination, shops.lab.program
+            run = lambda *sql: (source.run(*sql, database="openmage"), program.incremental(timeout=240))
+            kept, theirs = (row[0] for row in table(source, "SELECT rating_id FROM rating ORDER BY rating_id LIMIT 2"))
+            # one of the two comes from the source: the destination calls its own otherwise
+            destination.run("UPDATE rating SET rating_code = 'Ours alone' WHERE rating_code = (SELECT * FROM (SELECT rating_code FROM rating WHERE rating_code = "
+                            "'%s') x)" % source.scalar("SELECT rating_code FROM openmage.rating WHERE rating_id = %d" % theirs), database="openmage")
+            program.incremental(timeout=240)
+            here = {number: registered_target(shops, "rating", number, STREAM["source_system"]) for number in (kept, theirs)}
+            named = ("SELECT vote_id, g.rating_code, h.rating_code, o.value, v.value FROM rating_option_vote v LEFT JOIN rating g ON g.rating_id = v.rating_id "
+                     "LEFT JOIN rating_option o USING (option_id) LEFT JOIN rating h ON h.rating_id = o.rating_id WHERE ")
+            brought = dict(destination.query("SELECT source_id, target_id FROM datasync.datasync_entity_registry WHERE entity_type = 'rating_option_vote'"))
+            there, here_named = ({row[0]: row[1:] for row in table(server, named + "1")} for server in (source, destination))
+            expect_equal({number: here_named.get(brought.get(str(number))) for number in there}, there, "votes")
+            # a review of the destination's own beside one that came
+            other = destination.scalar("SELECT MIN(v.review_id) FROM openmage.rating_option_vote v JOIN openmage.review USING (review_id, entity_pk_value) WHERE "
+                                       "v.rating_id = %s AND vote_id IN (%s)" % (here[kept], ", ".join(str(number) for number in brought.values())))
+            own = 99001
+            destination.run("INSERT INTO review (review_id, created_at, entity_id, entity_pk_value, status_id) SELECT %d, created_at, entity_id, entity_pk_value, "
+                            "status_id FROM review WHERE review_id = %d" % (own, other), "INSERT INTO review_store SELECT %d, store_id FROM review_store WHERE "
+                            "review_id = %d" % (own, other), "INSERT INTO rating_option_vote (option_id, rating_id, review_id, entity_pk_value, percent, value) "
+                            "SELECT option_id, rating_id, %d, (SELECT entity_pk_value FROM review WHERE review_id = %d), 20, 1 FROM rating_option WHERE "
+                            "rating_id = %s AND value = 1" % (own, own, here[kept]), database="openmage")
+            products = {registered_target(shops, "product", row[0], STREAM["source_system"]) for row in table(
+                source, "SELECT DISTINCT entity_pk_value FROM review JOIN review_entity USING (entity_id) WHERE entity_code = 'product'")}
+
+            def right(what):
+                wrong = [{key: (now.get(key), wanted.get(key)) for key in {**now, **wanted} if now.get(key) != wanted.get(key)} for now, wanted in zip(
+                    of(told(destination), products), of(counted(destination), products))]
+                expect_equal(wrong, [{}, {}], what)
+            votes = lambda rating, of_own: destination.scalar("SELECT COUNT(*) FROM openmage.rating_option_vote JOIN openmage.rating_option USING (option_id) WHERE rating_option.rating_id = %s AND review_id %s %d" % (
+                here[rating], "=" if of_own else "<>", own))
+            run("UPDATE review_detail SET nickname = CONCAT(nickname, '!')")
+            right("reviews")
+            expect(votes(kept, False) and votes(theirs, False), "nobody votes")
+            run("DELETE FROM rating WHERE rating_id = %d" % theirs)
+            right("a rating that came from the source, and is gone")
+            before = votes(kept, False)
+            run("DELETE FROM rating WHERE rating_id = %d" % kept)
+            expect_equal((votes(kept, True), votes(kept, False) < before), (1, True), "votes for a rating that stays")
+            left = table(destination, named + "o.rating_id = %s AND vote_id IN (%s)" % (here[kept], ", ".join(str(number) for number in brought.values())))
+            expect_equal(left, [], "… of the source's reviews")
+            expect_equal(destination.scalar("SELECT COUNT(*) FROM openmage.rating_option WHERE rating_id = %s" % here[kept]), 5, "options of it")
+            right("a rating that stays")
