@@ -4,7 +4,9 @@
  * same; where it stays (the destination had it before, or uses it, or its deletions are not to be
  * followed), what came from the source and hung on it there goes all the same: rows of other
  * entities, as the policy of each says, and rows in which others name the root; and where the
- * source's key has set a column NULL, it is here. What is the destination's own stays.
+ * source's key has set a column NULL, it is here. Where on_duplicate is update, and the root is set
+ * up at both sides (a store), so do rows in which entities that both have name it: these are what
+ * the source has. What is the destination's own stays.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +208,15 @@ static int cascade_roots(struct import *im, const struct import_lineage *l,
     return rc;
 }
 
+/* Of them: came from the source. Where what stays is set up at both sides (a store, an attribute),
+ * so is, with on_duplicate: update, what both have: it is as the source's. */
+static int is_sources(const struct import *im, const struct import_lineage *l,
+                      const struct staying *s, struct buf *sql)
+{
+    return filter_maps(s->entity) ? import_lineage_is_sources(im, l, sql)
+                                  : import_lineage_has_origin(im, l, ORIGIN_CREATED, sql);
+}
+
 /* --- rows of entities ----------------------------------------------------------------------------
  */
 
@@ -215,8 +226,7 @@ static int select_keys(struct import *im, const struct import_lineage *l,
 {
     BUF_AUTO struct buf sql = {0};
     int rc = buf_puts(&sql, "SELECT t0.") | sql_identifier(&sql, l->levels[0]->key) |
-             below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") |
-             import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
+             below(im, l, fk, s, &sql) | buf_puts(&sql, " AND ") | is_sources(im, l, s, &sql);
     MYSQL_RES *rows = rc ? NULL : db_select(im->db, err, "%s", buf_cstr(&sql));
     if (!rows)
         return rc ? import_no_memory(err) : err->code;
@@ -277,8 +287,7 @@ static int delete_others(struct import *im, const struct import_lineage *l,
 {
     BUF_AUTO struct buf from = {0}, sql = {0};
     uint64_t rows = 0;
-    int rc = below(im, l, fk, s, &from) | buf_puts(&from, " AND ") |
-             import_lineage_has_origin(im, l, ORIGIN_CREATED, &from);
+    int rc = below(im, l, fk, s, &from) | buf_puts(&from, " AND ") | is_sources(im, l, s, &from);
     if (rc == 0 && fk->child->row_key) { /* else no key leads to it */
         rc = buf_puts(&sql, " WHERE (") | put_place(fk->child, "", &sql) |
              buf_puts(&sql, ") IN (SELECT ") | put_place(fk->child, "t0.", &sql) |
@@ -313,15 +322,14 @@ static int cascade_members(struct import *im, const struct import_lineage *l,
     return rc;
 }
 
-/* Of rows that came from the source. Hooks are not told, as above. */
+/* Of rows of the source's. Hooks are not told, as above. */
 static int set_null(struct import *im, const struct import_lineage *l, const struct target_fk *fk,
                     const struct staying *s, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     int rc = buf_puts(&sql, "UPDATE ") | import_lineage_from(im, l, &sql) |
              buf_puts(&sql, " SET ") | child_column(fk, &sql) | buf_puts(&sql, " = NULL") |
-             names_one(l, fk, s, &sql) | buf_puts(&sql, " AND ") |
-             import_lineage_has_origin(im, l, ORIGIN_CREATED, &sql);
+             names_one(l, fk, s, &sql) | buf_puts(&sql, " AND ") | is_sources(im, l, s, &sql);
     rc = rc ? import_no_memory(err) : db_exec_len(im->db, (const char *)sql.data, sql.len, err);
     if (rc == 0 && mysql_affected_rows(im->db))
         import_note_entity(im, l->entity);

@@ -96,11 +96,30 @@ int import_lineage_is_own(const struct import *im, const struct import_lineage *
     return rc | buf_puts(sql, ")");
 }
 
-int import_lineage_has_origin(const struct import *im, const struct import_lineage *l,
-                              enum origin origin, struct buf *sql)
+static unsigned registered_level(const struct import_lineage *l)
 {
     unsigned level = 0;
     while (!type_of(l, level))
         level++;
-    return has_origin(im, l, level, origin, sql);
+    return level;
+}
+
+int import_lineage_has_origin(const struct import *im, const struct import_lineage *l,
+                              enum origin origin, struct buf *sql)
+{
+    return has_origin(im, l, registered_level(l), origin, sql);
+}
+
+int import_lineage_is_sources(const struct import *im, const struct import_lineage *l,
+                              struct buf *sql)
+{
+    const struct config *c = im->options.config;
+    unsigned level = registered_level(l);
+    /* a part of what is set up at each side (an option of an attribute) */
+    bool of_both =
+        level == 0 && l->count > 1 && filter_maps(l->entity) && c->delete_matched != DELETE_HARD;
+    bool updates = c->on_duplicate == DUPLICATE_UPDATE &&
+                   filter_imports(im->options.filter, l->entity) && !of_both;
+    return updates ? is_registered(im, l, level, sql)
+                   : has_origin(im, l, level, ORIGIN_CREATED, sql);
 }

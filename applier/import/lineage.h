@@ -18,6 +18,10 @@ const char *import_lineage_root_key(const struct import_lineage *l);
 int import_lineage_from(const struct import *im, const struct import_lineage *l, struct buf *sql);
 /* Of them: not registered, or below something that is not. */
 int import_lineage_is_own(const struct import *im, const struct import_lineage *l, struct buf *sql);
+/* Of them: came from the source (itself, or the nearest above it that can be registered), or, with
+ * on_duplicate: update, both have it, so that it is as the source's is. */
+int import_lineage_is_sources(const struct import *im, const struct import_lineage *l,
+                              struct buf *sql);
 /* … itself, or the nearest above it that can be registered, as this. */
 int import_lineage_has_origin(const struct import *im, const struct import_lineage *l,
                               enum origin origin, struct buf *sql);

@@ -293,6 +293,50 @@ def define(suite):
                              ([0, 0, 0], before, 1, 1), what + ": " + err[-500:])
                 expect_equal(two.count("store", alone), int(what.startswith("core_store WHERE")), "the store that the source alone had")
 
+    @suite.case("kept-store-update", "of a store that stays and is gone at the source: with update entities that both have lose what they have there, with merge they keep it")
+    def _():
+        below = [  # table, column that leads to what is registered, type
+            ("catalog_product_entity_varchar", "entity_id", "product"), ("catalog_category_entity_varchar", "entity_id", "category"),
+            ("eav_attribute_label", "attribute_id", "attribute"), ("eav_attribute_option_value", "option_id", "eav_attribute_option"),
+            ("catalog_product_option_title", "option_id", "catalog_product_option"), ("cms_block_store", "block_id", "cms_block"),
+            ("cms_page_store", "page_id", "cms_page"), ("rating_store", "rating_id", "rating"), ("rating_title", "rating_id", "rating"),
+            ("sales_flat_order", "entity_id", "order")]
+        for policy in ("update", "merge"):
+            with TwoShops(settings=dict(STREAM, on_duplicate=policy)) as shops:
+                two, program = Shops(shops), shops.lab.program
+                program.incremental(timeout=240)
+                origin = "(SELECT target_id FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND origin = '%s')"
+                # each of both gets something at a store view that the source alone has made
+                shops.source.run("SET SESSION sql_mode = ''", "INSERT INTO core_store (store_id, code, website_id, group_id, name) SELECT 9001, 'gone', website_id, "
+                                 "group_id, 'Gone' FROM core_store WHERE code = 'de'", database="openmage")
+                for table, column, kind in below:
+                    both = [row[0] for row in shops.destination.query(
+                        "SELECT source_id FROM datasync.datasync_entity_registry WHERE entity_type = '%s' AND origin = 'matched'" % kind)]
+                    if kind == "order":
+                        shops.source.run("UPDATE sales_flat_order SET store_id = 9001 WHERE entity_id = %s" % both[0], database="openmage")
+                        continue
+                    own = {"catalog_product_entity_varchar": "value_id", "catalog_category_entity_varchar": "value_id", "eav_attribute_label": "attribute_label_id",
+                           "eav_attribute_option_value": "value_id", "catalog_product_option_title": "option_title_id"}.get(table)
+                    columns = [row[0] for row in shops.source.query("SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'openmage' AND "
+                                                                    "TABLE_NAME = '%s'" % table) if row[0] != own]
+                    some = ("INSERT IGNORE INTO %s (%s) SELECT %s FROM %s WHERE %s IN ('%s')" % (
+                        table, ", ".join(columns), ", ".join("9001" if name == "store_id" else name for name in columns), table, column, "', '".join(both)))
+                    shops.source.run("SET SESSION sql_mode = ''", some, database="openmage")
+                program.incremental(timeout=240)
+                store = target(shops, "store", 9001)
+                two.run("REPLACE INTO catalog_product_entity_varchar (entity_type_id, attribute_id, store_id, entity_id, value) SELECT entity_type_id, "
+                        "%d, %s, entity_id, 'own' FROM catalog_product_entity WHERE entity_id = %s" % (attribute(shops.destination, "name"), store, OWN_PRODUCT))
+                count = lambda kinds: {table: two.ask("SELECT COUNT(*) FROM %s WHERE store_id = %s AND %s IN %s" % (table, store, column, origin % (kind, kinds)))
+                                       for table, column, kind in below}
+                before = count("matched")
+                expect(all(before.values()), "nothing there of: %s" % [table for table in before if not before[table]])
+                shops.source.run("DELETE FROM core_store WHERE store_id = 9001", database="openmage")
+                program.incremental(timeout=240)
+                expect_equal((two.count("store", store), two.ask("SELECT value FROM catalog_product_entity_varchar WHERE store_id = %s AND entity_id = %s" % (
+                    store, OWN_PRODUCT))), (1, "own"), policy + ": the store and the destination's own")
+                expect_equal(count("matched"), dict.fromkeys(before, 0) if policy == "update" else before, policy)
+                expect_equal(count("created"), dict.fromkeys(before, 0), policy + ": what came from the source")
+
     @suite.case("nulls-below", "of a customer whom both had and the source has deleted, orders that came from the source name nobody, as they do there")
     def _():
         with TwoShops(settings=STREAM) as shops:
