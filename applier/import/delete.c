@@ -187,6 +187,7 @@ struct deleting {
     struct buf off, gone; /* ids of roots that are switched off; of all that stay */
     struct buf passed;    /* … of those that are passed */
     struct import_used used;
+    struct import_used shared_options; /* parents of the rows */
 };
 
 static int add_id(struct buf *list, uint64_t id)
@@ -302,6 +303,25 @@ static bool would_be_off(const struct import *im, const struct import_row *row)
            deletion_of(im, row) == DELETE_SOFT;
 }
 
+static uint64_t parent_id(const struct import_row *row)
+{
+    uint64_t id = 0;
+    const uint8_t *raw = row->was ? row->was[row->table->link_target] : NULL;
+    return raw && value_id((struct slice){raw, value_length(raw)}, &id) ? id : 0;
+}
+
+static int find_shared_options(struct import *im, struct deleting *d, struct ds_error *err)
+{
+    const struct import_table *t = im->rows[d->first]->table;
+    BUF_AUTO struct buf ids = {0};
+    for (uint32_t i = d->first; i < d->end && import_option_is_told(im, t); i++)
+        if (would_go(im, im->rows[i]) && add_id(&ids, parent_id(im->rows[i])))
+            return import_no_memory(err);
+    return ids.len ? import_find_shared(im, t->entity, import_parent(t->entity, t->entry),
+                                        buf_cstr(&ids), &d->shared_options, err)
+                   : 0;
+}
+
 static int find_used(struct import *im, struct deleting *d, struct ds_error *err)
 {
     const struct import_table *t = im->rows[d->first]->table;
@@ -314,6 +334,7 @@ static int find_used(struct import *im, struct deleting *d, struct ds_error *err
             return import_no_memory(err);
     }
     int rc = ids.len ? import_find_used(im, t->entity, t->entry, buf_cstr(&ids), &d->used, err) : 0;
+    rc = rc ? rc : find_shared_options(im, d, err);
     return rc || !off.len
                ? rc
                : import_find_shared(im, t->entity, t->entry, buf_cstr(&off), &d->used, err);
@@ -426,6 +447,8 @@ static int delete_member(struct import *im, struct import_row *row, struct delet
         return err->code;
     if (row->dying && e->use == IS_USED)
         return 0;
+    if (d->shared_options.ids.len && import_is_used(&d->shared_options, parent_id(row)))
+        return 0;
     if (import_is_used(&d->used, row->target_id))
         return keep_used(im, row, d) ? import_no_memory(err) : 0;
     if (!row->dying &&
@@ -468,5 +491,6 @@ int import_delete_rows(struct import *im, uint32_t first, uint32_t end, struct d
     buf_free(&d.gone);
     buf_free(&d.passed);
     import_used_free(&d.used);
+    import_used_free(&d.shared_options);
     return rc;
 }

@@ -224,6 +224,10 @@ static int add_conditions(const struct import *im, const struct import_table *t,
     }
     if (of_own_kind)
         return rc;
+    if (rc == 0 && import_option_is_told(im, t))
+        rc = buf_puts(sql, " AND NOT ") |
+             registry_condition_others(im->registry, t->parent_type, sql) | buf_puts(sql, "t.") |
+             sql_identifier(sql, t->target->columns[t->link_target].name) | buf_puts(sql, ")");
     if (rc == 0 && records && strcmp(t->entry->table, IMPORT_GALLERY) == 0)
         rc = add_not_shown(im, sql);
     if (rc == 0 && t->type != UINT32_MAX && filter_maps(t->entity))

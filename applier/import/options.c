@@ -84,6 +84,12 @@ bool import_option_is_kept(const struct import *im, const struct import_row *row
     return import_is_option(row->table) && (mode == OPTIONS_MERGE || mode == OPTIONS_APPEND);
 }
 
+bool import_option_is_told(const struct import *im, const struct import_table *t)
+{
+    return im->options.follows && import_is_option(t) && t->entry->through &&
+           t->type == UINT32_MAX && t->parent_type != UINT32_MAX;
+}
+
 /* --- appended, by title ------------------------------------------------------------------------
  */
 

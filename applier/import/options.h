@@ -23,6 +23,9 @@ int import_leave_known_options(struct import *im, uint32_t first, uint32_t end,
 bool import_option_stays(const struct import *im, const struct import_row *row);
 /* The row does not go when it is deleted at the source. */
 bool import_option_is_kept(const struct import *im, const struct import_row *row);
+/* Titles and prices of options: where another source has the option, too, a stream takes none away,
+ * since nobody knows which of the two has told it. */
+bool import_option_is_told(const struct import *im, const struct import_table *t);
 /* A segment is written: remember what import_finish_options is to do for it. DS_ENOMEM. */
 int import_note_options(struct import *im);
 int import_finish_options(struct import *im, struct ds_error *err);

@@ -466,6 +466,11 @@ int registry_condition_origin(const struct registry *r, uint32_t type, enum orig
     return registry_store_condition(&r->store, r->types[type], &origin, sql);
 }
 
+int registry_condition_others(const struct registry *r, uint32_t type, struct buf *sql)
+{
+    return registry_store_condition_others(&r->store, r->types[type], sql);
+}
+
 MYSQL_RES *registry_ids(struct registry *r, uint32_t type, struct slice behind, uint32_t limit,
                         struct ds_error *err)
 {

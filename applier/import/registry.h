@@ -67,6 +67,8 @@ int registry_condition(const struct registry *r, uint32_t type, struct buf *sql)
 /* The same, with this origin. */
 int registry_condition_origin(const struct registry *r, uint32_t type, enum origin origin,
                               struct buf *sql);
+/* The same: some id of another source did. */
+int registry_condition_others(const struct registry *r, uint32_t type, struct buf *sql);
 /* The next source ids of the type in their order, behind this one: source_id. Flushes. NULL: an
  * error. */
 MYSQL_RES *registry_ids(struct registry *r, uint32_t type, struct slice behind, uint32_t limit,

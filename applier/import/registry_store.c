@@ -169,15 +169,28 @@ MYSQL_RES *registry_store_of_targets(const struct registry_store *s,
     return db_select(s->db, err, "%s", buf_cstr(&sql));
 }
 
+/* "registry r WHERE … AND r.target_id" */
+static int of_others(const struct registry_store *s, const struct registry_type *type,
+                     struct buf *sql)
+{
+    return from_registry(s, sql) | buf_puts(sql, " WHERE r.source_system <> ") |
+           add_text(sql, s->source_system) | buf_puts(sql, " AND r.entity_type = ") |
+           add_text(sql, type->name) | buf_puts(sql, " AND r.target_id");
+}
+
+int registry_store_condition_others(const struct registry_store *s,
+                                    const struct registry_type *type, struct buf *sql)
+{
+    return buf_puts(sql, "EXISTS (SELECT 1 FROM ") | of_others(s, type, sql) | buf_puts(sql, " = ");
+}
+
 MYSQL_RES *registry_store_of_others(const struct registry_store *s,
                                     const struct registry_type *type, const char *ids,
                                     struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    if (buf_puts(&sql, "SELECT r.target_id, MIN(r.source_system) FROM ") | from_registry(s, &sql) |
-        buf_puts(&sql, " WHERE r.source_system <> ") | add_text(&sql, s->source_system) |
-        buf_puts(&sql, " AND r.entity_type = ") | add_text(&sql, type->name) |
-        buf_puts(&sql, " AND r.target_id IN (") | buf_puts(&sql, ids) |
+    if (buf_puts(&sql, "SELECT r.target_id, MIN(r.source_system) FROM ") |
+        of_others(s, type, &sql) | buf_puts(&sql, " IN (") | buf_puts(&sql, ids) |
         buf_puts(&sql, ") GROUP BY r.target_id")) {
         (void)out_of_memory(err);
         return NULL;

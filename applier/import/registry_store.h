@@ -86,6 +86,8 @@ int registry_store_hand_over(const struct registry_store *s, const struct regist
                              const char *ids, struct ds_error *err);
 int registry_store_condition(const struct registry_store *s, const struct registry_type *type,
                              const enum origin *origin, struct buf *sql);
+int registry_store_condition_others(const struct registry_store *s,
+                                    const struct registry_type *type, struct buf *sql);
 
 /* SQL: may the row of `r` be missing? */
 int registry_store_may_be_missing(const struct registry_store *s, struct buf *sql);

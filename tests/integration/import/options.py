@@ -164,7 +164,87 @@ def follows_appended(shops, number, here):
     expect_equal(sorted(after.values), sorted(before.values + [("Piece", 3.0)]), "appended in parts: values")
 
 
+TOLD = {  # what a product's options are called, and cost, by store; {number of an option: (title, {table: {store: value}})}
+    "option": ("catalog_product_option", "option_id", "title", "price"), "option_type": ("catalog_product_option_type_value", "option_type_id", "title", "price")}
+
+
+def told_by_store(server, product):
+    """{(title for the admin, title or price, store's code): value} of options and their choices."""
+    found = {}
+    for name, (table, key, *columns) in TOLD.items():
+        for column in columns:
+            of = "catalog_product_%s_%s" % (name, column)
+            found.update({row[:3]: str(row[3]) for row in server.query(
+                "SELECT a.title, '%s', s.code, x.%s FROM catalog_product_option o JOIN %s v ON v.option_id = o.option_id JOIN catalog_product_%s_title a ON a.%s = v.%s AND "
+                "a.store_id = 0 JOIN %s x ON x.%s = v.%s JOIN core_store s ON s.store_id = x.store_id WHERE o.product_id = %d" % (
+                    column, column, table, name, key, key, of, key, key, product), "openmage")})
+    return found
+
+
+def of_two_sources(shops):
+    """One product with one option, of which two sources tell different titles and prices; streams."""
+    (number, here), = both_have(shops, 1)
+    shops.source.run("DELETE FROM catalog_product_entity WHERE sku IS NULL", database="openmage")  # which a second source could not find
+    program, quiet = shops.lab.program, lambda *sql: shops.source.run("SET SESSION sql_log_bin = 0", *sql, database="openmage")
+    loud = lambda *sql: shops.source.run(*sql, database="openmage")
+    stores = {row[0]: row[1] for row in shops.source.query("SELECT code, store_id FROM openmage.core_store WHERE store_id > 0 ORDER BY store_id LIMIT 2")}
+    first, second = sorted(stores)
+    option = add(shops.source, number, "Size", "drop_down", price=1, values=[("S", 1), ("L", 2)])
+    types = "(SELECT option_type_id FROM catalog_product_option_type_value WHERE option_id = %d)" % option
+
+    def tell(store, price):
+        """Titles and prices at that store view alone, and the general price."""
+        tables = (("catalog_product_option", "option_id", "= %d" % option), ("catalog_product_option_type", "option_type_id", "IN " + types))
+        quiet(*("DELETE FROM %s_%s WHERE %s %s AND store_id > 0" % (table, part, key, which) for table, key, which in tables for part in ("title", "price")),
+              *("INSERT INTO %s_title (%s, store_id, title) SELECT %s, %d, CONCAT(title, ' %s') FROM %s_title WHERE store_id = 0 AND %s %s" % (
+                  table, key, key, stores[store], store, table, key, which) for table, key, which in tables),
+              *("INSERT INTO %s_price (%s, store_id, price) SELECT %s, %d, %d FROM %s_price WHERE store_id = 0 AND %s %s" % (
+                  table, key, key, stores[store], price, table, key, which) for table, key, which in tables),
+              *("UPDATE %s_price SET price = %d WHERE store_id = 0 AND %s %s" % (table, price, key, which) for table, key, which in tables))
+        return told_by_store(shops.source, number)
+
+    def run(system, *options):
+        program.configure({"name": system, "mode": "import", "source_system": system, "on_duplicate": "update", "entities": ["product"]})
+        return program.incremental(*options, timeout=240)
+    loud("UPDATE catalog_product_entity SET has_options = 1 WHERE entity_id = %d" % number)
+    theirs = {"one": tell(first, 3)}
+    run("one")
+    expect_equal(told_by_store(shops.destination, here), theirs["one"], "the first source's")
+    ids = lambda: [registered_target(shops, "catalog_product_option", option, system) for system in ("one", "two")]
+    theirs["two"] = tell(second, 5)
+    run("two")
+    expect(ids()[0] == ids()[1], "one option: %s" % ids())
+    both = {**theirs["one"], **theirs["two"]}
+    expect_equal(told_by_store(shops.destination, here), both, "what both tell; of a price that both tell the last one's")
+    # what the second one deletes stays, and what it changes changes
+    at = "store_id = %d AND " % stores[second]
+    loud("DELETE FROM catalog_product_option_title WHERE %soption_id = %d" % (at, option), "DELETE FROM catalog_product_option_price WHERE %soption_id = %d" % (
+             at, option), "DELETE FROM catalog_product_option_type_title WHERE %soption_type_id IN %s" % (at, types),
+         "DELETE FROM catalog_product_option_type_price WHERE %soption_type_id IN %s" % (at, types),
+         "UPDATE catalog_product_option_price SET price = 7 WHERE store_id = 0 AND option_id = %d" % option)
+    run("two")
+    both["Size", "price", "admin"] = "7.0000"
+    expect_equal(told_by_store(shops.destination, here), both, "deleted and changed by the second one")
+    for _ in range(2):  # each copies all again
+        for system, price in (("one", 3), ("two", 5)):
+            theirs[system] = tell(first if system == "one" else second, price)
+            run(system, "--resnapshot", "--yes")
+            expect_equal(told_by_store(shops.destination, here), {**both, **theirs[system]}, "copied again from " + system)
+    # the option of one alone
+    loud("DELETE FROM catalog_product_option WHERE option_id = %d" % option)
+    out = run("two")
+    expect_contains(out, "source one has it, too", "warning")
+    expect_equal(told_by_store(shops.destination, here), both | theirs["two"], "the second one has deleted the option")
+    run("one")
+    expect_equal(told_by_store(shops.destination, here), {}, "both have")
+
+
 def define(suite):
+    @suite.case("options-of-two-sources", "titles and prices of an option that two sources have: each writes its own, neither takes the other's away")
+    def _():
+        with TwoShops(settings={}) as shops:
+            of_two_sources(shops)
+
     @suite.case("options-mode", "custom options of both shops are replaced, merged or appended; ids stay; again, and nothing changes")
     def _():
         with TwoShops(settings={}) as shops:
