@@ -80,6 +80,7 @@ struct applier_status {
     uint64_t passed_over; /* transactions that `datasync skip` had named, in this run */
     uint64_t dropped;     /* entity changes that were not valid (on_invalid: skip), in this run */
     uint64_t entering;    /* entities that have come into the filter and wait for their copy */
+    bool waits;           /* mode import: something may wait for what it names (incomplete.h) */
     bool idle;            /* everything in the spool is applied */
 };
 

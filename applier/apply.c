@@ -189,6 +189,7 @@ static void publish(struct applier *a, bool idle)
     st->passed_over = a->passed_over;
     st->dropped = a->dropped;
     st->entering = members_waiting(a);
+    st->waits = a->import && import_waits(a->import);
     st->idle = idle;
     st->oldest_unapplied = !idle && a->batch_done < a->batch.transaction_count
                                ? a->batch.transactions[a->batch_done].timestamp

@@ -133,6 +133,13 @@ const struct document_format *document_format_at(size_t i)
     return &formats[i];
 }
 
+bool document_is_written(const struct document_format *format)
+{
+    return format->form == DOCUMENT_TEXT || format->form == DOCUMENT_LAYOUT ||
+           format->form == DOCUMENT_HANDLE || format->form == DOCUMENT_ENTITIES ||
+           format->shape == &document_parameters;
+}
+
 const struct document_target *document_names(const struct document_format *format, size_t i)
 {
     for (int kind = 0; kind < ID_KINDS; kind++)

@@ -65,6 +65,9 @@ struct document_format {
 const struct document_format *document_format(const char *table, const char *column);
 size_t document_format_count(void);
 const struct document_format *document_format_at(size_t i);
+/* Does somebody write such values, who names what he likes (a page, a widget), at any time? Others
+ * the shop makes of what is there. */
+bool document_is_written(const struct document_format *format);
 /* Of what ids in such a column may be: the i-th; NULL: no more. Not of LIST and PATH. */
 const struct document_target *document_names(const struct document_format *format, size_t i);
 

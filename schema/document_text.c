@@ -203,14 +203,15 @@ static int store_directive(struct edits *e, size_t at, size_t end)
     return rc;
 }
 
-/* Parameters of one directive, between `at` and `end`. */
-static int directive(struct edits *e, size_t at, size_t end)
+/* Parameters of one directive, between `at` and `end`. `id`: what the one of that name says; NULL:
+ * nothing. */
+static int parameters_of(struct edits *e, size_t at, size_t end, const struct text_ids *id)
 {
     static const struct slice none = {NULL, 0};
     struct parameter p;
     int rc = 0;
     while (rc == 0 && next_parameter(e->text, &at, end, &p)) {
-        const struct text_ids *ids = walk_parameter(p.name);
+        const struct text_ids *ids = walk_is(p.name, "id") ? id : walk_parameter(p.name);
         struct slice to = none;
         if (!ids)
             continue;
@@ -228,13 +229,30 @@ static int directive(struct edits *e, size_t at, size_t end)
     return rc;
 }
 
+static int widget_directive(struct edits *e, size_t at, size_t end)
+{
+    return parameters_of(e, at, end, NULL);
+}
+
+/* {{block id="4"}} without a type is a static block. */
+static int block_directive(struct edits *e, size_t at, size_t end)
+{
+    static const struct text_ids block = {TEXT_ID, ID_CMS_BLOCK};
+    struct parameter p;
+    bool typed = false;
+    for (size_t i = at; !typed && next_parameter(e->text, &i, end, &p);)
+        typed = walk_is(p.name, "type");
+    return parameters_of(e, at, end, typed ? NULL : &block);
+}
+
 /* {{NAME PARAMETERS}}: NAME is up to ten letters in either case (Varien_Filter_Template). */
 int walk_directives(struct walk *w, struct slice text, struct slice *to)
 {
     static const struct {
         const char *name;
         int (*walk)(struct edits *e, size_t at, size_t end);
-    } with_ids[] = {{"widget", directive}, {"block", directive}, {"store", store_directive}};
+    } with_ids[] = {
+        {"widget", widget_directive}, {"block", block_directive}, {"store", store_directive}};
     struct edits e = {.w = w, .text = text};
     int rc = 0;
     for (size_t at = find(text, 0, "{{"); at < text.len && rc == 0; at = find(text, at, "{{")) {
@@ -302,7 +320,7 @@ static const struct text_ids *method_parameter(struct slice text, size_t at)
 }
 
 /* <block_id>4</block_id>, as people write it, and <name>block_id</name><value>4</value>, as the
- * shop writes it for widgets. */
+ * shop writes it for widgets, and people, too, with <name> or <key>. */
 int walk_layout(struct walk *w, struct slice text, struct slice *to)
 {
     static const struct slice none = {NULL, 0};
@@ -318,7 +336,7 @@ int walk_layout(struct walk *w, struct slice text, struct slice *to)
             continue;
         }
         at = after;
-        if (walk_is(name, "name")) {
+        if (walk_is(name, "name") || walk_is(name, "key")) {
             name = content;
             while (after < text.len && is_space(text.p[after]))
                 after++;

@@ -185,7 +185,7 @@ int migrate_increments_data(struct migrating *g, bool *good, struct ds_error *er
 /* Is there such a step in delta mode? Then, for runner_options: brings what has changed since the
  * last time, in a stream of its own, every few seconds. arg: struct migrating. */
 bool migrate_increments_follow(const struct migrating *g);
-void migrate_increments_alongside(void *arg);
+bool migrate_increments_alongside(void *arg); /* false */
 int migrate_increments_volume(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_stores_data(struct migrating *g, bool *good, struct ds_error *err);

@@ -466,7 +466,7 @@ static int bring(struct migrating *g, bool *good, struct ds_error *err)
     return migrate_increments_data(&beside, good, err);
 }
 
-void migrate_increments_alongside(void *arg)
+bool migrate_increments_alongside(void *arg)
 {
     struct migrating *g = arg;
     const struct migration_step *step = g->step, *own = delta_step(g);
@@ -474,7 +474,7 @@ void migrate_increments_alongside(void *arg)
     struct ds_error err = {0};
     bool changed = false, good = true;
     if (g->seconds++ % ALONGSIDE_SECONDS)
-        return;
+        return false;
     logging_at_stage(&(struct logging_stage){migration_mode_name(g->mode),
                                              migrate_stage_title(STAGE_DELTA), own->title});
     int rc = look(g, &counters, &changed, &err);
@@ -489,6 +489,7 @@ void migrate_increments_alongside(void *arg)
         log_warn("increment counters could not be brought, and are tried again: %s", err.message);
     logging_at_stage(&(struct logging_stage){migration_mode_name(g->mode),
                                              migrate_stage_title(STAGE_DELTA), step->title});
+    return false;
 }
 
 int migrate_increments_volume(struct migrating *g, bool *good, struct ds_error *err)

@@ -293,10 +293,11 @@ static void tick(uv_timer_t *timer)
     if (make_status(r, &s))
         return;
     progress_show(&r->progress, &s, uv_now(&r->loop));
-    const bool goes = s.state == STREAM_CATCHING_UP || s.state == STREAM_STREAMING;
+    const bool goes = (s.state == STREAM_CATCHING_UP || s.state == STREAM_STREAMING) &&
+                      (s.waits || !r->o->when_waits);
     stream_status_free(&s);
-    if (r->o->alongside && goes && !r->stopping)
-        r->o->alongside(r->o->alongside_arg);
+    if (r->o->alongside && goes && !r->stopping && r->o->alongside(r->o->alongside_arg))
+        stop_all(r);
 }
 
 static const char *socket_suffix(const struct runner_options *o)

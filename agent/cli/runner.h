@@ -25,9 +25,10 @@ struct runner_options {
     bool unfinished;     /* another run follows, for what this one leaves */
     bool ends_by_itself; /* exit 3 when changes wait in quarantine */
     /* Called about each second while the stream goes on, on the main thread, which waits for it;
-     * NULL: nothing is. */
-    void (*alongside)(void *arg);
+     * NULL: nothing is. True: the run ends, in order. */
+    bool (*alongside)(void *arg);
     void *alongside_arg;
+    bool when_waits; /* … only while the applier says that something waits */
     uint64_t limit_rows;
     struct agent_stop_at stop_at;
     const char *const *files;

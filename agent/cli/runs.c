@@ -2,6 +2,7 @@
  * have been copied, and some could not be written whole while others were behind: these are copied
  * by runs of their own, so that all go on together.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,32 +93,91 @@ static int look_for_new(struct invocation *in, struct buf *names, bool *none, st
     return rc;
 }
 
+struct asked { /* for by the command, while others are */
+    struct config_list entities, where;
+    enum config_stock stock;
+    struct filter *filter;
+};
+
+static bool is_table_of(const struct invocation *in, const char *table,
+                        const struct config_list *kinds)
+{
+    const struct catalogue_entity *e;
+    const struct catalogue_table *entry;
+    bool known = catalogue_lookup(in->catalogue, table, &e, &entry);
+    for (size_t i = 0; known && i < kinds->count; i++)
+        if (catalogue_find(in->catalogue, kinds->items[i]) == e)
+            return true;
+    return false;
+}
+
+/* Conditions for tables of these kinds: others would be for nothing, which is an error. */
+static int choose_where(const struct invocation *in, const struct config_list *kinds,
+                        struct config_list *out, struct ds_error *err)
+{
+    const struct config_list *all = &in->config.where;
+    out->items = calloc(all->count + 1, sizeof *out->items);
+    if (!out->items)
+        return error_set(err, DS_ENOMEM, "out of memory for conditions");
+    for (size_t i = 0; i + 1 < all->count; i += 2)
+        if (is_table_of(in, all->items[i], kinds)) {
+            out->items[out->count++] = all->items[i];
+            out->items[out->count++] = all->items[i + 1];
+        }
+    return 0;
+}
+
+/* Ask for these alone, until ask_again. `names` is changed, and stays in use. */
+static int ask_for(struct invocation *in, char *names, struct asked *before, struct ds_error *err)
+{
+    struct config_list some = {0}, where = {0};
+    *before = (struct asked){in->config.entities, in->config.where, in->config.stock, in->filter};
+    int rc = cli_split_list(names, (const char ***)&some.items, &some.count, err);
+    rc = rc ? rc : choose_where(in, &some, &where, err);
+    if (rc == 0) {
+        in->config.entities = some;
+        in->config.where = where;
+        in->config.stock = STOCK_INCLUDE;
+        rc = filter_new_exactly(&in->filter, &in->config, in->catalogue, err);
+    }
+    if (rc) {
+        in->config.entities = before->entities;
+        in->config.where = before->where;
+        in->config.stock = before->stock;
+        in->filter = before->filter;
+        free(some.items);
+        free(where.items);
+    }
+    return rc;
+}
+
+static void ask_again(struct invocation *in, const struct asked *before)
+{
+    filter_free(in->filter);
+    free(in->config.entities.items);
+    free(in->config.where.items);
+    in->config.entities = before->entities;
+    in->config.where = before->where;
+    in->config.stock = before->stock;
+    in->filter = before->filter;
+}
+
 /* Run for these alone, up to where the source is now. `names` is changed. */
 static int run_for(struct invocation *in, const struct runner_options *o, char *names,
                    bool *stopped)
 {
-    struct config_list asked = in->config.entities, some = {0};
-    enum config_stock stock = in->config.stock;
-    struct filter *filter = in->filter;
+    struct asked before;
     struct runner_options first = *o;
     struct ds_error err = {0};
-    if (cli_split_list(names, (const char ***)&some.items, &some.count, &err))
+    if (ask_for(in, names, &before, &err))
         return cli_fail(&err);
-    in->config.entities = some;
-    in->config.stock = STOCK_INCLUDE;
     first.ends_by_itself = first.unfinished = true;
     first.limit_rows = 0;
     first.stop_at = (struct agent_stop_at){.kind = STOP_AT_SOURCE_NOW};
-    int rc = filter_new_exactly(&in->filter, &in->config, in->catalogue, &err);
-    int code = rc ? cli_fail(&err) : decide_references(in, o, stopped);
+    int code = decide_references(in, o, stopped);
     if (code == EXIT_DONE && !*stopped)
         code = runner_once(in, &first, stopped);
-    if (rc == 0)
-        filter_free(in->filter);
-    in->config.entities = asked;
-    in->config.stock = stock;
-    in->filter = filter;
-    free(some.items);
+    ask_again(in, &before);
     return code;
 }
 
@@ -214,12 +274,13 @@ static int forget(const struct config *c, MYSQL_RES *rows, struct ds_error *err)
     return rc ? rc : incomplete_forget(db, c, rows, err);
 }
 
-static MYSQL_RES *read_ready(const struct invocation *in, struct ds_error *err)
+static MYSQL_RES *read_ready(const struct invocation *in, enum incomplete_kinds kinds,
+                             struct ds_error *err)
 {
     DB_AUTO MYSQL *db = NULL;
     bool there;
     int rc = open_state(&in->config, &db, &there, err);
-    return rc || !there ? NULL : incomplete_ready(db, &in->config, in->filter, err);
+    return rc || !there ? NULL : incomplete_ready(db, &in->config, in->filter, kinds, err);
 }
 
 static int clear(const struct invocation *in, struct ds_error *err)
@@ -236,7 +297,7 @@ static int complete(struct invocation *in, const struct runner_options *o, bool 
     struct ds_error err = {0};
     int code = EXIT_DONE;
     for (bool more = true; more && code == EXIT_DONE && !*stopped;) {
-        MYSQL_RES *rows = read_ready(in, &err);
+        MYSQL_RES *rows = read_ready(in, INCOMPLETE_ASKED_FOR, &err);
         more = rows && mysql_num_rows(rows);
         if (more)
             code = copy_again(in, o, rows, stopped);
@@ -267,20 +328,127 @@ static int catch_up(struct invocation *in, const struct runner_options *o, bool 
     return goes_on(code, *stopped) ? complete(in, o, stopped) : code;
 }
 
+/* --- what a sync could not write whole ----------------------------------------------------------
+ */
+
+/* They are of one kind, and what came from there with others is the source's: what the destination
+ * had before is merged. One that the source has no more stays: `sync` takes none away. */
+static int copy_texts(struct invocation *in, const struct runner_options *o,
+                      const struct entity_ids *kind, const char **ids, bool *stopped)
+{
+    const struct entity_selection selection = {.ids = ids, .id_count = kind->count};
+    struct runner_options again = *o;
+    enum config_duplicate policy = in->config.on_duplicate;
+    struct ds_error err = {0};
+    char name[64];
+    struct asked before;
+    for (size_t i = 0; i < kind->count; i++)
+        ids[i] = kind->items[i].id;
+    snprintf(name, sizeof name, "%s", kind->entity->name);
+    if (ask_for(in, name, &before, &err))
+        return cli_fail(&err);
+    log_info("texts name what has come: they are copied again entity=%s count=%zu",
+             kind->entity->name, kind->count);
+    in->config.on_duplicate = DUPLICATE_MERGE;
+    again.copy = &selection;
+    again.again = true;
+    int code = runner_once(in, &again, stopped);
+    in->config.on_duplicate = policy;
+    ask_again(in, &before);
+    return code;
+}
+
+static int copy_all_texts(struct invocation *in, const struct runner_options *o, MYSQL_RES *rows,
+                          bool *stopped)
+{
+    struct entity_selection listed = {0};
+    size_t count = mysql_num_rows(rows);
+    struct entity_ids *kinds = calloc(count, sizeof *kinds);
+    struct changed_id *items = calloc(count, sizeof *items);
+    const char **ids = calloc(count, sizeof *ids);
+    struct ds_error err = {0};
+    int code = EXIT_DONE;
+    if (kinds && items && ids) {
+        list_kinds(in->catalogue, rows, kinds, items, &listed);
+        for (size_t i = 0; i < listed.kind_count && goes_on(code, *stopped); i++)
+            code = copy_texts(in, o, &kinds[i], ids, stopped);
+    } else {
+        error_set(&err, DS_ENOMEM, "out of memory for entities that are not complete");
+        code = cli_fail(&err);
+    }
+    free(kinds);
+    free(items);
+    free(ids);
+    return code;
+}
+
+/* Behind a sync: texts that named what has come since they were copied, by this one or by one that
+ * was killed here. */
+static int complete_texts(struct invocation *in, const struct runner_options *o, bool *stopped)
+{
+    struct ds_error err = {0};
+    int code = EXIT_DONE;
+    for (bool more = true; more && goes_on(code, *stopped);) {
+        /* but texts, what lacks others stays so: an order that was copied without its customer */
+        MYSQL_RES *rows = read_ready(in, INCOMPLETE_WITH_TEXTS, &err);
+        more = rows && mysql_num_rows(rows);
+        if (more)
+            code = copy_all_texts(in, o, rows, stopped);
+        if (more && goes_on(code, *stopped))
+            (void)forget(&in->config, rows, &err);
+        mysql_free_result(rows);
+        if (err.code)
+            return cli_fail(&err);
+    }
+    return code;
+}
+
 /* --- all of them ---------------------------------------------------------------------------- */
+
+struct watch { /* of a stream that goes on for ever */
+    struct invocation *in;
+    unsigned seconds;
+    bool come; /* what something waits for */
+};
+
+enum { WATCH_SECONDS = 5 };
+
+static bool has_come(void *arg)
+{
+    struct watch *w = arg;
+    struct ds_error ignored = {0};
+    if (w->seconds++ % WATCH_SECONDS)
+        return false;
+    MYSQL_RES *rows = read_ready(w->in, INCOMPLETE_ASKED_FOR, &ignored);
+    w->come = rows && mysql_num_rows(rows);
+    mysql_free_result(rows);
+    return w->come;
+}
 
 /* Copies are of the source as it is now: not where a run is to stop before. */
 static int run_import(struct invocation *in, const struct runner_options *o)
 {
+    struct watch watch = {.in = in};
+    struct runner_options goes = *o;
     bool stopped = false, completes = !o->dry_run;
     int before = bring_new(in, o, &stopped), code = before, after = EXIT_DONE;
     if (goes_on(code, stopped) && completes && o->stop_at.kind == STOP_NEVER)
         code = catch_up(in, o, &stopped);
     if (!goes_on(code, stopped))
         return code;
-    code = runner_once(in, o, &stopped);
-    if (goes_on(code, stopped) && completes && o->stop_at.kind == STOP_AT_SOURCE_NOW)
-        after = complete(in, o, &stopped);
+    if (completes && o->stop_at.kind == STOP_NEVER) {
+        goes.alongside = has_come;
+        goes.alongside_arg = &watch;
+        goes.when_waits = true;
+    }
+    do {
+        watch.come = false;
+        code = runner_once(in, &goes, &stopped);
+        bool ends = completes && o->stop_at.kind == STOP_AT_SOURCE_NOW;
+        if (goes_on(code, stopped) && (watch.come || ends))
+            after = complete(in, o, &stopped);
+        goes.resnapshot = false; /* that has been done */
+    } while (watch.come && goes_on(code, stopped) && goes_on(after, stopped));
     code = code == EXIT_DONE && o->ends_by_itself ? before : code;
     return after == EXIT_DONE ? code : after;
 }
@@ -306,5 +474,11 @@ int runner_run(struct invocation *in, const struct runner_options *o)
     if (code != EXIT_DONE || stopped)
         return code;
     bool import = in->config.mode == MODE_IMPORT && o->agent && o->applier && !o->range;
-    return import ? run_import(in, o) : runner_once(in, o, &stopped);
+    if (import)
+        return run_import(in, o);
+    code = runner_once(in, o, &stopped);
+    if (!copies || !goes_on(code, stopped))
+        return code;
+    int after = complete_texts(in, o, &stopped);
+    return after == EXIT_DONE ? code : after;
 }

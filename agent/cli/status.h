@@ -58,6 +58,7 @@ struct stream_status {
     /* of a copy of entities: the kind in hand, NULL: none goes on; applied, and in all, about */
     char *copying;
     uint64_t copied, copied_estimate;
+    bool waits;                  /* as applier_status; not told */
     bool has_agent, has_applier; /* which halves it speaks for */
 };
 

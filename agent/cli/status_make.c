@@ -88,6 +88,7 @@ static int fill_applier(struct stream_status *s, const struct applier_status *a)
     s->conflicts = a->conflicts;
     s->quarantined = a->quarantined;
     s->entering = a->entering;
+    s->waits = a->waits;
     s->snapshot_rows = a->snapshot_rows;
     s->stale_tables = calloc(a->stale_count + 1, sizeof *s->stale_tables);
     s->entities = calloc(a->entity_count + 1, sizeof *s->entities);

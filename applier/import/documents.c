@@ -101,7 +101,8 @@ static int not_here(const struct visit *v, const struct document_id *id, uint32_
                     struct slice *to)
 {
     const char *table = v->document->format->table;
-    if (import_incomplete(v->im, v->row, type, id->id) ||
+    bool written = document_is_written(v->document->format);
+    if (import_incomplete(v->im, v->row, type, id->id, written) ||
         (!id->maybe && import_note_nameless(v->im, v->row->table->entry, id)))
         return DS_ENOMEM;
     if (table && strstr(table, "rule")) {

@@ -658,8 +658,9 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     im->counters = extra;
     im->part = part;
     im->duplicate = false;
-    im->remembers = (positions || im->options.completes) && !im->options.dry_run &&
-                    !filter_imports_all(im->options.filter);
+    bool returns = (positions || im->options.completes) && !im->options.dry_run;
+    im->remembers = returns && !filter_imports_all(im->options.filter);
+    im->remembers_texts = returns || (im->options.asks_source && !im->options.dry_run);
     im->remembers_unchecked = positions && !im->options.dry_run;
     im->begun_ms = now_ms();
     import_files_begin(im);

@@ -183,6 +183,8 @@ bool import_attribute_is_choice(const struct import *im, struct slice id);
 int import_target_id(struct import *im, const char *entity, const char *table, struct slice id,
                      bool *found, uint64_t *target, struct ds_error *err);
 
+/* Of what is remembered (incomplete.h): may there be any? */
+bool import_waits(const struct import *im);
 /* Of this run, committed. */
 const struct import_counts *import_counts_get(const struct import *im, size_t *count);
 

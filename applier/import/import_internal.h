@@ -295,10 +295,13 @@ struct import {
     bool keys_unchecked;   /* statements are run with foreign key checks off */
     uint64_t *dying;       /* entities that the transaction in hand deletes: hashes, sorted */
     uint32_t dying_count, dying_cap;
-    uint64_t turn;            /* see import_reference */
-    uint64_t made_up;         /* the last id that a dry run has given */
-    uint64_t left_rows;       /* rows that were left out since what they refer to is not here */
-    bool remembers;           /* what may come by another run: see incomplete.h */
+    uint64_t turn;        /* see import_reference */
+    uint64_t made_up;     /* the last id that a dry run has given */
+    uint64_t left_rows;   /* rows that were left out since what they refer to is not here */
+    bool remembers;       /* what may come by another run: see incomplete.h */
+    bool remembers_texts; /* … of what texts name, that which may come at all */
+    /* does datasync_incomplete have anything of the source's system? */
+    enum { INCOMPLETE_NOT_ASKED, NONE_INCOMPLETE, SOME_INCOMPLETE } incomplete_rows;
     bool remembers_unchecked; /* … and later, as it is named with foreign key checks off */
     struct buf incomplete;    /* … values of rows for datasync_incomplete */
     struct buf elsewhere;     /* by type of the registry: enum elsewhere, a byte each */
@@ -443,9 +446,9 @@ void import_tell_renamed(const struct import *im, const struct import_row *row);
 /* --- incomplete.c --- */
 /* May what the row names, and is not here, come later? */
 bool import_remembers(const struct import *im, const struct import_row *row);
-/* The row names something of the type that is not here. DS_ENOMEM. */
+/* The row names something of the type that is not here; written: in a text. DS_ENOMEM. */
 int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,
-                      struct slice id);
+                      struct slice id, bool written);
 /* The entity is to be copied again behind the run. DS_ENOMEM. */
 int import_copy_again(struct import *im, const struct import_row *row);
 /* Write what is remembered by now, or, unless it is the last, only if it fills a statement. */

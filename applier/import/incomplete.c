@@ -5,6 +5,7 @@
 
 #include "applier/import/import_internal.h"
 #include "schema/db.h"
+#include "schema/document.h"
 #include "schema/log.h"
 #include "schema/registry_key.h"
 
@@ -67,18 +68,57 @@ bool import_remembers(const struct import *im, const struct import_row *row)
     return im->remembers || is_unchecked(im, row);
 }
 
+/* What a text names may also come by this run, later: with a stream of what changes, or, where a
+ * copy brings some, with the next one. A copy of all brings texts once more behind the others. */
+static bool comes_later(const struct import *im, const struct import_row *row)
+{
+    const struct import_options *o = &im->options;
+    return o->completes || (o->follows ? !(row->origin->flags & CHANGE_COPIED) : o->some);
+}
+
+/* Is there anything to be forgotten? Of copies of all, which mostly leave nothing, it is asked
+ * once.
+ */
+static int has_any(struct import *im, bool *any, struct ds_error *err)
+{
+    const char *system = im->options.config->source_system;
+    BUF_AUTO struct buf sql = {0};
+    uint64_t count = 0;
+    bool found;
+    *any = im->remembers || im->incomplete_rows == SOME_INCOMPLETE;
+    if (*any || !im->remembers_texts || im->incomplete_rows == NONE_INCOMPLETE)
+        return 0;
+    if (buf_puts(&sql, "SELECT EXISTS (SELECT * FROM ") |
+        sql_table(&sql, im->options.config->state_database, "datasync_incomplete") |
+        buf_puts(&sql, " WHERE source_system = ") | sql_string(&sql, system, strlen(system)) |
+        buf_puts(&sql, ")"))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(im->db, &count, &found, err, "%s", buf_cstr(&sql));
+    im->incomplete_rows = count ? SOME_INCOMPLETE : NONE_INCOMPLETE;
+    *any = count;
+    return rc;
+}
+
+bool import_waits(const struct import *im)
+{
+    return im->incomplete_rows != NONE_INCOMPLETE;
+}
+
 int import_incomplete(struct import *im, const struct import_row *row, uint32_t type,
-                      struct slice id)
+                      struct slice id, bool written)
 {
     const char *missing = registry_type_name(im->registry, type);
     const struct import_entity *e = row->entity;
     char scratch[2][REGISTRY_KEY_MAX + 1];
-    bool yes =
-        import_remembers(im, row) && e->policy == IMPORT_WRITE && e->key.len && id.len && missing;
-    bool unchecked = yes && is_unchecked(im, row);
-    if (unchecked ? import_await_unchecked(im, type, id) : yes && comes_elsewhere(im, type, &yes))
+    bool text = written && im->remembers_texts, yes;
+    bool unchecked = is_unchecked(im, row);
+    if (!(im->remembers || text || unchecked) || e->policy != IMPORT_WRITE || !e->key.len ||
+        !id.len || !missing)
+        return 0;
+    yes = unchecked;
+    if (unchecked ? import_await_unchecked(im, type, id) : comes_elsewhere(im, type, &yes))
         return DS_ENOMEM;
-    if (!yes)
+    if (!yes && !(text && comes_later(im, row)))
         return 0;
     if (registry_key(e->key, scratch[0]).p != e->key.p) {
         log_warn("its key cannot be remembered: copy it again when what it refers to has come "
@@ -106,6 +146,7 @@ int import_incomplete_write(struct import *im, bool last, struct ds_error *err)
     struct buf *rows = &im->incomplete;
     if (!rows->len || (!last && rows->len < STATEMENT_BYTES))
         return 0;
+    im->incomplete_rows = SOME_INCOMPLETE;
     int rc = buf_puts(&sql, "INSERT IGNORE INTO ") |
              sql_table(&sql, im->options.config->state_database, "datasync_incomplete") |
              buf_puts(&sql, " VALUES ") | buf_append(&sql, rows->data, rows->len);
@@ -153,8 +194,11 @@ int import_incomplete_gone(struct import *im, uint32_t first, uint32_t end, stru
     const struct import_table *t = im->rows[first]->table;
     BUF_AUTO struct buf keys = {0}, ids = {0}, sql = {0};
     const char *type = t->type == UINT32_MAX ? NULL : registry_type_name(im->registry, t->type);
-    int rc = 0;
-    for (uint32_t i = first; i < end && im->remembers && t->root && rc == 0; i++) {
+    bool any = false;
+    int rc = t->root ? has_any(im, &any, err) : 0;
+    if (rc)
+        return rc;
+    for (uint32_t i = first; i < end && any && rc == 0; i++) {
         const struct import_row *row = im->rows[i];
         if (row->op != CHANGE_DELETE || row->state != ROW_WAITS)
             continue;
@@ -171,8 +215,11 @@ int import_incomplete_gone(struct import *im, uint32_t first, uint32_t end, stru
 int import_incomplete_again(struct import *im, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0}, keys = {0};
-    int rc = 0;
-    for (uint32_t i = 0; i < im->entity_count && im->remembers && !im->part && rc == 0; i++) {
+    bool any;
+    int rc = has_any(im, &any, err);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < im->entity_count && any && !im->part && rc == 0; i++) {
         const struct import_entity *e = im->entity_list[i];
         bool last = i + 1 == im->entity_count || im->entity_list[i + 1]->entity != e->entity;
         if (e->whole && e->policy == IMPORT_WRITE && e->key.len)
@@ -187,19 +234,38 @@ int import_incomplete_again(struct import *im, struct ds_error *err)
 
 /* --- completing ---------------------------------------------------------------------------- */
 
-/* "i.source_system = … AND i.entity_type IN (…)" */
-static int where_asked_for(const struct config *c, const struct filter *f, struct buf *sql)
+/* Do its values name what their writers like, which may come at any time? */
+static bool has_texts(const struct catalogue_entity *e)
+{
+    for (size_t i = 0; i < document_format_count(); i++) {
+        const struct document_format *f = document_format_at(i);
+        for (size_t t = 0; document_is_written(f) && t < e->table_count; t++)
+            if (strcmp(f->table, e->tables[t].table) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* "('', …)" */
+static int list_kinds(const struct filter *f, enum incomplete_kinds kinds, struct buf *sql)
 {
     const struct catalogue *all = filter_catalogue(f);
-    int rc = buf_puts(sql, " WHERE i.source_system = ") |
-             sql_string(sql, c->source_system, strlen(c->source_system)) |
-             buf_puts(sql, " AND i.entity_type IN (''");
+    int rc = buf_puts(sql, "(''");
     for (size_t n = 0; n < catalogue_count(all) && rc == 0; n++) {
         const struct catalogue_entity *e = catalogue_at(all, n);
-        if (filter_imports(f, e))
+        if (kinds == INCOMPLETE_WITH_TEXTS ? has_texts(e) : filter_imports(f, e))
             rc = buf_puts(sql, ",") | sql_string(sql, e->name, strlen(e->name));
     }
     return rc | buf_puts(sql, ")");
+}
+
+/* " WHERE i.source_system = … AND i.entity_type IN (…)" */
+static int where_of(const struct config *c, const struct filter *f, enum incomplete_kinds kinds,
+                    struct buf *sql)
+{
+    return buf_puts(sql, " WHERE i.source_system = ") |
+           sql_string(sql, c->source_system, strlen(c->source_system)) |
+           buf_puts(sql, " AND i.entity_type IN ") | list_kinds(f, kinds, sql);
 }
 
 int incomplete_any(MYSQL *db, const struct config *c, const struct filter *f, bool *any,
@@ -210,14 +276,14 @@ int incomplete_any(MYSQL *db, const struct config *c, const struct filter *f, bo
     bool found;
     int rc = buf_puts(&sql, "SELECT EXISTS (SELECT * FROM ") |
              sql_table(&sql, c->state_database, "datasync_incomplete") | buf_puts(&sql, " i") |
-             where_asked_for(c, f, &sql) | buf_puts(&sql, ")");
+             where_of(c, f, INCOMPLETE_ASKED_FOR, &sql) | buf_puts(&sql, ")");
     rc = rc ? out_of_memory(err) : db_scalar_u64(db, &count, &found, err, "%s", buf_cstr(&sql));
     *any = count > 0;
     return rc;
 }
 
 MYSQL_RES *incomplete_ready(MYSQL *db, const struct config *c, const struct filter *f,
-                            struct ds_error *err)
+                            enum incomplete_kinds kinds, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     int rc = buf_puts(&sql, "SELECT i.entity_type, i.source_id, i.missing_type, i.missing_id "
@@ -227,7 +293,7 @@ MYSQL_RES *incomplete_ready(MYSQL *db, const struct config *c, const struct filt
              sql_table(&sql, c->state_database, "datasync_entity_registry") |
              buf_puts(&sql, " r ON r.source_system = i.source_system AND r.entity_type = "
                             "i.missing_type AND r.source_id = i.missing_id") |
-             where_asked_for(c, f, &sql) | buf_puts(&sql, " ORDER BY 1, 2");
+             where_of(c, f, kinds, &sql) | buf_puts(&sql, " ORDER BY 1, 2");
     if (rc) {
         (void)out_of_memory(err);
         return NULL;
@@ -241,20 +307,21 @@ int incomplete_clear(MYSQL *db, const struct config *c, const struct filter *f,
     BUF_AUTO struct buf sql = {0};
     if (!filter_imports_all(f))
         return 0;
-    int rc = buf_puts(&sql, "DELETE FROM ") |
-             sql_table(&sql, c->state_database, "datasync_incomplete") |
-             buf_puts(&sql, " WHERE source_system = ") |
-             sql_string(&sql, c->source_system, strlen(c->source_system)) |
-             buf_puts(&sql, " AND NOT EXISTS (SELECT * FROM ") |
-             sql_table(&sql, c->state_database, "datasync_entity_registry") |
-             buf_puts(&sql, " r WHERE r.source_system = ") |
-             sql_string(&sql, c->source_system, strlen(c->source_system)) |
-             buf_puts(&sql, " AND r.entity_type = CONCAT(LEFT(missing_type, 50), "
-                            "'" REGISTRY_UNCHECKED "') AND r.source_id = missing_id)") |
-             buf_puts(&sql, " AND NOT EXISTS (SELECT * FROM ") |
-             sql_table(&sql, c->state_database, "datasync_checkpoint") |
-             buf_puts(&sql, " WHERE name = ") | sql_string(&sql, c->name, strlen(c->name)) |
-             buf_puts(&sql, " AND entity <> '')");
+    int rc =
+        buf_puts(&sql, "DELETE FROM ") | sql_table(&sql, c->state_database, "datasync_incomplete") |
+        buf_puts(&sql, " WHERE source_system = ") |
+        sql_string(&sql, c->source_system, strlen(c->source_system)) |
+        buf_puts(&sql, " AND entity_type NOT IN ") | list_kinds(f, INCOMPLETE_WITH_TEXTS, &sql) |
+        buf_puts(&sql, " AND NOT EXISTS (SELECT * FROM ") |
+        sql_table(&sql, c->state_database, "datasync_entity_registry") |
+        buf_puts(&sql, " r WHERE r.source_system = ") |
+        sql_string(&sql, c->source_system, strlen(c->source_system)) |
+        buf_puts(&sql, " AND r.entity_type = CONCAT(LEFT(missing_type, 50), "
+                       "'" REGISTRY_UNCHECKED "') AND r.source_id = missing_id)") |
+        buf_puts(&sql, " AND NOT EXISTS (SELECT * FROM ") |
+        sql_table(&sql, c->state_database, "datasync_checkpoint") |
+        buf_puts(&sql, " WHERE name = ") | sql_string(&sql, c->name, strlen(c->name)) |
+        buf_puts(&sql, " AND entity <> '')");
     return rc ? out_of_memory(err) : db_exec_len(db, (const char *)sql.data, sql.len, err);
 }
 

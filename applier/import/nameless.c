@@ -45,6 +45,16 @@ static bool is_imported(const struct import *im, const struct lost_kind *k)
     return e && filter_imports(im->options.filter, e);
 }
 
+/* See incomplete.h. Only texts of a page, a widget and the like. */
+static bool is_remembered(const struct import *im, const struct lost_kind *k)
+{
+    bool written = false;
+    for (size_t i = 0; i < document_format_count(); i++)
+        written |= document_is_written(document_format_at(i)) &&
+                   strcmp(document_format_at(i)->table, k->entry->table) == 0;
+    return written && im->remembers_texts;
+}
+
 static void tell(const struct import *im, const struct lost_kind *k)
 {
     if (!k->count)
@@ -55,10 +65,10 @@ static void tell(const struct import *im, const struct lost_kind *k)
                  k->entry->table, k->entity, k->count);
     else
         log_warn("ids inside values became empty: of what is not at the destination. "
-                 "datasync sync %s %s brings what the source has of it, then sync this again "
-                 "table=%s of=%s ids=%lu",
-                 k->entity, im->options.config->source_system, k->entry->table, k->entity,
-                 k->count);
+                 "datasync sync %s %s brings what the source has of it%s table=%s of=%s ids=%lu",
+                 k->entity, im->options.config->source_system,
+                 is_remembered(im, k) ? ", and puts this right" : ", then sync this again",
+                 k->entry->table, k->entity, k->count);
 }
 
 void import_nameless_free(struct import *im)

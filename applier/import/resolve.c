@@ -358,10 +358,10 @@ static int remember(struct import *im, const struct import_row *row,
     if (null || !import_remembers(im, row))
         return 0;
     if (r->form == REFERENCE_ONE)
-        return import_incomplete(im, row, r->type, text);
+        return import_incomplete(im, row, r->type, text, false);
     while (rc == 0 && next_id(&at, end, separator_of(r), &id))
         if (id.len && import_resolve_id(im, r->type, id, &target) == IS_NOT_HERE)
-            rc = import_incomplete(im, row, r->type, id);
+            rc = import_incomplete(im, row, r->type, id, false);
     return rc;
 }
 

@@ -39,6 +39,10 @@ static void directives_in_texts(void **state)
          "catalog_category_entity:7 catalog_product_entity:9 core_store:1",
          "{{block type=\"catalog/product_list\" category_id=\"1007\" product_id='1009' "
          "store_id=\"1001\"}}"},
+        {"{{block id='3'}}{{block id=\"footer\" type=\"x\"}}{{block id='4' type='x'}}",
+         "cms_block:3",
+         "{{block id='1003'}}{{block id=\"footer\" type=\"x\"}}{{block id='4' type='x'}}"},
+        {"{{widget id='3'}}", "", "{{widget id='3'}}"},
         {"{{block type='cms/block' block_id='footer_links'}}", "",
          "{{block type='cms/block' block_id='footer_links'}}"},
         {"{{media url=\"a/12.png\"}}{{config path=\"a\"}}{{blocks block_id=\"3\"}}", "",
@@ -121,6 +125,9 @@ static void widgets_and_where_they_are(void **state)
           "<reference name=\"left\"><block type=\"cms/widget_block\" name=\"79\"><action method="
           "\"setData\"><name>block_id</name><value>1004</value></action><action method=\"setData\">"
           "<name>title</name><value>4</value></action></block></reference>");
+    check("core_layout_update", "xml",
+          "<action method=\"setData\"><key>page_id</key><value>4</value></action>", "cms_page:4",
+          "<action method=\"setData\"><key>page_id</key><value>1004</value></action>");
     check("cms_page", "layout_update_xml",
           "<action method=\"setCategoryId\"><category_id>7</category_id></action>\n<block_id>home"
           "</block_id><block_id>5</store_id><limit>5</limit><",
