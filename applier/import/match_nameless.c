@@ -2,7 +2,8 @@
  *
  * Only the registry tells which row of the destination such a one became. If that is lost, it would
  * be made a second time. So a row there that is as nameless, was created at the same time, and is
- * not known as another one's, is it; of several it cannot be told which one, and nothing is made.
+ * not known as another one's, of whatever source, is it; of several it cannot be told which one,
+ * and nothing is made.
  */
 #include <stdlib.h>
 
@@ -61,6 +62,8 @@ static int put_question(struct matching *m, const struct import_row *row, struct
              buf_puts(&m->sql, " FROM ") | sql_identifier(&m->sql, t->target->name) |
              buf_puts(&m->sql, " t WHERE NOT ") |
              registry_condition(m->im->registry, t->type, &m->sql) |
+             match_sql_column(&m->sql, "t", id) | buf_puts(&m->sql, ") AND NOT ") |
+             registry_condition_others(m->im->registry, t->type, &m->sql) |
              match_sql_column(&m->sql, "t", id) | buf_puts(&m->sql, ")");
     rc = rc ? import_no_memory(err) : put_equal(m, row, (uint32_t)created_at(m), err);
     for (uint32_t i = 0; i < t->part_count && rc == 0; i++)

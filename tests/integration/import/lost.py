@@ -85,6 +85,10 @@ def define(suite):
             sync(shops, "product", "-d", "update")
             expect_equal(nameless(shops), found, "a second time")
             here = {number: target(shops, "product", number) for number in (90001, 90002, 90005)}
+            sync(shops, "product", "-d", "update", system="another")
+            expect_equal(len(nameless(shops)), 6, "those of another source are others")
+            shops.destination.run("DELETE FROM catalog_product_entity WHERE COALESCE(sku, '') = '' AND entity_id NOT IN (%d, %d, %d)" % tuple(found),
+                                  database="openmage")
             lose(shops)
             _out, err = sync(shops, "product", "-d", "update", expect_code=1)
             twins = sorted((here[90002], here[90005]))
