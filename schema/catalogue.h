@@ -182,11 +182,10 @@ const struct catalogue_entity *catalogue_find(const struct catalogue *c,
  * definition, not for each row. */
 bool catalogue_lookup(const struct catalogue *c, const char *table,
                       const struct catalogue_entity **entity, const struct catalogue_table **entry);
-/* The source calls the table otherwise (a map's rule), and is to be asked for it so; catalogue_lookup
- * knows both names. Before any thread asks. DS_EUSAGE: the table has such a name already, or that is
- * another one's; a table of no entity: nothing is done. */
-int catalogue_call(struct catalogue *c, const char *table, const char *there,
-                   struct ds_error *err);
+/* The source calls the table otherwise (a map's rule), and is to be asked for it so;
+ * catalogue_lookup knows both names. Before any thread asks. DS_EUSAGE: the table has such a name
+ * already, or that is another one's; a table of no entity: nothing is done. */
+int catalogue_call(struct catalogue *c, const char *table, const char *there, struct ds_error *err);
 size_t catalogue_group_count(const struct catalogue *c);
 const struct catalogue_group *catalogue_group_at(const struct catalogue *c, size_t i);
 /* `name` with or without its "@"; NULL: there is none. */
