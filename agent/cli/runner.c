@@ -216,7 +216,8 @@ static void has_posted(void *arg)
 static void at_gate(uv_async_t *async)
 {
     struct runner *r = async->data;
-    if (r->agent && !r->agent_half.started && !r->stopping)
+    bool over = r->stopping || r->applier_half.done; /* it has failed behind that */
+    if (r->agent && !r->agent_half.started && !over)
         agent_start(r);
 }
 
