@@ -18,8 +18,8 @@ static const char *known_as(const struct filter *f, const char *document, const 
         return "the key of its rows, or of their entity";
     for (size_t i = 0; i < e->reference_count; i++) {
         const struct catalogue_reference *r = &e->references[i];
-        if (strcmp(r->table, document) == 0 && strcmp(r->column, column) == 0 && !r->attribute &&
-            !r->input && !r->when.column)
+        if (strcmp(r->table, document) == 0 && strcmp(r->column, column) == 0 &&
+            !catalogue_asks_attribute(r) && !r->when.column)
             return "an id of another entity";
     }
     for (size_t i = 0; i < e->encrypted_count; i++)
