@@ -100,7 +100,7 @@ def define(suite):
             blog.write("map.xml", MAP.replace("<move>", "<move><field>x</field>", 1))
             expect_contains(blog.migrate("data", code=2), "map.xml:", "a map that is none")
             blog.write("map.xml", MAP.replace("<ignore><document>great_blog_index</document></ignore>",
-                                              "<ignore><document>great_blog_publication</document></ignore><ignore><document>great_blog_index</document></ignore>"))
+                                              "<rename><document>great_blog_publication</document><to>great_blog_index</to></rename>"))
             expect_contains(blog.migrate("data", "--dry-run", code=2), "ambiguous", "rules that contradict each other")
 
     @suite.case("log-lines", "lines look as users of that tool know them, also in the log file, and nothing secret is among them")
