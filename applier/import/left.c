@@ -213,9 +213,9 @@ int import_leave(struct import *im, const struct batch *batch, uint32_t index,
                  const struct ds_error *why)
 {
     const struct transaction *tx = &batch->transactions[index];
-    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
+    const struct change *c = &batch->changes[tx->first];
     char line[sizeof(struct ds_error)];
-    if (!c || !c->table->import)
+    if (!tx->count || !c->table->import)
         return 0;
     error_format(why, line, sizeof line);
     return import_leave_entity(im, c->table->import->entity->name, held_entity_key(c), true, line);
@@ -225,8 +225,8 @@ void import_failed(struct import *im, const struct batch *batch, uint32_t index,
                    struct ds_error *err)
 {
     const struct transaction *tx = &batch->transactions[index];
-    const struct change *c = tx->count ? &batch->changes[tx->first] : NULL;
-    if (c && c->table->import)
-        im->counts[c->table->import->place].errors++;
+    const struct import_table *t = tx->count ? batch->changes[tx->first].table->import : NULL;
+    if (t)
+        im->counts[t->place].errors++;
     import_name_failed(im, batch, tx, err);
 }
