@@ -33,7 +33,9 @@ class Exchange:
             made = ", ".join(number for number, in self.shops.destination.query(
                 "SELECT source_id FROM datasync.datasync_entity_registry WHERE origin = 'created' AND entity_type = '%s'" % type_))
             rows = self.shops.source.query("SELECT %s, %s FROM openmage.%s WHERE %s IN (%s)%s ORDER BY 1" % (
-                key, column, table, key, made, " AND website_id = 1" if table == "customer_entity" else ""))
+                key, column, table, key, made or "0", " AND website_id = 1" if table == "customer_entity" else ""))
+            if len(rows) < 2 and table == "salesrule_coupon":  # of some shops all coupons are the destination's own, too
+                continue
             (first, one), (second, other) = rows[0], rows[-1]
             one = "%s-%s" % (last[0], one) if last else one
             sql = "UPDATE %s SET %s = '%%s' WHERE %s = %%d" % (table, column, key)
