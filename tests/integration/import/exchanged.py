@@ -59,7 +59,7 @@ def define(suite):
         with TwoShops(settings=STREAM) as shops:
             program, exchange = shops.lab.program, Exchange(shops)
             program.incremental(timeout=240)
-            program.configure({"batch": {"max_rows": 1}})
+            program.configure({"batch": {"max_rows": 5}})
             exchange.change()
             program.incremental(timeout=240)
             exchange.arrived("stream")
@@ -78,7 +78,7 @@ def define(suite):
         with TwoShops(settings=STREAM) as shops:
             program, exchange = shops.lab.program, Exchange(shops)
             program.incremental(timeout=240)
-            program.configure({"batch": {"max_rows": 1}})
+            program.configure({"batch": {"max_rows": 5}})
             exchange.change()
             before = shops.destination.query("SELECT entity_id, email FROM openmage.customer_entity ORDER BY 1")
             code, _out, err = program.command("incremental", "--resnapshot", "--yes", timeout=240,
@@ -100,7 +100,7 @@ def define(suite):
                                  PRODUCT % ("entity_id, ", "%d, " % product, sku), *(values % sku for values in VALUES), database="openmage")
                 program.incremental(timeout=240)
                 here = target(shops, "product", product)
-                program.configure({"batch": {"max_rows": 1}})
+                program.configure({"batch": {"max_rows": 5}})
                 shops.source.run("SET SESSION sql_mode = ''", "UPDATE customer_entity SET email = 'another@example.com' WHERE entity_id = %d" % old,
                                  *customer(lower, email, old),
                                  "UPDATE catalog_product_entity SET sku = CONCAT(sku, '-old') WHERE entity_id = %d" % product,
