@@ -300,12 +300,13 @@ static struct row *find_row(struct row *rows, size_t count, const struct row *li
 static bool is_gone(const struct multiselect *m, const struct attribute *a, const char *item,
                     size_t len)
 {
-    char number[24], *end;
-    if (!a->listed || !len || len >= sizeof number || strspn(item, "0123456789") < len)
+    char number[24];
+    if (!a->listed || !len || len >= sizeof number)
         return false;
-    memcpy(number, item, len);
+    memcpy(number, item, len); /* which nothing ends */
     number[len] = 0;
-    return !has_pair(&m->options, a->id, strtoull(number, &end, 10));
+    return strspn(number, "0123456789") == len &&
+           !has_pair(&m->options, a->id, strtoull(number, NULL, 10));
 }
 
 static int clean_list(const struct multiselect *m, const struct attribute *a, struct slice value,
