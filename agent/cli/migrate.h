@@ -24,6 +24,7 @@
 #define CLI_MIGRATE_H
 
 #include "agent/cli/cli.h"
+#include "agent/cli/runner.h"
 #include "applier/handlers.h"
 #include "applier/target.h"
 #include "schema/map.h"
@@ -138,6 +139,8 @@ int migrate_changelog(struct migrating *g, bool *good, struct ds_error *err);
 int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct target *source,
                               uint64_t *rows, struct ds_error *err);
 
+/* Of a run that follows the source through the map, as far as the map leads; to be added to. */
+struct runner_options migrate_run_options(void);
 /* The stream up to a position of the source; its exit code, and g->code. */
 int migrate_follow_to(struct migrating *g, const struct position *at);
 /* --reset of what --document and --step name, or of all. */

@@ -124,14 +124,20 @@ static int open_destination(struct migrating *g, struct sides *s, struct ds_erro
     return rc ? rc : target_new(&s->schema[1], s->destination, ep.database, err);
 }
 
+struct runner_options migrate_run_options(void)
+{
+    return (struct runner_options){.command = "migrate",
+                                   .agent = true,
+                                   .applier = true,
+                                   .ends_by_itself = true,
+                                   .map_in_part = true,
+                                   .stop_at = {.kind = STOP_NEVER}};
+}
+
 int migrate_follow_to(struct migrating *g, const struct position *at)
 {
-    const struct runner_options o = {.command = "migrate",
-                                     .agent = true,
-                                     .applier = true,
-                                     .ends_by_itself = true,
-                                     .map_in_part = true,
-                                     .stop_at = {.kind = STOP_AT_POSITION, .position = *at}};
+    struct runner_options o = migrate_run_options();
+    o.stop_at = (struct agent_stop_at){.kind = STOP_AT_POSITION, .position = *at};
     g->code = runner_once(g->in, &o, &g->stopped);
     return g->code;
 }
@@ -357,13 +363,9 @@ static int need_copy(struct migrating *g, struct ds_error *err)
 static int copy_or_follow(struct migrating *g, bool copied, bool *good, struct ds_error *err)
 {
     const bool all = migrate_resets_all(g);
-    const struct runner_options o = {.command = "migrate",
-                                     .agent = true,
-                                     .applier = true,
-                                     .ends_by_itself = true,
-                                     .resnapshot = all,
-                                     .map_in_part = true,
-                                     .stop_at = {.kind = STOP_AT_SOURCE_NOW}};
+    struct runner_options o = migrate_run_options();
+    o.resnapshot = all;
+    o.stop_at.kind = STOP_AT_SOURCE_NOW;
     int rc = migrate_reset(g, copied && !all, err);
     *good = g->code == EXIT_DONE;
     if (rc || !*good || g->stopped)
@@ -398,31 +400,22 @@ static int drain(struct migrating *g, bool *good, struct ds_error *err)
 /* The position that the files go on from is the destination's. */
 static int follow_files(struct migrating *g, bool *good, struct ds_error *err)
 {
-    const struct runner_options o = {.command = "migrate",
-                                     .agent = true,
-                                     .applier = true,
-                                     .ends_by_itself = true,
-                                     .range = true,
-                                     .map_in_part = true,
-                                     .files = g->in->files.items,
-                                     .file_count = g->in->files.count,
-                                     .stop_at = {.kind = STOP_NEVER}};
+    struct runner_options o = migrate_run_options();
+    o.range = true;
+    o.files = g->in->files.items;
+    o.file_count = g->in->files.count;
     return run(g, &o, good, err);
 }
 
 int migrate_map_delta(struct migrating *g, bool *good, struct ds_error *err)
 {
     const bool once = g->in->once;
-    const struct runner_options o = {
-        .command = "migrate",
-        .agent = true,
-        .applier = true,
-        .ends_by_itself = once,
-        .retry_forever = !once,
-        .map_in_part = true,
-        .alongside = !once && migrate_increments_follow(g) ? migrate_increments_alongside : NULL,
-        .alongside_arg = g,
-        .stop_at = {.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER}};
+    struct runner_options o = migrate_run_options();
+    o.ends_by_itself = once;
+    o.retry_forever = !once;
+    o.alongside = !once && migrate_increments_follow(g) ? migrate_increments_alongside : NULL;
+    o.alongside_arg = g;
+    o.stop_at.kind = once ? STOP_AT_SOURCE_NOW : STOP_NEVER;
     if (g->in->changelog)
         return drain(g, good, err);
     int rc = g->streamed ? 0 : need_copy(g, err);

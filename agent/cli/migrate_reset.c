@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "agent/cli/migrate.h"
-#include "agent/cli/runner.h"
 #include "agent/cli/status.h"
 #include "agent/producer.h"
 #include "applier/load_again.h"
@@ -332,15 +331,10 @@ static void copy(struct resetting *r)
 {
     static const struct entity_selection none = {0};
     const struct producer producer = {r, produce};
-    const struct runner_options o = {.command = "migrate",
-                                     .agent = true,
-                                     .applier = true,
-                                     .ends_by_itself = true,
-                                     .range = true,
-                                     .map_in_part = true,
-                                     .copy = &none,
-                                     .producer = &producer,
-                                     .stop_at = {.kind = STOP_NEVER}};
+    struct runner_options o = migrate_run_options();
+    o.range = true;
+    o.copy = &none;
+    o.producer = &producer;
     r->g->code = runner_once(r->g->in, &o, &r->g->stopped);
 }
 
@@ -378,14 +372,10 @@ static bool goes(void *arg, const char *table)
 
 static void follow(struct resetting *r)
 {
-    const struct runner_options o = {.command = "migrate",
-                                     .agent = true,
-                                     .applier = true,
-                                     .ends_by_itself = true,
-                                     .map_in_part = true,
-                                     .void_next = goes,
-                                     .void_arg = r,
-                                     .stop_at = {.kind = STOP_AT_POSITION, .position = r->at}};
+    struct runner_options o = migrate_run_options();
+    o.void_next = goes;
+    o.void_arg = r;
+    o.stop_at = (struct agent_stop_at){.kind = STOP_AT_POSITION, .position = r->at};
     r->g->code = runner_once(r->g->in, &o, &r->g->stopped);
 }
 
