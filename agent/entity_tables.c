@@ -152,22 +152,6 @@ bool entity_refers_later(const struct copy *c, const struct catalogue_entity *e,
     return false;
 }
 
-static int table_exists(struct copy *c, const struct copied_table *t, bool *exists,
-                        struct ds_error *err)
-{
-    BUF_AUTO struct buf literal = {0};
-    uint64_t n = 0;
-    bool found;
-    if (sql_string(&literal, t->name, strlen(t->name)))
-        return entity_no_memory(err);
-    int rc = db_scalar_u64(c->shared->source.db, &n, &found, err,
-                           "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
-                           "DATABASE() AND TABLE_NAME = %s",
-                           buf_cstr(&literal));
-    *exists = n > 0;
-    return rc || n ? rc : entity_ask_hidden(c, c->shared->source.db, t->entity, t->name, err);
-}
-
 static int put_table(struct copy *c, const struct copied_table *t, struct ds_error *err)
 {
     const char *role = t->entry->role ? t->entry->role : "";
@@ -226,53 +210,28 @@ static void close_table(struct copied_table *t)
     where_bound_free(t->where);
 }
 
-/* A column of SHOW INDEX; the names of some depend on the server. */
-static const char *index_value(MYSQL_RES *rows, MYSQL_ROW row, const char *name)
+static const char *find_lookup(const struct copied_table *t)
 {
-    const MYSQL_FIELD *fields = mysql_fetch_fields(rows);
-    for (unsigned i = 0; i < mysql_num_fields(rows); i++)
-        if (strcasecmp(fields[i].name, name) == 0)
-            return row[i] ? row[i] : "";
-    return "";
+    for (uint32_t i = 0; i < t->plan.lookup_count; i++)
+        if (strcasecmp(t->plan.lookups[i].column, t->entry->link) == 0)
+            return t->plan.lookups[i].index;
+    return NULL;
 }
 
-/* Can rows be looked up by the link in this index? */
-static bool index_serves(const struct copied_table *t, MYSQL_RES *rows, MYSQL_ROW row)
+/* Not *exists: the source has none of that name. */
+static int open_columns(struct copy *c, struct copied_table *t, bool *exists, struct ds_error *err)
 {
-    return strcmp(index_value(rows, row, "Seq_in_index"), "1") == 0 &&
-           strcasecmp(index_value(rows, row, "Column_name"), t->entry->link) == 0 &&
-           strcmp(index_value(rows, row, "Index_type"), "BTREE") == 0 &&
-           !*index_value(rows, row, "Sub_part") &&
-           strcasecmp(index_value(rows, row, "Visible"), "NO") != 0 &&
-           strcasecmp(index_value(rows, row, "Ignored"), "YES") != 0;
-}
-
-static int find_index(struct copy *c, struct copied_table *t, struct ds_error *err)
-{
-    BUF_AUTO struct buf table = {0};
-    if (sql_table(&table, c->shared->source.database, t->name))
-        return entity_no_memory(err);
-    MYSQL_RES *rows = db_select(c->shared->source.db, err, "SHOW INDEX FROM %s", buf_cstr(&table));
-    if (!rows)
-        return err->code;
-    int rc = 0;
-    for (MYSQL_ROW row; !t->index && rc == 0 && (row = mysql_fetch_row(rows));)
-        if (index_serves(t, rows, row)) {
-            t->index = arena_strdup(&t->plan.arena, index_value(rows, row, "Key_name"));
-            rc = t->index ? 0 : entity_no_memory(err);
-        }
-    mysql_free_result(rows);
-    return rc;
-}
-
-static int open_columns(struct copy *c, struct copied_table *t, struct ds_error *err)
-{
-    int rc =
-        table_plan_read(&t->plan, &c->shared->source, t->name, c->shared->next_table_id++, err);
-    rc = rc ? rc : find_index(c, t, err);
+    int rc = table_plan_read(&t->plan, &c->shared->source, t->name, c->shared->next_table_id, err);
+    *exists = rc == 0;
+    if (rc == DS_ERETRY && !err->server_errno) {
+        error_clear(err);
+        return entity_ask_hidden(c, c->shared->source.db, t->entity, t->name, err);
+    }
     if (rc)
-        table_plan_free(&t->plan);
-    return rc;
+        return rc;
+    c->shared->next_table_id++;
+    t->index = find_lookup(t);
+    return 0;
 }
 
 int entity_open_table(struct copy *c, const struct catalogue_table *entry, struct ds_error *err)
@@ -285,13 +244,10 @@ int entity_open_table(struct copy *c, const struct catalogue_table *entry, struc
         return 0;
     if (!catalogue_is_imported(entry))
         return 0;
-    int rc = table_exists(c, t, &exists, err);
-    if (rc || !exists)
-        return rc;
     if (entry->through && !(t->through = table_by_name(c, entry->through)))
         return 0;
-    rc = open_columns(c, t, err);
-    if (rc)
+    int rc = open_columns(c, t, &exists, err);
+    if (rc || !exists)
         return rc;
     c->table_count++;
     t->link = entity_column(&t->plan, entry->link);
@@ -317,8 +273,7 @@ int entity_open_referred_table(struct copy *c, struct copied_table *t, bool *exi
                                struct ds_error *err)
 {
     snprintf(t->name, sizeof t->name, "%s%s", entity_prefix(c), t->entry->there);
-    int rc = table_exists(c, t, exists, err);
-    rc = rc || !*exists ? rc : open_columns(c, t, err);
+    int rc = open_columns(c, t, exists, err);
     if (rc || !*exists)
         return rc;
     t->link = entity_column(&t->plan, t->entry->link);

@@ -1,5 +1,6 @@
 /* What a column is: from information_schema to the type and metadata that a TABLE_MAP has, and to
  * the expression that brings its value as the row image has it. */
+#include <mysqld_error.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -222,6 +223,12 @@ static bool of_table(MYSQL_ROW row, const char *name)
     return strcmp(row[C_TABLE], name) == 0;
 }
 
+static int gone(const struct table_plan *plan, struct ds_error *err)
+{
+    return error_set(err, DS_ERETRY, "table %s was dropped while the snapshot was taken",
+                     plan->name);
+}
+
 static int read_columns(struct table_plan *plan, const struct snapshot_source *s, MYSQL_RES *res,
                         struct ds_error *err)
 {
@@ -234,10 +241,7 @@ static int read_columns(struct table_plan *plan, const struct snapshot_source *s
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
         if (of_table(row, plan->name))
             rc = plan_column(plan, s, plan->column_count++, row, err);
-    if (rc == 0 && plan->column_count == 0)
-        rc = error_set(err, DS_ERETRY, "table %s was dropped while the snapshot was taken",
-                       plan->name);
-    return rc;
+    return rc || plan->column_count ? rc : gone(plan, err);
 }
 
 static void mark_key(struct table_plan *plan, const char *column)
@@ -251,21 +255,57 @@ static void mark_key(struct table_plan *plan, const char *column)
     }
 }
 
-static int read_keys(struct table_plan *plan, struct snapshot_source *s, const char *database,
-                     const char *name, struct ds_error *err)
+/* --- keys ------------------------------------------------------------------------------------ */
+
+/* A column of SHOW INDEX; the names of some depend on the server. */
+static const char *index_value(MYSQL_RES *rows, MYSQL_ROW row, const char *name)
 {
-    MYSQL_RES *res = db_select(s->db, err,
-                               "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.STATISTICS "
-                               "WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND INDEX_NAME = "
-                               "'PRIMARY'",
-                               database, name);
+    const MYSQL_FIELD *fields = mysql_fetch_fields(rows);
+    for (unsigned i = 0; i < mysql_num_fields(rows); i++)
+        if (strcasecmp(fields[i].name, name) == 0)
+            return row[i] ? row[i] : "";
+    return "";
+}
+
+/* Can rows be looked up by this column in this index? */
+static bool index_serves(MYSQL_RES *rows, MYSQL_ROW row)
+{
+    return strcmp(index_value(rows, row, "Seq_in_index"), "1") == 0 &&
+           strcmp(index_value(rows, row, "Index_type"), "BTREE") == 0 &&
+           !*index_value(rows, row, "Sub_part") &&
+           strcasecmp(index_value(rows, row, "Visible"), "NO") != 0 &&
+           strcasecmp(index_value(rows, row, "Ignored"), "YES") != 0;
+}
+
+static int add_lookup(struct table_plan *plan, const char *index, const char *column)
+{
+    struct table_lookup *l = &plan->lookups[plan->lookup_count++];
+    l->index = arena_strdup(&plan->arena, index);
+    l->column = arena_strdup(&plan->arena, column);
+    return l->index && l->column ? 0 : DS_ENOMEM;
+}
+
+static int read_keys(struct table_plan *plan, struct snapshot_source *s, struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0};
+    if (sql_table(&table, s->database, plan->name))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    MYSQL_RES *res = db_select(s->db, err, "SHOW INDEX FROM %s", buf_cstr(&table));
     if (!res)
-        return err->code;
-    for (MYSQL_ROW row; (row = mysql_fetch_row(res));)
-        if (of_table(row, plan->name))
-            mark_key(plan, row[C_NAME]);
+        return err->server_errno == ER_NO_SUCH_TABLE ? gone(plan, err) : err->code;
+    plan->lookups =
+        arena_alloc(&plan->arena, ((size_t)mysql_num_rows(res) + 1) * sizeof *plan->lookups);
+    int rc = plan->lookups ? 0 : DS_ENOMEM;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
+        const char *index = index_value(res, row, "Key_name");
+        const char *column = index_value(res, row, "Column_name");
+        if (strcmp(index, "PRIMARY") == 0)
+            mark_key(plan, column);
+        if (index_serves(res, row))
+            rc = add_lookup(plan, index, column);
+    }
     mysql_free_result(res);
-    return 0;
+    return rc ? error_set(err, DS_ENOMEM, "out of memory") : 0;
 }
 
 int table_plan_read(struct table_plan *plan, struct snapshot_source *s, const char *name,
@@ -286,7 +326,7 @@ int table_plan_read(struct table_plan *plan, struct snapshot_source *s, const ch
     int rc = s->collations ? 0 : collations_read(&s->collations, s->db, err);
     rc = rc ? rc : read_columns(plan, s, res, err);
     mysql_free_result(res);
-    rc = rc ? rc : read_keys(plan, s, buf_cstr(&database), buf_cstr(&table), err);
+    rc = rc ? rc : read_keys(plan, s, err);
     if (rc)
         table_plan_free(plan);
     return rc;

@@ -48,6 +48,10 @@ struct snapshot_column {
     bool is_unsigned;
     const char *selection; /* SQL expression */
 };
+/* An index in which rows can be looked up by the whole value of one column. */
+struct table_lookup {
+    const char *index, *column;
+};
 struct table_plan {
     uint32_t id; /* in messages */
     const char *name;
@@ -55,11 +59,14 @@ struct table_plan {
     struct snapshot_column *columns;
     struct msg_column *described; /* as the `table` message tells them */
     bool has_key;
+    struct table_lookup *lookups;
+    uint32_t lookup_count;
     struct arena arena;
 };
 
-/* The columns of a table as they are now. DS_EUNSUPPORTED: a type that we do not know; DS_ERETRY:
- * the table is gone. The server's collations are remembered in `s`. */
+/* The columns of a table as they are now. DS_EUNSUPPORTED: a type that we do not know; DS_ERETRY
+ * without the number of a server's error: there is no such table. The server's collations are
+ * remembered in `s`. */
 int table_plan_read(struct table_plan *plan, struct snapshot_source *s, const char *name,
                     uint32_t id, struct ds_error *err);
 void table_plan_free(struct table_plan *plan);
