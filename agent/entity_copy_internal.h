@@ -178,6 +178,12 @@ void entity_set_needed(const struct copy *c, bool *needed);
 /* entity_referred.c */
 /* What rows of this kind refer to in other ones, and what comes along with it. */
 int entity_open_referred(struct copy *c, struct ds_error *err);
+/* Tables of other kinds that may be read for rows of kind `from`, to recognise what these refer to;
+ * some more than once. */
+int entity_each_referred(const struct copy *c, const struct catalogue_entity *from,
+                         int (*tell)(void *arg, const struct catalogue_entity *e,
+                                     const struct catalogue_table *entry, struct ds_error *err),
+                         void *arg, struct ds_error *err);
 /* A row of root `root` of the chunk. DS_ENOMEM. */
 int entity_note_referred(struct copy *c, const struct copied_table *t, const uint8_t **columns,
                          uint32_t root);

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "agent/entity_copy_internal.h"
+#include "schema/list.h"
 
 int entity_ask_hidden(const struct copy *c, MYSQL *source, const struct catalogue_entity *e,
                       const char *name, struct ds_error *err)
@@ -64,6 +65,8 @@ struct asking {
     MYSQL_RES *shown; /* tables of the database */
     bool each;        /* each table on its own, to name it; else `all` asks for them */
     struct buf all;
+    const struct catalogue_table **asked; /* each once */
+    size_t count, cap;
     finding_callback found; /* is told, and the next one is asked; NULL: the first ends it */
     void *arg;
 };
@@ -88,14 +91,35 @@ static bool is_shown(MYSQL_RES *rows, const char *name)
     return false;
 }
 
-static int ask_table(struct asking *a, const struct catalogue_entity *e, const char *name,
-                     struct ds_error *err)
+static void name_of(const struct copy *c, const struct catalogue_table *entry, char *out,
+                    size_t size)
+{
+    snprintf(out, size, "%s%s", entity_prefix(c), entry->there);
+}
+
+static bool was_asked(const struct asking *a, const struct catalogue_table *entry)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->asked[i] == entry)
+            return true;
+    return false;
+}
+
+static int ask_table(struct asking *a, const struct catalogue_entity *e,
+                     const struct catalogue_table *entry, bool columns, struct ds_error *err)
 {
     BUF_AUTO struct buf table = {0};
     const struct copy *c = a->c;
+    char name[300];
+    name_of(c, entry, name, sizeof name);
+    if (was_asked(a, entry))
+        return 0;
+    if (LIST_ROOM(a->asked, a->count, a->cap))
+        return entity_no_memory(err);
+    a->asked[a->count++] = entry;
     bool shown = is_shown(a->shown, name);
     int rc = a->each || !shown ? entity_ask_hidden(c, c->shared->source.db, e, name, err) : 0;
-    if (rc || !shown)
+    if (rc || !shown || !columns)
         return tell(a, name, rc, err);
     if (sql_table(&table, c->o->config->source.database, name) ||
         (!a->each && add_columns(&a->all, buf_cstr(&table))))
@@ -104,18 +128,24 @@ static int ask_table(struct asking *a, const struct catalogue_entity *e, const c
     return tell(a, name, rc, err);
 }
 
+/* It is enough to read there by what its rows are recognised. */
+static int ask_referred(void *arg, const struct catalogue_entity *e,
+                        const struct catalogue_table *entry, struct ds_error *err)
+{
+    return ask_table(arg, e, entry, false, err);
+}
+
 /* Of a kind that is only referred to, the root's table is what has to be read. */
 static int ask_tables(struct asking *a, const struct catalogue_entity *e, struct ds_error *err)
 {
-    const char *prefix = entity_prefix(a->c);
     bool asked = entity_is_asked_for(a->c, e);
     char name[300];
     int rc = 0;
     for (size_t i = 0; i < (asked ? e->table_count : 1) && rc == 0; i++) {
-        snprintf(name, sizeof name, "%s%s", prefix, e->tables[i].there);
+        name_of(a->c, &e->tables[i], name, sizeof name);
         if (asked && !filter_keeps(a->c->o->filter, name))
             continue;
-        rc = ask_table(a, e, name, err);
+        rc = ask_table(a, e, &e->tables[i], true, err);
         if (i == 0 && !is_shown(a->shown, name)) /* without it, there is nothing of the kind */
             break;
     }
@@ -126,8 +156,12 @@ static int ask_kinds(struct asking *a, const bool *needed, struct ds_error *err)
 {
     const struct catalogue *all = a->c->o->catalogue;
     int rc = 0;
+    a->count = 0;
     for (size_t i = 0; i < catalogue_count(all) && rc == 0; i++)
         rc = needed[i] ? ask_tables(a, catalogue_at(all, i), err) : 0;
+    for (size_t i = 0; i < catalogue_count(all) && rc == 0; i++)
+        if (entity_is_asked_for(a->c, catalogue_at(all, i)))
+            rc = entity_each_referred(a->c, catalogue_at(all, i), ask_referred, a, err);
     return rc;
 }
 
@@ -158,6 +192,7 @@ int entity_ask_needed(const struct copy *c, const bool *needed, struct ds_error 
     rc = rc || !a.all.len ? rc : ask_all(&a, needed, err);
     mysql_free_result(a.shown);
     buf_free(&a.all);
+    free(a.asked);
     return rc;
 }
 
@@ -201,6 +236,7 @@ int entity_check_hidden(const struct config *config, const struct catalogue *cat
     if (rc == 0)
         rc = config->mode == MODE_IMPORT ? ask_kinds(&a, needed, err) : ask_shown(&a, err);
     mysql_free_result(a.shown);
+    free(a.asked);
     free(needed);
     free(c);
     return rc;

@@ -41,23 +41,25 @@ static const struct catalogue_part *parts_of(const struct catalogue_entity *e,
     return root ? e->natural_key : entry->parts;
 }
 
-static bool is_recognised(const struct copy *c, const struct catalogue_entity *e)
+static bool is_recognised(const struct copy *c, const struct catalogue_entity *from,
+                          const struct catalogue_entity *e)
 {
     const struct entity_selection *s = &c->o->selection;
     bool some =
         s->listed || s->id_count || s->increment_id_count || s->date_from || s->date_to || s->limit;
     bool whole = entity_is_asked_for(c, e) && !some;
-    return e != c->entity && e->kind == KIND_DATA && !filter_maps(e) && !whole &&
+    return e != from && e->kind == KIND_DATA && !filter_maps(e) && !whole &&
            are_columns(e->natural_key, e->natural_key_count);
 }
 
 /* NULL: the reference leads to no such kind. */
 static const struct catalogue_entity *referred_kind(const struct copy *c,
+                                                    const struct catalogue_entity *from,
                                                     const struct catalogue_reference *r)
 {
     const struct catalogue_entity *e = catalogue_find(c->o->catalogue, r->entity);
     bool plain = !r->by && !r->deferred && r->form != REFERENCE_PATH && !r->input;
-    return plain && e && is_recognised(c, e) && !entity_brings(c, r) ? e : NULL;
+    return plain && e && is_recognised(c, from, e) && !entity_brings(c, r) ? e : NULL;
 }
 
 /* The table of the kind whose key the reference holds. */
@@ -65,6 +67,31 @@ static const struct catalogue_table *named_table(const struct catalogue_entity *
                                                  const struct catalogue_reference *r)
 {
     return r->to ? table_of(e, r->to) : &e->tables[0];
+}
+
+int entity_each_referred(const struct copy *c, const struct catalogue_entity *from,
+                         int (*tell)(void *arg, const struct catalogue_entity *e,
+                                     const struct catalogue_table *entry, struct ds_error *err),
+                         void *arg, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < from->reference_count && rc == 0; i++) {
+        const struct catalogue_reference *r = &from->references[i];
+        const struct catalogue_entity *e = referred_kind(c, from, r);
+        rc = e ? tell(arg, e, &e->tables[0], err) : 0;
+        rc = rc || !e || !r->to ? rc : tell(arg, e, named_table(e, r), err);
+    }
+    for (size_t i = 0; i < document_format_count() && rc == 0; i++) {
+        const struct document_format *f = document_format_at(i);
+        const struct document_target *target;
+        for (size_t k = 0; table_of(from, f->table) && (target = document_names(f, k)); k++) {
+            const struct catalogue_entity *e = catalogue_find(c->o->catalogue, target->entity);
+            const struct catalogue_table *entry = e ? table_of(e, target->table) : NULL;
+            if (rc == 0 && entry && is_recognised(c, from, e))
+                rc = tell(arg, e, &e->tables[0], err) || tell(arg, e, entry, err) ? err->code : 0;
+        }
+    }
+    return rc;
 }
 
 static struct copied_table *find_table(struct copy *c, const struct catalogue_table *entry)
@@ -155,7 +182,7 @@ static int open_by_format(struct copy *c, const struct document_format *f, struc
     for (size_t i = 0; rc == 0 && (target = document_names(f, i)); i++) {
         const struct catalogue_entity *e = catalogue_find(c->o->catalogue, target->entity);
         const struct catalogue_table *entry = e ? table_of(e, target->table) : NULL;
-        if (!entry || !is_recognised(c, e))
+        if (!entry || !is_recognised(c, c->entity, e))
             continue;
         rc = open_named(c, e, &e->tables[0], err);
         rc = rc ? rc : open_named(c, e, entry, err);
@@ -174,7 +201,7 @@ static int open_all(struct copy *c, struct ds_error *err)
     int rc = 0;
     for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
         const struct catalogue_reference *r = &c->entity->references[i];
-        const struct catalogue_entity *e = referred_kind(c, r);
+        const struct catalogue_entity *e = referred_kind(c, c->entity, r);
         rc = e ? open_named(c, e, &e->tables[0], err) : 0;
         rc = rc || !e ? rc : open_named(c, e, named_table(e, r), err);
     }
@@ -290,7 +317,7 @@ static int bind_table(struct copy *c, struct copied_table *t, struct ds_error *e
     int rc = bind_documents(c, t, err);
     for (size_t i = 0; i < c->entity->reference_count && rc == 0; i++) {
         const struct catalogue_reference *r = &c->entity->references[i];
-        const struct catalogue_entity *e = referred_kind(c, r);
+        const struct catalogue_entity *e = referred_kind(c, c->entity, r);
         struct copied_table *to = e ? find_table(c, named_table(e, r)) : NULL;
         rc = bind_reference(c, t, r, to ? &to->ids : entity_brought_ids(c, r),
                             to && !entity_key_is_number(to), err);
