@@ -9,7 +9,10 @@
 #include "agent/where_check.h"
 #include "schema/db.h"
 
-enum { APPLIER_STEP_MS = 10 };
+enum {
+    APPLIER_STEP_MS = 10,
+    FLUSH_MS = 5, /* the applier need not wait until much has come together */
+};
 
 static int put(void *arg, const void *message, size_t len, struct ds_error *err)
 {
@@ -18,7 +21,13 @@ static int put(void *arg, const void *message, size_t len, struct ds_error *err)
 
 static int mark(void *arg, const struct position *at, struct ds_error *err)
 {
-    return spool_mark(((struct agent *)arg)->options.spool, at, err);
+    struct agent *a = arg;
+    uint64_t now = agent_clock_ms();
+    int rc = spool_mark(a->options.spool, at, err);
+    if (rc || now - a->last_flush_ms < FLUSH_MS)
+        return rc;
+    a->last_flush_ms = now;
+    return spool_flush(a->options.spool, err);
 }
 
 static bool stop_requested(void *arg)

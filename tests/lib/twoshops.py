@@ -9,7 +9,7 @@
 The destination is made of the same recording: every row under another number, then parts of everything deleted, renamed or
 changed (shopother.py). It shares no entity's number with the source, but for those that a shop fixes, and none of its
 natural keys stands for the same thing by accident. The same seed makes the same shop. Those of all cases of a suite that name
-no seed are made once: each case begins with a copy of the data folders.
+no seed are made once: each case begins with a copy of the data folders. $SHOP_SEED makes those of an earlier run.
 """
 
 import os
@@ -28,7 +28,7 @@ from .workspace import made_once
 
 
 def _make(folder, mysql_destination=False):
-    shops = TwoShops(random.randrange(1 << 31), mysql_destination=mysql_destination)
+    shops = TwoShops(int(os.environ.get("SHOP_SEED") or random.randrange(1 << 31)), mysql_destination=mysql_destination)
     for server in (shops.source, shops.destination):
         server.stop()
         shutil.copytree(server.datadir, os.path.join(folder, server.name))

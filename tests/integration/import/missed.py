@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 from lib.proxy import Proxy
 from lib.suite import expect, expect_contains, expect_equal
@@ -147,7 +148,11 @@ def define(suite):
             program = shops.lab.program
             program.incremental(timeout=240)
             batches = json.loads(program.command("status", "--json")[1])["batches"]
-            gone = {kind: registered(shops, kind, "created")[:2] for kind in ("product", "customer", "order", "newsletter")}
+            # a text that names a product that is gone for good names its old id, or nothing, by when it was copied last
+            named = set(re.findall(r"\bproduct/(\d+)", " ".join(text for table in ("cms_block", "cms_page") for text, in shops.source.query(
+                "SELECT content FROM openmage." + table))))
+            gone = {kind: [pair for pair in registered(shops, kind, "created") if kind != "product" or str(pair[0]) not in named][:2]
+                    for kind in ("product", "customer", "order", "newsletter")}
             for kind, pairs in gone.items():
                 delete(shops, kind, *(there for there, _here in pairs))
             program.command("incremental", "--resnapshot", "--yes", timeout=240, env={"DATASYNC_CRASH": "commit.before_commit:2"})
