@@ -29,6 +29,7 @@ enum applier_state {
 };
 
 struct hooks;
+struct target;
 struct map_passing;
 struct import_counts;
 struct media_counts;
@@ -62,6 +63,9 @@ struct applier_options {
      * also more than once; may be NULL. */
     void (*posted)(void *arg);
     void *posted_arg;
+    /* Mode import: the destination's schema as a dry run has left it here, just before: is taken,
+     * and not read. A dry run leaves it. May be NULL. */
+    struct target **schema;
 };
 
 struct applier_status {

@@ -72,6 +72,16 @@ int applier_new(struct applier **out, const struct applier_options *options, str
     return 0;
 }
 
+/* For who comes next, or for nobody. */
+static void leave_schema(struct applier *a)
+{
+    struct target **left = a->options.dry_run && a->import ? a->options.schema : NULL;
+    if (left && !*left)
+        *left = a->target;
+    else
+        target_free(a->target);
+}
+
 void applier_free(struct applier *a)
 {
     if (!a)
@@ -80,7 +90,7 @@ void applier_free(struct applier *a)
         loader_free(a->loader);
     writer_free(a->writer);
     handlers_detach(a->handlers);
-    target_free(a->target);
+    leave_schema(a);
     db_close(&a->db);
     gather_free(a);
     conflict_free(a);
@@ -343,6 +353,19 @@ static int use_database(struct applier *a, struct ds_error *err)
     return rc ? rc : use_or_create(a, buf_cstr(&name), there, err);
 }
 
+static int read_schema(struct applier *a, struct ds_error *err)
+{
+    struct target **left = a->import ? a->options.schema : NULL;
+    if (a->target)
+        return target_load(a->target, a->db, err);
+    if (!left || !*left)
+        return target_new(&a->target, a->db, a->database, err);
+    a->target = *left;
+    *left = NULL;
+    target_derive_none(a->target);
+    return target_relink(a->target, err);
+}
+
 int applier_connect(struct applier *a, struct ds_error *err)
 {
     handlers_detach(a->handlers);
@@ -355,10 +378,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
     rc = rc ? rc : mapped_check(a, err);
     rc = rc ? rc : resume_open(a, err);
     rc = rc ? rc : use_database(a, err);
-    if (rc == 0 && a->target)
-        rc = target_load(a->target, a->db, err);
-    else if (rc == 0)
-        rc = target_new(&a->target, a->db, a->database, err);
+    rc = rc ? rc : read_schema(a, err);
     if (rc == 0)
         mapped_attach(a);
     /* an import leaves the destination's schema as it is, and so does a map */

@@ -98,6 +98,7 @@ struct invocation {
     struct filter *filter;
     bool opened;
     struct summary *imported; /* what runs add to; NULL: nobody asks */
+    struct target *looked_at; /* the destination's schema, from one run to the next one */
 };
 
 /* args.c. 0 or DS_EUSAGE, DS_ENOMEM. Changes argv only to wipe secrets. */

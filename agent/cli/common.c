@@ -11,6 +11,7 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/logging.h"
 #include "applier/outbox.h"
+#include "applier/target.h"
 #include "schema/log.h"
 
 int cli_exit_code(int rc)
@@ -161,6 +162,8 @@ int cli_open(struct invocation *in, struct ds_error *err)
 
 void cli_close(struct invocation *in)
 {
+    target_free(in->looked_at);
+    in->looked_at = NULL;
     if (in->opened) {
         filter_free(in->filter);
         config_free(&in->config);

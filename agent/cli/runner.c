@@ -22,6 +22,7 @@
 #include "applier/import/known.h"
 #include "applier/media/media.h"
 #include "applier/outbox.h"
+#include "applier/target.h"
 #include "schema/db.h"
 #include "schema/db_open.h"
 #include "schema/log.h"
@@ -418,6 +419,7 @@ static int halves_create(struct runner *r, struct ds_error *err)
         .completes = o->again,
         .posted = has_posted,
         .posted_arg = r,
+        .schema = &r->in->looked_at,
     };
     int rc = 0;
     if (o->applier && !o->dry_run && outbox_wanted(&r->in->config))
@@ -640,6 +642,10 @@ int runner_once(struct invocation *in, const struct runner_options *o, bool *sto
     if (r.applier)
         applier_free(r.applier);
     import_known_free(r.known.arg);
+    if (!o->dry_run) { /* it was for this one */
+        target_free(in->looked_at);
+        in->looked_at = NULL;
+    }
     if (r.spool)
         spool_close(r.spool);
     stream_lock_release(&lock);
