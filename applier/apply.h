@@ -51,7 +51,12 @@ struct savepoint {
     uint32_t change; /* changes of the batch before it */
     uint64_t number; /* parts.c: of the destination's own one, 0 none yet */
 };
-enum how { NETTED, EXACT, BY_POLICY }; /* a transaction is tried in this order (law 5) */
+enum how { /* a transaction is tried in this order (law 5) */
+           NETTED,
+           EXACT,
+           BY_POLICY,
+           IN_RANGES, /* before all: many of a copy */
+};
 
 struct entity_pending {          /* of the open destination transaction */
     uint64_t changes;            /* row changes, of which … */
@@ -164,13 +169,14 @@ struct applier {
     uint32_t xa_rows;              /* … its rows of datasync_xa */
     uint64_t batch_started_ms;
 
-    struct import *import;       /* NULL: mode mirror */
-    struct mapped *mapped;       /* NULL: tables are called the same at both sides */
-    struct positions *positions; /* of entities; NULL: mode mirror, or a copy of its own */
-    struct members *members;     /* NULL: no entity travels in part */
-    struct handlers *handlers;   /* NULL: none, and no rule is asked */
-    struct handled *handled;     /* the range that they take part in, while it is written */
-    uint64_t dropped;            /* entity changes of this run (on_invalid: skip) */
+    struct import *import;           /* NULL: mode mirror */
+    struct mapped *mapped;           /* NULL: tables are called the same at both sides */
+    bool in_ranges, never_in_ranges; /* a copy is written so (commit.c), and not after a failure */
+    struct positions *positions;     /* of entities; NULL: mode mirror, or a copy of its own */
+    struct members *members;         /* NULL: no entity travels in part */
+    struct handlers *handlers;       /* NULL: none, and no rule is asked */
+    struct handled *handled;         /* the range that they take part in, while it is written */
+    uint64_t dropped;                /* entity changes of this run (on_invalid: skip) */
 
     struct held_row *held; /* newest first */
     struct arena held_arena;

@@ -18,9 +18,10 @@
 #include "applier/import/missed.h"
 #include "applier/record.h"
 #include "schema/crash.h"
+#include "schema/db_later.h"
 #include "schema/log.h"
 
-enum { RETRIES = 20 };
+enum { RETRIES = 20, RANGES = 16 /* in a batch of as many rows as may be */ };
 
 static int out_of_memory(struct ds_error *err)
 {
@@ -432,6 +433,37 @@ static bool has_unrepeatable(const struct applier *a, uint32_t first, uint32_t c
     return false;
 }
 
+static uint64_t rows_of_range(const struct applier *a)
+{
+    uint64_t rows = a->config->batch_max_rows / RANGES;
+    return rows ? rows : 1;
+}
+
+/* Transactions [first, first + count) of a copy, range by range: while the server is busy with the
+ * end of one, the next one is prepared. */
+static int write_in_ranges(struct applier *a, uint32_t first, uint32_t count,
+                           struct counters *extra, struct ds_error *err)
+{
+    const uint32_t end = first + count;
+    uint32_t ranges = 0;
+    int rc = 0;
+    a->in_ranges = true;
+    for (uint32_t at = first, next = first; at < end && rc == 0; at = next) {
+        for (uint64_t rows = 0; next < end && rows < rows_of_range(a); next++)
+            rows += a->batch.transactions[next].count;
+        import_goes_on(a->import, next < end);
+        rc = commit_write(a, at, next - at, false, extra, err);
+        ranges++;
+    }
+    import_goes_on(a->import, false);
+    a->in_ranges = false;
+    if (rc) /* what was still on its way */
+        db_recover(a->db);
+    else
+        log_debug("written in ranges transactions=%u ranges=%u", count, ranges);
+    return rc;
+}
+
 void commit_roll_back(struct applier *a)
 {
     struct ds_error ignored;
@@ -482,8 +514,9 @@ static int try_range(struct applier *a, uint32_t first, uint32_t count, enum how
     if (rc == 0)
         rc = commit_begin(a, err);
     if (rc == 0)
-        rc = how == BY_POLICY ? by_policy(a, first, &extra, err)
-                              : commit_write(a, first, count, how == EXACT, &extra, err);
+        rc = how == BY_POLICY   ? by_policy(a, first, &extra, err)
+             : how == IN_RANGES ? write_in_ranges(a, first, count, &extra, err)
+                                : commit_write(a, first, count, how == EXACT, &extra, err);
     for (uint32_t i = first; i < first + count && rc == 0; i++)
         if (a->batch.transactions[i].skip) {
             rc = skip_record(a, &a->batch.transactions[i], err);
@@ -571,6 +604,23 @@ static int once_more(struct applier *a, uint32_t first, struct ds_error *err)
     return try_with_retries(a, first, 1, NETTED, err);
 }
 
+/* What can only be left out of all that is written with it, or does not fit, is looked for as ever.
+ */
+static bool comes_in_ranges(const struct applier *a, uint32_t first, uint32_t count)
+{
+    uint64_t rows = 0;
+    if (!a->import || !a->options.asks_source || a->options.dry_run || a->outbox ||
+        a->never_in_ranges)
+        return false;
+    for (uint32_t i = first; i < first + count; i++) {
+        const struct transaction *tx = &a->batch.transactions[i];
+        if (!transaction_is_of_copy(tx) || tx->skip)
+            return false;
+        rows += tx->count;
+    }
+    return count > 1 && rows >= 2 * rows_of_range(a);
+}
+
 int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
 {
     if (a->open_written && end > a->batch_done) {
@@ -584,7 +634,13 @@ int commit_batch(struct applier *a, uint32_t end, struct ds_error *err)
         if (window > end - first)
             window = end - first;
         done = window;
-        int rc = try_with_retries(a, first, window, NETTED, err);
+        bool ranges = comes_in_ranges(a, first, window);
+        int rc = try_with_retries(a, first, window, ranges ? IN_RANGES : NETTED, err);
+        if (ranges && commit_does_not_fit(rc, err)) {
+            log_debug("a copy is not written in ranges any more reason=\"%s\"", err->message);
+            a->never_in_ranges = true;
+            continue;
+        }
         if (commit_does_not_fit(rc, err) && window > 1) {
             log_debug("batch of %u transactions does not fit, halving reason=\"%s\"", window,
                       err->message);

@@ -385,7 +385,8 @@ static int start(struct handled *h, const struct counters *extra, struct ds_erro
     if (h->view)
         import_mark(a->import);
     int rc = a->outbox ? outbox_flush(a->outbox, a->db, true, err) : 0;
-    return rc || a->options.dry_run ? rc : db_exec(a->db, err, "SAVEPOINT datasync_handlers");
+    bool goes_back = !a->options.dry_run && !a->in_ranges;
+    return rc || !goes_back ? rc : db_exec(a->db, err, "SAVEPOINT datasync_handlers");
 }
 
 /* As it was before the range. */
@@ -505,7 +506,10 @@ static int import_rounds(struct handled *h, uint32_t first, struct counters *ext
                 : import_write(a->import, &a->batch, a->positions, first, h->count, a->open_written,
                                extra, err);
         rc = rc ? rc : handled_after(h, err);
-        again = rc == AGAIN;
+        again = rc == AGAIN && !a->in_ranges;
+        if (rc == AGAIN && !again)
+            rc = error_set(err, DS_ERETRY, "what is not valid has to be left out of it: %.900s",
+                           h->failures ? h->failures->why.message : "a handler failed");
         rc = again ? go_back(h, extra, err) : rc;
         again &= rc == 0;
     }

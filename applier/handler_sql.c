@@ -12,6 +12,7 @@
 
 #include "applier/apply.h"
 #include "applier/handlers.h"
+#include "schema/db_later.h"
 #include "schema/sql_token.h"
 
 enum {
@@ -199,6 +200,8 @@ static int execute(struct ds_call *call, const char *sql, const struct ds_value 
         call->statement = call->broken;
         return DS_HANDLER_ERROR;
     }
+    if (db_settle(call->a->db, &call->statement))
+        return server_failed(call);
     int rc = prepare(call, sql, out);
     if (rc)
         return rc;

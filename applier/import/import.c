@@ -626,7 +626,7 @@ static int write_range(struct import *im, const struct batch *batch,
     rc = rc ? rc : registry_flush(im->registry, err);
     rc = rc ? rc : import_incomplete_write(im, true, err);
     rc = rc ? rc : import_finish_options(im, err);
-    rc = rc || part ? rc : import_aftermath(im, err);
+    rc = rc || part || im->goes_on ? rc : import_aftermath(im, err);
     return rc ? rc : import_files_end(im, part, err);
 }
 
@@ -648,6 +648,11 @@ int import_end_parts(struct import *im, struct counters *extra, struct ds_error 
     return rc ? rc : db_settle(im->db, err);
 }
 
+void import_goes_on(struct import *im, bool more)
+{
+    im->goes_on = more;
+}
+
 int import_write(struct import *im, const struct batch *batch, const struct positions *positions,
                  uint32_t first, uint32_t count, bool part, struct counters *extra,
                  struct ds_error *err)
@@ -666,6 +671,8 @@ int import_write(struct import *im, const struct batch *batch, const struct posi
     import_files_begin(im);
     writer_later(im->writer, true);
     rc = write_range(im, batch, positions, first, count, part, err);
+    if (rc == 0 && im->goes_on)
+        return 0;
     int settled = db_settle(im->db, rc ? NULL : err);
     db_recover(im->db);
     writer_later(im->writer, false);

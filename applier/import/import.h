@@ -108,6 +108,10 @@ int import_resolve_table(struct import *im, struct source_table *t, bool has_row
 int import_write(struct import *im, const struct batch *batch, const struct positions *positions,
                  uint32_t first, uint32_t count, bool part, struct counters *extra,
                  struct ds_error *err);
+/* `more`: what is written next goes into the same destination transaction, and is behind all that
+ * import_write has written, so that this may still be on its way when it returns (db_later.h); and
+ * what a shop works out from its rows waits. Until the next call. */
+void import_goes_on(struct import *im, bool more);
 /* The table of the last change of a transaction that is to be parted, an insert: may rows of an
  * entity, which come in the order of its tables, still be told by those that follow it? */
 struct import_table;

@@ -287,6 +287,7 @@ struct import {
     struct buf became;     /* log lines, until the commit */
     size_t became_at_mark; /* how much of it */
     bool part;             /* the range is part of a transaction */
+    bool goes_on;          /* another range follows in the destination's */
     bool begins;           /* nothing is taken yet of the transaction in hand */
     uint64_t begun_ms;     /* the range in hand */
     bool duplicate;        /* the error is one of on_duplicate */

@@ -359,19 +359,23 @@ static int prepare_insert(struct registry_store *s, struct ds_error *err)
     return 0;
 }
 
-/* A statement of one kind for as many of the entries from *at on as go into one. */
+/* A statement of one kind for as many of the entries from *at on as go into one: that none of them
+ * may be there is checked of all, or of none. */
 static int write_some(struct registry_store *s, enum registry_pending pending,
                       struct registry_entry **at, struct ds_error *err)
 {
     struct registry_statement *st = &s->statements[s->turn];
-    bool add = pending == PENDING_ADD, bound = add && s->mariadb, here = add;
+    bool add = pending == PENDING_ADD, bound = add && s->mariadb, here = false;
     uint32_t count = 0, most = bound ? ROWS_BOUND : ROWS_PER_INSERT;
     int rc = 0;
     buf_clear(&st->sql);
     for (; *at && count < most && rc == 0; *at = (*at)->next_pending) {
         if ((*at)->pending != pending)
             continue;
-        here &= (*at)->type->known == IS_HERE && !(*at)->there;
+        bool is_new = add && (*at)->type->known == IS_HERE && !(*at)->there;
+        if (count && is_new != here)
+            break;
+        here = is_new;
         (*at)->there = true;
         rc = bound ? bind_row(*at, st, count) : list_row(s, *at, st, count);
         count++;
