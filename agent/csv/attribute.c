@@ -64,12 +64,25 @@ static const char *backend_of(struct slice input)
     return NULL;
 }
 
+/* What a new attribute gets by its input. */
+static bool is_of_input(const char *column)
+{
+    static const char *const columns[] = {"backend_type", "backend_model", "source_model",
+                                          "is_user_defined", NULL};
+    for (size_t i = 0; columns[i]; i++)
+        if (strcmp(columns[i], column) == 0)
+            return true;
+    return false;
+}
+
 static void set_cells(struct csv_import *in, struct shop_row *r, const char *of)
 {
     for (uint32_t i = 0; i < records_column_count(in->file); i++) {
         const char *name = records_column(in->file, i);
-        if (*name && !is_own(name) && shop_has_column(in->shop, of, name))
-            row_set(r, name, in->record->fields[i], name);
+        struct slice v = in->record->fields[i];
+        if (*name && !is_own(name) && shop_has_column(in->shop, of, name) &&
+            (slice_trim(v).len || !is_of_input(name)))
+            row_set(r, name, v, name);
     }
 }
 

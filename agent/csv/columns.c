@@ -45,12 +45,46 @@ static bool is_required(const struct csv_import *in, const char *column)
     return false;
 }
 
+/* What a new entity gets, of whatever kind, where the file does not say. */
+static bool is_given(const char *column)
+{
+    static const char *const columns[] = {"created_at",
+                                          "updated_at",
+                                          "creation_time",
+                                          "update_time",
+                                          "change_status_at",
+                                          "subscriber_confirm_code",
+                                          "root_template",
+                                          "status",
+                                          "state",
+                                          "email_sent",
+                                          "is_virtual",
+                                          "customer_is_guest",
+                                          "store_name",
+                                          "total_item_count",
+                                          "total_qty_ordered",
+                                          "total_qty",
+                                          "base_currency_code",
+                                          "global_currency_code",
+                                          "store_currency_code",
+                                          "order_currency_code",
+                                          "base_to_global_rate",
+                                          "base_to_order_rate",
+                                          "store_to_base_rate",
+                                          "store_to_order_rate",
+                                          NULL};
+    for (size_t i = 0; columns[i]; i++)
+        if (strcmp(columns[i], column) == 0)
+            return true;
+    return false;
+}
+
 void columns_set(struct csv_import *in, const bool *taken, struct shop_row *r)
 {
     for (uint32_t i = 0; i < records_column_count(in->file); i++) {
         const char *name = records_column(in->file, i);
         struct slice v = taken[i] ? in->record->fields[i] : slice_of("");
-        if (taken[i] && (slice_trim(v).len || !is_required(in, name)))
+        if (taken[i] && (slice_trim(v).len || !(is_required(in, name) || is_given(name))))
             row_set(r, name, v, name);
     }
 }

@@ -221,18 +221,27 @@ static bool is_id(const struct shop_attribute *a)
     return slice_is(a->source, "catalog/category_attribute_source_page");
 }
 
+static bool is_general(struct slice store)
+{
+    return !store.len || slice_is(store, "0");
+}
+
 /* An empty value is a row with NULL, but not where the column takes none, nor at a store view,
  * where it means the general value. */
 static bool is_kept_empty(const struct shop_row *r, struct slice store)
 {
-    return row_may_be_null(r, "value") && (!store.len || slice_is(store, "0"));
+    return row_may_be_null(r, "value") && is_general(store);
 }
 
-/* What an entity has to have cannot be emptied. */
-static bool stays(const struct shop_attribute *a, struct slice value)
+/* What an entity has to have, or gets when it is new and the cell is empty, cannot be emptied. */
+static bool stays(const struct shop_attribute *a, struct slice value, struct slice store)
 {
-    return !slice_trim(value).len &&
-           (a->required || slice_is(a->code, "url_key") || slice_is(a->code, "options_container"));
+    static const char *const codes[] = {"url_key", "options_container", "is_anchor",
+                                        "display_mode"};
+    bool any = a->required;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        any |= slice_is(a->code, codes[i]);
+    return any && !slice_trim(value).len && is_general(store);
 }
 
 /* Is it the name of a file in the media folder? */
@@ -289,7 +298,7 @@ void eav_put_values(const struct eav *e, struct csv_import *in, struct slice id,
 {
     for (uint32_t i = 0; i < e->count; i++)
         if (e->columns[i].attribute &&
-            !stays(e->columns[i].attribute, in->record->fields[e->columns[i].index]))
+            !stays(e->columns[i].attribute, in->record->fields[e->columns[i].index], store))
             put_value(in, e, e->columns[i].attribute, id, store,
                       in->record->fields[e->columns[i].index], e->columns[i].name);
 }

@@ -54,7 +54,8 @@ void nested_keys_check(struct csv_import *in, const struct nested *list, const c
 /* Which ones; all but those that `other` says are something else. To be freed; NULL: an error. */
 bool *columns_open(struct csv_import *in, const char *table,
                    bool (*other)(const struct csv_import *in, const char *column));
-/* Their cells. An empty one leaves as it is what the entity has to have. */
+/* Their cells. An empty one leaves as it is what the entity has to have, or has got when it was
+ * new. */
 void columns_set(struct csv_import *in, const bool *taken, struct shop_row *r);
 /* Has the row of a new entity what it has to have? */
 void columns_check(struct csv_import *in, const struct shop_row *r);

@@ -281,7 +281,9 @@ static void put_websites(struct csv_import *in, const struct product *p)
 {
     static const char *const names[] = {"code", NULL};
     struct slice v, code, number;
-    bool given = cell_filled(in, "website_ids", &v) || cell_filled(in, "websites", &v);
+    bool given = has_column(in, "website_ids") || has_column(in, "websites");
+    if (!cell_filled(in, "website_ids", &v))
+        cell_filled(in, "websites", &v);
     const struct nested list = nested_read(in->shop, v, names, "website_ids");
     for (uint32_t i = 0; i < list.count; i++)
         if (nested_get(&list.items[i], &code, "code", "website_id", NULL) && code.len)

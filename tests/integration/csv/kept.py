@@ -32,6 +32,33 @@ def _():
             expect(" line 2: " + reason in out, "%s: %r is not in: %s" % (entity, reason, out))
 
 
+@suite.case("csv-empty-cells-of-new-ones", "an empty cell of a new one is its default, and leaves that when the file comes again; of a list it is none")
+def _():
+    with shop() as s:
+        for duplicate in ("update", "update", "merge"):
+            s.text("category", "entity_id,name,is_anchor,display_mode,url_key,meta_title\n7,Lamps,,,,\n", duplicate=duplicate)
+            s.expect("SELECT %s, %s, %s" % tuple(s.value("catalog_category", code, "(SELECT MAX(entity_id) FROM catalog_category_entity)")
+                                                 for code in ("is_anchor", "display_mode", "url_key")), ("1", "PRODUCTS", "lamps"))
+            s.text("product", "sku,name,price,website_ids,url_key\nA,Lamp,5,,\nB,Lamp,5,base,\n", duplicate=duplicate)
+            s.expect("SELECT sku, website_id FROM catalog_product_entity LEFT JOIN catalog_product_website ON product_id = entity_id ORDER BY 1",
+                     ("A", None), ("B", "1"))
+            columns = "status,state,created_at,updated_at,order_currency_code,base_currency_code,store_to_base_rate,total_qty_ordered"
+            s.text("order", "increment_id,grand_total,items,%s\nO1,10,A:2:5%s\n" % (columns, "," * 8), duplicate=duplicate)
+            s.expect("SELECT status, state, created_at > '2000', updated_at > '2000', order_currency_code, base_currency_code, store_to_base_rate,"
+                     " total_qty_ordered FROM sales_flat_order", ("pending", "new", "1", "1", "USD", "USD", "1.0000", "2.0000"))
+            s.expect("SELECT status, created_at > '2000', order_currency_code FROM sales_flat_order_grid", ("pending", "1", "USD"))
+            s.text("invoice", "increment_id,order_id,grand_total,state,created_at,order_currency_code\nI1,O1,10,,,\n", duplicate=duplicate)
+            s.expect("SELECT state, created_at > '2000', order_currency_code FROM sales_flat_invoice", ("2", "1", "USD"))
+            s.text("newsletter", "subscriber_email,subscriber_status,change_status_at\na@example.com,,\n", duplicate=duplicate)
+            s.expect("SELECT subscriber_status, change_status_at > '2000' FROM newsletter_subscriber", ("1", "1"))
+            s.text("cms_page", "identifier,title,root_template,creation_time\nhello,Hello,,\n", duplicate=duplicate)
+            s.expect("SELECT root_template, creation_time > '2000' FROM cms_page WHERE identifier = 'hello'", ("one_column", "1"))
+            s.text("attribute", "attribute_code,frontend_label,frontend_input,backend_type,source_model,is_user_defined\nshade,Shade,select,,,\n",
+                   duplicate=duplicate)
+            s.expect("SELECT backend_type, source_model, is_user_defined FROM eav_attribute WHERE attribute_code = 'shade'",
+                     ("int", "eav/entity_attribute_source_table", "1"))
+
+
 @suite.case("csv-content-stores", "without stores what is known keeps them; which of several is meant has to be told")
 def _():
     with shop() as s:

@@ -336,6 +336,13 @@ def _():
                                                 value(s, "image", "A", 1)),
                      ("Chair", "Stuhl", "/c/h/chair.jpg", "/s/t/stuhl.jpg") if stay else ("Chair", None, "/c/h/chair.jpg", None))
             s.text("product", "sku,store_id,meta_title,image\nA,default,,\n", source="another")
+        # also of what a product has to have: the general value is one
+        for duplicate, stay in (("merge", True), ("update", False)):
+            s.text("product", "sku,store_id,name,url_key,visibility\nA,default,Stuhl,stuhl,2\n")
+            s.text("product", "sku,store_id,name,url_key,visibility\nA,default,,,\n", duplicate=duplicate)
+            s.expect("SELECT " + ", ".join(value(s, code, "A", 1) for code in ("name", "url_key", "visibility")),
+                     ("Stuhl", "stuhl", "2") if stay else (None, None, None))
+            s.expect("SELECT " + value(s, "name", "A"), "Chair")
         out = s.text("product", "sku,store_id,name,price\nA,french,Chaise,1\n", code=1)
         expect("no store 'french'" in out, out)
 
