@@ -208,7 +208,11 @@ static void read_short_option(struct csv_import *in, struct slice text, struct o
     nested_next(&rest, ':', &o->title);
     if (nested_next(&rest, ':', &o->type))
         nested_next(&rest, ':', &required);
+    required = slice_trim(required);
     o->required = slice_is(required, "required") || slice_is(required, "1");
+    if (required.len && !o->required && !slice_is(required, "optional") && !slice_is(required, "0"))
+        shop_invalid(in->shop, "custom_options: '%.*s' is neither required nor optional",
+                     (int)required.len, (const char *)required.p);
     params = rest.p ? slice_trim(rest) : slice_of("");
     bool values = has_values(option_type(o->type));
     struct nested pairs = read_pairs(in, params, values);

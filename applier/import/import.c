@@ -111,8 +111,7 @@ void import_free(struct import *im)
     media_free(im->media);
     registry_free(im->registry);
     buf_free(&im->became);
-    buf_free(&im->replaced_options);
-    buf_free(&im->joined_options);
+    buf_free(&im->told_options);
     buf_free(&im->shown_options);
     arena_free(&im->arena);
     arena_free(&im->rekeyed);

@@ -281,9 +281,9 @@ struct import {
     struct import_entity **entity_list;
     uint32_t entity_count, entity_cap;
     struct deferred *deferred;
-    /* products of the range, "1,2,3", whose custom options are a file's, those which have them from
-     * both shops, and those of both which got some */
-    struct buf replaced_options, joined_options, shown_options;
+    /* products of the range, "1,2,3", of whose custom options something is told, and those of both
+     * shops which got some */
+    struct buf told_options, shown_options;
     struct buf became;     /* log lines, until the commit */
     size_t became_at_mark; /* how much of it */
     bool part;             /* the range is part of a transaction */

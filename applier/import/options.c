@@ -231,7 +231,7 @@ int import_note_options(struct import *im)
             !e->root->target_id || (replaced && !is_told(e)))
             continue;
         uint64_t id = e->root->target_id;
-        if (add_product(replaced ? &im->replaced_options : &im->joined_options, id) ||
+        if (add_product(&im->told_options, id) ||
             (gets_options(e) && add_product(&im->shown_options, id)))
             return DS_ENOMEM;
     }
@@ -246,19 +246,22 @@ static const char *table_name(const struct import *im, const char *name, char ou
     return t && t->exists ? out : NULL;
 }
 
+#define NOTHING_ELSE "p.type_id IN ('simple', 'virtual')"
+
 /* Of simple products nothing else makes these flags; what a configurable one has beside its options
  * is for its own row to say. */
-static int set_flags(struct import *im, const char *products, const char *options, struct buf *list,
-                     bool all, struct ds_error *err)
+static int set_flags(struct import *im, const char *products, const char *options,
+                     struct ds_error *err)
 {
-    const char *nothing_else = all ? "p.type_id IN ('simple', 'virtual')" : "FALSE";
+    const char *list = buf_cstr(&im->told_options);
     return db_exec(im->db, err,
                    "UPDATE `%s` p LEFT JOIN (SELECT product_id, MAX(is_require) AS required FROM "
                    "`%s` WHERE product_id IN (%s) GROUP BY product_id) o ON o.product_id = "
-                   "p.entity_id SET p.has_options = GREATEST(IF(%s, 0, p.has_options), "
-                   "o.product_id IS NOT NULL), p.required_options = GREATEST(IF(%s, 0, "
-                   "p.required_options), COALESCE(o.required, 0)) WHERE p.entity_id IN (%s)",
-                   products, options, buf_cstr(list), nothing_else, nothing_else, buf_cstr(list));
+                   "p.entity_id SET p.has_options = GREATEST(IF(" NOTHING_ELSE
+                   ", 0, p.has_options), o.product_id IS NOT NULL), p.required_options = "
+                   "GREATEST(IF(" NOTHING_ELSE
+                   ", 0, p.required_options), COALESCE(o.required, 0)) WHERE p.entity_id IN (%s)",
+                   products, options, list, list);
 }
 
 #define CONTAINER                                                                                  \
@@ -292,23 +295,17 @@ static int set_container(struct import *im, const char *products, const char *op
 
 void import_options_clear(struct import *im)
 {
-    buf_clear(&im->replaced_options);
-    buf_clear(&im->joined_options);
+    buf_clear(&im->told_options);
     buf_clear(&im->shown_options);
 }
 
 int import_finish_options(struct import *im, struct ds_error *err)
 {
     char products[200], options[200];
-    struct buf *const lists[] = {&im->replaced_options, &im->joined_options};
-    int rc = 0;
-    bool any = im->replaced_options.len || im->joined_options.len;
-    bool there = any && !im->options.dry_run &&
+    bool there = im->told_options.len && !im->options.dry_run &&
                  table_name(im, "catalog_product_entity", products) &&
                  table_name(im, "catalog_product_option", options);
-    for (int i = 0; i < 2 && there && rc == 0; i++)
-        if (lists[i]->len)
-            rc = set_flags(im, products, options, lists[i], i == 0, err);
+    int rc = there ? set_flags(im, products, options, err) : 0;
     if (rc == 0 && there && im->shown_options.len)
         rc = set_container(im, products, options, &im->shown_options, err);
     import_options_clear(im);

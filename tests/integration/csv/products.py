@@ -171,6 +171,12 @@ def _():
                  "'file'", "0")
         s.text("product", other, source="another")  # which does not know yet that they are gone
         s.expect(OPTIONS, ("engraving", "field", "1", None), ("Note", "area", "0", "1.0000"), ("size", "drop_down", "0", None))
+        s.expect(flags, ("1", "1"))
+        for _ in range(2):  # none of what both have is required any more
+            s.text("product", "sku,custom_options\nA,Engraving:field:optional:price=4\n", "--options-mode", "merge")
+            s.expect(flags, ("1", "0"))
+        out = s.text("product", "sku,custom_options\nA,Text:field:perhaps\n", code=1)
+        expect("custom_options: 'perhaps' is neither required nor optional" in out, out)
 
 
 LINKS = ("SELECT p.sku, c.sku FROM catalog_product_super_link l JOIN catalog_product_entity p ON p.entity_id = parent_id JOIN "
