@@ -319,19 +319,22 @@ static int check_triggers(struct applier *a, struct ds_error *err)
     return rc;
 }
 
-/* A dry run makes no database. One on which the account has no privilege is not shown to it. */
+/* A dry run makes no database, nor does an import, which needs a shop. One on which the account has
+ * no privilege is not shown to it. */
 static int use_or_create(struct applier *a, const char *name, bool shown, struct ds_error *err)
 {
     int rc = 0;
-    if (!shown && !a->options.dry_run) {
+    if (!shown && !a->options.dry_run && !a->import) {
         log_info("creating the destination's database database=%s", a->database);
         rc = db_exec(a->db, err, "CREATE DATABASE IF NOT EXISTS %s", name);
     }
     rc = rc ? rc : db_exec(a->db, err, "USE %s", name);
     if (rc == DS_ESERVER && err->server_errno == ER_BAD_DB_ERROR)
-        return error_set(err, DS_ESCHEMA,
-                         "the destination has no database %s, and a dry run makes none",
-                         a->database);
+        return error_set(err, a->import ? DS_EUSAGE : DS_ESCHEMA,
+                         "the destination has no database %s, and %s", a->database,
+                         a->import ? "an import makes no shop: install it there first, or correct "
+                                     "destination.database"
+                                   : "a dry run makes none");
     if (rc != DS_EACCESS)
         return rc;
     return error_set_server(err, rc, err->server_errno,

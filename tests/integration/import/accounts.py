@@ -53,8 +53,13 @@ def define(suite):
             for options in ((), ("--dry-run",)):
                 _out, err = sync(shops, "cms_block", "-d", "update", *options, *account, expect_code=2)
                 expect_contains(err, "UPDATE, DELETE ON `openmage`.*", "error")
-            _out, err = sync(shops, "cms_block", "-d", "update", "--dry-run", "--set", "destination.database=nosuch", expect_code=1)
-            expect_contains(err, "no database nosuch, and a dry run makes none", "error")
+            nowhere = ("--set", "destination.database=nosuch")
+            for options in ((), ("--dry-run",)):
+                _out, err = sync(shops, "cms_block", "-d", "update", *options, *nowhere, expect_code=2)
+                expect_contains(err, "no database nosuch, and an import makes no shop", "error")
+            shops.lab.program.configure({"mode": "import"})
+            expect_contains(shops.lab.program.incremental(*nowhere, expect=2), "no database nosuch, and an import makes no shop", "error")
+            expect_equal(shops.destination.query("SHOW DATABASES LIKE 'nosuch'"), (), "databases")
 
     @suite.case("sync-hidden-columns", "a table of which the source's account may read some columns is copied with all or not at all: it and the GRANT are named")
     def _():
