@@ -169,6 +169,25 @@ static int print_entities(const struct applier *a, char **to)
     return rc ? rc : set_text(to, text.data, text.len);
 }
 
+/* An import's, which plans by itself. */
+static int count_import(struct applier *a, uint64_t then)
+{
+    const char *name;
+    const uint64_t *rows;
+    for (size_t place = 0; a->import && (rows = import_rows_written(a->import, &place, &name));) {
+        uint32_t i = gather_entity(a, name);
+        if (i == UINT32_MAX)
+            return DS_ENOMEM;
+        struct entity_pending *p = &a->pending_entities[i];
+        p->counts.inserted += rows[0];
+        p->counts.updated += rows[1];
+        p->counts.deleted += rows[2];
+        p->changes += rows[0] + rows[1] + rows[2];
+        p->counts.time = then > p->counts.time ? then : p->counts.time;
+    }
+    return 0;
+}
+
 int commit_tell(struct applier *a, const struct transaction *tx, struct ds_error *err)
 {
     const struct outbox_place place = {
@@ -198,7 +217,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     int released = chain_has_rest(a) ? chain_release(a, false, extra, err) : 0;
     if (released)
         return released;
-    if (checkpoint_copy(&a->pending, &a->cp))
+    if (checkpoint_copy(&a->pending, &a->cp) || count_import(a, tx->timestamp))
         return out_of_memory(err);
     struct checkpoint *cp = &a->pending;
     BUF_AUTO struct buf stale = {0};

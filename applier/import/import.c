@@ -284,6 +284,17 @@ const struct import_counts *import_counts_get(const struct import *im, size_t *c
     return im->counts;
 }
 
+const uint64_t *import_rows_written(const struct import *im, size_t *place, const char **entity)
+{
+    while (*place < catalogue_count(im->options.catalogue)) {
+        *entity = im->counts[*place].entity;
+        const uint64_t *rows = im->pending[(*place)++].rows;
+        if (rows[0] + rows[1] + rows[2])
+            return rows;
+    }
+    return NULL;
+}
+
 /* --- what is done with an entity -----------------------------------------------------------------
  */
 

@@ -85,6 +85,7 @@ struct import_counts {
     /* a dry run: others refer to them, and they are not to be created; and rows of such that are
      * there (options, groups), which are */
     uint64_t missing, members;
+    uint64_t rows[3]; /* inserted, updated, deleted, of all its tables: see import_rows_written */
 };
 
 struct import;
@@ -191,5 +192,8 @@ int import_target_id(struct import *im, const char *entity, const char *table, s
 bool import_waits(const struct import *im);
 /* Of this run, committed. */
 const struct import_counts *import_counts_get(const struct import *im, size_t *count);
+/* Rows that the open transaction has written: those of the next entity that has any, from *place
+ * (first 0) on; NULL: no more. */
+const uint64_t *import_rows_written(const struct import *im, size_t *place, const char **entity);
 
 #endif

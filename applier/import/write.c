@@ -34,6 +34,13 @@ static struct net *net_of(struct import *im, const struct import_row *row, enum 
     return n;
 }
 
+static void count_rows(struct import *im, const struct import_table *t, enum net_op op,
+                       uint32_t count)
+{
+    uint64_t *rows = im->pending[t->place].rows;
+    rows[op == NET_INSERT ? 0 : op == NET_UPDATE ? 1 : 2] += count;
+}
+
 static int run_step(struct import *im, const struct import_table *t, enum net_op op,
                     struct net **nets, uint32_t count, uint64_t *ids, struct ds_error *err)
 {
@@ -46,6 +53,7 @@ static int run_step(struct import *im, const struct import_table *t, enum net_op
                         .ids = ids};
     if (im->options.dry_run)
         im->counters->rows_written += count;
+    count_rows(im, t, op, count);
     return count && !im->options.dry_run
                ? writer_step(im->writer, &step, &im->counters->rows_written, err)
                : 0;
@@ -192,6 +200,7 @@ static int insert_lists(struct import *im, struct import_row *const *rows, uint3
         rc = make_statement(rows + at, count - at, &sql, &n, err);
         rc = rc ? rc : insert_counted(im, rows + at, n, &sql, err);
         im->counters->rows_written += rc ? 0 : n;
+        count_rows(im, rows[0]->table, NET_INSERT, n);
     }
     return rc;
 }
@@ -578,6 +587,7 @@ static int delete_places(struct import *im, const struct import_table *t, const 
     if (!nets || !all || !table)
         return import_no_memory(err);
     table->target = t->target;
+    count_rows(im, t, NET_DELETE, count);
     for (uint32_t i = 0; i < count; i++) {
         all[i] = (struct net){.table = table, .key = places[i], .op = NET_DELETE};
         nets[i] = &all[i];

@@ -165,6 +165,17 @@ def define(suite):
             expect_equal(incremental("BEGIN", "INSERT INTO %s (parent_id, comment, created_at) VALUES (%d, 'never', NOW())" % (history, order),
                                      "DELETE FROM %s WHERE comment = 'never'" % history, "COMMIT"), {"order": {"updated": 1}},
                          "a member that comes and goes")
+            # status counts rows, of the copy as of the stream
+            before = program.status()
+            expect_equal(sum(counts[kind] for counts in before["entities"].values() for kind in ("inserted", "updated", "deleted")),
+                         before["rows_written"], "rows of all entities")
+            incremental("INSERT INTO %s (parent_id, comment, created_at) VALUES (%d, 'a', NOW()), (%d, 'b', NOW())" % (history, order, order),
+                        "UPDATE sales_flat_order SET status = CONCAT(status, 'x') WHERE entity_id = %d" % order,
+                        "DELETE FROM %s WHERE parent_id = %d AND comment = 'a'" % (history, order), options=("--set", "batch.max_rows=1"))
+            after = program.status()["entities"]
+            expect_equal({kind: after["order"][kind] - before["entities"]["order"][kind] for kind in ("inserted", "updated", "deleted")},
+                         {"inserted": 2, "updated": 1, "deleted": 1}, "rows of orders")
+            expect_equal(after["product"], before["entities"]["product"], "rows of products")
             here = registered_target(shops, "product", products[4], "legacy")
             destination.run("DELETE FROM catalog_product_entity WHERE entity_id = %d" % here, database="openmage")
             expect_equal(incremental(price % (74, products[4])), {}, "a price of what the destination has deleted")
