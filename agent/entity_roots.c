@@ -41,17 +41,19 @@ static int not_there(const struct copy *c, const char *option, struct ds_error *
                      c->entity->name);
 }
 
-/* AND column within the dates. */
+static int add_bound(const char *column, const char *compared, const char *day, const char *more,
+                     struct buf *sql)
+{
+    return buf_puts(sql, " AND (") | sql_identifier(sql, column) | buf_puts(sql, compared) |
+           sql_string(sql, day, strlen(day)) | buf_puts(sql, more) | buf_puts(sql, " OR ") |
+           sql_identifier(sql, column) | buf_puts(sql, " IS NULL)");
+}
+
+/* AND column within the dates, or of a row of which nothing tells when it was modified. */
 static int add_range(const struct entity_selection *s, const char *column, struct buf *sql)
 {
-    int rc = 0;
-    if (s->date_from)
-        rc = buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " >= ") |
-             sql_string(sql, s->date_from, strlen(s->date_from));
-    if (s->date_to)
-        rc |= buf_puts(sql, " AND ") | sql_identifier(sql, column) | buf_puts(sql, " < ") |
-              sql_string(sql, s->date_to, strlen(s->date_to)) | buf_puts(sql, " + INTERVAL 1 DAY");
-    return rc;
+    int rc = s->date_from ? add_bound(column, " >= ", s->date_from, "", sql) : 0;
+    return rc | (s->date_to ? add_bound(column, " < ", s->date_to, " + INTERVAL 1 DAY", sql) : 0);
 }
 
 /* Of a kind that is known by another one's row (stock by its product): as that was modified. Of all

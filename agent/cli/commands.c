@@ -140,8 +140,8 @@ static const struct option sync_options[] = {
     {"limit", 'l', OPTION_NUMBER, "N", FIELD(limit),
      .doc = "No more than so many of each kind of entity. 0: no limit."},
     {"date-from", 0, OPTION_TEXT, "YYYY-MM-DD", FIELD(date_from),
-     .doc = "Only what was modified on this day or later. With all, kinds of which nothing tells "
-            "when they were modified (attributes, groups …) come whole."},
+     .doc = "Only what was modified on this day or later, or does not say when. With all, kinds of "
+            "which nothing tells when they were modified (attributes, groups …) come whole."},
     {"date-to", 0, OPTION_TEXT, "YYYY-MM-DD", FIELD(date_to),
      .doc = "Only what was modified on this day or before; the same holds."},
     {"entity-ids", 0, OPTION_TEXT, "ID,ID", FIELD(entity_ids),

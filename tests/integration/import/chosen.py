@@ -50,6 +50,18 @@ def define(suite):
             expect_equal([told.get(name, 0) for name in ("order", "product", "stock", "customer")], [1, 0, 0, 0], "modified: %s" % told)
             expect_equal(told.get("attribute"), ask("SELECT COUNT(*) FROM eav_attribute"), "attributes, of which no date tells")
             expect(told.get("customer_group"), "customer groups: %s" % told)
+            # a shop seldom says when a subscriber has changed; stock has its product's date
+            shops.source.run("UPDATE newsletter_subscriber SET change_status_at = IF(subscriber_id = %d, '2001-01-01', NULL)" % ask(
+                "SELECT MIN(subscriber_id) FROM newsletter_subscriber"), "UPDATE catalog_product_entity SET updated_at = NULL WHERE entity_id = %d" % ask(
+                    "SELECT MIN(product_id) FROM cataloginventory_stock_item"), database="openmage")
+            others = ask("SELECT COUNT(*) FROM newsletter_subscriber") - 1
+            for entity, option, wanted in (("newsletter", ("--date-from", "2030-01-01"), others), ("newsletter", ("--date-to", "2000-12-31"), others),
+                                           ("newsletter", ("--date-to", "2001-01-01"), others + 1), ("product", ("--date-from", "2030-01-01"), 1),
+                                           ("all", ("--date-from", "2030-01-01"), others)):
+                out, _err = sync(shops, entity, "-d", "update", "--json", "--dry-run", *option)
+                told = {name: sum(counts.values()) for name, counts in summary(out).items()}
+                expect_equal(told.get("newsletter" if entity == "all" else entity), wanted, "%s %s: %s" % (entity, option, told))
+                expect_equal(told.get("stock"), None if entity == "newsletter" else 1, "stock: %s" % told)
             sync(shops, "attribute", "--date-from", "2030-01-01", expect_code=2)
 
     @suite.case("sync-known", "what others refer to is not read again where the destination has it already, and what it has no more is")
