@@ -113,5 +113,8 @@ typedef void (*finding_callback)(void *arg, const struct finding *f);
  * would go on. Findings do not fail; an error does: the source cannot be asked. */
 int source_check(const struct config *config, const struct position *position,
                  finding_callback found, void *arg, struct ds_error *err);
+/* The same of its binlog alone: is it written, does it say what is needed, may it be read? */
+int source_check_binlog(const struct config *config, finding_callback found, void *arg,
+                        struct ds_error *err);
 
 #endif

@@ -84,11 +84,12 @@ static void check_images(const struct check *c)
     else
         report(c, FINDING_OK, "binlog_row_image", "full row images");
     bool names = variable(c, "binlog_row_metadata", &v) && is(&v, "FULL");
-    if (!names && c->config->mode == MODE_IMPORT)
+    const bool mapped = c->config->map.count > 0;
+    if (!names && (c->config->mode == MODE_IMPORT || mapped))
         report(c, FINDING_STOP, "binlog_row_metadata",
-               "the source sends no column names, which mode: import needs; SET GLOBAL "
+               "the source sends no column names, which %s needs; SET GLOBAL "
                "binlog_row_metadata = FULL there, and in its configuration%s",
-               v.len ? "" : ", after an upgrade");
+               mapped ? "map" : "mode: import", v.len ? "" : ", after an upgrade");
     else if (!names)
         report(c, FINDING_WARNING, "binlog_row_metadata",
                "the source sends no column names; they are read from its schema and known again "
@@ -256,6 +257,24 @@ static int check_position(const struct check *c, const struct position *p, struc
     else
         *err = why;
     return rc == DS_EPURGED || rc == DS_EPOSITION ? 0 : rc;
+}
+
+int source_check_binlog(const struct config *config, finding_callback found, void *arg,
+                        struct ds_error *err)
+{
+    struct dump d;
+    BUF_AUTO struct buf grants = {0};
+    int rc = dump_connect(&d, config, config->source.server_id, err);
+    if (rc)
+        return rc;
+    const struct check c = {
+        .db = d.db, .server = &d.server, .config = config, .found = found, .arg = arg};
+    check_log(&c);
+    check_images(&c);
+    check_retention(&c);
+    rc = check_privileges(&c, &grants, err);
+    dump_close(&d);
+    return rc;
 }
 
 int source_check(const struct config *config, const struct position *position,

@@ -301,21 +301,15 @@ static int check_triggers(struct applier *a, struct ds_error *err)
 {
     if (a->config->triggers == TRIGGERS_ALLOW)
         return 0;
-    BUF_AUTO struct buf name = {0}, value = {0};
-    bool found;
-    if (sql_string(&name, a->database, strlen(a->database)))
-        return out_of_memory(err);
-    int rc = db_scalar(a->db, &value, &found, err,
-                       "SELECT GROUP_CONCAT(TRIGGER_NAME SEPARATOR ', ') FROM "
-                       "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = %s",
-                       buf_cstr(&name));
-    if (rc == 0 && found)
+    BUF_AUTO struct buf names = {0};
+    int rc = target_triggers(a->db, a->database, &names, err);
+    if (rc == 0 && names.len)
         rc = error_set(
             err, DS_EUSAGE,
             "the destination's tables have triggers (%s), which would run a second time for "
             "rows that the source's triggers have written: drop them there, or set triggers: "
             "allow",
-            buf_cstr(&value));
+            buf_cstr(&names));
     return rc;
 }
 

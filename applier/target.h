@@ -152,5 +152,7 @@ struct target_table *target_at(const struct target *t, uint32_t index);
  * and the remedy. */
 int target_match(const struct target_table *table, const struct msg_table *source,
                  struct ds_error *err);
+/* "a, b": the triggers of a database's tables; empty: there are none that the account sees. */
+int target_triggers(MYSQL *db, const char *database, struct buf *names, struct ds_error *err);
 
 #endif

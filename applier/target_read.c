@@ -403,3 +403,15 @@ int target_read(struct target *t, MYSQL *db, const char *filter, struct ds_error
         rc = load_foreign_keys(t, db, filter, err);
     return rc;
 }
+
+int target_triggers(MYSQL *db, const char *database, struct buf *names, struct ds_error *err)
+{
+    BUF_AUTO struct buf literal = {0};
+    bool found;
+    if (sql_string(&literal, database, strlen(database)))
+        return error_set(err, DS_ENOMEM, "out of memory");
+    return db_scalar(db, names, &found, err,
+                     "SELECT GROUP_CONCAT(TRIGGER_NAME SEPARATOR ', ') FROM "
+                     "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = %s",
+                     buf_cstr(&literal));
+}

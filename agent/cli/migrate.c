@@ -244,18 +244,19 @@ static int perform(struct migrating *g, const struct migration_step *s, enum mig
 static int check_integrity(struct migrating *g, struct ds_error *err)
 {
     size_t count = migration_step_count(g->migration, g->mode);
-    bool all = true;
-    int rc = 0;
+    bool all = true, runs = true;
+    int rc = migrate_servers_check(g, &runs, err);
     for (size_t i = 0; i < count && rc == 0; i++) {
         bool good;
         rc = perform(g, migration_step_at(g->migration, g->mode, i), STAGE_INTEGRITY, &good, err);
         all &= good;
     }
-    if (rc || all || g->in->automatic)
+    if (rc || (runs && (all || g->in->automatic)))
         return rc;
-    logging_notice(
-        "You can use --auto or -a option to ignore not mapped differences between source and "
-        "destination to continue migration, and --suggest FILE to get rules that settle them");
+    if (!all && !g->in->automatic)
+        logging_notice(
+            "You can use --auto or -a option to ignore not mapped differences between source and "
+            "destination to continue migration, and --suggest FILE to get rules that settle them");
     return error_set(err, DS_ESCHEMA, "Integrity Check failed");
 }
 

@@ -6,6 +6,7 @@
  * migrate_changes.c     rows that a step makes → the applier
  * migrate_map.c         the Map step
  * migrate_reset.c       documents that are copied again by themselves
+ * migrate_servers.c     what would stop it at either server
  * migrate_sample.c      values that would get lost, by a sample of rows
  * migrate_settings.c    the Settings step
  * migrate_stores.c      the Stores step
@@ -126,6 +127,9 @@ bool migrate_group(const struct migrating *g, const char *class, const char **st
 int migrate_follow(struct migrating *g, struct map *map, struct buf *text, struct ds_error *err);
 /* Compare it with the source, and tell what is not followed. */
 int migrate_check_followed(struct migrating *g, struct ds_error *err);
+
+/* Do both servers let it run? --auto does not go past what they do not. */
+int migrate_servers_check(struct migrating *g, bool *good, struct ds_error *err);
 
 /* Settings of the run, by what config.xml says. */
 int migrate_configure(struct migrating *g, struct ds_error *err);

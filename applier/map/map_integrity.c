@@ -5,8 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "applier/map/map_charset.h"
 #include "applier/map/map_check.h"
 #include "applier/map/map_handler.h"
+#include "applier/map/map_row.h"
 #include "applier/state.h"
 
 enum { MAX_COLUMNS = 16 /* of a foreign key */ };
@@ -176,6 +178,51 @@ static int check_written(const struct check *c, const struct map_rule *r, struct
     return 0;
 }
 
+/* A step gives all rows of others itself. */
+static int check_giving(const struct check *c, const struct map_rule *r, struct ds_error *err)
+{
+    const char *step = r->side == MAP_SOURCE ? map_step_gives(c->map, r->document) : NULL;
+    const char *document = step ? map_handler_writes(r) : NULL;
+    BUF_AUTO struct buf line = {0};
+    if (!document)
+        return 0;
+    if (buf_printf(&line,
+                   "A handler of %s.%s writes rows of %s, and the document is step %s's own: let "
+                   "the step give these rows (%s:%u)",
+                   r->document, r->field, document, step, r->file, r->line))
+        return no_memory(err);
+    tell(c, true, buf_cstr(&line));
+    return 0;
+}
+
+/* Parameters are looked at before rows come: the table may be empty today. The user's own take
+ * any. */
+static int check_handler(const struct check *c, const struct map_rule *r,
+                         const struct target_table *x, struct ds_error *err)
+{
+    struct arena arena = {0};
+    struct ds_error wrong;
+    struct map_handler *h = NULL;
+    const struct handler *whose;
+    if (!r->handler || handlers_map(c->o->own, r->handler, &whose) || !map_handler_is_known(r) ||
+        !map_document(c->map, r->side, r->document))
+        return 0;
+    struct map_field *fields = map_row_fields(x, &arena);
+    for (uint32_t i = 0; fields && r->side == MAP_SOURCE && i < x->column_count; i++)
+        fields[i].column = NULL;
+    const struct map_table table = {
+        .name = r->document, .fields = fields, .count = x->column_count};
+    int rc = fields ? map_handler_open(&h, r, &table, &wrong)
+                    : error_set(&wrong, DS_ENOMEM, "out of memory for the check of a map");
+    if (rc == DS_EUSAGE)
+        tell(c, true, wrong.message);
+    else if (rc)
+        *err = wrong;
+    map_handler_close(h);
+    arena_free(&arena);
+    return rc == DS_EUSAGE ? 0 : rc;
+}
+
 /* A table that is not there at all may be of another version of the shop. */
 static int check_rule(const struct check *c, const struct map_rule *r, struct ds_error *err)
 {
@@ -200,8 +247,11 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
     struct ds_error ambiguous = {0};
     if (r->kind == MAP_MOVE && map_check_document(c->map, r, &ambiguous))
         tell(c, true, ambiguous.message);
-    if (target_column_ordinal(x, r->field) >= 0)
-        return check_written(c, r, err);
+    if (target_column_ordinal(x, r->field) >= 0) {
+        int rc = check_written(c, r, err);
+        rc = rc ? rc : check_giving(c, r, err);
+        return rc ? rc : check_handler(c, r, x, err);
+    }
     if (buf_printf(&line, "Rule for a field that the %s does not have: %s.%s (%s:%u)",
                    source ? "source" : "destination", r->document, r->field, r->file, r->line))
         return no_memory(err);
@@ -211,19 +261,143 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
 
 /* --- tables that cannot be written as rows come ----------------------------------------------- */
 
+/* Rows of one table of the source alone go there. */
+static bool is_own(const struct check *c, const struct target_table *to)
+{
+    uint32_t sources = 0;
+    for (uint32_t i = 0; i < target_count(c->source); i++)
+        sources += goes_to(c, target_at(c->source, i)) == to;
+    return sources == 1;
+}
+
+/* Do rows of the source's table become several, or go where those of others go? */
+static bool comes_with_others(const struct check *c, const struct target_table *from)
+{
+    const char *document = document_of(from->name, c->o->config->source.prefix);
+    const struct target_table *to = goes_to(c, from);
+    const char *there = map_document(c->map, MAP_SOURCE, document);
+    if ((to && !is_own(c, to)) || map_step_gives(c->map, document) ||
+        map_columns_of(c->map, document, true))
+        return true;
+    for (size_t i = 0; there && i < map_count(c->map); i++) {
+        const struct map_rule *r = map_at(c->map, i);
+        if (strcmp(r->document, r->side == MAP_SOURCE ? document : there) == 0 &&
+            map_handler_writes(r))
+            return true;
+    }
+    return false;
+}
+
 static int check_engine(const struct check *c, const struct target_table *from,
                         struct ds_error *err)
 {
     BUF_AUTO struct buf line = {0};
     const struct target_table *to = goes_to(c, from);
-    if (!to || to->transactional ||
-        !concerns(c, MAP_SOURCE, document_of(from->name, c->o->config->source.prefix)))
+    const char *document = document_of(from->name, c->o->config->source.prefix);
+    int rc = 0;
+    if (!document || !concerns(c, MAP_SOURCE, document))
         return 0;
-    if (buf_printf(&line,
-                   "Destination table cannot roll back: %s (%s): ALTER TABLE … ENGINE = InnoDB",
-                   to->name, to->engine))
+    if (to && !to->transactional)
+        rc = buf_printf(&line,
+                        "Destination table cannot roll back: %s (%s): ALTER TABLE … ENGINE = "
+                        "InnoDB",
+                        to->name, to->engine);
+    else if (from->exists && !from->transactional && comes_with_others(c, from))
+        rc = buf_printf(&line,
+                        "Source table cannot roll back, and its rows come together with those of "
+                        "others: %s (%s): ALTER TABLE … ENGINE = InnoDB there, or ignore it",
+                        from->name, from->engine);
+    if (rc)
         return no_memory(err);
-    tell(c, true, buf_cstr(&line));
+    if (line.len)
+        tell(c, true, buf_cstr(&line));
+    return 0;
+}
+
+/* --- texts that nobody can convert -------------------------------------------------------------
+ */
+
+static int check_charsets(const struct check *c, const struct target_table *x, struct ds_error *err)
+{
+    for (uint32_t i = 0; i < x->column_count; i++) {
+        BUF_AUTO struct buf line = {0};
+        struct map_charset *set = NULL;
+        struct ds_error why;
+        if (x->columns[i].class != TARGET_TEXT)
+            continue;
+        int rc = map_charset_open(&set, x->columns[i].charset, &why);
+        map_charset_close(set);
+        if (rc == DS_ENOMEM || (rc && buf_printf(&line, "Texts cannot be converted: %s.%s: %s",
+                                                 x->name, x->columns[i].name, why.message)))
+            return no_memory(err);
+        if (rc)
+            tell(c, true, buf_cstr(&line));
+    }
+    return 0;
+}
+
+static int check_texts(const struct check *c, const struct target_table *from, struct ds_error *err)
+{
+    const struct target_table *to = goes_to(c, from);
+    if (!to || !concerns(c, MAP_SOURCE, document_of(from->name, c->o->config->source.prefix)))
+        return 0;
+    int rc = check_charsets(c, from, err);
+    return rc ? rc : check_charsets(c, to, err);
+}
+
+/* --- rows that nobody would find again ---------------------------------------------------------
+ */
+
+static bool has_code(const struct map_columns *columns, const char *name)
+{
+    const char *const *code = columns ? columns->codes : NULL;
+    while (code && *code && strcmp(*code, name) != 0)
+        code++;
+    return code && *code;
+}
+
+/* Does a column of the destination get a value with the row (map_row_gives)? */
+static bool is_given(const struct check *c, const struct target_table *from, const char *document,
+                     const char *column)
+{
+    const char *there = map_document(c->map, MAP_SOURCE, document);
+    bool given = map_next_handler(c->map, MAP_DESTINATION, there, column, NULL) ||
+                 has_code(map_columns_of(c->map, document, false), column);
+    for (uint32_t i = 0; !given && i < from->column_count; i++) {
+        const char *name = map_field(c->map, MAP_SOURCE, document, from->columns[i].name);
+        given = name && strcasecmp(name, column) == 0;
+    }
+    return given;
+}
+
+/* A copy does without the key, changes do not. */
+static int check_found_again(const struct check *c, const struct target_table *from,
+                             struct ds_error *err)
+{
+    BUF_AUTO struct buf line = {0};
+    struct target_table *to = goes_to(c, from);
+    const char *document = document_of(from->name, c->o->config->source.prefix);
+    const char *lost = NULL;
+    if (!to || !concerns(c, MAP_SOURCE, document) || !map_follows(c->map, document) ||
+        map_watches(c->map, document))
+        return 0;
+    for (uint32_t i = 0; i < to->column_count; i++)
+        to->columns[i].unsent = !is_given(c, from, document, to->columns[i].name);
+    target_choose_key(to);
+    for (uint32_t i = 0; to->row_key && !lost && i < to->row_key->count; i++)
+        if (to->columns[to->row_key->columns[i]].unsent)
+            lost = to->columns[to->row_key->columns[i]].name;
+    for (uint32_t i = 0; i < to->column_count; i++)
+        to->columns[i].unsent = false;
+    target_choose_key(to);
+    if (lost && buf_printf(&line,
+                           "Rows cannot be found again: nothing of document %s goes to %s.%s of "
+                           "the primary key, and no other unique key finds them: add one on "
+                           "columns that come, all of them NOT NULL",
+                           document, to->name, lost))
+        return no_memory(err);
+    if (lost)
+        tell(c, true, buf_cstr(&line));
     return 0;
 }
 
@@ -257,15 +431,6 @@ static bool acts_there(const struct check *c, const struct target_fk *fk,
         if (to->fks[i].parent == up && same_key(c, fk, &to->fks[i], child, parent))
             return true;
     return false;
-}
-
-/* Rows of one table of the source alone go there. */
-static bool is_own(const struct check *c, const struct target_table *to)
-{
-    uint32_t sources = 0;
-    for (uint32_t i = 0; i < target_count(c->source); i++)
-        sources += goes_to(c, target_at(c->source, i)) == to;
-    return sources == 1;
 }
 
 /* The key as the destination's table would have it. False: it could not. */
@@ -346,6 +511,18 @@ static int use_database(const struct map_integrity *o, struct ds_error *err)
                      o->config->destination.database);
 }
 
+static int check_tables(const struct check *c, struct ds_error *err)
+{
+    static int (*const checks[])(const struct check *c, const struct target_table *from,
+                                 struct ds_error *err) = {check_engine, check_texts,
+                                                          check_found_again};
+    int rc = 0;
+    for (size_t k = 0; k < sizeof checks / sizeof *checks; k++)
+        for (uint32_t i = 0; rc == 0 && i < target_count(c->source); i++)
+            rc = checks[k](c, target_at(c->source, i), err);
+    return rc;
+}
+
 int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct ds_error *err)
 {
     struct check c = {.o = o, .map = filter_map(o->filter), .fails = fails};
@@ -359,8 +536,7 @@ int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct d
         rc = check_step(&c, err);
     for (size_t i = 0; rc == 0 && !o->keys_alone && i < map_count(c.map); i++)
         rc = check_rule(&c, map_at(c.map, i), err);
-    for (uint32_t i = 0; rc == 0 && !o->keys_alone && i < target_count(c.source); i++)
-        rc = check_engine(&c, target_at(c.source, i), err);
+    rc = rc || o->keys_alone ? rc : check_tables(&c, err);
     for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
         rc = check_keys(&c, target_at(c.source, i), err);
     if (rc == 0 && !o->keys_alone) { /* the last: what others have is looked at before, since
