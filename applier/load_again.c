@@ -9,33 +9,29 @@
 
 static int no_memory(struct ds_error *err)
 {
-    return error_set(err, DS_ENOMEM, "out of memory for documents that are copied again");
+    return error_set(err, DS_ENOMEM, "out of memory for what is to come to its end");
 }
 
-static int put_name(struct buf *sql, const char *name)
-{
-    BUF_AUTO struct buf own = {0};
-    return buf_printf(&own, "%s.reset", name) | sql_string(sql, own.data, own.len);
-}
-
-int load_again_note(MYSQL *db, const char *state_database, const char *name, const char *document,
+int load_again_note(MYSQL *db, const char *state_database, const char *name, const char *what,
                     struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
     if (buf_puts(&sql, "REPLACE INTO ") | sql_table(&sql, state_database, "datasync_snapshot") |
-        buf_puts(&sql, " SET state = 'waiting', position = '', name = ") | put_name(&sql, name) |
-        buf_puts(&sql, ", table_name = ") | sql_string(&sql, document, strlen(document)))
+        buf_puts(&sql, " SET state = 'waiting', position = '', name = ") |
+        sql_string(&sql, name, strlen(name)) | buf_puts(&sql, ", table_name = ") |
+        sql_string(&sql, what, strlen(what)))
         return no_memory(err);
     return db_exec_len(db, (const char *)sql.data, sql.len, err);
 }
 
 int load_again_read(MYSQL *db, const char *state_database, const char *name, void *arg,
-                    int (*take)(void *arg, const char *document, struct ds_error *err),
+                    int (*take)(void *arg, const char *what, struct ds_error *err),
                     struct ds_error *err)
 {
     BUF_AUTO struct buf from = {0}, own = {0};
     bool exists = false;
-    if (sql_table(&from, state_database, "datasync_snapshot") | put_name(&own, name))
+    if (sql_table(&from, state_database, "datasync_snapshot") |
+        sql_string(&own, name, strlen(name)))
         return no_memory(err);
     int rc = state_exists(db, state_database, &exists, err);
     if (rc || !exists)
@@ -55,8 +51,9 @@ int load_again_done(MYSQL *db, const char *state_database, const char *name, con
                     struct ds_error *err)
 {
     BUF_AUTO struct buf from = {0}, own = {0}, quoted = {0};
-    if (sql_table(&from, state_database, "datasync_snapshot") | put_name(&own, name) |
-        sql_string(&quoted, copy, strlen(copy)))
+    if (sql_table(&from, state_database, "datasync_snapshot") |
+        sql_string(&own, name, strlen(name)) |
+        sql_string(&quoted, copy ? copy : name, strlen(copy ? copy : name)))
         return no_memory(err);
     return db_exec(db, err, "DELETE FROM %s WHERE name IN (%s, %s)", buf_cstr(&from),
                    buf_cstr(&own), buf_cstr(&quoted));

@@ -6,6 +6,7 @@
 
 #include "agent/cli/logging.h"
 #include "agent/cli/progress.h"
+#include "schema/crash.h"
 #include "schema/log.h"
 #include "schema/migration/groups.h"
 
@@ -260,6 +261,16 @@ static int check_integrity(struct migrating *g, struct ds_error *err)
     return error_set(err, DS_ESCHEMA, "Integrity Check failed");
 }
 
+/* Is no data stage behind it? */
+static bool is_last(const struct migrating *g, const struct migration_step *s)
+{
+    const struct migration_step *last = NULL;
+    for (size_t i = 0; i < migration_step_count(g->migration, g->mode); i++)
+        if (migration_step_at(g->migration, g->mode, i)->classes[STAGE_DATA])
+            last = migration_step_at(g->migration, g->mode, i);
+    return s == last;
+}
+
 /* The stages of one step; those of a run that has ended otherwise end all. */
 static int run_step(struct migrating *g, const struct migration_step *s,
                     const enum migration_stage *stages, size_t count, struct ds_error *err)
@@ -272,6 +283,10 @@ static int run_step(struct migrating *g, const struct migration_step *s,
         rc = perform(g, s, stages[i], &good, err);
         if (rc == 0 && !good)
             rc = error_set(err, DS_ESCHEMA, "%s", failed[stages[i]]);
+        crash_point("migrate.stage");
+        if (rc == 0 && g->mode == MIGRATION_DATA && stages[i] == STAGE_DATA && !g->stopped &&
+            is_last(g, s))
+            rc = migrate_data_ends(g, err);
     }
     return rc;
 }

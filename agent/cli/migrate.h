@@ -150,7 +150,10 @@ int migrate_follow_to(struct migrating *g, const struct position *at);
 /* --reset of what --document and --step name, or of all. */
 bool migrate_resets_some(const struct migrating *g);
 bool migrate_resets_all(const struct migrating *g);
-/* Before rows are followed: is nothing to be copied again? DS_EUSAGE. */
+/* Data mode copies now, and its last step is done: between these delta is refused. */
+int migrate_data_begins(struct migrating *g, struct ds_error *err);
+int migrate_data_ends(struct migrating *g, struct ds_error *err);
+/* Before rows are followed: is nothing to be copied again, and data mode at its end? DS_EUSAGE. */
 int migrate_reset_check(struct migrating *g, struct ds_error *err);
 /* Copies again what is named, or what an earlier run has begun to. copied: there is a copy of all;
  * else nothing is. g->code and g->stopped say how it went. DS_EUSAGE: that cannot be by itself. */

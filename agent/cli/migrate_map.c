@@ -372,7 +372,9 @@ static int copy_or_follow(struct migrating *g, bool copied, bool *good, struct d
         return rc;
     if (!copied && migrate_resets_some(g))
         log_info("nothing has been copied yet: all documents come");
-    rc = run(g, &o, good, err);
+    if (!copied || all)
+        rc = migrate_data_begins(g, err);
+    rc = rc ? rc : run(g, &o, good, err);
     return rc || !*good || g->stopped ? rc : migrate_reset_done(g, err);
 }
 

@@ -379,22 +379,34 @@ static void follow(struct resetting *r)
     r->g->code = runner_once(r->g->in, &o, &r->g->stopped);
 }
 
+/* Under which notes are kept. */
+struct note_name {
+    char text[64];
+};
+
+static struct note_name note_name(const struct migrating *g, const char *of)
+{
+    struct note_name name;
+    snprintf(name.text, sizeof name.text, "%s.%s", g->in->config.name, of);
+    return name;
+}
+
 static int note_all(struct resetting *r, struct ds_error *err)
 {
     const struct config *c = &r->g->in->config;
+    const struct note_name name = note_name(r->g, "reset");
     int rc = state_ensure(r->state, c->state_database, err);
     for (size_t i = 0; i < r->count && rc == 0; i++)
         if (r->documents[i].named)
-            rc = load_again_note(r->state, c->state_database, c->name, r->documents[i].name, err);
+            rc = load_again_note(r->state, c->state_database, name.text, r->documents[i].name, err);
     return rc;
 }
 
 static int forget_notes(struct resetting *r, struct ds_error *err)
 {
     const struct config *c = &r->g->in->config;
-    char copied[64];
-    snprintf(copied, sizeof copied, "%s.sync", c->name);
-    return load_again_done(r->state, c->state_database, c->name, copied, err);
+    const struct note_name name = note_name(r->g, "reset"), copied = note_name(r->g, "sync");
+    return load_again_done(r->state, c->state_database, name.text, copied.text, err);
 }
 
 static int copy_again(struct resetting *r, struct ds_error *err)
@@ -441,14 +453,53 @@ static int take_noted(void *arg, const char *document, struct ds_error *err)
     return 0;
 }
 
+static int connect_state(const struct migrating *g, MYSQL **state, struct ds_error *err)
+{
+    struct db_endpoint ep = config_endpoint(&g->in->config, false);
+    ep.database = NULL;
+    return db_connect(state, &ep, err);
+}
+
 static int open_state(struct resetting *r, struct ds_error *err)
 {
-    const struct config *c = &r->g->in->config;
-    struct db_endpoint ep = config_endpoint(c, false);
-    ep.database = NULL;
-    int rc = db_connect(&r->state, &ep, err);
-    return rc ? rc : load_again_read(r->state, c->state_database, c->name, r, take_noted, err);
+    const char *database = r->g->in->config.state_database;
+    const struct note_name name = note_name(r->g, "reset");
+    int rc = connect_state(r->g, &r->state, err);
+    return rc ? rc : load_again_read(r->state, database, name.text, r, take_noted, err);
 }
+
+/* --- data mode, from its copy to its last step ----------------------------------------------- */
+
+int migrate_data_begins(struct migrating *g, struct ds_error *err)
+{
+    const char *database = g->in->config.state_database;
+    const struct note_name name = note_name(g, "data");
+    DB_AUTO MYSQL *state = NULL;
+    int rc = connect_state(g, &state, err);
+    rc = rc ? rc : state_ensure(state, database, err);
+    return rc ? rc : load_again_note(state, database, name.text, "data", err);
+}
+
+int migrate_data_ends(struct migrating *g, struct ds_error *err)
+{
+    const char *database = g->in->config.state_database;
+    const struct note_name name = note_name(g, "data");
+    DB_AUTO MYSQL *state = NULL;
+    bool exists = false;
+    int rc = connect_state(g, &state, err);
+    rc = rc ? rc : state_exists(state, database, &exists, err);
+    return rc || !exists ? rc : load_again_done(state, database, name.text, NULL, err);
+}
+
+static int take_begun(void *arg, const char *what, struct ds_error *err)
+{
+    (void)arg, (void)what;
+    return error_set(err, DS_EUSAGE,
+                     "data mode has not come to its end, and what its last steps do is not done: "
+                     "run `datasync migrate data` first, which goes on from where it was");
+}
+
+/* --------------------------------------------------------------------------------------------- */
 
 static void close_all(struct resetting *r)
 {
@@ -467,6 +518,9 @@ int migrate_reset_check(struct migrating *g, struct ds_error *err)
                        "document %s is being copied again by a `migrate data --reset` that did not "
                        "come to its end: run `datasync migrate data` first, which goes on with it",
                        r.noted[0]);
+    if (rc == 0)
+        rc = load_again_read(r.state, g->in->config.state_database, note_name(g, "data").text, g,
+                             take_begun, err);
     close_all(&r);
     return rc;
 }

@@ -100,3 +100,26 @@ def define(suite):
             for part in ("document: catalog_product_entity Source: 98 Destination: 97 Missing keys: 50", "Mismatch of values in the document: catalog_product_entity_varchar"):
                 expect_contains(said, part, "a loss")
             expect("document: catalog_category_product" not in said, "what was taken out is no loss: " + said[-1500:])
+
+    @suite.case("killed-between", "data that was killed behind its copy, at any end of a stage, is to come to its end before a delta; then both are right, also where the copy was not the first")
+    def _():
+        for again in (False, True):
+            died, code = 0, -9
+            while code == -9:
+                number = died + 1
+                with Shop() as shop:
+                    if again:
+                        shop.migrate("data")
+                        shop.destination.run("UPDATE catalog_product_entity_varchar SET value = 'lost'", "DELETE FROM catalog_product_entity_int", database="new")
+                    code, out, err = shop.program.command("migrate", "data", shop.config, *(("--reset", "--yes") if again else ()), env={"DATASYNC_CRASH": "migrate.stage:%d" % number})
+                    expect(code in (-9, 0), "stage %d: %s" % (number, out + err))
+                    died += code == -9
+                    if code == -9 and number < 6:  # behind the last data stage all is done
+                        for options in ((), ("--once",), ("--changelog",)):
+                            expect_contains(shop.migrate("delta", *options, code=2), "data mode has not come to its end, and what its last steps do is not done: run `datasync migrate data` first", "stage %d" % number)
+                        shop.migrate("data")
+                    shop.source.run("UPDATE catalog_product_entity_varchar SET value = CONCAT(value, '-new') WHERE entity_id < 50", database="old")
+                    shop.migrate("delta", "--once")
+                    shop.clean("stage %d" % number)
+                    expect_equal(shop.destination.scalar("SELECT COUNT(*) FROM datasync_snapshot WHERE name = 'migrate.data'", "datasync"), 0, "notes")
+            expect_equal(died, 6, "deaths")
