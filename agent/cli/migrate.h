@@ -19,7 +19,7 @@
  * migrate_doubles.c     documents of which the source may have a row twice
  * migrate_own.c         steps of the user's own
  * migrate_delta.c       which documents a delta follows
- * migrate_changelog.c   a delta from the other tool's change logs
+ * migrate_changelog….c  a delta from the other tool's change logs
  */
 #ifndef CLI_MIGRATE_H
 #define CLI_MIGRATE_H

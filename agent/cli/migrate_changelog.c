@@ -13,7 +13,9 @@
  * the next pass. Killed at any moment, the log still has all that the destination may lack.
  *
  * Keys there are whole numbers, cut to the log's type. Columns of other types are not asked for:
- * then all rows are compared that have the rest of the key.
+ * then all rows are compared that have the rest of the key. Rows that no key tells, since several
+ * documents go to one table, or a step or handler gives them, are compared all of them
+ * (migrate_changelog_whole.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,15 +23,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "agent/cli/migrate_changes.h"
-#include "applier/map/map_facts.h"
+#include "agent/cli/migrate_changelog.h"
 #include "schema/crash.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
 enum {
-    MAX_KEY = 8, /* columns */
-    NAME_MAX_LENGTH = 64,
     KEYS_AT_ONCE = 2000,    /* of one document */
     KEYS_PER_WRITE = 20000, /* … of all, in one transaction of the destination */
     KEYS_PER_LOCK = 200,    /* few: the shop waits for them */
@@ -38,49 +37,6 @@ enum {
 };
 #define BYTES_PER_WRITE (64u << 20)
 
-struct log_column {
-    const char *name, *there; /* at the source and in the log; at the destination */
-    uint64_t most;            /* to which the log cuts numbers; 0: it holds all */
-    bool is_unsigned;         /* there */
-};
-
-struct log_table {
-    const char *document;
-    char name[2 * NAME_MAX_LENGTH], table[2 * NAME_MAX_LENGTH]; /* of the log, of the document */
-    struct log_column columns[MAX_KEY];
-    uint32_t count;
-    bool whole; /* they are the log's primary key */
-};
-
-struct log_key {
-    int64_t values[MAX_KEY];
-    XXH64_hash_t digest; /* of the source's rows that have it, in any order */
-};
-
-/* Keys of one document whose rows are in what is written next. */
-struct log_part {
-    const struct log_table *log;
-    struct log_key *keys; /* in order */
-    size_t count;
-};
-
-struct draining {
-    struct migrating *g;
-    struct target *schema[2]; /* by enum map_side */
-    struct map_servers *servers;
-    struct log_table *logs;
-    size_t log_count, log_capacity;
-    MYSQL *locks;
-    /* of what is written next */
-    struct step_sides sides;
-    bool open;
-    struct row_changes changes;
-    struct log_part *parts;
-    size_t part_count, part_capacity, keys;
-    /* of a pass */
-    uint64_t read, settled;
-};
-
 static int no_memory(struct ds_error *err)
 {
     return error_set(err, DS_ENOMEM, "out of memory for change logs");
@@ -88,8 +44,8 @@ static int no_memory(struct ds_error *err)
 
 /* --- which logs there are -------------------------------------------------------------------- */
 
-static const struct target_table *find_table(const struct draining *d, enum map_side side,
-                                             const char *name)
+const struct target_table *changelog_table(const struct draining *d, enum map_side side,
+                                           const char *name)
 {
     const struct target_table *t = target_find(d->schema[side], name, strlen(name));
     return t && t->exists ? t : NULL;
@@ -108,23 +64,53 @@ static bool is_handled(const struct map *map, const char *document, const char *
            map_next_handler(map, MAP_DESTINATION, there, to, NULL);
 }
 
+/* A whole number in the log and in the source's table; NULL: it is none of both. */
+static const struct target_column *number_of(const struct target_column *in_log,
+                                             const struct target_table *from)
+{
+    const int32_t ordinal = target_column_ordinal(from, in_log->name);
+    const struct target_column *c = ordinal < 0 ? NULL : &from->columns[ordinal];
+    return c && c->class == TARGET_INT && in_log->class == TARGET_INT && c->width && in_log->width
+               ? c
+               : NULL;
+}
+
+/* Is it there in the destination's rows, too? */
+static bool is_there(const struct draining *d, const char *document, const char *field,
+                     const struct target_table *to)
+{
+    const struct map *map = filter_map(d->g->in->filter);
+    const char *there = map_document(map, MAP_SOURCE, document);
+    const char *name = map_field(map, MAP_SOURCE, document, field);
+    return name && target_column_ordinal(to, name) >= 0 &&
+           !is_handled(map, document, field, there, name);
+}
+
+bool changelog_tells_rows(const struct draining *d, const struct log_table *log,
+                          const struct target_table *to)
+{
+    const struct target_table *x = changelog_table(d, MAP_SOURCE, log->name),
+                              *from = changelog_table(d, MAP_SOURCE, log->table);
+    bool tells = !x || !from, numbers = false;
+    for (uint32_t i = 0; !tells && i < x->column_count; i++) {
+        const struct target_column *c = number_of(&x->columns[i], from);
+        numbers |= c != NULL;
+        tells = c && is_there(d, log->document, c->name, to);
+    }
+    return tells || !numbers;
+}
+
 static void take_column(const struct draining *d, struct log_table *log,
                         const struct target_column *in_log, const struct target_table *from,
                         const struct target_table *to)
 {
-    const struct map *map = filter_map(d->g->in->filter);
-    const char *there = map_document(map, MAP_SOURCE, log->document);
-    const int32_t ordinal = target_column_ordinal(from, in_log->name);
-    const struct target_column *c = ordinal < 0 ? NULL : &from->columns[ordinal];
-    const char *name = c ? map_field(map, MAP_SOURCE, log->document, c->name) : NULL;
-    const bool numbers =
-        c && c->class == TARGET_INT && in_log->class == TARGET_INT && c->width && in_log->width;
-    if (!numbers || !name || target_column_ordinal(to, name) < 0 || log->count == MAX_KEY ||
-        is_handled(map, log->document, c->name, there, name))
+    const struct target_column *c = number_of(in_log, from);
+    if (!c || log->count == CHANGELOG_KEY ||
+        (!log->whole_place && !is_there(d, log->document, c->name, to)))
         return;
     log->columns[log->count++] = (struct log_column){
-        c->name, name, highest_of(c) > highest_of(in_log) ? highest_of(in_log) : 0,
-        in_log->is_unsigned};
+        c->name, map_field(filter_map(d->g->in->filter), MAP_SOURCE, log->document, c->name),
+        highest_of(c) > highest_of(in_log) ? highest_of(in_log) : 0, in_log->is_unsigned};
 }
 
 static int take_columns(const struct draining *d, struct log_table *log,
@@ -152,37 +138,15 @@ static int take_columns(const struct draining *d, struct log_table *log,
                      x->name, log->document);
 }
 
-/* Rows of one document alone go to a table, and tell all that is in it. */
+/* Rows tell all that is in a table. */
 static int check_rows(const struct draining *d, const struct log_table *log, struct ds_error *err)
 {
     const struct map *map = filter_map(d->g->in->filter);
-    const char *step = map_step(map, MAP_SOURCE, log->document);
-    const char *there = map_document(map, MAP_SOURCE, log->document);
-    if (step)
-        return error_set(err, DS_EUNSUPPORTED,
-                         "--changelog: document %s is step %s's own, and of its rows the log does "
-                         "not say what they were: follow the binlog",
-                         log->document, step);
     if (map_columns_of(map, log->document, false) || map_columns_of(map, log->document, true))
         return error_set(err, DS_EUNSUPPORTED,
                          "--changelog: values of attributes are columns at the destination, and "
                          "rows of document %s alone do not tell them: follow the binlog",
                          log->document);
-    for (size_t i = 0; i < map_count(map); i++) {
-        const struct map_rule *r = map_at(map, i);
-        const char *own = r->side == MAP_SOURCE ? log->document : there;
-        if (r->kind == MAP_TRANSFORM && strcmp(r->document, own) == 0 && map_handler_writes(r))
-            return error_set(err, DS_EUNSUPPORTED,
-                             "--changelog: with rows of document %s come rows of %s (%s:%u), and "
-                             "the log does not say which there were: follow the binlog",
-                             log->document, map_handler_writes(r), r->file, r->line);
-        if (r->kind == MAP_RENAME && strcmp(r->to_document, there) == 0 &&
-            strcmp(r->document, log->document) != 0)
-            return error_set(err, DS_EUNSUPPORTED,
-                             "--changelog: documents %s and %s go to one table, whose rows cannot "
-                             "be told apart by a key: follow the binlog",
-                             log->document, r->document);
-    }
     for (size_t i = 0; i < d->log_count; i++)
         if (strcmp(d->logs[i].name, log->name) == 0)
             return error_set(err, DS_EUNSUPPORTED,
@@ -233,21 +197,23 @@ static int may_delete(const struct draining *d, const struct log_table *log, str
 /* A log that the groups ask for has to be there; without groups those are drained that are. */
 static int missing_log(const struct draining *d, const struct log_table *log, struct ds_error *err)
 {
-    if (!d->g->deltalog)
+    if (!d->g->deltalog && !changelog_leads_to_place(d, log->document))
         return 0;
     return error_set(err, DS_EUSAGE,
                      "Deltalog for %s is not installed: --changelog needs the table %s at the "
                      "source, which %s asks for",
-                     log->document, log->name, buf_cstr(&d->g->deltalog_path));
+                     log->document, log->name,
+                     d->g->deltalog ? buf_cstr(&d->g->deltalog_path)
+                                    : "another document that goes to the same table");
 }
 
 /* False: it is none of the documents that the delta follows. */
-static bool name_log(const struct migrating *g, const struct target_table *from,
-                     struct log_table *out)
+bool changelog_name(const struct migrating *g, const struct target_table *from,
+                    struct log_table *out)
 {
     const char *prefix = g->in->config.source.prefix;
     const struct map *map = filter_map(g->in->filter);
-    char name[2 * NAME_MAX_LENGTH];
+    char name[2 * CHANGELOG_NAME];
     *out = (struct log_table){.document = from->name + strlen(prefix)};
     if (!from->exists || from->view || strncmp(from->name, prefix, strlen(prefix)) != 0 ||
         !(map_document(map, MAP_SOURCE, out->document) ||
@@ -255,7 +221,7 @@ static bool name_log(const struct migrating *g, const struct target_table *from,
         !map_follows(map, out->document) || !filter_keeps(g->in->filter, from->name))
         return false;
     snprintf(name, sizeof name, "m2_cl_%s", out->document);
-    snprintf(out->name, sizeof out->name, "%s%.*s", prefix, NAME_MAX_LENGTH, name);
+    snprintf(out->name, sizeof out->name, "%s%.*s", prefix, CHANGELOG_NAME, name);
     snprintf(out->table, sizeof out->table, "%s", from->name);
     return true;
 }
@@ -263,20 +229,23 @@ static bool name_log(const struct migrating *g, const struct target_table *from,
 static int take_table(struct draining *d, const struct target_table *from, struct ds_error *err)
 {
     struct log_table log;
-    char name[2 * NAME_MAX_LENGTH] = "";
-    if (!name_log(d->g, from, &log))
+    char name[2 * CHANGELOG_NAME] = "";
+    if (!changelog_name(d->g, from, &log))
         return 0;
     const char *there = map_document(filter_map(d->g->in->filter), MAP_SOURCE, log.document);
     if (there)
         snprintf(name, sizeof name, "%s%s", d->g->in->config.destination.prefix, there);
-    const struct target_table *x = find_table(d, MAP_SOURCE, log.name),
-                              *to = find_table(d, MAP_DESTINATION, name);
+    const struct target_table *x = changelog_table(d, MAP_SOURCE, log.name),
+                              *to = changelog_table(d, MAP_DESTINATION, name);
     if (there && !to)
         return 0;
     if (!x)
         return missing_log(d, &log, err);
+    log.whole_place = !there || changelog_place(d, there);
+    log.rank = to ? d->ranks[to->index] : 0;
     int rc = check_rows(d, &log, err);
-    rc = rc ? rc : check_key(d, &log, from, to, err);
+    if (rc == 0 && !log.whole_place)
+        rc = check_key(d, &log, from, to, err);
     rc = rc ? rc : take_columns(d, &log, x, from, to, err);
     rc = rc ? rc : may_delete(d, &log, err);
     if (rc == 0 && LIST_ROOM(d->logs, d->log_count, d->log_capacity))
@@ -286,12 +255,22 @@ static int take_table(struct draining *d, const struct target_table *from, struc
     return rc;
 }
 
+static int by_rank(const void *a, const void *b)
+{
+    const struct log_table *x = a, *y = b;
+    int order = (x->rank > y->rank) - (x->rank < y->rank);
+    return order ? order : strcmp(x->document, y->document);
+}
+
+/* Deletes of later ones come first. */
 static int find_logs(struct draining *d, struct ds_error *err)
 {
-    int rc = 0;
+    int rc = changelog_find_places(d, err);
     for (uint32_t i = 0; i < target_count(d->schema[MAP_SOURCE]) && rc == 0; i++)
         rc = take_table(d, target_at(d->schema[MAP_SOURCE], i), err);
-    if (rc == 0 && !d->log_count)
+    if (rc == 0 && d->log_count)
+        qsort(d->logs, d->log_count, sizeof *d->logs, by_rank);
+    else if (rc == 0)
         rc = error_set(err, DS_EUSAGE,
                        "--changelog: database %s of the source has no table m2_cl_… for a document "
                        "that is migrated",
@@ -441,6 +420,20 @@ static int digest(const struct log_table *log, const struct whole_table *t, stru
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
+/* What they come to is told by all rows of their documents (migrate_changelog_whole.c). */
+static int add_whole(struct draining *d, const struct log_part *p, struct ds_error *err)
+{
+    BUF_AUTO struct buf from = {0};
+    struct whole_table t = {0};
+    int rc = put_condition(&from, p->log, MAP_SOURCE, p->keys, p->count, err);
+    rc = rc ? rc
+            : whole_table_read_where(&t, &d->sides.source, p->log->table, 0, buf_cstr(&from), 0,
+                                     d->g->in->config.max_event, err);
+    rc = rc ? rc : digest(p->log, &t, p->keys, p->count, err);
+    whole_table_free(&t);
+    return rc;
+}
+
 static int add_rows(struct draining *d, const struct log_part *p, struct ds_error *err)
 {
     BUF_AUTO struct buf from = {0}, here = {0};
@@ -458,7 +451,8 @@ static int add_rows(struct draining *d, const struct log_part *p, struct ds_erro
                                          .facts = map_servers_facts(d->servers),
                                          .document = p->log->document,
                                          .number = (uint32_t)(p->log - d->logs) + 1,
-                                         .where = {buf_cstr(&from), buf_cstr(&here)}};
+                                         .where = {buf_cstr(&from), buf_cstr(&here)},
+                                         .alone = true};
     rc = step_table_open(&both, &o, err);
     rc = rc ? rc : digest(p->log, &both.from, p->keys, p->count, err);
     rc = rc ? rc : step_table_images(&both, &arena, &images, err);
@@ -574,7 +568,8 @@ static int open_sides(struct draining *d, struct ds_error *err)
 /* What was gathered goes to the destination, then out of the logs. */
 static int write_rows(struct draining *d, bool *good, struct ds_error *err)
 {
-    int rc = row_changes_write(d->g, &d->changes, good, err);
+    int rc = changelog_add_places(d, err);
+    rc = rc ? rc : row_changes_write(d->g, &d->changes, good, err);
     crash_point("changelog.written");
     if (rc == 0 && *good && !d->g->stopped)
         rc = settle(d, err);
@@ -603,7 +598,8 @@ static int drain_log(struct draining *d, const struct log_table *log, bool *good
             log_debug("%s has changes", log->document);
         d->parts[d->part_count++] = p;
         d->keys += p.count;
-        rc = add_rows(d, &p, err);
+        changelog_touch(d, log->document);
+        rc = log->whole_place ? add_whole(d, &p, err) : add_rows(d, &p, err);
         if (rc == 0 && (d->keys >= KEYS_PER_WRITE || d->changes.messages.len > BYTES_PER_WRITE))
             rc = write_rows(d, good, err);
     }
@@ -657,6 +653,8 @@ static void close_all(struct draining *d)
     forget_parts(d);
     free(d->parts);
     free(d->logs);
+    free(d->places);
+    free(d->ranks);
     if (d->open)
         step_sides_close(&d->sides);
     map_servers_free(d->servers);
@@ -687,7 +685,7 @@ int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct
         struct log_table log;
         uint64_t count = 0;
         bool found;
-        if (!name_log(g, target_at(source, i), &log) ||
+        if (!changelog_name(g, target_at(source, i), &log) ||
             !target_find(source, log.name, strlen(log.name)))
             continue;
         if (sql_identifier(&name, log.name))

@@ -119,6 +119,12 @@ int step_compare_structure(const struct migrating *g, const struct map *map,
 
 /* --- tables ---------------------------------------------------------------------------------- */
 
+static int leave_output(void *arg, const struct map_output *output, struct ds_error *err)
+{
+    (void)arg, (void)output, (void)err;
+    return 0;
+}
+
 int step_table_open(struct step_table *t, const struct step_table_options *o, struct ds_error *err)
 {
     const char *there = map_document(o->map, MAP_SOURCE, o->document);
@@ -140,6 +146,7 @@ int step_table_open(struct step_table *t, const struct step_table_options *o, st
     const struct msg_table source = whole_table_definition(&t->from);
     const struct map_row_options row = {.map = o->map,
                                         .facts = o->facts,
+                                        .emit = o->alone ? leave_output : NULL,
                                         .prefix = c->source.prefix,
                                         .target_prefix = c->destination.prefix,
                                         .source = &source,

@@ -46,6 +46,7 @@ struct step_table_options {
     const char *document; /* of the source */
     uint32_t number;      /* of its table at the destination, another one for each */
     const char *where[2]; /* by enum map_side: conditions on rows; NULL: all */
+    bool alone; /* rows that handlers give of other documents are left out, else they fail */
 };
 
 /* To be freed in any case. DS_ERETRY: it was dropped meanwhile. */

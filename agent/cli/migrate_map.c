@@ -394,7 +394,10 @@ static int drain(struct migrating *g, bool *good, struct ds_error *err)
         log_info("its rows have come with those of the steps before");
         return 0;
     }
-    int rc = migrate_changelog(g, good, err);
+    int rc = migrate_custom_prepare(g, good, err);
+    if (rc || !*good || g->stopped)
+        return rc;
+    rc = migrate_changelog(g, good, err);
     g->streamed = rc == 0 && *good;
     return rc;
 }

@@ -157,9 +157,6 @@ def define(suite):
                 said = blog.migrate("delta", "--changelog", code=1 if "none" in part else 2)
                 expect_contains(said, part, "what is said")
             blog.source.run("DROP TABLE m2_cl_tier_price", "CREATE TABLE m2_cl_tier_price (entity_id INT PRIMARY KEY, operation TEXT, processed BOOL NOT NULL) ENGINE=InnoDB", database="old")
-            blog.write("map.xml", LOG_MAP.replace("<transform>", """<transform><field>author.author_id</field><handler class="\\Migration\\Handler\\Sequence">
-              <param name="table" value="great_blog_rating"/></handler></transform><transform>""", 1))
-            expect_contains(blog.migrate("delta", "--changelog", code=1), "with rows of document author come rows of great_blog_rating", "rows of others")
             blog.write("map.xml", LOG_MAP.replace("<move><field>tier_price.entity_id", "<ignore><field>tier_price.value_id</field></ignore><move><field>tier_price.entity_id", 1))
             expect_contains(blog.migrate("delta", "--changelog", code=1), "tier_price.value_id is part of the destination's primary key", "a key")
             blog.write("map.xml", LOG_MAP)
