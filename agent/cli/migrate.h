@@ -8,6 +8,7 @@
  * migrate_reset.c       documents that are copied again by themselves
  * migrate_servers.c     what would stop it at either server
  * migrate_sample.c      values that would get lost, by a sample of rows
+ * migrate_fit.c         … tried in a temporary table
  * migrate_settings.c    the Settings step
  * migrate_stores.c      the Stores step
  * migrate_increments.c  the SalesIncrement step

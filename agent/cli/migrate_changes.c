@@ -93,6 +93,22 @@ static void leave_only(const struct map *map, enum map_side side, struct target 
     }
 }
 
+int step_tell_findings(const struct migrating *g, struct map_findings *findings, bool *good,
+                       struct ds_error *err)
+{
+    BUF_AUTO struct buf line = {0};
+    bool fails;
+    map_findings_sort(findings);
+    for (size_t at = 0; map_findings_line(findings, &at, &line, &fails);) {
+        if (!line.len)
+            return no_memory(err);
+        log_write(fails && !g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s",
+                  buf_cstr(&line));
+        *good &= !fails;
+    }
+    return 0;
+}
+
 int step_compare_structure(const struct migrating *g, const struct map *map,
                            struct target *const schema[2], const char *const *documents, bool *good,
                            struct ds_error *err)
@@ -101,18 +117,10 @@ int step_compare_structure(const struct migrating *g, const struct map *map,
     const struct map_side_schema sides[] = {{schema[MAP_SOURCE], c->source.prefix},
                                             {schema[MAP_DESTINATION], c->destination.prefix}};
     struct map_findings findings;
-    BUF_AUTO struct buf line = {0};
-    bool fails;
     for (int side = MAP_SOURCE; side <= MAP_DESTINATION; side++)
         leave_only(map, (enum map_side)side, schema[side], sides[side].prefix, documents);
     int rc = map_compare(map, &sides[MAP_SOURCE], &sides[MAP_DESTINATION], &findings, err);
-    for (size_t at = 0; rc == 0 && map_findings_line(&findings, &at, &line, &fails);) {
-        if (!line.len)
-            rc = no_memory(err);
-        log_write(fails && !g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s",
-                  buf_cstr(&line));
-        *good &= !fails;
-    }
+    rc = rc ? rc : step_tell_findings(g, &findings, good, err);
     map_findings_free(&findings);
     return rc;
 }

@@ -23,6 +23,11 @@ void step_sides_close(struct step_sides *s);
 int step_side_check(struct snapshot_source *side, bool source, const char *prefix,
                     const char *const *documents, bool *good, struct ds_error *err);
 
+struct map_findings;
+/* Told as what does not fit, with --auto as warnings; sorts them. *good: false if any is no warning
+ * without. DS_ENOMEM. */
+int step_tell_findings(const struct migrating *g, struct map_findings *findings, bool *good,
+                       struct ds_error *err);
 /* Structures of these documents of the source (NULL behind the last), and of what they become, by
  * the map of a step: what has no place is told. schema: by enum map_side; of it only these tables
  * are there afterwards. */

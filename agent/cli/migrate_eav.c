@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cli/migrate_fit.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
@@ -491,6 +492,10 @@ static int make_wanted(struct eav_step *s, enum eav_table table, struct ds_error
         if (row->dropped || (!ours && row->match))
             continue;
         rc = ours ? make_ours(s, table, row, &image, err) : make_theirs(s, table, row, &image, err);
+        if (rc == DS_ECONFLICT && s->findings) {
+            rc = fit_refused(s->findings, eav_documents[table].name, m->ours.count, err);
+            continue;
+        }
         if (rc == 0 && table == EAV_ATTRIBUTES)
             rc = make_static(s, &image, err);
         rc = rc ? rc : keep(s, m, &image, err);

@@ -74,7 +74,8 @@ struct eav_step {
     struct eav_merge tables[EAV_TABLES];
     const uint8_t *values[256]; /* of the row in hand */
     struct row_changes changes;
-    struct registry *memory;
+    struct map_findings *findings; /* rows that are refused go there; NULL: they end the step */
+    struct registry *memory;       /* NULL: nothing is remembered */
     MYSQL *memory_db;
     struct arena arena;
 };

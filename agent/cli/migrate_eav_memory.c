@@ -42,13 +42,14 @@ static int put_id(const struct eav_row *row, struct buf *out)
 int eav_memory_look(struct eav_step *s, enum eav_table table, struct ds_error *err)
 {
     struct eav_rows *rows = &s->tables[table].theirs;
-    const uint32_t type = registry_type(s->memory, eav_documents[table].name);
+    const uint32_t type = s->memory ? registry_type(s->memory, eav_documents[table].name) : 0;
     BUF_AUTO struct buf id = {0};
     int rc = type == UINT32_MAX ? DS_ENOMEM : 0;
-    for (int load = 1; load >= 0 && rc == 0; load--) {
+    for (size_t i = 0; i < rows->count; i++)
+        rows->items[i].remembered = false;
+    for (int load = 1; s->memory && load >= 0 && rc == 0; load--) {
         for (size_t i = 0; i < rows->count && rc == 0; i++) {
             struct eav_row *row = &rows->items[i];
-            row->remembered = false;
             if (!eav_documents[table].id || !row->id || !row->key.p)
                 continue;
             rc = put_id(row, &id);

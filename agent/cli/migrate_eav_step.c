@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cli/migrate_eav.h"
+#include "agent/cli/migrate_fit.h"
 #include "schema/log.h"
 
 enum { MAX_COLUMNS = 256 };
@@ -193,6 +194,41 @@ static int check_inputs(struct eav_step *s, bool *good, struct ds_error *err)
     return 0;
 }
 
+/* Rows of one table as they will be. */
+static int look_at(struct eav_step *s, struct fit *f, size_t i, struct ds_error *err)
+{
+    const struct eav_merge *m = &s->tables[i];
+    const char *name = eav_documents[i].name;
+    char table[300];
+    int len = snprintf(table, sizeof table, "%s%s", prefix_of(s, MAP_SOURCE), name);
+    const struct target_table *from = target_find(s->schema[MAP_SOURCE], table, (size_t)len);
+    struct fit_row *rows = calloc(m->wanted_count + 1, sizeof *rows);
+    for (size_t k = 0; rows && k < m->wanted_count; k++)
+        rows[k] = (struct fit_row){m->wanted[k], m->wanted[k]};
+    int rc = rows ? fit_table(f, m->both.target, err) : eav_no_memory(err);
+    rc = rc ? rc : fit_rows(f, rows, m->wanted_count, err);
+    rc = rc ? rc : fit_findings(f, s->map, name, from, name, s->findings, err);
+    free(rows);
+    return rc;
+}
+
+/* Values that would get lost. What is remembered of earlier runs does not matter for them. */
+static int look_at_all(struct eav_step *s, bool *good, struct ds_error *err)
+{
+    struct map_findings findings = {0};
+    struct fit f = {.key = fit_own_key, .arg = &f};
+    s->findings = &findings;
+    int rc = fit_open(&f, &s->g->in->config, err);
+    rc = rc ? rc : eav_compute(s, err);
+    for (size_t i = 0; i < EAV_TABLES && rc == 0; i++)
+        rc = look_at(s, &f, i, err);
+    rc = rc ? rc : step_tell_findings(s->g, &findings, good, err);
+    s->findings = NULL;
+    map_findings_free(&findings);
+    fit_close(&f);
+    return rc;
+}
+
 int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err)
 {
     const char *names[EAV_TABLES + 1] = {NULL};
@@ -209,6 +245,7 @@ int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err)
         rc = open_tables(s, err);
         rc = rc ? rc : check_classes(s, good, err);
         rc = rc ? rc : check_inputs(s, good, err);
+        rc = rc ? rc : look_at_all(s, good, err);
         rc = rc ? rc : step_compare_structure(g, s->map, s->schema, names, good, err);
     }
     if (s)

@@ -6,50 +6,48 @@
  * Of a table whose key is one whole number rows are taken from all of its range, of others the
  * first ones. */
 #include <inttypes.h>
-#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cli/migrate_fit.h"
 #include "agent/cli/migrate_sample.h"
 #include "agent/cli/progress.h"
 #include "agent/whole_table.h"
-#include "applier/bind.h"
 #include "applier/map/map_facts.h"
+#include "applier/map/map_flat.h"
 #include "applier/map/map_row.h"
+#include "applier/map/map_split.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
-enum { PIECES = 10, ROWS_OF_PIECE = 100, KEYS_TOLD = 10, STATEMENT_BYTES = 1 << 20 };
-#define SAMPLE "`datasync_sample`"
+enum { PIECES = 10, ROWS_OF_PIECE = 100 };
 
-/* Rows of a document that have the same thing wrong. */
-struct misfit {
-    int32_t column; /* of the destination; -1: a handler refuses the row */
-    char why[sizeof((struct ds_error *)0)->message];
-    uint64_t rows;
-    struct buf keys;
-};
-
-struct made {
-    struct slice from, image; /* at the source, and as the destination gets it */
+/* Rows of a further document that there are because of the document's. */
+struct given {
+    const char *document;
+    const struct target_table *target;
+    struct fit_row *rows; /* from: the key of the row that has given it, as a text */
+    size_t count, capacity;
 };
 
 struct sampling {
     struct migrating *g;
     struct map_findings *findings;
     struct snapshot_source source;
-    MYSQL *db; /* the destination */
+    struct fit fit;
+    const struct target *here; /* the destination's schema */
     struct map_servers *servers;
-    uint64_t max_packet;
-    bool refused; /* temporary tables are not to be had */
     /* of the document in hand */
-    const char *document, *there;
-    const struct target_table *from, *to;
+    const char *document, *there, *step;  /* step: whose own it is, if that gives rows of others */
+    const struct target_table *from, *to; /* to NULL: its rows go nowhere themselves */
+    struct given *given;
+    size_t given_count, given_capacity;
+    struct arena kept; /* what was given */
+    /* of the piece in hand */
     struct map_row *row;
-    struct misfit *misfits;
-    size_t count, capacity;
-    uint64_t looked_at;
+    struct map_split *split; /* NULL: it gives no rows of others */
+    struct map_flat *flat;   /* NULL: none of its values are columns */
 };
 
 static int no_memory(struct ds_error *err)
@@ -57,181 +55,118 @@ static int no_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory for a sample of rows");
 }
 
-/* --- what is wrong --------------------------------------------------------------------------- */
-
-static struct misfit *misfit_of(struct sampling *s, int32_t column, const char *why)
+static const struct map *map_of(const struct sampling *s)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (s->misfits[i].column == column && (column < 0 || strcmp(s->misfits[i].why, why) == 0))
-            return &s->misfits[i];
-    if (LIST_ROOM(s->misfits, s->count, s->capacity))
-        return NULL;
-    struct misfit *m = &s->misfits[s->count++];
-    *m = (struct misfit){.column = column};
-    snprintf(m->why, sizeof m->why, "%s", why);
-    return m;
+    return filter_map(s->g->in->filter);
 }
 
-static int note(struct sampling *s, int32_t column, const char *why, struct slice image,
-                struct ds_error *err)
+static int add_key(void *arg, struct slice from, struct buf *out, struct ds_error *err)
 {
-    struct misfit *m = misfit_of(s, column, why);
+    const struct sampling *s = arg;
     struct map_record record;
     struct ds_error at = {0};
-    if (!m)
-        return no_memory(err);
-    if (m->rows++ >= KEYS_TOLD)
-        return m->rows == KEYS_TOLD + 1 && buf_puts(&m->keys, ",…") ? no_memory(err) : 0;
-    int rc = map_row_record(s->row, image, (struct slice){0}, &record, err);
+    int rc = map_row_record(s->row, from, (struct slice){0}, &record, err);
     if (rc)
         return rc;
     map_row_at_key(s->row, &at);
-    return buf_printf(&m->keys, "%s%s", m->keys.len ? "," : "", at.key) ? no_memory(err) : 0;
+    return buf_puts(out, at.key) ? no_memory(err) : 0;
 }
 
-/* The server's words hold the value, which is no log's. */
-static void tell_why(const struct target_column *c, unsigned number, char *out, size_t size)
+static int add_text(void *arg, struct slice from, struct buf *out, struct ds_error *err)
 {
-    const bool text = c->class == TARGET_TEXT || c->class == TARGET_BYTES;
-    switch (number) {
-    case ER_BAD_NULL_ERROR:
-        snprintf(out, size, "NULL, which the column refuses");
-        return;
-    case ER_NO_DEFAULT_FOR_FIELD:
-        snprintf(out, size, "there is no value, and the column has no default");
-        return;
-    case ER_WARN_DATA_OUT_OF_RANGE:
-        snprintf(out, size, "out of the column's range");
-        return;
-    case ER_DATA_TOO_LONG:
-    case WARN_DATA_TRUNCATED:
-        snprintf(out, size, "%s",
-                 text                          ? "longer than the column"
-                 : c->class == TARGET_DECIMAL  ? "digits behind the column's last one are cut"
-                 : c->class == TARGET_TEMPORAL ? "no such date or time, or a more precise one"
-                                               : "not one of the column's values");
-        return;
-    case ER_TRUNCATED_WRONG_VALUE_FOR_FIELD:
-        snprintf(out, size,
-                 text ? "characters that the column's character set has not"
-                      : "not a value of the column's type");
-        return;
-    default:
-        snprintf(out, size, "the destination changes the value (%u)", number);
-    }
+    (void)arg;
+    return buf_append(out, from.p, from.len) ? no_memory(err) : 0;
 }
 
-/* The column that the server names last, as 'a' or `a`. */
-static int32_t column_named(const struct target_table *t, const char *text)
+/* --- rows of further documents --------------------------------------------------------------- */
+
+static struct given *given_of(struct sampling *s, const char *document)
 {
-    int32_t found = -1;
-    size_t place = 0;
-    for (uint32_t i = 0; i < t->column_count; i++) {
-        const size_t len = strlen(t->columns[i].name);
-        for (const char *p = text; (p = strstr(p, t->columns[i].name)); p++)
-            if (p > text && (p[-1] == '\'' || p[-1] == '`') && p[len] == p[-1] &&
-                (size_t)(p - text) >= place) {
-                place = (size_t)(p - text);
-                found = (int32_t)i;
-            }
-    }
-    return found;
+    char name[300];
+    for (size_t i = 0; i < s->given_count; i++)
+        if (strcmp(s->given[i].document, document) == 0)
+            return &s->given[i];
+    if (LIST_ROOM(s->given, s->given_count, s->given_capacity))
+        return NULL;
+    snprintf(name, sizeof name, "%s%s", s->g->in->config.destination.prefix, document);
+    s->given[s->given_count] =
+        (struct given){.document = document, .target = target_find(s->here, name, strlen(name))};
+    return &s->given[s->given_count++];
 }
 
-/* The error value of an ENUM cannot be written without a warning. */
-static bool is_enum_error(const struct sampling *s, const struct made *m, int32_t column)
+static int keep_given(struct sampling *s, struct given *x, struct slice from, const uint8_t *image,
+                      size_t len, struct ds_error *err)
 {
-    const uint8_t **columns = calloc(s->to->column_count + 1, sizeof *columns);
-    struct value v = {.u = 1};
-    if (columns && s->to->columns[column].is_enum &&
-        image_split(m->image, s->to->column_count, columns) == 0) {
-        const uint8_t *p = columns[column];
-        (void)value_read(&p, p + value_length(p), &v);
-    }
-    free(columns);
-    return v.kind == VALUE_UINT && v.u == 0;
-}
-
-static int take_warnings(struct sampling *s, const struct made *m, struct ds_error *err)
-{
-    MYSQL_RES *rows = mysql_warning_count(s->db) ? db_select(s->db, err, "SHOW WARNINGS") : NULL;
-    int rc = 0;
-    if (!rows)
-        return mysql_warning_count(s->db) ? err->code : 0;
-    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));) {
-        const unsigned number = (unsigned)strtoul(row[1], NULL, 10);
-        const int32_t column = column_named(s->to, row[2]);
-        char why[100];
-        if (column < 0 || is_enum_error(s, m, column))
-            continue;
-        tell_why(&s->to->columns[column], number, why, sizeof why);
-        rc = note(s, column, why, m->from, err);
-    }
-    mysql_free_result(rows);
-    return rc;
-}
-
-/* --- rows into the temporary table ----------------------------------------------------------- */
-
-static int put_row(const struct sampling *s, struct slice image, struct buf *sql,
-                   struct ds_error *err)
-{
-    const uint8_t **columns = calloc(s->to->column_count + 1, sizeof *columns);
-    int rc = columns ? 0 : no_memory(err);
-    if (rc == 0 && image_split(image, s->to->column_count, columns))
-        rc = error_set(err, DS_EFORMAT, "a row for table %s is malformed", s->to->name);
-    const char *before = "(";
-    for (uint32_t i = 0; rc == 0 && i < s->to->column_count; i++) {
-        if (s->to->columns[i].generated)
-            continue;
-        rc = buf_puts(sql, before) ? no_memory(err) : 0;
-        before = ",";
-        if (rc == 0)
-            rc = *columns[i] != VALUE_BYTE_ABSENT
-                     ? bind_literal(sql, &s->to->columns[i], columns[i], err)
-                 : buf_puts(sql, "DEFAULT") ? no_memory(err)
-                                            : 0;
-    }
-    free(columns);
-    return rc == 0 && buf_puts(sql, ")") ? no_memory(err) : rc;
-}
-
-static int put_head(const struct sampling *s, struct buf *sql)
-{
-    int rc = buf_puts(sql, "INSERT IGNORE INTO " SAMPLE " ");
-    const char *before = "(";
-    for (uint32_t i = 0; i < s->to->column_count; i++)
-        if (!s->to->columns[i].generated) {
-            rc |= buf_puts(sql, before) | sql_identifier(sql, s->to->columns[i].name);
-            before = ",";
-        }
-    return rc | buf_puts(sql, ") VALUES ");
-}
-
-static int write_one(struct sampling *s, const struct made *m, struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0};
-    if (put_head(s, &sql))
-        return no_memory(err);
-    int rc = put_row(s, m->image, &sql, err);
-    rc = rc ? rc : db_exec_len(s->db, (const char *)sql.data, sql.len, err);
-    return rc ? rc : take_warnings(s, m, err);
-}
-
-/* All at once, and one by one only where something is wrong. */
-static int write_some(struct sampling *s, const struct made *made, size_t count,
-                      struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0};
-    int rc = put_head(s, &sql) ? no_memory(err) : 0;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = i && buf_puts(&sql, ",") ? no_memory(err) : put_row(s, made[i].image, &sql, err);
-    rc = rc || !count ? rc : db_exec_len(s->db, (const char *)sql.data, sql.len, err);
-    if (rc || !count || !mysql_warning_count(s->db))
+    BUF_AUTO struct buf key = {0};
+    int rc = add_key(s, from, &key, err);
+    if (rc)
         return rc;
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = write_one(s, &made[i], err);
+    if (LIST_ROOM(x->rows, x->count, x->capacity))
+        return no_memory(err);
+    struct fit_row *row = &x->rows[x->count++];
+    *row = (struct fit_row){{arena_copy(&s->kept, key.data, key.len), key.len},
+                            {arena_copy(&s->kept, image, len), len}};
+    return row->image.p ? 0 : no_memory(err);
+}
+
+static const char *output_at(const struct sampling *s, uint32_t i)
+{
+    const struct handler *whose;
+    const struct ds_step *step = s->step ? handlers_step(s->g->own, s->step, &whose) : NULL;
+    return step ? step->destination[i] : map_row_writes(s->row, i);
+}
+
+/* What the row has given. */
+static int take_given(struct sampling *s, struct slice from, struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < map_split_count(s->split) && rc == 0; i++) {
+        BUF_AUTO struct buf images = {0};
+        uint32_t count = 0;
+        struct given *x = given_of(s, output_at(s, i));
+        if (!x || map_split_images(s->split, i, &images, &count))
+            return no_memory(err);
+        const uint8_t *p = images.data, *end = p + images.len;
+        rc = array_read_head(&p, end, &count) ? DS_EFORMAT : 0;
+        for (uint32_t k = 0; k < count && rc == 0; k++) {
+            const uint8_t *image = p;
+            rc = value_skip(&p, end) ? DS_EFORMAT
+                                     : keep_given(s, x, from, image, (size_t)(p - image), err);
+        }
+    }
+    return rc == DS_EFORMAT ? error_set(err, rc, "rows of a step are malformed") : rc;
+}
+
+static int take_output(void *arg, const struct map_output *output, struct ds_error *err)
+{
+    const struct sampling *s = arg;
+    return s->split && !map_split_is_step(s->split) ? map_split_emit(s->split, output, err) : 0;
+}
+
+/* No rule changes what is given: fields are named in what is wrong with them. */
+static int look_at_given(struct sampling *s, struct ds_error *err)
+{
+    int rc = 0;
+    s->fit.key = add_text;
+    for (size_t i = 0; i < s->given_count && rc == 0; i++) {
+        const struct given *x = &s->given[i];
+        if (!x->count || !x->target)
+            continue;
+        rc = fit_table(&s->fit, x->target, err);
+        rc = rc ? rc : fit_rows(&s->fit, x->rows, x->count, err);
+        rc =
+            rc ? rc
+               : fit_findings(&s->fit, map_of(s), s->document, NULL, x->document, s->findings, err);
+    }
     return rc;
+}
+
+static void forget_given(struct sampling *s)
+{
+    for (size_t i = 0; i < s->given_count; i++)
+        free(s->given[i].rows);
+    s->given_count = 0;
+    arena_reset(&s->kept, 1 << 20);
 }
 
 /* --- rows of the source ---------------------------------------------------------------------- */
@@ -246,61 +181,119 @@ static int note_refused(struct sampling *s, struct slice from, struct ds_error *
     error_clear(err);
     if (column >= 0)
         snprintf(why, sizeof why, "the column needs %s", needs);
-    return note(s, column, column < 0 ? refused.message : why, from, err);
+    return fit_note(&s->fit, column, column < 0 ? refused.message : why, from, err);
+}
+
+/* A value that is a column there; *stays: its row is one there, too. */
+static int look_at_value(struct sampling *s, struct slice from, bool *stays, struct ds_error *err)
+{
+    BUF_AUTO struct buf image = {0};
+    struct map_record record;
+    struct map_flat_row row;
+    map_flat_clear(s->flat);
+    int rc = map_row_record(s->row, from, (struct slice){0}, &record, err);
+    rc = rc ? rc : map_flat_look(s->flat, &record, &row, err);
+    *stays = rc || row.stays;
+    if (rc || row.column == MAP_FLAT_NONE)
+        return rc;
+    rc = map_flat_image(s->flat, &row, &image, err);
+    if (rc != DS_ECONFLICT)
+        return rc;
+    const struct ds_error why = *err;
+    error_clear(err);
+    return fit_note(&s->fit, FIT_ELSEWHERE, why.message, from, err);
+}
+
+/* What becomes of one row; *image: nothing, if it is none there. */
+static int make_row(struct sampling *s, struct slice from, struct buf *image, struct ds_error *err)
+{
+    struct map_record record;
+    bool stays = true;
+    int rc = s->flat ? look_at_value(s, from, &stays, err) : 0;
+    if (s->split) {
+        map_split_clear(s->split);
+        map_split_begin(s->split, SPLIT_AFTER);
+    }
+    if (rc == 0 && stays && s->to)
+        rc = map_row_new_image(s->row, from, (struct slice){0}, image, err);
+    if (rc == 0 && s->split && map_split_is_step(s->split)) {
+        rc = map_row_record(s->row, from, (struct slice){0}, &record, err);
+        rc = rc ? rc : map_split_add(s->split, SPLIT_AFTER, &record, err);
+    }
+    return rc || !s->split ? rc : take_given(s, from, err);
 }
 
 static int make_rows(struct sampling *s, const struct whole_table *t, struct arena *arena,
                      struct ds_error *err)
 {
-    struct made *made = arena_alloc(arena, (t->count + 1) * sizeof *made);
-    size_t count = 0, bytes = 0;
+    struct fit_row *made = arena_alloc(arena, (t->count + 1) * sizeof *made);
+    size_t count = 0, refused = 0;
     int rc = made ? 0 : no_memory(err);
     for (size_t i = 0; i < t->count && rc == 0; i++) {
         BUF_AUTO struct buf image = {0};
-        rc = map_row_new_image(s->row, t->rows[i], (struct slice){0}, &image, err);
+        rc = make_row(s, t->rows[i], &image, err);
         if (rc == DS_ECONFLICT) {
             rc = note_refused(s, t->rows[i], err);
+            refused++;
             continue;
         }
-        if (rc || image.len * 3 > s->max_packet) /* as a text, with what is around it */
+        if (rc || !image.len) {
+            refused++;
             continue;
+        }
         made[count++] =
-            (struct made){t->rows[i], {arena_copy(arena, image.data, image.len), image.len}};
-        bytes += image.len;
+            (struct fit_row){t->rows[i], {arena_copy(arena, image.data, image.len), image.len}};
         if (!made[count - 1].image.p)
             rc = no_memory(err);
-        if (rc == 0 && (bytes > STATEMENT_BYTES || bytes * 3 > s->max_packet)) {
-            rc = write_some(s, made, count, err);
-            count = bytes = 0;
-        }
     }
-    s->looked_at += t->count;
-    return rc ? rc : write_some(s, made, count, err);
+    s->fit.looked_at += refused;
+    return rc ? rc : fit_rows(&s->fit, made, count, err);
 }
 
-/* Rows of other documents. */
-static int not_looked_at(void *arg, const struct map_output *output, struct ds_error *err)
+/* Of its handlers or its step, and of values that are columns. */
+static int open_parts(struct sampling *s, const struct msg_table *source, struct ds_error *err)
 {
-    (void)arg, (void)output, (void)err;
-    return 0;
+    const struct config *c = &s->g->in->config;
+    const struct map_columns *columns = map_columns_of(map_of(s), s->document, true);
+    const struct map_split_options split = {.own = s->g->own,
+                                            .step = s->step,
+                                            .row = s->row,
+                                            .target = s->here,
+                                            .target_prefix = c->destination.prefix,
+                                            .like = source};
+    const struct map_flat_options flat = {.map = map_of(s),
+                                          .columns = columns,
+                                          .facts = map_servers_facts(s->servers),
+                                          .target = s->here,
+                                          .target_prefix = c->destination.prefix,
+                                          .document = s->document,
+                                          .like = source};
+    int rc = s->step || map_row_writes(s->row, 0) ? map_split_new(&s->split, &split, err) : 0;
+    return rc || !columns ? rc : map_flat_new(&s->flat, &flat, err);
 }
 
 static int take_piece(struct sampling *s, const struct whole_table *t, struct ds_error *err)
 {
     const struct config *c = &s->g->in->config;
     const struct msg_table source = whole_table_definition(t);
-    const struct map_row_options o = {.map = filter_map(s->g->in->filter),
+    const struct map_row_options o = {.map = map_of(s),
                                       .facts = map_servers_facts(s->servers),
-                                      .emit = not_looked_at,
+                                      .emit = take_output,
+                                      .emit_arg = s,
                                       .prefix = c->source.prefix,
                                       .target_prefix = c->destination.prefix,
                                       .source = &source,
                                       .target = s->to};
     struct arena arena = {0};
     int rc = map_row_new(&s->row, &o, err);
+    rc = rc ? rc : open_parts(s, &source, err);
     if (rc == 0)
         rc = make_rows(s, t, &arena, err);
+    map_flat_free(s->flat);
+    map_split_free(s->split);
     map_row_free(s->row);
+    s->flat = NULL;
+    s->split = NULL;
     s->row = NULL;
     arena_free(&arena);
     return rc;
@@ -383,72 +376,15 @@ static int take_first(struct sampling *s, struct ds_error *err)
 
 /* --- documents ------------------------------------------------------------------------------- */
 
-/* What goes to a field of the destination; NULL: nothing. */
-static const struct target_column *field_from(const struct sampling *s, const char *field)
-{
-    const struct map *map = filter_map(s->g->in->filter);
-    for (uint32_t i = 0; i < s->from->column_count; i++) {
-        const char *to = map_field(map, MAP_SOURCE, s->document, s->from->columns[i].name);
-        if (to && strcmp(to, field) == 0)
-            return &s->from->columns[i];
-    }
-    return NULL;
-}
-
-static int tell_misfits(struct sampling *s, struct ds_error *err)
-{
-    int rc = 0;
-    for (size_t i = 0; i < s->count; i++) {
-        struct misfit *m = &s->misfits[i];
-        const struct target_column *to = m->column < 0 ? NULL : &s->to->columns[m->column];
-        const struct target_column *from = to ? field_from(s, to->name) : NULL;
-        rc |= map_findings_add(s->findings,
-                               &(struct map_finding){.problem = MAP_VALUE_LOST,
-                                                     .side = MAP_SOURCE,
-                                                     .document = s->document,
-                                                     .field = from ? from->name : NULL,
-                                                     .type = from ? from->type_text : NULL,
-                                                     .other_document = s->there,
-                                                     .other_field = to ? to->name : NULL,
-                                                     .other_type = to ? to->type_text : NULL,
-                                                     .why = m->why,
-                                                     .keys = buf_cstr(&m->keys),
-                                                     .rows = m->rows,
-                                                     .looked_at = s->looked_at});
-        buf_free(&m->keys);
-    }
-    s->count = 0;
-    return rc ? no_memory(err) : 0;
-}
-
-/* Without its keys: rows of a sample do not collide, and FULLTEXT cannot be temporary. */
-static int make_table(struct sampling *s, struct ds_error *err)
-{
-    BUF_AUTO struct buf name = {0};
-    if (sql_identifier(&name, s->to->name))
-        return no_memory(err);
-    int rc = db_exec(s->db, err, "DROP TEMPORARY TABLE IF EXISTS " SAMPLE);
-    rc = rc ? rc
-            : db_exec(s->db, err,
-                      "CREATE TEMPORARY TABLE " SAMPLE " ENGINE=InnoDB SELECT * FROM %s LIMIT 0",
-                      buf_cstr(&name));
-    if (rc == DS_ECONN || rc == 0)
-        return rc;
-    log_warn("no rows are looked at for values that would get lost, since the destination makes no "
-             "temporary table: %s",
-             err->message);
-    s->refused = true;
-    error_clear(err);
-    return 0;
-}
-
 /* What is wrong with a rule itself is told elsewhere; columns that a step adds are not there yet.
  */
 static int look_at(struct sampling *s, struct ds_error *err)
 {
     const struct target_column *key = number_key(s->from);
-    int rc = make_table(s, err);
-    if (rc || s->refused)
+    s->fit.key = add_key;
+    s->fit.arg = s;
+    int rc = fit_table(&s->fit, s->to, err);
+    if (rc || s->fit.refused)
         return rc;
     rc = source_begin_alone(&s->source, err);
     rc = rc ? rc : key ? take_pieces(s, key, err) : take_first(s, err);
@@ -458,7 +394,12 @@ static int look_at(struct sampling *s, struct ds_error *err)
         rc = 0;
     }
     rc = rc ? rc : source_rollback(&s->source, err); /* the shop may alter it again */
-    return rc ? rc : tell_misfits(s, err);
+    rc = rc ? rc
+            : fit_findings(&s->fit, map_of(s), s->document, s->from, s->there ? s->there : "",
+                           s->findings, err);
+    rc = rc ? rc : look_at_given(s, err);
+    forget_given(s);
+    return rc;
 }
 
 static int look_at_all(struct sampling *s, const struct map_side_schema sides[2],
@@ -468,7 +409,7 @@ static int look_at_all(struct sampling *s, const struct map_side_schema sides[2]
     const struct map_side_schema *source = &sides[MAP_SOURCE], *here = &sides[MAP_DESTINATION];
     const size_t prefix = strlen(source->prefix);
     int rc = 0;
-    for (uint32_t i = 0; i < target_count(source->schema) && rc == 0 && !s->refused; i++) {
+    for (uint32_t i = 0; i < target_count(source->schema) && rc == 0 && !s->fit.refused; i++) {
         char name[300];
         s->from = target_at(source->schema, i);
         progress_count(i, target_count(source->schema));
@@ -477,10 +418,12 @@ static int look_at_all(struct sampling *s, const struct map_side_schema sides[2]
             continue;
         s->document = s->from->name + prefix;
         s->there = map_document(map, MAP_SOURCE, s->document);
+        s->step = map_step_gives(map, s->document);
         snprintf(name, sizeof name, "%s%s", here->prefix, s->there ? s->there : "");
         s->to = s->there ? target_find(here->schema, name, strlen(name)) : NULL;
-        s->looked_at = 0;
-        rc = s->to && s->to->exists ? look_at(s, err) : 0;
+        if (s->to && !s->to->exists)
+            s->to = NULL;
+        rc = s->to || s->step ? look_at(s, err) : 0;
     }
     if (rc == 0)
         progress_count(target_count(source->schema), target_count(source->schema));
@@ -490,16 +433,10 @@ static int look_at_all(struct sampling *s, const struct map_side_schema sides[2]
 static int open_all(struct sampling *s, const struct target *here, struct ds_error *err)
 {
     const struct config *c = &s->g->in->config;
-    struct db_endpoint to = config_endpoint(c, false);
-    bool found;
+    s->here = here;
     int rc = source_open(&s->source, c, err);
-    rc = rc ? rc : db_connect(&s->db, &to, err);
-    rc = rc ? rc
-            : db_exec(s->db, err,
-                      "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', "
-                      "lc_messages = 'en_US'");
-    rc = rc ? rc : db_scalar_u64(s->db, &s->max_packet, &found, err, "SELECT @@max_allowed_packet");
-    rc = rc ? rc : map_servers_new(&s->servers, c, filter_map(s->g->in->filter), s->g->own, err);
+    rc = rc ? rc : fit_open(&s->fit, c, err);
+    rc = rc ? rc : map_servers_new(&s->servers, c, map_of(s), s->g->own, err);
     if (rc == 0)
         map_servers_attach(s->servers, here);
     return rc;
@@ -513,11 +450,11 @@ int migrate_sample(struct migrating *g, const struct map_side_schema sides[2],
         return 0;
     int rc = open_all(&s, sides[MAP_DESTINATION].schema, err);
     rc = rc ? rc : look_at_all(&s, sides, err);
-    for (size_t i = 0; i < s.count; i++)
-        buf_free(&s.misfits[i].keys);
-    free(s.misfits);
+    forget_given(&s);
+    free(s.given);
+    arena_free(&s.kept);
+    fit_close(&s.fit);
     map_servers_free(s.servers);
     source_close(&s.source);
-    db_close(&s.db);
     return rc;
 }

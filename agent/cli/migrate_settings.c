@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_fit.h"
 #include "applier/import/keys.h"
 #include "applier/map/map_facts.h"
 #include "applier/map/map_settings.h"
@@ -45,7 +46,8 @@ struct settings_step {
     struct row_changes changes;
     struct buf no_key, unreadable; /* paths */
     uint64_t read, ignored, no_keys, unreadables;
-    bool tells_all; /* each change is told */
+    bool tells_all;                /* each change is told */
+    struct map_findings *findings; /* settings that a handler refuses go there; NULL: they end it */
     struct arena arena;
 };
 
@@ -141,18 +143,6 @@ static int check_side(struct settings_step *s, bool source, bool *good, struct d
     if (rc == 0 && has_columns(&plan, source ? "Source" : "Destination", good))
         rc = no_memory(err);
     table_plan_free(&plan);
-    return rc;
-}
-
-int migrate_settings_integrity(struct migrating *g, bool *good, struct ds_error *err)
-{
-    struct settings_step s;
-    int rc = open_step(&s, g, err);
-    rc = rc ? rc : check_side(&s, true, good, err);
-    rc = rc ? rc : check_side(&s, false, good, err);
-    if (rc == 0 && *good)
-        rc = keys_check(s.sides.source.db, &g->in->config, g->in->catalogue, true, err);
-    close_step(&s);
     return rc;
 }
 
@@ -272,6 +262,10 @@ static int take_value(struct settings_step *s, struct map_value values[SETTING_F
     struct map_value earlier = was ? was->values[SETTING_VALUE] : (struct map_value){0};
     int rc = map_settings_value(s->handlers, values, was ? &earlier : NULL, &s->arena, &result,
                                 &fate, err);
+    if (rc == DS_ECONFLICT && s->findings) {
+        error_at_key(err, path);
+        return fit_refused(s->findings, document, s->read, err);
+    }
     if (rc)
         return rc;
     if (fate == SETTING_NO_KEY)
@@ -352,10 +346,11 @@ static void leave_out_doubles(struct settings_step *s)
     for (size_t i = 0; i < s->ours.count; i++) {
         const struct setting *x = &s->ours.items[i], *next = x + 1;
         if (i + 1 < s->ours.count && by_key(x, next) == 0)
-            log_warn("Two settings of the source become %.*s: that of %s is left out, that of %s "
-                     "is taken: ignore one in settings.xml",
-                     (int)x->values[SETTING_PATH].text.len,
-                     (const char *)x->values[SETTING_PATH].text.p, x->origin, next->origin);
+            log_write(s->findings ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+                      "Two settings of the source become %.*s: that of %s is left out, that of %s "
+                      "is taken: ignore one in settings.xml",
+                      (int)x->values[SETTING_PATH].text.len,
+                      (const char *)x->values[SETTING_PATH].text.p, x->origin, next->origin);
         else
             s->ours.items[kept++] = *x;
     }
@@ -420,6 +415,73 @@ static int make_images(struct settings_step *s, struct ds_error *err)
         next += !there(s, &s->ours.items[i]);
         rc = make_image(s, &s->ours.items[i], next, err);
     }
+    return rc;
+}
+
+/* --- values that would get lost ---------------------------------------------------------------
+ */
+
+static int path_of(void *arg, struct slice image, struct buf *out, struct ds_error *err)
+{
+    struct map_value v[SETTING_FIELDS];
+    int rc = read_row(arg, image, v, err);
+    return rc                                                                  ? rc
+           : buf_append(out, v[SETTING_PATH].text.p, v[SETTING_PATH].text.len) ? no_memory(err)
+                                                                               : 0;
+}
+
+static int look_at_images(struct settings_step *s, struct fit *f, struct ds_error *err)
+{
+    const struct config *c = &s->g->in->config;
+    struct target *schema = NULL;
+    BUF_AUTO struct buf name = {0};
+    struct fit_row *rows = calloc(s->image_count + 1, sizeof *rows);
+    for (size_t i = 0; rows && i < s->image_count; i++)
+        rows[i] = (struct fit_row){s->images[i], s->images[i]};
+    int rc = !rows || table_name(&c->destination, &name) ? no_memory(err) : 0;
+    rc = rc ? rc : target_new(&schema, s->sides.destination.db, c->destination.database, err);
+    const struct target_table *to = rc ? NULL : target_find(schema, buf_cstr(&name), name.len);
+    if (to) {
+        rc = fit_table(f, to, err);
+        rc = rc ? rc : fit_rows(f, rows, s->image_count, err);
+        rc = rc ? rc : fit_findings(f, s->map, document, NULL, document, s->findings, err);
+    }
+    target_free(schema);
+    free(rows);
+    return rc;
+}
+
+static int look_at_all(struct settings_step *s, bool *good, struct ds_error *err)
+{
+    struct map_findings findings = {0};
+    struct fit f = {.key = path_of, .arg = s};
+    s->findings = &findings;
+    int rc = fit_open(&f, &s->g->in->config, err);
+    rc = rc ? rc : read_destination(s, err);
+    rc = rc ? rc : read_source(s, err);
+    if (rc == 0) {
+        leave_out_doubles(s);
+        rc = make_images(s, err);
+    }
+    rc = rc ? rc : look_at_images(s, &f, err);
+    rc = rc ? rc : step_tell_findings(s->g, &findings, good, err);
+    s->findings = NULL;
+    map_findings_free(&findings);
+    fit_close(&f);
+    return rc;
+}
+
+int migrate_settings_integrity(struct migrating *g, bool *good, struct ds_error *err)
+{
+    struct settings_step s;
+    int rc = open_step(&s, g, err);
+    rc = rc ? rc : check_side(&s, true, good, err);
+    rc = rc ? rc : check_side(&s, false, good, err);
+    if (rc == 0 && *good)
+        rc = keys_check(s.sides.source.db, &g->in->config, g->in->catalogue, true, err);
+    if (rc == 0 && *good)
+        rc = look_at_all(&s, good, err);
+    close_step(&s);
     return rc;
 }
 

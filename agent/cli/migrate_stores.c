@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_fit.h"
 #include "applier/map/map_facts.h"
 #include "applier/map/map_row.h"
 #include "schema/log.h"
@@ -177,14 +178,54 @@ static int check_rows(struct stores_step *s, bool *good, struct ds_error *err)
     return rc;
 }
 
+static int look_at(struct stores_step *s, struct fit *f, size_t i, struct map_findings *findings,
+                   struct ds_error *err)
+{
+    const struct step_table_options o = {.sides = &s->sides,
+                                         .schema = s->schema[MAP_DESTINATION],
+                                         .config = &s->g->in->config,
+                                         .map = s->map,
+                                         .facts = map_servers_facts(s->servers),
+                                         .document = documents[i]};
+    struct step_table t = {0};
+    char name[300];
+    int len = snprintf(name, sizeof name, "%s%s", prefix_of(s, MAP_SOURCE), documents[i]);
+    int rc = step_table_open(&t, &o, err);
+    rc = rc ? rc
+            : fit_step_table(f, &t, s->map, documents[i],
+                             target_find(s->schema[MAP_SOURCE], name, (size_t)len),
+                             document_at(s, MAP_DESTINATION, i), findings, err);
+    step_table_free(&t);
+    return rc;
+}
+
+/* Values that would get lost. */
+static int look_at_all(struct stores_step *s, bool *good, struct ds_error *err)
+{
+    struct map_findings findings = {0};
+    struct fit f = {0};
+    int rc = fit_open(&f, &s->g->in->config, err);
+    for (size_t i = 0; i < DOCUMENTS && rc == 0; i++)
+        if (document_at(s, MAP_DESTINATION, i))
+            rc = look_at(s, &f, i, &findings, err);
+    rc = rc ? rc : step_tell_findings(s->g, &findings, good, err);
+    map_findings_free(&findings);
+    fit_close(&f);
+    return rc;
+}
+
 int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *err)
 {
     struct stores_step s;
     int rc = open_step(&s, g, err);
     if (rc == 0)
         check_tables(&s, good);
+    bool fits = true;
     if (rc == 0 && *good)
+        rc = look_at_all(&s, &fits, err);
+    if (rc == 0 && *good && fits)
         rc = check_rows(&s, good, err);
+    *good &= fits;
     rc = rc ? rc : step_compare_structure(g, s.map, s.schema, documents, good, err);
     close_step(&s);
     return rc;

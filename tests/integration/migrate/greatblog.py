@@ -138,9 +138,10 @@ def define(suite):
             blog.source.run("INSERT INTO greatblog_post VALUES (41, 't', NULL, 1, 'red'), (42, 't', NULL, 1, 'broken')", database="old")
             script("local tags = {}", "local tags = {} if post.tags == 'broken' then error('no such tag') end")
             expect_contains(blog.migrate("data", code=1), "greatblog_post: %s:" % blog.work.path(SCRIPT), "document and file")
-            said = blog.migrate("data", code=1)
-            for part in ("no such tag (step Vendor\\Migration\\Step\\GreatBlog)", "key=42"):
-                expect_contains(said, part, "an error of a step")
+            for options, key in (((), "keys: 42): correct the source, or the rule"), (("--auto",), "key=42")):
+                said = blog.migrate("data", *options, code=1)
+                for part in ("no such tag (step Vendor\\Migration\\Step\\GreatBlog)", key):
+                    expect_contains(said, part, "an error of a step")
             script("sort_order = i", "sort_order = tag")
             expect_contains(blog.migrate("data", code=1), "the value for greatblog_post_tags.sort_order is not a whole number", "a value")
             script("if value == nil", "local x = at.row.post_id == 9 and nil .. 'x' if value == nil")

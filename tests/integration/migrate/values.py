@@ -2,7 +2,13 @@
 
 import xml.etree.ElementTree as tree
 
+import outputs
+from base import Migration, map_config
 from blog import MAP, Blog
+from customers import Customers
+from eavdelta import Attributes
+from greatblog import GreatBlog
+from settings import RULES, Settings
 from lib.suite import expect, expect_contains, expect_equal
 
 OLD = """CREATE TABLE thing (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, label VARCHAR(80) NULL, amount INT NULL, price DECIMAL(12,4) NULL, kind ENUM('a','b','c') NOT NULL DEFAULT 'a',
@@ -27,6 +33,9 @@ LOST = (("thing.label varchar(80), there thing.label varchar(8): longer than the
         ("thing.note varchar(40), there thing.note varchar(40): characters that the column's character set has not (1 of 1000", "keys: 8)"),
         ("thing.word varchar(20), there thing.word int(11): the column needs a whole number (2 of 1000", "keys: 9,10)"),
         ("pair.amount bigint(20), there pair.amount int(10) unsigned: the column needs a number that the column can hold (2 of 3", "keys: less,more)"))
+
+
+BROKEN = '<handler class="\\Migration\\Handler\\SerializeToJson"><param name="migrateBrokenData" value="false"/></handler>'
 
 
 class Things(Blog):
@@ -69,6 +78,44 @@ def define(suite):
             things.source.run("INSERT INTO thing (label, amount) VALUES ('again too long', 900)", database="old")
             things.migrate("delta", "--once")
             expect_equal(things.rows("SELECT label, amount FROM thing WHERE id > 5000"), (("again to", 127),), "delta")
+
+    @suite.case("value-loss-steps", "values of other steps that would not fit are told as well: rows that steps and handlers give, attributes that become columns, EAV, settings and stores; nothing is written")
+    def _():
+        def lost(lab, mode, *lines):
+            said = lab.migrate(mode, code=1)
+            for line, keys in lines:
+                at = said.find("[ERROR]: Values do not fit: " + line)
+                expect(at >= 0 and keys in said[at:said.index("\n", at)], "%s %s: %s" % (line, keys, said))
+            expect_equal(said.count("Values do not fit"), len(lines), "findings: " + said)
+
+        with GreatBlog() as blog:
+            blog.source.run("INSERT INTO greatblog_post VALUES (7, 't', NULL, 1, CONCAT('red,', REPEAT('x', 50))), (8, 't', NULL, 1, 'blue')", database="old")
+            lost(blog, "data", ("greatblog_post: greatblog_post_tags.tag varchar(40): longer than the column (1 of 3 rows", "keys: 7): correct the source, or the rule"))
+            expect_equal(blog.ask("SELECT COUNT(*) FROM greatblog_post"), 0, "posts")
+        with Migration(outputs.OLD, outputs.NEW, outputs.FILL, map_config()) as shop:
+            shop.write("map.xml", outputs.MAP)
+            shop.destination.run("ALTER TABLE search_synonyms MODIFY synonyms VARCHAR(14)", database="new")
+            shop.source.run("UPDATE salesrule SET website_ids = '1,70000' WHERE rule_id = 9", "UPDATE catalogsearch_query SET synonym_for = 'a longer one' WHERE query_id = 30", database="old")
+            lost(shop, "data", ("catalogsearch_query: search_synonyms.synonyms varchar(14): longer than the column (1 of 30 rows", "keys: 30)"), ("salesrule: the value for salesrule_website.website_id is not a number that the column can hold", "keys: 9)"))
+        with Customers() as shop:
+            number = shop.source.scalar("SELECT value_id FROM m1_customer_entity_varchar JOIN m1_eav_attribute USING (attribute_id) WHERE attribute_code = 'taxvat' ORDER BY 1 LIMIT 1", "old")
+            shop.source.run("UPDATE m1_customer_entity_varchar SET value = REPEAT('x', 60) WHERE value_id = %d" % number, database="old")
+            lost(shop, "data", ("customer_entity_varchar: a value of customer_entity_varchar does not fit into m2_customer_entity.taxvat, which needs a text that is not longer (varchar(50))", "keys: %d)" % number))
+            expect_equal(shop.ask("SELECT COUNT(*) FROM m2_customer_entity"), 0, "customers")
+        with Attributes() as shop:
+            rows = shop.rows("SELECT * FROM eav_attribute ORDER BY 1")
+            shop.destination.run("UPDATE eav_attribute SET frontend_input = 'text'", "ALTER TABLE eav_attribute MODIFY frontend_input VARCHAR(5)", "ALTER TABLE eav_attribute_set MODIFY sort_order TINYINT", database="new")
+            with open(shop.work.path("map-eav.xml"), encoding="utf-8") as text:
+                shop.write("map-eav.xml", text.read().replace("<transform>", "<transform><field>eav_attribute_set.attribute_set_name</field>%s</transform><transform>" % BROKEN, 1))
+            lost(shop, "data", *(("eav_attribute_set: eav_attribute_set.attribute_set_name: Could not unserialize data of eav_attribute_set.attribute_set_name: serialised PHP value: no known type at byte 0 of " + line, keys) for line, keys in (
+                ("7", "(2 of 3 rows that were looked at, keys: 1,4)"), ("5", "(1 of 3 rows that were looked at, keys: 9)"))), ("eav_attribute.frontend_input varchar(50), there eav_attribute.frontend_input varchar(5): longer than the column (1 of", "keys: 80): make the column larger"))
+            expect_equal(len(shop.rows("SELECT * FROM eav_attribute")), len(rows), "attributes")
+        with Settings() as shop:
+            shop.destination.run("ALTER TABLE core_config_data MODIFY value VARCHAR(16)", "UPDATE store SET name = 'Store'", "ALTER TABLE store MODIFY name VARCHAR(6)", database="new")
+            shop.write("settings.xml", RULES.replace("</value>", '<transform><path>general/locale/code</path>%s</transform></value>' % BROKEN))
+            lost(shop, "settings", ("core_config_data: setting general/locale/code (default 0): core_config_data.value: Could not unserialize", "(1 of 1 rows that were looked at, keys: general/locale/code): correct the source, or the rule"), ("core_config_data: core_config_data.value varchar(16): longer than the column (1 of", "keys: web/secure/base_url): correct the source, or the rule"),
+                 ("core_store.name varchar(255), there store.name varchar(6): longer than the column (2 of 3", "keys: 1,6): make the column larger"))
+            expect_equal(shop.ask("SELECT COUNT(*) FROM store"), 2, "stores")
 
     @suite.case("value-refused", "what a handler refuses is told with the rows of a sample, without --suggest's rules")
     def _():
