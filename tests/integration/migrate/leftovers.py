@@ -1,6 +1,7 @@
 """The PostProcessing step: what is left over at the destination."""
 
 from base import Migration
+from deltas import files, take_binlogs
 from lib.suite import expect, expect_contains, expect_equal
 
 SCHEMA = """
@@ -100,6 +101,21 @@ def define(suite):
             for part in ("document: catalog_product_entity Source: 98 Destination: 97 Missing keys: 50", "Mismatch of values in the document: catalog_product_entity_varchar"):
                 expect_contains(said, part, "a loss")
             expect("document: catalog_category_product" not in said, "what was taken out is no loss: " + said[-1500:])
+
+    @suite.case("leftovers-files", "binlog files bring left-overs, too, which go at their end without the source being asked")
+    def _():
+        with Shop() as shop:
+            shop.migrate("data")
+            shop.source.run("UPDATE catalog_product_entity_varchar SET value = CONCAT(value, '-new') WHERE attribute_id IN (62, 99) OR entity_id < 50", "DELETE FROM catalog_product_entity WHERE entity_id IN (3, 4)",
+                            "INSERT INTO catalog_product_entity_int (attribute_id, entity_id, value) VALUES (61, 31, 1), (61, 32, 2)", "INSERT INTO catalog_category_product VALUES (1, 7), (3, 7)", database="old")
+            names = take_binlogs(shop)
+            with open(shop.config, encoding="utf-8") as text:
+                config = text.read()
+            shop.write("config.xml", config.replace('port="%d"' % shop.source.port, 'port="1"'))  # nobody is there
+            said = shop.migrate("delta", *files(names))
+            for part in ("values of attributes that are not in the product's set: deleted document=catalog_product_entity_int", "taken out document=catalog_category_product rows=1", "not compared: with --file the source is not asked"):
+                expect_contains(said, part, "what is said")
+            shop.clean("from files", 98)
 
     @suite.case("killed-between", "data that was killed behind its copy, at any end of a stage, is to come to its end before a delta; then both are right, also where the copy was not the first")
     def _():
