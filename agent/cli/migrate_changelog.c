@@ -14,8 +14,8 @@
  *
  * Keys there are whole numbers, cut to the log's type. Columns of other types are not asked for:
  * then all rows are compared that have the rest of the key. Rows that no key tells, since several
- * documents go to one table, or a step or handler gives them, are compared all of them
- * (migrate_changelog_whole.c).
+ * documents go to one table, a step or handler gives them, or values are columns of others, are
+ * compared all of them (migrate_changelog_whole.c).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -138,15 +138,8 @@ static int take_columns(const struct draining *d, struct log_table *log,
                      x->name, log->document);
 }
 
-/* Rows tell all that is in a table. */
-static int check_rows(const struct draining *d, const struct log_table *log, struct ds_error *err)
+static int check_log(const struct draining *d, const struct log_table *log, struct ds_error *err)
 {
-    const struct map *map = filter_map(d->g->in->filter);
-    if (map_columns_of(map, log->document, false) || map_columns_of(map, log->document, true))
-        return error_set(err, DS_EUNSUPPORTED,
-                         "--changelog: values of attributes are columns at the destination, and "
-                         "rows of document %s alone do not tell them: follow the binlog",
-                         log->document);
     for (size_t i = 0; i < d->log_count; i++)
         if (strcmp(d->logs[i].name, log->name) == 0)
             return error_set(err, DS_EUNSUPPORTED,
@@ -243,7 +236,7 @@ static int take_table(struct draining *d, const struct target_table *from, struc
         return missing_log(d, &log, err);
     log.whole_place = !there || changelog_place(d, there);
     log.rank = to ? d->ranks[to->index] : 0;
-    int rc = check_rows(d, &log, err);
+    int rc = check_log(d, &log, err);
     if (rc == 0 && !log.whole_place)
         rc = check_key(d, &log, from, to, err);
     rc = rc ? rc : take_columns(d, &log, x, from, to, err);

@@ -1,16 +1,17 @@
 /* delta --changelog: documents of the destination whose rows no key of a log tells.
  *
  * Where several documents of the source go to one table, a step or handler gives rows of it for
- * rows of others, or a handler changes the key, the log says that something has changed, and not
- * what was there because of it. The copy has made all of such a table, so it is compared as a
- * whole: with all rows that the source's documents come to now, in the snapshot in which the log's
- * keys are read.
+ * rows of others, values of attributes are columns of it, or a handler changes the key, the log
+ * says that something has changed, and not what was there because of it. The copy has made all of
+ * such a table, so it is compared as a whole: with all rows that the source's documents come to
+ * now, in the snapshot in which the log's keys are read.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/cli/migrate_changelog.h"
+#include "applier/map/map_flat.h"
 #include "applier/map/map_split.h"
 #include "schema/list.h"
 #include "schema/log.h"
@@ -53,8 +54,18 @@ static const char *output_of(const struct draining *d, const char *document, siz
     return NULL;
 }
 
+/* Of a document with values that are columns there: where the rows are that have them. */
+static const char *entity_of(const struct draining *d, const char *document)
+{
+    const struct map_columns *c = map_columns_of(map_of(d), document, true);
+    return c ? map_document(map_of(d), MAP_SOURCE, c->document) : NULL;
+}
+
 static bool leads_to(const struct draining *d, const char *document, const char *place)
 {
+    const char *entity = entity_of(d, document);
+    if (entity && strcmp(entity, place) == 0)
+        return true;
     const char *there = map_document(map_of(d), MAP_SOURCE, document), *output;
     bool leads = there && strcmp(there, place) == 0;
     for (size_t i = 0; !leads && (output = output_of(d, document, i)); i++)
@@ -220,7 +231,9 @@ int changelog_find_places(struct draining *d, struct ds_error *err)
         if (!changelog_name(d->g, target_at(d->schema[MAP_SOURCE], i), &log))
             continue;
         const char *there = map_document(map_of(d), MAP_SOURCE, log.document);
-        if (there && (other_source(d, log.document, there) || !is_told(d, &log, there)))
+        const bool columns = map_columns_of(map_of(d), log.document, false) ||
+                             map_columns_of(map_of(d), log.document, true);
+        if (there && (columns || other_source(d, log.document, there) || !is_told(d, &log, there)))
             rc = add_place(d, log.document, there, err);
         for (size_t k = 0; rc == 0 && (output = output_of(d, log.document, k)); k++)
             rc = add_place(d, log.document, output, err);
@@ -236,6 +249,13 @@ int changelog_find_places(struct draining *d, struct ds_error *err)
 
 /* --- all rows of one ------------------------------------------------------------------------- */
 
+/* A value that is a column of a row. */
+struct patch {
+    uint64_t id; /* of the row */
+    uint32_t column;
+    struct slice raw;
+};
+
 struct filling {
     struct draining *d;
     const struct log_place *place;
@@ -246,7 +266,10 @@ struct filling {
     const char *document;
     struct map_row *row;
     struct map_split *split; /* NULL: it gives no rows of others */
+    struct map_flat *flat;   /* NULL: none of its values are columns */
     bool leads;              /* its own rows go there */
+    struct patch *patches;
+    size_t patch_count, patch_capacity;
 };
 
 static int take_row(struct filling *f, const uint8_t *image, size_t len, struct ds_error *err)
@@ -287,18 +310,114 @@ static int take_given(struct filling *f, struct ds_error *err)
     return 0;
 }
 
+/* The one column of the key, a number: of an entity's table, else nobody asks. */
+static uint64_t id_of(const struct filling *f, const uint8_t *const *columns)
+{
+    const uint8_t *raw = columns[f->place->target->row_key->columns[0]];
+    uint64_t id;
+    return value_id((struct slice){raw, value_length(raw)}, &id) ? id : 0;
+}
+
+static int take_patch(struct filling *f, const struct map_flat_row *row, struct ds_error *err)
+{
+    const uint32_t count = f->place->target->column_count;
+    BUF_AUTO struct buf image = {0};
+    const uint8_t **columns = calloc(count + 1, sizeof *columns);
+    int rc = columns ? map_flat_image(f->flat, row, &image, err) : no_memory(err);
+    if (rc == 0 && (image_split((struct slice){image.data, image.len}, count, columns) ||
+                    LIST_ROOM(f->patches, f->patch_count, f->patch_capacity)))
+        rc = no_memory(err);
+    if (rc == 0) {
+        const uint8_t *raw = columns[row->column];
+        const size_t len = value_length(raw);
+        f->patches[f->patch_count] =
+            (struct patch){id_of(f, columns), row->column, {arena_copy(&f->arena, raw, len), len}};
+        rc = f->patches[f->patch_count++].raw.p ? 0 : no_memory(err);
+    }
+    free(columns);
+    return rc;
+}
+
+/* A row with a value: *stays, if it is one at the destination, too. */
+static int fill_value(struct filling *f, struct slice from, bool *stays, struct ds_error *err)
+{
+    const char *entity = entity_of(f->d, f->document);
+    struct map_record record;
+    struct map_flat_row row;
+    map_flat_clear(f->flat);
+    int rc = map_row_record(f->row, from, (struct slice){0}, &record, err);
+    rc = rc ? rc : map_flat_look(f->flat, &record, &row, err);
+    *stays = rc || row.stays;
+    if (rc || row.column == MAP_FLAT_NONE || strcmp(entity, f->place->document) != 0)
+        return rc;
+    return take_patch(f, &row, err);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct patch *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static const struct patch *first_patch(const struct filling *f, uint64_t id)
+{
+    size_t low = 0, high = f->patch_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (f->patches[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return f->patches + low;
+}
+
+static int patch_row(struct filling *f, struct slice *row, const uint8_t **columns,
+                     struct ds_error *err)
+{
+    const uint32_t count = f->place->target->column_count;
+    BUF_AUTO struct buf made = {0};
+    if (image_split(*row, count, columns))
+        return error_set(err, DS_EFORMAT, "a row of table %s is malformed", f->place->target->name);
+    const uint64_t id = id_of(f, columns);
+    const struct patch *p = first_patch(f, id), *end = f->patches + f->patch_count;
+    if (p == end || p->id != id)
+        return 0;
+    for (; p < end && p->id == id; p++)
+        columns[p->column] = p->raw.p;
+    int rc = image_write_head(&made, count);
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        rc = buf_append(&made, columns[i], value_length(columns[i]));
+    *row = (struct slice){arena_copy(&f->arena, made.data, made.len), made.len};
+    return rc || !row->p ? no_memory(err) : 0;
+}
+
+/* Rows get the values that are columns of theirs. */
+static int patch_rows(struct filling *f, struct ds_error *err)
+{
+    const uint8_t **columns = calloc(f->place->target->column_count + 1, sizeof *columns);
+    int rc = columns ? 0 : no_memory(err);
+    if (f->patch_count)
+        qsort(f->patches, f->patch_count, sizeof *f->patches, by_id);
+    for (size_t i = 0; i < f->count && f->patch_count && rc == 0; i++)
+        rc = patch_row(f, &f->rows[i], columns, err);
+    free(columns);
+    return rc;
+}
+
 static int fill_row(struct filling *f, struct slice from, bool mapped, struct ds_error *err)
 {
     BUF_AUTO struct buf made = {0};
     struct map_record record;
-    int rc = 0;
+    bool stays = true;
+    int rc = f->flat ? fill_value(f, from, &stays, err) : 0;
     if (f->split) {
         map_split_clear(f->split);
         map_split_begin(f->split, SPLIT_AFTER);
     }
-    if (mapped)
-        rc = map_row_image(f->row, from, (struct slice){0}, &made, err);
-    if (rc == 0 && f->leads)
+    if (rc == 0 && mapped && stays)
+        rc = map_row_new_image(f->row, from, (struct slice){0}, &made, err);
+    if (rc == 0 && f->leads && stays)
         rc = take_row(f, made.data, made.len, err);
     if (rc == 0 && f->split && map_split_is_step(f->split)) {
         rc = map_row_record(f->row, from, (struct slice){0}, &record, err);
@@ -330,12 +449,23 @@ static int fill_rows(struct filling *f, const struct whole_table *t, struct ds_e
                                             .target = d->schema[MAP_DESTINATION],
                                             .target_prefix = c->destination.prefix,
                                             .like = &source};
+    const struct map_flat_options flat = {.map = map_of(d),
+                                          .columns = map_columns_of(map_of(d), f->document, true),
+                                          .facts = o.facts,
+                                          .target = d->schema[MAP_DESTINATION],
+                                          .target_prefix = c->destination.prefix,
+                                          .document = f->document,
+                                          .like = &source};
     if (rc == 0 && (step || map_row_writes(f->row, 0)))
         rc = map_split_new(&f->split, &split, err);
+    if (rc == 0 && flat.columns)
+        rc = map_flat_new(&f->flat, &flat, err);
     for (size_t i = 0; i < t->count && rc == 0; i++)
         rc = fill_row(f, t->rows[i], o.target != NULL, err);
+    map_flat_free(f->flat);
     map_split_free(f->split);
     map_row_free(f->row);
+    f->flat = NULL;
     f->split = NULL;
     f->row = NULL;
     return rc;
@@ -355,7 +485,7 @@ static int fill(struct filling *f, struct ds_error *err)
         rc = rc ? rc : fill_rows(f, &t, err);
         whole_table_free(&t);
     }
-    return rc;
+    return rc ? rc : patch_rows(f, err);
 }
 
 static int add_one(struct draining *d, const struct log_place *place, uint32_t number,
@@ -379,6 +509,7 @@ static int add_one(struct draining *d, const struct log_place *place, uint32_t n
     }
     whole_table_free(&here);
     free(f.rows);
+    free(f.patches);
     arena_free(&f.arena);
     return rc;
 }

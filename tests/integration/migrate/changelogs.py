@@ -1,5 +1,6 @@
 """delta --changelog where rows are not those of one table of the source each."""
 
+import hashlib
 import random
 
 import outputs
@@ -12,7 +13,7 @@ from greatblog import tags
 from complaints import rules as complaint_rules
 from complaints import shop as complaint_shop
 from custom import NAMES, Custom
-from customers import DOCUMENTS, Customers
+from customers import COUNT, DOCUMENTS, ENTITIES, Customers
 from lib.server import ACCOUNT
 from lib.suite import expect, expect_contains, expect_equal
 
@@ -26,18 +27,18 @@ NAMED = """SELECT id, CAST(e AS CHAR), w + 0, FIND_IN_SET('x', m) > 0, FIND_IN_S
 NAMED_THERE = NAMED.replace("m)", "s)").replace("m IS", "s IS").replace("CAST(h AS CHAR)", "ELT(h + 0, 'hidden', 'shown')")
 
 
-def install(lab, logged, database="old"):
-    """As that tool's setup stage does; logged: key by table."""
-    lab.source.run("GRANT DELETE ON %s.* TO %s@'127.0.0.1'" % (database, ACCOUNT), database=None)
+def install(lab, logged, prefix=""):
+    """As that tool's setup stage does; logged: key by table, without prefix."""
+    lab.source.run("GRANT DELETE ON old.* TO %s@'127.0.0.1'" % ACCOUNT, database=None)
     for table, key in logged.items():
-        lab.source.run("CREATE TABLE m2_cl_%s (%s INT NOT NULL PRIMARY KEY, operation TEXT, processed BOOL NOT NULL DEFAULT 0) ENGINE=InnoDB" % (table, key), database=database)
+        lab.source.run("CREATE TABLE %sm2_cl_%s (%s INT NOT NULL PRIMARY KEY, operation TEXT, processed BOOL NOT NULL DEFAULT 0) ENGINE=InnoDB" % (prefix, table, key), database="old")
         for event, rows in (("INSERT", ("NEW",)), ("UPDATE", ("OLD", "NEW")), ("DELETE", ("OLD",))):  # with the old key, which that tool forgets
-            lab.source.run("CREATE TRIGGER trg_%s_after_%s AFTER %s ON %s FOR EACH ROW INSERT INTO m2_cl_%s (%s, operation) VALUES %s ON DUPLICATE KEY UPDATE operation = '%s'" % (
-                table, event.lower(), event, table, table, key, ", ".join("(%s.%s, '%s')" % (row, key, event) for row in rows), event), database=database)
+            lab.source.run("CREATE TRIGGER trg_%s_after_%s AFTER %s ON %s%s FOR EACH ROW INSERT INTO %sm2_cl_%s (%s, operation) VALUES %s ON DUPLICATE KEY UPDATE operation = '%s'" % (
+                table, event.lower(), event, prefix, table, prefix, table, key, ", ".join("(%s.%s, '%s')" % (row, key, event) for row in rows), event), database="old")
 
 
-def drained(lab, logged):
-    expect_equal(sum(lab.source.scalar("SELECT COUNT(*) FROM m2_cl_%s" % table, "old") for table in logged), 0, "what is left of the logs")
+def drained(lab, logged, prefix=""):
+    expect_equal(sum(lab.source.scalar("SELECT COUNT(*) FROM %sm2_cl_%s" % (prefix, table), "old") for table in logged), 0, "what is left of the logs")
 
 
 def seeded():
@@ -157,22 +158,38 @@ def define(suite):
             for table in logged:
                 expect_equal(shop.rows("SELECT * FROM %s ORDER BY 1" % table), shop.source.query("SELECT * FROM %s ORDER BY 1" % table, "old"), table)
 
-    @suite.case("changelog-steps", "documents of Custom Customer Attributes are drained; those whose attributes become columns are refused")
+    @suite.case("changelog-steps", "documents of Custom Customer Attributes are drained, with columns that they have got meanwhile")
     def _():
-        tables = {"m1_" + name: "entity_id" for name in NAMES}
+        logged = {name: "entity_id" for name in NAMES}
         with Custom() as shop:
             shop.migrate("data")
-            install(shop, {})
-            for name in tables:
-                shop.source.run("CREATE TABLE m1_m2_cl_%s (entity_id INT UNSIGNED NOT NULL PRIMARY KEY, operation TEXT, processed BOOL NOT NULL DEFAULT 0) ENGINE=InnoDB" % name[3:],
-                                "INSERT INTO m1_m2_cl_%s (entity_id, operation) VALUES (5, 'UPDATE'), (7, 'DELETE')" % name[3:], "UPDATE %s SET customer_hobby = 'Ski' WHERE entity_id = 5" % name,
-                                "DELETE FROM %s WHERE entity_id = 7" % name, "ALTER TABLE %s ADD customer_late VARCHAR(30) NOT NULL DEFAULT 'x'" % name,
-                                "UPDATE %s SET customer_late = 'late' WHERE entity_id = 5" % name, database="old")
+            install(shop, logged, "m1_")
+            for name in NAMES:
+                shop.source.run("UPDATE m1_%s SET customer_hobby = 'Ski' WHERE entity_id = 5" % name, "DELETE FROM m1_%s WHERE entity_id = 7" % name,
+                                "ALTER TABLE m1_%s ADD customer_late VARCHAR(30) NOT NULL DEFAULT 'x'" % name, "UPDATE m1_%s SET customer_late = 'late' WHERE entity_id = 5" % name, database="old")
             shop.migrate("delta", "--changelog")
             shop.equal("drained")
+            drained(shop, logged, "m1_")
             expect_equal(shop.rows("SELECT customer_late FROM m2_magento_customercustomattributes_sales_flat_quote WHERE entity_id = 5"), (("late",),), "a new column")
+
+    @suite.case("changelog-columns", "values of attributes that are columns are drained, through kills, also where they are gone")
+    def _():
+        logged = {"note": "note_id", **{name: "entity_id" if name in ENTITIES else "value_id" for name in DOCUMENTS}}
+        put = "INSERT INTO m1_customer_entity_%s (attribute_id, entity_id, value) SELECT %d, entity_id, %s FROM m1_customer_entity WHERE entity_id = %d ON DUPLICATE KEY UPDATE value = VALUES(value)"
         with Customers() as shop:
+            draw = seeded()
+            one = lambda: draw.randrange(1, COUNT)
             shop.migrate("data")
-            shop.source.run("GRANT DELETE ON old.* TO %s@'127.0.0.1'" % ACCOUNT, *["CREATE TABLE m1_m2_cl_%s (%s INT UNSIGNED NOT NULL PRIMARY KEY, operation TEXT, processed BOOL NOT NULL) ENGINE=InnoDB" % (
-                name, "entity_id" if name.endswith("entity") else "value_id") for name in ["note"] + DOCUMENTS], database="old")
-            expect_contains(shop.migrate("delta", "--changelog", code=1), "values of attributes are columns at the destination, and rows of document customer_", "columns")
+            install(shop, logged, "m1_")
+            for number, point in enumerate(("commit.before_commit:1", "changelog.written:1", None)):
+                shop.source.run(*[put % ("varchar", draw.choice((1, 2, 6, 8)), draw.choice(("NULL", "'word %d'" % one())), one()) for _ in range(15)], *[put % ("int", draw.choice((5, 7, 9)), one(), one()) for _ in range(5)],
+                                put % ("varchar", 4, "'%s'" % hashlib.sha512(b"x").hexdigest(), one()), put % ("varchar", 4, "'%s:ab'" % hashlib.md5(b"x").hexdigest(), one()),
+                                "DELETE FROM m1_customer_entity_varchar WHERE attribute_id IN (2, 4, 8) AND entity_id = %d" % one(), "DELETE FROM m1_customer_address_entity_text WHERE entity_id = %d" % one(),
+                                "UPDATE m1_customer_entity SET group_id = group_id + 1 WHERE entity_id < %d" % one(), "DELETE FROM m1_customer_entity WHERE entity_id = %d" % one(),
+                                "INSERT INTO m1_customer_entity (entity_id, email) VALUES (%d, 'new %d')" % (900 + number, number), put % ("varchar", 2, "'Neu'", 900 + number), "INSERT INTO m1_note (text) VALUES ('n')", database="old")
+                if point:
+                    crash(shop, point)
+                shop.migrate("delta", "--changelog")
+                shop.equal("drained")
+                drained(shop, logged, "m1_")
+            expect_equal(shop.ask("SELECT COUNT(*) FROM m2_customer_entity WHERE failures_num = 7 OR entity_id >= 900"), shop.ask("SELECT COUNT(*) FROM m2_customer_entity"), "a column of the destination's own")
