@@ -223,9 +223,11 @@ struct applier {
     } shared;
 };
 
-/* apply.c */
+/* connect.c */
 /* Connect, take the lock, read checkpoint and schema; without a spool. */
 int applier_connect(struct applier *a, struct ds_error *err);
+/* … and load what earlier runs have left; the first time, tell the agent where we are. */
+int applier_open_session(struct applier *a, struct ds_error *err);
 
 /* resume.c */
 /* Our tables. A dry run makes none. */
