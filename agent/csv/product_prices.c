@@ -46,8 +46,10 @@ static struct slice price_of(struct csv_import *in, const struct price_kind *k, 
     if (!cell_filled(in, "price", &base))
         shop_invalid(in->shop, "group_prices: a percentage needs the product's price beside it");
     double of = strtod((const char *)shop_format(in->shop, "%.*s", (int)base.len, base.p).p, NULL);
-    double percent =
-        strtod((const char *)shop_format(in->shop, "%.*s", (int)price.len, price.p).p, NULL);
+    char *text = (char *)shop_format(in->shop, "%.*s", (int)price.len, price.p).p, *end;
+    double percent = strtod(text, &end);
+    if (end == text || strcmp(end, "%") != 0 || !(percent >= 0 && percent <= 100))
+        shop_invalid(in->shop, "group_prices: '%s' is no percentage from 0%% to 100%%", text);
     struct shop_row r = shop_row(in->shop, k->table);
     return shop_format(in->shop, "%.*f", row_scale(&r, "value"), of * (1 - percent / 100));
 }

@@ -234,6 +234,19 @@ def _():
         expect_equal(s.rows(lists)[0][1], home, "categories of A")
 
 
+@suite.case("csv-products-percent", "a group's percentage is from 0 to 100 of the price; another is an error of its record, with its line")
+def _():
+    with shop() as s:
+        prices = "SELECT sku, value FROM catalog_product_entity_group_price JOIN catalog_product_entity USING (entity_id) ORDER BY sku"
+        text = "sku,name,price,group_prices\nA,a,80,General:100%%\nB,b,80,General:%s\nC,c,80,General:0%%\n"
+        for wrong in ("150%", "-10%", "nan%", "ten%", "10%%", "%"):
+            out = s.text("product", text % wrong, "--skip-invalid", code=3)
+            expect("'%s' is no percentage from 0%% to 100%%" % wrong in out and "line 3" in out, out)
+            s.expect(prices, ("A", "0.0000"), ("C", "80.0000"))
+        s.text("product", text % "12.5%")
+        s.expect(prices, ("A", "0.0000"), ("B", "70.0000"), ("C", "80.0000"))
+
+
 @suite.case("csv-products-prices", "prices of a product keep their ids, however far apart its records are; what none of them names goes, in the end")
 def _():
     with shop() as s:
