@@ -1,7 +1,9 @@
 #include "applier/record.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "applier/state.h"
 #include "schema/db.h"
 
 static const char system_kind[] = "source_system";
@@ -54,6 +56,46 @@ int record_system_compare(MYSQL *db, const struct config *c, bool *found, struct
                      "\"%s\": set it back, give the stream of another source another name, or copy "
                      "again with --resnapshot",
                      c->source_system, c->name, buf_cstr(&was));
+}
+
+/* A copy of entities is kept beside the stream itself. */
+static int has_imported(MYSQL *db, const struct config *c, const char *name, bool *yes,
+                        struct ds_error *err)
+{
+    BUF_AUTO struct buf table = {0}, key = {0};
+    uint64_t import = 0;
+    bool found;
+    if (sql_table(&table, c->state_database, "datasync_checkpoint") ||
+        sql_string(&key, name, strlen(name)))
+        return out_of_memory(err);
+    int rc = db_scalar_u64(db, &import, &found, err,
+                           "SELECT filter_text LIKE 'mode=import%%' FROM %s WHERE entity = '' AND "
+                           "name IN (%s, CONCAT(%s, '.sync')) ORDER BY name LIMIT 1",
+                           buf_cstr(&table), buf_cstr(&key), buf_cstr(&key));
+    *yes = rc == 0 && found && import;
+    return rc;
+}
+
+int record_mode_check(MYSQL *db, const struct config *c, const char *name, struct ds_error *err)
+{
+    bool imported = false;
+    int rc = c->mode == MODE_MIRROR ? has_imported(db, c, name, &imported, err) : 0;
+    if (rc || !imported)
+        return rc;
+    return error_set(err, DS_EUSAGE,
+                     "stream %s has imported into this destination, but the configuration is that "
+                     "of a mirror: set `mode: import`. Only where a mirror is to take the place of "
+                     "all that is there, copy again with --resnapshot",
+                     name);
+}
+
+int record_mode_forget(MYSQL *db, const struct config *c, const char *name, struct ds_error *err)
+{
+    char copied[70];
+    bool imported = false;
+    snprintf(copied, sizeof copied, "%s.sync", name);
+    int rc = c->mode == MODE_MIRROR ? has_imported(db, c, copied, &imported, err) : 0;
+    return rc || !imported ? rc : checkpoint_delete(db, c->state_database, copied, err);
 }
 
 int record_registry_check(MYSQL *db, const struct config *c, struct ds_error *err)

@@ -20,6 +20,11 @@ int record_read(MYSQL *db, const char *state_database, const char *name, const c
 int record_system_store(MYSQL *db, const struct config *c, struct ds_error *err);
 /* DS_EUSAGE: it is another one. *found: there is a record; versions before it made none. */
 int record_system_compare(MYSQL *db, const struct config *c, bool *found, struct ds_error *err);
+/* DS_EUSAGE: a mirror is configured, and the stream `name`, or `sync` under its name, has imported.
+ */
+int record_mode_check(MYSQL *db, const struct config *c, const char *name, struct ds_error *err);
+/* A mirror takes the place of what `sync` has imported under the stream's name. */
+int record_mode_forget(MYSQL *db, const struct config *c, const char *name, struct ds_error *err);
 /* Of a stream whose first copy is made. DS_EUSAGE: the registry knows nothing of what has come. */
 int record_registry_check(MYSQL *db, const struct config *c, struct ds_error *err);
 

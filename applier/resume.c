@@ -99,9 +99,12 @@ int resume_read(struct applier *a, struct ds_error *err)
         return 0; /* as if there were none */
     if (a->options.resnapshot) {
         rc = checkpoint_delete(a->db, a->state_database, a->name, err);
+        rc = rc ? rc : record_mode_forget(a->db, a->config, a->name, err);
         a->options.resnapshot = false;
         a->replace_rows = true;
     }
+    if (rc == 0)
+        rc = record_mode_check(a->db, a->config, a->name, err);
     if (rc == 0)
         rc = read_checkpoint(a, err);
     if (rc == 0)

@@ -236,16 +236,28 @@ static int check_system(struct report *r, MYSQL *db, const struct position *at,
     return 0;
 }
 
+/* *other: what is there is an import's, and a mirror is configured. */
+static int check_mode(struct report *r, MYSQL *db, bool *other, struct ds_error *err)
+{
+    int rc = record_mode_check(db, &r->in->config, r->in->config.name, err);
+    *other = rc == DS_EUSAGE;
+    if (*other)
+        report(r, FINDING_STOP, "mode", "%s", err->message);
+    return *other ? 0 : rc;
+}
+
 /* What the stream has left at the destination. */
 static int check_state(struct report *r, MYSQL *db, struct position *position, bool *has_position,
                        struct ds_error *err)
 {
     const struct config *c = &r->in->config;
-    bool exists, known;
+    bool exists, known, other = false;
     struct checkpoint cp = {0};
     uint64_t quarantined = 0;
     BUF_AUTO struct buf table = {0};
     int rc = state_exists(db, c->state_database, &exists, err);
+    if (rc == 0 && exists)
+        rc = check_mode(r, db, &other, err);
     if (rc == 0 && exists)
         rc = positions_look(db, c, r->in->filter, &cp, NULL, err);
     if (rc == 0 && cp.found) {
@@ -257,7 +269,7 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
                cp.gtid_set && *cp.gtid_set ? cp.gtid_set : cp.file);
         if (rc == 0 && filter_fingerprint(r->in->filter, filter, &readable))
             rc = error_set(err, DS_ENOMEM, "out of memory");
-        if (rc == 0 && strcmp(filter, cp.filter) != 0)
+        if (rc == 0 && !other && strcmp(filter, cp.filter) != 0)
             report(r, FINDING_STOP, "filter",
                    "the stream was started with another one (%s, now %s): change it back, or "
                    "start with --resnapshot",

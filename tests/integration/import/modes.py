@@ -237,3 +237,29 @@ def define(suite):
             program.configure({"on_invalid": "ignore"})
             program.incremental()
             right(shops, "update", "shop")
+
+    @suite.case("import-without-its-mode", "a mirror where the stream has imported: the mode is named first, `check` tells it, nothing is written")
+    def _():
+        with TwoShops(settings={}) as shops:
+            program = shops.lab.program
+            refused = "set `mode: import`"
+            sync(shops, "cms_block", "-d", "update")
+            for also in (False, True):
+                before = rows(shops)
+                for command in (("incremental",), ("run", "--stop-at", "2030-01-01 00:00:00")):
+                    code, _out, err = program.command(*command, timeout=120)
+                    expect_equal(code, 2, "%s: %s" % (command[0], err))
+                    expect(refused in err and err.index(refused) < err.index("--resnapshot"), err)
+                code, out, _err = program.command("check")
+                told = [line for line in out.splitlines() if line.startswith("STOP  destination")]
+                expect(code == 1 and len(told) == 1 and refused in told[0], out)
+                same_rows(shops, before, "refused")
+                _code, out, _err = program.command("check", "--set", "mode=import", "--set", "source_system=legacy")
+                expect(refused not in out, out)
+                if not also:
+                    program.incremental("--entity", "cms_block", "--set", "mode=import", "--set", "source_system=legacy", "--set", "on_duplicate=update")
+            program.incremental("--resnapshot", "--yes", timeout=240)
+            program.incremental()
+            expect_equal(shops.destination.query("SELECT name FROM datasync.datasync_checkpoint"), (("default",),), "streams")
+            _code, out, _err = program.command("check")
+            expect(refused not in out, out)
