@@ -9,6 +9,29 @@ static bool goes(int answer)
     return answer == DOCUMENT_DROP || answer == DOCUMENT_NULL;
 }
 
+static bool may_hold_ids(const struct php_value *v)
+{
+    struct slice text;
+    bool any = false;
+    if (!php_text(v, &text))
+        return v->count > 0;
+    for (size_t i = 0; i < text.len; i++)
+        any = any || (text.p[i] >= '1' && text.p[i] <= '9');
+    return any;
+}
+
+int walk_reference(struct walk *w, const struct php_value *v)
+{
+    const struct php_value *to = php_behind(v);
+    if (v == to || !may_hold_ids(to))
+        return 0;
+    w->offset = (size_t)(v->text.p - w->value);
+    return error_set(w->err, DS_EUNSUPPORTED,
+                     "serialised PHP value: ids are held by a reference to another place at byte "
+                     "%zu",
+                     w->offset);
+}
+
 /* --- forms ------------------------------------------------------------------------------------ */
 
 static int set_ids(struct walk *w, struct php_value *v, struct text_ids ids, struct slice of,
@@ -16,7 +39,7 @@ static int set_ids(struct walk *w, struct php_value *v, struct text_ids ids, str
 {
     struct slice text, to = none;
     if (!php_text(v, &text))
-        return DOCUMENT_KEEP;
+        return walk_reference(w, v);
     int answer = walk_text(w, ids, text, of, maybe, &to);
     if (answer != DOCUMENT_REPLACE)
         return answer;
@@ -27,7 +50,8 @@ static int set_ids(struct walk *w, struct php_value *v, struct text_ids ids, str
 int walk_fields(struct walk *w, struct php_tree *tree, const struct field *fields,
                 struct php_value *v)
 {
-    for (; fields->name; fields++) {
+    int rc = walk_reference(w, v);
+    for (; rc == 0 && fields->name; fields++) {
         struct php_entry *e = php_find(v, fields->name);
         int answer = e ? walk_shape(w, tree, fields->shape, &e->value, none) : DOCUMENT_KEEP;
         if (answer < 0)
@@ -35,7 +59,7 @@ int walk_fields(struct walk *w, struct php_tree *tree, const struct field *field
         if (goes(answer))
             php_set_null(&e->value);
     }
-    return DOCUMENT_KEEP;
+    return rc;
 }
 
 /* What the answer about one value of an array asks for. */
@@ -64,7 +88,7 @@ static int walk_map(struct walk *w, struct php_tree *tree, const struct document
                     struct php_value *v)
 {
     if (v->type != PHP_ARRAY)
-        return DOCUMENT_KEEP;
+        return walk_reference(w, v);
     for (struct php_entry *e = v->first, *next; e; e = next) {
         struct slice to = none;
         next = e->next;
@@ -92,7 +116,7 @@ static int walk_each(struct walk *w, struct php_tree *tree, const struct documen
     bool list = php_is_list(v);
     uint32_t count = v->count;
     if (v->type != PHP_ARRAY)
-        return DOCUMENT_KEEP;
+        return walk_reference(w, v);
     for (struct php_entry *e = v->first, *next; e; e = next) {
         next = e->next;
         int answer = !numbers || e->key_is_int ? walk_shape(w, tree, each, &e->value, of) : 0;
@@ -218,7 +242,7 @@ static enum filled_in filled_in(const struct php_value *item_option)
     static const char *const choices[] = {"drop_down", "radio", "checkbox", "multiple"};
     const struct php_entry *type = php_find(item_option, "option_type");
     struct slice text;
-    if (!type || !php_text(&type->value, &text))
+    if (!type || !php_text(php_behind(&type->value), &text))
         return UNKNOWN;
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
         if (walk_is(text, choices[i]))
@@ -233,7 +257,7 @@ static enum filled_in filled_in_by_id(const struct walk *w, struct slice id)
         for (const struct php_entry *e = w->item_options->first; e; e = e->next) {
             const struct php_entry *of = php_find(&e->value, "option_id");
             struct slice text;
-            if (of && php_text(&of->value, &text) && text.len == id.len &&
+            if (of && php_text(php_behind(&of->value), &text) && text.len == id.len &&
                 memcmp(text.p, id.p, id.len) == 0)
                 return filled_in(&e->value);
         }
@@ -260,9 +284,9 @@ static int walk_option_value(struct walk *w, struct php_tree *tree, struct php_v
     struct slice text;
     if (how == BY_TEXT)
         return DOCUMENT_KEEP;
-    if (v->type == PHP_ARRAY)
+    if (php_behind(v)->type == PHP_ARRAY)
         return walk_shape(w, tree, &values, v, of);
-    if (!php_text(v, &text) || (how == UNKNOWN && !looks_chosen(text)))
+    if (!php_text(php_behind(v), &text) || (how == UNKNOWN && !looks_chosen(text)))
         return DOCUMENT_KEEP;
     return set_ids(w, v, list, of, how == UNKNOWN);
 }
@@ -333,7 +357,7 @@ static int walk_buy_request(struct walk *w, struct php_tree *tree, struct php_va
     static const struct field of_change[] = {{"id", &quote_item}, {0}};
     (void)of;
     if (v->type != PHP_ARRAY)
-        return DOCUMENT_KEEP;
+        return walk_reference(w, v);
     int answer = walk_fields(w, tree, fields, v);
     if (answer >= 0 && php_find(v, "reset_count"))
         answer = walk_fields(w, tree, of_change, v);
@@ -367,9 +391,9 @@ static int walk_file_link(struct walk *w, struct php_value *v)
     static const struct slice zero = {(const uint8_t *)"0", 1};
     struct slice text, to = none, all = none;
     const uint8_t *at =
-        php_text(v, &text) ? memmem(text.p, text.len, before, sizeof before - 1) : NULL;
-    if (!at)
-        return DOCUMENT_KEEP;
+        php_text(php_behind(v), &text) ? memmem(text.p, text.len, before, sizeof before - 1) : NULL;
+    if (!at || walk_reference(w, v))
+        return at ? DS_EUNSUPPORTED : DOCUMENT_KEEP;
     struct slice id = {at + sizeof before - 1, 0};
     while (id.p + id.len < text.p + text.len && id.p[id.len] >= '0' && id.p[id.len] <= '9')
         id.len++;
@@ -395,7 +419,8 @@ static int walk_item_option(struct walk *w, struct php_tree *tree, struct php_va
         of = none;
     if (value && filled_in(v) == BY_CHOICE)
         answer = set_ids(w, &value->value, values, of, false);
-    if (value && value->value.type == PHP_STRING && is_file(value->value.text))
+    const struct php_value *chosen = value ? php_behind(&value->value) : NULL;
+    if (answer >= 0 && chosen && chosen->type == PHP_STRING && is_file(chosen->text))
         answer = walk_shape(w, tree, &nested_file, &value->value, none);
     if (answer >= 0 && php_find(v, "value"))
         answer = walk_file_link(w, &php_find(v, "value")->value);

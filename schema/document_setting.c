@@ -1,6 +1,6 @@
 /* Settings of the shop that hold ids inside a serialised value. What is one number is the
  * catalogue's (config.yaml). */
-#include "schema/document_walk.h"
+#include "schema/document_shape.h"
 
 /* Quantities by customer group: group → quantity, or, as a form sends them, any key → record. What
  * is for a group that is not there goes. */
@@ -16,9 +16,12 @@ static int walk_by_group(struct walk *w, struct php_tree *tree, struct php_value
         struct php_entry *group = php_find(&e->value, "customer_group_id");
         struct slice id = e->key, to = none;
         next = e->next;
-        if ((group && !php_text(&group->value, &id)) || !walk_is_id(id) || walk_is(id, all_groups))
+        if ((group && !php_text(php_behind(&group->value), &id)) || !walk_is_id(id) ||
+            walk_is(id, all_groups))
             continue;
-        int answer = walk_ask(w, ID_CUSTOMER_GROUP, id, none, false, &to);
+        int answer = group ? walk_reference(w, &group->value) : 0;
+        if (answer == 0)
+            answer = walk_ask(w, ID_CUSTOMER_GROUP, id, none, false, &to);
         if (answer < 0)
             return answer;
         if (answer == DOCUMENT_DROP || answer == DOCUMENT_NULL)

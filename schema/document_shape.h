@@ -36,6 +36,9 @@ struct document_shape {
  * an error. `of`: the id under which `v` is held. */
 int walk_shape(struct walk *w, struct php_tree *tree, const struct document_shape *shape,
                struct php_value *v, struct slice of);
+/* Ids are looked for in `v`. DS_EUNSUPPORTED: it is a reference to a place that may hold some. To
+ * change that one would change both, and it may not be an id there. */
+int walk_reference(struct walk *w, const struct php_value *v);
 /* The fields that `v` has, in their order. */
 int walk_fields(struct walk *w, struct php_tree *tree, const struct field *fields,
                 struct php_value *v);

@@ -478,9 +478,17 @@ struct php_entry *php_find(const struct php_value *in, const char *key)
     return NULL;
 }
 
+const struct php_value *php_behind(const struct php_value *v)
+{
+    while (is_reference(v)) /* each names one that began before it */
+        v = v->target;
+    return v;
+}
+
 bool php_text(const struct php_value *v, struct slice *text)
 {
-    if (v->type != PHP_STRING && v->type != PHP_INT)
+    if (v->type != PHP_STRING && v->type != PHP_INT &&
+        !(v->type == PHP_DOUBLE && is_number(v->text)))
         return false;
     *text = v->text;
     return true;

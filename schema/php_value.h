@@ -83,10 +83,12 @@ int php_write(struct php_tree *tree, struct buf *out, struct ds_error *err);
 /* Of an array or object; NULL: none, or it is neither. A key of digits is found whether it was
  * written as a number or as a string. */
 struct php_entry *php_find(const struct php_value *in, const char *key);
-/* Text of a string or whole number; false: it is neither. */
+/* The value itself, or what a reference leads to. */
+const struct php_value *php_behind(const struct php_value *v);
+/* Text of a string or whole number (also one that is held as a float); false: it is neither. */
 bool php_text(const struct php_value *v, struct slice *text);
 /* A number stays a number as far as `text` is one that PHP would write so, else it becomes a
- * string. `text` must outlive the tree. For strings and whole numbers only. */
+ * string. `text` must outlive the tree. For what php_text reads. */
 void php_set_text(struct php_value *v, struct slice text);
 /* The same for a key. */
 void php_set_key(struct php_entry *entry, struct slice text);

@@ -472,6 +472,73 @@ static void what_cannot_be_read_stays(void **state)
     }
 }
 
+/* PHP code that counts makes floats of whole numbers. */
+static void floats_that_are_whole_numbers(void **state)
+{
+    (void)state;
+    check("sales_flat_order_item", "product_options",
+          "a:2:{s:15:\"info_buyRequest\";a:3:{s:7:\"product\";d:14;s:3:\"qty\";d:2;s:15:\"super_"
+          "attribute\";a:1:{i:134;d:4;}}s:5:\"links\";a:3:{i:0;d:7;i:1;d:7.5;i:2;d:-7;}}",
+          "catalog_product_entity:14 eav_attribute:134 eav_attribute_option:4<134 "
+          "downloadable_link:7",
+          "a:2:{s:15:\"info_buyRequest\";a:3:{s:7:\"product\";d:1014;s:3:\"qty\";d:2;s:15:"
+          "\"super_attribute\";a:1:{i:1134;d:1004;}}s:5:\"links\";a:3:{i:0;d:1007;i:1;d:7.5;i:2;"
+          "d:-7;}}");
+    check_option("info_buyRequest", "a:1:{s:7:\"options\";a:1:{i:1;d:5;}}",
+                 "catalog_product_option:1 catalog_product_option_type_value:5<1?",
+                 "info_buyRequest a:1:{s:7:\"options\";a:1:{i:1001;d:1005;}}");
+}
+
+/* What they lead to is another place, where it may be no id. */
+static void references_in_the_place_of_ids(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *table, *column, *code, *value;
+        size_t offset; /* 0: there are no ids */
+    } all[] = {
+        {"sales_flat_order_item", "product_options", "",
+         "a:2:{s:3:\"any\";i:7;s:5:\"links\";a:1:{i:0;R:2;}}", 42},
+        {"sales_flat_order_item", "product_options", "",
+         "a:2:{s:3:\"any\";O:1:\"a\":1:{i:0;i:7;}s:5:\"links\";r:2;}", 49},
+        {"sales_flat_order_item", "product_options", "",
+         "a:2:{s:3:\"any\";a:1:{s:7:\"product\";i:7;}s:15:\"info_buyRequest\";R:2;}", 64},
+        {"sales_flat_order_item", "product_options", "",
+         "a:2:{s:3:\"any\";a:1:{i:7;i:1;}s:15:\"info_buyRequest\";a:1:{s:11:\"super_group\";R:2;}"
+         "}",
+         78},
+        {"sales_flat_order_item", "product_options", "",
+         "a:1:{s:7:\"options\";a:1:{i:0;a:3:{s:1:\"a\";s:1:\"5\";s:11:\"option_type\";s:5:"
+         "\"radio\";s:12:\"option_value\";R:4;}}}",
+         102},
+        {"sales_flat_order_item", "product_options", "",
+         "a:2:{s:3:\"any\";s:0:\"\";s:5:\"links\";R:2;}", 0},
+        {"sales_flat_order_item", "product_options", "",
+         "a:3:{s:3:\"any\";s:1:\"5\";s:4:\"name\";R:2;s:7:\"options\";a:1:{i:0;a:2:{s:11:\"option_"
+         "type\";s:5:\"field\";s:12:\"option_value\";R:2;}}}",
+         0},
+        {"wishlist_item_option", "value", "info_buyRequest",
+         "a:2:{s:3:\"any\";i:7;s:7:\"product\";R:2;}", 35},
+        {"core_config_data", "value", "cataloginventory/item_options/min_sale_qty",
+         "a:1:{i:5;a:2:{s:3:\"any\";i:7;s:17:\"customer_group_id\";R:3;}}", 55},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct shop shop = {0};
+        struct document_visitor visitor = {visit, NULL, &shop};
+        const struct document_format *f = document_format(all[i].table, all[i].column);
+        struct document_value out;
+        struct ds_error err = {0};
+        struct slice value = text(all[i].value), code = text(all[i].code);
+        int expected = all[i].offset ? DS_EUNSUPPORTED : 0;
+        int rc = document_rewrite(f, value, code, &visitor, &shop.arena, &out, &err);
+        if (rc != expected || out.offset != all[i].offset)
+            fail_msg("%s: %d at %zu", all[i].value, rc, out.offset);
+        assert_true(is(out.value, all[i].value));
+        assert_int_equal(document_collect(f, value, code, &visitor, &shop.arena, &err), expected);
+        leave(&shop);
+    }
+}
+
 static void an_error_of_the_visitor_ends_it(void **state)
 {
     (void)state;
@@ -519,6 +586,8 @@ int main(void)
         cmocka_unit_test(conditions_of_price_rules),
         cmocka_unit_test(all_values_of_a_shop_there_and_back),
         cmocka_unit_test(what_cannot_be_read_stays),
+        cmocka_unit_test(floats_that_are_whole_numbers),
+        cmocka_unit_test(references_in_the_place_of_ids),
         cmocka_unit_test(an_error_of_the_visitor_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

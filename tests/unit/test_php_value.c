@@ -244,7 +244,8 @@ static void keys_are_found_and_texts_read(void **state)
     struct arena arena = {0};
     struct php_tree tree;
     struct slice found;
-    assert_int_equal(php_parse(&tree, text("a:3:{i:5;s:1:\"a\";s:1:\"6\";i:7;s:0:\"\";d:1;}"),
+    assert_int_equal(php_parse(&tree,
+                               text("a:4:{i:5;s:1:\"a\";s:1:\"6\";i:7;s:0:\"\";d:1.5;i:7;d:1;}"),
                                &arena, NULL, NULL),
                      0);
     assert_true(php_text(&php_find(&tree.root, "5")->value, &found));
@@ -252,6 +253,8 @@ static void keys_are_found_and_texts_read(void **state)
     assert_true(php_text(&php_find(&tree.root, "6")->value, &found));
     assert_int_equal(found.p[0], '7');
     assert_false(php_text(&php_find(&tree.root, "")->value, &found));
+    assert_true(php_text(&php_find(&tree.root, "7")->value, &found));
+    assert_int_equal(found.p[0], '1');
     assert_null(php_find(&tree.root, "55"));
     assert_null(php_find(&php_find(&tree.root, "5")->value, "5"));
     arena_free(&arena);
