@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "applier/import/documents.h"
 #include "applier/import/import_internal.h"
@@ -173,15 +174,28 @@ static struct slice text_at(const uint8_t *const *values, uint32_t column, char 
                                : import_text(values[column], scratch, null);
 }
 
+/* A row is met several times: its ids are wanted, then replaced, and a copy may bring it again. */
+static bool was_told(struct import *im, const struct import_row *row,
+                     const struct import_document *d, const struct ds_error *why)
+{
+    uint64_t hash = XXH3_64bits_withSeed(row->id.p, row->id.len, (uintptr_t)d->format);
+    hash = XXH3_64bits_withSeed(why->message, strlen(why->message), hash);
+    uint64_t *told = &im->told_documents[hash % IMPORT_TOLD_DOCUMENTS];
+    bool was = *told == hash;
+    *told = hash;
+    return was;
+}
+
 /* What cannot be read travels as it is: the shop cannot read it either. */
-static int unreadable(const struct import_row *row, const struct import_document *d,
-                      const struct ds_error *why)
+static int unreadable(struct import *im, const struct import_row *row,
+                      const struct import_document *d, const struct ds_error *why)
 {
     if (why->code != DS_EFORMAT && why->code != DS_ELIMIT && why->code != DS_EUNSUPPORTED)
         return why->code;
-    log_warn("ids inside a value are left as they are table=%s column=%s id=%.*s reason=\"%s\"",
-             row->table->entry->table, row->table->target->columns[d->target].name,
-             (int)row->id.len, row->id.p ? (const char *)row->id.p : "", why->message);
+    if (!was_told(im, row, d, why))
+        log_warn("ids inside a value are left as they are table=%s column=%s id=%.*s reason=\"%s\"",
+                 row->table->entry->table, row->table->target->columns[d->target].name,
+                 (int)row->id.len, row->id.p ? (const char *)row->id.p : "", why->message);
     return 0;
 }
 
@@ -202,7 +216,7 @@ int import_want_documents(struct import *im, const struct import_row *row)
         struct ds_error why = {0};
         if (!null && value.len &&
             document_collect(d->format, value, beside, &visitor, &im->arena, &why))
-            rc = unreadable(row, d, &why);
+            rc = unreadable(im, row, d, &why);
     }
     return rc;
 }
@@ -222,7 +236,7 @@ static int rewrite(struct import *im, struct import_row *row, const struct impor
     if (null || !value.len)
         return 0;
     if (document_rewrite(d->format, value, beside, &visitor, &im->arena, &out, &why)) {
-        int rc = unreadable(row, d, &why);
+        int rc = unreadable(im, row, d, &why);
         if (rc)
             *err = why;
         return rc;

@@ -226,6 +226,7 @@ struct postponed;
 
 enum {
     IMPORT_LEFT_BUCKETS = 1 << 12,
+    IMPORT_TOLD_DOCUMENTS = 1 << 12,
     IMPORT_DUPLICATE = 1062, /* of a unique value: the server's number */
 };
 
@@ -270,6 +271,8 @@ struct import {
     const struct import_view *view;         /* of the range in hand, NULL none */
     struct import_left *left[IMPORT_LEFT_BUCKETS];
     uint32_t held; /* of these, with `why` */
+    /* values that cannot be read, of which it was told: hashes, each at its own place */
+    uint64_t told_documents[IMPORT_TOLD_DOCUMENTS];
 
     /* the segment in hand, in `arena` */
     struct arena arena;

@@ -310,3 +310,20 @@ def define(suite):
             after = rows(shops)
             sync(shops, "all", "-d", "update")
             same_rows(shops, after, "the same again")
+
+    @suite.case("left-as-they-are", "options of order items with ids as floats; by a reference, or broken: they stay, which is told once for each row and run")
+    def _():
+        with TwoShops(settings={}) as shops:
+            product = value(shops.source, "SELECT MIN(entity_id) FROM catalog_product_entity")
+            items = [row[0] for row in query(shops.source, "SELECT item_id FROM sales_flat_order_item ORDER BY 1 DESC LIMIT 4")]
+            request = 'a:2:{s:4:"mine";i:%d;s:15:"info_buyRequest";a:1:{s:7:"product";%%s;}}' % product
+            wrong = {items[1]: request % "R:2", items[2]: request % "R:2", items[3]: "a:1:{"}
+            for item, text in {items[0]: request % ("d:%d" % product), **wrong}.items():
+                shops.source.run("UPDATE sales_flat_order_item SET product_options = '%s' WHERE item_id = %d" % (text, item), database="openmage")
+            for _again in range(2):
+                _out, err = sync(shops, "all", "-d", "update")
+                told = [line for line in err.splitlines() if "ids inside a value are left as they are" in line]
+                expect_equal(sorted(int(re.search(r"table=sales_flat_order_item column=product_options id=(\d+) reason", line).group(1)) for line in told),
+                             sorted(wrong), "what is told: " + "\n".join(told))
+                here = {item: translated(shops, "sales_flat_order_item", "item_id", "product_options", item) for item in items}
+                expect_equal(here, {items[0]: request % ("d:%d" % registered_target(shops, "product", product, "legacy")), **wrong}, "options")
