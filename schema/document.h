@@ -9,7 +9,7 @@
  * that all of a batch can be looked up together; document_rewrite calls it again, for the same ids
  * in the same order, and does as it answers. All other bytes stay as they are. A value that cannot
  * be read stays as it is altogether, and that is an error that the caller may pass over; so does
- * one in which ids are held by a reference of PHP's (R:2;).
+ * one in which ids are held by a reference of PHP's (R:2;) to what is none of that kind.
  *
  * Lists and paths of plain columns are in the catalogue (REFERENCE_LIST, REFERENCE_PATH;
  * multiselect values), which knows users' tables too. For them the caller makes a format:

@@ -37,13 +37,16 @@ int walk_reference(struct walk *w, const struct php_value *v)
 static int set_ids(struct walk *w, struct php_value *v, struct text_ids ids, struct slice of,
                    bool maybe)
 {
+    const uint32_t mark = (uint32_t)ids.form << 16 | ((uint32_t)ids.kind + 1);
     struct slice text, to = none;
-    if (!php_text(v, &text))
-        return walk_reference(w, v);
+    if (!php_text(v, &text)) /* an id of the same kind is what the one that it leads to becomes */
+        return php_behind(v)->mark == mark ? DOCUMENT_KEEP : walk_reference(w, v);
     int answer = walk_text(w, ids, text, of, maybe, &to);
-    if (answer != DOCUMENT_REPLACE)
+    if (answer != DOCUMENT_REPLACE && answer != DOCUMENT_KEEP)
         return answer;
-    php_set_text(v, to);
+    v->mark = mark;
+    if (answer == DOCUMENT_REPLACE)
+        php_set_text(v, to);
     return DOCUMENT_KEEP;
 }
 

@@ -47,6 +47,7 @@ struct php_value {
     enum php_type type;
     uint32_t count;    /* of entries */
     uint32_t slot;     /* by which r and R name it, from 1; 0: it was removed */
+    uint32_t mark;     /* its owner's; 0 at first */
     struct slice text; /* of a number or bool its digits; string; name of a class or case */
     union {
         struct php_entry *first;  /* array, object */

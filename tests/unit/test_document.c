@@ -489,6 +489,13 @@ static void floats_that_are_whole_numbers(void **state)
                  "info_buyRequest a:1:{s:7:\"options\";a:1:{i:1001;d:1005;}}");
 }
 
+static void references_to_ids_of_the_same_kind(void **state)
+{
+    (void)state;
+    check("sales_flat_order_item", "product_options", "a:1:{s:5:\"links\";a:2:{i:0;i:7;i:1;R:3;}}",
+          "downloadable_link:7", "a:1:{s:5:\"links\";a:2:{i:0;i:1007;i:1;R:3;}}");
+}
+
 /* What they lead to is another place, where it may be no id. */
 static void references_in_the_place_of_ids(void **state)
 {
@@ -588,6 +595,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_stays),
         cmocka_unit_test(floats_that_are_whole_numbers),
         cmocka_unit_test(references_in_the_place_of_ids),
+        cmocka_unit_test(references_to_ids_of_the_same_kind),
         cmocka_unit_test(an_error_of_the_visitor_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
