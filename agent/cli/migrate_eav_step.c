@@ -78,7 +78,7 @@ static int open_step(struct eav_step **out, struct migrating *g, struct position
 {
     struct eav_step *s = *out = calloc(1, sizeof *s);
     if (!s)
-        return eav_no_memory(err);
+        return error_set(err, DS_ENOMEM, "out of memory for the EAV step");
     s->g = g;
     int rc = open_files(s, err);
     return rc ? rc : open_servers(s, at, err);
