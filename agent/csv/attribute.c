@@ -19,10 +19,7 @@ static bool is_own(const char *column)
                                       "attribute_code", "options",         "attribute_sets",
                                       "attribute_set",  "attribute_group", "is_global",
                                       "scope",          "source_model",    NULL};
-    for (size_t i = 0; own[i]; i++)
-        if (strcmp(own[i], column) == 0)
-            return true;
-    return false;
+    return column_is_among(own, column);
 }
 
 static void open_attributes(struct csv_import *in)
@@ -69,10 +66,7 @@ static bool is_of_input(const char *column)
 {
     static const char *const columns[] = {"backend_type", "backend_model", "source_model",
                                           "is_user_defined", NULL};
-    for (size_t i = 0; columns[i]; i++)
-        if (strcmp(columns[i], column) == 0)
-            return true;
-    return false;
+    return column_is_among(columns, column);
 }
 
 static void set_cells(struct csv_import *in, struct shop_row *r, const char *of)

@@ -49,10 +49,7 @@ static bool is_other(const char *column)
     static const char *const own[] = {"entity_id", "entity_type_id", "attribute_set_id",
                                       "parent_id", "path",           "level",
                                       "store_id",  "children_count", NULL};
-    for (size_t i = 0; own[i]; i++)
-        if (strcmp(own[i], column) == 0)
-            return true;
-    return false;
+    return column_is_among(own, column);
 }
 
 static void open_categories(struct csv_import *in)

@@ -25,6 +25,14 @@ bool *columns_open(struct csv_import *in, const char *table,
 }
 
 /* Rules of the catalogue that ask for a column of the root; from *i on, NULL: no more. */
+bool column_is_among(const char *const *names, const char *column)
+{
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(names[i], column) == 0)
+            return true;
+    return false;
+}
+
 static const char *next_required(const struct csv_import *in, size_t *i)
 {
     const struct catalogue_entity *e = catalogue_find(in->o->catalogue, in->kind->entity);
@@ -73,10 +81,7 @@ static bool is_given(const char *column)
                                           "store_to_base_rate",
                                           "store_to_order_rate",
                                           NULL};
-    for (size_t i = 0; columns[i]; i++)
-        if (strcmp(columns[i], column) == 0)
-            return true;
-    return false;
+    return column_is_among(columns, column);
 }
 
 void columns_set(struct csv_import *in, const bool *taken, struct shop_row *r)

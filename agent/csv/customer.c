@@ -42,10 +42,7 @@ static bool is_own(const char *column)
                                       "use_billing_as_shipping",
                                       "billing_is_shipping",
                                       NULL};
-    for (size_t i = 0; own[i]; i++)
-        if (strcmp(own[i], column) == 0)
-            return true;
-    return false;
+    return column_is_among(own, column);
 }
 
 /* What a column says of an address: billing_city → city. Empty: it is not about one. */

@@ -70,10 +70,7 @@ static bool is_own(const struct csv_import *in, const char *column)
                                       "order_increment_id",
                                       NULL};
     (void)in;
-    for (size_t i = 0; own[i]; i++)
-        if (strcmp(own[i], column) == 0)
-            return true;
-    return false;
+    return column_is_among(own, column);
 }
 
 static void open_documents(struct csv_import *in)

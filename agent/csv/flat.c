@@ -28,9 +28,8 @@ static bool is_own(const struct csv_import *in, const char *column)
                                       "stores",    "customer_id", NULL};
     static const char *const unused[] = {"subscriber_firstname", "subscriber_lastname", NULL};
     const struct form *f = form_of(in);
-    for (size_t i = 0; own[i]; i++)
-        if (strcmp(own[i], column) == 0)
-            return true;
+    if (column_is_among(own, column))
+        return true;
     for (size_t i = 0; !f->stores && unused[i]; i++) /* the shop keeps no names of subscribers */
         if (strcmp(unused[i], column) == 0)
             return true;

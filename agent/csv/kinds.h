@@ -51,6 +51,8 @@ void nested_keys_check(struct csv_import *in, const struct nested *list, const c
                        const char *const *known);
 
 /* --- columns.c: columns of the header that are columns of the root's table --- */
+/* names: NULL ends them. */
+bool column_is_among(const char *const *names, const char *column);
 /* Which ones; all but those that `other` says are something else. To be freed; NULL: an error. */
 bool *columns_open(struct csv_import *in, const char *table,
                    bool (*other)(const struct csv_import *in, const char *column));

@@ -56,9 +56,8 @@ static bool is_own(const struct csv_import *in, const char *column)
                                       "protect_code",
                                       NULL};
     (void)in;
-    for (size_t i = 0; own[i]; i++)
-        if (strcmp(own[i], column) == 0)
-            return true;
+    if (column_is_among(own, column))
+        return true;
     return is_address_column(column, "billing_") || is_address_column(column, "shipping_") ||
            strncmp(column, "payment_", 8) == 0;
 }

@@ -39,12 +39,10 @@ static bool is_other(const char *column)
                                         "enable_qty_increments",
                                         "is_decimal_divided",
                                         NULL};
-    for (size_t i = 0; own[i]; i++)
-        if (strcmp(own[i], column) == 0)
-            return true;
-    for (size_t i = 0; stock[i]; i++)
-        if (strcmp(stock[i], column) == 0)
-            return true;
+    if (column_is_among(own, column))
+        return true;
+    if (column_is_among(stock, column))
+        return true;
     return strncmp(column, "use_config_", 11) == 0 || product_is_child_column(column) ||
            product_is_link_column(column);
 }

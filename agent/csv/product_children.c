@@ -11,10 +11,7 @@ bool product_is_child_column(const char *column)
     static const char *const columns[] = {
         "tier_prices", "group_prices", "custom_options", "media_gallery",
         "image",       "small_image",  "thumbnail",      NULL};
-    for (size_t i = 0; columns[i]; i++)
-        if (strcmp(columns[i], column) == 0)
-            return true;
-    return false;
+    return column_is_among(columns, column);
 }
 
 /* --- custom options ------------------------------------------------------------------------------
