@@ -107,9 +107,8 @@ static void tell_row(void *arg, enum change_op op, struct slice image)
             (void)buf_printf(keys, "%s%" PRIu64, keys->len ? "," : "", v.u);
 }
 
-/* What is to be done to one document, in *t and s->changes. */
-static int compare(struct stores_step *s, size_t i, bool only, struct stores_table *t,
-                   struct ds_error *err)
+static int open_document(struct stores_step *s, size_t i, struct step_table *t,
+                         struct ds_error *err)
 {
     const struct step_table_options o = {.sides = &s->sides,
                                          .schema = s->schema[MAP_DESTINATION],
@@ -118,7 +117,14 @@ static int compare(struct stores_step *s, size_t i, bool only, struct stores_tab
                                          .facts = map_servers_facts(s->servers),
                                          .document = documents[i],
                                          .number = (uint32_t)i + 1};
-    int rc = step_table_open(&t->both, &o, err);
+    return step_table_open(t, &o, err);
+}
+
+/* What is to be done to one document, in *t and s->changes. */
+static int compare(struct stores_step *s, size_t i, bool only, struct stores_table *t,
+                   struct ds_error *err)
+{
+    int rc = open_document(s, i, &t->both, err);
     rc = rc ? rc : step_table_images(&t->both, &t->arena, &t->images, err);
     const struct wanted_rows wanted = {.here = &t->both.here,
                                        .rows = t->images,
@@ -181,16 +187,10 @@ static int check_rows(struct stores_step *s, bool *good, struct ds_error *err)
 static int look_at(struct stores_step *s, struct fit *f, size_t i, struct map_findings *findings,
                    struct ds_error *err)
 {
-    const struct step_table_options o = {.sides = &s->sides,
-                                         .schema = s->schema[MAP_DESTINATION],
-                                         .config = &s->g->in->config,
-                                         .map = s->map,
-                                         .facts = map_servers_facts(s->servers),
-                                         .document = documents[i]};
     struct step_table t = {0};
     char name[300];
     int len = snprintf(name, sizeof name, "%s%s", prefix_of(s, MAP_SOURCE), documents[i]);
-    int rc = step_table_open(&t, &o, err);
+    int rc = open_document(s, i, &t, err);
     rc = rc ? rc
             : fit_step_table(f, &t, s->map, documents[i],
                              target_find(s->schema[MAP_SOURCE], name, (size_t)len),
