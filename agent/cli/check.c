@@ -241,9 +241,11 @@ static int check_mode(struct report *r, MYSQL *db, bool *other, struct ds_error 
 {
     int rc = record_mode_check(db, &r->in->config, r->in->config.name, err);
     *other = rc == DS_EUSAGE;
-    if (*other)
-        report(r, FINDING_STOP, "mode", "%s", err->message);
-    return *other ? 0 : rc;
+    if (!*other)
+        return rc;
+    report(r, FINDING_STOP, "mode", "%s", err->message);
+    error_clear(err);
+    return 0;
 }
 
 /* What the stream has left at the destination. */
