@@ -87,8 +87,10 @@ int entity_each_referred(const struct copy *c, const struct catalogue_entity *fr
         for (size_t k = 0; table_of(from, f->table) && (target = document_names(f, k)); k++) {
             const struct catalogue_entity *e = catalogue_find(c->o->catalogue, target->entity);
             const struct catalogue_table *entry = e ? table_of(e, target->table) : NULL;
-            if (rc == 0 && entry && is_recognised(c, from, e))
-                rc = tell(arg, e, &e->tables[0], err) || tell(arg, e, entry, err) ? err->code : 0;
+            if (rc || !entry || !is_recognised(c, from, e))
+                continue;
+            rc = tell(arg, e, &e->tables[0], err);
+            rc = rc ? rc : tell(arg, e, entry, err);
         }
     }
     return rc;

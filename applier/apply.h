@@ -51,11 +51,11 @@ struct savepoint {
     uint32_t change; /* changes of the batch before it */
     uint64_t number; /* parts.c: of the destination's own one, 0 none yet */
 };
-enum how { /* a transaction is tried in this order (law 5) */
+enum how {                 /* a transaction is tried in this order (law 5) */
+           IN_RANGES = -1, /* many of a copy, first */
            NETTED,
            EXACT,
            BY_POLICY,
-           IN_RANGES, /* before all: many of a copy */
 };
 
 struct entity_pending {          /* of the open destination transaction */

@@ -3,7 +3,8 @@
  * If it cannot be applied it is rolled back and cut in half, down to the transaction that does not
  * fit; that one is applied change by change, in source order (law 5), and if even that fails it is
  * a conflict. Every success commits with its own checkpoint, so a crash at any point leaves a
- * prefix.
+ * prefix. Many entities of a copy are first tried in ranges, one behind the other in the same
+ * destination transaction.
  *
  * A connection that breaks during COMMIT leaves the outcome unknown. The checkpoint row tells: it
  * stands where it stood, or where the COMMIT was to leave it. The old connection may still be about
