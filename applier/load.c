@@ -231,11 +231,11 @@ static int on_table_begin(struct loader *l, const struct msg_table *table, struc
     }
     if (rc == 0 && l->options.takes && !find_copied(l, table->name))
         rc = load_mapped_empty(&l->context, table->name, err);
-    log_debug("%s table=%.*s", l->options.takes ? "migrating" : "copying", (int)table->name.len,
-              table->name.p);
+    if (rc)
+        return rc;
+    log_debug("%s table=%s", l->options.takes ? "migrating" : "copying", target->name);
     l->rows.doubles = may_double(l, target->name);
-    if (rc == 0)
-        rc = row_loader_begin(&l->rows, l->options.database, target, err);
+    rc = row_loader_begin(&l->rows, l->options.database, target, err);
     l->table_open = rc == 0;
     return rc;
 }
