@@ -559,7 +559,7 @@ bool mapped_next(struct applier *a, struct message *m, int *rc, struct ds_error 
 int mapped_truncate(struct applier *a, struct slice table, const char **name, struct arena *arena,
                     struct ds_error *err);
 /* Do rows of the source go to this table of the destination? arg: the applier. */
-bool mapped_takes(void *arg, const char *table);
+int mapped_takes(void *arg, const char *table, bool *takes, struct ds_error *err);
 /* Does of rows with one unique key the first stay? */
 bool mapped_doubles(void *arg, const char *table);
 

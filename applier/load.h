@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "applier/target.h"
+#include "schema/buf.h"
 #include "schema/db.h"
 #include "schema/error.h"
 #include "schema/message.h"
@@ -34,11 +35,16 @@ struct load_options {
     /* Not NULL: structure is the destination's own, and so are tables that no rows go to, as it
      * says. Then no definition is made, compared or dropped; tables are emptied, and rows of
      * several of the source may go to one. */
-    bool (*takes)(void *arg, const char *table);
+    int (*takes)(void *arg, const char *table, bool *takes, struct ds_error *err);
     /* … may rows come twice by a unique key of the table's? The first one stays. NULL: never. */
     bool (*doubles)(void *arg, const char *table);
     void *arg;
 };
+
+/* With `takes`: which tables that rows go to have some that no copy of the stream wrote, and that
+ * would be refused; "a, b". Asked before a copy. Errors of the servers; DS_ENOMEM. */
+int load_rows_of_others(MYSQL *db, const struct target *target, const struct load_options *options,
+                        struct buf *names, struct ds_error *err);
 
 struct loader;
 /* Strings and target must outlive it. */

@@ -16,6 +16,7 @@ struct load_context {
     char *source_database; /* from the snapshot's first definition */
     struct buf position;   /* of the snapshot, printable */
     bool replace;          /* existing rows may be replaced */
+    bool fresh;            /* the destination has no tables of ours yet */
 };
 
 /* A definition: the source's text, and the session that it is to be run under. */
@@ -41,7 +42,7 @@ bool load_session_value(struct slice session, const char *key, struct slice *val
 uint64_t load_session_mode(struct slice session);
 
 /* load_mapped.c: into tables that stay as they are. */
-/* May all that rows go to be emptied? DS_EUSAGE names the first that may not. */
+/* May all that rows go to be emptied? DS_EUSAGE names those that may not. */
 int load_mapped_check(struct load_context *c, const struct target *target, struct ds_error *err);
 /* It is empty, and noted as ours. */
 int load_mapped_empty(struct load_context *c, struct slice table, struct ds_error *err);
@@ -54,6 +55,8 @@ int load_values(struct load_context *c, const struct target_table *table, struct
 /* datasync_snapshot: one row per table that this stream's copies have made or emptied, one per view
  * and routine, and one with an empty table name for the copy as a whole. */
 int load_state_begin(struct load_context *c, struct ds_error *err);
+/* May the copy that did not come to its end replace rows of others? */
+int load_state_replacing(struct load_context *c, bool *replacing, struct ds_error *err);
 int load_state_set(struct load_context *c, struct slice table, const char *state, uint64_t rows,
                    struct ds_error *err);
 int load_state_has(struct load_context *c, struct slice table, bool *ours, struct ds_error *err);

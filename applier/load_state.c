@@ -51,7 +51,7 @@ int load_state_set(struct load_context *c, struct slice table, const char *state
     return run(c, &sql, rc, err);
 }
 
-static int was_replacing(struct load_context *c, bool *replacing, struct ds_error *err)
+int load_state_replacing(struct load_context *c, bool *replacing, struct ds_error *err)
 {
     BUF_AUTO struct buf from = {0}, where = {0}, value = {0};
     if (state_table(c, &from) || of_stream(c, &where))
@@ -65,7 +65,7 @@ int load_state_begin(struct load_context *c, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0}, objects = {0};
     bool replacing = false;
-    int rc = was_replacing(c, &replacing, err);
+    int rc = load_state_replacing(c, &replacing, err);
     if (rc)
         return rc;
     c->replace = c->options->resnapshot || replacing;

@@ -12,6 +12,7 @@
 #include "applier/map/map_facts.h"
 #include "applier/map/map_integrity.h"
 #include "applier/map/map_stream.h"
+#include "applier/map/map_takes.h"
 #include "schema/log.h"
 
 struct mapped {
@@ -171,40 +172,27 @@ bool mapped_next(struct applier *a, struct message *m, int *rc, struct ds_error 
 /* --- a table of the source that was emptied ------------------------------------------------------
  */
 
-/* Do rows of this document go to that one? */
-static bool leads_to(const struct applier *a, const char *document, const char *there)
+static struct map_takes takes_of(const struct applier *a)
 {
-    const char *to = map_document(filter_map(a->options.filter), MAP_SOURCE, document);
-    char name[300];
-    snprintf(name, sizeof name, "%s%s", a->config->source.prefix, document);
-    return to && strcmp(to, there) == 0 && filter_keeps(a->options.filter, name);
+    return (struct map_takes){.config = a->config,
+                              .filter = a->options.filter,
+                              .servers = a->options.no_source ? NULL : a->mapped->servers};
 }
 
-/* Is it another one than `own`, that the source has, and that goes to the same table? */
-static int goes_there_too(struct applier *a, const char *document, const char *own,
-                          const char *there, bool *does, struct ds_error *err)
-{
-    char name[300];
-    snprintf(name, sizeof name, "%s%s", a->config->source.prefix, document);
-    *does = strcmp(document, own) != 0 && leads_to(a, document, there);
-    return *does && !a->options.no_source
-               ? map_servers_has_table(a->mapped->servers, name, does, err)
-               : 0;
-}
-
-/* NULL: no other one. */
+/* A document beside `own` whose rows go to the same one; NULL: none. */
 static int find_other(struct applier *a, const char *own, const char *there, const char **other,
                       struct ds_error *err)
 {
     const struct map *map = filter_map(a->options.filter);
-    bool does;
-    int rc = goes_there_too(a, there, own, there, &does, err);
+    const struct map_takes o = takes_of(a);
+    bool does = false;
+    int rc = strcmp(there, own) == 0 ? 0 : map_leads_to(&o, there, there, &does, err);
     *other = rc == 0 && does ? there : NULL;
     for (size_t i = 0; rc == 0 && !*other && i < map_count(map); i++) {
         const struct map_rule *r = map_at(map, i);
-        if (r->kind != MAP_RENAME)
+        if (r->kind != MAP_RENAME || strcmp(r->document, own) == 0)
             continue;
-        rc = goes_there_too(a, r->document, own, there, &does, err);
+        rc = map_leads_to(&o, r->document, there, &does, err);
         *other = rc == 0 && does ? r->document : NULL;
     }
     return rc;
@@ -323,41 +311,10 @@ int mapped_truncate(struct applier *a, struct slice table, const char **name, st
 /* --- a copy
  * --------------------------------------------------------------------------------------- */
 
-/* By a handler, beside its own document. */
-static bool is_written(const struct applier *a, const char *document)
+int mapped_takes(void *arg, const char *table, bool *takes, struct ds_error *err)
 {
-    const struct map *map = filter_map(a->options.filter);
-    const struct map_rule *r = NULL;
-    char name[300];
-    while ((r = map_handler_writing(map, document, r))) {
-        snprintf(name, sizeof name, "%s%s", a->config->source.prefix, r->document);
-        if (r->side == MAP_DESTINATION ||
-            (map_document(map, MAP_SOURCE, r->document) && filter_keeps(a->options.filter, name)))
-            return true;
-    }
-    return false;
-}
-
-bool mapped_takes(void *arg, const char *table)
-{
-    const struct applier *a = arg;
-    const struct map *map = filter_map(a->options.filter);
-    size_t prefix = strlen(a->config->destination.prefix);
-    if (strncmp(table, a->config->destination.prefix, prefix) != 0)
-        return false;
-    if (map_step(map, MAP_DESTINATION, table + prefix) || is_written(a, table + prefix))
-        return true;
-    if (map_ignored(map, MAP_DESTINATION, table + prefix))
-        return false;
-    bool renamed = false, takes = false;
-    for (size_t i = 0; i < map_count(map) && !takes; i++) {
-        const struct map_rule *r = map_at(map, i);
-        if (r->kind != MAP_RENAME || strcmp(r->to_document, table + prefix) != 0)
-            continue;
-        renamed = true;
-        takes = leads_to(a, r->document, table + prefix);
-    }
-    return renamed ? takes : leads_to(a, table + prefix, table + prefix);
+    const struct map_takes o = takes_of(arg);
+    return map_takes(&o, table, takes, err);
 }
 
 bool mapped_doubles(void *arg, const char *table)

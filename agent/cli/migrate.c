@@ -241,24 +241,38 @@ static int perform(struct migrating *g, const struct migration_step *s, enum mig
     return migrate_stage_find(g, s->classes[stage], stage)(g, good, err);
 }
 
+static int failed(enum migration_stage stage, struct ds_error *err)
+{
+    static const char *const said[STAGES] = {"Integrity Check failed", "Data Migration failed",
+                                             "Volume Check failed", "Delta delivering failed"};
+    return error_set(err, DS_ESCHEMA, "%s", said[stage]);
+}
+
 /* All steps are asked, so that all that is wrong is seen at once. */
 static int check_integrity(struct migrating *g, struct ds_error *err)
 {
     size_t count = migration_step_count(g->migration, g->mode);
-    bool all = true, runs = true;
+    bool all = true, runs = true, empty = true;
     int rc = migrate_servers_check(g, &runs, err);
     for (size_t i = 0; i < count && rc == 0; i++) {
         bool good;
         rc = perform(g, migration_step_at(g->migration, g->mode, i), STAGE_INTEGRITY, &good, err);
         all &= good;
     }
-    if (rc || (runs && (all || g->in->automatic)))
+    if (rc == 0 && g->mode == MIGRATION_DATA)
+        rc = migrate_check_empty(g, &empty, err);
+    if (rc)
         return rc;
+    if (runs && (all || g->in->automatic))
+        return empty ? 0
+                     : error_set(err, DS_EUSAGE,
+                                 "the destination has rows where the migration's go, see above: "
+                                 "nothing was written");
     if (!all && !g->in->automatic)
         logging_notice(
             "You can use --auto or -a option to ignore not mapped differences between source and "
             "destination to continue migration, and --suggest FILE to get rules that settle them");
-    return error_set(err, DS_ESCHEMA, "Integrity Check failed");
+    return failed(STAGE_INTEGRITY, err);
 }
 
 /* Is no data stage behind it? */
@@ -271,18 +285,19 @@ static bool is_last(const struct migrating *g, const struct migration_step *s)
     return s == last;
 }
 
-/* The stages of one step; those of a run that has ended otherwise end all. */
+/* The stages of one step; those of a run that has ended otherwise end all. What a volume check
+ * finds is told, and the other steps go on: their work is wanted all the same. */
 static int run_step(struct migrating *g, const struct migration_step *s,
                     const enum migration_stage *stages, size_t count, struct ds_error *err)
 {
-    static const char *const failed[STAGES] = {"Integrity Check failed", "Data Migration failed",
-                                               "Volume Check failed", "Delta delivering failed"};
     int rc = 0;
     for (size_t i = 0; i < count && rc == 0 && !g->stopped; i++) {
         bool good;
         rc = perform(g, s, stages[i], &good, err);
-        if (rc == 0 && !good)
-            rc = error_set(err, DS_ESCHEMA, "%s", failed[stages[i]]);
+        if (rc == 0 && !good && stages[i] == STAGE_VOLUME && g->code == EXIT_DONE)
+            g->different = true;
+        else if (rc == 0 && !good)
+            rc = failed(stages[i], err);
         crash_point("migrate.stage");
         if (rc == 0 && g->mode == MIGRATION_DATA && stages[i] == STAGE_DATA && !g->stopped &&
             is_last(g, s))
@@ -296,7 +311,7 @@ static int clean_again(struct migrating *g, struct ds_error *err)
 {
     bool good = true;
     int rc = migrate_leftovers_data(g, &good, err);
-    return rc == 0 && !good ? error_set(err, DS_ESCHEMA, "Delta delivering failed") : rc;
+    return rc == 0 && !good ? failed(STAGE_DELTA, err) : rc;
 }
 
 /* A dry run of settings tells what the data stages would do. */
@@ -321,6 +336,8 @@ static int run_mode(struct migrating *g, struct ds_error *err)
     }
     if (rc == 0 && !g->stopped && g->leftovers && migrate_ends(g))
         rc = clean_again(g, err);
+    if (rc == 0 && g->different)
+        rc = failed(STAGE_VOLUME, err);
     if (rc == 0 && !g->stopped && !dry)
         log_info(g->mode == MIGRATION_DELTA ? "Migration completed successfully"
                                             : "Migration completed");

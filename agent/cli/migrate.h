@@ -51,6 +51,7 @@ struct migrating {
     struct customer *customer; /* files of the Customer step; NULL: there is none */
     struct custom *custom;     /* of the Custom Customer Attributes step; NULL: there is none */
     bool stopped;              /* by a signal */
+    bool different;            /* a volume check has found something */
     struct buf counted;        /* counters of the source that were brought alongside the stream */
     unsigned seconds;          /* … since they were looked at */
     int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
@@ -131,6 +132,8 @@ int migrate_check_followed(struct migrating *g, struct ds_error *err);
 
 /* Do both servers let it run? --auto does not go past what they do not. */
 int migrate_servers_check(struct migrating *g, bool *good, struct ds_error *err);
+/* … and are the tables that a first copy would fill empty? */
+int migrate_check_empty(struct migrating *g, bool *good, struct ds_error *err);
 
 /* Settings of the run, by what config.xml says. */
 int migrate_configure(struct migrating *g, struct ds_error *err);
@@ -146,6 +149,8 @@ int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct
 
 /* Of a run that follows the source through the map, as far as the map leads; to be added to. */
 struct runner_options migrate_run_options(void);
+/* Has an earlier run copied? */
+int migrate_look_for_copy(struct migrating *g, bool *there, struct ds_error *err);
 /* The stream up to a position of the source; its exit code, and g->code. */
 int migrate_follow_to(struct migrating *g, const struct position *at);
 /* --reset of what --document and --step name, or of all. */

@@ -331,8 +331,7 @@ static int run(struct migrating *g, const struct runner_options *o, bool *good,
     return rc;
 }
 
-/* Has an earlier run copied? */
-static int look_for_copy(struct migrating *g, bool *there, struct ds_error *err)
+int migrate_look_for_copy(struct migrating *g, bool *there, struct ds_error *err)
 {
     struct stream_status s;
     int rc = stream_status_stopped(&s, &g->in->config, g->in->filter, err);
@@ -348,7 +347,7 @@ static int look_for_copy(struct migrating *g, bool *there, struct ds_error *err)
 static int need_copy(struct migrating *g, struct ds_error *err)
 {
     bool copied = false;
-    int rc = look_for_copy(g, &copied, err);
+    int rc = migrate_look_for_copy(g, &copied, err);
     if (rc == DS_ECONN && !migrate_ends(g)) {
         error_clear(err);
         return 0;
@@ -383,7 +382,7 @@ int migrate_map_data(struct migrating *g, bool *good, struct ds_error *err)
     bool copied = false;
     if (g->streamed)
         return run(g, NULL, good, err);
-    int rc = look_for_copy(g, &copied, err);
+    int rc = migrate_look_for_copy(g, &copied, err);
     g->cleaned |= copied && !migrate_resets_all(g);
     return rc ? rc : copy_or_follow(g, copied, good, err);
 }

@@ -5,6 +5,8 @@
 #include "agent/cli/logging.h"
 #include "agent/cli/migrate.h"
 #include "agent/source.h"
+#include "applier/load.h"
+#include "applier/map/map_takes.h"
 #include "applier/target.h"
 #include "schema/db.h"
 #include "schema/log.h"
@@ -56,6 +58,58 @@ static int check_triggers(struct asking *a, struct ds_error *err)
               "migrated: drop them there until all is done, or set triggers: allow",
               buf_cstr(&names));
     a->good = false;
+    return 0;
+}
+
+static int takes(void *arg, const char *table, bool *does, struct ds_error *err)
+{
+    return map_takes(arg, table, does, err);
+}
+
+/* Is there a step whose rows come with the stream? */
+static bool copies(const struct migrating *g)
+{
+    bool does = false;
+    for (size_t i = 0; i < migration_step_count(g->migration, MIGRATION_DATA) && !does; i++) {
+        const char *class = migration_step_at(g->migration, MIGRATION_DATA, i)->classes[STAGE_DATA];
+        migrate_stage *stage = class ? migrate_stage_find(g, class, STAGE_DATA) : NULL;
+        does = stage == migrate_map_data || stage == migrate_customer_data;
+    }
+    return does;
+}
+
+/* The first copy would refuse them, behind what other steps have written. */
+int migrate_check_empty(struct migrating *g, bool *good, struct ds_error *err)
+{
+    const struct config *c = &g->in->config;
+    struct db_endpoint ep = config_endpoint(c, false);
+    struct map_takes rules = {.config = c, .filter = g->in->filter};
+    const struct load_options o = {.name = c->name,
+                                   .database = c->destination.database,
+                                   .state_database = c->state_database,
+                                   .takes = takes,
+                                   .arg = &rules};
+    DB_AUTO MYSQL *db = NULL;
+    BUF_AUTO struct buf names = {0};
+    struct target *target = NULL;
+    bool copied = true;
+    int rc = migrate_resets_all(g) || !copies(g) ? 0 : migrate_look_for_copy(g, &copied, err);
+    *good = true;
+    if (rc || copied)
+        return rc;
+    rc = map_servers_new(&rules.servers, c, filter_map(rules.filter), g->own, err);
+    rc = rc ? rc : db_connect(&db, &ep, err);
+    rc = rc ? rc : target_new(&target, db, o.database, err);
+    rc = rc ? rc : load_rows_of_others(db, target, &o, &names, err);
+    target_free(target);
+    map_servers_free(rules.servers);
+    if (rc || !names.len)
+        return rc;
+    log_error("destination tables have rows: the map leads rows to tables that hold some already, "
+              "which no earlier run has brought: empty them, use --reset, which does, or ignore "
+              "them in the map: %s",
+              buf_cstr(&names));
+    *good = false;
     return 0;
 }
 

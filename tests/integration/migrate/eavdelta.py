@@ -4,7 +4,7 @@ import random
 
 from eav import CLASSES, CONFIG, FILL, GROUPS, MAP, NEW, OLD
 from base import Migration
-from lib.suite import expect, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 from steps import wait_for
 
 VALUES = """
@@ -109,6 +109,22 @@ def define(suite):
             shop.equal("killed")
             shop.as_anew("killed")
             expect(shop.ask("SELECT COUNT(*) FROM eav_attribute WHERE attribute_code LIKE 'code%'") > 0, "some stayed")
+
+    @suite.case("eav-refused", "destination tables that hold rows are told, all of them, before EAV writes; what no rows come to may hold some")
+    def _():
+        with Attributes() as shop:
+            shop.destination.run("INSERT INTO catalog_product_entity_varchar (attribute_id, entity_id, value) SELECT attribute_id, 1, 'mine' FROM eav_attribute LIMIT 1", "CREATE TABLE plain (id INT PRIMARY KEY) ENGINE=InnoDB",
+                                 "INSERT INTO plain VALUES (1)", "CREATE TABLE own (id INT PRIMARY KEY) ENGINE=InnoDB", "INSERT INTO own VALUES (1)", database="new")
+            shop.source.run("CREATE TABLE plain (id INT PRIMARY KEY) ENGINE=InnoDB", database="old")
+            before = {name: shop.rows(sql) for name, sql in BY_NAME.items()}
+            for options in ((), ("--dry-run",), ("--auto",)):
+                said = shop.migrate("data", *options, code=2)
+                expect_contains(said, "which no earlier run has brought: empty them, use --reset, which does, or ignore them in the map: catalog_product_entity_varchar, plain\n", "the tables")
+                expect_equal({name: shop.rows(sql) for name, sql in BY_NAME.items()}, before, "what was there")
+            shop.destination.run("DELETE FROM plain", "DELETE FROM catalog_product_entity_varchar", database="new")
+            shop.migrate("data", "--auto")
+            expect_equal(shop.ask("SELECT COUNT(*) FROM own"), 1, "what no rows come to")
+            shop.equal("copied")
 
     @suite.case("eav-passing", "an attribute that came and went before delta began, with values")
     def _():
