@@ -131,7 +131,7 @@ bool import_has_come_whole(const struct import *im, const struct source_table *r
     const struct catalogue_table *entry = &e->tables[0];
     if (!im->come->any || !t || t->entity != e || !t->root || t->type == UINT32_MAX ||
         t->id_source == NO_COLUMN || filter_comes_along(im->options.filter, e) ||
-        (entry->key && strcmp(entry->key, entry->link)))
+        (entry->key && strcmp(entry->key, entry->link) != 0))
         return false;
     return t->selected || (filter_maps(e) && im->makes[t->place] && im->come->kinds[t->place]);
 }

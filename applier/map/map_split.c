@@ -293,7 +293,9 @@ int map_split_emit(struct map_split *s, const struct map_output *output, struct 
 {
     struct output *x = find_output(s, output->table);
     bool twice;
-    int rc = x ? 0 : refuse(err, "rows of %s cannot be written from here", output->table);
+    int rc = 0;
+    if (!x)
+        return refuse(err, "rows of %s cannot be written from here", output->table);
     for (size_t r = 0; rc == 0 && r < output->row_count; r++) {
         struct map_value *all =
             arena_zalloc(&s->arena, (x->target->column_count + 1) * sizeof *all);

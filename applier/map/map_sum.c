@@ -54,9 +54,10 @@ static const char *point_in_time(const struct target_column *x, const struct tar
     return format[0] && format[1] && strcmp(format[0], format[1]) == 0 ? format[0] : NULL;
 }
 
-/* NULL: their values do not show alike. Numbers with a floating point are printed by each make of
- * server in its own way. */
-static const char *rendering(const struct target_column *x, const struct target_column *y)
+/* NULL: their values do not show alike. Each make of server prints numbers with a floating point
+ * in its own way. */
+static const char *rendering(const struct target_column *x, const struct target_column *y,
+                             bool one_make)
 {
     if (by_name(x, y))
         return "SHA2(CONVERT(%s USING utf8mb4), 256)";
@@ -76,100 +77,170 @@ static const char *rendering(const struct target_column *x, const struct target_
         return x->pad_to == y->pad_to ? "SHA2(%s, 256)" : NULL;
     case TARGET_FLOAT:
     case TARGET_DOUBLE:
+        return one_make ? "%s + 0e0" : NULL;
     case TARGET_JSON:
         break;
     }
     return NULL;
 }
 
-static const struct target_column *column_called(const struct target_table *t, const char *name)
+static bool is_mariadb(MYSQL *db)
 {
-    int32_t at = target_column_ordinal(t, name);
-    return at < 0 ? NULL : &t->columns[at];
+    return strcasestr(mysql_get_server_info(db), "mariadb") != NULL;
 }
 
-/* The key of one column that is a whole number. */
-static const struct target_column *number_key(const struct target_table *t)
+/* Which columns of a document become those of the destination as they are, by the ordinals of
+ * these; NULL: none does. */
+static void find_columns(const struct map_volume_options *o, const struct map_from *from,
+                         const struct target_table *to, const struct target_column **columns)
 {
-    const struct target_key *k = t->row_key;
-    const struct target_column *c = k && k->count == 1 ? &t->columns[k->columns[0]] : NULL;
-    return c && c->class == TARGET_INT && c->width ? c : NULL;
+    const char *there = map_document(o->map, MAP_SOURCE, from->document);
+    for (uint32_t i = 0; i < from->table->column_count; i++) {
+        const struct target_column *c = &from->table->columns[i];
+        const char *field = map_field(o->map, MAP_SOURCE, from->document, c->name);
+        int32_t at = field ? target_column_ordinal(to, field) : -1;
+        if (at >= 0 && !map_next_handler(o->map, MAP_SOURCE, from->document, c->name, NULL) &&
+            !map_next_handler(o->map, MAP_DESTINATION, there, field, NULL))
+            columns[at] = c;
+    }
 }
 
-/* *pair without a format: the column does not travel as it is. */
-static void pair_of(const struct map_volume_options *o, const struct target_column *c,
-                    const char *document, const struct map_pairs *p, struct map_pair *pair)
+/* NULL: not from all of them in one way. */
+static const char *one_rendering(const struct map_pairs *p, const struct map_pair *pair,
+                                 bool one_make)
 {
-    const char *there = map_document(o->map, MAP_SOURCE, document);
-    const char *field = map_field(o->map, MAP_SOURCE, document, c->name);
-    const struct target_column *here = field ? column_called(p->to, field) : NULL;
-    *pair = (struct map_pair){.there = c, .here = here};
-    if (here && !here->generated &&
-        !map_next_handler(o->map, MAP_SOURCE, document, c->name, NULL) &&
-        !map_next_handler(o->map, MAP_DESTINATION, there, field, NULL))
-        pair->format = rendering(c, here);
+    const char *format = NULL;
+    for (uint32_t i = 0; i < p->from_count; i++) {
+        const struct target_column *there = pair->there[i];
+        const char *other = there ? rendering(there, pair->here, one_make) : NULL;
+        if (!other || (format && strcmp(format, other) != 0))
+            return NULL;
+        format = other;
+    }
+    return format;
 }
 
-int map_pairs_find(const struct map_volume_options *o, const struct target_table *from,
-                   const char *document, const struct target_table *to, struct arena *arena,
+static const struct map_pair *pair_at(const struct map_pairs *p, const struct target_column *here)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->items[i].here == here)
+            return &p->items[i];
+    return NULL;
+}
+
+/* Do the columns of this key of the destination's all travel as they are? */
+static bool take_key(struct map_pairs *p, const struct target_key *k)
+{
+    uint32_t n = 0;
+    if (!k->unique || k->has_nullable || k->has_prefix)
+        return false;
+    for (; n < k->count; n++)
+        if (!(p->key[n] = pair_at(p, &p->to->columns[k->columns[n]])))
+            return false;
+    const struct target_column *c = p->key[0]->here;
+    p->key_count = n;
+    p->number = n == 1 && c->class == TARGET_INT && c->width;
+    return true;
+}
+
+/* The primary one, or another. */
+static int find_key(struct map_pairs *p, struct arena *arena)
+{
+    p->key = arena_alloc(arena, (p->to->column_count + 1) * sizeof *p->key);
+    if (!p->key)
+        return DS_ENOMEM;
+    bool found = false;
+    for (int primary = 1; primary >= 0 && !found; primary--)
+        for (uint32_t i = 0; i < p->to->key_count && !found; i++)
+            found = p->to->keys[i].primary == primary && take_key(p, &p->to->keys[i]);
+    return 0;
+}
+
+static void find_pairs(const struct map_volume_options *o, struct map_pairs *p,
+                       const struct target_column **columns, const struct target_column **there)
+{
+    const bool one_make = is_mariadb(o->source.db) == is_mariadb(o->destination.db);
+    for (uint32_t i = 0; i < p->from_count; i++)
+        find_columns(o, &p->from[i], p->to, columns + (size_t)i * p->to->column_count);
+    for (uint32_t i = 0; i < p->to->column_count; i++, there += p->from_count) {
+        struct map_pair *pair = &p->items[p->count];
+        *pair = (struct map_pair){.here = &p->to->columns[i], .there = there};
+        for (uint32_t k = 0; k < p->from_count; k++)
+            there[k] = columns[(size_t)k * p->to->column_count + i];
+        pair->format = pair->here->generated ? NULL : one_rendering(p, pair, one_make);
+        p->count += pair->format != NULL;
+    }
+}
+
+int map_pairs_find(const struct map_volume_options *o, const struct map_from *from,
+                   uint32_t from_count, const struct target_table *to, struct arena *arena,
                    struct map_pairs *out, struct ds_error *err)
 {
-    const struct target_column *there = number_key(from), *here = number_key(to);
-    *out = (struct map_pairs){.from = from, .to = to};
-    out->items = arena_alloc(arena, (from->column_count + 1) * sizeof *out->items);
-    if (!out->items)
+    *out = (struct map_pairs){.to = to, .from = from, .from_count = from_count};
+    const size_t all = (size_t)to->column_count * from_count;
+    const struct target_column **columns = arena_zalloc(arena, (2 * all + 1) * sizeof *columns);
+    out->items = arena_alloc(arena, (to->column_count + 1) * sizeof *out->items);
+    if (!columns || !out->items)
         return no_memory(err);
-    for (uint32_t i = 0; i < from->column_count; i++) {
-        struct map_pair *pair = &out->items[out->count];
-        pair_of(o, &from->columns[i], document, out, pair);
-        if (!pair->format)
-            continue;
-        if (pair->there == there && pair->here == here)
-            out->key = pair;
-        out->count++;
-    }
-    return 0;
+    find_pairs(o, out, columns, columns + all);
+    return find_key(out, arena) ? no_memory(err) : 0;
 }
 
 /* --- sums ------------------------------------------------------------------------------------ */
 
-static const char *name_at(const struct map_pair *p, bool source)
+enum { HERE = -1 }; /* the destination; else the number of a document of the source */
+
+static const char *name_at(const struct map_pair *p, int side)
 {
-    return source ? p->there->name : p->here->name;
+    return side == HERE ? p->here->name : p->there[side]->name;
+}
+
+static bool in_key(const struct map_pairs *p, const struct map_pair *pair)
+{
+    uint32_t i = 0;
+    while (i < p->key_count && p->key[i] != pair)
+        i++;
+    return i < p->key_count;
 }
 
 enum { ALL = INT32_MAX };
 
 /* Of one column, with the key that says whose it is, or of all. */
-static int head(const struct map_pairs *p, uint32_t only, bool source, struct buf *sql)
+static int head(const struct map_pairs *p, uint32_t only, int side, struct buf *sql)
 {
     int rc = table_sum_begin(sql);
     for (uint32_t i = 0; i < p->count; i++) {
         const struct map_pair *pair = &p->items[i];
-        if (only == ALL || i == only || pair == p->key)
-            rc |= table_sum_column(sql, name_at(pair, source), pair->format);
+        if (only == ALL || i == only || in_key(p, pair))
+            rc |= table_sum_column(sql, name_at(pair, side), pair->format);
     }
     return rc | table_sum_end(sql);
 }
 
-static int sum_of(const struct map_volume_options *o, const struct map_pairs *p, uint32_t only,
-                  bool source, struct table_sum *out, struct ds_error *err)
+/* Added to what is there: rows come in any order, and from any document. */
+static int add_sum(const struct map_volume_options *o, const struct map_pairs *p, uint32_t only,
+                   int side, struct table_sum *out, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
-    const struct map_volume_side *side = source ? &o->source : &o->destination;
-    return head(p, only, source, &sql)
-               ? no_memory(err)
-               : table_sum_read_where(side->db, &sql, side->database,
-                                      (source ? p->from : p->to)->name,
-                                      source ? p->where : p->where_here, out, err);
+    struct table_sum sum = {0};
+    const struct map_volume_side *at = side == HERE ? &o->destination : &o->source;
+    int rc = head(p, only, side, &sql)
+                 ? no_memory(err)
+                 : table_sum_read_where(at->db, &sql, at->database,
+                                        (side == HERE ? p->to : p->from[side].table)->name,
+                                        side == HERE ? p->where : p->from[side].where, &sum, err);
+    out->hash ^= sum.hash;
+    out->sum += sum.sum;
+    return rc;
 }
 
 static int agree_in(const struct map_volume_options *o, const struct map_pairs *p, uint32_t only,
                     bool *agree, struct ds_error *err)
 {
     struct table_sum there = {0}, here = {0};
-    int rc = sum_of(o, p, only, true, &there, err);
-    rc = rc ? rc : sum_of(o, p, only, false, &here, err);
+    int rc = add_sum(o, p, only, HERE, &here, err);
+    for (uint32_t i = 0; i < p->from_count && rc == 0; i++)
+        rc = add_sum(o, p, only, (int)i, &there, err);
     *agree = rc == 0 && there.hash == here.hash && there.sum == here.sum;
     return rc;
 }
@@ -195,17 +266,45 @@ int map_sums_differ(const struct map_volume_options *o, const struct map_pairs *
     return rc;
 }
 
+/* To be read by people. */
+static const char *shown(const struct target_column *c)
+{
+    if (c->type == MYSQL_TYPE_BIT || c->class == TARGET_BYTES)
+        return "LOWER(HEX(%s))";
+    return c->class == TARGET_TEXT ? "CONVERT(%s USING utf8mb4)" : "%s";
+}
+
+static int put_key(const struct map_pairs *p, int side, struct buf *sql)
+{
+    int rc = 0;
+    if (p->number)
+        return sql_identifier(sql, name_at(p->key[0], side)) | buf_puts(sql, ", ") |
+               sql_identifier(sql, name_at(p->key[0], side));
+    rc |= buf_puts(sql, "CAST(CONCAT_WS('|'");
+    for (uint32_t i = 0; i < p->key_count; i++)
+        rc |= table_sum_column(sql, name_at(p->key[i], side), p->key[i]->format);
+    rc |= buf_puts(sql, ") AS BINARY), CONCAT_WS('/'");
+    for (uint32_t i = 0; i < p->key_count; i++)
+        rc |= table_sum_column(sql, name_at(p->key[i], side), shown(p->key[i]->here));
+    return rc | buf_puts(sql, ")");
+}
+
+static int put_rows(const struct map_pairs *p, int side, struct buf *sql)
+{
+    const char *where = side == HERE ? p->where : p->from[side].where;
+    int rc =
+        buf_puts(sql, "SELECT ") | put_key(p, side, sql) | buf_puts(sql, ", SHA2(CONCAT_WS('|'");
+    for (uint32_t i = 0; i < p->count; i++)
+        rc |= table_sum_column(sql, name_at(&p->items[i], side), p->items[i].format);
+    rc |= buf_puts(sql, "), 256) FROM ") |
+          sql_identifier(sql, (side == HERE ? p->to : p->from[side].table)->name);
+    return rc | (where ? buf_puts(sql, " WHERE ") | buf_puts(sql, where) : 0);
+}
+
 int map_sums_rows(const struct map_pairs *p, bool source, struct buf *sql)
 {
-    BUF_AUTO struct buf key = {0};
-    int rc = sql_identifier(&key, name_at(p->key, source)) | buf_puts(sql, "SELECT ") |
-             buf_append(sql, key.data, key.len) | buf_puts(sql, ", SHA2(CONCAT_WS('|'");
-    for (uint32_t i = 0; i < p->count; i++)
-        rc |= table_sum_column(sql, name_at(&p->items[i], source), p->items[i].format);
-    rc |= buf_puts(sql, "), 256) FROM ") | sql_identifier(sql, (source ? p->from : p->to)->name);
-    const char *where = source ? p->where : p->where_here;
-    if (where)
-        rc |= buf_puts(sql, " WHERE ") | buf_puts(sql, where);
-    rc |= buf_puts(sql, " ORDER BY ");
-    return rc | buf_append(sql, key.data, key.len);
+    int rc = source ? 0 : put_rows(p, HERE, sql);
+    for (uint32_t i = 0; source && i < p->from_count; i++)
+        rc |= (i ? buf_puts(sql, " UNION ALL ") : 0) | put_rows(p, (int)i, sql);
+    return rc | buf_puts(sql, " ORDER BY 1");
 }

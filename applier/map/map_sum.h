@@ -10,23 +10,33 @@
 #include "schema/arena.h"
 #include "schema/buf.h"
 
+struct map_from { /* a document of the source */
+    const struct target_table *table;
+    const char *document;
+    const char *where; /* which of its rows; NULL: all */
+};
+
 struct map_pair {
-    const struct target_column *there, *here; /* of the source, of the destination */
-    const char *format;                       /* as table_sum_column's */
+    const struct target_column *here;   /* of the destination */
+    const struct target_column **there; /* of each document of the source */
+    const char *format;                 /* as table_sum_column's */
 };
 
 struct map_pairs {
-    const struct target_table *from, *to;
+    const struct target_table *to;
+    const char *where; /* which of its rows; NULL: all */
+    const struct map_from *from;
+    uint32_t from_count;
     struct map_pair *items; /* in the caller's arena */
     uint32_t count;
-    const struct map_pair *key; /* the key of both, a whole number; NULL: they have none */
-    const char *where;          /* of the source's rows; NULL: all */
-    const char *where_here;     /* of the destination's */
+    const struct map_pair **key; /* by which a row is told from others at the destination */
+    uint32_t key_count;          /* 0: columns that travel do not tell */
+    bool number;                 /* one column, a whole number */
 };
 
-/* `document`: what the source's table is called without prefix. */
-int map_pairs_find(const struct map_volume_options *o, const struct target_table *from,
-                   const char *document, const struct target_table *to, struct arena *arena,
+/* The rows of all of `from` go to one table. */
+int map_pairs_find(const struct map_volume_options *o, const struct map_from *from,
+                   uint32_t from_count, const struct target_table *to, struct arena *arena,
                    struct map_pairs *out, struct ds_error *err);
 /* Do all of the columns agree? */
 int map_sums_agree(const struct map_volume_options *o, const struct map_pairs *p, bool *agree,
@@ -34,7 +44,8 @@ int map_sums_agree(const struct map_volume_options *o, const struct map_pairs *p
 /* Names of the destination's columns that differ, between commas. */
 int map_sums_differ(const struct map_volume_options *o, const struct map_pairs *p,
                     struct buf *columns, struct ds_error *err);
-/* "SELECT key, what the row's columns are FROM table ORDER BY key", of one side. */
+/* One side's rows in the order of their keys: the key (if it is no number, in the order of its
+ * bytes), the key to be shown, a digest of the row's columns. */
 int map_sums_rows(const struct map_pairs *p, bool source, struct buf *sql);
 
 #endif

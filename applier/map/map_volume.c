@@ -12,8 +12,9 @@ struct document { /* of the destination */
     const struct target_table *table;
     const char *name;
     uint64_t source, destination;
-    const struct target_table *from; /* NULL: none, or several */
-    uint32_t sources;
+    struct map_from *from; /* what goes there */
+    uint32_t from_count;
+    struct arena arena;
 };
 
 static int no_memory(struct ds_error *err)
@@ -27,14 +28,13 @@ static const char *without_prefix(const struct map_side_schema *s, const char *t
     return strncmp(table, s->prefix, len) == 0 ? table + len : NULL;
 }
 
-static int count_rows(MYSQL *db, const struct target_table *t, const struct buf *where,
-                      uint64_t *rows, struct ds_error *err)
+static int count_rows(MYSQL *db, const struct target_table *t, const char *where, uint64_t *rows,
+                      struct ds_error *err)
 {
     BUF_AUTO struct buf name = {0};
     bool found;
     if (sql_identifier(&name, t->name) ||
-        (where && where->len &&
-         (buf_puts(&name, " WHERE ") | buf_append(&name, where->data, where->len))))
+        (where && (buf_puts(&name, " WHERE ") | buf_puts(&name, where))))
         return no_memory(err);
     return db_scalar_u64(db, rows, &found, err, "SELECT COUNT(*) FROM %s", buf_cstr(&name));
 }
@@ -45,15 +45,17 @@ static const char *rows_of(const struct map_volume_options *o, const struct docu
     return o->rows ? o->rows(o->arg, d->name) : NULL;
 }
 
-/* Which rows of the source's document are there as rows. */
-static int source_condition(const struct map_volume_options *o, const struct document *d,
-                            const char *name, struct buf *out, struct ds_error *err)
+/* Which rows of the source's document are there as rows; NULL: all. */
+static int source_condition(const struct map_volume_options *o, struct document *d,
+                            const char *name, const char **out, struct ds_error *err)
 {
     const char *rows = rows_of(o, d);
-    int rc = map_flat_condition(o, name, out, err);
-    if (rc == 0 && rows && (out->len ? buf_puts(out, " AND ") : 0) | buf_puts(out, rows))
+    BUF_AUTO struct buf where = {0};
+    int rc = map_flat_condition(o, name, &where, err);
+    if (rc == 0 && rows && (where.len ? buf_puts(&where, " AND ") : 0) | buf_puts(&where, rows))
         rc = no_memory(err);
-    return rc;
+    *out = rc || !where.len ? NULL : arena_strdup(&d->arena, buf_cstr(&where));
+    return rc || !where.len || *out ? rc : no_memory(err);
 }
 
 /* Its rows go to the document. */
@@ -70,11 +72,11 @@ static int add_source(const struct map_volume_options *o, struct document *d,
     there = map_document(o->map, MAP_SOURCE, name);
     if (!there || strcmp(there, d->name) != 0)
         return 0;
-    BUF_AUTO struct buf where = {0};
-    int rc = source_condition(o, d, name, &where, err);
-    rc = rc ? rc : count_rows(o->source.db, t, &where, &rows, err);
+    struct map_from *from = &d->from[d->from_count++];
+    *from = (struct map_from){.table = t, .document = name};
+    int rc = source_condition(o, d, name, &from->where, err);
+    rc = rc ? rc : count_rows(o->source.db, t, from->where, &rows, err);
     d->source += rows;
-    d->from = d->sources++ ? NULL : t;
     return rc;
 }
 
@@ -82,19 +84,16 @@ static int count_document(const struct map_volume_options *o, struct document *d
                           struct ds_error *err)
 {
     const struct map_side_schema *s = &o->source.tables;
-    int rc = 0;
+    d->from = arena_alloc(&d->arena, (target_count(s->schema) + 1) * sizeof *d->from);
+    int rc = d->from ? 0 : no_memory(err);
     for (uint32_t i = 0; i < target_count(s->schema) && rc == 0; i++) {
         const struct target_table *t = target_at(s->schema, i);
         const char *name = without_prefix(s, t->name);
         rc = name ? add_source(o, d, t, name, err) : 0;
     }
-    BUF_AUTO struct buf where = {0};
-    const char *rows = rows_of(o, d);
-    if (rows && buf_puts(&where, rows))
-        rc = no_memory(err);
-    return rc || !d->sources
+    return rc || !d->from_count
                ? rc
-               : count_rows(o->destination.db, d->table, &where, &d->destination, err);
+               : count_rows(o->destination.db, d->table, rows_of(o, d), &d->destination, err);
 }
 
 /* --- which keys ------------------------------------------------------------------------------ */
@@ -128,6 +127,8 @@ static int add_key(struct buf *list, uint32_t *count, const char *key)
     return ++*count > KEYS_TOLD ? 0 : (list->len ? buf_puts(list, ",") : 0) | buf_puts(list, key);
 }
 
+typedef int key_order(const char *x, const char *y);
+
 static int compare_numbers(const char *x, const char *y)
 {
     bool negative = *x == '-';
@@ -138,19 +139,33 @@ static int compare_numbers(const char *x, const char *y)
     return negative ? -order : order;
 }
 
-static int compare_rows(MYSQL_RES *there, MYSQL_RES *here, struct keys *k)
+/* Of rows of the source that have one key, one may be here. */
+static int compare_same(MYSQL_RES *there, MYSQL_ROW *x, MYSQL_ROW y, key_order *compare,
+                        struct keys *k)
+{
+    bool same = strcmp((*x)[2], y[2]) == 0;
+    int rc = 0;
+    while (rc == 0 && (*x = mysql_fetch_row(there)) && compare((*x)[0], y[0]) == 0) {
+        same |= strcmp((*x)[2], y[2]) == 0;
+        rc = add_key(&k->missing, &k->missing_count, (*x)[1]);
+    }
+    return rc || same ? rc : add_key(&k->changed, &k->changed_count, y[1]);
+}
+
+static int compare_rows(MYSQL_RES *there, MYSQL_RES *here, key_order *compare, struct keys *k)
 {
     MYSQL_ROW x = mysql_fetch_row(there), y = mysql_fetch_row(here);
     int rc = 0;
     while ((x || y) && rc == 0) {
-        int order = !x ? 1 : !y ? -1 : compare_numbers(x[0], y[0]);
-        if (order < 0)
-            rc = add_key(&k->missing, &k->missing_count, x[0]);
-        else if (order > 0)
-            rc = add_key(&k->more, &k->more_count, y[0]);
-        else if (strcmp(x[1], y[1]) != 0)
-            rc = add_key(&k->changed, &k->changed_count, x[0]);
-        x = order <= 0 ? mysql_fetch_row(there) : x;
+        int order = !x ? 1 : !y ? -1 : compare(x[0], y[0]);
+        if (order == 0) {
+            rc = compare_same(there, &x, y, compare, k);
+        } else if (order < 0) {
+            rc = add_key(&k->missing, &k->missing_count, x[1]);
+            x = mysql_fetch_row(there);
+        } else {
+            rc = add_key(&k->more, &k->more_count, y[1]);
+        }
         y = order >= 0 ? mysql_fetch_row(here) : y;
     }
     return rc;
@@ -163,7 +178,9 @@ static int find_keys(const struct map_volume_options *o, const struct map_pairs 
     if (!there)
         return err->code;
     MYSQL_RES *here = read_rows(o->destination.db, p, false, err);
-    int rc = !here ? err->code : compare_rows(there, here, k) ? no_memory(err) : 0;
+    int rc = !here                                                                ? err->code
+             : compare_rows(there, here, p->number ? compare_numbers : strcmp, k) ? no_memory(err)
+                                                                                  : 0;
     if (rc == 0 && mysql_errno(o->source.db))
         rc = db_fail(err, o->source.db, "reading keys");
     if (rc == 0 && mysql_errno(o->destination.db))
@@ -181,8 +198,9 @@ static int tell(const struct map_volume_options *o, const struct document *d,
 {
     struct keys k = {0};
     BUF_AUTO struct buf columns = {0};
-    int rc = p->key ? find_keys(o, p, &k, err) : 0;
+    int rc = p->key_count ? find_keys(o, p, &k, err) : 0;
     bool same_rows = d->source == d->destination && !k.missing_count && !k.more_count;
+    values = k.changed_count || (values && same_rows);
     if (rc == 0 && values && same_rows)
         rc = map_sums_differ(o, p, &columns, err);
     if (rc == 0)
@@ -192,31 +210,22 @@ static int tell(const struct map_volume_options *o, const struct document *d,
                                                          .missing = buf_cstr(&k.missing),
                                                          .more = buf_cstr(&k.more),
                                                          .changed = buf_cstr(&k.changed),
-                                                         .values = values || k.changed_count,
+                                                         .values = values,
                                                          .columns = buf_cstr(&columns)});
     free_keys(&k);
     return rc;
 }
 
-static int compare_document(const struct map_volume_options *o, const struct document *d,
+static int compare_document(const struct map_volume_options *o, struct document *d,
                             struct ds_error *err)
 {
-    struct arena arena = {0};
-    struct map_pairs pairs = {0};
-    const char *from = d->from ? without_prefix(&o->source.tables, d->from->name) : NULL;
-    BUF_AUTO struct buf where = {0};
+    struct map_pairs pairs;
     bool counts = d->source == d->destination, agree = true;
-    int rc = from ? map_pairs_find(o, d->from, from, d->table, &arena, &pairs, err) : 0;
-    if (rc == 0 && from)
-        rc = source_condition(o, d, from, &where, err);
-    pairs.where = where.len ? buf_cstr(&where) : NULL;
-    pairs.where_here = rows_of(o, d);
+    int rc = map_pairs_find(o, d->from, d->from_count, d->table, &d->arena, &pairs, err);
+    pairs.where = rows_of(o, d);
     if (rc == 0 && counts)
         rc = map_sums_agree(o, &pairs, &agree, err);
-    if (rc == 0 && (!counts || !agree))
-        rc = tell(o, d, &pairs, !agree, err);
-    arena_free(&arena);
-    return rc;
+    return rc || (counts && agree) ? rc : tell(o, d, &pairs, !agree, err);
 }
 
 int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_error *err)
@@ -232,8 +241,9 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
         if (!d.name || !d.table->exists || d.table->view || d.table->sequence)
             continue;
         rc = count_document(o, &d, err);
-        *documents += d.sources > 0;
-        rc = rc || !d.sources ? rc : compare_document(o, &d, err);
+        *documents += d.from_count > 0;
+        rc = rc || !d.from_count ? rc : compare_document(o, &d, err);
+        arena_free(&d.arena);
     }
     if (rc == 0 && o->progress)
         o->progress(o->arg, target_count(s->schema), target_count(s->schema));

@@ -1,6 +1,6 @@
 /* Has every row that a map leads to the destination come there, and every value that travels as it
  * is? Counts of both sides, document by document, and sums of the columns that no handler changes;
- * where they differ, the keys, if a key of one number leads from one to the other.
+ * where they differ, the keys, if a unique key of the destination's has such columns alone.
  *
  * Each side is read at the moment of its connection, which may be in a consistent snapshot; its
  * session has sql_mode = '', time_zone = '+00:00' and NAMES binary. One thread.

@@ -211,3 +211,35 @@ def define(suite):
             expect_contains(said, "[ERROR]: Mismatch of values in the document: great_blog_post Keys: 8\n", "a post that is there")
             expect_contains(said, "author Source: 20 Destination: 21 Keys that the source has not: 900", "authors")
             expect_contains(said, "Volume Check failed", "the end")
+
+    @suite.case("volume-keys", "keys of several columns, of texts and dates, beside the destination's own counter, and of several documents in one table are named, with fields")
+    def _():
+        tables = (
+            # name, at the source, at the destination, rows
+            ("pair", "a INT, b INT, v VARCHAR(9), PRIMARY KEY (a, b)", None, "SELECT seq DIV 10, seq % 10, CONCAT('v', seq) FROM seq_1_to_400"),
+            ("word", "w VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci PRIMARY KEY, v INT", None, "SELECT CONCAT(ELT(1 + seq % 3, 'ä', 'B', 'c|'), seq), seq FROM seq_1_to_50"),
+            ("day", "d DATE, n DECIMAL(10,2), h VARBINARY(4), v DOUBLE, f FLOAT, PRIMARY KEY (d, n, h)", None, "SELECT '2026-01-01' + INTERVAL seq DAY, seq / 4, CHAR(seq), seq / 3, seq / 7 FROM seq_1_to_90"),
+            ("counted", "a INT, b INT, v INT, PRIMARY KEY (a, b)", "id INT AUTO_INCREMENT PRIMARY KEY, a INT NOT NULL, b INT NOT NULL, v INT, UNIQUE (a, b)", "SELECT seq, 5, seq FROM seq_1_to_30"),
+            ("one", "id INT PRIMARY KEY, t VARCHAR(9), x INT", "id INT PRIMARY KEY, t VARCHAR(9), x BIGINT", "SELECT seq, seq, seq FROM seq_1_to_30"),
+            ("other", "id BIGINT PRIMARY KEY, x INT, title VARCHAR(9)", "", "SELECT seq + 1000, seq, seq FROM seq_1_to_30"),
+        )
+        rules = MAP.replace("<rename>", "<rename><document>other</document><to>one</to></rename><rename>", 1).replace(
+            "<move>", "<move><field>other.title</field><to>one.t</to></move><move>", 1).replace("<field_rules><ignore>", "<field_rules><ignore><field>counted.id</field></ignore><ignore>", 1)
+        with Blog(rules=rules) as blog:
+            for name, there, here, rows in tables:
+                blog.source.run("CREATE TABLE %s (%s) ENGINE=InnoDB" % (name, there), "INSERT INTO %s %s" % (name, rows), database="old")
+                if here != "":
+                    blog.destination.run("CREATE TABLE %s (%s) ENGINE=InnoDB" % (name, here or there), database="new")
+            blog.migrate("data")
+            blog.destination.run(
+                "UPDATE pair SET v = 'x' WHERE a = 3 AND b IN (1, 2)", "DELETE FROM pair WHERE a = 7 AND b = 5", "INSERT INTO pair VALUES (7, -5, 'mine')",
+                "UPDATE word SET v = 0 WHERE w = 'B1'", "DELETE FROM word WHERE w = 'ä3'", "UPDATE day SET v = v + 0.001 WHERE d = '2026-01-05'", "UPDATE day SET f = f + 0.5 WHERE d = '2026-01-09'",
+                "UPDATE counted SET v = 0 WHERE a IN (4, 11)", "UPDATE one SET t = 'x' WHERE id = 1007", "UPDATE one SET x = 8 WHERE id = 9", database="new")
+            said = blog.migrate("delta", "--once", code=1)
+            for part in ("entities in the document: pair Source: 400 Destination: 400 Missing keys: 7/5 Keys that the source has not: 7/-5\n", "Mismatch of values in the document: pair Keys: 3/1,3/2\n",
+                         "entities in the document: word Source: 50 Destination: 49 Missing keys: ä3\n", "Mismatch of values in the document: word Keys: B1\n",
+                         "Mismatch of values in the document: day Fields: v,f Keys: 2026-01-05/1.00/04,2026-01-09/2.00/08\n", "Mismatch of values in the document: counted Fields: v Keys: 11/5,4/5\n",
+                         "Mismatch of values in the document: one Fields: t,x Keys: 9,1007\n"):
+                expect_contains(said, part, "what differs")
+            blog.destination.run("UPDATE one SET id = 2000 WHERE id = 1001", "DELETE FROM one WHERE id IN (5, 9, 1007)", database="new")
+            expect_contains(blog.migrate("delta", "--once", code=1), "entities in the document: one Source: 60 Destination: 57 Missing keys: 5,9,1001,1007 Keys that the source has not: 2000\n", "several documents")
