@@ -549,7 +549,7 @@ void mapped_free(struct applier *a);
  */
 int mapped_check(struct applier *a, struct ds_error *err);
 /* The destination's schema has been read. */
-void mapped_attach(struct applier *a);
+int mapped_attach(struct applier *a, struct ds_error *err);
 /* A message as of the destination's tables. *ours: false, it is to be passed over. */
 int mapped_message(struct applier *a, struct message *m, bool *ours, struct ds_error *err);
 /* One more message that the last one has become; false: no more. */

@@ -113,8 +113,7 @@ int applier_connect(struct applier *a, struct ds_error *err)
     rc = rc ? rc : resume_open(a, err);
     rc = rc ? rc : use_database(a, err);
     rc = rc ? rc : read_schema(a, err);
-    if (rc == 0)
-        mapped_attach(a);
+    rc = rc ? rc : mapped_attach(a, err);
     /* an import leaves the destination's schema as it is, and so does a map */
     a->conditions_due = !a->import && filter_where_table(a->options.filter, 0) != NULL;
     a->crossings_due = !a->import && !a->mapped && !filter_is_all(a->options.filter);

@@ -343,6 +343,8 @@ static int on_table_end(struct loader *l, const struct msg_snapshot *m,
         return 0;
     crash_point("load.table_end");
     rc = load_state_set(&l->context, table->name, "copied", l->rows.rows, err);
+    if (rc == 0 && l->options.takes)
+        rc = load_mapped_copied(&l->context, l->rows.table, err);
     return rc ? rc : note_copied(l, table, &sent, checksum, err);
 }
 

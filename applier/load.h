@@ -46,6 +46,15 @@ struct load_options {
 int load_rows_of_others(MYSQL *db, const struct target *target, const struct load_options *options,
                         struct buf *names, struct ds_error *err);
 
+/* Tables that rows were copied into with `takes`, and columns that these had then. */
+struct load_noted;
+/* As the last whole copy left it. To be freed in any case. Errors of the server; DS_ENOMEM. */
+int load_noted_read(struct load_noted **out, MYSQL *db, const struct load_options *options,
+                    struct ds_error *err);
+/* column NULL: the table alone. */
+bool load_noted_has(const struct load_noted *n, const char *table, const char *column);
+void load_noted_free(struct load_noted *n);
+
 struct loader;
 /* Strings and target must outlive it. */
 int loader_new(struct loader **out, MYSQL *db, const struct db_server *server,

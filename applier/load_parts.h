@@ -44,6 +44,8 @@ uint64_t load_session_mode(struct slice session);
 /* load_mapped.c: into tables that stay as they are. */
 /* May all that rows go to be emptied? DS_EUSAGE names those that may not. */
 int load_mapped_check(struct load_context *c, const struct target *target, struct ds_error *err);
+/* Its rows have come. */
+int load_mapped_copied(struct load_context *c, const struct target_table *t, struct ds_error *err);
 /* It is empty, and noted as ours. */
 int load_mapped_empty(struct load_context *c, struct slice table, struct ds_error *err);
 
@@ -60,6 +62,9 @@ int load_state_replacing(struct load_context *c, bool *replacing, struct ds_erro
 int load_state_set(struct load_context *c, struct slice table, const char *state, uint64_t rows,
                    struct ds_error *err);
 int load_state_has(struct load_context *c, struct slice table, bool *ours, struct ds_error *err);
+/* What is kept beside a table's note. */
+int load_state_high(struct load_context *c, struct slice table, const struct buf *high,
+                    struct ds_error *err);
 /* A view or a routine is about to be made; kind: "VIEW", "FUNCTION" … as DROP takes it. */
 int load_state_object(struct load_context *c, const char *kind, struct slice name,
                       struct ds_error *err);

@@ -97,20 +97,25 @@ int load_state_has(struct load_context *c, struct slice table, bool *ours, struc
                      buf_cstr(&where));
 }
 
+int load_state_high(struct load_context *c, struct slice table, const struct buf *high,
+                    struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0};
+    int rc = buf_puts(&sql, "UPDATE ") | state_table(c, &sql) | buf_puts(&sql, " SET high = ") |
+             sql_string(&sql, high->data, high->len) | of_stream(c, &sql) |
+             buf_puts(&sql, " AND table_name = ") | sql_string(&sql, table.p, table.len);
+    return run(c, &sql, rc, err);
+}
+
 int load_state_object(struct load_context *c, const char *kind, struct slice name,
                       struct ds_error *err)
 {
-    BUF_AUTO struct buf full = {0}, key = {0}, sql = {0};
+    BUF_AUTO struct buf full = {0}, key = {0};
     int rc = buf_printf(&full, "%s\n", kind) | buf_append(&full, name.p, name.len);
     rc |= buf_printf(&key, "#%016llx", (unsigned long long)XXH3_64bits(full.data, full.len));
-    rc = rc ? load_no_memory(err)
-            : load_state_set(c, (struct slice){key.data, key.len}, "copying", 0, err);
-    if (rc)
-        return rc;
-    rc = buf_puts(&sql, "UPDATE ") | state_table(c, &sql) | buf_puts(&sql, " SET high = ") |
-         sql_string(&sql, full.data, full.len) | of_stream(c, &sql) |
-         buf_puts(&sql, " AND table_name = ") | sql_string(&sql, key.data, key.len);
-    return run(c, &sql, rc, err);
+    const struct slice noted = {key.data, key.len};
+    rc = rc ? load_no_memory(err) : load_state_set(c, noted, "copying", 0, err);
+    return rc ? rc : load_state_high(c, noted, &full, err);
 }
 
 static int is_view(struct load_context *c, const char *name, bool *is, struct ds_error *err)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "applier/apply.h"
+#include "applier/load.h"
 #include "applier/map/map_facts.h"
 #include "applier/map/map_integrity.h"
 #include "applier/map/map_stream.h"
@@ -18,12 +19,20 @@
 struct mapped {
     struct map_servers *servers;
     struct map_stream *stream;
+    struct load_noted *noted; /* what the copy has filled */
     bool checked;
 };
 
 static int no_memory(struct ds_error *err)
 {
     return error_set(err, DS_ENOMEM, "out of memory for a map");
+}
+
+/* A copy begins anew with what there is. */
+static bool had(void *arg, const char *table, const char *column)
+{
+    const struct applier *a = arg;
+    return !a->in_snapshot && load_noted_has(a->mapped->noted, table, column);
 }
 
 int mapped_open(struct applier *a, struct ds_error *err)
@@ -43,6 +52,8 @@ int mapped_open(struct applier *a, struct ds_error *err)
                                          .target_prefix = a->config->destination.prefix,
                                          .imports = a->import != NULL,
                                          .skip_unmapped = a->options.map_in_part || a->import,
+                                         .had = had,
+                                         .had_arg = a,
                                          .passing = a->options.passing,
                                          .ends_at_watched = a->options.ends_at_watched};
     return map_stream_new(&a->mapped->stream, &o, err);
@@ -53,6 +64,7 @@ void mapped_free(struct applier *a)
     if (!a->mapped)
         return;
     map_stream_free(a->mapped->stream);
+    load_noted_free(a->mapped->noted);
     map_servers_free(a->mapped->servers);
     free(a->mapped);
 }
@@ -116,12 +128,17 @@ int mapped_check(struct applier *a, struct ds_error *err)
 /* --- the stream --------------------------------------------------------------------------------
  */
 
-void mapped_attach(struct applier *a)
+int mapped_attach(struct applier *a, struct ds_error *err)
 {
+    const struct load_options o = {
+        .name = a->name, .database = a->database, .state_database = a->state_database};
     if (!a->mapped)
-        return;
+        return 0;
     map_servers_attach(a->mapped->servers, a->target);
     map_stream_attach(a->mapped->stream, a->target);
+    load_noted_free(a->mapped->noted);
+    a->mapped->noted = NULL;
+    return a->import ? 0 : load_noted_read(&a->mapped->noted, a->db, &o, err);
 }
 
 /* The destination's table is another one than when the stream defined it: what is made for it now

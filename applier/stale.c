@@ -427,7 +427,7 @@ static int end_loading(struct applier *a, struct ds_error *err)
     if (rc == 0 && a->in_snapshot)
         rc = take_source_identity(a, err);
     if (rc == 0 && a->in_snapshot)
-        mapped_attach(a);
+        rc = mapped_attach(a, err);
     if (rc == 0 && a->in_snapshot && !a->mapped && !filter_is_all(a->options.filter)) {
         a->crossings_due = true;
         rc = crossing_settle(a, err);

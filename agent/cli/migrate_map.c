@@ -10,6 +10,7 @@
 #include "agent/cli/runner.h"
 #include "agent/cli/status.h"
 #include "agent/snapshot_source.h"
+#include "applier/load.h"
 #include "applier/map/map_integrity.h"
 #include "applier/map/map_volume.h"
 #include "schema/db.h"
@@ -163,6 +164,7 @@ static int reach_source(struct migrating *g, const struct sides *s, bool *reache
 struct counting {
     const struct migrating *g;
     size_t different;
+    struct load_noted *noted; /* what the copy has filled */
     struct buf others; /* condition: not of attributes that the PostProcessing step puts in order */
 };
 
@@ -226,6 +228,12 @@ static void tell_difference(void *arg, const struct map_volume_difference *d)
                   d->changed);
 }
 
+static bool was_filled(void *arg, const char *table)
+{
+    const struct counting *c = arg;
+    return load_noted_has(c->noted, table, NULL);
+}
+
 static void show_progress(void *arg, uint64_t done, uint64_t all)
 {
     (void)arg;
@@ -248,11 +256,16 @@ static int compare_sides(struct counting *counted, struct sides *s, const char *
         .arg = counted,
         .wanted = is_copied,
         .rows = compared_rows,
+        .had = was_filled,
         .found = tell_difference,
         .progress = show_progress,
         .step = step,
         .own = counted->g->own};
-    int rc = map_volume(&o, &documents, err);
+    const struct load_options copied = {
+        .name = c->name, .database = c->destination.database, .state_database = c->state_database};
+    int rc = load_noted_read(&counted->noted, s->destination, &copied, err);
+    rc = rc ? rc : map_volume(&o, &documents, err);
+    load_noted_free(counted->noted);
     const struct map_columns *columns;
     for (size_t i = 0; rc == 0 && (columns = migrate_customer_columns(counted->g, i)); i++)
         if (step && strcmp(step, CUSTOMER_STEP) == 0)

@@ -230,6 +230,12 @@ static int find_places(struct map_row *r, const struct map_row_options *o, struc
             return error_set(err, DS_EUSAGE,
                              "the map moves %s.%s to %s.%s, which the destination does not have",
                              r->from.name, field, r->to.name, name);
+        if (to == NOWHERE && name && o->had && o->had(o->had_arg, o->target->name, name))
+            return error_set(err, DS_ESCHEMA,
+                             "the destination's table %s has no column %s any more, into which "
+                             "values of %s.%s were copied: add it again, and copy the document "
+                             "again, or nothing of it would come",
+                             o->target->name, name, r->from.name, field);
         if (to == NOWHERE && name &&
             !map_takes_all(o->map, r->from.name)) /* new since the stream was started */
             log_warn("column %s.%s leads nowhere, its values stay behind: add it to table %s, or a "

@@ -28,13 +28,18 @@ struct map_row_options {
     const struct msg_table *source;     /* with names of columns */
     const struct target_table *target;  /* what the map leads the table to; lives on. NULL: nothing,
                                            rows are only read */
+    /* Had the destination's table the column when rows were copied into it? Then it may not be
+     * gone. NULL: not known. */
+    bool (*had)(void *arg, const char *table, const char *column);
+    void *had_arg;
     /* What the table is called in messages, where rows are an import's: a column that travels as it
      * is stays described as the source has it, and so does the source's key. NULL: as the
      * destination has it all. */
     const char *import_name;
 };
 
-/* DS_EUSAGE: a rule for the table cannot be followed, with file and line. */
+/* DS_EUSAGE: a rule for the table cannot be followed, with file and line; DS_ESCHEMA: a column that
+ * it had is gone. */
 int map_row_new(struct map_row **out, const struct map_row_options *o, struct ds_error *err);
 void map_row_free(struct map_row *r);
 /* What handlers know of the table's columns; NULL: no memory. */

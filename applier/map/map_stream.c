@@ -183,6 +183,11 @@ static int find_target(struct map_stream *s, const struct mapped *t, const char 
     if (*out && (*out)->exists)
         return 0;
     *out = NULL;
+    if (s->options.had && s->options.had(s->options.had_arg, name, NULL))
+        return error_set(err, DS_ESCHEMA,
+                         "the destination has no table %s any more, into which rows of %.*s were "
+                         "copied: make it again, and copy the document again",
+                         name, (int)t->source.name.len, (const char *)t->source.name.p);
     return s->options.skip_unmapped
                ? 0
                : error_set(err, DS_EUSAGE,
@@ -296,6 +301,8 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
                                       .facts = s->options.facts,
                                       .emit = take_output,
                                       .emit_arg = t,
+                                      .had = s->options.had,
+                                      .had_arg = s->options.had_arg,
                                       .prefix = s->options.prefix,
                                       .target_prefix = s->options.target_prefix,
                                       .source = &t->source,

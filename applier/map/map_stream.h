@@ -31,6 +31,9 @@ struct map_stream_options {
      * their keys. What no rule is for passes as it came. */
     bool imports;
     bool skip_unmapped; /* what the destination has no table for is not ours; else an error */
+    /* … but one that it had (column NULL), and columns, as map_row has it. */
+    bool (*had)(void *arg, const char *table, const char *column);
+    void *had_arg;
 };
 
 int map_stream_new(struct map_stream **out, const struct map_stream_options *o,

@@ -58,18 +58,23 @@ static int source_condition(const struct map_volume_options *o, struct document 
     return rc || !where.len || *out ? rc : no_memory(err);
 }
 
-/* Its rows go to the document. */
+/* What the source's document is called at the destination, if it is to be compared; else NULL. */
+static const char *leads_to(const struct map_volume_options *o, const struct target_table *t,
+                            const char *name)
+{
+    const char *step = map_step(o->map, MAP_SOURCE, name);
+    bool ours = o->step ? step && strcmp(step, o->step) == 0 : !step;
+    if (!ours || t->view || t->sequence || !t->exists || (o->wanted && !o->wanted(o->arg, name)))
+        return NULL;
+    return map_document(o->map, MAP_SOURCE, name);
+}
+
+/* If its rows go to the document. */
 static int add_source(const struct map_volume_options *o, struct document *d,
                       const struct target_table *t, const char *name, struct ds_error *err)
 {
     uint64_t rows = 0;
-    const char *there;
-    const char *step = map_step(o->map, MAP_SOURCE, name);
-    if (o->step ? !step || strcmp(step, o->step) != 0 : step != NULL)
-        return 0;
-    if (t->view || t->sequence || !t->exists || (o->wanted && !o->wanted(o->arg, name)))
-        return 0;
-    there = map_document(o->map, MAP_SOURCE, name);
+    const char *there = leads_to(o, t, name);
     if (!there || strcmp(there, d->name) != 0)
         return 0;
     struct map_from *from = &d->from[d->from_count++];
@@ -228,6 +233,29 @@ static int compare_document(const struct map_volume_options *o, struct document 
     return rc || (counts && agree) ? rc : tell(o, d, &pairs, !agree, err);
 }
 
+/* The destination's table was there, and is not any more. */
+static int tell_gone(const struct map_volume_options *o, const struct target_table *t,
+                     struct ds_error *err)
+{
+    const struct map_side_schema *s = &o->destination.tables;
+    const char *name = without_prefix(&o->source.tables, t->name);
+    struct map_volume_difference d = {
+        .document = name ? leads_to(o, t, name) : NULL, .missing = "", .more = "", .changed = ""};
+    BUF_AUTO struct buf there = {0};
+    if (!d.document || !o->had)
+        return 0;
+    if (buf_printf(&there, "%s%s", s->prefix, d.document))
+        return no_memory(err);
+    const struct target_table *x = target_find(s->schema, buf_cstr(&there), there.len);
+    if ((x && x->exists) || !o->had(o->arg, buf_cstr(&there)))
+        return 0;
+    d.columns = "";
+    int rc = count_rows(o->source.db, t, NULL, &d.source, err);
+    if (rc == 0)
+        o->found(o->arg, &d);
+    return rc;
+}
+
 int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_error *err)
 {
     const struct map_side_schema *s = &o->destination.tables;
@@ -245,6 +273,8 @@ int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_
         rc = rc || !d.from_count ? rc : compare_document(o, &d, err);
         arena_free(&d.arena);
     }
+    for (uint32_t i = 0; i < target_count(o->source.tables.schema) && rc == 0; i++)
+        rc = tell_gone(o, target_at(o->source.tables.schema, i), err);
     if (rc == 0 && o->progress)
         o->progress(o->arg, target_count(s->schema), target_count(s->schema));
     const struct handler *whose;

@@ -37,6 +37,8 @@ struct map_volume_options {
     /* A condition of SQL: which rows of a document of the destination, and of those that go there,
      * are counted and compared. NULL, also of a document: all. */
     const char *(*rows)(void *arg, const char *document);
+    /* Were rows copied into this table of the destination, which is not there? NULL: not known. */
+    bool (*had)(void *arg, const char *table);
     void (*found)(void *arg, const struct map_volume_difference *d);
     void (*progress)(void *arg, uint64_t done, uint64_t all); /* tables; NULL: nobody asks */
     const char *step; /* its documents alone, and what it gives for them; NULL: those of none */

@@ -243,3 +243,26 @@ def define(suite):
                 expect_contains(said, part, "what differs")
             blog.destination.run("UPDATE one SET id = 2000 WHERE id = 1001", "DELETE FROM one WHERE id IN (5, 9, 1007)", database="new")
             expect_contains(blog.migrate("delta", "--once", code=1), "entities in the document: one Source: 60 Destination: 57 Missing keys: 5,9,1001,1007 Keys that the source has not: 2000\n", "several documents")
+
+    @suite.case("destination-gone", "a table or column of the destination that is gone is told, and nothing of it is passed over")
+    def _():
+        with Blog() as blog:
+            blog.migrate("data")
+            blog.destination.run("RENAME TABLE author TO author_away", database="new")
+            for options in ((), ("--auto",)):
+                said = blog.migrate("data", *options, code=1)
+            expect_contains(said, "[ERROR]: Mismatch of entities in the document: author Source: 20 Destination: 0\n", "the table, unchanged")
+            blog.source.run("UPDATE author SET name = 'new' WHERE author_id = 3", database="old")
+            for _ in range(2):
+                said = blog.migrate("delta", "--once", code=1)
+                expect_contains(said, "the destination has no table author any more, into which rows of author were copied: make it again, and copy the document again", "the table")
+            blog.destination.run("RENAME TABLE author_away TO author", "ALTER TABLE author DROP COLUMN name", database="new")
+            for _ in range(2):
+                said = blog.migrate("delta", "--once", code=1)
+                expect_contains(said, "the destination's table author has no column name any more, into which values of author.name were copied: add it again", "the column")
+            blog.destination.run("ALTER TABLE author ADD COLUMN name %s" % blog.source.scalar("SELECT CONCAT(COLUMN_TYPE, IF(IS_NULLABLE = 'NO', ' NOT NULL', '')) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'old' AND TABLE_NAME = 'author' AND COLUMN_NAME = 'name'", "old"), database="new")
+            blog.migrate("data", "--reset", "--document", "author", "--yes")
+            blog.source.run("ALTER TABLE author ADD COLUMN new_one INT NULL", "UPDATE author SET new_one = 5, name = 'newer' WHERE author_id = 4", database="old")
+            expect_contains(blog.migrate("delta", "--once"), "column author.new_one leads nowhere", "a new column")
+            names = "SELECT author_id, name, boss_id FROM author ORDER BY 1"
+            expect_equal(blog.rows(names), blog.source.query(names, "old"), "put right")
