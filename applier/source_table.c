@@ -80,7 +80,8 @@ int source_table_define(struct applier *a, const struct message *message, struct
     t->def.columns = arena_copy(&t->arena, m->columns, m->column_count * sizeof *m->columns);
     t->entity = arena_alloc(&t->arena, m->entity.len + 1);
     for (uint32_t i = 0; i < m->column_count && t->def.columns && rc == 0; i++)
-        rc = copy_slice(&t->arena, &t->def.columns[i].name);
+        rc = copy_slice(&t->arena, &t->def.columns[i].name) |
+             copy_slice(&t->arena, &t->def.columns[i].members);
     if (rc || !t->def.columns || !t->entity) {
         source_tables_free(t);
         return out_of_memory(err);

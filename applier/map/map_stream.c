@@ -90,7 +90,8 @@ static int keep_source(struct mapped *t, const struct msg_table *def)
     int rc = copy_slice(&t->arena, &t->source.database) | copy_slice(&t->arena, &t->source.name) |
              copy_slice(&t->arena, &t->source.entity) | copy_slice(&t->arena, &t->source.role);
     for (uint32_t i = 0; i < def->column_count; i++)
-        rc |= copy_slice(&t->arena, &t->source.columns[i].name);
+        rc |= copy_slice(&t->arena, &t->source.columns[i].name) |
+              copy_slice(&t->arena, &t->source.columns[i].members);
     return rc;
 }
 

@@ -9,6 +9,7 @@ from customers import Customers
 from eavdelta import Attributes
 from greatblog import GreatBlog
 from settings import RULES, Settings
+from steps import wait_for
 from lib.suite import expect, expect_contains, expect_equal
 
 OLD = """CREATE TABLE thing (id INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, label VARCHAR(80) NULL, amount INT NULL, price DECIMAL(12,4) NULL, kind ENUM('a','b','c') NOT NULL DEFAULT 'a',
@@ -154,6 +155,21 @@ def define(suite):
             expect_contains(blog.migrate("delta", "--once", code=1), "[ERROR]: Mismatch of values in the document: named Fields: e,t Keys: 5,6", "the volume")
             blog.source.run("UPDATE named SET f = 'w' WHERE id = 6", database="old")
             expect_contains(blog.migrate("delta", "--once", code=1), "a value of named.f does not fit into named.f, which needs one of its values", "another value")
+
+    @suite.case("named-reconnect", "names of ENUM's values are known to a delta that has lost the destination and found it again")
+    def _():
+        with Blog() as blog:
+            blog.source.run("CREATE TABLE named (id INT PRIMARY KEY, e ENUM('a','b','c'), s SET('x','y','z')) ENGINE=InnoDB", "INSERT INTO named VALUES (1, 'a', 'x,z')", database="old")
+            blog.destination.run("CREATE TABLE named (id INT PRIMARY KEY, e VARCHAR(9), s SET('z','x','y')) ENGINE=InnoDB", database="new")
+            blog.migrate("data")
+            blog.program.start("delta", blog.config, command="migrate")
+            for number in range(2, 5):
+                blog.source.run("INSERT INTO named VALUES (%d, ELT(%d, 'a', 'b', 'c'), 'y,z')" % (number, 1 + number % 3), database="old")
+                wait_for("row %d" % number, lambda: blog.ask("SELECT COUNT(*) FROM named") == number)
+                blog.destination.cut()
+            blog.program.stop()
+            expect_equal(blog.rows("SELECT id, e, FIND_IN_SET('x', s), FIND_IN_SET('y', s) > 0, FIND_IN_SET('z', s) > 0 FROM named ORDER BY 1"),
+                         ((1, "a", 2, 0, 1), (2, "c", 0, 1, 1), (3, "a", 0, 1, 1), (4, "b", 0, 1, 1)), "rows")
 
     @suite.case("charsets", "texts come in the destination's character set, in copy and delta, also through a handler; a character that it has not is told with its key")
     def _():
