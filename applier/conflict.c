@@ -5,6 +5,7 @@
  * changes of the same row and of rows that refer to it, so that their order is kept; they are
  * stored in the transaction that moves the checkpoint over them.
  */
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,21 +225,26 @@ static enum net_op op_of(const struct change *c)
     return c->op == CHANGE_INSERT ? NET_INSERT : c->op == CHANGE_UPDATE ? NET_UPDATE : NET_DELETE;
 }
 
-int conflict_write(struct applier *a, const struct change *c, struct ds_error *err)
+/* Whole or not at all: a value that does not fit has been written otherwise when the server warns
+ * of it, and an update of a row without a key is two statements. */
+static int write_whole(struct applier *a, const struct change *c, enum net_op op,
+                       struct ds_error *err)
 {
-    /* an update of a row without a key is two statements: both or none */
-    bool two = c->op == CHANGE_UPDATE && !c->table->target->row_key;
-    arena_reset(&a->plan_arena, 8 << 20);
-    int rc = two ? db_exec(a->db, err, "SAVEPOINT datasync_change") : 0;
-    if (rc == 0)
-        rc = write_one(a, c, op_of(c), err);
-    if (!two || rc != DS_ECONFLICT)
+    int rc = db_exec(a->db, err, "SAVEPOINT datasync_change");
+    rc = rc ? rc : write_one(a, c, op, err);
+    if (rc != DS_ECONFLICT)
         return rc;
     struct ds_error failed;
     int back = db_exec(a->db, &failed, "ROLLBACK TO SAVEPOINT datasync_change");
     if (back)
         *err = failed;
     return back ? back : rc;
+}
+
+int conflict_write(struct applier *a, const struct change *c, struct ds_error *err)
+{
+    arena_reset(&a->plan_arena, 8 << 20);
+    return write_whole(a, c, op_of(c), err);
 }
 
 /* The change written as if the row had been in the other state: an update of what was to be
@@ -255,8 +261,7 @@ static int write_turned(struct applier *a, const struct change *c, struct ds_err
         turned.op = CHANGE_INSERT;
         turned.before = (struct slice){0};
     }
-    rc = rc ? out_of_memory(err)
-            : write_one(a, &turned, turned.op == CHANGE_INSERT ? NET_INSERT : NET_UPDATE, err);
+    rc = rc ? out_of_memory(err) : write_whole(a, &turned, op_of(&turned), err);
     arena_free(&scratch);
     return rc;
 }
@@ -309,6 +314,18 @@ static bool is_void_next(const struct applier *a, const struct change *c)
            a->options.void_next(a->options.void_arg, c->table->target->name);
 }
 
+/* A value that its column does not take. Under a map that is the map's, not the row's. */
+static bool is_refused(const struct applier *a, const struct ds_error *why)
+{
+    static const unsigned codes[] = {
+        ER_BAD_NULL_ERROR,        ER_WARN_DATA_OUT_OF_RANGE,          WARN_DATA_TRUNCATED,
+        ER_TRUNCATED_WRONG_VALUE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_DATA_TOO_LONG};
+    size_t i = 0;
+    while (i < sizeof codes / sizeof *codes && codes[i] != why->server_errno)
+        i++;
+    return a->mapped && i < sizeof codes / sizeof *codes;
+}
+
 /* *waits: it went into quarantine. */
 static int by_policy(struct applier *a, const struct change *c, struct counters *extra, bool *waits,
                      struct ds_error *err)
@@ -324,12 +341,15 @@ static int by_policy(struct applier *a, const struct change *c, struct counters 
     change_key_text(c, &key);
     error_at_table(&why, a->database, c->table->target->name);
     error_at_key(&why, buf_cstr(&key));
-    if (a->config->on_conflict == CONFLICT_STOP) {
+    const bool refused = is_refused(a, &why);
+    if (a->config->on_conflict == CONFLICT_STOP || refused) {
         *err = why;
-        return error_set_server(err, DS_ECONFLICT, why.server_errno,
-                                "%s (table %s key %s): repair the row at the destination, or set "
-                                "on_conflict to quarantine or overwrite",
-                                why.message, why.table, why.key);
+        return error_set_server(err, DS_ECONFLICT, why.server_errno, "%s (table %s key %s): %s",
+                                why.message, why.table, why.key,
+                                refused ? "change it by a handler of the map, or at the source, or "
+                                          "have the column take it"
+                                        : "repair the row at the destination, or set on_conflict "
+                                          "to quarantine or overwrite");
     }
     extra->conflicts++;
     int rc = DS_ECONFLICT;

@@ -52,7 +52,7 @@ int load_session_rows(struct load_context *c, struct ds_error *err)
 {
     int rc = db_exec(c->db, err,
                      "SET SESSION sql_mode='" ROW_SQL_MODE "', foreign_key_checks=0, "
-                     "unique_checks=1, time_zone='+00:00'");
+                     "unique_checks=1, time_zone='+00:00', max_error_count=65535");
     if (rc == 0 && c->server->mariadb && c->server->version >= 100201)
         rc = db_exec(c->db, err, "SET SESSION check_constraint_checks=0");
     if (rc == 0 && c->server->mariadb && c->server->version >= 100800)

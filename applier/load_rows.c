@@ -99,17 +99,13 @@ int row_loader_begin(struct row_loader *r, const char *database, const struct ta
 
 /* --- what the server thinks of the values -------------------------------- */
 
-/* The error value of an ENUM (index 0) cannot be written without a warning. */
 static bool is_enum_warning(const struct target_column *const *columns, uint32_t count,
                             unsigned number, const char *text)
 {
-    char quoted[300];
-    for (uint32_t i = 0; number == 1265 && i < count; i++) {
-        (void)snprintf(quoted, sizeof quoted, "'%s'", columns[i]->name);
-        if (columns[i]->is_enum && strstr(text, quoted))
-            return true;
-    }
-    return false;
+    uint32_t i = 0;
+    while (i < count && !target_warns_of_enum(columns[i], number, text))
+        i++;
+    return i < count;
 }
 
 int row_loader_warnings(MYSQL *db, const struct target_column *const *columns, uint32_t count,

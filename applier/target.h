@@ -142,6 +142,9 @@ void target_derive_none(struct target *t);
 struct target_table *target_find(const struct target *t, const char *name, size_t len);
 /* Ordinal of a column by its name, -1: none. */
 int target_column_ordinal(const struct target_table *x, const char *name);
+/* Is a warning of the server, by its number and text, about the error value (index 0) of this
+ * column, an ENUM? It cannot be written without one. */
+bool target_warns_of_enum(const struct target_column *c, unsigned number, const char *text);
 /* Is the column part of any key? */
 bool target_is_indexed(const struct target_table *x, uint32_t column);
 /* A unique key that begins with the column and that look-ups may use, NULL: none. */

@@ -1,5 +1,7 @@
 /* The destination's schema from information_schema. What follows from several tables together is
  * worked out in target.c. */
+#include <mysqld_error.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -214,6 +216,13 @@ int target_column_ordinal(const struct target_table *x, const char *name)
         if (strcasecmp(x->columns[i].name, name) == 0)
             return (int)i;
     return -1;
+}
+
+bool target_warns_of_enum(const struct target_column *c, unsigned number, const char *text)
+{
+    char quoted[300];
+    (void)snprintf(quoted, sizeof quoted, "'%s'", c->name);
+    return number == WARN_DATA_TRUNCATED && c->is_enum && strstr(text, quoted);
 }
 
 static int grow_key(struct target_table *x, const char *name, bool unique)

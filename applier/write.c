@@ -124,7 +124,8 @@ int writer_restore_session(struct writer *w, struct ds_error *err)
         rc = db_exec(w->db, err,
                      "SET SESSION sql_mode = '" ROW_SQL_MODE "', time_zone = '+00:00', "
                      "foreign_key_checks = 1, unique_checks = 1, timestamp = DEFAULT, "
-                     "auto_increment_increment = 1, auto_increment_offset = 1");
+                     "auto_increment_increment = 1, auto_increment_offset = 1, "
+                     "max_error_count = 65535"); /* none may hide behind those of ENUM */
     if (rc == 0 && w->mariadb)
         rc = db_exec(w->db, err, "SET SESSION check_constraint_checks = 1");
     return rc;
@@ -419,22 +420,27 @@ static const uint8_t *parameter(const struct writer *w, const struct step *s, co
     return s->keyless ? n->key[w->ordinals[k]] : n->key[k - w->set_count];
 }
 
+static bool is_enum_warning(const struct target_table *t, unsigned number, const char *text)
+{
+    uint32_t i = 0;
+    while (i < t->column_count && !target_warns_of_enum(&t->columns[i], number, text))
+        i++;
+    return i < t->column_count;
+}
+
 /* Law 11: a warning is a value that did not arrive as it was, except the empty error value of ENUM.
  */
 int writer_check(struct writer *w, const struct target_table *t, struct ds_error *err)
 {
     if (mysql_warning_count(w->db) == 0)
         return 0;
-    bool has_enum = false;
-    for (uint32_t i = 0; i < t->column_count; i++)
-        has_enum |= t->columns[i].is_enum;
     MYSQL_RES *res = db_select(w->db, err, "SHOW WARNINGS");
     if (!res)
         return err->code;
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));) {
         unsigned code = (unsigned)strtoul(row[1], NULL, 10);
-        if (strcmp(row[0], "Note") == 0 || !is_data_error(code) || (code == 1265 && has_enum))
+        if (strcmp(row[0], "Note") == 0 || !is_data_error(code) || is_enum_warning(t, code, row[2]))
             continue;
         rc = error_set_server(err, DS_ECONFLICT, code,
                               "a value does not fit the destination's column: %s", row[2]);

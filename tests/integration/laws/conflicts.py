@@ -64,6 +64,29 @@ def _():
         expect_equal(lab.program.status()["quarantined"], 1, "quarantined")
 
 
+@only("on-conflict-values", "a value that its column does not take is never cut, in a table with an ENUM neither: it stops, or waits as a whole; ENUM's error value is none")
+def _():
+    for policy in ("stop", "quarantine", "overwrite"):
+        with Lab(settings={"on_conflict": policy}) as lab:
+            lab.source.script("CREATE TABLE w (id INT PRIMARY KEY, e ENUM('a','b'), s VARCHAR(20));\nINSERT INTO w VALUES (1, 'a', 'one'), (2, 'b', 'two');\n")
+            lab.program.incremental()
+            lab.destination.run("ALTER TABLE w MODIFY s VARCHAR(10)")
+            lab.source.run("SET SESSION sql_mode = ''", "INSERT INTO w VALUES (3, 'none', 'three')", *["UPDATE w SET e = 'none' WHERE id = 2", "UPDATE w SET e = 'b' WHERE id = 2"] * 40)
+            lab.program.incremental()
+            lab.source.run("UPDATE w SET s = 'longer than ten' WHERE id = 1", "INSERT INTO w VALUES (4, 'a', 'longer than ten')", "UPDATE w SET s = 'deux' WHERE id = 2")
+            text = lab.program.incremental(expect=1 if policy == "stop" else 3)
+            for part in ("column 's'", "id=1"):
+                expect_contains(text, part, "what does not fit")
+            rows = ((1, "a", "one"), (2, "b", "two" if policy == "stop" else "deux"), (3, "", "three"))
+            expect_equal(lab.destination.query("SELECT * FROM w ORDER BY 1", "shop"), rows, policy)
+            lab.destination.run("ALTER TABLE w MODIFY s VARCHAR(20)")
+            if policy != "stop":
+                code, _out, err = lab.program.command("quarantine", "retry", "all", "--yes")
+                expect_equal(code, 0, "quarantine retry: " + err[-600:])
+            lab.program.incremental()
+            lab.equal()
+
+
 @only("on-conflict-quarantine", "the change and all that depends on it wait; retry and drop")
 def _():
     with Lab(settings={"on_conflict": "quarantine"}) as lab:

@@ -217,6 +217,19 @@ def _():
         lab.program.start()
         lab.program.wait_caught_up()
         expect_equal(rows(lab.destination, "SELECT * FROM plain"), [(1, 17), (2, None), (4, 18)], "numbers")
+    for policy in ("quarantine", "overwrite"):
+        with mapped(on_conflict=policy) as lab:
+            lab.source.run("INSERT INTO plain VALUES (1, 'short'), (2, 'short')")
+            lab.program.incremental()
+            lab.destination.run("ALTER TABLE plain MODIFY v VARCHAR(10) NOT NULL")
+            for value, part in (("'longer than ten'", "Data truncated for column 'v'"), ("NULL", "Column 'v' cannot be null")):
+                lab.source.run("UPDATE plain SET v = %s WHERE id = 2" % value)
+                bad = lab.source.gtid()
+                said = lab.program.incremental(expect=1)
+                for text in (part, "table shop.plain key id=2", "by a handler of the map", "position=gtid=" + bad):
+                    expect_contains(said, text, policy)
+                expect_equal(rows(lab.destination, "SELECT * FROM plain"), [(1, "short"), (2, "short")], policy)
+                expect_equal(lab.program.command("skip", bad, "--yes")[0], 0, "skip")
 
 
 CASCADES = """
