@@ -100,24 +100,6 @@ static unsigned long number(const char *text)
     return text ? strtoul(text, NULL, 10) : 0;
 }
 
-/* How many values enum('a','b''c') has. */
-static unsigned count_values(const char *column_type)
-{
-    unsigned values = 0;
-    bool inside = false;
-    for (const char *p = column_type; *p; p++) {
-        if (*p != '\'')
-            continue;
-        if (inside && p[1] == '\'')
-            p++;
-        else {
-            values += !inside;
-            inside = !inside;
-        }
-    }
-    return values;
-}
-
 static uint16_t metadata(const struct type_form *form, MYSQL_ROW row)
 {
     unsigned values, bits;
@@ -134,9 +116,9 @@ static uint16_t metadata(const struct type_form *form, MYSQL_ROW row)
     case META_LENGTH:
         return (uint16_t)number(row[C_BYTES]);
     case META_ENUM:
-        return count_values(row[C_COLUMN_TYPE]) < 256 ? 1 : 2;
+        return members_count(row[C_COLUMN_TYPE]) < 256 ? 1 : 2;
     case META_SET:
-        values = (count_values(row[C_COLUMN_TYPE]) + 7) / 8;
+        values = (members_count(row[C_COLUMN_TYPE]) + 7) / 8;
         return (uint16_t)(values > 4 ? 8 : values);
     case META_NONE:
         break;

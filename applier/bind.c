@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <mysqld_error.h>
 #include <string.h>
 
 #include "schema/db.h"
@@ -35,6 +36,17 @@ static inline uint64_t integer_bits(const struct target_column *column, const st
     if (v->kind == VALUE_INT && goes_unsigned(column) && column->width && column->width < 8)
         return (uint64_t)v->i & ((1ULL << (column->width * 8)) - 1);
     return v->u; /* the union's other half: the same bits */
+}
+
+/* The server would write the error value, as if the source had it, too. */
+static int check_member(const struct target_column *column, uint64_t number, struct ds_error *err)
+{
+    return !column->is_enum || number <= column->members
+               ? 0
+               : error_set_server(err, DS_ECONFLICT, WARN_DATA_TRUNCATED,
+                                  "a value does not fit the destination's column: it is number "
+                                  "%" PRIu64 " of ENUM column '%s', which has %u",
+                                  number, column->name, column->members);
 }
 
 static inline int read_raw(const uint8_t *raw, struct value *v)
@@ -104,7 +116,7 @@ static int lane_put(struct lane *lane, uint32_t row, const struct value *v, stru
         if (v->kind != VALUE_INT && v->kind != VALUE_UINT)
             return wrong_kind(lane->column, err);
         lane->at.u[row] = integer_bits(lane->column, v);
-        return 0;
+        return check_member(lane->column, lane->at.u[row], err);
     case TARGET_FLOAT:
         if (v->kind != VALUE_FLOAT)
             return wrong_kind(lane->column, err);
@@ -313,6 +325,8 @@ int bind_literal(struct buf *out, const struct target_column *column, const uint
                          column->name);
     else if (!kind_fits(column->class, &v))
         return wrong_kind(column, err);
+    else if (column->is_enum && check_member(column, v.u, err))
+        return err->code;
     else if (column->class <= TARGET_DOUBLE)
         rc = literal_number(out, column, &v);
     else

@@ -45,6 +45,7 @@ struct target_column {
     bool has_default;  /* a row that does not say it gets a value: also NULL, or a number */
     bool null_default; /* … and that is known */
     bool is_enum;
+    uint32_t members;   /* of an ENUM */
     bool unsent;        /* no row that comes has a value of it: no key with it finds a row */
     bool in_unique;     /* part of the primary or of any unique key */
     bool in_fk;         /* part of a foreign key of this table */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "applier/target_internal.h"
+#include "schema/members.h"
 
 enum { MAX_FK_COLUMNS = 64 };
 
@@ -91,6 +92,7 @@ static int add_column(struct target_table *x, struct target_column *c, MYSQL_ROW
     const char *extra = row[8] ? row[8] : "";
     c->is_unsigned = strstr(row[4], "unsigned") != NULL;
     c->is_enum = c->type == 247;
+    c->members = c->is_enum ? members_count(row[4]) : 0;
     c->nullable = strcmp(row[7], "YES") == 0;
     c->auto_increment = strcasestr(extra, "auto_increment") != NULL;
     c->on_update = strcasestr(extra, "on update") != NULL;

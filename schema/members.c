@@ -33,21 +33,32 @@ static char escaped(char c)
     return c == 'n' ? '\n' : c == 'r' ? '\r' : c == '0' ? 0 : c;
 }
 
-/* The next name behind *p, as it is. False: no more. */
+/* The next name behind *p, as it is; name NULL: nobody asks. False: no more. */
 static bool next_quoted(const char **p, struct buf *name, int *rc)
 {
     const char *at = strchr(*p, '\'');
-    buf_clear(name);
+    if (name)
+        buf_clear(name);
     if (!at)
         return false;
     for (at++; *at && (*at != '\'' || at[1] == '\''); at++) {
         bool escapes = *at == '\\' && at[1];
         at += escapes || *at == '\'';
         const char c = escapes ? escaped(*at) : *at;
-        *rc |= buf_append(name, &c, 1);
+        if (name)
+            *rc |= buf_append(name, &c, 1);
     }
     *p = at + (*at == '\'');
     return true;
+}
+
+uint32_t members_count(const char *column_type)
+{
+    uint32_t count = 0;
+    int rc = 0;
+    while (next_quoted(&column_type, NULL, &rc))
+        count++;
+    return count;
 }
 
 int members_of_type(struct buf *out, const char *column_type)

@@ -10,7 +10,9 @@
 #include "schema/buf.h"
 #include "schema/error.h"
 
-/* Append those of a COLUMN_TYPE: "enum('a','b''c')". DS_ENOMEM. */
+/* How many a COLUMN_TYPE has: "enum('a','b''c')". */
+uint32_t members_count(const char *column_type);
+/* Append them. DS_ENOMEM. */
 int members_of_type(struct buf *out, const char *column_type);
 /* In the arena, pointing into `list`; *count: 0 where the list is none, or broken. DS_ENOMEM. */
 int members_read(struct slice list, struct arena *arena, struct slice **names, uint32_t *count);

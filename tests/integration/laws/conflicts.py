@@ -87,6 +87,26 @@ def _():
             lab.equal()
 
 
+@only("on-conflict-enum", "a value of an ENUM that the destination's column does not have is not written as the error value")
+def _():
+    for policy in ("stop", "quarantine"):
+        with Lab(settings={"on_conflict": policy}) as lab:
+            lab.source.script("CREATE TABLE w (id INT PRIMARY KEY, e ENUM('a','it''s, or','c\\\\','d'));\nINSERT INTO w VALUES (1, 'a'), (2, 'd');\n")
+            lab.program.incremental()
+            lab.destination.run("DELETE FROM w WHERE id = 2", "ALTER TABLE w MODIFY e ENUM('a','it''s, or','c\\\\')", "INSERT INTO w VALUES (2, 'a')")
+            lab.source.run("UPDATE w SET e = 'c\\\\' WHERE id = 1", "INSERT INTO w VALUES (3, 'd')", "INSERT INTO w VALUES (4, 'it''s, or')")
+            said = lab.program.incremental(expect=1 if policy == "stop" else 3)
+            for part in ("it is number 4 of ENUM column 'e', which has 3", "id=3"):
+                expect_contains(said, part, policy)
+            there = "SELECT id, e + 0 FROM w ORDER BY 1"
+            expect_equal(lab.destination.query(there, "shop"), ((1, 3), (2, 1)) + (() if policy == "stop" else ((4, 2),)), policy)
+            lab.destination.run("ALTER TABLE w MODIFY e ENUM('a','it''s, or','c\\\\','d')", "UPDATE w SET e = 'd' WHERE id = 2")
+            if policy == "quarantine":
+                expect_equal(lab.program.command("quarantine", "retry", "all", "--yes")[0], 0, "quarantine retry")
+            lab.program.incremental()
+            lab.equal()
+
+
 @only("on-conflict-quarantine", "the change and all that depends on it wait; retry and drop")
 def _():
     with Lab(settings={"on_conflict": "quarantine"}) as lab:
