@@ -380,6 +380,15 @@ bool mask_changes_table(const struct mask *m, const char *table)
     return mask_unknown_null(m);
 }
 
+bool mask_changes_column(const struct mask *m, const char *table, struct slice column)
+{
+    const struct mask_rule *r;
+    for (size_t next = SIZE_MAX; m && (r = mask_column_rule(m, table, column, &next));)
+        if (r->method != MASK_KEEP || !r->column)
+            return r->method != MASK_KEEP;
+    return m != NULL; /* its values do not travel */
+}
+
 bool mask_unknown_null(const struct mask *m)
 {
     return m && m->unknown_null;

@@ -77,6 +77,8 @@ const struct mask_rule *mask_attribute_rule(const struct mask *m, const char *ty
 bool mask_knows_table(const struct mask *m, const char *table);
 /* May values of the table be masked? False for m NULL. */
 bool mask_changes_table(const struct mask *m, const char *table);
+/* … of the column? */
+bool mask_changes_column(const struct mask *m, const char *table, struct slice column);
 /* mask.unknown: what no rule names is left out; else it stops the stream. */
 bool mask_unknown_null(const struct mask *m);
 struct slice mask_key(const struct mask *m);

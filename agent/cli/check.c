@@ -633,10 +633,10 @@ int command_check(struct invocation *in)
     char identity[80] = "";
     if (cli_open(in, &err))
         return cli_fail(&err);
-    if (in->counts && filter_map(in->filter)) {
+    if (in->counts && filter_map(in->filter) && in->config.mode == MODE_IMPORT) {
         error_set(&err, DS_EUSAGE,
-                  "--counts does not go with map in this version: tables are called something else "
-                  "at the destination, and several may be one there");
+                  "--counts does not go with map in mode import: rows that the destination had "
+                  "before stand among those that have come");
         return cli_fail(&err);
     }
     int rc = check_destination(&r, &position, &has_position, identity, sizeof identity, &err);
@@ -660,7 +660,8 @@ int command_check(struct invocation *in)
     buf_free(&r.account);
     uint64_t different = 0;
     if (rc == 0 && code == EXIT_DONE && in->counts)
-        rc = check_counts(&in->config, in->filter, &different, &err);
+        rc = (filter_map(in->filter) ? check_volume : check_counts)(&in->config, in->filter,
+                                                                    &different, &err);
     if (rc)
         return cli_fail(&err);
     return code ? code : r.stops || different ? EXIT_FAILED : EXIT_DONE;

@@ -14,4 +14,8 @@
 int check_counts(const struct config *c, const struct filter *filter, uint64_t *different,
                  struct ds_error *err);
 
+/* The same under a map, document by document: those that differ are told, with keys. */
+int check_volume(const struct config *c, const struct filter *filter, uint64_t *different,
+                 struct ds_error *err);
+
 #endif

@@ -381,7 +381,9 @@ const struct command cli_commands[] = {
              "Exit 0: nothing, or warnings only. Exit 1: something would stop it.\n\n"
              "With --counts, also whether both sides hold the same: per table the number of rows "
              "and a checksum over all columns, which does not depend on the order of the rows. "
-             "Each table is read in full, at both sides as it is at that moment."},
+             "Each table is read in full, at both sides as it is at that moment. Under a map what "
+             "rows become is compared, but for what handlers and masks change, and what differs is "
+             "told with its keys."},
     {.name = "status",
      .arguments = "",
      .options = status_options,

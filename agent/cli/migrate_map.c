@@ -249,6 +249,7 @@ static int compare_sides(struct counting *counted, struct sides *s, const char *
     const struct config *c = &in->config;
     const struct map_volume_options o = {
         .map = filter_map(in->filter),
+        .mask = filter_mask(in->filter),
         .source = {s->source.db, c->source.database, {s->schema[0], c->source.prefix}},
         .destination = {s->destination,
                         c->destination.database,

@@ -236,6 +236,10 @@ int map_flat_volume(const struct map_volume_options *o, const struct map_columns
     int rc = 0;
     for (size_t i = 0; columns->codes[i] && rc == 0; i++) {
         const char *code = columns->codes[i];
+        const struct mask_rule *masked =
+            o->mask ? mask_attribute_rule(o->mask, columns->type, code) : NULL;
+        if (o->mask && !(masked && masked->method == MASK_KEEP))
+            continue;
         BUF_AUTO struct buf sql = {0};
         if (put_attributes(o, columns, "a.attribute_id, a.backend_type", &sql) |
             buf_puts(&sql, "= ") | sql_string(&sql, code, strlen(code)))

@@ -99,7 +99,9 @@ static void find_columns(const struct map_volume_options *o, const struct map_fr
         const struct target_column *c = &from->table->columns[i];
         const char *field = map_field(o->map, MAP_SOURCE, from->document, c->name);
         int32_t at = field ? target_column_ordinal(to, field) : -1;
-        if (at >= 0 && !map_next_handler(o->map, MAP_SOURCE, from->document, c->name, NULL) &&
+        const struct slice own = {(const uint8_t *)c->name, strlen(c->name)};
+        if (at >= 0 && !mask_changes_column(o->mask, from->table->name, own) &&
+            !map_next_handler(o->map, MAP_SOURCE, from->document, c->name, NULL) &&
             !map_next_handler(o->map, MAP_DESTINATION, there, field, NULL))
             columns[at] = c;
     }

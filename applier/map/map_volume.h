@@ -12,6 +12,7 @@
 
 #include "applier/handlers.h"
 #include "applier/map/map_check.h"
+#include "schema/mask.h"
 
 struct map_volume_side {
     MYSQL *db; /* in `database` */
@@ -31,6 +32,7 @@ struct map_volume_difference {
 
 struct map_volume_options {
     const struct map *map;
+    const struct mask *mask; /* what it changes is not compared; NULL: none */
     struct map_volume_side source, destination;
     void *arg;                                       /* of all */
     bool (*wanted)(void *arg, const char *document); /* of the source; NULL: all */

@@ -68,7 +68,6 @@ def _():
         for settings, part in (({"ddl": "apply"}, "set ddl: ignore"),
                                ({"where": {"plain": "id > 1"}}, "where"), ({"on_invalid": "skip"}, "on_invalid"),
                                ({"map": ["none.xml"]}, "none.xml: No such file")):
-            refused(lab, ("--counts does not go with map",), 2, ("check", "--counts"))
             kept = dict(lab.program.settings)
             lab.program.configure(settings)
             refused(lab, (part, "map"))

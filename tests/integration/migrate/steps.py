@@ -266,3 +266,19 @@ def define(suite):
             expect_contains(blog.migrate("delta", "--once"), "column author.new_one leads nowhere", "a new column")
             names = "SELECT author_id, name, boss_id FROM author ORDER BY 1"
             expect_equal(blog.rows(names), blog.source.query(names, "old"), "put right")
+
+    @suite.case("masked", "a migration with masks: what they change is not compared, and all else is")
+    def _():
+        with Blog() as blog:
+            blog.program.configure({"mask": {"key": "0123456789abcdef0123456789abcdef", "rules": [
+                "author.name name", "author.*_id keep", "author_link.* keep", "great_blog_index.* keep", "great_blog_publication.* keep", "great_blog_publication.body hash"]}})
+            blog.migrate("data")
+            blog.source.run("UPDATE author SET name = 'Somebody' WHERE author_id < 5", "UPDATE great_blog_publication SET body = 'secret', summary = 'told' WHERE post_id = 3", database="old")
+            blog.migrate("delta", "--once")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM author WHERE name LIKE 'author %' OR name = 'Somebody'"), 0, "names")
+            expect_equal(blog.ask("SELECT COUNT(*) FROM great_blog_post WHERE body LIKE 'Body%' OR body = 'secret'"), 0, "bodies")
+            expect_equal(blog.ask("SELECT title FROM great_blog_post WHERE post_id = 3"), "told", "a title")
+            blog.destination.run("UPDATE great_blog_post SET title = 'x' WHERE post_id = 9", "DELETE FROM author_link WHERE link_id = 4", database="new")
+            said = blog.migrate("delta", "--once", code=1)
+            for part in ("Mismatch of values in the document: great_blog_post Fields: title Keys: 9\n", "document: author_link Source: 100 Destination: 99 Missing keys: 4\n"):
+                expect_contains(said, part, "what differs")
