@@ -47,10 +47,11 @@ bool config_key_is_set(const struct config *c, const char *key)
     return s && (c->line[setting_index(s)] || c->option[setting_index(s)]);
 }
 
-/* Options are in small letters; what is in capitals is an argument of the command. */
+/* Options are in small letters; what is in capitals is an argument of the command, "FILE:LINE" a
+ * place in another file. */
 static const char *dashes(const char *option)
 {
-    return *option >= 'A' && *option <= 'Z' ? "" : "--";
+    return (*option >= 'A' && *option <= 'Z') || strchr(option, ':') ? "" : "--";
 }
 
 const char *config_where(const struct config *c, const char *key, char *out, size_t size)
@@ -343,7 +344,7 @@ static int set_override(struct loader *l, const struct config_override *o)
     size_t len = strcspn(o->text, "=");
     const struct setting *s = config_setting_find(o->text, len);
     const char *value = o->text + len + 1;
-    char key[200], where[60];
+    char key[200], where[600];
     snprintf(key, sizeof key, "%.*s", (int)(len < 199 ? len : 199), o->text);
     snprintf(where, sizeof where, "%s%s", dashes(o->option), o->option);
     if (!o->text[len])
@@ -669,8 +670,11 @@ void config_free(struct config *c)
 struct db_endpoint config_endpoint(const struct config *c, bool source)
 {
     const struct config_server *s = source ? &c->source : &c->destination;
+    const char *key = source ? "source.database" : "destination.database";
+    const char *option = c->option[setting_index(config_setting_find(key, strlen(key)))];
     return (struct db_endpoint){
         .role = source ? "source" : "destination",
+        .place = option && strchr(option, ':') ? option : NULL,
         .host = s->host,
         .socket = s->socket,
         .user = s->user,

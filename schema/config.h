@@ -100,8 +100,9 @@ struct config {
 
 /* From the command line. */
 struct config_override {
-    char *text;         /* "key.path=value" */
-    const char *option; /* that gave it, for messages: "set", "entity"; arguments: "SOURCE" */
+    char *text; /* "key.path=value" */
+    /* that gave it, for messages: "set", "entity"; arguments: "SOURCE"; "config.xml:12" */
+    const char *option;
 };
 /* What gives `mode` for a copy of entities out of a stream: from the source, or from a file, which
  * needs no source. */

@@ -103,15 +103,16 @@ static bool tls_refused(const char *text)
 
 static int connect_failed(struct ds_error *err, MYSQL *db, const struct db_endpoint *ep)
 {
-    char where[700];
+    char where[700], at[610];
     unsigned number = mysql_errno(db);
     const char *text = mysql_error(db);
     endpoint_text(ep, where, sizeof where);
+    snprintf(at, sizeof at, "%s%s", ep->place ? ", at " : "", ep->place ? ep->place : "");
     if (number == ER_BAD_DB_ERROR)
         return error_set_server(err, DS_EUSAGE, number,
                                 "%s: database '%s' does not exist; create it or correct "
-                                "%s.database",
-                                where, ep->database, ep->role);
+                                "%s.database%s",
+                                where, ep->database, ep->role, at);
     int code = db_error_class(number);
     if (number == CR_SSL_CONNECTION_ERROR && tls_refused(text))
         return error_set_server(err, DS_EACCESS, number,
@@ -120,8 +121,8 @@ static int connect_failed(struct ds_error *err, MYSQL *db, const struct db_endpo
     if (code == DS_EACCESS)
         return error_set_server(err, code, number,
                                 "the %s refuses the connection: %s (%u); check %s.user and "
-                                "%s.password",
-                                where, text, number, ep->role, ep->role);
+                                "%s.password%s",
+                                where, text, number, ep->role, ep->role, at);
     if (code == DS_ESERVER) /* nothing that was running has failed: the server is not usable now */
         code = DS_ECONN;
     return error_set_server(err, code, number, "cannot connect to the %s: %s (%u)", where, text,

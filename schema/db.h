@@ -17,7 +17,9 @@
 enum tls_mode { TLS_PREFERRED, TLS_DISABLED, TLS_REQUIRED, TLS_VERIFY_CA, TLS_VERIFY_IDENTITY };
 
 struct db_endpoint {
-    const char *role; /* "source" or "destination", for messages */
+    const char *role;  /* "source" or "destination", for messages */
+    const char *place; /* "config.xml:12", where another file than the configuration names the
+                          server; else NULL */
     const char *host, *socket, *user, *password, *database; /* database may be NULL */
     unsigned port;
     enum tls_mode tls;

@@ -5,14 +5,15 @@
 #include "agent/cli/migrate.h"
 #include "schema/log.h"
 
-#define FROM_FILE "CONFIG.xml"
-
 static int set(struct migrating *g, const char *side, const char *key, const char *value,
                struct ds_error *err)
 {
     char name[60];
+    const bool source = strcmp(side, "destination") != 0;
     snprintf(name, sizeof name, "%s%s%s", side, *side ? "." : "", key);
-    return value ? cli_preset(g->in, name, value, FROM_FILE, err) : 0;
+    return value ? cli_preset(g->in, name, value, migration_database(g->migration, source)->place,
+                              err)
+                 : 0;
 }
 
 /* "db.example.com", "db.example.com:3307", "/run/mysqld/mysqld.sock" */
@@ -63,8 +64,9 @@ static void tell_unused(const struct migration *m)
 
 int migrate_configure(struct migrating *g, struct ds_error *err)
 {
-    int rc = cli_preset(g->in, "mode", "mirror",
-                        g->mode == MIGRATION_SETTINGS ? CONFIG_SETTINGS : FROM_FILE, err);
+    int rc = g->mode == MIGRATION_SETTINGS
+                 ? cli_preset(g->in, "mode", "mirror", CONFIG_SETTINGS, err)
+                 : set(g, "", "mode", "mirror", err);
     rc = rc ? rc : set(g, "", "name", "migrate", err);
     rc = rc ? rc : set(g, "", "ddl", "ignore", err);
     /* rows that were deleted come again when the source changes them */

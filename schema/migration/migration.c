@@ -1,6 +1,7 @@
 #include "schema/migration/migration.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,7 +109,10 @@ static int end_database(void *arg, const struct xml_node *n, struct ds_error *er
                  {"ssl_cert", &d->ssl_cert}, {"ssl_key", &d->ssl_key}};
     if (d->name)
         return xml_error(err, n, "<%s> has a second <database>", n->parent->name);
-    d->line = n->line;
+    char place[600];
+    snprintf(place, sizeof place, "%s:%u", r->m->path, n->line);
+    if (keep(r->m, place, &d->place, err))
+        return DS_ENOMEM;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (keep(r->m, xml_attribute(n, parts[i].name), parts[i].out, err))
             return DS_ENOMEM;

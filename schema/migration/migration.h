@@ -26,7 +26,7 @@ struct migration_step {
 struct migration_database {
     const char *name, *host, *user;
     const char *port, *password, *ssl_ca, *ssl_cert, *ssl_key; /* NULL: not said */
-    unsigned line;
+    const char *place;                                         /* "etc/config.xml:12" */
 };
 
 struct migration;

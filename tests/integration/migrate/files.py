@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from blog import CONFIG, MAP, Blog
+from lib.server import ACCOUNT
 from lib.suite import expect, expect_contains, expect_equal
 
 
@@ -97,6 +98,15 @@ def define(suite):
                 code, out, err = blog.program.command("migrate", *arguments)
                 expect_equal(code, 2, "%s: %s" % (arguments, out + err))
                 expect_contains(out + err, part, str(arguments))
+            with open(blog.config, encoding="utf-8") as text:
+                config = text.read()
+            source = config[:config.index("<source>")].count("\n") + 1
+            for was, is_, part in (('port="%d"' % blog.source.port, 'port="33x"', "config.xml:%d: source.port" % source), ('name="old" user="%s"' % ACCOUNT, 'name="old" user="nobody"', "config.xml:%d" % source),
+                                   ('name="old"', 'name="older"', "config.xml:%d" % source), ('name="new"', 'name="newer"', "database newer")):
+                blog.write("config.xml", config.replace(was, is_))
+                expect(is_ in config.replace(was, is_), was)
+                expect_contains(blog.migrate("data", code=2), part, is_)
+            blog.write("config.xml", config)
             blog.write("map.xml", MAP.replace("<move>", "<move><field>x</field>", 1))
             expect_contains(blog.migrate("data", code=2), "map.xml:", "a map that is none")
             blog.write("map.xml", MAP.replace("<ignore><document>great_blog_index</document></ignore>",
