@@ -24,8 +24,8 @@ static int no_memory(struct ds_error *err)
 static struct misfit *misfit_of(struct fit *f, int32_t column, const char *why)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->misfits[i].column == column &&
-            (column == FIT_REFUSED || strcmp(f->misfits[i].why, why) == 0))
+        if (f->misfits[i].column == column && (column == FIT_REFUSED || column <= FIT_REFUSED_BY ||
+                                               strcmp(f->misfits[i].why, why) == 0))
             return &f->misfits[i];
     if (LIST_ROOM(f->misfits, f->count, f->capacity))
         return NULL;

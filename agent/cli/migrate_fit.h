@@ -21,8 +21,9 @@ struct fit_row {
 };
 
 enum {
-    FIT_REFUSED = -1,   /* a handler refuses the row; told once, whatever it says */
-    FIT_ELSEWHERE = -2, /* a column of another table is meant, which `why` names */
+    FIT_REFUSED = -1,    /* the row is refused; told once, whatever is said of it */
+    FIT_ELSEWHERE = -2,  /* a column of another table is meant, which `why` names */
+    FIT_REFUSED_BY = -3, /* … by the first handler of the table, and below by the next; so, too */
 };
 
 /* Rows that have the same thing wrong. */

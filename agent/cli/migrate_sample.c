@@ -31,6 +31,11 @@ struct given {
     size_t count, capacity;
 };
 
+struct note {
+    int32_t column;
+    char why[sizeof((struct ds_error *)0)->message];
+};
+
 struct sampling {
     struct migrating *g;
     struct map_findings *findings;
@@ -48,6 +53,8 @@ struct sampling {
     struct map_row *row;
     struct map_split *split; /* NULL: it gives no rows of others */
     struct map_flat *flat;   /* NULL: none of its values are columns */
+    struct note *notes;      /* of the row in hand */
+    size_t note_count, note_capacity;
 };
 
 static int no_memory(struct ds_error *err)
@@ -171,17 +178,33 @@ static void forget_given(struct sampling *s)
 
 /* --- rows of the source ---------------------------------------------------------------------- */
 
-/* A handler refuses it, or it is no value of the column's type. */
+/* What is wrong with a field of the row, which is being made. */
+static int keep_note(void *arg, int32_t column, const char *why, struct ds_error *err)
+{
+    struct sampling *s = arg;
+    if (LIST_ROOM(s->notes, s->note_count, s->note_capacity))
+        return no_memory(err);
+    struct note *n = &s->notes[s->note_count++];
+    n->column = column < 0 ? FIT_REFUSED_BY + 1 + column : column;
+    snprintf(n->why, sizeof n->why, "%s%s", column < 0 ? "" : "the column needs ", why);
+    return 0;
+}
+
+static int take_notes(struct sampling *s, struct slice from, struct ds_error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; i < s->note_count && rc == 0; i++)
+        rc = fit_note(&s->fit, s->notes[i].column, s->notes[i].why, from, err);
+    s->note_count = 0;
+    return rc;
+}
+
+/* There is no row to be made of it. */
 static int note_refused(struct sampling *s, struct slice from, struct ds_error *err)
 {
     const struct ds_error refused = *err;
-    const char *needs;
-    const int32_t column = map_row_misfit(s->row, &needs);
-    char why[200];
     error_clear(err);
-    if (column >= 0)
-        snprintf(why, sizeof why, "the column needs %s", needs);
-    return fit_note(&s->fit, column, column < 0 ? refused.message : why, from, err);
+    return fit_note(&s->fit, FIT_REFUSED, refused.message, from, err);
 }
 
 /* A value that is a column there; *stays: its row is one there, too. */
@@ -232,11 +255,11 @@ static int make_rows(struct sampling *s, const struct whole_table *t, struct are
     for (size_t i = 0; i < t->count && rc == 0; i++) {
         BUF_AUTO struct buf image = {0};
         rc = make_row(s, t->rows[i], &image, err);
-        if (rc == DS_ECONFLICT) {
+        if (rc == DS_ECONFLICT || rc == DS_EUSAGE) { /* also for want of a key to read it with */
             rc = note_refused(s, t->rows[i], err);
-            refused++;
-            continue;
+            image.len = 0;
         }
+        rc = rc ? rc : take_notes(s, t->rows[i], err);
         if (rc || !image.len) {
             refused++;
             continue;
@@ -286,6 +309,8 @@ static int take_piece(struct sampling *s, const struct whole_table *t, struct ds
                                       .target = s->to};
     struct arena arena = {0};
     int rc = map_row_new(&s->row, &o, err);
+    if (rc == 0)
+        map_row_note_misfits(s->row, keep_note, s);
     rc = rc ? rc : open_parts(s, &source, err);
     if (rc == 0)
         rc = make_rows(s, t, &arena, err);
@@ -452,6 +477,7 @@ int migrate_sample(struct migrating *g, const struct map_side_schema sides[2],
     rc = rc ? rc : look_at_all(&s, sides, err);
     forget_given(&s);
     free(s.given);
+    free(s.notes);
     arena_free(&s.kept);
     fit_close(&s.fit);
     map_servers_free(s.servers);

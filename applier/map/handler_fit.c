@@ -1,6 +1,8 @@
 /* Handlers of our own: Fit, which gives a column what it can hold of a value. That tool let the
  * server do so, and nobody was told; here a rule says where it may be. */
 #include <errno.h>
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@
 #include "applier/map/map_members.h"
 #include "applier/target.h"
 
-enum { NUMBER_ROOM = 120, DIGITS_MAX = 65 };
+enum { NUMBER_ROOM = 120, REAL_ROOM = 350, DIGITS_MAX = 65 };
 
 struct fit {
     struct map_charset *charset; /* of the column; NULL: UTF-8 */
@@ -203,15 +205,33 @@ static int fit_decimal(const struct target_column *to, struct map_call *c, struc
     return handler_set_copy(c, text, at, err);
 }
 
+/* A number at its beginning, else zero; what is too large becomes the largest there is. */
+static int fit_real(const struct target_column *to, struct map_call *c, struct ds_error *err)
+{
+    const struct slice v = value_text(handler_value(c));
+    const bool single = to->class == TARGET_FLOAT;
+    const double most = single ? (double)FLT_MAX : DBL_MAX;
+    char text[REAL_ROOM], *end;
+    snprintf(text, sizeof text, "%.*s", (int)(v.len < REAL_ROOM ? v.len : REAL_ROOM - 1), v.p);
+    const double given = strtod(text, &end);
+    double d = isnan(given) || (to->is_unsigned && given < 0) ? 0 : given;
+    d = d > most ? most : d < -most ? -most : d;
+    if (end > text && !*end && d == given)
+        return 0;
+    const int len =
+        snprintf(text, sizeof text, "%.*g", single ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG, d);
+    return handler_set_copy(c, text, (size_t)len, err);
+}
+
 /* --- all ------------------------------------------------------------------------------------- */
 
 static int call_fit(const struct map_handler *h, struct map_call *c, struct ds_error *err)
 {
     const struct target_column *to = c->record->table->fields[h->field].column;
     const struct map_value *v = handler_value(c);
-    if (!v->set || (v->null && to->nullable))
+    if (v->set ? v->null && to->nullable : to->nullable || to->has_default)
         return 0;
-    if (v->null) {
+    if (!v->set || v->null) {
         fit_null(to, c);
         return 0;
     }
@@ -226,6 +246,9 @@ static int call_fit(const struct map_handler *h, struct map_call *c, struct ds_e
                                                                      : fit_int(to, c, err);
     case TARGET_DECIMAL:
         return fit_decimal(to, c, err);
+    case TARGET_FLOAT:
+    case TARGET_DOUBLE:
+        return fit_real(to, c, err);
     default:
         return 0;
     }

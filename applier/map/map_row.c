@@ -44,9 +44,9 @@ struct map_row {
     struct steps steps[2];           /* by enum map_side */
     struct msg_table table;          /* as the destination has it */
     bool same;
+    map_row_note *note; /* NULL: what does not fit is an error */
+    void *note_arg;
     /* of the image in hand */
-    int32_t misfit;    /* column whose value was refused, -1: none */
-    const char *needs; /* … what it needs */
     const uint8_t **values, **earlier;
     const uint8_t **there; /* of the destination's row; NULL: it has none */
     bool is_new, in_part;
@@ -476,6 +476,29 @@ static int read_all(struct map_row *r, struct ds_error *err)
     return 0;
 }
 
+/* For a column of the source: what its column at the destination can have. */
+static struct map_value empty_of(const struct map_row *r, uint32_t field)
+{
+    for (uint32_t i = 0; i < r->to.count; i++)
+        if (r->places[i].from == field)
+            return map_value_empty(&r->target->columns[i]);
+    return (struct map_value){.set = true, .null = true};
+}
+
+/* The handler has refused the row. */
+static int go_without(struct map_row *r, enum map_side side, uint32_t step, struct ds_error *err)
+{
+    const uint32_t field = r->steps[side].items[step].field;
+    const struct ds_error refused = *err;
+    const uint32_t number = step + (side == MAP_SOURCE ? 0 : r->steps[MAP_SOURCE].count);
+    if (side == MAP_SOURCE)
+        r->from_values[field] = empty_of(r, field);
+    else
+        r->to_values[field] = map_value_empty(&r->target->columns[field]);
+    error_clear(err);
+    return r->note(r->note_arg, -1 - (int32_t)number, refused.message, err);
+}
+
 static int call_handlers(struct map_row *r, enum map_side side, struct ds_error *err)
 {
     struct map_record from = {&r->from, r->from_values}, to = {&r->to, r->to_values};
@@ -491,6 +514,8 @@ static int call_handlers(struct map_row *r, enum map_side side, struct ds_error 
         if (r->in_part && !call.record->values[call.field].set)
             continue;
         rc = map_handler_call(r->steps[side].items[i].handler, &call, err);
+        if (rc == DS_ECONFLICT && r->note)
+            rc = go_without(r, side, i, err);
     }
     return rc;
 }
@@ -500,10 +525,6 @@ static int does_not_fit(struct map_row *r, uint32_t i, const char *why, struct d
 {
     const struct target_column *c = &r->target->columns[i];
     uint32_t from = r->places[i].from;
-    if (!why)
-        return no_memory(err);
-    r->misfit = (int32_t)i;
-    r->needs = why;
     return error_set(err, DS_ECONFLICT,
                      "a value of %s%s%s does not fit into %s.%s, which needs %s (%s): change it by "
                      "a handler of the map, or ignore the field",
@@ -512,20 +533,38 @@ static int does_not_fit(struct map_row *r, uint32_t i, const char *why, struct d
                      c->type_text);
 }
 
+static int put_nothing(const struct target_column *c, struct buf *out, struct ds_error *err)
+{
+    const struct map_value empty = map_value_empty(c), none = {0};
+    const size_t before = out->len;
+    const char *why = NULL;
+    if (map_value_write(&empty, c, out, &why))
+        return 0;
+    out->len = before;
+    return map_value_write(&none, c, out, &why) ? 0 : no_memory(err);
+}
+
 static int put_value(struct map_row *r, uint32_t i, const struct map_value *v, struct buf *out,
                      struct ds_error *err)
 {
+    const struct target_column *c = &r->target->columns[i];
     struct map_value held = *v;
-    const char *why;
+    const size_t before = out->len;
+    const char *why = "characters that its character set has";
     int rc = v->set && !v->null
                  ? map_charset_write(r->sets[MAP_DESTINATION][i], &held.text, &r->arena)
                  : 0;
-    if (rc == DS_ECONFLICT)
-        return does_not_fit(r, i, "characters that its character set has", err);
-    if (rc)
+    if (rc && rc != DS_ECONFLICT)
         return no_memory(err);
-    return map_value_write(&held, &r->target->columns[i], out, &why) ? 0
-                                                                     : does_not_fit(r, i, why, err);
+    if (rc == 0 && map_value_write(&held, c, out, &why))
+        return 0;
+    if (!why)
+        return no_memory(err);
+    if (!r->note)
+        return does_not_fit(r, i, why, err);
+    out->len = before;
+    rc = r->note(r->note_arg, (int32_t)i, why, err);
+    return rc ? rc : put_nothing(c, out, err);
 }
 
 /* Without handlers: what passes is copied, in the form that it has. */
@@ -625,7 +664,6 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
     if (rc)
         return rc;
     arena_reset(&r->arena, 1 << 16);
-    r->misfit = -1;
     if (image_write_head(out, (uint32_t)r->to.count))
         return no_memory(err);
     rc = r->steps[MAP_SOURCE].count || r->steps[MAP_DESTINATION].count ? handle_image(r, out, err)
@@ -635,10 +673,10 @@ int map_row_image(struct map_row *r, struct slice image, struct slice before, st
     return rc;
 }
 
-int32_t map_row_misfit(const struct map_row *r, const char **needs)
+void map_row_note_misfits(struct map_row *r, map_row_note *note, void *arg)
 {
-    *needs = r->needs;
-    return r->misfit;
+    r->note = note;
+    r->note_arg = arg;
 }
 
 int map_row_new_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,

@@ -62,9 +62,11 @@ int map_row_new_image(struct map_row *r, struct slice image, struct slice before
                       struct ds_error *err);
 /* Images may hold some columns only: handlers of those that they lack are not called. */
 void map_row_in_part(struct map_row *r, bool in_part);
-/* After DS_ECONFLICT: the ordinal of the destination's column that cannot have the value, and what
- * it needs ("a whole number"); -1: the source's is none, or a handler has refused it. */
-int32_t map_row_misfit(const struct map_row *r, const char **needs);
+/* For a look at rows: what a column cannot have, or a handler refuses (-1: the first of its
+ * handlers, -2: the next …), is noted, and the row is made without it, so that all that is wrong
+ * with it is seen. An error of `note` ends the row. */
+typedef int map_row_note(void *arg, int32_t column, const char *why, struct ds_error *err);
+void map_row_note_misfits(struct map_row *r, map_row_note *note, void *arg);
 /* The same of a row that the destination has already: handlers see its image as the opposite
  * record, and what no column of the source goes to keeps its value. */
 int map_row_image_onto(struct map_row *r, struct slice image, struct slice there, struct buf *out,

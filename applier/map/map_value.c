@@ -105,6 +105,9 @@ static bool write_real(const char *text, bool single, struct buf *out, const cha
     *why = "a number";
     if (end == text || *end || !isfinite(d))
         return false;
+    *why = "a number that the column can hold";
+    if (single && !isfinite((float)d))
+        return false;
     *why = NULL;
     return (single ? value_write_float(out, (float)d) : value_write_double(out, d)) == 0;
 }

@@ -130,6 +130,39 @@ def define(suite):
             for part in ("thing.data: ", "SerializeToJson", "(2 of 1000 rows that were looked at, keys: 30,40): correct the source, or the rule"):
                 expect_contains(line, part, "the row")
 
+    @suite.case("value-loss-together", "all that is wrong with one row is told at once, of several handlers, too, and what is suggested settles all of it")
+    def _():
+        columns = ("x VARCHAR(50)", "n BIGINT", "e ENUM('p','q')", "z INT", "p DECIMAL(12,4)", "f DOUBLE", "b VARBINARY(20)", "c VARCHAR(20) CHARACTER SET utf8mb4")
+        there = ("x VARCHAR(5) NOT NULL", "n INT UNSIGNED NOT NULL", "e ENUM('p')", "z INT NOT NULL", "p DECIMAL(6,2)", "f FLOAT", "b VARBINARY(5)", "c VARCHAR(20) CHARACTER SET latin1", "own INT NOT NULL")
+        table = "CREATE TABLE wide (id INT PRIMARY KEY, %s) ENGINE=InnoDB"
+        with Blog() as blog:
+            blog.source.run(table % ",".join(columns), "INSERT INTO wide VALUES (1, 'longer', 99999999999, 'q', NULL, 123456.789, 1e300, '0123456789', 'Жé')",
+                            "INSERT INTO wide VALUES (2, 'x', 7, 'p', 1, 1.5, 2.5, 'b', 'c')", database="old")
+            blog.destination.run(table % ",".join(there), database="new")
+            path = blog.work.path("rules.xml")
+            said = blog.migrate("data", "--suggest", path, code=1)
+            for field in "xnezpfbc":
+                expect_contains(said, "Values do not fit: wide.%s " % field, "what is told")
+            expect_equal(said.count("Values do not fit: wide."), 8, "lines: " + said)
+            blog.write("map.xml", merged(MAP, path))
+            blog.migrate("data")
+            wanted = ((1, "longe", 4294967295, None, 0, "9999.99", 1, b"01234", "?é", 0), (2, "x", 7, "p", 1, "1.50", 0, b"b", "c", 0))
+            expect_equal(blog.rows("SELECT id, x, n, e, z, CAST(p AS CHAR), f > 3.4e38, b, c, own FROM wide ORDER BY 1"), wanted, "what fits")
+            blog.source.run("UPDATE wide SET x = CONCAT(x, '!'), f = -1e300 WHERE id = 1", database="old")
+            blog.migrate("delta", "--once")
+            expect_equal(blog.rows("SELECT x, f < -3.4e38 FROM wide WHERE id = 1"), (("longe", 1),), "followed")
+        rules = MAP.replace("<transform>", """<transform><field>thing.data</field>%s</transform><transform><field>thing.note</field><handler class="\\Migration\\Handler\\SetValue">
+          <param name="value" value="+1"/></handler></transform><transform><field>thing.fine</field><handler class="\\Migration\\Handler\\Encrypt"/></transform><transform>""" % BROKEN, 1)
+        with Things(rules) as things:
+            things.source.run("UPDATE thing SET data = 'a:1:{broken' WHERE id = 30", "UPDATE thing SET fine = NULL, note = NULL WHERE id <> 30", database="old")
+            for options in (("--dry-run",), ("--reset", "--yes")):
+                said = things.migrate("data", *options, code=1)
+                for part in ("thing.data: ", "thing.note: +1 cannot be added to what is no number", '"crypt_key" option is not defined'):
+                    at = [line for line in said.splitlines() if "[ERROR]: Values do not fit: thing: " in line and part in line]
+                    expect_equal(len(at), 1, part + said)
+                    expect_contains(at[0], "keys: 30)", part)
+                expect_contains(said, "[ERROR]: Values do not fit: thing.amount", "of other fields")
+
     @suite.case("named-values", "values of ENUM and SET go by their names: to columns that have them in another order, to and from texts, through handlers, before and behind an ALTER TABLE")
     def _():
         old = """CREATE TABLE named (id INT PRIMARY KEY, e ENUM('a','b','it''s','1','0') NULL, w ENUM('','v') NULL, s SET('x','y','z') NULL, l ENUM('ä','ö') CHARACTER SET latin1 NULL, t ENUM('a','b') NULL,
