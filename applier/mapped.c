@@ -71,10 +71,10 @@ void mapped_free(struct applier *a)
 
 /* --- before the stream starts ---------------------------------------------------------------- */
 
-static void tell(void *arg, bool fails, const char *line)
+static void tell(void *arg, enum map_told told, const char *line)
 {
     (void)arg;
-    if (fails)
+    if (told != MAP_TOLD_WARNING)
         log_error("%s", line);
     else
         log_warn("%s", line);

@@ -47,11 +47,11 @@ bool config_key_is_set(const struct config *c, const char *key)
     return s && (c->line[setting_index(s)] || c->option[setting_index(s)]);
 }
 
-/* Options are in small letters; what is in capitals is an argument of the command, "FILE:LINE" a
- * place in another file. */
+/* Options are in small letters; what is in capitals is an argument of the command, and what has a
+ * point, slash or colon a place in another file. */
 static const char *dashes(const char *option)
 {
-    return (*option >= 'A' && *option <= 'Z') || strchr(option, ':') ? "" : "--";
+    return (*option >= 'A' && *option <= 'Z') || strpbrk(option, "./:") ? "" : "--";
 }
 
 const char *config_where(const struct config *c, const char *key, char *out, size_t size)

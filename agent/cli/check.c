@@ -469,9 +469,9 @@ static int check_mask(struct report *r, MYSQL *source, struct ds_error *err)
     return rc == DS_EUSAGE ? 0 : rc;
 }
 
-static void found_of_map(void *arg, bool fails, const char *line)
+static void found_of_map(void *arg, enum map_told told, const char *line)
 {
-    report(arg, fails ? FINDING_STOP : FINDING_WARNING, "map", "%s", line);
+    report(arg, told == MAP_TOLD_WARNING ? FINDING_WARNING : FINDING_STOP, "map", "%s", line);
 }
 
 static int check_map(struct report *r, MYSQL *source, struct ds_error *err)

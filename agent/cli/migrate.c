@@ -263,6 +263,7 @@ static int check_integrity(struct migrating *g, struct ds_error *err)
         rc = migrate_check_empty(g, &empty, err);
     if (rc)
         return rc;
+    runs &= !g->stuck;
     if (runs && (all || g->in->automatic))
         return empty ? 0
                      : error_set(err, DS_EUSAGE,

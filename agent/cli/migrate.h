@@ -51,6 +51,7 @@ struct migrating {
     struct customer *customer; /* files of the Customer step; NULL: there is none */
     struct custom *custom;     /* of the Custom Customer Attributes step; NULL: there is none */
     bool stopped;              /* by a signal */
+    bool stuck;                /* a rule cannot be followed, which was told: --auto does not help */
     bool different;            /* a volume check has found something */
     struct buf counted;        /* counters of the source that were brought alongside the stream */
     unsigned seconds;          /* … since they were looked at */

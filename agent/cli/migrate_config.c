@@ -9,11 +9,11 @@ static int set(struct migrating *g, const char *side, const char *key, const cha
                struct ds_error *err)
 {
     char name[60];
-    const bool source = strcmp(side, "destination") != 0;
+    const bool source = strcmp(side, "source") == 0;
+    const char *place =
+        *side ? migration_database(g->migration, source)->place : migration_path(g->migration);
     snprintf(name, sizeof name, "%s%s%s", side, *side ? "." : "", key);
-    return value ? cli_preset(g->in, name, value, migration_database(g->migration, source)->place,
-                              err)
-                 : 0;
+    return value ? cli_preset(g->in, name, value, place, err) : 0;
 }
 
 /* "db.example.com", "db.example.com:3307", "/run/mysqld/mysqld.sock" */
@@ -77,6 +77,9 @@ int migrate_configure(struct migrating *g, struct ds_error *err)
     const char *key = migration_option(g->migration, "crypt_key");
     if (rc == 0 && key && *key)
         rc = set(g, "source", "crypt_key", key, err);
+    const char *automatic = migration_option(g->migration, "auto_resolve");
+    if (automatic && *automatic && strcmp(automatic, "0") != 0 && g->mode != MIGRATION_DELTA)
+        g->in->automatic = true;
     if (rc == 0)
         tell_unused(g->migration);
     return rc;

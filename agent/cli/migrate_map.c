@@ -18,10 +18,12 @@
 
 /* --- integrity ------------------------------------------------------------------------------- */
 
-static void tell_finding(void *arg, bool fails, const char *line)
+static void tell_finding(void *arg, enum map_told told, const char *line)
 {
-    const struct migrating *g = arg;
-    log_write(fails && !g->in->automatic ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s", line);
+    struct migrating *g = arg;
+    const bool passes = told == MAP_TOLD_FAILS && g->in->automatic;
+    g->stuck |= told == MAP_TOLD_RULE;
+    log_write(told == MAP_TOLD_WARNING || passes ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "%s", line);
 }
 
 static int look_at_rows(void *arg, const struct map_side_schema sides[2],

@@ -25,11 +25,16 @@ static int no_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory for the check of a map");
 }
 
+static void tell_as(const struct check *c, enum map_told told, const char *line)
+{
+    *c->fails += told != MAP_TOLD_WARNING;
+    if (!c->o->keys_alone)
+        c->o->tell(c->o->arg, told, line);
+}
+
 static void tell(const struct check *c, bool fails, const char *line)
 {
-    *c->fails += fails;
-    if (!c->o->keys_alone)
-        c->o->tell(c->o->arg, fails, line);
+    tell_as(c, fails ? MAP_TOLD_FAILS : MAP_TOLD_WARNING, line);
 }
 
 /* --- what belongs to it ---------------------------------------------------------------------- */
@@ -174,7 +179,7 @@ static int check_written(const struct check *c, const struct map_rule *r, struct
                    "Destination documents are missing: %s (a handler writes its rows, %s:%u)",
                    document, r->file, r->line))
         return no_memory(err);
-    tell(c, true, buf_cstr(&line));
+    tell_as(c, MAP_TOLD_RULE, buf_cstr(&line));
     return 0;
 }
 
@@ -191,7 +196,7 @@ static int check_giving(const struct check *c, const struct map_rule *r, struct 
                    "the step give these rows (%s:%u)",
                    r->document, r->field, document, step, r->file, r->line))
         return no_memory(err);
-    tell(c, true, buf_cstr(&line));
+    tell_as(c, MAP_TOLD_RULE, buf_cstr(&line));
     return 0;
 }
 
@@ -215,7 +220,7 @@ static int check_handler(const struct check *c, const struct map_rule *r,
     int rc = fields ? map_handler_open(&h, r, &table, &wrong)
                     : error_set(&wrong, DS_ENOMEM, "out of memory for the check of a map");
     if (rc == DS_EUSAGE)
-        tell(c, true, wrong.message);
+        tell_as(c, MAP_TOLD_RULE, wrong.message);
     else if (rc)
         *err = wrong;
     map_handler_close(h);
@@ -235,7 +240,7 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
     if (r->handler && !handlers_map(c->o->own, r->handler, &whose) && !map_handler_is_known(r)) {
         struct ds_error unknown;
         map_handler_unknown(r, &unknown);
-        tell(c, true, unknown.message);
+        tell_as(c, MAP_TOLD_RULE, unknown.message);
     }
     if (buf_printf(&name, "%s%s", source ? config->source.prefix : config->destination.prefix,
                    r->document))
@@ -246,7 +251,7 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
         return 0;
     struct ds_error ambiguous = {0};
     if (r->kind == MAP_MOVE && map_check_document(c->map, r, &ambiguous))
-        tell(c, true, ambiguous.message);
+        tell_as(c, MAP_TOLD_RULE, ambiguous.message);
     if (target_column_ordinal(x, r->field) >= 0) {
         int rc = check_written(c, r, err);
         rc = rc ? rc : check_giving(c, r, err);
@@ -255,7 +260,7 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
     if (buf_printf(&line, "Rule for a field that the %s does not have: %s.%s (%s:%u)",
                    source ? "source" : "destination", r->document, r->field, r->file, r->line))
         return no_memory(err);
-    tell(c, true, buf_cstr(&line));
+    tell_as(c, r->kind == MAP_TRANSFORM ? MAP_TOLD_RULE : MAP_TOLD_FAILS, buf_cstr(&line));
     return 0;
 }
 

@@ -13,12 +13,18 @@
 #include "applier/target.h"
 #include "schema/filter.h"
 
+enum map_told {
+    MAP_TOLD_WARNING,
+    MAP_TOLD_FAILS, /* the stream must not start with it */
+    MAP_TOLD_RULE,  /* … nor can it: a rule that cannot be followed */
+};
+
 struct map_integrity {
     const struct config *config;
     const struct filter *filter; /* with a map */
     MYSQL *source, *destination; /* in the source's database; is in the destination's then */
-    /* Called for each line; fails: the stream must not start with it. */
-    void (*tell)(void *arg, bool fails, const char *line);
+    /* Called for each line. */
+    void (*tell)(void *arg, enum map_told told, const char *line);
     /* Called for a foreign key of the source that does more than to forbid, which the destination's
      * table could have, too, and has not: under the destination's names. NULL: nobody asks. */
     int (*missing)(void *arg, const struct derived_key *key, struct ds_error *err);

@@ -170,6 +170,27 @@ def define(suite):
             expect_contains(said, "from `visit`.`a`,`b` has no referenced records in `place` (301 rows, 300 ids)", "all of them")
             expect("100/0,…" in said and "101/1" not in said, "some of them: " + said[:2000])
 
+    @suite.case("auto-rules", "--auto, also by the option auto_resolve, does not go past a rule that cannot be followed, and empties nothing")
+    def _():
+        for rule, part in (('<transform><field>author.name</field><handler class="\\Vendor\\Nowhere"/></transform>', "there is no handler \\Vendor\\Nowhere"),
+                           ('<transform><field>author.name</field><handler class="\\Migration\\Handler\\SetValue"/></transform>', "SetValue needs the parameter value"),
+                           ('<transform><field>author.gone</field><handler class="\\Migration\\Handler\\AddPrefix"><param name="prefix" value="x"/></handler></transform>', "Rule for a field that the source does not have: author.gone")):
+            with Blog(rules=MAP.replace("<transform>", rule + "<transform>", 1), config=CONFIG.replace("<bulk_size>", "<auto_resolve>1</auto_resolve><bulk_size>")) as blog:
+                blog.source.run("ALTER TABLE author ADD extra INT", database="old")
+                blog.destination.run("INSERT INTO author VALUES (99, 'mine', NULL)", database="new")
+                said = blog.migrate("data", "--reset", "--yes", code=1)
+                for text in ("[ERROR]: Integrity Check failed", part, "[WARNING]: Source fields are not mapped. Document: author. Fields: extra"):
+                    expect_contains(said, text, rule)
+                expect([line for line in said.splitlines() if "[ERROR]: " in line and part in line] != [], "an error: " + said)
+                expect("--auto or -a" not in said, "no hint: " + said)
+                expect_equal(blog.rows("SELECT author_id FROM author"), ((99,),), "rows")
+                blog.write("map.xml", MAP)
+                blog.migrate("data", "--reset", "--yes")
+                with open(blog.config, encoding="utf-8") as text:
+                    config = text.read()
+                blog.write("config.xml", config.replace("<auto_resolve>1<", "<auto_resolve>0<"))
+                expect_contains(blog.migrate("data", code=1), "[ERROR]: Source fields are not mapped. Document: author. Fields: extra", "not automatic")
+
     @suite.case("orphans", "rows that name what is not there are told before anything is written")
     def _():
         with Blog() as blog:
