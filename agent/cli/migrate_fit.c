@@ -154,16 +154,23 @@ static int put_row(const struct fit *f, struct slice image, struct buf *sql, str
     return rc == 0 && buf_puts(sql, ")") ? no_memory(err) : rc;
 }
 
-static int put_head(const struct fit *f, struct buf *sql)
+/* "`a`,`b`": what is written, invisible columns too. */
+static int put_columns(const struct fit *f, struct buf *sql)
 {
-    int rc = buf_puts(sql, "INSERT IGNORE INTO " SAMPLE " ");
-    const char *before = "(";
+    int rc = 0;
+    const char *before = "";
     for (uint32_t i = 0; i < f->to->column_count; i++)
         if (!f->to->columns[i].generated) {
             rc |= buf_puts(sql, before) | sql_identifier(sql, f->to->columns[i].name);
             before = ",";
         }
-    return rc | buf_puts(sql, ") VALUES ");
+    return rc;
+}
+
+static int put_head(const struct fit *f, struct buf *sql)
+{
+    return buf_puts(sql, "INSERT IGNORE INTO " SAMPLE " (") | put_columns(f, sql) |
+           buf_puts(sql, ") VALUES ");
 }
 
 static int write_one(struct fit *f, const struct fit_row *m, struct ds_error *err)
@@ -219,14 +226,14 @@ int fit_rows(struct fit *f, const struct fit_row *rows, size_t count, struct ds_
 /* Without its keys: rows of a sample do not collide, and FULLTEXT cannot be temporary. */
 static int make_table(struct fit *f, struct ds_error *err)
 {
-    BUF_AUTO struct buf name = {0};
-    if (sql_identifier(&name, f->to->name))
+    BUF_AUTO struct buf name = {0}, columns = {0};
+    if (sql_identifier(&name, f->to->name) || put_columns(f, &columns))
         return no_memory(err);
     int rc = db_exec(f->db, err, "DROP TEMPORARY TABLE IF EXISTS " SAMPLE);
     rc = rc ? rc
             : db_exec(f->db, err,
-                      "CREATE TEMPORARY TABLE " SAMPLE " ENGINE=InnoDB SELECT * FROM %s LIMIT 0",
-                      buf_cstr(&name));
+                      "CREATE TEMPORARY TABLE " SAMPLE " ENGINE=InnoDB SELECT %s FROM %s LIMIT 0",
+                      buf_cstr(&columns), buf_cstr(&name));
     if (rc == DS_ECONN || rc == 0)
         return rc;
     log_warn("no rows are looked at for values that would get lost, since the destination makes no "

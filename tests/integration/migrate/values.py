@@ -163,6 +163,25 @@ def define(suite):
                     expect_contains(at[0], "keys: 30)", part)
                 expect_contains(said, "[ERROR]: Values do not fit: thing.amount", "of other fields")
 
+    @suite.case("kinds", "invisible and generated columns, bits, JSON, points and the like come as they are, beside a handler, too")
+    def _():
+        table = """CREATE TABLE kinds (id INT PRIMARY KEY, a INT, v INT AS (a * 2) VIRTUAL, s INT AS (a * 3) STORED, b BIT(9), j JSON, l BLOB, t SET('a','b'), hidden INT INVISIBLE DEFAULT 3, f FLOAT, d DOUBLE,
+          p POINT NULL, u UUID NULL, y YEAR, c DATETIME(3)) ENGINE=InnoDB"""
+        rule = '<transform><field>kinds.a</field><handler class="\\Migration\\Handler\\SetValue"><param name="value" value="+1"/></handler></transform>'
+        for rules, more in ((MAP, 0), (MAP.replace("<transform>", rule + "<transform>", 1), 1)):
+            with Blog(rules=rules) as blog:
+                both = "SELECT id, a - %d, v - %d, s - %d, b, j, l, t, hidden, f, d, ST_AsText(p), u, y, c FROM kinds"
+                def same(what):
+                    expect_equal(blog.rows(both % (more, 2 * more, 3 * more)), blog.source.query(both % (0, 0, 0), "old"), what)
+                blog.source.run(table, "INSERT INTO kinds (id, a, b, j, l, t, hidden, f, d, p, u, y, c) VALUES (1, 5, b'101010101', '{\"k\": 1}', UNHEX('00FF'), 'a,b', 9, 0.1, 1e-300, POINT(1, 2), UUID(), 1999, '2024-02-29 10:00:00.123'), "
+                                "(2, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)", database="old")
+                blog.destination.run(table, database="new")
+                blog.migrate("data")
+                same("copied")
+                blog.source.run("UPDATE kinds SET a = 6, b = b'1', j = '[1]', l = 'x', t = 'b', hidden = 1, f = 1e10, d = 0.1, p = POINT(3, 4), u = UUID(), y = 2001", database="old")
+                blog.migrate("delta", "--once")
+                same("followed")
+
     @suite.case("named-values", "values of ENUM and SET go by their names: to columns that have them in another order, to and from texts, through handlers, before and behind an ALTER TABLE")
     def _():
         old = """CREATE TABLE named (id INT PRIMARY KEY, e ENUM('a','b','it''s','1','0') NULL, w ENUM('','v') NULL, s SET('x','y','z') NULL, l ENUM('ä','ö') CHARACTER SET latin1 NULL, t ENUM('a','b') NULL,
