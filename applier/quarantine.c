@@ -79,11 +79,10 @@ int quarantine_list(const struct config *config, uint64_t id,
 /* --- retry, drop ------------------------------------------------------------------- */
 
 /* An applier without a stream: connected, locked, with its schema and writer. */
-static int open_applier(const struct config *config, const struct filter *filter,
-                        struct applier **out, struct ds_error *err)
+static int open_applier(const struct applier_options *options, struct applier **out,
+                        struct ds_error *err)
 {
-    struct applier_options options = {.config = config, .filter = filter};
-    int rc = applier_new(out, &options, err);
+    int rc = applier_new(out, options, err);
     if (rc == 0)
         rc = applier_connect(*out, err);
     return rc ? rc : crossing_post(*out, err);
@@ -181,14 +180,14 @@ static int find_roots(struct applier *a, uint64_t id, uint64_t **roots, size_t *
     return id && n == 0 ? no_such_root(a, id, err) : 0;
 }
 
-int quarantine_retry(const struct config *config, const struct filter *filter, uint64_t id,
-                     uint64_t *done, uint64_t *left, struct ds_error *err)
+int quarantine_retry(const struct applier_options *options, uint64_t id, uint64_t *done,
+                     uint64_t *left, struct ds_error *err)
 {
     struct applier *a = NULL;
     uint64_t *roots = NULL;
     size_t count = 0;
     *done = *left = 0;
-    int rc = open_applier(config, filter, &a, err);
+    int rc = open_applier(options, &a, err);
     if (rc == 0)
         rc = find_roots(a, id, &roots, &count, err);
     for (uint64_t before = UINT64_MAX;
@@ -206,16 +205,17 @@ int quarantine_retry(const struct config *config, const struct filter *filter, u
     return rc;
 }
 
-int quarantine_drop(const struct config *config, const struct filter *filter, uint64_t id,
-                    uint64_t *dropped, struct ds_error *err)
+int quarantine_drop(const struct applier_options *options, uint64_t id, uint64_t *dropped,
+                    struct ds_error *err)
 {
+    const struct config *config = options->config;
     struct applier *a = NULL;
     BUF_AUTO struct buf table = {0}, name = {0};
     *dropped = 0;
     if (quarantine_table(config->state_database, &table) ||
         sql_string(&name, config->name, strlen(config->name)))
         return out_of_memory(err);
-    int rc = open_applier(config, filter, &a, err);
+    int rc = open_applier(options, &a, err);
     if (rc == 0)
         rc = db_exec(
             a->db, err,

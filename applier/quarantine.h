@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "applier/applier.h"
 #include "schema/buf.h"
 #include "schema/config.h"
 #include "schema/error.h"
@@ -29,19 +30,21 @@ struct quarantine_row {
 int quarantine_list(const struct config *config, uint64_t id,
                     int (*each)(void *arg, const struct quarantine_row *row), void *arg,
                     uint64_t *count, struct ds_error *err);
-/* Apply again the change `id` and everything that waits behind it, by what they come to, else in
+/* `options` of these: configuration, filter and map of the stream.
+ *
+ * Apply again the change `id` and everything that waits behind it, by what they come to, else in
  * order, in one transaction (id 0: all of them, one transaction each). What still does not fit
  * stays; *left counts these, *done the applied ones. */
-int quarantine_retry(const struct config *config, const struct filter *filter, uint64_t id,
-                     uint64_t *done, uint64_t *left, struct ds_error *err);
+int quarantine_retry(const struct applier_options *options, uint64_t id, uint64_t *done,
+                     uint64_t *left, struct ds_error *err);
 /* Forget the change `id` and what waits behind it: they are never applied. */
-int quarantine_drop(const struct config *config, const struct filter *filter, uint64_t id,
-                    uint64_t *dropped, struct ds_error *err);
+int quarantine_drop(const struct applier_options *options, uint64_t id, uint64_t *dropped,
+                    struct ds_error *err);
 /* Pass over the transaction whose GTID is, or which ends at FILE:POSITION, `position`, when the
  * stream comes to it. Recorded with the reason (NULL: none given). DS_EUSAGE: it is applied
  * already.
  */
-int skip_add(const struct config *config, const struct filter *filter, const char *position,
-             const char *reason, struct ds_error *err);
+int skip_add(const struct applier_options *options, const char *position, const char *reason,
+             struct ds_error *err);
 
 #endif

@@ -214,9 +214,10 @@ static int check_ahead(const struct applier *a, const struct gtid *gtid,
     return rc;
 }
 
-int skip_add(const struct config *config, const struct filter *filter, const char *position,
-             const char *reason, struct ds_error *err)
+int skip_add(const struct applier_options *options, const char *position, const char *reason,
+             struct ds_error *err)
 {
+    const struct config *config = options->config;
     struct gtid gtid;
     struct file_position file;
     char text[700];
@@ -236,8 +237,7 @@ int skip_add(const struct config *config, const struct filter *filter, const cha
         sql_string(&sql, reason, strlen(reason)))
         return out_of_memory(err);
     struct applier *a = NULL;
-    struct applier_options options = {.config = config, .filter = filter};
-    rc = applier_new(&a, &options, err);
+    rc = applier_new(&a, options, err);
     if (rc == 0)
         rc = applier_connect(a, err);
     if (rc == 0)

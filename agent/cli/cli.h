@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "applier/applier.h"
 #include "schema/buf.h"
 #include "schema/catalogue.h"
 #include "schema/config.h"
@@ -84,7 +85,7 @@ struct invocation {
     /* of single commands */
     bool json, watch, yes, resnapshot, dry_run, mark_synced, no_lock, example, man, reference;
     bool plain, counts, summary, graph, auto_link, tracker, automatic, once, changelog;
-    const char *delimiter, *encoding, *suggest;
+    const char *delimiter, *encoding, *suggest, *migration;
     const char *adapter, *on_duplicate, *options_mode, *date_from, *date_to;
     char *entity_ids, *increment_ids; /* split in place */
     const char *url;
@@ -97,8 +98,9 @@ struct invocation {
     struct catalogue *catalogue;
     struct filter *filter;
     bool opened;
-    struct summary *imported; /* what runs add to; NULL: nobody asks */
-    struct target *looked_at; /* the destination's schema, from one run to the next one */
+    struct summary *imported;    /* what runs add to; NULL: nobody asks */
+    struct migrating *migrating; /* the stream of --migration; NULL: the configuration's */
+    struct target *looked_at;    /* the destination's schema, from one run to the next one */
 };
 
 /* args.c. 0 or DS_EUSAGE, DS_ENOMEM. Changes argv only to wipe secrets. */
@@ -112,6 +114,10 @@ int help_man(const struct command *c, struct buf *out);
 /* common.c */
 /* Load configuration and catalogue as the command line says. */
 int cli_open(struct invocation *in, struct ds_error *err);
+/* The stream of the configuration, or that of the migration that --migration names. */
+int cli_open_stream(struct invocation *in, struct ds_error *err);
+/* What an applier of it, without agent and spool, needs to know. */
+struct applier_options cli_applier(const struct invocation *in);
 /* Forget it: it may be opened again. */
 void cli_close(struct invocation *in);
 /* KEY=VALUE, as if it had been given as `option` before all others, which so come to count. The

@@ -198,7 +198,13 @@ static const struct option migrate_options[] = {
     LAST,
 };
 
+#define OF_MIGRATION                                                                               \
+    {                                                                                              \
+        "migration", 0, OPTION_TEXT, "CONFIG.xml", FIELD(migration),                               \
+            .doc = "Of the stream of `datasync migrate data|delta CONFIG.xml`."                    \
+    }
 static const struct option skip_options[] = {
+    OF_MIGRATION,
     {"reason", 0, OPTION_TEXT, "TEXT", FIELD(reason), .doc = "Why, for the record."},
     {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."},
     LAST,
@@ -212,12 +218,14 @@ static const struct option check_options[] = {
     LAST,
 };
 static const struct option status_options[] = {
+    OF_MIGRATION,
     {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "One line of JSON."},
     {"watch", 'w', OPTION_FLAG, NULL, FIELD(watch),
      .doc = "Again every second, until interrupted."},
     LAST,
 };
 static const struct option quarantine_options[] = {
+    OF_MIGRATION,
     {"json", 0, OPTION_FLAG, NULL, FIELD(json), .doc = "One line of JSON per change."},
     {"yes", 'y', OPTION_FLAG, NULL, FIELD(yes), .doc = "Do not ask."},
     LAST,

@@ -10,6 +10,7 @@
 
 #include "agent/cli/cli.h"
 #include "agent/cli/logging.h"
+#include "agent/cli/migrate.h"
 #include "applier/outbox.h"
 #include "applier/target.h"
 #include "schema/log.h"
@@ -160,8 +161,20 @@ int cli_open(struct invocation *in, struct ds_error *err)
     return 0;
 }
 
+int cli_open_stream(struct invocation *in, struct ds_error *err)
+{
+    return in->migration ? migrate_open_stream(in, err) : cli_open(in, err);
+}
+
+struct applier_options cli_applier(const struct invocation *in)
+{
+    return (struct applier_options){
+        .config = &in->config, .filter = in->filter, .map_in_part = in->migrating != NULL};
+}
+
 void cli_close(struct invocation *in)
 {
+    migrate_close_stream(in);
     target_free(in->looked_at);
     in->looked_at = NULL;
     if (in->opened) {

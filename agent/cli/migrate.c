@@ -198,11 +198,9 @@ static int confirm(const struct migrating *g, struct ds_error *err)
                        err);
 }
 
-static int open_all(struct migrating *g, struct ds_error *err)
+static int read_all(struct migrating *g, const char *path, struct ds_error *err)
 {
-    int rc = find_mode(g, err);
-    rc = rc ? rc : check_options(g->in, g->mode, err);
-    rc = rc ? rc : migration_read(&g->migration, g->in->arguments[1], err);
+    int rc = migration_read(&g->migration, path, err);
     rc = rc ? rc : migrate_leftovers_open(g, err);
     rc = rc ? rc : migrate_configure(g, err);
     rc = rc ? rc : preset_map(g, err);
@@ -214,6 +212,26 @@ static int open_all(struct migrating *g, struct ds_error *err)
     rc = rc ? rc : check_steps(g, err);
     if (rc == 0 && filter_map(g->in->filter))
         rc = filter_extend_map(g->in->filter, extend_map, g, err);
+    return rc;
+}
+
+static void free_all(struct migrating *g)
+{
+    groups_free(g->deltalog);
+    handlers_free(g->own);
+    buf_free(&g->deltalog_path);
+    buf_free(&g->counted);
+    groups_free(g->leftovers);
+    migrate_customer_free(g->customer);
+    migrate_custom_free(g->custom);
+    migration_free(g->migration);
+}
+
+static int open_all(struct migrating *g, struct ds_error *err)
+{
+    int rc = find_mode(g, err);
+    rc = rc ? rc : check_options(g->in, g->mode, err);
+    rc = rc ? rc : read_all(g, g->in->arguments[1], err);
     const char *file = rc ? NULL : migration_option(g->migration, "log_file");
     if (rc == 0)
         progress_migration(migration_option(g->migration, "progress_bar_format"));
@@ -223,6 +241,23 @@ static int open_all(struct migrating *g, struct ds_error *err)
     if (rc == 0)
         tell_left_out(g);
     return rc;
+}
+
+int migrate_open_stream(struct invocation *in, struct ds_error *err)
+{
+    in->migrating = calloc(1, sizeof *in->migrating);
+    if (!in->migrating)
+        return error_set(err, DS_ENOMEM, "out of memory for a migration");
+    *in->migrating = (struct migrating){.in = in, .mode = MIGRATION_DATA, .code = EXIT_DONE};
+    return read_all(in->migrating, in->migration, err);
+}
+
+void migrate_close_stream(struct invocation *in)
+{
+    if (in->migrating)
+        free_all(in->migrating);
+    free(in->migrating);
+    in->migrating = NULL;
 }
 
 /* --- stages ---------------------------------------------------------------------------------- */
@@ -356,13 +391,8 @@ int command_migrate(struct invocation *in)
         (void)cli_fail(&err);
     if (g.code != EXIT_DONE)
         code = g.code;
-    groups_free(g.deltalog);
-    handlers_free(g.own);
-    buf_free(&g.deltalog_path);
-    buf_free(&g.counted);
-    groups_free(g.leftovers);
-    migrate_customer_free(g.customer);
-    migrate_custom_free(g.custom);
-    migration_free(g.migration);
+    else if (code == EXIT_DONE && g.incomplete)
+        code = EXIT_INCOMPLETE;
+    free_all(&g);
     return code;
 }

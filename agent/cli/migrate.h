@@ -53,6 +53,7 @@ struct migrating {
     bool stopped;              /* by a signal */
     bool stuck;                /* a rule cannot be followed, which was told: --auto does not help */
     bool different;            /* a volume check has found something */
+    bool incomplete;           /* a run has passed something over, or set it aside */
     struct buf counted;        /* counters of the source that were brought alongside the stream */
     unsigned seconds;          /* … since they were looked at */
     int code; /* of a run that did not end well, which it has logged; else EXIT_DONE */
@@ -69,6 +70,10 @@ migrate_stage *migrate_stage_find(const struct migrating *g, const char *class,
                                   enum migration_stage stage);
 /* Why a class is left out, which the user is told; NULL: it is not. */
 const char *migrate_stage_left_out(const char *class);
+
+/* Of `datasync migrate data` with the config.xml that in->migration names, for other commands. */
+int migrate_open_stream(struct invocation *in, struct ds_error *err);
+void migrate_close_stream(struct invocation *in);
 
 int migrate_open_own(struct migrating *g, struct ds_error *err);
 /* The step in whose namespace the class is; NULL: none. */
@@ -152,7 +157,10 @@ int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct
 struct runner_options migrate_run_options(void);
 /* Has an earlier run copied? */
 int migrate_look_for_copy(struct migrating *g, bool *there, struct ds_error *err);
-/* The stream up to a position of the source; its exit code, and g->code. */
+/* One run; its exit code, and g->code, which do not tell that it was incomplete: what comes behind
+ * it has to be done all the same. */
+int migrate_run(struct migrating *g, const struct runner_options *o);
+/* The stream up to a position of the source; the same. */
 int migrate_follow_to(struct migrating *g, const struct position *at);
 /* --reset of what --document and --step name, or of all. */
 bool migrate_resets_some(const struct migrating *g);

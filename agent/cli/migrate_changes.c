@@ -646,7 +646,7 @@ static void write_plainly(struct migrating *g, struct producing *p)
                                      .copy = &none,
                                      .producer = &producer,
                                      .stop_at = {.kind = STOP_NEVER}};
-    g->code = runner_once(g->in, &o, &g->stopped);
+    (void)migrate_run(g, &o);
 }
 
 int row_changes_write(struct migrating *g, const struct row_changes *c, bool *good,

@@ -198,8 +198,7 @@ static int cycle(struct migrating *g, const struct runner_options *o, bool *good
         there.stop_at = (struct agent_stop_at){.kind = STOP_AT_POSITION, .position = at};
         there.ends_by_itself = true;
         there.passing = &passing;
-        g->code = runner_once(g->in, &there, &g->stopped);
-        *good = g->code == EXIT_DONE;
+        *good = migrate_run(g, &there) == EXIT_DONE;
     }
     if (rc == 0 && *good && !g->stopped)
         rc = delete_gone(g, &state.gone, good, err);
@@ -222,8 +221,7 @@ int migrate_eav_delta(struct migrating *g, const struct runner_options *o, bool 
         rc = cycle(g, o, good, err);
         if (rc || !*good || g->stopped || g->in->once)
             break;
-        g->code = runner_once(g->in, &on, &g->stopped);
-        *good = g->code == EXIT_DONE;
+        *good = migrate_run(g, &on) == EXIT_DONE;
     }
     return rc;
 }

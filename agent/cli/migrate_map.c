@@ -137,12 +137,20 @@ struct runner_options migrate_run_options(void)
                                    .stop_at = {.kind = STOP_NEVER}};
 }
 
+int migrate_run(struct migrating *g, const struct runner_options *o)
+{
+    g->code = runner_once(g->in, o, &g->stopped);
+    g->incomplete |= g->code == EXIT_INCOMPLETE;
+    if (g->code == EXIT_INCOMPLETE)
+        g->code = EXIT_DONE;
+    return g->code;
+}
+
 int migrate_follow_to(struct migrating *g, const struct position *at)
 {
     struct runner_options o = migrate_run_options();
     o.stop_at = (struct agent_stop_at){.kind = STOP_AT_POSITION, .position = *at};
-    g->code = runner_once(g->in, &o, &g->stopped);
-    return g->code;
+    return migrate_run(g, &o);
 }
 
 /* Is the destination where the snapshot of the source is? */
@@ -340,8 +348,7 @@ static int run(struct migrating *g, const struct runner_options *o, bool *good,
     if (g->mode == MIGRATION_DELTA && migrate_has_eav(g) && asks) {
         rc = migrate_eav_delta(g, o, good, err);
     } else {
-        g->code = runner_once(g->in, o, &g->stopped);
-        *good = g->code == EXIT_DONE;
+        *good = migrate_run(g, o) == EXIT_DONE;
     }
     g->streamed = rc == 0 && *good;
     return rc;

@@ -335,7 +335,7 @@ static void copy(struct resetting *r)
     o.range = true;
     o.copy = &none;
     o.producer = &producer;
-    r->g->code = runner_once(r->g->in, &o, &r->g->stopped);
+    (void)migrate_run(r->g, &o);
 }
 
 /* Another process may have taken the stream on meanwhile: then older rows stand there now. */
@@ -376,7 +376,7 @@ static void follow(struct resetting *r)
     o.void_next = goes;
     o.void_arg = r;
     o.stop_at = (struct agent_stop_at){.kind = STOP_AT_POSITION, .position = r->at};
-    r->g->code = runner_once(r->g->in, &o, &r->g->stopped);
+    (void)migrate_run(r->g, &o);
 }
 
 /* Under which notes are kept. */

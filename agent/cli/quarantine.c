@@ -100,9 +100,10 @@ static int drop(struct invocation *in, uint64_t id)
 {
     struct ds_error err = {0};
     uint64_t dropped = 0;
+    const struct applier_options o = cli_applier(in);
     int rc = cli_confirm(
         in, "Forget this change and all that wait behind it? They are never applied.", &err);
-    rc = rc ? rc : quarantine_drop(&in->config, in->filter, id, &dropped, &err);
+    rc = rc ? rc : quarantine_drop(&o, id, &dropped, &err);
     if (rc)
         return cli_fail(&err);
     log_info("dropped changes=%" PRIu64, dropped);
@@ -113,7 +114,8 @@ static int retry(struct invocation *in, uint64_t id)
 {
     struct ds_error err = {0};
     uint64_t done = 0, left = 0;
-    int rc = quarantine_retry(&in->config, in->filter, id, &done, &left, &err);
+    const struct applier_options o = cli_applier(in);
+    int rc = quarantine_retry(&o, id, &done, &left, &err);
     if (rc)
         return cli_fail(&err);
     log_info("retried applied=%" PRIu64 " still_waiting=%" PRIu64, done, left);
@@ -148,7 +150,7 @@ int command_quarantine(struct invocation *in)
                        what);
     else if (which && !(retrying && all) && !parse_id(which, &id))
         rc = error_set(&err, DS_EUSAGE, "quarantine: '%.60s' is not the number of a change", which);
-    rc = rc ? rc : cli_open(in, &err);
+    rc = rc ? rc : cli_open_stream(in, &err);
     if (rc)
         return cli_fail(&err);
     if (listing)

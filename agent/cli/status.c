@@ -91,7 +91,7 @@ int command_status(struct invocation *in)
 {
     struct ds_error err = {0};
     sigset_t signals;
-    if (cli_open(in, &err))
+    if (cli_open_stream(in, &err))
         return cli_fail(&err);
     if (!in->watch)
         return show(in);

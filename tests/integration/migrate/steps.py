@@ -303,3 +303,30 @@ def define(suite):
             said = blog.migrate("delta", "--once", code=1)
             for part in ("Mismatch of values in the document: great_blog_post Fields: title Keys: 9\n", "document: author_link Source: 100 Destination: 99 Missing keys: 4\n"):
                 expect_contains(said, part, "what differs")
+
+    @suite.case("stuck", "a transaction that cannot be applied is passed over, status and quarantine are asked, by the file that the migration has")
+    def _():
+        for options, settings in (((), {}), (("--auto",), {"on_conflict": "overwrite"})):
+            with Blog() as blog:
+                if options:
+                    blog.source.run("CREATE TABLE nowhere (id INT PRIMARY KEY) ENGINE=InnoDB", database="old")
+                blog.program.configure(settings)
+                blog.migrate("data", *options)
+                blog.destination.run("ALTER TABLE author MODIFY name VARCHAR(12) NOT NULL", database="new")
+                blog.source.run("UPDATE author SET name = 'longer than twelve' WHERE author_id = 3", database="old")
+                bad = blog.source.gtid()
+                blog.source.run("UPDATE author SET name = 'short' WHERE author_id = 4", database="old")
+                expect_contains(blog.migrate("delta", "--once", code=1), "position=gtid=" + bad, "what is stuck")
+                code, out, err = blog.program.command("status", "--json", "--migration", blog.config)
+                expect_contains(out, '"name": "migrate"', "status: " + err)
+                code, out, err = blog.program.command("skip", bad, "--yes", "--reason", "too long")
+                expect_equal(code, 2, "without --migration: " + err)
+                code, out, err = blog.program.command("skip", bad, "--yes", "--reason", "too long", "--migration", blog.config)
+                expect_equal(code, 0, "skip: " + err)
+                expect_contains(blog.migrate("delta", "--once", code=1), "Mismatch of values in the document: author Fields: name Keys: 3\n", "what was passed over")
+                expect_equal(blog.rows("SELECT author_id, name FROM author WHERE author_id IN (3, 4)"), ((3, "author 3"), (4, "short")), "names")
+                code, out, err = blog.program.command("quarantine", "retry", "all", "--migration", blog.config)
+                expect_equal(code, 0, "quarantine: " + err)
+        code, out, err = blog.program.command("skip", "0-1-5", "--migration", "nowhere.xml")
+        expect_equal(code, 2, err)
+        expect_contains(err, "nowhere.xml", "no such file")
