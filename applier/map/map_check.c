@@ -150,7 +150,7 @@ static bool is_unique_there(const struct check *c, const struct target_table *fr
             for (uint32_t n = 0; n < key->count; n++) {
                 const char *name =
                     map_field(c->map, MAP_DESTINATION, there, to->columns[key->columns[n]].name);
-                if (name && strcmp(name, from->columns[k->columns[j]].name) == 0) {
+                if (name && strcasecmp(name, from->columns[k->columns[j]].name) == 0) {
                     within++;
                     break;
                 }

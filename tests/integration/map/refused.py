@@ -1,7 +1,7 @@
 """What a map is refused for, and what is told: before anything is written."""
 
 from base import DESTINATION, DOCUMENTS, FIELDS, FILL, OWN, OWN_FIELDS, SOURCE, expect_mapped, mapped, rows, suite, write, xml
-from lib.suite import expect_contains, expect_equal
+from lib.suite import expect, expect_contains, expect_equal
 
 
 def only(name, about):
@@ -60,6 +60,17 @@ def _():
         for part in told:
             expect_contains(text, part, "the log")
         refused(lab, tuple("warn  both map: " + part for part in told), 0, ("check",))
+
+
+@only("map-case", "columns whose names differ in case alone are one, in keys too")
+def _():
+    with mapped(xml("", "", "", ""), source="CREATE TABLE card (Id INT, Code VARCHAR(9), PRIMARY KEY (Id, Code));", destination="CREATE TABLE card (ID INT, code VARCHAR(9), PRIMARY KEY (ID, code));") as lab:
+        lab.source.run("INSERT INTO card VALUES (1, 'a'), (1, 'b')")
+        text = lab.program.incremental()
+        expect("Unique at the destination alone" not in text, text)
+        lab.source.run("DELETE FROM card WHERE Code = 'a'")
+        lab.program.incremental()
+        expect_equal(rows(lab.destination, "SELECT * FROM card"), [(1, "b")], "rows")
 
 
 @only("map-settings", "settings that do not go with a map are refused, and so is a binlog that names no columns")
