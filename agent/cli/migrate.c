@@ -3,12 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/cli/logging.h"
 #include "agent/cli/progress.h"
 #include "schema/crash.h"
 #include "schema/log.h"
 #include "schema/migration/groups.h"
+
+enum { LONGEST_WAIT = 30 /* seconds */ };
 
 const char *migrate_stage_title(enum migration_stage stage)
 {
@@ -350,6 +353,25 @@ static int clean_again(struct migrating *g, struct ds_error *err)
     return rc == 0 && !good ? failed(STAGE_DELTA, err) : rc;
 }
 
+typedef int migrate_check(struct migrating *g, struct ds_error *err);
+
+/* A delta that goes on for ever waits for servers that cannot be reached. A signal ends it at once:
+ * nothing has begun. */
+static int check_first(struct migrating *g, migrate_check *check, struct ds_error *err)
+{
+    const bool waits = g->mode == MIGRATION_DELTA && !migrate_ends(g);
+    unsigned seconds = 1;
+    int rc;
+    while ((rc = check(g, err)) == DS_ECONN && waits) {
+        log_warn("a server is not there, trying again in_s=%u reason=\"%s\"", seconds,
+                 err->message);
+        error_clear(err);
+        sleep(seconds);
+        seconds = seconds < LONGEST_WAIT / 2 ? seconds * 2 : LONGEST_WAIT;
+    }
+    return rc;
+}
+
 /* A dry run of settings tells what the data stages would do. */
 static int run_mode(struct migrating *g, struct ds_error *err)
 {
@@ -359,9 +381,9 @@ static int run_mode(struct migrating *g, struct ds_error *err)
     const bool dry = g->in->dry_run;
     int rc = g->mode == MIGRATION_SETTINGS || !migrate_asks_source(g)
                  ? 0
-                 : migrate_check_followed(g, err);
-    rc = rc || g->mode == MIGRATION_SETTINGS ? rc : migrate_check_doubles(g, err);
-    rc = rc || g->mode != MIGRATION_DELTA ? rc : migrate_reset_check(g, err);
+                 : check_first(g, migrate_check_followed, err);
+    rc = rc || g->mode == MIGRATION_SETTINGS ? rc : check_first(g, migrate_check_doubles, err);
+    rc = rc || g->mode != MIGRATION_DELTA ? rc : check_first(g, migrate_reset_check, err);
     rc = rc || g->mode == MIGRATION_DELTA ? rc : check_integrity(g, err);
     if (rc || (dry && g->mode == MIGRATION_DATA))
         return rc;

@@ -191,6 +191,24 @@ def define(suite):
                 blog.write("config.xml", config.replace("<auto_resolve>1<", "<auto_resolve>0<"))
                 expect_contains(blog.migrate("data", code=1), "[ERROR]: Source fields are not mapped. Document: author. Fields: extra", "not automatic")
 
+    @suite.case("servers-away", "a delta that goes on for ever waits for servers that are not there at its start; one that ends does not; SIGTERM ends the waiting")
+    def _():
+        with Blog() as blog:
+            blog.migrate("data")
+            for server in (blog.destination, blog.source):
+                server.stop()
+                expect_equal(blog.program.command("migrate", "delta", blog.config, "--once", "--set", "connect_timeout=1s")[0], 5, "--once")
+                blog.program.start("delta", blog.config, command="migrate")
+                wait_for("that it waits", lambda: "trying again" in blog.program.log_text()[blog.program.log_start:].decode())
+                if server is blog.destination:
+                    blog.program.stop()
+                    blog.program.start("delta", blog.config, command="migrate")
+                server.start()
+                blog.source.run("UPDATE author SET name = CONCAT(name, '!')", database="old")
+                wait_for("what has changed", lambda: blog.rows("SELECT * FROM author ORDER BY 1") == blog.source.query("SELECT * FROM author ORDER BY 1", "old"))
+                blog.program.stop()
+            blog.equal("in the end")
+
     @suite.case("orphans", "rows that name what is not there are told before anything is written")
     def _():
         with Blog() as blog:
