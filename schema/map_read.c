@@ -47,6 +47,8 @@ static int take_field(struct rule_reading *r, const struct xml_node *n, const ch
         return xml_error(err, n, "<%s> has a second <%s>", n->parent->name, n->name);
     if (!dot || dot == n->text || !dot[1] || strchr(dot + 1, '.') || strpbrk(n->text, " \t\r\n"))
         return xml_error(err, n, "<%s> needs table.column, found \"%s\"", n->name, n->text);
+    if (strchr(n->text, '*'))
+        return xml_error(err, n, "<%s> takes no *: write a rule for each field", n->name);
     char *table = arena_strdup(&r->rules->arena, n->text);
     if (!table)
         return rule_no_memory(err);

@@ -170,6 +170,8 @@ static void test_not_a_map(void **state)
     fails(MAP(DOCUMENTS(RENAME("a*", "b")), ""), 3, "takes no *");
     fails(MAP(FIELDS(IGNORE_FIELD("a")), ""), 3, "needs table.column, found \"a\"");
     fails(MAP(FIELDS(IGNORE_FIELD("a.b.c")), ""), 3, "needs table.column");
+    fails(MAP(FIELDS(IGNORE_FIELD("a.b*")), ""), 3, "takes no *: write a rule for each field");
+    fails(MAP(FIELDS(IGNORE_FIELD("a*.b")), ""), 3, "takes no *: write a rule for each field");
     fails(MAP(FIELDS(MOVE("a.b", "a")), ""), 3, "needs table.column");
     fails(MAP(FIELDS("<transform><field>a.b</field></transform>"), ""), 3, "needs <handler>");
     fails(MAP(FIELDS("<transform><field>a.b</field><handler/></transform>"), ""), 3,

@@ -95,6 +95,12 @@ def define(suite):
             for part in ("Field has ambiguous configuration: t.a", "map.xml:3", "map.xml:4"):
                 expect_contains(said, part, "a contradiction")
 
+    @suite.case("complaint-418-wildcards", "a * stands for no field: a rule that would have no effect is an error with its line")
+    def _():
+        with shop(["t (%s, secret INT)" % KEY], None, ["INSERT INTO t VALUES (1, 5)"], rules("<ignore><field>t.s*</field></ignore>")) as lab:
+            expect_contains(lab.migrate("data", code=2), "map.xml:3: <field> takes no *", "a field with a wildcard")
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 0, "rows")
+
     @suite.case("complaint-546-xml", "a file that is no such map is named, with the line")
     def _():
         for text, line in (("<map>\n<source>\n<document_rules><ignored/></document_rules></source></map>", 3), ("<map>\n<source>\n", 2), ("<maps/>", 1)):
