@@ -17,6 +17,7 @@ struct check {
     const struct map_integrity *o;
     const struct map *map;
     struct target *source, *destination;
+    bool keys_only; /* before images of the source hold their row's key alone */
     unsigned *fails;
 };
 
@@ -375,6 +376,41 @@ static bool is_given(const struct check *c, const struct target_table *from, con
     return given;
 }
 
+/* … and is it in the before image of a change? */
+static bool is_seen(const struct check *c, const struct target_table *from, const char *document,
+                    const char *column)
+{
+    const struct target_key *key = from->row_key;
+    bool seen = !c->keys_only || !key;
+    for (uint32_t i = 0; !seen && i < key->count; i++) {
+        const char *name =
+            map_field(c->map, MAP_SOURCE, document, from->columns[key->columns[i]].name);
+        seen = name && strcasecmp(name, column) == 0;
+    }
+    return seen;
+}
+
+/* The key that rows of the document are found by: a column of it that does not come with them,
+ * and one that does not come with all changes; NULL: none. */
+static void look_at_key(const struct check *c, const struct target_table *from,
+                        const char *document, struct target_table *to, const char **lost,
+                        const char **unseen)
+{
+    for (uint32_t i = 0; i < to->column_count; i++)
+        to->columns[i].unsent = !is_given(c, from, document, to->columns[i].name);
+    target_choose_key(to);
+    for (uint32_t i = 0; to->row_key && i < to->row_key->count; i++) {
+        const struct target_column *column = &to->columns[to->row_key->columns[i]];
+        if (column->unsent && !*lost)
+            *lost = column->name;
+        if (!is_seen(c, from, document, column->name) && !*unseen)
+            *unseen = column->name;
+    }
+    for (uint32_t i = 0; i < to->column_count; i++)
+        to->columns[i].unsent = false;
+    target_choose_key(to);
+}
+
 /* A copy does without the key, changes do not. */
 static int check_found_again(const struct check *c, const struct target_table *from,
                              struct ds_error *err)
@@ -382,26 +418,25 @@ static int check_found_again(const struct check *c, const struct target_table *f
     BUF_AUTO struct buf line = {0};
     struct target_table *to = goes_to(c, from);
     const char *document = document_of(from->name, c->o->config->source.prefix);
-    const char *lost = NULL;
+    const char *lost = NULL, *unseen = NULL;
     if (!to || !concerns(c, MAP_SOURCE, document) || !map_follows(c->map, document) ||
         map_watches(c->map, document))
         return 0;
-    for (uint32_t i = 0; i < to->column_count; i++)
-        to->columns[i].unsent = !is_given(c, from, document, to->columns[i].name);
-    target_choose_key(to);
-    for (uint32_t i = 0; to->row_key && !lost && i < to->row_key->count; i++)
-        if (to->columns[to->row_key->columns[i]].unsent)
-            lost = to->columns[to->row_key->columns[i]].name;
-    for (uint32_t i = 0; i < to->column_count; i++)
-        to->columns[i].unsent = false;
-    target_choose_key(to);
-    if (lost && buf_printf(&line,
-                           "Rows cannot be found again: nothing of document %s goes to %s.%s of "
-                           "the primary key, and no other unique key finds them: add one on "
-                           "columns that come, all of them NOT NULL",
-                           document, to->name, lost))
+    look_at_key(c, from, document, to, &lost, &unseen);
+    if (lost ? buf_printf(&line,
+                          "Rows cannot be found again: nothing of document %s goes to %s.%s of "
+                          "the primary key, and no other unique key finds them: add one on "
+                          "columns that come, all of them NOT NULL",
+                          document, to->name, lost)
+        : unseen
+            ? buf_printf(&line,
+                         "Rows cannot be found again: changes of document %s do not tell %s.%s, "
+                         "part of the key that finds them: SET GLOBAL binlog_row_image = FULL at "
+                         "the source, let sessions reconnect",
+                         document, to->name, unseen)
+            : 0)
         return no_memory(err);
-    if (lost)
+    if (line.len)
         tell(c, true, buf_cstr(&line));
     return 0;
 }
@@ -516,6 +551,15 @@ static int use_database(const struct map_integrity *o, struct ds_error *err)
                      o->config->destination.database);
 }
 
+static int ask_row_image(struct check *c, struct ds_error *err)
+{
+    BUF_AUTO struct buf image = {0};
+    bool found = false;
+    int rc = db_scalar(c->o->source, &image, &found, err, "SELECT @@GLOBAL.binlog_row_image");
+    c->keys_only = rc == 0 && found && strcmp(buf_cstr(&image), "MINIMAL") == 0;
+    return rc;
+}
+
 static int check_tables(const struct check *c, struct ds_error *err)
 {
     static int (*const checks[])(const struct check *c, const struct target_table *from,
@@ -541,6 +585,7 @@ int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct d
         rc = check_step(&c, err);
     for (size_t i = 0; rc == 0 && !o->keys_alone && i < map_count(c.map); i++)
         rc = check_rule(&c, map_at(c.map, i), err);
+    rc = rc || o->keys_alone ? rc : ask_row_image(&c, err);
     rc = rc || o->keys_alone ? rc : check_tables(&c, err);
     for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
         rc = check_keys(&c, target_at(c.source, i), err);

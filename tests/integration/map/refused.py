@@ -1,6 +1,6 @@
 """What a map is refused for, and what is told: before anything is written."""
 
-from base import DESTINATION, DOCUMENTS, FIELDS, FILL, OWN, OWN_FIELDS, SOURCE, expect_mapped, mapped, rows, suite, write, xml
+from base import DESTINATION, DOCUMENTS, FIELDS, FILL, FULL, OWN, OWN_FIELDS, SOURCE, expect_mapped, mapped, rows, suite, write, xml
 from lib.suite import expect, expect_contains, expect_equal
 
 
@@ -87,6 +87,18 @@ def _():
         expect_untouched(lab)
     with mapped(options=("--binlog-row-metadata=MINIMAL",)) as lab:
         refused(lab, ("binlog_row_metadata = FULL", "map needs"))
+    key = xml(fields="", documents="", own=OWN, own_fields="<ignore><field>rank.id</field></ignore>")
+    for options, stops in ((("--binlog-row-image=MINIMAL",), True), (("--binlog-row-image=NOBLOB",), False)):
+        with mapped(key, source="CREATE TABLE rank (a INT PRIMARY KEY, b INT NOT NULL UNIQUE, v INT);", options=(*FULL, *options),
+                    destination="CREATE TABLE rank (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b INT NOT NULL UNIQUE, v INT);\nCREATE TABLE own (id INT PRIMARY KEY);") as lab:
+            lab.source.run("INSERT INTO rank VALUES (1, 2, 3)")
+            if stops:
+                refused(lab, ("changes of document rank do not tell rank.b, part of the key that finds them: SET GLOBAL binlog_row_image = FULL",))
+                continue
+            lab.program.incremental()
+            lab.source.run("UPDATE rank SET v = 4")
+            lab.program.incremental()
+            expect_equal(rows(lab.destination, "SELECT a, b, v FROM rank"), [(1, 2, 4)], "rows")
 
 
 @only("map-file-errors", "a file with an error: exit 2, naming file, line and what is wrong")
