@@ -1,8 +1,9 @@
-/* How many rows a step gives for all rows that its documents have at the source now. */
+/* Which rows a step gives for all rows that its documents have at the source now. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "applier/map/map_given.h"
 #include "applier/map/map_own.h"
 #include "applier/map/map_row.h"
 #include "applier/map/map_split.h"
@@ -13,7 +14,9 @@
 struct recount {
     const struct map_volume_options *o;
     struct map_split *split;
-    uint64_t *rows; /* by document of the split */
+    const char *const *documents; /* of the destination */
+    uint64_t *rows;               /* by document, that were given … */
+    struct map_given **given;     /* … NULL: they are only counted */
     struct arena kept, arena;
 };
 
@@ -59,8 +62,42 @@ static int add_row(struct recount *r, const struct map_table *table, MYSQL_RES *
     const struct map_record record = {table, values};
     map_split_clear(r->split);
     int rc = map_split_add(r->split, SPLIT_AFTER, &record, err);
-    for (uint32_t i = 0; rc == 0 && i < map_split_count(r->split); i++)
+    for (uint32_t i = 0; rc == 0 && i < map_split_count(r->split); i++) {
+        BUF_AUTO struct buf images = {0};
+        uint32_t count = 0;
         r->rows[i] += map_split_rows(r->split, i);
+        if (!r->given[i])
+            continue;
+        rc = map_split_images(r->split, i, &images, &count)
+                 ? no_memory(err)
+                 : map_given_add(r->given[i], &images, err);
+    }
+    return rc;
+}
+
+/* What rows are led to by the map's rules is compared with these. */
+static const struct target_table *own_table(const struct recount *r, uint32_t i)
+{
+    const struct map_volume_side *side = &r->o->destination;
+    char name[300];
+    if (!map_ignored(r->o->map, MAP_DESTINATION, r->documents[i]))
+        return NULL;
+    snprintf(name, sizeof name, "%s%s", side->tables.prefix, r->documents[i]);
+    return target_find(side->tables.schema, name, strlen(name));
+}
+
+static int open_given(struct recount *r, struct ds_error *err)
+{
+    const uint32_t count = map_split_count(r->split);
+    int rc = 0;
+    r->rows = calloc(count + 1, sizeof *r->rows);
+    r->given = calloc(count + 1, sizeof(struct map_given *));
+    if (!r->rows || !r->given)
+        return no_memory(err);
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        const struct target_table *t = own_table(r, i);
+        rc = t ? map_given_new(&r->given[i], r->o->destination.db, t, err) : 0;
+    }
     return rc;
 }
 
@@ -90,30 +127,34 @@ static int add_document(struct recount *r, const char *document, struct ds_error
     return rc;
 }
 
-/* What rows are led to by the map's rules is counted with these. */
-static int compare(const struct recount *r, const char *document, uint32_t i, size_t *documents,
-                   struct ds_error *err)
+static int compare(const struct recount *r, uint32_t i, size_t *documents, struct ds_error *err)
 {
     const struct map_volume_options *o = r->o;
-    BUF_AUTO struct buf name = {0}, quoted = {0};
+    const struct target_table *t = own_table(r, i);
+    struct map_given_difference d = {0};
+    BUF_AUTO struct buf quoted = {0};
     uint64_t rows = 0;
     bool found;
-    if (!map_ignored(o->map, MAP_DESTINATION, document))
+    if (!t)
         return 0;
-    if (buf_printf(&name, "%s%s", o->destination.tables.prefix, document) ||
-        sql_identifier(&quoted, buf_cstr(&name)))
+    if (sql_identifier(&quoted, t->name))
         return no_memory(err);
     int rc = db_scalar_u64(o->destination.db, &rows, &found, err, "SELECT COUNT(*) FROM %s",
                            buf_cstr(&quoted));
     ++*documents;
-    if (rc == 0 && rows != r->rows[i])
-        o->found(o->arg, &(struct map_volume_difference){.document = document,
-                                                         .source = r->rows[i],
-                                                         .destination = rows,
-                                                         .missing = "",
-                                                         .more = "",
-                                                         .changed = "",
-                                                         .columns = ""});
+    if (rc == 0 && r->given[i])
+        rc = map_given_compare(r->given[i], &d, err);
+    if (rc == 0 && (rows != r->rows[i] || d.any))
+        o->found(o->arg, &(struct map_volume_difference){
+                             .document = r->documents[i],
+                             .source = r->rows[i],
+                             .destination = rows,
+                             .missing = buf_cstr(&d.missing),
+                             .more = buf_cstr(&d.more),
+                             .changed = buf_cstr(&d.changed),
+                             .values = d.values || (rows == r->rows[i] && !d.missing.len),
+                             .columns = ""});
+    map_given_difference_free(&d);
     return rc;
 }
 
@@ -143,14 +184,16 @@ int map_recount(const struct map_volume_options *o, size_t *documents, struct ds
     if (is_masked(o, step))
         return 0;
     int rc = map_split_new(&r.split, &split, err);
-    r.rows = rc ? NULL : calloc(map_split_count(r.split) + 1, sizeof *r.rows);
-    if (rc == 0 && !r.rows)
-        rc = no_memory(err);
+    r.documents = step->destination;
+    rc = rc ? rc : open_given(&r, err);
     for (size_t i = 0; rc == 0 && step->source[i]; i++)
         rc = add_document(&r, step->source[i], err);
     for (uint32_t i = 0; rc == 0 && i < map_split_count(r.split); i++)
-        rc = compare(&r, step->destination[i], i, documents, err);
+        rc = compare(&r, i, documents, err);
+    for (uint32_t i = 0; r.given && i < map_split_count(r.split); i++)
+        map_given_free(r.given[i]);
     map_split_free(r.split);
+    free(r.given);
     free(r.rows);
     arena_free(&r.kept);
     arena_free(&r.arena);

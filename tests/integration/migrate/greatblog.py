@@ -114,8 +114,16 @@ def define(suite):
             wait_for("the last tag", lambda: blog.ask("SELECT COUNT(*) FROM greatblog_post_tags WHERE tag = 'end'"))
             blog.program.stop()
             blog.equal("killed")
-            blog.destination.run("DELETE FROM greatblog_post_tags WHERE tag = 'end'", database="new")
-            expect_contains(blog.migrate("delta", "--once", code=1), "Mismatch of entities in the document: greatblog_post_tags", "a tag that is lost")
+            last = blog.ask("SELECT post_id FROM greatblog_post WHERE title = 'the last'")
+            rows = blog.ask("SELECT COUNT(*) FROM greatblog_post_tags")
+            tag = "[ERROR]: Mismatch of %s in the document: greatblog_post_tags"
+            for damage, line in (("UPDATE greatblog_post_tags SET sort_order = 7 WHERE tag = 'end'", tag % "values" + " Keys: %d/end\n" % last),
+                                 ("UPDATE greatblog_post_tags SET tag = 'END' WHERE tag = 'end'", tag % "entities" + " Source: %d Destination: %d Missing keys: %d/end Keys that the source has not: %d/END\n" % (rows, rows, last, last)),
+                                 ("DELETE FROM greatblog_post_tags WHERE tag = 'END'", tag % "entities" + " Source: %d Destination: %d Missing keys: %d/end\n" % (rows, rows - 1, last))):
+                blog.destination.run(damage, database="new")
+                said = blog.migrate("delta", "--once", code=1)
+                expect_contains(said, line, damage)
+                expect_equal(said.count("[ERROR]: Mismatch"), 1, said)
             blog.destination.run("INSERT INTO greatblog_post_tags SELECT post_id, 'end', 1 FROM greatblog_post WHERE title = 'the last'", database="new")
             blog.source.run("TRUNCATE TABLE greatblog_post", database="old")
             blog.migrate("delta", "--once")
