@@ -46,6 +46,7 @@ struct applier_options {
     bool no_source;                    /* … and comes from files alone: no server is asked */
     bool map_in_part;                  /* the map was checked; what it leads nowhere is left out */
     const struct map_passing *passing; /* of rows of documents that the map watches; NULL: none */
+    bool until_connected;              /* ends when the destination can be asked: DS_EMET */
     bool ends_at_watched; /* before a change of a document that the map watches: DS_EMET */
     bool asks_source;     /* import: what comes is a copy of a server, which can be asked */
     bool some;            /* import: not all of the kinds that are asked for is to come */

@@ -109,6 +109,8 @@ int applier_connect(struct applier *a, struct ds_error *err)
     int rc = db_connect(&a->db, &a->endpoint, err);
     rc = rc ? rc : db_server_info(a->db, &a->server, err);
     rc = rc ? rc : take_lock(a, err);
+    if (rc == 0 && a->options.until_connected)
+        rc = error_set(err, DS_EMET, "the destination can be asked");
     rc = rc ? rc : mapped_check(a, err);
     rc = rc ? rc : resume_open(a, err);
     rc = rc ? rc : use_database(a, err);

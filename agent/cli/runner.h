@@ -16,9 +16,10 @@ struct runner_options {
     bool agent, applier;
     bool retry_forever;
     bool no_lock, resnapshot, dry_run;
-    bool skip_invalid; /* sync */
-    bool map_in_part;  /* migrate: the map was checked, what it leads nowhere is left out */
-    bool *met; /* not NULL: the run ends before a change of a document that the map watches; *met */
+    bool skip_invalid;    /* sync */
+    bool map_in_part;     /* migrate: the map was checked, what it leads nowhere is left out */
+    bool until_connected; /* the run ends when the destination can be asked; *met */
+    bool *met; /* else, not NULL: before a change of a document that the map watches; *met */
     const struct map_passing *passing;               /* of rows of such documents; NULL: none */
     bool (*void_next)(void *arg, const char *table); /* as of struct applier_options */
     void *void_arg;

@@ -14,6 +14,8 @@
 #include "schema/db.h"
 #include "schema/log.h"
 
+enum { RETRIES = 20 };
+
 /* The destination, if an earlier run has left something there; else *there is false. */
 static int open_state(const struct config *c, MYSQL **db, bool *there, struct ds_error *err)
 {
@@ -24,14 +26,42 @@ static int open_state(const struct config *c, MYSQL **db, bool *there, struct ds
     return rc ? rc : state_exists(*db, c->state_database, there, err);
 }
 
-/* A look at the destination, before a run, has failed: of one that cannot be reached the applier
- * finds out, and waits for it. */
+/* May what has failed do so no more when it is tried again? */
+static bool is_passing(const struct ds_error *err)
+{
+    return err->code == DS_ECONN || (err->code == DS_ERETRY && err->server_errno);
+}
+
+/* A look at the destination has failed that comes again, or that only spares time: of one that
+ * cannot be reached the applier finds out, and waits for it. */
 static int look_failed(struct ds_error *err)
 {
-    if (err->code != DS_ECONN)
+    if (!is_passing(err))
         return cli_fail(err);
     log_debug("the destination cannot be asked yet message=\"%s\"", err->message);
     return EXIT_DONE;
+}
+
+/* One that decides what is run has failed: it is to be tried again when this gives EXIT_DONE. The
+ * applier waits for the destination, as long as the command does, and `status` tells. */
+static int wait_for_destination(struct invocation *in, const struct runner_options *o,
+                                struct ds_error *why, bool *stopped)
+{
+    bool met = false;
+    const struct runner_options wait = {.command = o->command,
+                                        .agent = true,
+                                        .applier = true,
+                                        .retry_forever = o->retry_forever,
+                                        .no_lock = o->no_lock,
+                                        .unfinished = true,
+                                        .until_connected = true,
+                                        .met = &met,
+                                        .stop_at = {.kind = STOP_NEVER}};
+    if (!is_passing(why))
+        return cli_fail(why);
+    log_warn("the destination cannot be asked, trying again message=\"%s\"", why->message);
+    error_clear(why);
+    return runner_once(in, &wait, stopped);
 }
 
 void runner_tell_unseen(const struct invocation *in, const char *why)
@@ -189,8 +219,12 @@ static int bring_new(struct invocation *in, const struct runner_options *o, bool
     bool none;
     if (o->resnapshot)
         return o->dry_run ? EXIT_DONE : decide_references(in, o, stopped);
-    if (look_for_new(in, &names, &none, &err))
-        return look_failed(&err);
+    while (look_for_new(in, &names, &none, &err)) {
+        int code = wait_for_destination(in, o, &err, stopped);
+        if (code != EXIT_DONE || *stopped)
+            return code;
+        buf_clear(&names);
+    }
     if (!names.len)
         return none && !o->dry_run ? decide_references(in, o, stopped) : EXIT_DONE;
     log_info("entities have not been copied yet, and come first entities=%s", buf_cstr(&names));
@@ -458,9 +492,12 @@ static int check_columns(const struct invocation *in, const struct runner_option
 {
     struct ds_error err = {0};
     bool both = o->agent && o->applier && !o->csv && !o->file_count;
-    int rc =
-        both && in->config.mode == MODE_IMPORT ? unfilled_check(&in->config, in->filter, &err) : 0;
-    return rc && rc != DS_ECONN ? cli_fail(&err) : EXIT_DONE;
+    int rc = 0, tries = 0;
+    do
+        rc = both && in->config.mode == MODE_IMPORT ? unfilled_check(&in->config, in->filter, &err)
+                                                    : 0;
+    while (rc == DS_ERETRY && ++tries < RETRIES);
+    return rc && !is_passing(&err) ? cli_fail(&err) : EXIT_DONE;
 }
 
 int runner_run(struct invocation *in, const struct runner_options *o)

@@ -142,6 +142,31 @@ def define(suite, right):
             run(shops, "--resnapshot", "--yes", *other, *chosen(("newsletter",)))
             expect_equal(record(), ((b"other",),), "what is recorded of the new copy")
 
+    @suite.case("positions-away", "begun while the destination is away: what has not been copied comes first all the same, when it is back")
+    def _():
+        with TwoShops(settings={**STREAM, "connect_timeout": 60}) as shops:
+            program = shops.lab.program
+            for command in ("incremental", "run"):
+                run(shops, *chosen(("cms_block",)), "--resnapshot", "--yes")
+                shops.source.run("UPDATE cms_page SET title = 'before %s' ORDER BY page_id LIMIT 1" % command, database="openmage")
+                shops.destination.stop()
+                program.start(command=command)
+                program.wait_log("the destination cannot be asked, trying again.*\n(.*\n)*.*destination lost, trying again", since=program.log_start)
+                if command == "run":
+                    expect_equal(program.status()["state"], "waiting_destination", "state")
+                    program.stop()  # and it can be stopped meanwhile
+                    program.start()
+                    program.wait_log("destination lost, trying again", since=program.log_start)
+                shops.destination.start()
+                if command == "run":
+                    program.wait_caught_up()
+                    program.stop()
+                else:
+                    expect_equal(program.wait_exit(240), 0, "exit code")
+                expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM openmage.cms_page WHERE title = 'before %s'" % command), 1,
+                             "what had not been copied")
+            program.check_log()
+
     @suite.case("positions-xa", "an XA transaction that one run has met prepared, and another one meets again: the first one goes first")
     def _():
         with TwoShops(settings=STREAM) as shops:
