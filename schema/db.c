@@ -282,6 +282,15 @@ int db_error_class(unsigned server_errno)
     }
 }
 
+/* Who switches a server over makes it read only for a while: it is waited for, like one that is
+ * away. The number is that of other options, too. */
+static bool is_read_only(unsigned number, const char *text)
+{
+    return number == ER_READ_ONLY_MODE ||
+           (number == ER_OPTION_PREVENTS_STATEMENT &&
+            (strstr(text, "read-only") || strstr(text, "read_only")));
+}
+
 static int fail_with(struct ds_error *err, MYSQL *db, unsigned number, const char *text,
                      const char *doing)
 {
@@ -289,6 +298,8 @@ static int fail_with(struct ds_error *err, MYSQL *db, unsigned number, const cha
     int code = number == CR_OUT_OF_MEMORY ? DS_ENOMEM : db_error_class(number);
     if (!*text)
         text = "unknown error";
+    if (is_read_only(number, text))
+        code = DS_ECONN;
     if (code == DS_ECONN && db && db_open_name(db, name, sizeof name))
         return error_set_server(err, code, number, "%s: %s: %s (%u)", doing, name, text, number);
     return error_set_server(err, code, number, "%s: %s (%u)", doing, text, number);

@@ -47,7 +47,8 @@ void db_close(MYSQL **db); /* for cleanup attributes; NULL allowed */
 
 /* The class of an error number: DS_EACCESS, DS_ECONN, DS_ERETRY or DS_ESERVER. */
 int db_error_class(unsigned server_errno);
-/* Fill err from the connection, with what was being done. Returns the class. */
+/* Fill err from the connection, with what was being done. Returns the class; of a server that is
+ * read only for now DS_ECONN. */
 int db_fail(struct ds_error *err, MYSQL *db, const char *doing);
 int db_fail_stmt(struct ds_error *err, MYSQL_STMT *stmt, const char *doing);
 
