@@ -87,6 +87,8 @@ struct spool_writer {
     uint64_t readers_checked; /* ms */
     bool wait_told;           /* the store says that this writer waits */
     uint64_t waited_ms;       /* in this wait, for the callback and the check of readers */
+    bool disk_full;           /* … which is for room on the disk */
+    uint64_t disk_tell_ms;    /* when it has lasted so long, this is logged (again) */
 };
 
 struct spool_consumer {

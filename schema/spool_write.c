@@ -25,6 +25,8 @@ enum {
     POLL_MS = 5,            /* for what another process does */
     CALLBACK_MS = 100,
     READER_CHECK_MS = 1000,
+    TELL_MS = 1000, /* a disk that is full for longer is told */
+    TELL_AGAIN_MS = 60000,
 };
 
 void spool_writer_init(struct spool_writer *w)
@@ -70,13 +72,18 @@ static uint64_t disk_room(struct spool *s)
     return room;
 }
 
+static uint64_t disk_need(uint64_t pending)
+{
+    return pending + pending / 8 + DISK_RESERVE;
+}
+
 /* May this commit make the file longer, and is there no room for that? LMDB would find out by
  * itself, but only after it took the last free block, and then a trim could not be stored. */
 static bool disk_low(struct spool *s, uint64_t stored, uint64_t pending)
 {
     MDB_envinfo info;
     MDB_stat st;
-    uint64_t need = pending + pending / 8 + DISK_RESERVE;
+    uint64_t need = disk_need(pending);
     if (disk_room(s) >= need || mdb_env_info(s->env, &info) || mdb_env_stat(s->env, &st))
         return false;
     return ((uint64_t)info.me_last_pgno + 1) * st.ms_psize < stored + stored / 8 + need;
@@ -225,7 +232,8 @@ static int commit_once(struct spool *s, uint64_t ahead, struct ds_error *err)
     rc = spool_get_record(s, txn, "head", &head, sizeof head, err);
     if (rc == 0) {
         uint64_t stored = w->tail.put_bytes - head.gone_bytes;
-        if (!has_room(s, stored, ahead) || (w->len && disk_low(s, stored, w->len)))
+        w->disk_full = w->len && disk_low(s, stored, w->len);
+        if (w->disk_full || !has_room(s, stored, ahead))
             rc = DS_EFULL;
     }
     if (rc == 0)
@@ -294,20 +302,36 @@ static void tell_waiting(struct spool *s)
         log_debug("spool cannot say that it waits path=%s", s->path); /* said again at next wait */
 }
 
+/* What is trimmed makes room, but what others have written there may be all of it. */
+static void tell_disk_full(struct spool *s)
+{
+    struct spool_writer *w = &s->w;
+    if (!w->disk_full || w->waited_ms < w->disk_tell_ms)
+        return;
+    log_warn("the disk of the spool is full, waiting for room: free some there, or give state_dir "
+             "another place path=%s free=%" PRIu64 " needed=%" PRIu64,
+             s->path, disk_room(s), disk_need(w->len));
+    w->disk_tell_ms = w->waited_ms + TELL_AGAIN_MS;
+}
+
 /* Store the buffer, with room for `ahead` more bytes, as soon as that is possible. */
 static int commit(struct spool *s, uint64_t ahead, struct ds_error *err)
 {
     struct spool_writer *w = &s->w;
     w->waited_ms = 0;
     w->wait_told = false;
+    w->disk_tell_ms = TELL_MS;
     for (;;) {
         pthread_mutex_lock(&s->mutex);
         uint64_t trims = s->trims;
         pthread_mutex_unlock(&s->mutex);
         uint64_t txn = spool_last_txn(s);
         int rc = commit_once(s, ahead, err);
+        if (rc == 0 && w->disk_tell_ms > TELL_MS)
+            log_info("the disk of the spool has room again path=%s", s->path);
         if (rc != DS_EFULL)
             return rc;
+        tell_disk_full(s);
         if (!w->wait_told)
             tell_waiting(s);
         else if ((rc = wait_for_room(s, trims, txn, err)) != 0)

@@ -1,0 +1,70 @@
+"""Servers and disks that do not take what comes for a while: it is waited for, the log says for what, and it goes on by itself."""
+
+import resource
+
+from lib.lab import Lab
+from lib.server import ACCOUNT
+from lib.suite import expect, expect_contains, expect_equal
+from operation import only
+
+TABLE = "CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT)"
+ROWS = "INSERT INTO t SELECT seq, REPEAT('x', 1000) FROM seq_%d_to_%d"
+
+
+@only("destination-read-only", "a destination that is read only for a while is waited for, like one that is away")
+def _():
+    with Lab() as lab:
+        for what in ("REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s", "GRANT ALL ON shop.* TO %s", "GRANT ALL ON datasync.* TO %s"):
+            lab.destination.run(what % ("%s@'127.0.0.1'" % ACCOUNT), database=None)  # nothing that passes it
+        lab.source.run(TABLE, ROWS % (1, 100))
+        lab.program.start()
+        lab.program.wait_caught_up()
+        lab.destination.run("SET GLOBAL read_only = 1", database=None)
+        lab.source.run("UPDATE t SET v = 'changed'")
+        lab.program.wait_for("waiting", lambda status: status["state"] == "waiting_destination")
+        lab.program.wait_log("destination lost, trying again.*read-only.*1290")
+        lab.destination.run("SET GLOBAL read_only = 0", database=None)
+        lab.settle()
+        lab.program.stop()
+        lab.destination.run("SET GLOBAL read_only = 1", database=None)
+        lab.source.run("DELETE FROM t WHERE id > 50")
+        lab.program.configure({"connect_timeout": 1})
+        expect_contains(lab.program.incremental(expect=5), "read-only", "a command that ends by itself")
+        lab.destination.run("SET GLOBAL read_only = 0", database=None)
+        lab.program.incremental()
+        lab.equal()
+
+
+@only("spool-disk-full", "a disk of the spool that others have filled is waited for, and the log says so")
+def _():
+    with Lab() as lab:
+        lab.source.run(TABLE)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        limits = resource.prlimit(lab.program.process.pid, resource.RLIMIT_FSIZE)
+        # files of the program may not be longer: the spool takes that for the end of the disk
+        resource.prlimit(lab.program.process.pid, resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+        lab.source.run(ROWS % (1, 500))
+        lab.program.wait_log("the disk of the spool is full, waiting for room: free some there.* path=.*spool.* free=[0-9]+ needed=[0-9]+")
+        expect_equal(lab.destination.scalar("SELECT COUNT(*) FROM t", "shop"), 0, "rows meanwhile")
+        resource.prlimit(lab.program.process.pid, resource.RLIMIT_FSIZE, limits)
+        lab.settle()
+        lab.program.wait_log("the disk of the spool has room again")
+        expect(lab.program.log_text().count(b"the disk of the spool is full") == 1, "told once: " + lab.program.log_tail())
+
+
+@only("destination-busy", "rows that somebody locks for long: the log says that the destination is busy, not lost")
+def _():
+    with Lab(destination_options=("--innodb-lock-wait-timeout=0",)) as lab:
+        lab.source.run(TABLE, ROWS % (1, 10))
+        lab.program.start()
+        lab.program.wait_caught_up()
+        other = lab.destination.connect("datasync", autocommit=False)
+        other.cursor().execute("SELECT * FROM datasync_checkpoint FOR UPDATE")
+        lab.source.run("UPDATE t SET v = 'changed'")
+        lab.program.wait_log("the batch again error=1205")
+        lab.program.wait_log("destination is busy, trying again .*1205")
+        other.rollback()
+        other.close()
+        lab.settle()
+        expect(b"destination lost" not in lab.program.log_text(), "lost: " + lab.program.log_tail())
