@@ -8,7 +8,6 @@
 #include "applier/map/map_volume.h"
 #include "schema/db.h"
 
-enum { KEYS_TOLD = 20 };
 static const char password[] = "password_hash";
 
 struct checking { /* one attribute */
@@ -19,7 +18,7 @@ struct checking { /* one attribute */
     MYSQL_RES *there, *here;
     MYSQL_ROW value, row; /* in hand; NULL: no more */
     struct buf changed;
-    unsigned differ;
+    uint32_t differ;
     struct arena arena;
 };
 
@@ -169,8 +168,7 @@ static int compare_rows(struct checking *k, struct ds_error *err)
             k->value = mysql_fetch_row(k->there); /* of a row that is missing, which is told */
         bool has = k->value && strcmp(k->value[0], k->row[0]) == 0;
         rc = agrees(k, has ? k->value[1] : NULL, &same, err);
-        if (rc == 0 && !same && ++k->differ <= KEYS_TOLD &&
-            buf_printf(&k->changed, "%s%s", k->changed.len ? "," : "", k->row[0]))
+        if (rc == 0 && !same && map_volume_add_key(&k->changed, &k->differ, k->row[0]))
             rc = no_memory(err);
         if (has)
             k->value = mysql_fetch_row(k->there);

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "applier/bind.h"
+#include "applier/map/map_volume.h"
 #include "schema/db.h"
 #include "schema/log.h"
 #include "schema/message.h"
 #include "schema/table_sum.h"
 
-enum { KEYS_TOLD = 20, STATEMENT_BYTES = 256 << 10 };
+enum { STATEMENT_BYTES = 256 << 10 };
 
 struct map_given {
     MYSQL *db;
@@ -210,13 +211,6 @@ static int put_query(const struct map_given *g, struct buf *sql)
                          "ORDER BY k");
 }
 
-static int add_key(struct buf *list, uint32_t *count, const char *key)
-{
-    if (++*count > KEYS_TOLD)
-        return *count == KEYS_TOLD + 1 ? buf_puts(list, ",…") : 0;
-    return (list->len ? buf_puts(list, ",") : 0) | buf_puts(list, key);
-}
-
 int map_given_compare(struct map_given *g, struct map_given_difference *out, struct ds_error *err)
 {
     BUF_AUTO struct buf sql = {0};
@@ -235,9 +229,9 @@ int map_given_compare(struct map_given *g, struct map_given_difference *out, str
         out->any = true;
         out->values |= given && there;
         if (shows)
-            rc = !there  ? add_key(&out->missing, &missing, row[0])
-                 : given ? add_key(&out->changed, &changed, row[0])
-                         : add_key(&out->more, &more, row[0]);
+            rc = !there  ? map_volume_add_key(&out->missing, &missing, row[0])
+                 : given ? map_volume_add_key(&out->changed, &changed, row[0])
+                         : map_volume_add_key(&out->more, &more, row[0]);
     }
     if (rc)
         rc = no_memory(err);

@@ -127,9 +127,11 @@ static void free_keys(struct keys *k)
     buf_free(&k->changed);
 }
 
-static int add_key(struct buf *list, uint32_t *count, const char *key)
+int map_volume_add_key(struct buf *list, uint32_t *count, const char *key)
 {
-    return ++*count > KEYS_TOLD ? 0 : (list->len ? buf_puts(list, ",") : 0) | buf_puts(list, key);
+    if (++*count > KEYS_TOLD)
+        return *count == KEYS_TOLD + 1 ? buf_puts(list, ",…") : 0;
+    return (list->len ? buf_puts(list, ",") : 0) | buf_puts(list, key);
 }
 
 typedef int key_order(const char *x, const char *y);
@@ -152,9 +154,9 @@ static int compare_same(MYSQL_RES *there, MYSQL_ROW *x, MYSQL_ROW y, key_order *
     int rc = 0;
     while (rc == 0 && (*x = mysql_fetch_row(there)) && compare((*x)[0], y[0]) == 0) {
         same |= strcmp((*x)[2], y[2]) == 0;
-        rc = add_key(&k->missing, &k->missing_count, (*x)[1]);
+        rc = map_volume_add_key(&k->missing, &k->missing_count, (*x)[1]);
     }
-    return rc || same ? rc : add_key(&k->changed, &k->changed_count, y[1]);
+    return rc || same ? rc : map_volume_add_key(&k->changed, &k->changed_count, y[1]);
 }
 
 static int compare_rows(MYSQL_RES *there, MYSQL_RES *here, key_order *compare, struct keys *k)
@@ -166,10 +168,10 @@ static int compare_rows(MYSQL_RES *there, MYSQL_RES *here, key_order *compare, s
         if (order == 0) {
             rc = compare_same(there, &x, y, compare, k);
         } else if (order < 0) {
-            rc = add_key(&k->missing, &k->missing_count, x[1]);
+            rc = map_volume_add_key(&k->missing, &k->missing_count, x[1]);
             x = mysql_fetch_row(there);
         } else {
-            rc = add_key(&k->more, &k->more_count, y[1]);
+            rc = map_volume_add_key(&k->more, &k->more_count, y[1]);
         }
         y = order >= 0 ? mysql_fetch_row(here) : y;
     }

@@ -23,8 +23,8 @@ struct map_volume_side {
 struct map_volume_difference {
     const char *document; /* of the destination, without prefix */
     uint64_t source, destination;
-    /* keys that the destination lacks, has alone, and has with other values: up to 20 of each; "":
-       not known, or none */
+    /* keys that the destination lacks, has alone, and has with other values: the first 20 of each;
+       "": not known, or none */
     const char *missing, *more, *changed;
     bool values;         /* some values differ */
     const char *columns; /* … of these columns of the destination; "": not known */
@@ -50,6 +50,8 @@ struct map_volume_options {
 /* *documents: of the destination that were counted. */
 int map_volume(const struct map_volume_options *o, size_t *documents, struct ds_error *err);
 
+/* A list of keys that are told: 20 of them, and that there are more. DS_ENOMEM. */
+int map_volume_add_key(struct buf *list, uint32_t *count, const char *key);
 /* map_recount.c: of rows that the step gives. */
 int map_recount(const struct map_volume_options *o, size_t *documents, struct ds_error *err);
 /* map_flat_volume.c: which rows of a document with values of attributes stay rows (a condition of
