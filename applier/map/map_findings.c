@@ -1,5 +1,6 @@
 /* What a check of a map has found, for people: lines of a log, and rules that settle it. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "applier/map/map_check.h"
@@ -113,21 +114,43 @@ static int put_text(struct buf *xml, const char *text)
     return rc;
 }
 
+/* Rules name no white space: a * stands for that of a document, and a field with it gets none. */
+static bool has_space(const char *text)
+{
+    return text[strcspn(text, " \t\r\n")] != 0;
+}
+
+static int put_document(struct buf *xml, const char *document)
+{
+    int rc = buf_puts(xml, "            <ignore><document>");
+    for (const char *p = document; *p;) {
+        const size_t len = strcspn(p, " \t\r\n"), space = strspn(p + len, " \t\r\n");
+        char *part = strndup(p, len);
+        rc |= part ? put_text(xml, part) : DS_ENOMEM;
+        free(part);
+        if (space)
+            rc |= buf_puts(xml, "*");
+        p += len + space;
+    }
+    return rc | buf_puts(xml, "</document></ignore>\n");
+}
+
 static int put_rule(struct buf *xml, const char *element, const char *document, const char *field)
 {
-    int rc = buf_printf(xml, "            <ignore><%s>", element) | put_text(xml, document);
-    if (field)
-        rc |= buf_puts(xml, ".") | put_text(xml, field);
-    return rc | buf_printf(xml, "</%s></ignore>\n", element);
+    if (has_space(document) || has_space(field))
+        return 0;
+    return buf_printf(xml, "            <ignore><%s>", element) | put_text(xml, document) |
+           buf_puts(xml, ".") | put_text(xml, field) | buf_printf(xml, "</%s></ignore>\n", element);
 }
 
 /* The last of a document's field alone: one handler does for all. */
 static int put_fit(struct buf *xml, const struct map_findings *f, size_t i)
 {
     const struct map_finding *x = &f->items[i], *next = i + 1 < f->count ? x + 1 : NULL;
-    if (!x->other_field || (next && next->problem == MAP_VALUE_LOST && next->other_field &&
-                            strcmp(next->other_document, x->other_document) == 0 &&
-                            strcmp(next->other_field, x->other_field) == 0))
+    if (!x->other_field || has_space(x->other_document) || has_space(x->other_field) ||
+        (next && next->problem == MAP_VALUE_LOST && next->other_field &&
+         strcmp(next->other_document, x->other_document) == 0 &&
+         strcmp(next->other_field, x->other_field) == 0))
         return 0;
     return buf_puts(xml, "            <transform><field>") | put_text(xml, x->other_document) |
            buf_puts(xml, ".") | put_text(xml, x->other_field) |
@@ -140,7 +163,7 @@ static int put_rules(struct buf *xml, const struct map_findings *f, enum map_sid
     for (size_t i = 0; i < f->count; i++) {
         const struct map_finding *x = &f->items[i];
         if (!fields && x->problem == MAP_UNMAPPED_DOCUMENT && x->side == side)
-            rc |= put_rule(xml, "document", x->document, NULL);
+            rc |= put_document(xml, x->document);
         if (fields && x->problem == MAP_UNMAPPED_FIELD && x->side == side)
             rc |= put_rule(xml, "field", x->document, x->field);
         if (fields && x->problem == MAP_OTHER_TYPE)

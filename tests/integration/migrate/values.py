@@ -138,6 +138,7 @@ def define(suite):
         with Blog() as blog:
             blog.source.run(table % ",".join(columns), "INSERT INTO wide VALUES (1, 'longer', 99999999999, 'q', NULL, 123456.789, 1e300, '0123456789', 'Жé')",
                             "INSERT INTO wide VALUES (2, 'x', 7, 'p', 1, 1.5, 2.5, 'b', 'c')", database="old")
+            blog.source.run("CREATE TABLE `a <b> c` (id INT PRIMARY KEY) ENGINE=InnoDB", database="old")
             blog.destination.run(table % ",".join(there), database="new")
             path = blog.work.path("rules.xml")
             said = blog.migrate("data", "--suggest", path, code=1)
