@@ -543,8 +543,8 @@ int applier_run(struct applier *a, struct ds_error *err)
             set_state(a, APPLIER_FAILED, err);
             return rc;
         }
-        log_warn("destination %s, trying again message=\"%s\"",
-                 rc == DS_ECONN ? "lost" : "is busy", err->message);
+        log_warn("destination %s, trying again message=\"%s\"", rc == DS_ECONN ? "lost" : "is busy",
+                 err->message);
         set_state(a, APPLIER_WAITING_DESTINATION, err);
         loader_free(a->loader);
         a->loader = NULL;
