@@ -16,11 +16,16 @@
 
 enum { RETRIES = 20 };
 
-/* The destination, if an earlier run has left something there; else *there is false. */
-static int open_state(const struct config *c, MYSQL **db, bool *there, struct ds_error *err)
+/* The destination, if an earlier run has left something there; else *there is false. Waits
+ * `patience` seconds for each answer, 0: as long as it takes. */
+static int open_state_within(unsigned patience, const struct config *c, MYSQL **db, bool *there,
+                             struct ds_error *err)
 {
     struct db_endpoint ep = config_endpoint(c, false);
     ep.database = NULL;
+    ep.read_timeout = patience;
+    if (patience)
+        ep.connect_timeout = patience;
     *there = false;
     int rc = db_connect(db, &ep, err);
     return rc ? rc : state_exists(*db, c->state_database, there, err);
@@ -30,6 +35,11 @@ static int open_state(const struct config *c, MYSQL **db, bool *there, struct ds
 static bool is_passing(const struct ds_error *err)
 {
     return err->code == DS_ECONN || (err->code == DS_ERETRY && err->server_errno);
+}
+
+static int open_state(const struct config *c, MYSQL **db, bool *there, struct ds_error *err)
+{
+    return open_state_within(0, c, db, there, err);
 }
 
 /* A look at the destination has failed that comes again, or that only spares time: of one that
@@ -309,11 +319,11 @@ static int forget(const struct config *c, MYSQL_RES *rows, struct ds_error *err)
 }
 
 static MYSQL_RES *read_ready(const struct invocation *in, enum incomplete_kinds kinds,
-                             struct ds_error *err)
+                             unsigned patience, struct ds_error *err)
 {
     DB_AUTO MYSQL *db = NULL;
     bool there;
-    int rc = open_state(&in->config, &db, &there, err);
+    int rc = open_state_within(patience, &in->config, &db, &there, err);
     return rc || !there ? NULL : incomplete_ready(db, &in->config, in->filter, kinds, err);
 }
 
@@ -331,7 +341,7 @@ static int complete(struct invocation *in, const struct runner_options *o, bool 
     struct ds_error err = {0};
     int code = EXIT_DONE;
     for (bool more = true; more && code == EXIT_DONE && !*stopped;) {
-        MYSQL_RES *rows = read_ready(in, INCOMPLETE_ASKED_FOR, &err);
+        MYSQL_RES *rows = read_ready(in, INCOMPLETE_ASKED_FOR, 0, &err);
         more = rows && mysql_num_rows(rows);
         if (more)
             code = copy_again(in, o, rows, stopped);
@@ -424,7 +434,7 @@ static int complete_texts(struct invocation *in, const struct runner_options *o,
     int code = EXIT_DONE;
     for (bool more = true; more && goes_on(code, *stopped);) {
         /* but texts, what lacks others stays so: an order that was copied without its customer */
-        MYSQL_RES *rows = read_ready(in, INCOMPLETE_WITH_TEXTS, &err);
+        MYSQL_RES *rows = read_ready(in, INCOMPLETE_WITH_TEXTS, 0, &err);
         more = rows && mysql_num_rows(rows);
         if (more)
             code = copy_all_texts(in, o, rows, stopped);
@@ -445,17 +455,20 @@ struct watch { /* of a stream that goes on for ever */
     bool come; /* what something waits for */
 };
 
-enum { WATCH_SECONDS = 5 };
+/* Signals and `status` wait for the answer. */
+enum { WATCH_SECONDS = 5, WATCH_PATIENCE = 3 };
 
 static bool has_come(void *arg)
 {
     struct watch *w = arg;
-    struct ds_error ignored = {0};
+    struct ds_error err = {0};
     if (w->seconds++ % WATCH_SECONDS)
         return false;
-    MYSQL_RES *rows = read_ready(w->in, INCOMPLETE_ASKED_FOR, &ignored);
+    MYSQL_RES *rows = read_ready(w->in, INCOMPLETE_ASKED_FOR, WATCH_PATIENCE, &err);
     w->come = rows && mysql_num_rows(rows);
     mysql_free_result(rows);
+    if (err.code)
+        log_debug("what waits is looked for again later message=\"%s\"", err.message);
     return w->come;
 }
 

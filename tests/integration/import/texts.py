@@ -1,5 +1,6 @@
 """Texts that name what comes later, by another run or another transaction: they are rewritten when it has come."""
 
+import signal
 import time
 
 from lib.suite import expect, expect_equal
@@ -128,3 +129,27 @@ def define(suite):
             program.wait_caught_up()
             expect_equal(shops.destination.scalar("SELECT title FROM cms_page WHERE identifier = 'texts'", "openmage"), "Later", "what comes behind it")
             program.stop()
+
+    @suite.case("texts-before-stalled", "a destination that answers no more, while something waits: status is told, and a second signal ends at once")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            texts, program, destination = Texts(shops), shops.lab.program, shops.destination
+            program.incremental(timeout=240)
+            program.start("-vv")
+            texts.run("BEGIN", *texts.texts(), "COMMIT")
+            program.wait_caught_up()
+            expect(destination.scalar(WAITING) > 0, "nothing waits")
+            destination.process.send_signal(signal.SIGSTOP)
+            try:
+                program.wait_log("what waits is looked for again later", since=program.log_start)
+                expect(program.status()["state"] in ("streaming", "catching_up"), "state")
+                program.process.terminate()
+                program.wait_log("stopping signal", since=program.log_start)
+                program.process.terminate()
+                expect_equal(program.wait_exit(30), 0, "exit code")
+            finally:
+                destination.process.send_signal(signal.SIGCONT)
+            for sql in (texts.named_product(), texts.named_block()):
+                texts.run("BEGIN", *sql, "COMMIT")
+            program.incremental(timeout=240)
+            texts.right(STREAM["source_system"], "afterwards")
