@@ -3,11 +3,14 @@
 #include <errmsg.h>
 #include <errno.h>
 #include <mysqld_error.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "schema/db_later.h"
 #include "schema/db_open.h"
@@ -16,7 +19,7 @@
 /* Declared as in mysql/client_plugin.h, which does not compile as Debian ships it (it includes a
  * header of the library's own source). */
 struct st_mysql_client_plugin *mysql_client_find_plugin(MYSQL *db, const char *name, int type);
-enum { PLUGIN_AUTHENTICATION = 2 };
+enum { PLUGIN_AUTHENTICATION = 2, HOST_LOST_SECONDS = 120 };
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 static int library_failed; /* written by library_start only */
@@ -129,10 +132,30 @@ static int connect_failed(struct ds_error *err, MYSQL *db, const struct db_endpo
                             number);
 }
 
+/* A statement may take hours, but a host that is gone without a word answers no packet: without
+ * this the kernel notices after two hours, or a quarter of one if something was sent. */
+static void notice_lost_host(MYSQL *db)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                   {IPPROTO_TCP, TCP_KEEPIDLE, HOST_LOST_SECONDS / 2},
+                   {IPPROTO_TCP, TCP_KEEPINTVL, HOST_LOST_SECONDS / 12},
+                   {IPPROTO_TCP, TCP_KEEPCNT, 6},
+                   {IPPROTO_TCP, TCP_USER_TIMEOUT, HOST_LOST_SECONDS * 1000}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (setsockopt(mysql_get_socket(db), options[i].level, options[i].name, &options[i].value,
+                       sizeof options[i].value))
+            log_debug("a connection's option cannot be set option=%d reason=\"%s\"",
+                      options[i].name, strerror(errno));
+}
+
 /* The handshake is over: what is still to be checked and set on a new connection. */
 static int connect_finish(MYSQL *db, const struct db_endpoint *ep, struct ds_error *err)
 {
     char where[700];
+    if (!given(ep->socket))
+        notice_lost_host(db);
     bool encrypted = mysql_get_ssl_cipher(db) != NULL;
     endpoint_text(ep, where, sizeof where);
     /* The library goes on in plain text when the server offers no TLS, enforced or not. */

@@ -39,7 +39,8 @@ struct db_server {
 /* Connect with CLIENT_FOUND_ROWS and character set binary. `preferred`: enforced, plain only if the
  * server offers no TLS; a local socket needs none. Errors: DS_EACCESS (refused, or its TLS
  * is), DS_ECONN, DS_EUSAGE (no such database); text names role, host, port and user, never the
- * password. */
+ * password. A host that answers no packet for two minutes is lost, however long a statement may
+ * take. */
 int db_connect(MYSQL **out, const struct db_endpoint *ep, struct ds_error *err);
 int db_server_info(MYSQL *db, struct db_server *out, struct ds_error *err);
 void db_close(MYSQL **db); /* for cleanup attributes; NULL allowed */

@@ -1,5 +1,6 @@
 """Servers and disks that do not take what comes for a while: it is waited for, the log says for what, and it goes on by itself."""
 
+import os
 import resource
 
 from lib.lab import Lab
@@ -68,3 +69,28 @@ def _():
         other.close()
         lab.settle()
         expect(b"destination lost" not in lab.program.log_text(), "lost: " + lab.program.log_tail())
+
+
+def timers(port):
+    """Of connections to the port: (kind of timer, seconds until it ends); of an idle one 2, keepalive."""
+    found = []
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in table.readlines()[1:]:
+            parts = line.split()
+            if parts[3] == "01" and int(parts[2].split(":")[1], 16) == port:
+                kind, ticks = parts[5].split(":")
+                found.append((int(kind, 16), int(ticks, 16) / os.sysconf("SC_CLK_TCK")))
+    return found
+
+
+@only("host-lost", "a host that is gone without a word is noticed within minutes: its connections are asked for signs of life")
+def _():
+    with Lab() as lab:
+        lab.source.run(TABLE)
+        lab.program.start()
+        lab.program.wait_caught_up()
+        for server in (lab.source, lab.destination):
+            found = timers(server.port)
+            expect(found, "no connection to the " + server.name)
+            expect(all(seconds <= 60 for _kind, seconds in found), "%s: %s" % (server.name, found))
+        expect(2 in [kind for kind, _seconds in timers(lab.destination.port)], "keepalive")
