@@ -329,17 +329,22 @@ int agent_run(struct agent *a, struct ds_error *err)
     return rc;
 }
 
-/* What has come into the filter belongs behind the end: read on to there. */
+/* What has come into the filter belongs behind the end: read on to there. So does who has lost the
+ * source in the middle of a copy, of which the store then holds a part. */
 int agent_serve(struct agent *a, struct ds_error *err)
 {
     bool follows = a->options.stop_at.kind == STOP_AT_SOURCE_NOW;
     int rc = 0;
     while (rc >= 0 && !agent_stopping(a)) {
         struct timespec pause = {.tv_nsec = STEP_MS * 1000000L};
+        a->last_good_ms = agent_clock_ms();
         rc = agent_serve_requests(a, err);
+        bool lost = rc < 0 && worth_retrying(a, rc, err);
+        if (lost)
+            rc = agent_back_off(a, rc, err);
         if (rc == 0 && follows && a->entering.pending)
             rc = agent_move_stop(a, &a->entering.at, err);
-        if (rc == 0 && follows && a->entering.pending)
+        if (rc == 0 && (lost || (follows && a->entering.pending)))
             rc = run_connections(a, err);
         nanosleep(&pause, NULL);
     }

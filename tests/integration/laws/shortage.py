@@ -2,8 +2,10 @@
 
 import os
 import resource
+import time
 
 from lib.lab import Lab
+from lib.proxy import Proxy
 from lib.server import ACCOUNT
 from lib.suite import expect, expect_contains, expect_equal
 from operation import only
@@ -94,3 +96,29 @@ def _():
             expect(found, "no connection to the " + server.name)
             expect(all(seconds <= 60 for _kind, seconds in found), "%s: %s" % (server.name, found))
         expect(2 in [kind for kind, _seconds in timers(lab.destination.port)], "keepalive")
+
+
+@only("stale-copy-cut", "the source is lost while a command that ends by itself copies a table again: it tries again, and ends when that is done")
+def _():
+    with Lab() as lab:
+        program = lab.program
+        lab.source.run("CREATE TABLE m (id INT PRIMARY KEY, v CHAR(200)) ENGINE=MyISAM", "INSERT INTO m SELECT seq, 'x' FROM seq_1_to_5000")
+        program.incremental()
+        other = lab.destination.connect("datasync", autocommit=False)
+        for number, words in enumerate((("LOCK TABLES",), ("LOCK TABLES", "SELECT", "`m`"), ("LOCK TABLES", "UNLOCK TABLES"))):
+            # a row that gets another key, of which the binlog does not tell all: the applier wants a copy of the table
+            lab.source.run("SET SESSION binlog_row_image = MINIMAL", "UPDATE m SET id = id + 10000 WHERE id = %d" % (number + 1))
+            other.cursor().execute("SELECT * FROM datasync_checkpoint FOR UPDATE")
+            proxy = Proxy(lab.source.port)
+            proxy.cut_behind(*words)
+            program.start("--set", "source.port=%d" % proxy.port, command="incremental")
+            program.wait_log("binlog dump opened", since=program.log_start)
+            while lab.source.connections_of():
+                time.sleep(0.02)  # all of the stream is to be read before that
+            other.rollback()
+            expect_equal(program.wait_exit(), 0, "exit code")
+            proxy.close()
+            expect(proxy.cut.is_set(), "nothing was cut: %s" % (words,))
+            lab.equal()
+        other.close()
+        expect_equal(program.log_text().count(b"source lost, trying again"), 3, "log: " + program.log_tail())
