@@ -91,6 +91,17 @@ static bool goes_on(int code, bool stopped)
     return !stopped && (code == EXIT_DONE || code == EXIT_INCOMPLETE);
 }
 
+/* A copy, or a look at one, that is lost with a server cannot go on where it was. What goes on for
+ * ever makes it again; it waits for the servers by itself. */
+static int run_copy(struct invocation *in, const struct runner_options *o, bool *stopped)
+{
+    int code;
+    do
+        code = runner_once(in, o, stopped);
+    while (code == EXIT_UNREACHABLE && o->retry_forever && !*stopped);
+    return code;
+}
+
 /* --- what is referred to --------------------------------------------------------------------- */
 
 /* Before a copy: what it refers to and is not at the destination is told, and decided upon, before
@@ -111,7 +122,7 @@ static int decide_references(struct invocation *in, const struct runner_options 
                                         .references = true,
                                         .copy = &selection,
                                         .stop_at = {.kind = STOP_NEVER}};
-    return filter_imports_all(in->filter) ? EXIT_DONE : runner_once(in, &look, stopped);
+    return filter_imports_all(in->filter) ? EXIT_DONE : run_copy(in, &look, stopped);
 }
 
 /* --- what has never been copied ------------------------------------------------------------- */
@@ -300,7 +311,7 @@ static int copy_again(struct invocation *in, const struct runner_options *o, MYS
     if (kinds && items) {
         list_kinds(in->catalogue, rows, kinds, items, &selection);
         log_info("what entities refer to has come since: they are copied again missing=%zu", count);
-        code = runner_once(in, &again, stopped);
+        code = run_copy(in, &again, stopped);
     } else {
         error_set(&err, DS_ENOMEM, "out of memory for entities that are not complete");
         code = cli_fail(&err);

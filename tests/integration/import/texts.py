@@ -3,6 +3,7 @@
 import signal
 import time
 
+from lib.proxy import Proxy
 from lib.suite import expect, expect_equal
 from lib.twoshops import TwoShops
 from moved import STREAM
@@ -153,3 +154,25 @@ def define(suite):
                 texts.run("BEGIN", *sql, "COMMIT")
             program.incremental(timeout=240)
             texts.right(STREAM["source_system"], "afterwards")
+
+    @suite.case("texts-before-cut", "the source is lost while a stream copies again what waited: it goes on for ever all the same")
+    def _():
+        with TwoShops(settings=STREAM) as shops:
+            texts, program = Texts(shops), shops.lab.program
+            program.incremental(timeout=240)
+            proxy = Proxy(shops.source.port)
+            program.start("--set", "source.port=%d" % proxy.port)
+            texts.run("BEGIN", *texts.texts(), "COMMIT")
+            program.wait_caught_up()
+            expect(shops.destination.scalar(WAITING) > 0, "nothing waits")
+            proxy.cut_behind("FROM `openmage`.`cms_page`")
+            for sql in (texts.named_product(), texts.named_block()):
+                texts.run("BEGIN", *sql, "COMMIT")
+            end = time.monotonic() + 120
+            while time.monotonic() < end and program.running() and shops.destination.scalar(WAITING):
+                time.sleep(0.2)
+            expect(proxy.cut.is_set(), "nothing was cut: " + program.log_tail())
+            expect(program.running(), "ended: " + program.log_tail())
+            texts.right(STREAM["source_system"], "while it goes on")
+            program.stop()
+            proxy.close()
