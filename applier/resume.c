@@ -36,9 +36,12 @@ static int check_filter(struct applier *a, struct ds_error *err)
         return rc;
     if (strcmp(a->cp.filter_text, a->filter_text) == 0)
         return error_set(err, DS_EUSAGE,
-                         "the catalogue gives names of the filter another meaning than it had when "
-                         "stream %s was copied (\"%s\"): set it back, or copy again with "
-                         "--resnapshot",
+                         "%s than when stream %s was copied (\"%s\"): set it back, or copy again "
+                         "with --resnapshot",
+                         filter_mask(a->options.filter)
+                             ? "rules of the mask are others, or the catalogue gives names of the "
+                               "filter another meaning,"
+                             : "the catalogue gives names of the filter another meaning",
                          a->name, a->filter_text);
     return error_set(
         err, DS_EUSAGE,

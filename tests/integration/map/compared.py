@@ -46,3 +46,8 @@ def _():
         expect_contains(counts(lab, 0), "3 documents, all equal", "equal")
         lab.destination.run("UPDATE post SET amount = 1 WHERE entity = 1", "DELETE FROM tags WHERE id = 101")
         counts(lab, 1)
+        rules = [rule.replace("tag_b.word keep", "tag_b.word hash") for rule in MASK["rules"]]
+        lab.program.configure({"mask": {**MASK, "rules": rules}})
+        code, out, err = lab.program.command("incremental")
+        expect_equal(code, 2, "other rules: " + err)
+        expect_contains(out + err, "rules of the mask are others", "other rules")
