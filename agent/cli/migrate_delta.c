@@ -151,6 +151,58 @@ static int tell_left_out(struct migrating *g, const struct target *source, struc
     return rc ? error_set(err, DS_ENOMEM, "out of memory for groups of tables") : 0;
 }
 
+/* What of the source comes to the table, under its whole name there; NULL: nothing. */
+static const struct target_table *comes_to(const struct migrating *g, const struct target *source,
+                                           const struct target_table *t, const char **document)
+{
+    const struct config *c = &g->in->config;
+    const size_t n = strlen(c->destination.prefix);
+    char name[300];
+    *document = t && strncmp(t->name, c->destination.prefix, n) == 0
+                    ? map_document(filter_map(g->in->filter), MAP_DESTINATION, t->name + n)
+                    : NULL;
+    if (!*document)
+        return NULL;
+    int len = snprintf(name, sizeof name, "%s%s", c->source.prefix, *document);
+    const struct target_table *x = target_find(source, name, (size_t)len);
+    return x && x->exists && filter_keeps(g->in->filter, x->name) ? x : NULL;
+}
+
+/* A new row would find nothing that it may refer to. */
+static int tell_parents_left(struct migrating *g, const struct target *source,
+                             const struct target_table *t, struct buf *list, struct ds_error *err)
+{
+    const struct map *map = filter_map(g->in->filter);
+    const char *child, *up;
+    if (!t->exists || !comes_to(g, source, t, &child) || !map_follows(map, child))
+        return 0;
+    for (uint32_t i = 0; i < t->fk_count; i++) {
+        const struct target_table *parent = comes_to(g, source, t->fks[i].parent, &up);
+        if (parent && left_out(g, parent) &&
+            buf_printf(list, "%s%s (to %s)", list->len ? ", " : "", child, up))
+            return error_set(err, DS_ENOMEM, "out of memory for groups of tables");
+    }
+    return 0;
+}
+
+static int check_parents(struct migrating *g, const struct target *source, struct ds_error *err)
+{
+    struct db_endpoint ep = config_endpoint(&g->in->config, false);
+    DB_AUTO MYSQL *db = NULL;
+    struct target *destination = NULL;
+    BUF_AUTO struct buf list = {0};
+    int rc = db_connect(&db, &ep, err);
+    rc = rc ? rc : target_new(&destination, db, ep.database, err);
+    for (uint32_t i = 0; rc == 0 && i < target_count(destination); i++)
+        rc = tell_parents_left(g, source, target_at(destination, i), &list, err);
+    if (rc == 0 && list.len)
+        log_warn("%s: delta does not follow what documents refer to that it follows, by foreign "
+                 "keys of the destination: add the other ones, or a new row ends it: %s",
+                 buf_cstr(&g->deltalog_path), buf_cstr(&list));
+    target_free(destination);
+    return rc;
+}
+
 int migrate_check_followed(struct migrating *g, struct ds_error *err)
 {
     struct db_endpoint ep = config_endpoint(&g->in->config, true);
@@ -162,6 +214,7 @@ int migrate_check_followed(struct migrating *g, struct ds_error *err)
     rc = rc ? rc : target_new(&source, db, ep.database, err);
     rc = rc ? rc : each_group(g, check_group, source, err);
     rc = rc ? rc : tell_left_out(g, source, err);
+    rc = rc ? rc : check_parents(g, source, err);
     target_free(source);
     return rc;
 }

@@ -158,6 +158,12 @@ def define(suite):
             said = blog.migrate("delta", "--once", code=2)
             expect_contains(said, "map=", "another choice")
             expect_contains(said, "copy again with migrate data --reset", "what to do")
+            blog.write("deltalog.xml", (GROUPS % "post_id").replace("</group>", '<document key="link_id">author_link</document></group>', 1))
+            part = "by foreign keys of the destination: add the other ones, or a new row ends it: author_link (to author)\n"
+            expect_contains(blog.migrate("data", "--reset", "--yes"), part, "a parent that is left")
+            expect_contains(blog.migrate("delta", "--once"), part, "a parent that is left")
+            blog.write("deltalog.xml", (GROUPS % "post_id").replace("</group>", '<document key="link_id">author_link</document><document key="author_id">author</document></group>', 1))
+            expect("by foreign keys" not in blog.migrate("data", "--reset", "--yes"), "both")
 
     @suite.case("many-orphans", "of many orphans some are named, and all counted; keys of several columns are seen, too")
     def _():
