@@ -355,20 +355,24 @@ static int clean_again(struct migrating *g, struct ds_error *err)
 
 typedef int migrate_check(struct migrating *g, struct ds_error *err);
 
-/* A delta that goes on for ever waits for servers that cannot be reached. A signal ends it at once:
- * nothing has begun. */
+bool migrate_waits(const struct migrating *g, unsigned *seconds, struct ds_error *err)
+{
+    const unsigned wait = *seconds ? *seconds : 1;
+    if (g->mode != MIGRATION_DELTA || migrate_ends(g))
+        return false;
+    log_warn("a server is not there, trying again in_s=%u reason=\"%s\"", wait, err->message);
+    error_clear(err);
+    sleep(wait);
+    *seconds = wait < LONGEST_WAIT / 2 ? wait * 2 : LONGEST_WAIT;
+    return true;
+}
+
 static int check_first(struct migrating *g, migrate_check *check, struct ds_error *err)
 {
-    const bool waits = g->mode == MIGRATION_DELTA && !migrate_ends(g);
-    unsigned seconds = 1;
+    unsigned seconds = 0;
     int rc;
-    while ((rc = check(g, err)) == DS_ECONN && waits) {
-        log_warn("a server is not there, trying again in_s=%u reason=\"%s\"", seconds,
-                 err->message);
-        error_clear(err);
-        sleep(seconds);
-        seconds = seconds < LONGEST_WAIT / 2 ? seconds * 2 : LONGEST_WAIT;
-    }
+    while ((rc = check(g, err)) == DS_ECONN && migrate_waits(g, &seconds, err))
+        continue;
     return rc;
 }
 

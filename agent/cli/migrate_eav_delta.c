@@ -208,19 +208,35 @@ static int cycle(struct migrating *g, const struct runner_options *o, bool *good
     return rc;
 }
 
+/* A server, for the work between two runs, or in one of those that do not wait for it. */
+static bool is_away(const struct migrating *g, int rc, bool good, struct ds_error *err)
+{
+    if (rc == 0 && !good && g->code == EXIT_UNREACHABLE)
+        return error_set(err, DS_ECONN, "see above");
+    return rc == DS_ECONN;
+}
+
 int migrate_eav_delta(struct migrating *g, const struct runner_options *o, bool *good,
                       struct ds_error *err)
 {
     bool met = true;
+    unsigned seconds = 0;
     int rc = 0;
     *good = true;
     while (met && rc == 0 && *good && !g->stopped) {
         struct runner_options on = *o;
-        met = false;
-        on.met = &met;
         rc = cycle(g, o, good, err);
+        if (is_away(g, rc, *good, err) && migrate_waits(g, &seconds, err)) { /* it begins anew */
+            rc = 0;
+            g->code = EXIT_DONE;
+            *good = true;
+            continue;
+        }
         if (rc || !*good || g->stopped || g->in->once)
             break;
+        seconds = 0;
+        met = false;
+        on.met = &met;
         *good = migrate_run(g, &on) == EXIT_DONE;
     }
     return rc;

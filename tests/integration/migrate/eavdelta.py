@@ -4,6 +4,7 @@ import random
 
 from eav import CLASSES, CONFIG, FILL, GROUPS, MAP, NEW, OLD
 from base import Migration
+from lib.proxy import Proxy
 from lib.suite import expect, expect_contains, expect_equal
 from steps import wait_for
 
@@ -137,3 +138,27 @@ def define(suite):
             shop.migrate("delta", "--once")
             shop.equal("delta")
             expect_equal(shop.ask("SELECT COUNT(*) FROM eav_attribute WHERE attribute_id = 150 OR attribute_code LIKE '~%'"), 0, "it is gone")
+
+    @suite.case("eav-away", "a delta that goes on for ever waits for a server that is lost while it compares attributes; one that ends by itself says so")
+    def _():
+        with Attributes() as shop:
+            shop.migrate("data")
+            with open(shop.config, encoding="utf-8") as text:
+                config = text.read()
+            proxy = Proxy(shop.source.port)
+            shop.write("config.xml", config.replace('port="%d"' % shop.source.port, 'port="%d"' % proxy.port))
+            for number, options in enumerate((("--once",), ())):
+                proxy.cut_behind("SELECT", "`eav_attribute_set`")
+                shop.source.run("INSERT INTO eav_attribute VALUES (%d, 4, 'later_%d', NULL, 'text')" % (150 + number, number), "INSERT INTO catalog_product_entity_varchar (attribute_id, entity_id, value) VALUES (%d, 3, 'v')" % (150 + number), database="old")
+                if options:
+                    shop.migrate("delta", *options, code=5)
+                    expect(proxy.cut.is_set(), "nothing was cut")
+                    continue
+                shop.program.start("delta", shop.config, command="migrate")
+                wait_for("the values", lambda: shop.ask("SELECT COUNT(*) FROM catalog_product_entity_varchar WHERE attribute_id IN (150, 151)") == 2 or expect(shop.program.running(), shop.program.log_tail()))
+                expect(proxy.cut.is_set(), "nothing was cut")
+                expect_equal(shop.program.stop(), 0, "exit code")
+            proxy.close()
+            shop.write("config.xml", config)
+            shop.migrate("delta", "--once")
+            shop.equal("away")
