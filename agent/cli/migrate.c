@@ -358,9 +358,11 @@ typedef int migrate_check(struct migrating *g, struct ds_error *err);
 bool migrate_waits(const struct migrating *g, unsigned *seconds, struct ds_error *err)
 {
     const unsigned wait = *seconds ? *seconds : 1;
-    if (g->mode != MIGRATION_DELTA || migrate_ends(g))
+    if ((err->code != DS_ECONN && err->code != DS_ERETRY) || g->mode != MIGRATION_DELTA ||
+        migrate_ends(g))
         return false;
-    log_warn("a server is not there, trying again in_s=%u reason=\"%s\"", wait, err->message);
+    log_warn("a server cannot be asked now, trying again in_s=%u reason=\"%s\"", wait,
+             err->message);
     error_clear(err);
     sleep(wait);
     *seconds = wait < LONGEST_WAIT / 2 ? wait * 2 : LONGEST_WAIT;
@@ -371,7 +373,7 @@ static int check_first(struct migrating *g, migrate_check *check, struct ds_erro
 {
     unsigned seconds = 0;
     int rc;
-    while ((rc = check(g, err)) == DS_ECONN && migrate_waits(g, &seconds, err))
+    while ((rc = check(g, err)) && migrate_waits(g, &seconds, err))
         continue;
     return rc;
 }

@@ -157,8 +157,9 @@ int migrate_changelog_pending(const struct migrating *g, MYSQL *db, const struct
 struct runner_options migrate_run_options(void);
 /* Has an earlier run copied? */
 int migrate_look_for_copy(struct migrating *g, bool *there, struct ds_error *err);
-/* A delta that goes on for ever waits for servers that cannot be reached: between runs, where a
- * signal ends it at once. *seconds: from 0, for the next time. False: it does not wait. */
+/* A delta that goes on for ever waits for servers that cannot be reached, or that were interrupted:
+ * between runs, where a signal ends it at once. *seconds: from 0, for the next time. False: it does
+ * not wait for what `err` says. */
 bool migrate_waits(const struct migrating *g, unsigned *seconds, struct ds_error *err);
 /* One run; its exit code, and g->code, which do not tell that it was incomplete: what comes behind
  * it has to be done all the same. */

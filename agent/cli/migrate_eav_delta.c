@@ -208,12 +208,12 @@ static int cycle(struct migrating *g, const struct runner_options *o, bool *good
     return rc;
 }
 
-/* A server, for the work between two runs, or in one of those that do not wait for it. */
-static bool is_away(const struct migrating *g, int rc, bool good, struct ds_error *err)
+/* In one of its own runs that do not wait for a server; the others have said why. */
+static int end_of_cycle(const struct migrating *g, int rc, bool good, struct ds_error *err)
 {
-    if (rc == 0 && !good && g->code == EXIT_UNREACHABLE)
-        return error_set(err, DS_ECONN, "see above");
-    return rc == DS_ECONN;
+    return rc == 0 && !good && g->code == EXIT_UNREACHABLE
+               ? error_set(err, DS_ECONN, "a server could not be reached")
+               : rc;
 }
 
 int migrate_eav_delta(struct migrating *g, const struct runner_options *o, bool *good,
@@ -226,7 +226,8 @@ int migrate_eav_delta(struct migrating *g, const struct runner_options *o, bool 
     while (met && rc == 0 && *good && !g->stopped) {
         struct runner_options on = *o;
         rc = cycle(g, o, good, err);
-        if (is_away(g, rc, *good, err) && migrate_waits(g, &seconds, err)) { /* it begins anew */
+        rc = end_of_cycle(g, rc, *good, err);
+        if (rc && migrate_waits(g, &seconds, err)) { /* it begins anew */
             rc = 0;
             g->code = EXIT_DONE;
             *good = true;
