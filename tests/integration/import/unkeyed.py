@@ -47,9 +47,9 @@ def catalogue_of(program):
 
 def content(shops):
     """{table: rows} of what is imported, and what is registered. Which numbers new rows get depends on where batches end: those that
-    the registry knows are told by the source's, in columns that lead to them as well."""
+    the registry knows, or knew, are told by the source's, in columns that lead to them as well."""
     ask = shops.destination.query
-    registered, columns = {}, {}
+    registered, columns = shops.__dict__.setdefault("registered", {}), {}
     types, leads = catalogue_of(shops.lab.program)
     rows = ask("SELECT entity_type, source_id, target_id, origin FROM datasync.datasync_entity_registry ORDER BY 1, 2")
     for kind, number, target_id, _origin in rows:

@@ -132,7 +132,8 @@ def _():
         running = lab.program.wait_caught_up()
         expect_equal(running["state"], "streaming", "state")
         lab.source.script("INSERT INTO t VALUES (4, 4, 4);\nUPDATE t SET v = 5;\n")
-        running = lab.program.wait_caught_up()
+        lab.program.wait_caught_up()
+        running = lab.program.wait_for("the end of what is at work", lambda status: status["caught_up"])
         lab.program.stop()
         stopped = lab.program.status()
         for status, which in ((running, "running"), (stopped, "stopped")):
