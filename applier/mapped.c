@@ -98,8 +98,8 @@ int mapped_check(struct applier *a, struct ds_error *err)
     DB_AUTO MYSQL *source = NULL;
     struct db_endpoint ep = config_endpoint(a->config, true);
     unsigned fails = 0;
-    if (!a->mapped || a->mapped->checked || a->options.no_source ||
-        a->import) /* which tells what does not fit, table by table */
+    const bool looked = a->import && a->options.schema && *a->options.schema; /* a moment ago */
+    if (!a->mapped || a->mapped->checked || a->options.no_source || looked)
         return 0;
     ep.read_timeout = 60;
     int rc = db_connect(&source, &ep, err);
@@ -112,6 +112,7 @@ int mapped_check(struct applier *a, struct ds_error *err)
                                     .tell = tell,
                                     .missing = derive,
                                     .keys_alone = a->options.map_in_part,
+                                    .imports = a->import != NULL,
                                     .own = a->handlers,
                                     .arg = a};
     rc = map_integrity_check(&o, &fails, err);

@@ -481,7 +481,7 @@ static int check_map(struct report *r, MYSQL *source, struct ds_error *err)
     struct db_endpoint ep = config_endpoint(c, false);
     struct ds_error why = {0};
     unsigned fails = 0;
-    if (!filter_map(r->in->filter) || c->mode == MODE_IMPORT) /* tables are looked at one by one */
+    if (!filter_map(r->in->filter))
         return 0;
     ep.database = NULL;
     ep.read_timeout = 60;
@@ -495,6 +495,7 @@ static int check_map(struct report *r, MYSQL *source, struct ds_error *err)
                                     .source = source,
                                     .destination = destination,
                                     .tell = found_of_map,
+                                    .imports = c->mode == MODE_IMPORT,
                                     .own = own,
                                     .arg = r};
     rc = map_integrity_check(&o, &fails, &why);
@@ -504,7 +505,9 @@ static int check_map(struct report *r, MYSQL *source, struct ds_error *err)
     else if (rc)
         *err = why;
     else if (!fails)
-        report(r, FINDING_OK, "map", "all documents and fields lead to one of the other side");
+        report(r, FINDING_OK, "map",
+               o.imports ? "its rules can be followed"
+                         : "all documents and fields lead to one of the other side");
     return rc == DS_EUSAGE ? 0 : rc;
 }
 

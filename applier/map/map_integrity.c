@@ -138,6 +138,23 @@ static int check_step(const struct check *c, struct ds_error *err)
 
 /* --- both structures ------------------------------------------------------------------------- */
 
+/* Of an import: what comes of a rule. */
+static bool is_of_rule(const struct map_finding *f)
+{
+    return f->problem == MAP_FIELDS_COLLIDE ||
+           (f->problem == MAP_UNMAPPED_FIELD && f->side == MAP_SOURCE && f->other_field &&
+            strcasecmp(f->field, f->other_field) != 0);
+}
+
+static void keep_those_of_rules(struct map_findings *f)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++)
+        if (is_of_rule(&f->items[i]))
+            f->items[kept++] = f->items[i];
+    f->count = kept;
+}
+
 static int compare(struct check *c, struct ds_error *err)
 {
     const struct config *config = c->o->config;
@@ -147,6 +164,8 @@ static int compare(struct check *c, struct ds_error *err)
     BUF_AUTO struct buf line = {0};
     bool fails;
     int rc = map_compare(c->map, &sides[MAP_SOURCE], &sides[MAP_DESTINATION], &findings, err);
+    if (c->o->imports)
+        keep_those_of_rules(&findings);
     if (rc == 0 && c->o->look) {
         rc = c->o->look(c->o->arg, sides, &findings, err);
         map_findings_sort(&findings);
@@ -171,6 +190,15 @@ static int check_written(const struct check *c, const struct map_rule *r, struct
     BUF_AUTO struct buf name = {0}, line = {0};
     if (!document || !map_document(c->map, r->side, r->document))
         return 0;
+    if (c->o->imports) {
+        if (buf_printf(&line,
+                       "A handler of %s.%s writes rows of %s, which does not go with mode: import: "
+                       "take it out of the map (%s:%u)",
+                       r->document, r->field, document, r->file, r->line))
+            return no_memory(err);
+        tell_as(c, MAP_TOLD_RULE, buf_cstr(&line));
+        return 0;
+    }
     if (buf_printf(&name, "%s%s", c->o->config->destination.prefix, document))
         return no_memory(err);
     const struct target_table *x = target_find(c->destination, buf_cstr(&name), name.len);
@@ -585,9 +613,10 @@ int map_integrity_check(const struct map_integrity *o, unsigned *fails, struct d
         rc = check_step(&c, err);
     for (size_t i = 0; rc == 0 && !o->keys_alone && i < map_count(c.map); i++)
         rc = check_rule(&c, map_at(c.map, i), err);
-    rc = rc || o->keys_alone ? rc : ask_row_image(&c, err);
-    rc = rc || o->keys_alone ? rc : check_tables(&c, err);
-    for (uint32_t i = 0; rc == 0 && i < target_count(c.source); i++)
+    const bool rules_alone = o->keys_alone || o->imports;
+    rc = rc || rules_alone ? rc : ask_row_image(&c, err);
+    rc = rc || rules_alone ? rc : check_tables(&c, err);
+    for (uint32_t i = 0; rc == 0 && !o->imports && i < target_count(c.source); i++)
         rc = check_keys(&c, target_at(c.source, i), err);
     if (rc == 0 && !o->keys_alone) { /* the last: what others have is looked at before, since
                                         foreign keys lead there */

@@ -34,6 +34,9 @@ struct map_integrity {
                 struct ds_error *err);
     bool keys_alone; /* nothing is told: only `missing` is asked, of all documents, those of steps,
                         too */
+    /* An import tells itself, table by table, what does not fit: rules alone are looked at, and
+     * what one side alone has needs none. */
+    bool imports;
     void *arg;
     const char *step;           /* its documents alone; NULL: those that no step has */
     const struct handlers *own; /* of the user; NULL: none */

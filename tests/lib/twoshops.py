@@ -74,6 +74,7 @@ class TwoShops:
             self.logs = recording.logs(self.work, self.folder)
             if made:
                 self.logs.pop(0)
+                self._open_memory_tables()
                 self.before = made[3]
                 self.before.shop.attach(self.destination.connect())
             else:
@@ -81,6 +82,10 @@ class TwoShops:
         except BaseException:
             self.work.close()
             raise
+
+    def _open_memory_tables(self):
+        """Who opens one first after a restart has the server log that it is empty, under a number of the recorded life's."""
+        self.source.run("SET SESSION sql_log_bin = 0", "SELECT COUNT(DATA_LENGTH) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '%s'" % recording.DATABASE, database=None)
 
     def _fill(self, other, empty):
         recording.load_base(self.source, self.folder)

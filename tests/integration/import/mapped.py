@@ -7,7 +7,7 @@ from lib.importcheck import Before, check
 from lib.proxy import Proxy
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
-from syncs import COMPARED, registered, registered_target, sync
+from syncs import COMPARED, registered, registered_target, rows, same_rows, sync
 
 MAP = """<?xml version="1.0"?>
 <map>
@@ -269,6 +269,23 @@ def define(suite):
                 code, out, err = program.command("check")
                 expect_equal(code, 2, out + err)
                 expect_contains(out + err, part, text)
+            before = rows(shops)
+            more = "<%s><field>%s</field>%s</%s>"
+            for text, part in (
+                    (more % ("transform", "sales_flat_order.remote_ip", handler.replace("AddPrefix", "AddPrefx"), "transform"), "there is no handler \\Migration\\Handler\\AddPrefx"),
+                    (more % ("transform", "sales_flat_order.remote_ip", handler.replace('"prefix"', '"prefx"'), "transform"), "map.xml:10: handler \\Migration\\Handler\\AddPrefix has no parameter prefx"),
+                    (more % ("transform", "sales_flat_order.nothing", handler, "transform"), "Rule for a field that the source does not have: sales_flat_order.nothing ("),
+                    (more % ("move", "sales_flat_order.remote_ip", "<to>sales_flat_order.x_forwarded_for</to>", "move"), "Source fields go to one field: sales_flat_order."),
+                    (more % ("move", "sales_flat_order.remote_ip", "<to>sales_flat_order.nowhere</to>", "move"), "Source fields are not mapped. Document: sales_flat_order. Fields: remote_ip"),
+                    (more % ("transform", "cms_page.content", '<handler class="\\Migration\\Handler\\Sequence"><param name="table" value="numbers"/></handler>', "transform"),
+                     "A handler of cms_page.content writes rows of numbers, which does not go with mode: import")):
+                text = MAP.replace("<field_rules>", "<field_rules>\n" + text, 1)
+                shops.write(path, text)
+                for code, command in ((1, ("check",)), (2, ("incremental",)), (2, ("sync", "all", "shop"))):
+                    got, out, err = program.command(*command, timeout=120)
+                    expect_equal(got, code, "%s: %s: %s" % (command, text, (out + err)[-1500:]))
+                    expect_contains(out + err, part, "%s: %s" % (command, text))
+                same_rows(shops, before, "nothing is written: " + text)
             shops.write(path, MAP)
             code, out, err = program.command("check", timeout=120)
             expect("old_code" not in out + err and "secret" not in out + err, "what the map settles is not told: " + out + err)
