@@ -87,6 +87,19 @@ static struct eav_row *find_id(const struct eav_rows *rows, uint64_t id)
     return NULL;
 }
 
+void eav_standing_name(uint64_t id, char out[EAV_STANDING_NAME])
+{
+    snprintf(out, EAV_STANDING_NAME, "~%lu~", id);
+}
+
+bool eav_is_standing(const struct eav_row *row)
+{
+    char name[EAV_STANDING_NAME], end[EAV_STANDING_NAME + 3];
+    eav_standing_name(row->id, name);
+    const size_t len = (size_t)snprintf(end, sizeof end, "/%s/", name);
+    return row->key.len >= len && memcmp(row->key.p + row->key.len - len, end, len) == 0;
+}
+
 /* What an id of the destination has become. */
 static uint64_t translate(const struct eav_step *s, enum eav_table to, uint64_t id)
 {
@@ -256,6 +269,28 @@ static int belongs_to_gone(struct eav_step *s, enum eav_table table, const struc
     return rc;
 }
 
+/* The source has made one of the destination's, has it no more, and another one of its name: values
+ * that come before it goes are of the former. */
+static bool is_another(const struct eav_merge *m, enum eav_table table, const struct eav_row *row,
+                       const struct eav_row *same)
+{
+    return (table == EAV_SETS || table == EAV_ATTRIBUTES) && row->remembered &&
+           row->id != same->id && !find_id(&m->ours, row->id);
+}
+
+/* Two of the destination's are the same when the source has given one the other's name. */
+static struct eav_row *find_twin(const struct eav_rows *rows, size_t i)
+{
+    const struct slice key = rows->items[i].key;
+    for (size_t k = 0; k < i; k++) {
+        struct eav_row *r = &rows->items[k];
+        if (!r->dropped && !r->match && !r->stands && r->key.len == key.len &&
+            memcmp(r->key.p, key.p, key.len) == 0)
+            return r;
+    }
+    return NULL;
+}
+
 static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
 {
     struct eav_merge *m = &s->tables[table];
@@ -269,17 +304,23 @@ static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
     for (size_t i = 0; i < m->theirs.count && rc == 0; i++) {
         struct eav_row *row = &m->theirs.items[i];
         struct eav_row *same = find_key(&m->ours, row->key);
+        if (same && is_another(m, table, row, same)) {
+            row->stands = row->gone = true;
+            continue;
+        }
         if (same && !same->match) {
             same->match = i + 1;
             row->match = (size_t)(same - m->ours.items) + 1;
             row->final = same->id;
             continue;
         }
-        if (row->remembered && find_id(&m->ours, row->id)) {
+        if ((same = same ? same : find_twin(&m->theirs, i)) ||
+            (row->remembered && find_id(&m->ours, row->id))) {
             row->dropped = true;
+            row->final = same ? same->final : row->id;
             continue;
         }
-        row->gone = row->remembered;
+        row->gone = row->remembered || eav_is_standing(row);
         rc = belongs_to_gone(s, table, row, &row->gone, err);
         if (!row->id || find_id(&m->ours, row->id)) {
             row->final = ++next;
@@ -344,8 +385,10 @@ static int copy_default_set(struct eav_step *s, struct ds_error *err)
     rc = rc ? rc : look_back(s, EAV_ASSIGNMENTS, err);
     for (size_t i = 0; i < sets->ours.count && rc == 0 && standard; i++) {
         const struct eav_row *row = &sets->ours.items[i];
+        const struct eav_row *was = find_id(&sets->theirs, row->id); /* called otherwise? */
         rc = eav_split(s, &sets->both.from, row->image, err);
-        if (rc == 0 && !row->match && number(s, &sets->both.from, "entity_type_id") == type)
+        if (rc == 0 && !row->match && !(was && was->dropped) &&
+            number(s, &sets->both.from, "entity_type_id") == type)
             rc = copy_set(s, standard, row->id, err);
     }
     return rc;
@@ -368,6 +411,9 @@ static int make_theirs(struct eav_step *s, enum eav_table table, const struct ea
     const struct whole_table *t = &s->tables[table].both.here;
     const uint32_t id =
         eav_documents[table].id ? whole_table_column(t, eav_documents[table].id) : UINT32_MAX;
+    char called[EAV_STANDING_NAME];
+    eav_standing_name(row->id, called);
+    const struct slice standing = {(const uint8_t *)called, strlen(called)};
     int rc = eav_split(s, t, row->image, err);
     rc = rc ? rc : image_write_head(image, t->plan.column_count);
     for (uint32_t i = 0; i < t->plan.column_count && rc == 0; i++) {
@@ -376,6 +422,8 @@ static int make_theirs(struct eav_step *s, enum eav_table table, const struct ea
                  (const char *)t->plan.described[i].name.p);
         const struct eav_reference *r = reference_of(table, name);
         rc = i == id ? value_write_uint(image, row->final)
+             : row->stands && strcmp(name, eav_documents[table].key[1]) == 0
+                 ? whole_table_put(t, i, &standing, image)
              : r && *s->values[i] != VALUE_BYTE_NULL
                  ? value_write_uint(image, final_reference(s, row, t, r))
                  : buf_append(image, s->values[i], value_length(s->values[i]));

@@ -45,6 +45,7 @@ struct eav_row {
     bool dropped;    /* it is not migrated; of the destination's: the source calls it otherwise */
     bool remembered; /* of the destination's: the source has made it */
     bool gone;       /* … and has it no more, nor what it belongs to */
+    bool stands;     /* … while another one has its name: until it goes under one of its own */
     size_t match;    /* the row of the other shop, from 1; 0: none */
     uint64_t set;    /* of a copy: the set that it is for, and … */
     size_t group;    /* … the group, from 1 */
@@ -81,6 +82,10 @@ struct eav_step {
 };
 
 int eav_no_memory(struct ds_error *err);
+/* "~80~": what a row is called that stands for one that the source has no more. */
+enum { EAV_STANDING_NAME = 24 };
+void eav_standing_name(uint64_t id, char out[EAV_STANDING_NAME]);
+bool eav_is_standing(const struct eav_row *row);
 /* With both servers and all tables; at: NULL, or gets the source's position. To be closed if not
  * NULL, also after an error. */
 int eav_step_open(struct eav_step **out, struct migrating *g, struct position *at,

@@ -85,14 +85,6 @@ static bool is_passing(void *arg, const char *document, uint64_t id)
 
 /* --- as of one position ---------------------------------------------------------------------- */
 
-/* One that stands for a row that came and went: the stream was killed before it went. */
-static bool is_standing(const struct eav_row *row)
-{
-    char name[40];
-    const size_t len = (size_t)snprintf(name, sizeof name, "/~%" PRIu64 "~/", row->id);
-    return row->key.len >= len && memcmp(row->key.p + row->key.len - len, name, len) == 0;
-}
-
 static int take_ids(const struct eav_step *s, struct state *state, struct ds_error *err)
 {
     int rc = 0;
@@ -102,7 +94,7 @@ static int take_ids(const struct eav_step *s, struct state *state, struct ds_err
             rc = add_id(&state->known, t, m->ours.items[i].id, err);
         for (size_t i = 0; i < m->theirs.count && rc == 0; i++) {
             const struct eav_row *row = &m->theirs.items[i];
-            if (!is_standing(row))
+            if (!eav_is_standing(row)) /* else the stream was killed before it went */
                 rc = add_id(&state->known, t, row->final, err);
             if (rc == 0 && row->gone && row->id && eav_documents[t].id)
                 rc = add_id(&state->gone, t, row->final, err);

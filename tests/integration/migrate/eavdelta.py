@@ -139,6 +139,41 @@ def define(suite):
             shop.equal("delta")
             expect_equal(shop.ask("SELECT COUNT(*) FROM eav_attribute WHERE attribute_id = 150 OR attribute_code LIKE '~%'"), 0, "it is gone")
 
+    @suite.case("eav-again", "a set that is called otherwise; attributes and sets that are deleted and made again under another id, with values, through kills")
+    def _():
+        renamed = ("UPDATE eav_attribute_set SET attribute_set_name = 'Boots' WHERE attribute_set_id = 9",)
+        made = ("UPDATE catalog_product_entity_varchar SET value = 'higher' WHERE attribute_id = 80 AND entity_id < 9", "DELETE FROM eav_attribute WHERE attribute_id = 80", "INSERT INTO eav_attribute VALUES (85, 4, 'heel', NULL, 'select')",
+                "INSERT INTO catalog_eav_attribute VALUES (85, 1, 1)", "INSERT INTO eav_entity_attribute VALUES (30, 4, 9, 21, 85, 2)",
+                "INSERT INTO catalog_product_entity_varchar (attribute_id, entity_id, value) SELECT 85, seq, 'low' FROM seq_1_to_9")
+        sets = ("DELETE FROM eav_attribute_set WHERE attribute_set_id = 9", "INSERT INTO eav_attribute_set VALUES (12, 4, 'Shoes', 0)", "INSERT INTO eav_attribute_group VALUES (40, 12, 'General', 1)",
+                "INSERT INTO eav_entity_attribute VALUES (31, 4, 12, 40, 80, 1)")
+        for what, changes in (("a set that is called otherwise", renamed), ("an attribute that is made again", made), ("a set that is made again", sets)):
+            for points in ((), ("commit.before_commit:1", "commit.after_commit:1", "commit.after_commit:2", "commit.after_commit:3")):
+                with Attributes() as shop:
+                    shop.migrate("data")
+                    shop.source.run(*changes, database="old")
+                    for point in points:
+                        shop.program.command("migrate", "delta", shop.config, "--once", "--set", "batch.max_rows=1", env={"DATASYNC_CRASH": point})
+                    shop.migrate("delta", "--once")
+                    shop.equal(what)
+                    if changes is not sets:  # it gets the default set's groups as they are now
+                        shop.as_anew(what)
+                    expect_equal(shop.ask("SELECT COUNT(*) FROM eav_attribute WHERE attribute_code LIKE '~%'"), 0, what + ": what stood for others")
+                    expect_equal(shop.rows("SELECT attribute_set_id, attribute_set_name FROM eav_attribute_set WHERE entity_type_id = 4 AND attribute_set_id <> 4"),
+                                 shop.source.query("SELECT attribute_set_id, attribute_set_name FROM eav_attribute_set WHERE attribute_set_id > 4", "old"), what + ": sets")
+                    expect_equal(shop.ask("SELECT COUNT(*) FROM eav_attribute_group LEFT JOIN eav_attribute_set USING (attribute_set_id) WHERE attribute_set_name IS NULL"), 0, what + ": groups of none")
+
+    @suite.case("eav-named", "an attribute of the source's gets the name of one that the destination alone had: they are one")
+    def _():
+        with Attributes() as shop:
+            shop.migrate("data")
+            shop.source.run("UPDATE eav_attribute SET attribute_code = 'tax_class_id' WHERE attribute_id = 80", database="old")
+            for _ in range(2):
+                shop.migrate("delta", "--once")
+                shop.equal("named")
+                expect_equal(shop.rows("SELECT attribute_id, is_global FROM eav_attribute JOIN catalog_eav_attribute USING (attribute_id) WHERE attribute_code IN ('heel', 'tax_class_id')"), ((80, 1),), "one attribute")
+                expect_equal(shop.ask("SELECT COUNT(*) FROM eav_entity_attribute WHERE attribute_set_id = 9 AND attribute_id = 80"), 1, "once in the set")
+
     @suite.case("eav-away", "a delta that goes on for ever waits for a server that is lost while it compares attributes; one that ends by itself says so")
     def _():
         with Attributes() as shop:
