@@ -358,9 +358,18 @@ static int update(struct comparing *c, struct slice was, struct slice is, struct
  * The row that has it now gives it up first: no order of the other changes would do for rows that
  * exchange theirs. */
 
-/* false: it has none, a part is NULL or not told. */
+/* Texts that differ in letters' case may be the same to the key. */
+static void fold_case(struct buf *text)
+{
+    for (size_t i = 0; i < text->len; i++)
+        if (text->data[i] >= 'A' && text->data[i] <= 'Z')
+            text->data[i] = (uint8_t)(text->data[i] - 'A' + 'a');
+}
+
+/* *has false: it has none, a part is NULL or not told. `alike`: by what it may collide with others.
+ */
 static int take_unique(struct comparing *c, const struct target_key *k, const struct keyed *row,
-                       struct keyed *out, bool *has, struct ds_error *err)
+                       bool alike, struct keyed *out, bool *has, struct ds_error *err)
 {
     BUF_AUTO struct buf values = {0};
     int rc = split(c, row->image, c->is, err);
@@ -376,6 +385,8 @@ static int take_unique(struct comparing *c, const struct target_key *k, const st
     }
     if (rc || !*has)
         return rc;
+    if (alike)
+        fold_case(&values);
     *out = (struct keyed){{arena_copy(&c->arena, values.data, values.len), values.len}, row->key};
     return out->key.p ? 0 : no_memory(err);
 }
@@ -429,16 +440,18 @@ static int step_aside(struct comparing *c, uint32_t column, struct keyed *row, s
     return rc;
 }
 
-/* Does the row lose this value, or go? */
-static int gives_up(struct comparing *c, const struct target_key *k, const struct keyed *value,
+/* Does the row lose its value, or go? */
+static int gives_up(struct comparing *c, const struct target_key *k, const struct keyed *row,
                     const struct keyed *becomes, bool *gives, struct ds_error *err)
 {
-    struct keyed next = {0};
+    struct keyed now = {0}, next = {0};
+    bool has;
     *gives = !becomes && c->wanted->only;
     if (!becomes)
         return 0;
-    int rc = take_unique(c, k, becomes, &next, gives, err);
-    *gives = rc == 0 && *gives && by_key(&next, value) != 0;
+    int rc = take_unique(c, k, row, false, &now, &has, err);
+    rc = rc ? rc : take_unique(c, k, becomes, false, &next, gives, err);
+    *gives = rc == 0 && *gives && by_key(&next, &now) != 0;
     return rc;
 }
 
@@ -452,7 +465,7 @@ static int free_values(struct comparing *c, const struct target_key *k, struct k
     bool has = false;
     int rc = taken ? 0 : no_memory(err);
     for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = take_unique(c, k, &is[i], &taken[n], &has, err);
+        rc = take_unique(c, k, &is[i], true, &taken[n], &has, err);
         n += rc == 0 && has;
     }
     if (rc == 0)
@@ -460,9 +473,9 @@ static int free_values(struct comparing *c, const struct target_key *k, struct k
     for (size_t i = 0; i < c->wanted->here->count && rc == 0 && column != UINT32_MAX; i++) {
         struct keyed value;
         bool gives = false;
-        rc = take_unique(c, k, &was[i], &value, &has, err);
+        rc = take_unique(c, k, &was[i], true, &value, &has, err);
         if (rc == 0 && has && find_row(taken, n, &value))
-            rc = gives_up(c, k, &value, find_row(is, count, &was[i]), &gives, err);
+            rc = gives_up(c, k, &was[i], find_row(is, count, &was[i]), &gives, err);
         if (rc == 0 && gives)
             rc = step_aside(c, column, &was[i], i, err);
     }

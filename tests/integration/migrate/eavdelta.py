@@ -174,6 +174,22 @@ def define(suite):
                 expect_equal(shop.rows("SELECT attribute_id, is_global FROM eav_attribute JOIN catalog_eav_attribute USING (attribute_id) WHERE attribute_code IN ('heel', 'tax_class_id')"), ((80, 1),), "one attribute")
                 expect_equal(shop.ask("SELECT COUNT(*) FROM eav_entity_attribute WHERE attribute_set_id = 9 AND attribute_id = 80"), 1, "once in the set")
 
+    @suite.case("eav-case", "names that differ in letters' case, or accents, and are the same to the destination's keys, are one, in data and in delta")
+    def _():
+        with Attributes() as shop:
+            shop.source.run("UPDATE eav_attribute SET attribute_code = 'SKU' WHERE attribute_id = 72", "UPDATE eav_attribute_set SET attribute_set_name = 'Défault' WHERE attribute_set_id = 4", database="old")
+            shop.migrate("data")
+            there = lambda: shop.rows("SELECT attribute_id, attribute_code, backend_model FROM eav_attribute WHERE entity_type_id = 4 AND attribute_code IN ('name', 'sku', 'tax_class_id') ORDER BY 1")
+            expect_equal(there()[:2], ((71, "name", "New\\Name"), (72, "SKU", "New\\Sku")), "data")
+            expect_equal(shop.rows("SELECT attribute_set_id, attribute_set_name FROM eav_attribute_set WHERE entity_type_id = 4 ORDER BY 1"), ((4, "Défault"), (9, "Shoes")), "data: sets")
+            shop.source.run("UPDATE eav_attribute SET attribute_code = 'NAME' WHERE attribute_id = 71", "UPDATE eav_attribute_set SET attribute_set_name = 'DEFAULT' WHERE attribute_set_id = 4",
+                            "INSERT INTO eav_attribute VALUES (98, 4, 'Tax_Class_ID', NULL, 'select')", database="old")
+            for _ in range(2):
+                shop.migrate("delta", "--once")
+                shop.equal("delta")
+                expect_equal(there(), ((71, "NAME", "New\\Name"), (72, "SKU", "New\\Sku"), (98, "Tax_Class_ID", "New\\Tax")), "delta")
+                expect_equal(shop.rows("SELECT attribute_set_id, attribute_set_name FROM eav_attribute_set WHERE entity_type_id = 4 ORDER BY 1"), ((4, "DEFAULT"), (9, "Shoes")), "delta: sets")
+
     @suite.case("eav-away", "a delta that goes on for ever waits for a server that is lost while it compares attributes; one that ends by itself says so")
     def _():
         with Attributes() as shop:
