@@ -194,7 +194,8 @@ static int has_attribute(struct migrating *g, MYSQL *db, const char *type, const
     uint64_t count = 0;
     bool found;
     if (sql_string(&literals, type, strlen(type)) |
-        buf_puts(&literals, " AND a.attribute_code = ") | sql_string(&literals, code, strlen(code)))
+        buf_puts(&literals, " AND a.attribute_code = BINARY ") |
+        sql_string(&literals, code, strlen(code)))
         return no_memory(err);
     int rc = db_scalar_u64(db, &count, &found, err,
                            "SELECT COUNT(*) FROM `%seav_attribute` a JOIN `%seav_entity_type` t ON "

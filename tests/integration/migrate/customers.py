@@ -214,6 +214,8 @@ def define(suite):
             said = shop.migrate("data", code=1)
             for part in ("[ERROR]: Attribute gender does not exist in the type customer", "[ERROR]: Destination fields are missing. Document: customer_address_entity. Fields: city,company"):
                 expect_contains(said, part, "what is not there")
+            shop.source.run("UPDATE m1_eav_attribute SET attribute_code = 'Gender' WHERE attribute_id = 5", database="old")  # of which no value would come
+            expect_contains(shop.migrate("data", code=1), "[ERROR]: Attribute gender does not exist in the type customer", "a code in other letters")
             shop.source.run("UPDATE m1_eav_attribute SET attribute_code = 'gender' WHERE attribute_id = 5", database="old")
             shop.destination.run("ALTER TABLE m2_customer_address_entity ADD company VARCHAR(255) NULL, CHANGE town city VARCHAR(255) NOT NULL", database="new")
             shop.source.run("INSERT INTO m1_customer_entity_varchar (attribute_id, entity_id, value) SELECT 6, 31, REPEAT('ü', 51)", database="old")
