@@ -113,16 +113,18 @@ static int read_counters(struct increments_step *s, struct ds_error *err)
     return rc;
 }
 
-/* One for all stores is that of store 0. */
+/* One for all stores is that of store 0. Of several the highest: no number comes twice. */
 static const struct counter *counter_of(const struct increments_step *s, const char *kind,
                                         uint64_t store)
 {
+    const struct counter *found = NULL;
     for (size_t i = 0; i < s->counter_count; i++) {
         const struct counter *c = &s->counters[i];
-        if (strcmp(c->kind, kind) == 0 && (c->store == store || !c->per_store))
-            return c;
+        if (strcmp(c->kind, kind) == 0 && (c->store == store || !c->per_store) &&
+            (!found || c->last > found->last))
+            found = c;
     }
-    return NULL;
+    return found;
 }
 
 /* --- what the destination has ---------------------------------------------------------------- */

@@ -24,7 +24,7 @@ CREATE TABLE sales_sequence_profile (profile_id INT UNSIGNED AUTO_INCREMENT PRIM
 FRESH = [(kind, store) for store in (0, 1) for kind in ("order", "invoice", "creditmemo", "shipment")]
 FILL = (
     "INSERT INTO eav_entity_type VALUES (1, 'customer', 1), (5, 'order', 1), (6, 'invoice', 1), (7, 'creditmemo', 1), (8, 'shipment', 0)",
-    "INSERT INTO eav_entity_store (entity_type_id, store_id, increment_prefix, increment_last_id) VALUES (5, 1, '1', '100000233'), (5, 6, 'DE', 'DE00000042'), (6, 1, '1', '100000120'), "
+    "INSERT INTO eav_entity_store (entity_type_id, store_id, increment_prefix, increment_last_id) VALUES (5, 1, '1', '100000200'), (5, 1, '1', '100000233'), (5, 6, 'DE', 'DE00000042'), (6, 1, '1', '100000120'), "
     "(7, 1, '1', 'X-17'), (8, 0, '', '7'), (1, 1, '1', '100000900')")
 MAP = """<?xml version="1.0"?>
 <map>
