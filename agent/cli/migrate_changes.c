@@ -445,13 +445,13 @@ static int gives_up(struct comparing *c, const struct target_key *k, const struc
                     const struct keyed *becomes, bool *gives, struct ds_error *err)
 {
     struct keyed now = {0}, next = {0};
-    bool has;
+    bool has = false;
     *gives = !becomes && c->wanted->only;
     if (!becomes)
         return 0;
     int rc = take_unique(c, k, row, false, &now, &has, err);
     rc = rc ? rc : take_unique(c, k, becomes, false, &next, gives, err);
-    *gives = rc == 0 && *gives && by_key(&next, &now) != 0;
+    *gives = rc == 0 && has && *gives && by_key(&next, &now) != 0;
     return rc;
 }
 
