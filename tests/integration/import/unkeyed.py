@@ -1,6 +1,7 @@
 """A destination that lacks foreign keys which the source has: what these delete at the source goes here, too."""
 
 import json
+import re
 
 from lib.shopdata import Shop, broken_keys
 from lib.suite import expect, expect_contains, expect_equal
@@ -14,6 +15,10 @@ PARTS = (("catalog_product_option", "option_id", "catalog_product_option_type_va
          ("customer_address_entity", "entity_id", "customer_address_entity_varchar", "entity_id"),
          ("eav_attribute_option", "option_id", "eav_attribute_option_value", "option_id"),
          ("sales_flat_quote", "entity_id", "sales_flat_quote_item", "quote_id"))
+
+# numbers inside values, or of what another column tells
+NUMBERED = {("catalog_category_entity_int", "value"), ("customer_entity_int", "value"), ("review", "entity_pk_value"), ("sales_flat_order_item", "product_options"),
+            ("sales_flat_quote_item_option", "code"), ("sales_flat_quote_item_option", "value")}
 
 
 def keys_of(server):
@@ -63,8 +68,11 @@ def content(shops):
 
     def told(table, row):
         for value, (column, counted) in zip(row, columns[table]):
+            if (table, column) in NUMBERED:
+                continue
             ids = registered.get(types[table] if counted else leads.get((table, column)), {})
-            yield None if counted and not ids else ",".join(ids.get(part, part) for part in str(value).split(","))
+            # one that is made here meanwhile gets a number behind those of the copies
+            yield ids.get(str(value)) if counted else "".join(ids.get(part, part) for part in re.split("([,/])", str(value)))
 
     found = {table: sorted(repr(list(told(table, row))) for row in ask("SELECT * FROM openmage.`%s`" % table)) for table in sorted(set(types) & set(columns))}
     return {**found, "registry": [(kind, number, origin) for kind, number, _target, origin in rows]}
