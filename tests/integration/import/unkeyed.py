@@ -16,7 +16,7 @@ PARTS = (("catalog_product_option", "option_id", "catalog_product_option_type_va
          ("eav_attribute_option", "option_id", "eav_attribute_option_value", "option_id"),
          ("sales_flat_quote", "entity_id", "sales_flat_quote_item", "quote_id"))
 
-# numbers inside values, or of what another column tells
+# ids inside values, or of what another column tells: whose, these do not say
 NUMBERED = {("catalog_category_entity_int", "value"), ("customer_entity_int", "value"), ("review", "entity_pk_value"), ("sales_flat_order_item", "product_options"),
             ("sales_flat_quote_item_option", "code"), ("sales_flat_quote_item_option", "value")}
 
@@ -50,32 +50,45 @@ def catalogue_of(program):
     return types, leads
 
 
+def columns_of(server):
+    return server.query("SELECT TABLE_NAME, COLUMN_NAME, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'openmage' ORDER BY TABLE_NAME, ORDINAL_POSITION")
+
+
+def own_numbers(server):
+    """{table: numbers of the rows that it has}"""
+    return {table: {str(number) for (number,) in server.query("SELECT `%s` FROM openmage.`%s`" % (column, table))} for table, column, extra in columns_of(server) if extra == "auto_increment"}
+
+
 def content(shops):
     """{table: rows} of what is imported, and what is registered. Which numbers new rows get depends on where batches end: those that
     the registry knows, or knew, are told by the source's, in columns that lead to them as well."""
     ask = shops.destination.query
     registered, columns = shops.__dict__.setdefault("registered", {}), {}
     types, leads = catalogue_of(shops.lab.program)
-    rows = ask("SELECT entity_type, source_id, target_id, origin FROM datasync.datasync_entity_registry ORDER BY 1, 2")
-    for kind, number, target_id, _origin in rows:
+    registry = ask("SELECT entity_type, source_id, target_id, origin FROM datasync.datasync_entity_registry ORDER BY 1, 2")
+    for kind, number, target_id, _origin in registry:
         registered.setdefault(kind, {})[str(target_id)] = "source's " + number
     leads.update({(table, column): types[to] for table, column, to in shops.source.query(
         "SELECT TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = 'openmage' AND "
         "REFERENCED_TABLE_NAME IS NOT NULL") if to in types})
-    for table, column, extra in ask("SELECT TABLE_NAME, COLUMN_NAME, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'openmage' "
-                                    "ORDER BY TABLE_NAME, ORDINAL_POSITION"):
+    for table, column, extra in columns_of(shops.destination):
         columns.setdefault(table, []).append((column, extra == "auto_increment"))
+
+    content_of = {table: ask("SELECT * FROM openmage.`%s`" % table) for table in sorted(set(types) & set(columns))}
+    every = set().union(*registered.values())
 
     def told(table, row):
         for value, (column, counted) in zip(row, columns[table]):
+            ids, text = registered.get(types[table] if counted else leads.get((table, column)), {}), str(value)
             if (table, column) in NUMBERED:
-                continue
-            ids = registered.get(types[table] if counted else leads.get((table, column)), {})
-            # one that is made here meanwhile gets a number behind those of the copies
-            yield ids.get(str(value)) if counted else "".join(ids.get(part, part) for part in re.split("([,/])", str(value)))
+                yield re.sub(r"\d+", lambda number: "#" if number[0] in every else number[0], text)
+            elif counted:
+                yield ids.get(text, text if text in shops.own[table] else "new")
+            else:
+                yield "".join(ids.get(part, part) for part in re.split("([,/])", text))
 
-    found = {table: sorted(repr(list(told(table, row))) for row in ask("SELECT * FROM openmage.`%s`" % table)) for table in sorted(set(types) & set(columns))}
-    return {**found, "registry": [(kind, number, origin) for kind, number, _target, origin in rows]}
+    found = {table: sorted(repr(list(told(table, row))) for row in rows) for table, rows in content_of.items()}
+    return {**found, "registry": [(kind, number, origin) for kind, number, _target, origin in registry]}
 
 
 class History:
@@ -141,6 +154,7 @@ def define(suite):
                 if not keyed:
                     drop_keys(shops.destination)
                 history.make()
+                shops.own = own_numbers(shops.destination)
                 program.incremental(timeout=240)
                 before = content(shops), broken_keys(Shop(shops.destination.connect()))
                 parts = "SELECT COUNT(*) FROM openmage.sales_flat_quote_item WHERE sku IN ('part-1', 'part-2')"
