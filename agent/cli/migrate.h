@@ -3,12 +3,13 @@
  * migrate.c             the command: modes, their order, exit codes
  * migrate_config.c      config.xml → the configuration that the rest of the program knows
  * migrate_steps.c       classes of that tool → what does their work here
- * migrate_changes.c     rows that a step makes → the applier
+ * migrate_sides.c       what a step reads of both servers
+ * migrate_changes.c     rows that it makes → the applier
  * migrate_map.c         the Map step
  * migrate_reset.c       documents that are copied again by themselves
  * migrate_servers.c     what would stop it at either server
  * migrate_sample.c      values that would get lost, by a sample of rows
- * migrate_fit.c         … tried in a temporary table
+ * migrate_fit….c        … tried in temporary tables, and what keys would refuse
  * migrate_settings.c    the Settings step
  * migrate_stores.c      the Stores step
  * migrate_increments.c  the SalesIncrement step

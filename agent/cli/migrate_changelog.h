@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_sides.h"
 #include "applier/map/map_facts.h"
 
 enum {

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_sides.h"
 #include "schema/log.h"
 
 #define DOCUMENTS "customer_attr_document_groups_file"

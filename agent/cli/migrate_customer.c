@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_sides.h"
 #include "schema/log.h"
 
 #define DOCUMENTS  "customer_document_groups_file"

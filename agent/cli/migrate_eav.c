@@ -8,6 +8,7 @@
  */
 #include "agent/cli/migrate_eav.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,7 @@ static int make_key(struct eav_step *s, enum eav_table table, const struct whole
     return rc ? rc : row->key.p ? 0 : eav_no_memory(err);
 }
 
-static struct eav_row *find_key(const struct eav_rows *rows, struct slice key)
+struct eav_row *eav_find_key(const struct eav_rows *rows, struct slice key)
 {
     for (size_t i = 0; i < rows->count; i++) {
         struct eav_row *r = &rows->items[i];
@@ -207,6 +208,42 @@ static bool is_ignored(const struct eav_step *s, struct slice code, uint64_t typ
     return t && eav_group_has(s, "ignore", code, (struct slice){t->key.p, t->key.len - 1});
 }
 
+/* Does it refer to a row that is not there, or not migrated, and would a key refuse that? */
+static bool is_orphan(const struct eav_step *s, enum eav_table table)
+{
+    const struct target_table *to = s->tables[table].both.target;
+    for (uint32_t i = 0; i < to->fk_count; i++) {
+        const char *column = to->columns[to->fks[i].columns[0]].name;
+        const struct eav_reference *r = reference_of(table, column);
+        const struct slice raw =
+            r ? eav_raw(s, &s->tables[table].both.from, column) : (struct slice){0};
+        uint64_t id = 0;
+        if (!raw.p || !value_id(raw, &id))
+            continue;
+        const struct eav_row *x = find_id(&s->tables[r->table].ours, id);
+        if (!x || x->dropped)
+            return true;
+    }
+    return false;
+}
+
+/* The other shop's keys would never have let it be. */
+static int leave_orphan(struct eav_step *s, enum eav_table table, struct eav_row *row,
+                        struct ds_error *err)
+{
+    struct eav_merge *m = &s->tables[table];
+    char key[50];
+    row->dropped = true;
+    m->orphans++;
+    if (!s->findings)
+        return 0;
+    snprintf(key, sizeof key, "%lu",
+             row->id ? row->id : number(s, &m->both.from, eav_documents[table].key[0]));
+    error_set(err, DS_ECONFLICT, "%s", "rows refer to what is not there, --auto leaves them out");
+    error_at_key(err, key);
+    return fit_refused(s->findings, eav_documents[table].name, m->ours.count, err);
+}
+
 /* An attribute that is, and what is of one. */
 static int leave_out(struct eav_step *s, enum eav_table table, struct eav_row *row,
                      struct ds_error *err)
@@ -226,7 +263,7 @@ static int leave_out(struct eav_step *s, enum eav_table table, struct eav_row *r
             find_id(&s->tables[EAV_ATTRIBUTES].ours, number(s, t, "attribute_id"));
         row->dropped = a && a->dropped;
     }
-    return 0;
+    return !row->dropped && is_orphan(s, table) ? leave_orphan(s, table, row, err) : 0;
 }
 
 /* --- who is who ------------------------------------------------------------------------------ */
@@ -251,100 +288,7 @@ static int look_back(struct eav_step *s, enum eav_table table, struct ds_error *
     return rc ? rc : eav_memory_look(s, table, err);
 }
 
-/* --- names that are the same to the destination ---------------------------------------------- */
-
-enum { NAMES_AT_ONCE = 500 };
-
-struct named {
-    struct eav_row *row;
-    struct slice weight; /* in the arena; p NULL: not to be had */
-};
-
-/* Of a key "4/name/". */
-static struct slice prefix_of_key(enum eav_table table, struct slice key)
-{
-    const uint8_t *slash = eav_documents[table].key[1] ? memchr(key.p, '/', key.len) : NULL;
-    return (struct slice){key.p, slash ? (size_t)(slash - key.p) + 1 : 0};
-}
-
-static int ask_weight(enum eav_table table, const struct target_column *column, struct slice key,
-                      struct buf *sql)
-{
-    const size_t from = prefix_of_key(table, key).len;
-    int rc = buf_puts(sql, sql->len ? " UNION ALL SELECT " : "SELECT ") |
-             buf_puts(sql, "WEIGHT_STRING(RTRIM(CONVERT(CONVERT(X'");
-    for (size_t i = from; i + 1 < key.len; i++)
-        rc |= buf_printf(sql, "%02x", key.p[i]);
-    return rc | buf_printf(sql, "' USING utf8mb4) USING %s)) COLLATE %s)", column->charset,
-                           column->collation);
-}
-
-static int ask_weights(struct eav_step *s, enum eav_table table, const struct target_column *column,
-                       struct named *names, size_t count, struct ds_error *err)
-{
-    BUF_AUTO struct buf sql = {0};
-    int rc = 0;
-    for (size_t i = 0; i < count; i++)
-        rc |= ask_weight(table, column, names[i].row->key, &sql);
-    MYSQL_RES *rows = rc ? NULL : db_select(s->sides.destination.db, err, "%s", buf_cstr(&sql));
-    if (!rows)
-        return rc ? eav_no_memory(err) : err->code;
-    MYSQL_ROW row;
-    for (size_t i = 0; i < count && rc == 0 && (row = mysql_fetch_row(rows)); i++) {
-        const size_t len = mysql_fetch_lengths(rows)[0];
-        names[i].weight = (struct slice){row[0] ? arena_copy(&s->arena, row[0], len) : NULL, len};
-        rc = row[0] && !names[i].weight.p ? eav_no_memory(err) : 0;
-    }
-    mysql_free_result(rows);
-    return rc;
-}
-
-/* Rows of one shop whose key no row of the other has, byte for byte. */
-static size_t take_unmatched(struct eav_rows *of, const struct eav_rows *other, struct named *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < of->count; i++)
-        if (!of->items[i].dropped && !of->items[i].remembered && !find_key(other, of->items[i].key))
-            out[count++].row = &of->items[i];
-    return count;
-}
-
-static bool same_slice(struct slice a, struct slice b)
-{
-    return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
-}
-
-/* Letters' case and the like: what the destination's key holds to be the same gets one key. What
- * the source has made is known by its id. */
-static int fold_names(struct eav_step *s, enum eav_table table, struct ds_error *err)
-{
-    struct eav_merge *m = &s->tables[table];
-    const char *const *key = eav_documents[table].key;
-    const int32_t i = target_column_ordinal(m->both.target, key[1] ? key[1] : key[0]);
-    const struct target_column *column = i < 0 ? NULL : &m->both.target->columns[i];
-    struct named *names =
-        arena_zalloc(&s->arena, (m->ours.count + m->theirs.count + 1) * sizeof *names);
-    if (!names)
-        return eav_no_memory(err);
-    if (!column || column->class != TARGET_TEXT)
-        return 0;
-    const size_t ours = take_unmatched(&m->ours, &m->theirs, names);
-    const size_t all = ours + take_unmatched(&m->theirs, &m->ours, names + ours);
-    int rc = 0;
-    for (size_t k = 0; ours && all > ours && k < all && rc == 0; k += NAMES_AT_ONCE)
-        rc = ask_weights(s, table, column, names + k,
-                         all - k < NAMES_AT_ONCE ? all - k : NAMES_AT_ONCE, err);
-    for (size_t k = ours; k < all && rc == 0; k++)
-        for (size_t n = 0; n < ours; n++) {
-            struct eav_row *there = names[k].row;
-            const struct eav_row *here = names[n].row;
-            if (names[k].weight.p && names[n].weight.p &&
-                same_slice(names[k].weight, names[n].weight) &&
-                same_slice(prefix_of_key(table, there->key), prefix_of_key(table, here->key)))
-                there->key = here->key;
-        }
-    return rc;
-}
+/* --- one of the destination's ---------------------------------------------------------------- */
 
 /* A row of the destination: does it refer to one that the source has made, and has no more? */
 static int belongs_to_gone(struct eav_step *s, enum eav_table table, const struct eav_row *row,
@@ -395,11 +339,15 @@ static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
         rc = make_key(s, table, &m->both.from, &m->ours.items[i], err);
         rc = rc ? rc : leave_out(s, table, &m->ours.items[i], err);
     }
+    if (rc == 0 && m->orphans && !s->findings)
+        log_warn("document=%s rows=%" PRIu64 " of the source refer to what is not there, and are "
+                 "left out",
+                 eav_documents[table].name, m->orphans);
     rc = rc ? rc : look_back(s, table, err);
-    rc = rc ? rc : fold_names(s, table, err);
+    rc = rc ? rc : eav_fold_names(s, table, err);
     for (size_t i = 0; i < m->theirs.count && rc == 0; i++) {
         struct eav_row *row = &m->theirs.items[i];
-        struct eav_row *same = find_key(&m->ours, row->key);
+        struct eav_row *same = eav_find_key(&m->ours, row->key);
         if (same && is_another(m, table, row, same)) {
             row->stands = row->gone = true;
             continue;
@@ -433,7 +381,7 @@ static int default_set(struct eav_step *s, uint64_t *type, uint64_t *set, struct
     static const char code[] = "catalog_product/";
     const struct eav_merge *m = &s->tables[EAV_TYPES];
     const struct eav_row *row =
-        find_key(&m->theirs, (struct slice){(const uint8_t *)code, sizeof code - 1});
+        eav_find_key(&m->theirs, (struct slice){(const uint8_t *)code, sizeof code - 1});
     int rc = row ? eav_split(s, &m->both.here, row->image, err) : 0;
     *set = row && rc == 0 ? number(s, &m->both.here, "default_attribute_set_id") : 0;
     *type = row ? row->final : 0;
@@ -651,13 +599,14 @@ static int make_wanted(struct eav_step *s, enum eav_table table, struct ds_error
 
 static int add_changes(struct eav_step *s, enum eav_table table, struct ds_error *err)
 {
-    const struct eav_merge *m = &s->tables[table];
+    struct eav_merge *m = &s->tables[table];
     const struct wanted_rows wanted = {.here = &m->both.here,
                                        .rows = m->wanted,
                                        .count = m->wanted_count,
                                        .only = true,
                                        .without_keys = true,
-                                       .target = m->both.target};
+                                       .target = m->both.target,
+                                       .all = s->findings ? &m->all : NULL};
     return row_changes_add(&s->changes, &wanted, err);
 }
 

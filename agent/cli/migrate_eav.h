@@ -1,6 +1,7 @@
 /* What migrate_eav*.c share: the EAV step.
  *
  * migrate_eav.c        how the rows of both shops become one
+ * migrate_eav_names.c  which names are one to the destination
  * migrate_eav_memory.c what the source has made at the destination
  * migrate_eav_step.c   files, servers and stages
  * migrate_eav_delta.c  while `delta` follows the source
@@ -9,6 +10,7 @@
 #define CLI_MIGRATE_EAV_H
 
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_sides.h"
 #include "applier/map/map_facts.h"
 #include "applier/map/map_row.h"
 #include "schema/migration/class_map.h"
@@ -61,6 +63,8 @@ struct eav_merge { /* of one table */
     struct eav_rows ours, theirs;
     struct slice *wanted;
     size_t wanted_count;
+    uint64_t orphans;    /* of the source: they refer to nothing, and are left out */
+    struct row_list all; /* as the table will be, while findings are asked for */
 };
 
 struct eav_step {
@@ -86,6 +90,11 @@ int eav_no_memory(struct ds_error *err);
 enum { EAV_STANDING_NAME = 24 };
 void eav_standing_name(uint64_t id, char out[EAV_STANDING_NAME]);
 bool eav_is_standing(const struct eav_row *row);
+/* The first row that is not dropped; NULL: none. */
+struct eav_row *eav_find_key(const struct eav_rows *rows, struct slice key);
+/* Letters' case and the like: what the destination's key holds to be the same gets one key. What
+ * the source has made is known by its id. */
+int eav_fold_names(struct eav_step *s, enum eav_table table, struct ds_error *err);
 /* With both servers and all tables; at: NULL, or gets the source's position. To be closed if not
  * NULL, also after an error. */
 int eav_step_open(struct eav_step **out, struct migrating *g, struct position *at,

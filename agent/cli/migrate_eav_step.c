@@ -23,6 +23,7 @@ void eav_step_close(struct eav_step *s)
         free(m->ours.items);
         free(m->theirs.items);
         free(m->wanted);
+        row_list_free(&m->all);
     }
     eav_memory_close(s);
     step_sides_close(&s->sides);
@@ -202,17 +203,17 @@ static int look_at(struct eav_step *s, struct fit *f, size_t i, struct ds_error 
     char table[300];
     int len = snprintf(table, sizeof table, "%s%s", prefix_of(s, MAP_SOURCE), name);
     const struct target_table *from = target_find(s->schema[MAP_SOURCE], table, (size_t)len);
-    struct fit_row *rows = calloc(m->wanted_count + 1, sizeof *rows);
-    for (size_t k = 0; rows && k < m->wanted_count; k++)
-        rows[k] = (struct fit_row){m->wanted[k], m->wanted[k]};
-    int rc = rows ? fit_table(f, m->both.target, err) : eav_no_memory(err);
-    rc = rc ? rc : fit_rows(f, rows, m->wanted_count, err);
-    rc = rc ? rc : fit_findings(f, s->map, name, from, name, s->findings, err);
-    free(rows);
-    return rc;
+    const struct fit_document d = {.map = s->map,
+                                   .document = name,
+                                   .from = from,
+                                   .there = name,
+                                   .without_keys = true,
+                                   .out = s->findings};
+    return fit_whole(f, m->both.target, &m->all, &d, err);
 }
 
-/* Values that would get lost. What is remembered of earlier runs does not matter for them. */
+/* Values that would get lost, and keys that would refuse rows. What is remembered of earlier runs
+ * does not matter for them. */
 static int look_at_all(struct eav_step *s, bool *good, struct ds_error *err)
 {
     struct map_findings findings = {0};

@@ -12,7 +12,6 @@
 #include "schema/log.h"
 
 enum { KEYS_TOLD = 10, STATEMENT_BYTES = 1 << 20 };
-#define SAMPLE "`datasync_sample`"
 
 static int no_memory(struct ds_error *err)
 {
@@ -169,7 +168,7 @@ static int put_columns(const struct fit *f, struct buf *sql)
 
 static int put_head(const struct fit *f, struct buf *sql)
 {
-    return buf_puts(sql, "INSERT IGNORE INTO " SAMPLE " (") | put_columns(f, sql) |
+    return buf_printf(sql, "INSERT IGNORE INTO %s (", f->sample) | put_columns(f, sql) |
            buf_puts(sql, ") VALUES ");
 }
 
@@ -190,8 +189,13 @@ static int write_some(struct fit *f, const struct fit_row *made, size_t count, s
     int rc = put_head(f, &sql) ? no_memory(err) : 0;
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = i && buf_puts(&sql, ",") ? no_memory(err) : put_row(f, made[i].image, &sql, err);
-    rc = rc || !count ? rc : db_exec_len(f->db, (const char *)sql.data, sql.len, err);
-    if (rc || !count || !mysql_warning_count(f->db))
+    if (rc || !count)
+        return rc;
+    rc = db_exec(f->db, err, "START TRANSACTION");
+    rc = rc ? rc : db_exec_len(f->db, (const char *)sql.data, sql.len, err);
+    const bool good = rc == 0 && !mysql_warning_count(f->db);
+    rc = rc ? rc : db_exec(f->db, err, good ? "COMMIT" : "ROLLBACK");
+    if (rc || good)
         return rc;
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = write_one(f, &made[i], err);
@@ -229,11 +233,11 @@ static int make_table(struct fit *f, struct ds_error *err)
     BUF_AUTO struct buf name = {0}, columns = {0};
     if (sql_identifier(&name, f->to->name) || put_columns(f, &columns))
         return no_memory(err);
-    int rc = db_exec(f->db, err, "DROP TEMPORARY TABLE IF EXISTS " SAMPLE);
+    int rc = db_exec(f->db, err, "DROP TEMPORARY TABLE IF EXISTS %s", f->sample);
     rc = rc ? rc
             : db_exec(f->db, err,
-                      "CREATE TEMPORARY TABLE " SAMPLE " ENGINE=InnoDB SELECT %s FROM %s LIMIT 0",
-                      buf_cstr(&columns), buf_cstr(&name));
+                      "CREATE TEMPORARY TABLE %s ENGINE=InnoDB SELECT %s FROM %s LIMIT 0",
+                      f->sample, buf_cstr(&columns), buf_cstr(&name));
     if (rc == DS_ECONN || rc == 0)
         return rc;
     log_warn("no rows are looked at for values that would get lost, since the destination makes no "
@@ -263,6 +267,7 @@ int fit_open(struct fit *f, const struct config *c, struct ds_error *err)
 {
     struct db_endpoint to = config_endpoint(c, false);
     bool found;
+    snprintf(f->sample, sizeof f->sample, "`datasync_sample`");
     int rc = db_connect(&f->db, &to, err);
     rc = rc ? rc
             : db_exec(f->db, err,
@@ -276,6 +281,7 @@ void fit_close(struct fit *f)
 {
     forget(f);
     free(f->misfits);
+    free(f->tried);
     db_close(&f->db);
 }
 
@@ -376,32 +382,4 @@ int fit_refused(struct map_findings *out, const char *document, uint64_t looked_
     }
     error_clear(err);
     return rc ? no_memory(err) : 0;
-}
-
-int fit_step_table(struct fit *f, const struct step_table *t, const struct map *map,
-                   const char *document, const struct target_table *from, const char *there,
-                   struct map_findings *out, struct ds_error *err)
-{
-    struct arena arena = {0};
-    struct fit_row *rows = arena_alloc(&arena, (t->from.count + 1) * sizeof *rows);
-    size_t count = 0;
-    f->key = fit_own_key;
-    f->arg = f;
-    int rc = rows ? fit_table(f, t->target, err) : no_memory(err);
-    for (size_t i = 0; i < t->from.count && rc == 0; i++) {
-        BUF_AUTO struct buf image = {0};
-        rc = map_row_image(t->row, t->from.rows[i], (struct slice){0}, &image, err);
-        if (rc == DS_ECONFLICT) {
-            rc = fit_refused(out, document, t->from.count, err);
-            continue;
-        }
-        const struct slice made = {arena_copy(&arena, image.data, image.len), image.len};
-        rows[count++] = (struct fit_row){made, made};
-        if (rc == 0 && !made.p)
-            rc = no_memory(err);
-    }
-    rc = rc ? rc : fit_rows(f, rows, count, err);
-    rc = rc ? rc : fit_findings(f, map, document, from, there, out, err);
-    arena_free(&arena);
-    return rc;
 }

@@ -1,5 +1,5 @@
-/* Rows as a step would write them, into a temporary table of the destination that has the columns
- * of the real one: what the server changes or refuses there it would in the table itself, too. It
+/* Rows as a step would write them, into temporary tables of the destination that have the columns
+ * of the real ones: what the server changes or refuses there it would in the table itself, too. It
  * knows lengths, ranges, character sets, the values of an ENUM and all else. Nothing else is
  * written. Main thread.
  */
@@ -34,9 +34,19 @@ struct misfit {
     struct buf keys;
 };
 
+/* A table whose rows are all known. */
+struct fit_tried {
+    const struct target_table *table;
+    const char *document;
+    char sample[40];
+};
+
 struct fit {
     MYSQL *db;
     uint64_t max_packet;
+    char sample[40]; /* the temporary table, quoted */
+    struct fit_tried *tried;
+    size_t tried_count, tried_capacity;
     bool refused; /* temporary tables are not to be had, which was told */
     /* of the table in hand */
     const struct target_table *to;
@@ -65,13 +75,22 @@ int fit_findings(struct fit *f, const struct map *map, const char *document,
                  struct ds_error *err);
 /* A key that an image of the destination's table has itself, for `key`; arg: struct fit. */
 int fit_own_key(void *arg, struct slice image, struct buf *out, struct ds_error *err);
+/* What the rows of a table are of. */
+struct fit_document {
+    const struct map *map;
+    const char *document;            /* of the source */
+    const struct target_table *from; /* NULL: its rows have no fields, nor would a rule help */
+    const char *there;               /* at the destination; it outlives the fit */
+    bool without_keys;               /* they are written without foreign keys */
+    struct map_findings *out;
+};
+/* All rows that a table will have: besides, those that have one key, and those that refer to none
+ * of a table that was tried before in this way. Errors of the server, DS_ENOMEM. */
+int fit_whole(struct fit *f, const struct target_table *to, const struct row_list *rows,
+              const struct fit_document *d, struct ds_error *err);
 /* A finding of one row that a handler refuses, or whose value has no form for its column, of which
  * `err` tells; that is cleared. DS_ENOMEM. */
 int fit_refused(struct map_findings *out, const char *document, uint64_t looked_at,
                 struct ds_error *err);
-/* All rows of a document of a step, through its map. */
-int fit_step_table(struct fit *f, const struct step_table *t, const struct map *map,
-                   const char *document, const struct target_table *from, const char *there,
-                   struct map_findings *out, struct ds_error *err);
 
 #endif

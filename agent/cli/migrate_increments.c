@@ -9,6 +9,8 @@
 
 #include "agent/cli/logging.h"
 #include "agent/cli/migrate_changes.h"
+#include "agent/cli/migrate_fit.h"
+#include "agent/cli/migrate_sides.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
@@ -26,6 +28,7 @@ struct sequence {                  /* at the destination */
     const struct counter *counter; /* NULL: nothing was counted */
     const char *kind;
     uint64_t store, meta, profile; /* 0: there is none */
+    uint64_t made;                 /* a profile that it gets; 0: none */
     uint64_t last;
     bool exists, prefixed;
     char table[TEXT];
@@ -39,6 +42,8 @@ struct increments_step {
     struct sequence *sequences;
     size_t sequence_count, sequence_capacity;
     struct whole_table metas, profiles;
+    struct row_list all_metas, all_profiles; /* as these will be, if somebody asks */
+    bool looks;                              /* he does */
     struct row_changes changes;
     struct arena arena;
 };
@@ -53,6 +58,8 @@ static void close_step(struct increments_step *s)
     step_sides_close(&s->sides);
     whole_table_free(&s->metas);
     whole_table_free(&s->profiles);
+    row_list_free(&s->all_metas);
+    row_list_free(&s->all_profiles);
     row_changes_free(&s->changes);
     free(s->counters);
     free(s->sequences);
@@ -67,14 +74,16 @@ static const char *prefix_of(const struct increments_step *s, bool source)
 
 /* --- what the source has counted ------------------------------------------------------------- */
 
-/* "100000233" with the prefix "1" is 233. */
+/* "100000233" with the prefix "1" is 233; without anything behind it none was given yet. */
 static bool read_number(const char *text, const char *prefix, uint64_t *out)
 {
     size_t len = strlen(prefix);
     if (len && strncmp(text, prefix, len) == 0)
         text += len;
-    *out = strtoull(text, NULL, 10);
-    return *text && text[strspn(text, "0123456789")] == '\0' && *out <= UINT32_MAX;
+    const uint64_t number = strtoull(text, NULL, 10);
+    const bool good = text[strspn(text, "0123456789")] == '\0' && number <= UINT32_MAX;
+    *out = good ? number : 0;
+    return good;
 }
 
 /* Row: kind, are there numbers of each store, store, prefix, last number. */
@@ -83,12 +92,10 @@ static int take_counter(struct increments_step *s, MYSQL_ROW row, struct ds_erro
     struct counter c = {.per_store = row[1] && *row[1] != '0', .store = strtoull(row[2], NULL, 10)};
     snprintf(c.kind, sizeof c.kind, "%s", row[0]);
     snprintf(c.prefix, sizeof c.prefix, "%s", row[3] ? row[3] : "");
-    if (!read_number(row[4] ? row[4] : "0", c.prefix, &c.last)) {
+    if (!read_number(row[4] ? row[4] : "", c.prefix, &c.last))
         log_warn("The last increment id of %s in store %s is no number behind its prefix: %s: the "
                  "counter is not migrated, set it in sequence_%s_%s",
                  c.kind, row[2], row[4], c.kind, row[2]);
-        return 0;
-    }
     if (LIST_ROOM(s->counters, s->counter_count, s->counter_capacity))
         return no_memory(err);
     s->counters[s->counter_count++] = c;
@@ -251,13 +258,14 @@ struct making {
 
 /* New numbers have the source's prefix; else the store's, as that had it. A profile that has one,
  * or whose numbers the destination's shop has begun to use, stays as it is. */
-static int make_profile(struct increments_step *s, const struct sequence *q, uint64_t meta,
+static int make_profile(struct increments_step *s, struct sequence *q, uint64_t meta,
                         struct making *m, struct ds_error *err)
 {
     char id[24], of[24], prefix[TEXT];
     if (q->profile && (q->last || q->prefixed))
         return 0;
-    snprintf(id, sizeof id, "%" PRIu64, q->profile ? q->profile : ++m->profile);
+    q->made = q->profile ? q->profile : ++m->profile;
+    snprintf(id, sizeof id, "%" PRIu64, q->made);
     snprintf(of, sizeof of, "%" PRIu64, meta);
     if (q->counter && *q->counter->prefix && q->counter->per_store)
         snprintf(prefix, sizeof prefix, "%s", q->counter->prefix);
@@ -275,7 +283,7 @@ static int make_profile(struct increments_step *s, const struct sequence *q, uin
     return make_row(s, &s->profiles, cells, &m->profiles[m->profile_count++], err);
 }
 
-static int make_meta(struct increments_step *s, const struct sequence *q, struct making *m,
+static int make_meta(struct increments_step *s, struct sequence *q, struct making *m,
                      struct ds_error *err)
 {
     char id[24], store[24];
@@ -325,9 +333,14 @@ static int make_sequence(struct increments_step *s, const struct sequence *q, ui
 
 static int add_rows(struct increments_step *s, const struct making *m, struct ds_error *err)
 {
-    const struct wanted_rows metas = {.here = &s->metas, .rows = m->metas, .count = m->meta_count};
-    const struct wanted_rows profiles = {
-        .here = &s->profiles, .rows = m->profiles, .count = m->profile_count};
+    const struct wanted_rows metas = {.here = &s->metas,
+                                      .rows = m->metas,
+                                      .count = m->meta_count,
+                                      .all = s->looks ? &s->all_metas : NULL};
+    const struct wanted_rows profiles = {.here = &s->profiles,
+                                         .rows = m->profiles,
+                                         .count = m->profile_count,
+                                         .all = s->looks ? &s->all_profiles : NULL};
     int rc = row_changes_add(&s->changes, &metas, err);
     rc = rc ? rc : row_changes_add(&s->changes, &profiles, err);
     for (size_t i = 0; i < s->sequence_count && rc == 0; i++)
@@ -368,6 +381,63 @@ static int compute(struct increments_step *s, struct ds_error *err)
     return rc;
 }
 
+/* --- what would not fit ---------------------------------------------------------------------- */
+
+/* New rows have no number that anybody knows. */
+static int name_profile(void *arg, struct slice image, struct buf *out, struct ds_error *err)
+{
+    struct increments_step *s = arg;
+    const uint32_t count = s->profiles.plan.column_count;
+    const uint8_t **values = calloc(count + 1, sizeof *values);
+    uint64_t id = 0;
+    int rc = values ? 0 : no_memory(err);
+    if (rc == 0 && image_split(image, count, values) == 0) {
+        const uint8_t *raw = values[whole_table_column(&s->profiles, "profile_id")];
+        (void)value_id((struct slice){raw, value_length(raw)}, &id);
+    }
+    free(values);
+    for (size_t i = 0; i < s->sequence_count && rc == 0; i++)
+        if (id && s->sequences[i].made == id)
+            return buf_printf(out, "%s of store %" PRIu64, s->sequences[i].kind,
+                              s->sequences[i].store)
+                       ? no_memory(err)
+                       : 0;
+    return rc ? rc : buf_printf(out, "%" PRIu64, id) ? no_memory(err) : 0;
+}
+
+static int look_at(struct increments_step *s, struct fit *f, const struct target *schema,
+                   const char *document, const struct row_list *rows, struct map_findings *findings,
+                   struct ds_error *err)
+{
+    const struct fit_document d = {.document = document, .there = document, .out = findings};
+    char name[TEXT];
+    int len = snprintf(name, sizeof name, "%s%s", prefix_of(s, false), document);
+    const struct target_table *to = target_find(schema, name, (size_t)len);
+    return to ? fit_whole(f, to, rows, &d, err) : 0;
+}
+
+static int look_at_all(struct increments_step *s, bool *good, struct ds_error *err)
+{
+    const struct config *c = &s->g->in->config;
+    struct map_findings findings = {0};
+    struct target *schema = NULL;
+    struct fit f = {.key = fit_own_key, .arg = &f};
+    s->looks = true;
+    int rc = fit_open(&f, c, err);
+    rc = rc ? rc : compute(s, err);
+    rc = rc ? rc : target_new(&schema, s->sides.destination.db, c->destination.database, err);
+    rc = rc ? rc : look_at(s, &f, schema, "sales_sequence_meta", &s->all_metas, &findings, err);
+    f.key = name_profile;
+    f.arg = s;
+    rc = rc ? rc
+            : look_at(s, &f, schema, "sales_sequence_profile", &s->all_profiles, &findings, err);
+    rc = rc ? rc : step_tell_findings(s->g, &findings, good, err);
+    map_findings_free(&findings);
+    target_free(schema);
+    fit_close(&f);
+    return rc;
+}
+
 /* --- stages ---------------------------------------------------------------------------------- */
 
 int migrate_increments_integrity(struct migrating *g, bool *good, struct ds_error *err)
@@ -381,6 +451,8 @@ int migrate_increments_integrity(struct migrating *g, bool *good, struct ds_erro
     rc = rc ? rc
             : step_side_check(&s.sides.destination, false, prefix_of(&s, false), destination, good,
                               err);
+    if (rc == 0 && *good)
+        rc = look_at_all(&s, good, err);
     close_step(&s);
     return rc;
 }

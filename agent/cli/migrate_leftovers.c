@@ -7,6 +7,7 @@
 
 #include "agent/cli/migrate_changes.h"
 #include "agent/cli/migrate_leftovers.h"
+#include "agent/cli/migrate_sides.h"
 #include "schema/log.h"
 #include "schema/migration/groups.h"
 

@@ -15,6 +15,7 @@
 
 #include "agent/cli/migrate_changes.h"
 #include "agent/cli/migrate_leftovers.h"
+#include "agent/cli/migrate_sides.h"
 #include "applier/map/map_facts.h"
 #include "schema/list.h"
 #include "schema/log.h"

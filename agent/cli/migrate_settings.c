@@ -9,6 +9,7 @@
 
 #include "agent/cli/migrate_changes.h"
 #include "agent/cli/migrate_fit.h"
+#include "agent/cli/migrate_sides.h"
 #include "applier/import/keys.h"
 #include "applier/map/map_facts.h"
 #include "applier/map/map_settings.h"
@@ -433,21 +434,21 @@ static int path_of(void *arg, struct slice image, struct buf *out, struct ds_err
 static int look_at_images(struct settings_step *s, struct fit *f, struct ds_error *err)
 {
     const struct config *c = &s->g->in->config;
+    const struct fit_document d = {
+        .map = s->map, .document = document, .there = document, .out = s->findings};
     struct target *schema = NULL;
+    struct row_list all = {0};
     BUF_AUTO struct buf name = {0};
-    struct fit_row *rows = calloc(s->image_count + 1, sizeof *rows);
-    for (size_t i = 0; rows && i < s->image_count; i++)
-        rows[i] = (struct fit_row){s->images[i], s->images[i]};
-    int rc = !rows || table_name(&c->destination, &name) ? no_memory(err) : 0;
+    const struct wanted_rows wanted = {
+        .here = &s->here, .rows = s->images, .count = s->image_count, .all = &all};
+    int rc = table_name(&c->destination, &name) ? no_memory(err) : 0;
+    rc = rc ? rc : row_changes_add(&s->changes, &wanted, err);
     rc = rc ? rc : target_new(&schema, s->sides.destination.db, c->destination.database, err);
     const struct target_table *to = rc ? NULL : target_find(schema, buf_cstr(&name), name.len);
-    if (to) {
-        rc = fit_table(f, to, err);
-        rc = rc ? rc : fit_rows(f, rows, s->image_count, err);
-        rc = rc ? rc : fit_findings(f, s->map, document, NULL, document, s->findings, err);
-    }
+    if (to)
+        rc = fit_whole(f, to, &all, &d, err);
     target_free(schema);
-    free(rows);
+    row_list_free(&all);
     return rc;
 }
 

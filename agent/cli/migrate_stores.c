@@ -8,6 +8,7 @@
 
 #include "agent/cli/migrate_changes.h"
 #include "agent/cli/migrate_fit.h"
+#include "agent/cli/migrate_sides.h"
 #include "applier/map/map_facts.h"
 #include "applier/map/map_row.h"
 #include "schema/log.h"
@@ -28,6 +29,8 @@ struct stores_step {
 struct stores_table {
     struct step_table both;
     struct slice *images; /* in the arena */
+    size_t count;
+    struct row_list all; /* that there will be, if somebody asks */
     struct arena arena;
     struct buf missing, differing, more; /* keys, up to KEYS_TOLD */
     uint64_t missings, differings, mores;
@@ -77,6 +80,17 @@ static const char *document_at(const struct stores_step *s, enum map_side side, 
                : map_document(s->map, MAP_SOURCE, documents[i]);
 }
 
+/* Do rows go that the destination alone has? */
+static bool deletes(const struct stores_step *s)
+{
+    return !s->g->in->automatic || s->g->in->resnapshot;
+}
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for stores");
+}
+
 /* --- rows ------------------------------------------------------------------------------------ */
 
 static void close_table(struct stores_table *t)
@@ -85,6 +99,7 @@ static void close_table(struct stores_table *t)
     buf_free(&t->missing);
     buf_free(&t->differing);
     buf_free(&t->more);
+    row_list_free(&t->all);
     arena_free(&t->arena);
 }
 
@@ -120,19 +135,42 @@ static int open_document(struct stores_step *s, size_t i, struct step_table *t,
     return step_table_open(t, &o, err);
 }
 
+/* Rows that a handler refuses are told at once, and left out. */
+static int make_images(struct stores_table *t, const char *document, struct map_findings *refused,
+                       struct ds_error *err)
+{
+    const struct whole_table *from = &t->both.from;
+    t->images = arena_alloc(&t->arena, (from->count + 1) * sizeof *t->images);
+    int rc = t->images ? 0 : no_memory(err);
+    for (size_t i = 0; i < from->count && rc == 0; i++) {
+        BUF_AUTO struct buf made = {0};
+        rc = map_row_image(t->both.row, from->rows[i], (struct slice){0}, &made, err);
+        if (rc == DS_ECONFLICT && refused) {
+            rc = fit_refused(refused, document, from->count, err);
+            continue;
+        }
+        uint8_t *kept = arena_copy(&t->arena, made.data, made.len);
+        t->images[t->count++] = (struct slice){kept, made.len};
+        if (rc == 0 && !kept)
+            rc = no_memory(err);
+    }
+    return rc;
+}
+
 /* What is to be done to one document, in *t and s->changes. */
 static int compare(struct stores_step *s, size_t i, bool only, struct stores_table *t,
-                   struct ds_error *err)
+                   struct map_findings *refused, struct ds_error *err)
 {
     int rc = open_document(s, i, &t->both, err);
-    rc = rc ? rc : step_table_images(&t->both, &t->arena, &t->images, err);
+    rc = rc ? rc : make_images(t, documents[i], refused, err);
     const struct wanted_rows wanted = {.here = &t->both.here,
                                        .rows = t->images,
-                                       .count = t->both.from.count,
+                                       .count = t->count,
                                        .only = only,
                                        .target = t->both.target,
                                        .arg = t,
-                                       .tell = tell_row};
+                                       .tell = tell_row,
+                                       .all = refused ? &t->all : NULL};
     return rc ? rc : row_changes_add(&s->changes, &wanted, err);
 }
 
@@ -168,9 +206,10 @@ static int check_rows(struct stores_step *s, bool *good, struct ds_error *err)
     int rc = 0;
     for (size_t i = 0; i < DOCUMENTS && rc == 0; i++) {
         struct stores_table t = {0};
+        struct map_findings told = {0}; /* before */
         if (!document_at(s, MAP_DESTINATION, i))
             continue;
-        rc = compare(s, i, true, &t, err);
+        rc = compare(s, i, true, &t, &told, err);
         if (rc == 0 && t.mores && !in->resnapshot) {
             log_write(in->automatic ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR,
                       "Destination document has rows that the source has not: %s Keys: %s%s: "
@@ -179,6 +218,7 @@ static int check_rows(struct stores_step *s, bool *good, struct ds_error *err)
                       t.mores > KEYS_TOLD ? ",…" : "");
             *good = false;
         }
+        map_findings_free(&told);
         close_table(&t);
     }
     return rc;
@@ -187,23 +227,25 @@ static int check_rows(struct stores_step *s, bool *good, struct ds_error *err)
 static int look_at(struct stores_step *s, struct fit *f, size_t i, struct map_findings *findings,
                    struct ds_error *err)
 {
-    struct step_table t = {0};
+    struct stores_table t = {0};
     char name[300];
     int len = snprintf(name, sizeof name, "%s%s", prefix_of(s, MAP_SOURCE), documents[i]);
-    int rc = open_document(s, i, &t, err);
-    rc = rc ? rc
-            : fit_step_table(f, &t, s->map, documents[i],
-                             target_find(s->schema[MAP_SOURCE], name, (size_t)len),
-                             document_at(s, MAP_DESTINATION, i), findings, err);
-    step_table_free(&t);
+    const struct fit_document d = {.map = s->map,
+                                   .document = documents[i],
+                                   .from = target_find(s->schema[MAP_SOURCE], name, (size_t)len),
+                                   .there = document_at(s, MAP_DESTINATION, i),
+                                   .out = findings};
+    int rc = compare(s, i, deletes(s), &t, findings, err);
+    rc = rc ? rc : fit_whole(f, t.both.target, &t.all, &d, err);
+    close_table(&t);
     return rc;
 }
 
-/* Values that would get lost. */
+/* Values that would get lost, and keys that would refuse rows. */
 static int look_at_all(struct stores_step *s, bool *good, struct ds_error *err)
 {
     struct map_findings findings = {0};
-    struct fit f = {0};
+    struct fit f = {.key = fit_own_key, .arg = &f};
     int rc = fit_open(&f, &s->g->in->config, err);
     for (size_t i = 0; i < DOCUMENTS && rc == 0; i++)
         if (document_at(s, MAP_DESTINATION, i))
@@ -223,7 +265,7 @@ int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *e
     bool fits = true;
     if (rc == 0 && *good)
         rc = look_at_all(&s, &fits, err);
-    if (rc == 0 && *good && fits)
+    if (rc == 0 && *good)
         rc = check_rows(&s, good, err);
     *good &= fits;
     rc = rc ? rc : step_compare_structure(g, s.map, s.schema, documents, good, err);
@@ -237,13 +279,12 @@ static int compare_all(struct stores_step *s,
                        void (*tell)(const struct stores_step *s, size_t i, struct stores_table *t),
                        struct ds_error *err)
 {
-    const struct invocation *in = s->g->in;
     int rc = 0;
     for (size_t i = 0; i < DOCUMENTS && rc == 0; i++) {
         struct stores_table t = {0};
         if (!document_at(s, MAP_DESTINATION, i))
             continue;
-        rc = compare(s, i, !in->automatic || in->resnapshot, &t, err);
+        rc = compare(s, i, deletes(s), &t, NULL, err);
         if (rc == 0)
             tell(s, i, &t);
         close_table(&t);

@@ -19,6 +19,8 @@ enum map_problem {
     MAP_NEEDS_VALUE,    /* NOT NULL and without a default at the destination, nothing goes there */
     MAP_UNIQUE_IS_NEW,  /* unique at the destination, not at the source */
     MAP_VALUE_LOST,     /* of rows that were looked at; fails */
+    MAP_KEY_TWICE,      /* of all rows that a table will have; stops */
+    MAP_NO_PARENT,      /* … they refer to what will not be there; stops */
     MAP_PROBLEMS,
 };
 
@@ -26,12 +28,13 @@ struct map_finding {
     enum map_problem problem;
     enum map_side side;
     const char *document; /* of that side, without prefix */
-    const char *field;    /* of it; NULL: the document. MAP_UNIQUE_IS_NEW: "a,b" */
+    const char *field;    /* of it; NULL: the document. Of a key: "a,b" */
     const char *other_document,
         *other_field;              /* what it is called at the other side; NULL: nothing */
     const char *type, *other_type; /* of the columns; of a key its name; NULL: no column */
     /* MAP_VALUE_LOST; without a field where a handler refuses the row */
-    const char *why, *keys;
+    const char *why;
+    const char *keys; /* also of rows that have one key, or no parent */
     uint64_t rows, looked_at;
 };
 
@@ -56,6 +59,8 @@ int map_findings_add(struct map_findings *f, const struct map_finding *found);
 void map_findings_sort(struct map_findings *f);
 void map_findings_free(struct map_findings *f);
 bool map_problem_fails(enum map_problem p);
+/* Would the server refuse it, whatever the user agrees to? */
+bool map_problem_stops(enum map_problem p);
 /* The lines that users of the other tool know: "Source fields are not mapped. Document: t. Fields:
  * a,b", one for each call; *at: from 0, moved on. False: no more. DS_ENOMEM: an empty line. */
 bool map_findings_line(const struct map_findings *f, size_t *at, struct buf *line, bool *fails);

@@ -19,6 +19,8 @@ static const struct {
     [MAP_NEEDS_VALUE] = {false, "A value is needed, and nothing goes there: ", false, true},
     [MAP_UNIQUE_IS_NEW] = {false, "Unique at the destination alone: ", false, true},
     [MAP_VALUE_LOST] = {true, "Values do not fit: ", false, true},
+    [MAP_KEY_TWICE] = {true, "Rows would have the same key: ", false, true},
+    [MAP_NO_PARENT] = {true, "Rows would refer to what is not there: ", false, true},
 };
 #define FIT "\\Datasync\\Handler\\Fit"
 
@@ -27,6 +29,11 @@ static const char *const side_names[] = {"Source ", "Destination "};
 bool map_problem_fails(enum map_problem p)
 {
     return problems[p].fails;
+}
+
+bool map_problem_stops(enum map_problem p)
+{
+    return p == MAP_KEY_TWICE || p == MAP_NO_PARENT;
 }
 
 static bool goes_along(const struct map_finding *a, const struct map_finding *b)
@@ -58,6 +65,13 @@ static int print_details(const struct map_finding *f, struct buf *line)
     switch (f->problem) {
     case MAP_VALUE_LOST:
         return print_lost(f, line);
+    case MAP_KEY_TWICE:
+        return buf_printf(line, "%s (%s), key %s, rows: %s: rename one, or leave it out",
+                          f->document, f->field, f->type, f->keys);
+    case MAP_NO_PARENT:
+        return buf_printf(line,
+                          "%s (%s), which is of %s, rows: %s: correct them, or leave them out",
+                          f->document, f->field, f->other_document, f->keys);
     case MAP_FIELDS_COLLIDE:
         return buf_printf(line, "%s.%s and %s.%s, there %s.%s: ignore one of them, or move it",
                           f->document, f->type, f->document, f->field, f->other_document,

@@ -1,0 +1,219 @@
+/* Tables whose rows a step knows all of: do their keys let them be? */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cli/migrate_fit.h"
+#include "schema/db.h"
+#include "schema/list.h"
+
+enum { TOLD = 20 };
+
+static int no_memory(struct ds_error *err)
+{
+    return error_set(err, DS_ENOMEM, "out of memory for keys of rows");
+}
+
+/* "`a`,`b`" behind an alias; between: what stands between them. */
+static int put_columns(struct buf *sql, const struct target_table *t, const uint32_t *columns,
+                       uint32_t count, const char *alias, const char *between)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < count; i++)
+        rc |= buf_puts(sql, i ? between : "") | buf_puts(sql, alias) |
+              sql_identifier(sql, t->columns[columns[i]].name);
+    return rc;
+}
+
+/* How people know a row. */
+static int put_row_key(struct buf *sql, const struct target_table *t, const char *alias)
+{
+    if (!t->row_key)
+        return buf_puts(sql, "'?'");
+    return buf_puts(sql, "CONCAT_WS('/', ") |
+           put_columns(sql, t, t->row_key->columns, t->row_key->count, alias, ",") |
+           buf_puts(sql, ")");
+}
+
+/* Rows whose numbers the server gives have none yet. */
+static int put_told(struct buf *sql, const struct target_table *t, const uint32_t *columns,
+                    uint32_t count, const char *alias)
+{
+    int rc = put_columns(sql, t, columns, count, alias, " IS NOT NULL AND ") |
+             buf_puts(sql, " IS NOT NULL");
+    for (uint32_t i = 0; i < count; i++)
+        if (t->columns[columns[i]].auto_increment)
+            rc |= buf_printf(sql, " AND %s", alias) |
+                  sql_identifier(sql, t->columns[columns[i]].name) | buf_puts(sql, " <> 0");
+    return rc;
+}
+
+static bool is_made(const struct target_table *t, const uint32_t *columns, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (t->columns[columns[i]].generated)
+            return true;
+    return false;
+}
+
+/* "a,b" */
+static int put_names(struct buf *names, const struct target_table *t, const uint32_t *columns,
+                     uint32_t count)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < count; i++)
+        rc |= buf_printf(names, "%s%s", i ? ", " : "", t->columns[columns[i]].name);
+    return rc;
+}
+
+/* --- unique keys ------------------------------------------------------------------------------ */
+
+static int select_doubles(const struct fit *f, const struct target_key *k, struct buf *sql)
+{
+    int rc = buf_puts(sql, "SELECT GROUP_CONCAT(CONCAT(") | put_row_key(sql, f->to, "") |
+             buf_puts(sql, ", ' (', CONCAT_WS('/', ") |
+             put_columns(sql, f->to, k->columns, k->count, "", ",") |
+             buf_printf(sql, "), ')') ORDER BY 1 SEPARATOR ', ') FROM %s WHERE ", f->sample) |
+             put_told(sql, f->to, k->columns, k->count, "") | buf_puts(sql, " GROUP BY ") |
+             put_columns(sql, f->to, k->columns, k->count, "", ",");
+    return rc | buf_printf(sql, " HAVING COUNT(*) > 1 LIMIT %d", TOLD);
+}
+
+static int find_doubles(struct fit *f, const struct fit_document *d, const struct target_key *k,
+                        struct ds_error *err)
+{
+    BUF_AUTO struct buf sql = {0}, names = {0};
+    if (select_doubles(f, k, &sql) || put_names(&names, f->to, k->columns, k->count))
+        return no_memory(err);
+    MYSQL_RES *rows = db_select(f->db, err, "%s", buf_cstr(&sql));
+    int rc = rows ? 0 : err->code;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        if (map_findings_add(d->out, &(struct map_finding){.problem = MAP_KEY_TWICE,
+                                                           .side = MAP_DESTINATION,
+                                                           .document = d->there,
+                                                           .field = buf_cstr(&names),
+                                                           .type = k->name,
+                                                           .keys = row[0]}))
+            rc = no_memory(err);
+    mysql_free_result(rows);
+    return rc;
+}
+
+/* --- foreign keys ----------------------------------------------------------------------------- */
+
+static const struct fit_tried *tried(const struct fit *f, const struct target_table *t)
+{
+    for (size_t i = 0; i < f->tried_count; i++)
+        if (f->tried[i].table == t)
+            return &f->tried[i];
+    return NULL;
+}
+
+static int put_pairs(struct buf *sql, const struct target_fk *k, const char *child)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < k->count; i++)
+        rc |= buf_puts(sql, i ? " AND p." : "p.") |
+              sql_identifier(sql, k->parent->columns[k->parent_columns[i]].name) |
+              buf_printf(sql, " = %s.", child) |
+              sql_identifier(sql, k->child->columns[k->columns[i]].name);
+    return rc;
+}
+
+/* Those that refer to nothing today, too, are left alone. */
+static int select_orphans(const struct fit *f, const struct target_fk *k, const char *parent,
+                          struct buf *sql)
+{
+    const struct target_table *t = f->to;
+    int rc = buf_puts(sql, "SELECT ") | put_row_key(sql, t, "c.") |
+             buf_printf(sql, " FROM %s c LEFT JOIN %s p ON ", f->sample, parent) |
+             put_pairs(sql, k, "c") | buf_puts(sql, " WHERE ") |
+             put_columns(sql, t, k->columns, k->count, "c.", " IS NOT NULL AND ") |
+             buf_puts(sql, " IS NOT NULL AND p.") |
+             sql_identifier(sql, k->parent->columns[k->parent_columns[0]].name) |
+             buf_puts(sql, " IS NULL AND NOT EXISTS (SELECT 1 FROM ") |
+             sql_identifier(sql, t->name) | buf_puts(sql, " r WHERE ");
+    for (uint32_t i = 0; t->row_key && i < t->row_key->count; i++)
+        rc |= buf_puts(sql, "r.") | sql_identifier(sql, t->columns[t->row_key->columns[i]].name) |
+              buf_puts(sql, " = c.") |
+              sql_identifier(sql, t->columns[t->row_key->columns[i]].name) | buf_puts(sql, " AND ");
+    for (uint32_t i = 0; i < k->count; i++)
+        rc |= buf_puts(sql, i ? " AND r." : "r.") |
+              sql_identifier(sql, t->columns[k->columns[i]].name) | buf_puts(sql, " = c.") |
+              sql_identifier(sql, t->columns[k->columns[i]].name);
+    return rc | buf_printf(sql, ") ORDER BY 1 LIMIT %d", TOLD);
+}
+
+static int find_orphans(struct fit *f, const struct fit_document *d, const struct target_fk *k,
+                        struct ds_error *err)
+{
+    const struct fit_tried *parent = k->derived || k->parent == f->to ? NULL : tried(f, k->parent);
+    BUF_AUTO struct buf sql = {0}, names = {0}, keys = {0};
+    if (!parent)
+        return 0;
+    if (select_orphans(f, k, parent->sample, &sql) ||
+        put_names(&names, f->to, k->columns, k->count))
+        return no_memory(err);
+    MYSQL_RES *rows = db_select(f->db, err, "%s", buf_cstr(&sql));
+    int rc = rows ? 0 : err->code;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows));)
+        if (buf_printf(&keys, "%s%s", keys.len ? "," : "", row[0]))
+            rc = no_memory(err);
+    mysql_free_result(rows);
+    if (rc || !keys.len)
+        return rc;
+    return map_findings_add(d->out, &(struct map_finding){.problem = MAP_NO_PARENT,
+                                                          .side = MAP_DESTINATION,
+                                                          .document = d->there,
+                                                          .field = buf_cstr(&names),
+                                                          .other_document = parent->document,
+                                                          .keys = buf_cstr(&keys)})
+               ? no_memory(err)
+               : 0;
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static int find_in_keys(struct fit *f, const struct fit_document *d, struct ds_error *err)
+{
+    const struct target_table *t = f->to;
+    int rc = 0;
+    for (uint32_t i = 0; i < t->key_count && rc == 0; i++) {
+        const struct target_key *k = &t->keys[i];
+        if (k->unique && !k->has_prefix && !is_made(t, k->columns, k->count))
+            rc = find_doubles(f, d, k, err);
+    }
+    for (uint32_t i = 0; i < t->fk_count && rc == 0; i++)
+        if (!d->without_keys && !is_made(t, t->fks[i].columns, t->fks[i].count))
+            rc = find_orphans(f, d, &t->fks[i], err);
+    return rc;
+}
+
+static int try_rows(struct fit *f, const struct row_list *rows, struct ds_error *err)
+{
+    struct fit_row *list = calloc(rows->count + 1, sizeof *list);
+    for (size_t i = 0; list && i < rows->count; i++)
+        list[i] = (struct fit_row){rows->items[i], rows->items[i]};
+    int rc = list ? fit_rows(f, list, rows->count, err) : no_memory(err);
+    free(list);
+    return rc;
+}
+
+/* Values that do not fit come shortened, and may be the same for that alone. */
+int fit_whole(struct fit *f, const struct target_table *to, const struct row_list *rows,
+              const struct fit_document *d, struct ds_error *err)
+{
+    if (LIST_ROOM(f->tried, f->tried_count, f->tried_capacity))
+        return no_memory(err);
+    snprintf(f->sample, sizeof f->sample, "`datasync_sample_%zu`", f->tried_count);
+    int rc = fit_table(f, to, err);
+    rc = rc ? rc : try_rows(f, rows, err);
+    if (rc == 0 && !f->refused && !f->count) {
+        struct fit_tried *x = &f->tried[f->tried_count++];
+        *x = (struct fit_tried){.table = to, .document = d->there};
+        memcpy(x->sample, f->sample, sizeof x->sample);
+        rc = find_in_keys(f, d, err);
+    }
+    return rc ? rc : fit_findings(f, d->map, d->document, d->from, d->there, d->out, err);
+}
