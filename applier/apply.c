@@ -543,8 +543,12 @@ int applier_run(struct applier *a, struct ds_error *err)
             set_state(a, APPLIER_FAILED, err);
             return rc;
         }
-        log_warn("destination %s, trying again message=\"%s\"", rc == DS_ECONN ? "lost" : "is busy",
+        log_warn("%s, trying again message=\"%s\"",
+                 rc != DS_ECONN      ? "destination is busy"
+                 : a->source_is_away ? "source lost"
+                                     : "destination lost",
                  err->message);
+        a->source_is_away = false;
         set_state(a, APPLIER_WAITING_DESTINATION, err);
         loader_free(a->loader);
         a->loader = NULL;

@@ -171,6 +171,7 @@ struct applier {
 
     struct import *import;           /* NULL: mode mirror */
     struct mapped *mapped;           /* NULL: tables are called the same at both sides */
+    bool source_is_away;             /* it is the one that could not be reached */
     bool in_ranges, never_in_ranges; /* a copy is written so (commit.c), and not after a failure */
     struct positions *positions;     /* of entities; NULL: mode mirror, or a copy of its own */
     struct members *members;         /* NULL: no entity travels in part */

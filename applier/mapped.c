@@ -103,6 +103,7 @@ int mapped_check(struct applier *a, struct ds_error *err)
         return 0;
     ep.read_timeout = 60;
     int rc = db_connect(&source, &ep, err);
+    a->source_is_away = rc == DS_ECONN;
     if (rc)
         return rc;
     const struct map_integrity o = {.config = a->config,

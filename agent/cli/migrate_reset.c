@@ -30,7 +30,8 @@ struct document {
     const char **places; /* documents of the destination that its rows go to */
     size_t count;
     bool transactional;
-    bool named; /* it is copied again */
+    bool named;  /* it is copied again */
+    bool needed; /* … and this would have to be, too */
 };
 
 struct resetting {
@@ -241,22 +242,48 @@ static int check_engine(const struct document *d, struct ds_error *err)
                            d->name);
 }
 
-static int check_whole(const struct resetting *r, struct ds_error *err)
+/* One more document whose rows are where those of a named one go; NULL: none. */
+static struct document *find_needed(const struct resetting *r, const struct document **beside,
+                                    const char **place)
+{
+    for (size_t i = 0; i < r->count; i++)
+        for (size_t k = 0; k < r->count && (r->documents[i].named || r->documents[i].needed); k++) {
+            struct document *b = &r->documents[k];
+            *beside = &r->documents[i];
+            *place = b->named || b->needed ? NULL : shared_place(*beside, b);
+            if (*place)
+                return b;
+        }
+    return NULL;
+}
+
+/* And what is needed for those that are, so that one more try does. */
+static int check_alone(struct resetting *r, struct ds_error *err)
+{
+    const char *place;
+    const struct document *beside;
+    struct document *needed = find_needed(r, &beside, &place);
+    BUF_AUTO struct buf why = {0};
+    if (!needed)
+        return 0;
+    int rc = buf_printf(&why,
+                        "rows of %s go to %s, where those of %s are, too, which would be lost: "
+                        "name all,",
+                        beside->name, place, needed->name);
+    for (; needed; needed = find_needed(r, &beside, &place))
+        needed->needed = true;
+    for (size_t i = 0; i < r->count; i++)
+        if (r->documents[i].named || r->documents[i].needed)
+            rc |= buf_printf(&why, " --document %s", r->documents[i].name);
+    return rc ? no_memory(err) : error_set(err, DS_EUSAGE, "--reset: %s", buf_cstr(&why));
+}
+
+static int check_whole(struct resetting *r, struct ds_error *err)
 {
     int rc = 0;
     for (size_t i = 0; i < r->count && rc == 0; i++)
         rc = check_engine(&r->documents[i], err);
-    for (size_t i = 0; i < r->count && rc == 0; i++)
-        for (size_t k = 0; k < r->count && r->documents[i].named; k++) {
-            const struct document *a = &r->documents[i], *b = &r->documents[k];
-            const char *place = b->named ? NULL : shared_place(a, b);
-            if (place)
-                return error_set(err, DS_EUSAGE,
-                                 "--reset: rows of %s go to %s, where those of %s are, too, which "
-                                 "would be lost: name both, --document %s --document %s",
-                                 a->name, place, b->name, a->name, b->name);
-        }
-    return rc;
+    return rc ? rc : check_alone(r, err);
 }
 
 static int name_all(struct resetting *r, struct ds_error *err)
