@@ -116,7 +116,8 @@ struct applier {
     char filter[33];
     char chosen[33];   /* of the filter with which the source is read (filter_fingerprint_chosen) */
     bool mask_differs; /* from that of the checkpoint, in what had no rule */
-    bool mask_recorded, system_recorded; /* at the destination, with a checkpoint */
+    bool mask_recorded, system_recorded,
+        databases_recorded;              /* at the destination, with a checkpoint */
     char *filter_text, *source_identity; /* what the next checkpoint says */
     bool in_snapshot;
     bool has_turn;            /* this connection: see import_turn.c */

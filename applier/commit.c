@@ -248,6 +248,8 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
         rc = mask_record_store(a, err);
     if (rc == 0 && a->positions && !a->system_recorded)
         rc = record_system_store(a->db, a->config, err);
+    if (rc == 0 && !a->options.checkpoint && !a->databases_recorded)
+        rc = record_databases_store(a->db, a->config, err);
     if (rc == 0)
         rc = commit_tell(a, tx, err);
     if (rc)
@@ -269,7 +271,7 @@ int commit_finish(struct applier *a, const struct transaction *tx, const struct 
     a->cp = a->pending;
     memset(&a->pending, 0, sizeof a->pending);
     a->held_dirty = a->copy_ended = false;
-    a->mask_recorded = a->system_recorded = true;
+    a->mask_recorded = a->system_recorded = a->databases_recorded = true;
     members_committed(a);
     if (a->import)
         import_committed(a->import);

@@ -6,7 +6,7 @@
 #include "applier/state.h"
 #include "schema/db.h"
 
-static const char system_kind[] = "source_system";
+static const char system_kind[] = "source_system", databases_kind[] = "databases";
 
 static int out_of_memory(struct ds_error *err)
 {
@@ -56,6 +56,39 @@ int record_system_compare(MYSQL *db, const struct config *c, bool *found, struct
                      "\"%s\": set it back, give the stream of another source another name, or copy "
                      "again with --resnapshot",
                      c->source_system, c->name, buf_cstr(&was));
+}
+
+/* "`old` into `new`" */
+static int put_databases(const struct config *c, struct buf *out)
+{
+    return sql_identifier(out, c->source.database) | buf_puts(out, " into ") |
+           sql_identifier(out, c->destination.database);
+}
+
+int record_databases_store(MYSQL *db, const struct config *c, struct ds_error *err)
+{
+    BUF_AUTO struct buf text = {0};
+    return put_databases(c, &text) ? out_of_memory(err)
+                                   : record_store(db, c->state_database, c->name, databases_kind,
+                                                  (struct slice){text.data, text.len}, err);
+}
+
+int record_databases_compare(MYSQL *db, const struct config *c, bool *found, struct ds_error *err)
+{
+    BUF_AUTO struct buf was = {0}, is = {0};
+    int rc = record_read(db, c->state_database, c->name, databases_kind, &was, found, err);
+    if (rc == 0 && put_databases(c, &is))
+        return out_of_memory(err);
+    if (rc || !*found || strcmp(buf_cstr(&was), buf_cstr(&is)) == 0)
+        return rc;
+    return error_set(err, DS_EUSAGE,
+                     "stream %s brings database %s, and the configuration says %s: give another "
+                     "stream another name (name: in datasync.yaml, --set name=NAME), set it back, "
+                     "or copy anew with --resnapshot; where a database was renamed with all that "
+                     "it holds, DELETE FROM `%s`.datasync_objects WHERE kind = '%s' AND name = "
+                     "'%s' at the destination",
+                     c->name, buf_cstr(&was), buf_cstr(&is), c->state_database, databases_kind,
+                     c->name);
 }
 
 /* A copy of entities is kept beside the stream itself. */

@@ -20,6 +20,10 @@ int record_read(MYSQL *db, const char *state_database, const char *name, const c
 int record_system_store(MYSQL *db, const struct config *c, struct ds_error *err);
 /* DS_EUSAGE: it is another one. *found: there is a record; versions before it made none. */
 int record_system_compare(MYSQL *db, const struct config *c, bool *found, struct ds_error *err);
+/* Which database the stream brings into which. */
+int record_databases_store(MYSQL *db, const struct config *c, struct ds_error *err);
+/* DS_EUSAGE: others. *found as above. */
+int record_databases_compare(MYSQL *db, const struct config *c, bool *found, struct ds_error *err);
 /* DS_EUSAGE: a mirror is configured, and the stream `name`, or `sync` under its name, has imported.
  */
 int record_mode_check(MYSQL *db, const struct config *c, const char *name, struct ds_error *err);

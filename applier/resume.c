@@ -50,6 +50,15 @@ static int check_filter(struct applier *a, struct ds_error *err)
         a->name, a->cp.filter_text, a->filter_text);
 }
 
+/* A copy by itself may be of another one each time. */
+static int check_databases(struct applier *a, struct ds_error *err)
+{
+    a->databases_recorded = false;
+    return a->cp.row && !a->options.checkpoint
+               ? record_databases_compare(a->db, a->config, &a->databases_recorded, err)
+               : 0;
+}
+
 static int check_source_system(struct applier *a, struct ds_error *err)
 {
     struct position at = {0};
@@ -110,6 +119,8 @@ int resume_read(struct applier *a, struct ds_error *err)
         rc = record_mode_check(a->db, a->config, a->name, err);
     if (rc == 0)
         rc = read_checkpoint(a, err);
+    if (rc == 0)
+        rc = check_databases(a, err);
     if (rc == 0)
         rc = check_filter(a, err);
     if (rc == 0)

@@ -236,6 +236,17 @@ static int check_system(struct report *r, MYSQL *db, const struct position *at,
     return 0;
 }
 
+static int check_databases(struct report *r, MYSQL *db, struct ds_error *err)
+{
+    bool found;
+    int rc = record_databases_compare(db, &r->in->config, &found, err);
+    if (rc != DS_EUSAGE)
+        return rc;
+    report(r, FINDING_STOP, "databases", "%s", err->message);
+    error_clear(err);
+    return 0;
+}
+
 /* *other: what is there is an import's, and a mirror is configured. */
 static int check_mode(struct report *r, MYSQL *db, bool *other, struct ds_error *err)
 {
@@ -277,6 +288,7 @@ static int check_state(struct report *r, MYSQL *db, struct position *position, b
                    "start with --resnapshot",
                    cp.filter_text, buf_cstr(&readable));
         rc = rc ? rc : check_system(r, db, position, err);
+        rc = rc ? rc : check_databases(r, db, err);
         if (rc == 0 && sql_table(&table, c->state_database, "datasync_quarantine"))
             rc = error_set(err, DS_ENOMEM, "out of memory");
         rc = rc ? rc

@@ -1,6 +1,10 @@
 """What users of the Magento Data Migration Tool ran into, each under the number of its thread there."""
 
+import shutil
+
 from base import Migration, map_config
+from lib.program import Datasync
+from lib.server import ACCOUNT, PASSWORD, SOURCE, Server, create_accounts
 from lib.suite import expect, expect_contains, expect_equal
 
 EMPTY = "<map><source/><destination/></map>"
@@ -164,3 +168,87 @@ def define(suite):
             lab.migrate("data")
             lab.migrate("delta", "--once")
             expect_equal(there(), before, "what the source has")
+
+    @suite.case("complaint-80-part", "orders of some time alone, and what is theirs: chosen by a mirror into a database between, from which the migration goes on live")
+    def _():
+        tables = ["sales_flat_order (entity_id INT UNSIGNED PRIMARY KEY, created_at DATETIME NOT NULL, status VARCHAR(20))",
+                  "sales_flat_order_item (item_id INT UNSIGNED PRIMARY KEY, order_id INT UNSIGNED NOT NULL, sku VARCHAR(20), FOREIGN KEY (order_id) REFERENCES sales_flat_order (entity_id) ON DELETE CASCADE)"]
+        renamed = "".join("<rename><document>%s</document><to>%s</to></rename>" % (old, old.replace("_flat", "")) for old in ("sales_flat_order", "sales_flat_order_item"))
+        with shop(tables, [table.replace("_flat", "") for table in tables], rules=rules(source_documents=renamed)) as lab:
+            old_shop = Server(lab.work, "shop", 7, (*SOURCE, "--binlog-row-metadata=FULL"))
+            old_shop.launch()
+            old_shop.wait_ready()
+            create_accounts(old_shop, "source")
+            lab.source.run("GRANT ALL PRIVILEGES ON *.* TO %s@'127.0.0.1'" % ACCOUNT, "DROP DATABASE old", "CREATE DATABASE old", database=None)
+            old_shop.run("CREATE DATABASE old CHARACTER SET utf8mb4", database=None)
+            old_shop.script("".join("CREATE TABLE %s ENGINE=InnoDB;\n" % table for table in tables), database="old")
+            old_shop.run("INSERT INTO sales_flat_order VALUES (1, '2019-05-05', 'done'), (2, '2024-05-05', 'open'), (3, '2025-01-01', 'open')",
+                         "INSERT INTO sales_flat_order_item VALUES (10, 1, 'a'), (11, 1, 'b'), (20, 2, 'a'), (30, 3, 'c')", database="old")
+            between = Datasync(lab.work, old_shop, lab.source, name="between", database="old", settings={"where": {"sales_flat_order": "created_at >= '2024-01-01'"}})
+            between.incremental()
+            lab.migrate("data")
+            wanted = "SELECT o.entity_id, o.status, i.item_id, i.sku FROM %s o LEFT JOIN %s i ON i.order_id = o.entity_id WHERE o.created_at >= '2024-01-01' ORDER BY 1, 3"
+            equal = lambda what: expect_equal(lab.rows(wanted % ("sales_order", "sales_order_item")), old_shop.query(wanted % ("sales_flat_order", "sales_flat_order_item"), "old"), what)
+            equal("copied")
+            old_shop.run("INSERT INTO sales_flat_order VALUES (4, '2018-01-01', 'done'), (5, '2026-01-01', 'open')", "INSERT INTO sales_flat_order_item VALUES (40, 4, 'x'), (50, 5, 'y'), (21, 2, 'z')",
+                         "UPDATE sales_flat_order SET status = 'done'", "DELETE FROM sales_flat_order WHERE entity_id = 3", "UPDATE sales_flat_order SET created_at = '2024-02-02' WHERE entity_id = 1", database="old")
+            between.incremental()
+            lab.migrate("delta", "--once")
+            equal("followed")
+            expect_equal((lab.ask("SELECT COUNT(*) FROM sales_order"), lab.ask("SELECT COUNT(*) FROM sales_order_item")), (3, 5), "no others")
+
+    @suite.case("complaint-510-several-sources", "two shops come into one, each under a name of its own, and are followed side by side")
+    def _():
+        with shop(["t (%s, s INT)" % KEY], ["t (%s, s INT)" % KEY, "u (%s, s INT)" % KEY], ["INSERT INTO t VALUES (1, 1)"], rules(destination_documents="<ignore><document>u</document></ignore>")) as lab:
+            lab.source.run("CREATE DATABASE second", database=None)
+            lab.source.run("CREATE TABLE t (%s, s INT) ENGINE=InnoDB" % KEY, "INSERT INTO t VALUES (1, 100), (2, 200)", database="second")
+            with open(lab.config, encoding="utf-8") as text:
+                config = text.read()
+            lab.write("map-2.xml", rules(source_documents="<rename><document>t</document><to>u</to></rename>", destination_documents="<ignore><document>t</document></ignore>"))
+            first, second = lab.config, lab.write("config-2.xml", config.replace('name="old"', 'name="second"').replace("map.xml", "map-2.xml"))
+            lab.migrate("data")
+            lab.config = second
+            for mode, *options in (("data",), ("delta", "--once")):
+                expect_contains(lab.migrate(mode, *options, code=2), "stream migrate brings database `old` into `new`, and the configuration says `second` into `new`: give another stream another name", mode)
+            expect_equal(lab.rows("SELECT * FROM t"), ((1, 1),), "rows")
+            lab.migrate("data", "--set", "name=second")
+            lab.source.run("INSERT INTO old.t VALUES (2, 2)", "UPDATE second.t SET s = s + 1", database=None)
+            lab.migrate("delta", "--once", "--set", "name=second")
+            lab.config = first
+            lab.migrate("delta", "--once")
+            expect_equal((lab.rows("SELECT * FROM t ORDER BY 1"), lab.rows("SELECT * FROM u ORDER BY 1")), (((1, 1), (2, 2)), ((1, 101), (2, 201))), "rows")
+
+    @suite.case("complaint-1055-restored", "a destination that comes back from a backup is brought to where the source is, by the binlog since then")
+    def _():
+        with shop(["t (%s, s INT)" % KEY], None, ["INSERT INTO t (s) SELECT seq FROM seq_1_to_100"]) as lab:
+            lab.migrate("data")
+            lab.source.run("UPDATE t SET s = s + 1000 WHERE id < 50", database="old")
+            lab.migrate("delta", "--once")
+            lab.destination.stop()
+            shutil.copytree(lab.destination.datadir, lab.work.path("backup"))
+            lab.destination.start()
+            lab.source.run("UPDATE t SET s = s + 1", "DELETE FROM t WHERE id % 7 = 0", "INSERT INTO t (s) VALUES (9)", database="old")
+            lab.migrate("delta", "--once")
+            lab.destination.stop()
+            shutil.rmtree(lab.destination.datadir)
+            shutil.copytree(lab.work.path("backup"), lab.destination.datadir)
+            lab.destination.start()
+            lab.source.run("UPDATE t SET s = s + 1 WHERE id > 50", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT * FROM t ORDER BY 1"), lab.source.query("SELECT * FROM t ORDER BY 1", "old"), "rows")
+
+    @suite.case("complaint-183-privileges", "the source's account reads, and the destination's has its own databases: no SUPER, no triggers")
+    def _():
+        with shop(["t (%s, s INT)" % KEY], None, ["INSERT INTO t (s) VALUES (1)"]) as lab:
+            lab.source.run("CREATE USER few@'127.0.0.1' IDENTIFIED BY '%s'" % PASSWORD, "GRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO few@'127.0.0.1'",
+                           "GRANT SELECT ON old.* TO few@'127.0.0.1'", database=None)
+            lab.destination.run("CREATE DATABASE datasync", "CREATE USER few@'127.0.0.1' IDENTIFIED BY '%s'" % PASSWORD,
+                                "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, LOCK TABLES, CREATE TEMPORARY TABLES, TRIGGER ON new.* TO few@'127.0.0.1'",
+                                "GRANT ALL PRIVILEGES ON datasync.* TO few@'127.0.0.1'", database=None)
+            with open(lab.config, encoding="utf-8") as text:
+                config = text.read()
+            lab.write("config.xml", config.replace('user="%s"' % ACCOUNT, 'user="few"'))
+            lab.migrate("data")
+            lab.source.run("INSERT INTO t (s) VALUES (2)", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT s FROM t ORDER BY 1"), ((1,), (2,)), "rows")
