@@ -448,7 +448,9 @@ static int put_statement(struct producing *p, const char *sql, struct ds_error *
 {
     const char *database = p->config->source.database;
     const struct msg_ddl m = {.statement = {(const uint8_t *)sql, strlen(sql)},
-                              .session = {.database = {(const uint8_t *)database, strlen(database)},
+                              .session = {.client_charset = 45, /* utf8mb4_general_ci */
+                                          .connection_collation = 45,
+                                          .database = {(const uint8_t *)database, strlen(database)},
                                           .explicit_defaults_for_timestamp = -1,
                                           .check_constraint_checks = -1}};
     BUF_AUTO struct buf message = {0};

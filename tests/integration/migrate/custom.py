@@ -7,7 +7,7 @@ from steps import wait_for
 
 KINDS = ("order", "quote")
 OLD = "\n".join(
-    "CREATE TABLE m1_enterprise_customer_sales_flat_%s (entity_id INT UNSIGNED PRIMARY KEY, customer_hobby VARCHAR(255) DEFAULT 'none, `yet`' COMMENT 'what, they like', customer_shoe SMALLINT UNSIGNED NOT NULL, "
+    "CREATE TABLE m1_enterprise_customer_sales_flat_%s (entity_id INT UNSIGNED PRIMARY KEY, customer_hobby VARCHAR(255) DEFAULT 'none, `yet` — ö' COMMENT 'what, they like: 蛇', customer_shoe SMALLINT UNSIGNED NOT NULL COMMENT 'Größe', "
     "customer_note TEXT CHARACTER SET latin1, customer_known VARCHAR(40) NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3;" % kind for kind in KINDS)
 NEW = "\n".join(
     "CREATE TABLE m2_magento_customercustomattributes_sales_flat_%s (entity_id INT UNSIGNED PRIMARY KEY, customer_known VARCHAR(40) NULL, customer_new INT NULL DEFAULT 4) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;" % kind
@@ -57,7 +57,7 @@ def define(suite):
             expect_equal(shop.rows(definitions), shop.source.query(definitions, "old"), "definitions")
             expect_equal(shop.ask("SELECT SUM(customer_new) FROM m2_magento_customercustomattributes_sales_flat_order"), 800, "a column of the destination's own")
             shop.source.run(*["UPDATE m1_%s SET customer_hobby = 'Ski' WHERE entity_id %% 5 = 0" % name for name in NAMES], "DELETE FROM m1_%s WHERE entity_id IN (7, 9)" % NAMES[0],
-                            "ALTER TABLE m1_%s ADD customer_late VARCHAR(30) NOT NULL DEFAULT 'x'" % NAMES[0], "UPDATE m1_%s SET customer_late = entity_id" % NAMES[0],
+                            "ALTER TABLE m1_%s ADD customer_late VARCHAR(30) NOT NULL DEFAULT 'ö' COMMENT '蛇', ADD customer_kind ENUM('ä', 'b') CHARACTER SET latin1 NULL DEFAULT 'ä'" % NAMES[0], "UPDATE m1_%s SET customer_late = entity_id" % NAMES[0],
                             "INSERT INTO m1_%s (entity_id, customer_shoe) VALUES (500, 4)" % NAMES[1], database="old")
             code, out, err = shop.program.command("migrate", "delta", shop.config, "--once", env={"DATASYNC_CRASH": "commit.before_commit:2"})
             expect_equal(code, -9, (out + err)[-1500:])
@@ -65,6 +65,8 @@ def define(suite):
             shop.equal("delta")
             late = "SELECT entity_id, customer_late FROM %s ORDER BY 1"
             expect_equal(shop.rows(late % "m2_magento_customercustomattributes_sales_flat_order"), shop.source.query(late % ("m1_" + NAMES[0]), "old"), "a column that came later")
+            definitions = definitions.replace("'customer_note'", "'customer_late', 'customer_kind'")
+            expect_equal(shop.rows(definitions), shop.source.query(definitions, "old"), "its definition")
             shop.program.start("delta", shop.config, command="migrate")
             shop.source.run("UPDATE m1_%s SET customer_shoe = 77" % NAMES[1], database="old")
             wait_for("it follows", lambda: shop.ask("SELECT MIN(customer_shoe) FROM m2_magento_customercustomattributes_sales_flat_quote") == 77)
