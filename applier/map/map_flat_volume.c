@@ -59,7 +59,7 @@ int map_flat_condition(const struct map_volume_options *o, const char *document,
     }
     rc |= buf_puts(out, "))");
     if (hashes)
-        rc |= buf_puts(out, " OR CHAR_LENGTH(SUBSTRING_INDEX(value, ':', 1)) = 128 AND "
+        rc |= buf_puts(out, " OR LENGTH(SUBSTRING_INDEX(value, ':', 1)) = 128 AND "
                             "attribute_id IN (") |
               put_attributes(o, c, "a.attribute_id", out) | buf_puts(out, "= ") |
               sql_string(out, password, sizeof password - 1) | buf_puts(out, ")");
