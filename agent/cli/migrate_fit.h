@@ -88,6 +88,13 @@ struct fit_document {
  * of a table that was tried before in this way. Errors of the server, DS_ENOMEM. */
 int fit_whole(struct fit *f, const struct target_table *to, const struct row_list *rows,
               const struct fit_document *d, struct ds_error *err);
+/* Are the rows of a table made by nobody here? */
+typedef int fit_elsewhere(void *arg, const struct target_table *parent, bool *is,
+                          struct ds_error *err);
+/* Rows that were tried: those that refer to none of such a table. Errors as above, and those of
+ * `elsewhere`. */
+int fit_parents(struct fit *f, const struct fit_document *d, fit_elsewhere *elsewhere, void *arg,
+                struct ds_error *err);
 /* A finding of one row that a handler refuses, or whose value has no form for its column, of which
  * `err` tells; that is cleared. DS_ENOMEM. */
 int fit_refused(struct map_findings *out, const char *document, uint64_t looked_at,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cli/migrate_eav.h"
 #include "agent/cli/migrate_fit.h"
 #include "agent/cli/migrate_sample.h"
 #include "agent/cli/progress.h"
@@ -18,6 +19,7 @@
 #include "applier/map/map_flat.h"
 #include "applier/map/map_row.h"
 #include "applier/map/map_split.h"
+#include "applier/map/map_takes.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
@@ -399,6 +401,36 @@ static int take_first(struct sampling *s, struct ds_error *err)
     return rc;
 }
 
+/* --- what rows refer to ---------------------------------------------------------------------- */
+
+static bool is_of_eav(const struct migrating *g, const struct target_table *t)
+{
+    const size_t prefix = strlen(g->in->config.destination.prefix);
+    for (size_t i = 0; i < EAV_TABLES && migrate_has_eav(g); i++)
+        if (strlen(t->name) > prefix && strcmp(t->name + prefix, eav_documents[i].name) == 0)
+            return true;
+    return false;
+}
+
+/* Nobody here fills it: what it has not now, it will not have. */
+static int is_elsewhere(void *arg, const struct target_table *parent, bool *is,
+                        struct ds_error *err)
+{
+    const struct sampling *s = arg;
+    const struct map_takes o = {
+        .config = &s->g->in->config, .filter = s->g->in->filter, .servers = s->servers};
+    bool takes = is_of_eav(s->g, parent);
+    int rc = takes ? 0 : map_takes(&o, parent->name, &takes, err);
+    *is = rc == 0 && !takes;
+    return rc;
+}
+
+static int look_at_parents(struct sampling *s, struct ds_error *err)
+{
+    const struct fit_document d = {.document = s->document, .there = s->there, .out = s->findings};
+    return s->to && s->there && !s->fit.count ? fit_parents(&s->fit, &d, is_elsewhere, s, err) : 0;
+}
+
 /* --- documents ------------------------------------------------------------------------------- */
 
 /* What is wrong with a rule itself is told elsewhere; columns that a step adds are not there yet.
@@ -419,6 +451,7 @@ static int look_at(struct sampling *s, struct ds_error *err)
         rc = 0;
     }
     rc = rc ? rc : source_rollback(&s->source, err); /* the shop may alter it again */
+    rc = rc ? rc : look_at_parents(s, err);
     rc = rc ? rc
             : fit_findings(&s->fit, map_of(s), s->document, s->from, s->there ? s->there : "",
                            s->findings, err);

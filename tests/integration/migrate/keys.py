@@ -1,6 +1,8 @@
 """Rows that keys of the destination would refuse are told by the integrity check, with what they are."""
 
 from base import Migration
+from complaints import KEY, rules
+from complaints import shop as maps
 from eav import ASSIGNED, CLASSES, CONFIG, FILL, GROUPS, MAP, NEW, OLD
 from increments import Shop
 from lib.suite import expect, expect_contains, expect_equal
@@ -95,3 +97,19 @@ def define(suite):
             expect_equal(shop.rows("SELECT m.entity_type, m.store_id, p.prefix FROM sales_sequence_meta m JOIN sales_sequence_profile p USING (meta_id) "
                                    "WHERE (m.entity_type, m.store_id) IN (('order', 6), ('invoice', 1), ('order', 0)) ORDER BY 1, 2"), (("invoice", 1, "INV"), ("order", 0, "0"), ("order", 6, "DE")), "prefixes")
             expect_equal((shop.next("order", 6), shop.next("invoice", 1)), (1, 1), "new numbers")
+
+    @suite.case("parents-elsewhere", "rows that refer to tables which the migration does not fill are told where these have not what they name")
+    def _():
+        parent = "owner (id INT PRIMARY KEY)"
+        child = "t (%s, owner_id INT NULL%s)"
+        ignored = "<ignore><document>owner</document></ignore>"
+        with maps([parent, child % (KEY, "")], [parent, child % (KEY, ", FOREIGN KEY (owner_id) REFERENCES owner (id)"), "note (%s, t_id INT, FOREIGN KEY (t_id) REFERENCES t (id))" % KEY],
+                  ["INSERT INTO owner VALUES (1), (5)", "INSERT INTO t (owner_id) VALUES (1), (NULL), (5), (9), (9)"],
+                  rules(source_documents=ignored, destination_documents=ignored + "<ignore><document>note</document></ignore>")) as lab:
+            lab.destination.run("INSERT INTO owner VALUES (1)", database="new")
+            said = lab.migrate("data", code=1)
+            expect_contains(said, NONE + "t (owner_id), which is of owner, rows: 3,4,5: correct them, or leave them out", "what nobody brings")
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 0, "rows")
+            lab.destination.run("INSERT INTO owner VALUES (5), (9)", database="new")
+            expect("not there" not in lab.migrate("data"), "what is there is not told")
+            expect_equal(lab.rows("SELECT * FROM t"), lab.source.query("SELECT * FROM t", "old"), "rows")

@@ -1,4 +1,4 @@
-/* Tables whose rows a step knows all of: do their keys let them be? */
+/* Do keys of the destination let rows be that were tried? */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +110,14 @@ static const struct fit_tried *tried(const struct fit *f, const struct target_ta
     return NULL;
 }
 
+/* NULL: none whose rows could be asked for. */
+static const struct target_table *parent_of(const struct fit *f, const struct target_fk *k)
+{
+    const bool known = !k->derived && k->parent && k->parent != f->to && k->parent->exists &&
+                       !is_made(f->to, k->columns, k->count);
+    return known ? k->parent : NULL;
+}
+
 static int put_pairs(struct buf *sql, const struct target_fk *k, const char *child)
 {
     int rc = 0;
@@ -145,15 +153,12 @@ static int select_orphans(const struct fit *f, const struct target_fk *k, const 
     return rc | buf_printf(sql, ") ORDER BY 1 LIMIT %d", TOLD);
 }
 
+/* parent: quoted, and what people call it. */
 static int find_orphans(struct fit *f, const struct fit_document *d, const struct target_fk *k,
-                        struct ds_error *err)
+                        const char *parent, const char *called, struct ds_error *err)
 {
-    const struct fit_tried *parent = k->derived || k->parent == f->to ? NULL : tried(f, k->parent);
     BUF_AUTO struct buf sql = {0}, names = {0}, keys = {0};
-    if (!parent)
-        return 0;
-    if (select_orphans(f, k, parent->sample, &sql) ||
-        put_names(&names, f->to, k->columns, k->count))
+    if (select_orphans(f, k, parent, &sql) || put_names(&names, f->to, k->columns, k->count))
         return no_memory(err);
     MYSQL_RES *rows = db_select(f->db, err, "%s", buf_cstr(&sql));
     int rc = rows ? 0 : err->code;
@@ -167,7 +172,7 @@ static int find_orphans(struct fit *f, const struct fit_document *d, const struc
                                                           .side = MAP_DESTINATION,
                                                           .document = d->there,
                                                           .field = buf_cstr(&names),
-                                                          .other_document = parent->document,
+                                                          .other_document = called,
                                                           .keys = buf_cstr(&keys)})
                ? no_memory(err)
                : 0;
@@ -184,9 +189,29 @@ static int find_in_keys(struct fit *f, const struct fit_document *d, struct ds_e
         if (k->unique && !k->has_prefix && !is_made(t, k->columns, k->count))
             rc = find_doubles(f, d, k, err);
     }
-    for (uint32_t i = 0; i < t->fk_count && rc == 0; i++)
-        if (!d->without_keys && !is_made(t, t->fks[i].columns, t->fks[i].count))
-            rc = find_orphans(f, d, &t->fks[i], err);
+    for (uint32_t i = 0; i < t->fk_count && rc == 0 && !d->without_keys; i++) {
+        const struct fit_tried *x = parent_of(f, &t->fks[i]) ? tried(f, t->fks[i].parent) : NULL;
+        if (x)
+            rc = find_orphans(f, d, &t->fks[i], x->sample, x->document, err);
+    }
+    return rc;
+}
+
+int fit_parents(struct fit *f, const struct fit_document *d, fit_elsewhere *elsewhere, void *arg,
+                struct ds_error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < f->to->fk_count && rc == 0; i++) {
+        const struct target_table *parent = parent_of(f, &f->to->fks[i]);
+        BUF_AUTO struct buf name = {0};
+        bool is = false;
+        rc = parent ? elsewhere(arg, parent, &is, err) : 0;
+        if (rc || !is)
+            continue;
+        rc = sql_identifier(&name, parent->name)
+                 ? no_memory(err)
+                 : find_orphans(f, d, &f->to->fks[i], buf_cstr(&name), parent->name, err);
+    }
     return rc;
 }
 
