@@ -1,6 +1,8 @@
 /* What handlers may ask of a change, and of the call that they are in. */
+#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "applier/apply.h"
@@ -23,6 +25,18 @@ void handler_clean_text(char *text)
     }
 }
 
+/* The shortest that is the same number: 12.1, not 12.0999999999999996. */
+static size_t double_text(char room[HANDLER_NUMBER_ROOM], double d)
+{
+    int n = 0;
+    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+        n = snprintf(room, HANDLER_NUMBER_ROOM, "%.*g", digits, d);
+        if (strtod(room, NULL) == d)
+            break;
+    }
+    return (size_t)n;
+}
+
 void handler_number_text(struct ds_value *v, char room[HANDLER_NUMBER_ROOM])
 {
     size_t n = 0;
@@ -31,7 +45,7 @@ void handler_number_text(struct ds_value *v, char room[HANDLER_NUMBER_ROOM])
     else if (v->kind == DS_UINT)
         n = decimal_unsigned(room, v->u);
     else if (v->kind == DS_DOUBLE)
-        n = (size_t)snprintf(room, HANDLER_NUMBER_ROOM, "%.17g", v->d);
+        n = double_text(room, v->d);
     else
         return;
     v->text = room;

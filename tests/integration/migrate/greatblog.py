@@ -179,6 +179,13 @@ def define(suite):
                 expect_equal(blog.destination.query(here, "new"), blog.source.query(there, "old"), "alone: " + here)
             expect_equal(blog.ask("SELECT SUM(rating = 8 AND title <> 'left') FROM great_blog_post"), 2000, "what no step migrates")
 
+    @suite.case("own-numbers", "a number with decimals that a handler gives is written with the digits that it has")
+    def _():
+        with GreatBlog() as blog:
+            blog.write(SCRIPT, blog.example("greatblog.lua").replace("if value == nil", "do return 12.1 end if value == nil"))
+            blog.migrate("data")
+            expect_equal(blog.rows("SELECT DISTINCT body FROM great_blog_post"), (("12.1",),), "a text")
+
     @suite.case("own-code", "with other code of a step or a handler a migration does not go on: what is there was made by the old one")
     def _():
         with GreatBlog() as blog:
