@@ -100,11 +100,32 @@ static void emit_row(lua_State *L, struct ds_call *call, const char *document)
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
             luaL_error(L, "rows: of %s it gives a row without names of fields", document);
+        if (lua_istable(L, -1) || lua_isfunction(L, -1))
+            luaL_error(L, "rows: for %s.%s it gives a %s, not a value", document,
+                       lua_tostring(L, -2), luaL_typename(L, -1));
         fields[count] = lua_tostring(L, -2); /* stays in its table */
         values[count++] = lua_argument(L, lua_gettop(L));
     }
     if (api->emit(call, document, fields, values, count))
         luaL_error(L, "%s", call->reason);
+}
+
+/* Each row of the list on top. A row in place of a list, or what stands behind a gap, would be
+ * passed over. */
+static void emit_rows(lua_State *L, struct ds_call *call, const char *document)
+{
+    lua_Integer count = 0;
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+        count++;
+    for (lua_Integer i = 1; i <= count; i++) {
+        if (lua_rawgeti(L, -1, i) == LUA_TNIL)
+            luaL_error(L,
+                       "rows: of %s it gives something else than a list of rows without gaps, "
+                       "{{FIELD = VALUE, …}, …}",
+                       document);
+        emit_row(L, call, document);
+        lua_pop(L, 1);
+    }
 }
 
 static int call_step(lua_State *L)
@@ -121,11 +142,7 @@ static int call_step(lua_State *L)
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1))
             return luaL_error(L, "rows gives something else than lists of rows by document");
-        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-            emit_row(L, c->call, lua_tostring(L, -3));
-            lua_pop(L, 1);
-        }
-        lua_pop(L, 1);
+        emit_rows(L, c->call, lua_tostring(L, -2));
     }
     return 0;
 }

@@ -272,7 +272,7 @@ static int make_rows(struct sampling *s, const struct whole_table *t, struct are
             rc = no_memory(err);
     }
     s->fit.looked_at += refused;
-    return rc ? rc : fit_rows(&s->fit, made, count, err);
+    return rc || !s->to ? rc : fit_rows(&s->fit, made, count, err);
 }
 
 /* Of its handlers or its step, and of values that are columns. */
@@ -285,7 +285,8 @@ static int open_parts(struct sampling *s, const struct msg_table *source, struct
                                             .row = s->row,
                                             .target = s->here,
                                             .target_prefix = c->destination.prefix,
-                                            .like = source};
+                                            .like = source,
+                                            .leads_to = s->to};
     const struct map_flat_options flat = {.map = map_of(s),
                                           .columns = columns,
                                           .facts = map_servers_facts(s->servers),

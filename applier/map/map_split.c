@@ -25,7 +25,8 @@ struct output { /* a document of the destination */
     const char *document;
     const struct target_table *target;
     uint64_t version;
-    bool leads; /* the row itself refers to its rows by a foreign key, not the other way round */
+    bool itself; /* the row itself goes there */
+    bool leads;  /* the row itself refers to its rows by a foreign key, not the other way round */
     struct msg_table table;
     struct split_rows rows[2]; /* by enum map_split_side */
 };
@@ -59,7 +60,8 @@ static int open_output(struct map_split *s, const struct map_split_options *o, c
                          "there",
                          o->step ? "step " : "a handler of ", o->step ? o->step : "",
                          o->step ? 0 : (int)o->like->name.len, (const char *)o->like->name.p, name);
-    *x = (struct output){.document = document, .target = t, .version = t->version};
+    *x = (struct output){
+        .document = document, .target = t, .version = t->version, .itself = t == o->leads_to};
     for (uint32_t i = 0; o->leads_to && i < o->leads_to->fk_count; i++)
         x->leads |= o->leads_to->fks[i].parent == t;
     if (map_row_describe(t, o->like, &s->kept, &x->table))
@@ -268,6 +270,12 @@ int handler_emit(struct ds_call *call, const char *document, const char *const *
         return handler_api.reason(call,
                                   s ? "%s is no document of the step's at the destination"
                                     : "rows of %s can be given by rows() of a step alone",
+                                  document);
+    if (x->itself)
+        return handler_api.reason(call,
+                                  "the rules lead the row itself to %s: rows() gives those of "
+                                  "other documents, or of all where the step's map ignores its "
+                                  "document",
                                   document);
     return add_given(s, x, fields, values, count, &err)
                ? handler_api.reason(call, "%s", err.message)

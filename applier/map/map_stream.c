@@ -557,9 +557,11 @@ static int on_snapshot(struct map_stream *s, struct message *m, struct arena *ar
 static int on_truncate(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
                        struct ds_error *err)
 {
-    char name[300];
-    *ours = follows(s, m->truncate.table) && name_there(s, m->truncate.table, name, sizeof name);
-    if (!*ours || s->options.imports)
+    char name[300], own[256];
+    const char *document = document_of(s, m->truncate.table, own, sizeof own);
+    bool leads = name_there(s, m->truncate.table, name, sizeof name);
+    *ours = follows(s, m->truncate.table) && (leads || map_step_gives(s->options.map, document));
+    if (!*ours || !leads || s->options.imports)
         return 0;
     size_t len = strlen(name);
     const uint8_t *copy = arena_copy(arena, name, len);

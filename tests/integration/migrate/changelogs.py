@@ -1,13 +1,12 @@
 """delta --changelog where rows are not those of one table of the source each."""
 
 import hashlib
-import random
 
 import outputs
 from base import Migration, map_config
 from blog import MAP, Blog
 from deltas import GROUPS, LOG_CONFIG, LOG_MAP, Logged
-from greatblog import GreatBlog
+from greatblog import GreatBlog, seeded
 from greatblog import change as change_tags
 from greatblog import tags
 from complaints import rules as complaint_rules
@@ -39,14 +38,6 @@ def install(lab, logged, prefix=""):
 
 def drained(lab, logged, prefix=""):
     expect_equal(sum(lab.source.scalar("SELECT COUNT(*) FROM %sm2_cl_%s" % (prefix, table), "old") for table in logged), 0, "what is left of the logs")
-
-
-def seeded():
-    draw = random.Random()
-    seed = draw.randrange(1 << 31)
-    print("# seed %d" % seed)
-    draw.seed(seed)
-    return draw
 
 
 def crash(lab, point):

@@ -81,6 +81,14 @@ def change(blog, draw):
         "UPDATE great_blog_publication SET body = '[b]other[/b]' WHERE post_id = %d" % one(), database="old")
 
 
+def seeded():
+    draw = random.Random()
+    seed = draw.randrange(1 << 31)
+    print("# seed %d" % seed)
+    draw.seed(seed)
+    return draw
+
+
 def crash(blog, mode, point, *options):
     code, out, err = blog.program.command("migrate", mode, blog.config, *options, env={"DATASYNC_CRASH": point})
     expect_equal(code, -9, "%s: %s" % (point, (out + err)[-1500:]))
@@ -90,10 +98,7 @@ def define(suite):
     @suite.case("greatblog", "the example's files: one table becomes two, copied and followed, deletes too, through kills, and counted")
     def _():
         with GreatBlog() as blog:
-            draw = random.Random()
-            seed = draw.randrange(1 << 31)
-            print("# seed %d" % seed)
-            draw.seed(seed)
+            draw = seeded()
             blog.source.run(*["INSERT INTO greatblog_post (title, content, author_id, tags) VALUES ('post', 'c', 2, %s)" % tags(draw) for _ in range(300)],
                             database="old")
             for point in ("load.table_end:%d" % draw.randrange(1, 8), "load.rows:2"):
@@ -152,6 +157,13 @@ def define(suite):
                     expect_contains(said, part, "an error of a step")
             script("sort_order = i", "sort_order = tag")
             expect_contains(blog.migrate("data", code=1), "the value for greatblog_post_tags.sort_order is not a whole number", "a value")
+            for before, after, line in (
+                    ("greatblog_post_tags = tags", "greatblog_post_tags = tags[1]", "rows: of greatblog_post_tags it gives something else than a list of rows without gaps"),
+                    ("return {greatblog_post_tags", "tags[3] = tags[1] return {greatblog_post_tags", "rows: of greatblog_post_tags it gives something else than a list of rows without gaps"),
+                    ("tag = tag,", "tag = {tag},", "rows: for greatblog_post_tags.tag it gives a table, not a value"),
+                    ("{greatblog_post_tags = tags", "{greatblog_post = {{post_id = 1, title = 't'}}", "the rules lead the row itself to greatblog_post")):
+                script(before, after)
+                expect_contains(blog.migrate("data", code=1), line, after)
             script("if value == nil", "local x = at.row.post_id == 9 and nil .. 'x' if value == nil")
             expect_contains(blog.migrate("data", code=1), "1 of 1000 rows that were looked at, keys: 9)", "before anything is written")
             said = blog.migrate("data", "--auto", code=1)
@@ -178,6 +190,32 @@ def define(suite):
             for there, here in PAIRS[:2]:
                 expect_equal(blog.destination.query(here, "new"), blog.source.query(there, "old"), "alone: " + here)
             expect_equal(blog.ask("SELECT SUM(rating = 8 AND title <> 'left') FROM great_blog_post"), 2000, "what no step migrates")
+
+    @suite.case("own-rows-alone", "a document that its step's map ignores gives the step's rows alone: copied, followed through kills, counted, copied again, and emptied")
+    def _():
+        with GreatBlog() as blog:
+            draw = seeded()
+            tagged = lambda what: expect_equal(blog.rows(PAIRS[1][1]), blog.source.query(TAGS, "old"), what)
+            blog.write(SCRIPT, blog.example("greatblog.lua").replace('destination = {"greatblog_post", ', "destination = {"))
+            expect_contains(blog.migrate("data", code=1), "[ERROR]: Source documents are not mapped: greatblog_post", "a document that is nobody's")
+            blog.write("map-greatblog.xml", blog.example("map-greatblog.xml").replace("<source>", "<source><document_rules><ignore><document>greatblog_post</document></ignore></document_rules>", 1))
+            blog.write("map.xml", blog.example("map.xml").replace("<destination>", "<destination><document_rules><ignore><document>greatblog_post</document></ignore></document_rules>", 1))
+            blog.destination.run("ALTER TABLE greatblog_post_tags DROP FOREIGN KEY greatblog_post_tags_ibfk_1", database="new")
+            blog.source.run(*["INSERT INTO greatblog_post (title, tags) VALUES ('post', %s)" % tags(draw) for _ in range(300)], database="old")
+            crash(blog, "data", "load.rows:2")
+            blog.migrate("data")
+            tagged("copied")
+            change(blog, draw)
+            crash(blog, "delta", "commit.before_commit:1", "--once")
+            blog.migrate("delta", "--once")
+            tagged("followed")
+            blog.destination.run("DELETE FROM greatblog_post_tags LIMIT 1", database="new")
+            expect_contains(blog.migrate("delta", "--once", code=1), "Mismatch of entities in the document: greatblog_post_tags", "a tag that is lost")
+            blog.migrate("data", "--reset", "--yes", "--step", "GreatBlog Step")
+            tagged("copied again")
+            blog.source.run("TRUNCATE TABLE greatblog_post", database="old")
+            blog.migrate("delta", "--once")
+            expect_equal((blog.ask("SELECT COUNT(*) FROM greatblog_post_tags"), blog.ask("SELECT COUNT(*) FROM greatblog_post")), (0, 0), "emptied")
 
     @suite.case("own-numbers", "a number with decimals that a handler gives is written with the digits that it has")
     def _():
