@@ -168,7 +168,7 @@ static int compare(struct columns *c, const struct step_sides *sides, MYSQL_RES 
     int rc = 0;
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(columns));) {
         const char *field = map_field(map, MAP_SOURCE, c->document, row[0]);
-        bool has = !field || strcasestr(row[4], "GENERATED");
+        bool has = !field;
         rc = has ? 0 : has_column(c, sides->destination.db, field, &has, err);
         if (rc == 0 && !has)
             rc = add_column(c, row, create, err);
@@ -187,9 +187,9 @@ static int read_columns(struct columns *c, const struct step_sides *sides, struc
     MYSQL_ROW text = create ? mysql_fetch_row(create) : NULL;
     MYSQL_RES *columns =
         text ? db_select(db, err,
-                         "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, "
-                         "EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() "
-                         "AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION",
+                         "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME FROM "
+                         "information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND "
+                         "TABLE_NAME = %s ORDER BY ORDINAL_POSITION",
                          buf_cstr(&literal))
              : NULL;
     int rc = !create    ? err->code
