@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "schema/db.h"
+#include "schema/json.h"
 #include "schema/sql.h"
 
 struct key {
@@ -61,6 +62,14 @@ static int select_orphans(const struct key *k, struct buf *sql)
     return rc;
 }
 
+/* A text as it is; other bytes as SQL has them. */
+static int put_id(MYSQL_RES *rows, const char *id, struct buf *ids)
+{
+    const size_t len = mysql_fetch_lengths(rows)[0];
+    return utf8_valid(id, len) && strlen(id) == len ? buf_append(ids, id, len)
+                                                    : sql_string(ids, id, len);
+}
+
 /* All of them, where there are more than are told. */
 static int count_orphans(const struct orphans_options *o, struct buf *select, struct orphans *found,
                          struct ds_error *err)
@@ -91,7 +100,7 @@ static int look(const struct orphans_options *o, struct key *k, struct ds_error 
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(rows)); found.missing++) {
         found.rows += strtoull(row[1], NULL, 10);
         if (found.missing < ORPHANS_TOLD)
-            rc = (found.missing ? buf_puts(&ids, ",") : 0) | buf_puts(&ids, row[0]);
+            rc = (found.missing ? buf_puts(&ids, ",") : 0) | put_id(rows, row[0], &ids);
     }
     mysql_free_result(rows);
     if (rc)

@@ -218,8 +218,13 @@ def define(suite):
     @suite.case("orphans", "rows that name what is not there are told before anything is written")
     def _():
         with Blog() as blog:
-            blog.source.run("SET SESSION foreign_key_checks = 0", "INSERT INTO author_link (author_id) VALUES (77), (77), (90)", database="old")
+            blog.source.run("CREATE TABLE pair (a INT, b VARCHAR(9), h BINARY(4) UNIQUE, PRIMARY KEY (a, b)) ENGINE=InnoDB",
+                            "CREATE TABLE of_pair (id INT PRIMARY KEY, a INT, b VARCHAR(9), h BINARY(4), FOREIGN KEY (a, b) REFERENCES pair (a, b), FOREIGN KEY (h) REFERENCES pair (h)) ENGINE=InnoDB",
+                            "SET SESSION foreign_key_checks = 0", "INSERT INTO pair VALUES (1, 'x', 'xxxx')", "INSERT INTO of_pair VALUES (1, 1, 'X', 'xxxx'), (2, 1, 'y', 0xff00fe41), (3, NULL, 'y', NULL), (4, 8, NULL, 'abcd')",
+                            "INSERT INTO author_link (author_id) VALUES (77), (77), (90)", database="old")
             said = blog.migrate("data", code=1)
+            expect_contains(said, "Orphan records id: 1/y from `of_pair`.`a`,`b` has no referenced records in `pair` (1 rows, 1 ids)", "a key of two columns")
+            expect_contains(said, "Orphan records id: abcd,X'FF00FE41' from `of_pair`.`h`", "bytes")
             expect_contains(said, "Orphan records id: 77,90 from `author_link`.`author_id` has no referenced records in `author` (3 rows, 2 ids)", "orphans")
             expect_equal(blog.ask("SELECT COUNT(*) FROM author"), 0, "rows")
 
