@@ -11,9 +11,12 @@
 #include "applier/map/handler.h"
 #include "applier/map/map_charset.h"
 #include "applier/map/map_members.h"
+#include "applier/map/map_value.h"
 #include "applier/target.h"
+#include "schema/json.h"
 
-enum { NUMBER_ROOM = 120, REAL_ROOM = 350, DIGITS_MAX = 65 };
+enum { NUMBER_ROOM = 120, REAL_ROOM = 350, DIGITS_MAX = 65, TIME_ROOM = 40 };
+enum { DATE_LENGTH = 10, HOURS_MOST = 838, YEAR_LEAST = 1901, YEAR_MOST = 2155 };
 
 struct fit {
     struct map_charset *charset; /* of the column; NULL: UTF-8 */
@@ -41,6 +44,13 @@ static void close_fit(struct map_handler *h)
 
 /* --- NULL ------------------------------------------------------------------------------------ */
 
+static void set_zero_date(const struct target_column *to, struct map_call *c)
+{
+    handler_set(c, slice_of(to->type == MYSQL_TYPE_DATE    ? "0000-00-00"
+                            : to->type == MYSQL_TYPE_TIME2 ? "00:00:00"
+                                                           : "0000-00-00 00:00:00"));
+}
+
 static void fit_null(const struct target_column *to, struct map_call *c)
 {
     if (to->has_default)
@@ -48,9 +58,7 @@ static void fit_null(const struct target_column *to, struct map_call *c)
     else if (to->class == TARGET_TEXT || to->class == TARGET_BYTES)
         handler_set(c, slice_of(""));
     else if (to->class == TARGET_TEMPORAL)
-        handler_set(c, slice_of(to->type == MYSQL_TYPE_DATE   ? "0000-00-00"
-                                : to->type == MYSQL_TYPE_TIME ? "00:00:00"
-                                                              : "0000-00-00 00:00:00"));
+        set_zero_date(to, c);
     else
         handler_set(c, slice_of(to->class == TARGET_JSON ? "null" : "0"));
 }
@@ -70,7 +78,8 @@ static struct slice character_at(struct slice s, size_t at)
 static size_t stored(const struct fit *f, struct slice character, struct arena *arena)
 {
     const uint8_t first = *character.p;
-    if ((f->narrow && first >= 0xf0) || (f->ascii && first >= 0x80))
+    if ((f->narrow && first >= 0xf0) || (f->ascii && first >= 0x80) ||
+        utf8_character(character.p, character.len) != character.len)
         return 0;
     if (!f->charset)
         return character.len;
@@ -139,19 +148,33 @@ static struct number read_number(struct slice s)
     return n;
 }
 
+/* The largest number of a column of whole ones. */
+static uint64_t most_of(const struct target_column *to)
+{
+    const char *room = strchr(to->type_text, '('); /* bit(4) */
+    const unsigned bits = to->width ? to->width * 8U
+                          : to->type == MYSQL_TYPE_BIT && room
+                              ? (unsigned)strtoul(room + 1, NULL, 10)
+                              : 64;
+    return to->type == MYSQL_TYPE_YEAR
+               ? YEAR_MOST
+               : UINT64_MAX >> (64 - bits + !(to->is_unsigned || !to->width));
+}
+
 /* What is not whole is cut. */
 static int fit_int(const struct target_column *to, struct map_call *c, struct ds_error *err)
 {
     const struct number n = read_number(value_text(handler_value(c)));
-    const unsigned bits = to->width ? to->width * 8U : 64;
-    const uint64_t most = UINT64_MAX >> (64 - bits + !to->is_unsigned);
-    const uint64_t least = to->is_unsigned ? 0 : most + 1; /* below zero */
+    const uint64_t most = most_of(to);
+    const uint64_t least = to->is_unsigned || !to->width ? 0 : most + 1; /* below zero */
     char text[NUMBER_ROOM];
     snprintf(text, sizeof text, "%.*s", (int)(n.whole.len < 30 ? n.whole.len : 30), n.whole.p);
     errno = 0;
     uint64_t v = strtoull(text, NULL, 10);
     const uint64_t limit = n.negative ? least : most;
     v = errno == ERANGE || v > limit ? limit : v;
+    if (to->type == MYSQL_TYPE_YEAR && v && v < YEAR_LEAST)
+        v = YEAR_LEAST;
     int len = snprintf(text, sizeof text, "%s%lu", n.negative && v ? "-" : "", v);
     return handler_set_copy(c, text, (size_t)len, err);
 }
@@ -205,7 +228,8 @@ static int fit_decimal(const struct target_column *to, struct map_call *c, struc
     return handler_set_copy(c, text, at, err);
 }
 
-/* A number at its beginning, else zero; what is too large becomes the largest there is. */
+/* A number at its beginning, else zero; what is too large becomes the largest there is, and one of
+ * more digits the nearest. */
 static int fit_real(const struct target_column *to, struct map_call *c, struct ds_error *err)
 {
     const struct slice v = value_text(handler_value(c));
@@ -216,11 +240,101 @@ static int fit_real(const struct target_column *to, struct map_call *c, struct d
     const double given = strtod(text, &end);
     double d = isnan(given) || (to->is_unsigned && given < 0) ? 0 : given;
     d = d > most ? most : d < -most ? -most : d;
-    if (end > text && !*end && d == given)
+    if (end > text && !*end && d == given && !map_value_loses(handler_value(c), to))
         return 0;
-    const int len =
-        snprintf(text, sizeof text, "%.*g", single ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG, d);
+    const int len = single ? snprintf(text, sizeof text, "%.*g", FLT_DECIMAL_DIG, (double)(float)d)
+                           : snprintf(text, sizeof text, "%.*g", DBL_DECIMAL_DIG, d);
     return handler_set_copy(c, text, (size_t)len, err);
+}
+
+/* --- dates and times ------------------------------------------------------------------------- */
+
+/* `form`: 0 stands for a digit. */
+static bool begins(const char *text, const char *form)
+{
+    for (; *form; text++, form++)
+        if (*form == '0' ? *text < '0' || *text > '9' : *text != *form)
+            return false;
+    return true;
+}
+
+static unsigned two_digits(const char *p)
+{
+    return (unsigned)(p[0] - '0') * 10 + (unsigned)(p[1] - '0');
+}
+
+/* Also one that the server takes with zeros in it. */
+static bool is_date(const char *text)
+{
+    static const uint8_t days[] = {31, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (!begins(text, "0000-00-00"))
+        return false;
+    const unsigned century = two_digits(text), year = two_digits(text + 2),
+                   month = two_digits(text + 5), day = two_digits(text + 8);
+    const bool leap = year ? year % 4 == 0 : century % 4 == 0;
+    return month < sizeof days && day <= days[month] && (month != 2 || day < 29 || leap);
+}
+
+/* ":59:59.25" behind the hours. */
+static bool is_rest_of_time(const char *p)
+{
+    if (!begins(p, ":00:00") || two_digits(p + 1) > 59 || two_digits(p + 4) > 59)
+        return false;
+    p += 6;
+    return !*p || (*p == '.' && !p[1 + strspn(p + 1, "0123456789")]);
+}
+
+static bool is_date_and_time(const char *text)
+{
+    const char *time = text + DATE_LENGTH;
+    return is_date(text) && (!*time || (begins(time, " 00") && two_digits(time + 1) < 24 &&
+                                        is_rest_of_time(time + 3)));
+}
+
+static bool is_time(const char *text)
+{
+    char *end;
+    text += *text == '-';
+    return *text >= '0' && *text <= '9' && strtoul(text, &end, 10) <= HOURS_MOST &&
+           is_rest_of_time(end);
+}
+
+/* Digits behind the second that the column has not. */
+static void cut_fraction(const struct target_column *to, char *text)
+{
+    const char *room = strchr(to->type_text, '('); /* datetime(3) */
+    const size_t digits = room ? strtoul(room + 1, NULL, 10) : 0;
+    char *point = strchr(text, '.');
+    if (point && strlen(point + 1) > digits)
+        point[digits ? digits + 1 : 0] = 0;
+}
+
+/* Of a date and a time what the column has; a time out of range the nearest; else as of none. */
+static int fit_time(const struct target_column *to, struct map_call *c, struct ds_error *err)
+{
+    static const char first[] = "1970-01-01 00:00:01", last[] = "2038-01-19 03:14:07";
+    const struct slice s = value_text(handler_value(c));
+    char room[TIME_ROOM], *text = room;
+    snprintf(room, sizeof room, "%.*s", (int)(s.len < sizeof room ? s.len : sizeof room - 1), s.p);
+    const bool dated = s.len == strlen(room) && is_date_and_time(room);
+    if (to->type == MYSQL_TYPE_TIME2 && dated && text[DATE_LENGTH])
+        text += DATE_LENGTH + 1;
+    if (to->type == MYSQL_TYPE_TIME2 ? s.len != strlen(room) || !is_time(text) : !dated) {
+        if (to->nullable)
+            handler_set_null(c);
+        else
+            fit_null(to, c);
+        return 0;
+    }
+    if (to->type == MYSQL_TYPE_DATE)
+        text[DATE_LENGTH] = 0;
+    cut_fraction(to, text);
+    const char *kept = text;
+    if (to->type == MYSQL_TYPE_TIMESTAMP2 && strncmp(text, "0000-00-00", DATE_LENGTH) != 0)
+        kept = strcmp(text, first) < 0                 ? first
+               : strncmp(text, last, strlen(last)) > 0 ? last
+                                                       : text;
+    return handler_set_copy(c, kept, strlen(kept), err);
 }
 
 /* --- all ------------------------------------------------------------------------------------- */
@@ -249,6 +363,8 @@ static int call_fit(const struct map_handler *h, struct map_call *c, struct ds_e
     case TARGET_FLOAT:
     case TARGET_DOUBLE:
         return fit_real(to, c, err);
+    case TARGET_TEMPORAL:
+        return fit_time(to, c, err);
     default:
         return 0;
     }

@@ -331,6 +331,20 @@ static int by_place(const void *a, const void *b)
     return order ? order : strcmp(x->field ? x->field : "", y->field ? y->field : "");
 }
 
+void map_findings_mark_keys(struct map_findings *f, const struct map_side_schema *destination)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        struct map_finding *x = &f->items[i];
+        const struct target_table *t = x->problem == MAP_VALUE_LOST && x->other_field
+                                           ? table_of(destination, x->other_document)
+                                           : NULL;
+        const int column = t ? target_column_ordinal(t, x->other_field) : -1;
+        if (column >= 0)
+            x->of_key = t->columns[column].in_unique || t->columns[column].in_fk ||
+                        t->columns[column].in_referenced;
+    }
+}
+
 void map_findings_sort(struct map_findings *f)
 {
     if (f->count)

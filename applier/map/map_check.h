@@ -36,6 +36,7 @@ struct map_finding {
     const char *why;
     const char *keys; /* also of rows that have one key, or no parent */
     uint64_t rows, looked_at;
+    bool of_key; /* the other field is of a key: another value is another row */
 };
 
 struct map_side_schema {
@@ -61,6 +62,8 @@ void map_findings_free(struct map_findings *f);
 bool map_problem_fails(enum map_problem p);
 /* Would the server refuse it, whatever the user agrees to? */
 bool map_problem_stops(enum map_problem p);
+/* Of values that would get lost: which are of keys? */
+void map_findings_mark_keys(struct map_findings *f, const struct map_side_schema *destination);
 /* The lines that users of the other tool know: "Source fields are not mapped. Document: t. Fields:
  * a,b", one for each call; *at: from 0, moved on. False: no more. DS_ENOMEM: an empty line. */
 bool map_findings_line(const struct map_findings *f, size_t *at, struct buf *line, bool *fails);

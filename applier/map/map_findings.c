@@ -52,12 +52,15 @@ static int print_lost(const struct map_finding *f, struct buf *line)
                               : buf_puts(line, f->document);
     rc |= buf_printf(line, ": %s (%" PRIu64 " of %" PRIu64 " rows that were looked at, keys: %s)",
                      f->why, f->rows, f->looked_at, f->keys);
-    return rc | (f->other_field
-                     ? buf_printf(line,
-                                  ": make the column larger, correct the source, or have what fits "
-                                  "by a transform of %s.%s at the destination with " FIT,
-                                  f->other_document, f->other_field)
-                     : buf_puts(line, ": correct the source, or the rule"));
+    return rc |
+           (f->of_key ? buf_puts(line, ": rows are found, or referred to, by it: make the column "
+                                       "larger, or correct the source")
+            : f->other_field
+                ? buf_printf(line,
+                             ": make the column larger, correct the source, or have what fits "
+                             "by a transform of %s.%s at the destination with " FIT,
+                             f->other_document, f->other_field)
+                : buf_puts(line, ": correct the source, or the rule"));
 }
 
 static int print_details(const struct map_finding *f, struct buf *line)
@@ -161,7 +164,7 @@ static int put_rule(struct buf *xml, const char *element, const char *document, 
 static int put_fit(struct buf *xml, const struct map_findings *f, size_t i)
 {
     const struct map_finding *x = &f->items[i], *next = i + 1 < f->count ? x + 1 : NULL;
-    if (!x->other_field || has_space(x->other_document) || has_space(x->other_field) ||
+    if (!x->other_field || x->of_key || has_space(x->other_document) || has_space(x->other_field) ||
         (next && next->problem == MAP_VALUE_LOST && next->other_field &&
          strcmp(next->other_document, x->other_document) == 0 &&
          strcmp(next->other_field, x->other_field) == 0))

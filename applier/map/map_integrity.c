@@ -168,6 +168,7 @@ static int compare(struct check *c, struct ds_error *err)
         keep_those_of_rules(&findings);
     if (rc == 0 && c->o->look) {
         rc = c->o->look(c->o->arg, sides, &findings, err);
+        map_findings_mark_keys(&findings, &sides[MAP_DESTINATION]);
         map_findings_sort(&findings);
     }
     for (size_t at = 0; rc == 0 && map_findings_line(&findings, &at, &line, &fails);)

@@ -152,8 +152,10 @@ static int put_value(struct map_row *r, uint32_t i, const struct map_value *v, s
                  : 0;
     if (rc && rc != DS_ECONFLICT)
         return no_memory(err);
-    if (rc == 0 && map_value_write(&held, c, out, &why))
-        return 0;
+    if (rc == 0 && map_value_write(&held, c, out, &why)) {
+        why = r->note ? map_value_loses(&held, c) : NULL;
+        return why ? r->note(r->note_arg, (int32_t)i, why, err) : 0;
+    }
     if (!why)
         return no_memory(err);
     if (!r->note)
@@ -171,7 +173,8 @@ static int copy_image(struct map_row *r, struct buf *out, struct ds_error *err)
         struct map_value text = {0};
         struct value v;
         int rc = 0;
-        if ((p->from != NOWHERE && p->passes) || (p->from == NOWHERE && r->there)) {
+        const bool looked_at = r->note && r->target->columns[i].class == TARGET_TEMPORAL;
+        if ((p->from != NOWHERE && p->passes && !looked_at) || (p->from == NOWHERE && r->there)) {
             const uint8_t *raw = p->from != NOWHERE ? r->values[p->from] : r->there[i];
             if (buf_append(out, raw, value_length(raw)))
                 return no_memory(err);
@@ -254,7 +257,7 @@ int map_row_record(struct map_row *r, struct slice image, struct slice before,
 int map_row_image(struct map_row *r, struct slice image, struct slice before, struct buf *out,
                   struct ds_error *err)
 {
-    if (r->same)
+    if (r->same && !r->note)
         return buf_append(out, image.p, image.len) ? no_memory(err) : 0;
     int rc = split(r, image, before, err);
     if (rc)

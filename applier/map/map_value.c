@@ -1,6 +1,7 @@
 #include "applier/map/map_value.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,70 @@ bool map_value_write(const struct map_value *v, const struct target_column *to, 
         return value_write_text(out, v->text.p, v->text.len) == 0;
     default:
         return value_write_text(out, v->text.p, v->text.len) == 0;
+    }
+}
+
+/* --- what is lost ---------------------------------------------------------------------------- */
+
+/* Behind the point, without zeros at the end. */
+static size_t decimals(struct slice s)
+{
+    const uint8_t *point = s.len ? memchr(s.p, '.', s.len) : NULL;
+    while (point && s.p[s.len - 1] == '0')
+        s.len--;
+    return point ? (size_t)(s.p + s.len - point) - 1 : 0;
+}
+
+static const char *time_loses(struct slice s, const struct target_column *to)
+{
+    const char *room = strchr(to->type_text, '('); /* datetime(3) */
+    for (size_t i = DATE_LENGTH; to->type == MYSQL_TYPE_DATE && i < s.len; i++)
+        if (s.p[i] >= '1' && s.p[i] <= '9')
+            return "a date without a time of day";
+    return to->type != MYSQL_TYPE_DATE && decimals(s) > (room ? strtoul(room + 1, NULL, 10) : 0)
+               ? "a time with fewer digits behind the second"
+               : NULL;
+}
+
+/* Of a number those that count, without the zeros around them. */
+static size_t digits_of(const char *text, char out[NUMBER_ROOM * 3])
+{
+    size_t n = 0;
+    for (; *text && *text != 'e' && *text != 'E'; text++)
+        if (*text >= '0' && *text <= '9' && (n || *text != '0'))
+            out[n++] = *text;
+    while (n && out[n - 1] == '0')
+        n--;
+    return n;
+}
+
+static const char *real_loses(struct slice s, bool single)
+{
+    char text[NUMBER_ROOM * 3], held[NUMBER_ROOM * 4], given[NUMBER_ROOM * 3],
+        kept[NUMBER_ROOM * 3];
+    if (!short_text(s, text))
+        return NULL;
+    const size_t n = digits_of(text, given);
+    const double d = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+    if (n <= (single ? FLT_DIG : DBL_DIG))
+        return NULL;
+    snprintf(held, sizeof held, "%.*e", (int)n - 1, d);
+    return digits_of(held, kept) == n && memcmp(given, kept, n) == 0 ? NULL
+                                                                     : "a number of fewer digits";
+}
+
+const char *map_value_loses(const struct map_value *v, const struct target_column *to)
+{
+    if (!v->set || v->null)
+        return NULL;
+    switch (to->class) {
+    case TARGET_TEMPORAL:
+        return time_loses(v->text, to);
+    case TARGET_FLOAT:
+    case TARGET_DOUBLE:
+        return real_loses(v->text, to->class == TARGET_FLOAT);
+    default:
+        return NULL;
     }
 }
 

@@ -16,6 +16,9 @@ int map_value_read(const struct value *v, struct arena *arena, struct map_value 
  * what is expected. Out of memory: false, and why NULL. */
 bool map_value_write(const struct map_value *v, const struct target_column *to, struct buf *out,
                      const char **why);
+/* What a column would have to take so that nothing of a value gets lost which it can hold in part:
+ * "a date without a time of day". NULL: nothing gets lost. */
+const char *map_value_loses(const struct map_value *v, const struct target_column *to);
 /* What stands in a column of which there is no value: NULL, or what is empty where it takes none.
  */
 struct map_value map_value_empty(const struct target_column *to);

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as tree
 import outputs
 from base import Migration, map_config
 from blog import MAP, Blog
+from complaints import shop as complaint_shop
 from customers import Customers
 from eavdelta import Attributes
 from greatblog import GreatBlog
@@ -57,6 +58,9 @@ def merged(rules, path):
     return tree.tostring(whole, encoding="unicode")
 
 
+EMPTY_RULES = "<map><source><document_rules/><field_rules/></source><destination><document_rules/><field_rules/></destination></map>"
+
+
 def define(suite):
     @suite.case("value-loss", "values of a sample that would not fit are told with field, key and rule, and nothing is written; the rules that are suggested give what fits")
     def _():
@@ -79,6 +83,36 @@ def define(suite):
             things.source.run("INSERT INTO thing (label, amount) VALUES ('again too long', 900)", database="old")
             things.migrate("delta", "--once")
             expect_equal(things.rows("SELECT label, amount FROM thing WHERE id > 5000"), (("again to", 127),), "delta")
+
+    @suite.case("value-loss-parts", "digits, times of day, years and bits that would get lost in part are told, of tables that are the same but for them, too, and settled by what is suggested; of columns of keys nothing is suggested")
+    def _():
+        kinds = (("time_ms", "TIME(3) NULL", "TIME NOT NULL", ("'01:02:03.789'", "NULL", "'-02:00:00.500'")), ("stamp", "TIMESTAMP(6) NULL", "TIMESTAMP(3) NULL", ("'2020-01-01 01:02:03.123456'", "'2020-01-01 01:02:03.5'", "NULL")),
+                 ("old_stamp", "DATETIME", "TIMESTAMP NULL", ("'1960-01-01 00:00:00'", "'2090-01-01 00:00:00'", "'2020-02-02 03:04:05'")), ("day", "DATETIME", "DATE", ("'2020-01-01 01:02:03'", "'2020-01-02 00:00:00'", "NULL")),
+                 ("a_text", "VARCHAR(30)", "DATETIME NULL", ("'2020-02-29 23:59:59'", "'2021-02-29'", "'never'")), ("a_year", "INT", "YEAR", ("1492", "2020", "2999")), ("few_bits", "INT", "BIT(4)", ("3", "16", "-1")),
+                 ("single", "DOUBLE", "FLOAT", ("1.23456789012", "0.1", "16777217")), ("doubled", "BIGINT", "DOUBLE", ("9007199254740993", "9007199254740992", "-5")), ("raw", "BLOB", "TEXT", ("0xff41", "0xc3a4", "NULL")))
+        wanted = {"time_ms": ("01:02:03", "00:00:00", "-02:00:00"), "stamp": ("2020-01-01 01:02:03.123", "2020-01-01 01:02:03.500", None), "old_stamp": ("1970-01-01 00:00:01", "2038-01-19 03:14:07", "2020-02-02 03:04:05"),
+                  "day": ("2020-01-01", "2020-01-02", None), "a_text": ("2020-02-29 23:59:59", None, None), "a_year": ("1901", "2020", "2155"), "few_bits": ("3", "15", "0"),
+                  "single": ("1.2345679", "0.1", "16777216"), "doubled": ("9007199254740992", "9007199254740992", "-5"), "raw": ("?A", "ä", None)}
+        shown = {"few_bits": "v + 0", "single": "CAST(v AS DOUBLE)", "doubled": "CAST(v AS DECIMAL(20))"}
+        with complaint_shop(["%s (id INT PRIMARY KEY, v %s)" % kind[:2] for kind in kinds] + ["a_key (id BIGINT PRIMARY KEY, up BIGINT NULL)"],
+                            ["%s (id INT PRIMARY KEY, v %s)" % (name, there) for name, _, there, _ in kinds] + ["a_key (id SMALLINT PRIMARY KEY, up SMALLINT NULL, FOREIGN KEY (up) REFERENCES a_key (id))"],
+                            ["INSERT INTO %s VALUES %s" % (name, ", ".join("(%d, %s)" % (i, value) for i, value in enumerate(values))) for name, _, _, values in kinds] + ["INSERT INTO a_key VALUES (70000, 70000), (1, 1)"]) as shop:
+            said = shop.migrate("data", "--suggest", shop.work.path("rules.xml"), code=1)
+            for name, *_ in kinds:
+                expect_contains(said, "[ERROR]: Values do not fit: %s.v " % name, name)
+            for field in ("id", "up"):
+                expect_contains(said, "there a_key.%s smallint(6): out of the column's range (1 of 2 rows that were looked at, keys: 70000): rows are found, or referred to, by it" % field, "a key")
+            expect_contains(said, "day.v datetime, there day.v date: the column needs a date without a time of day (1 of 3 rows that were looked at, keys: 0)", "a time of day")
+            shop.write("map.xml", merged(EMPTY_RULES, shop.work.path("rules.xml")))
+            said = shop.migrate("data", "--dry-run", code=1)
+            expect_equal(said.count("Values do not fit"), 2, "what is left: " + said)
+            shop.source.run("UPDATE a_key SET id = 2, up = NULL WHERE id = 70000", database="old")
+            shop.migrate("data")
+            for name, values in wanted.items():
+                got = tuple(str(value) if value is not None and name not in ("single",) else value for (value,) in shop.rows("SELECT CAST(%s AS CHAR) FROM %s ORDER BY id" % (shown.get(name, "v"), name)))
+                if name == "single":
+                    got = tuple("%.8g" % float(value) for value in got)
+                expect_equal(got, values, name)
 
     @suite.case("value-loss-steps", "values of other steps that would not fit are told as well: rows that steps and handlers give, attributes that become columns, EAV, settings and stores; nothing is written")
     def _():
