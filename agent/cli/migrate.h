@@ -84,8 +84,10 @@ int migrate_add_own(struct migrating *g, struct map *map, struct buf *text, stru
 /* Does the class belong to a step that config.xml has in mode data or delta? "Migration\\Step\\X\\"
  */
 bool migrate_has_step(const struct migrating *g, const char *classes);
-/* Stages of a step with documents of its own, which come with the stream of all steps. */
-int migrate_step_integrity(struct migrating *g, const char *step, bool *good, struct ds_error *err);
+/* Stages of a step with documents of its own, which come with the stream of all steps. option: of
+ * the map with their rules. */
+int migrate_step_integrity(struct migrating *g, const char *step, const char *option, bool *good,
+                           struct ds_error *err);
 int migrate_step_volume(struct migrating *g, const char *step, bool *good, struct ds_error *err);
 /* Into the map a step of ours with the documents of `source` (NULL ends them), by the rules that
  * the option names; of the destination's kept by `documents`, which must outlive the map. */

@@ -10,7 +10,8 @@
 #include "agent/cli/migrate_sides.h"
 #include "schema/log.h"
 
-#define DOCUMENTS "customer_attr_document_groups_file"
+#define DOCUMENTS  "customer_attr_document_groups_file"
+#define MAP_OPTION "customer_attr_map_file"
 
 struct custom {
     struct groups *documents;
@@ -71,8 +72,7 @@ int migrate_add_custom(struct migrating *g, struct map *map, struct buf *text, s
     struct custom *c = g->custom;
     if (!c)
         return 0;
-    int rc = migrate_add_step(g, map, CUSTOM_STEP, "customer_attr_map_file", c->source, &c->arena,
-                              text, err);
+    int rc = migrate_add_step(g, map, CUSTOM_STEP, MAP_OPTION, c->source, &c->arena, text, err);
     rc = rc ? rc : migrate_add_text(text, DOCUMENTS, buf_cstr(&c->path), err);
     if (rc == 0)
         map_take_all(map, CUSTOM_STEP);
@@ -276,7 +276,7 @@ int migrate_custom_integrity(struct migrating *g, bool *good, struct ds_error *e
     rc = rc ? rc : check_side(g, &sides.destination, false, good, err);
     step_sides_close(&sides);
     if (rc == 0 && *good)
-        rc = migrate_step_integrity(g, CUSTOM_STEP, &structure, err);
+        rc = migrate_step_integrity(g, CUSTOM_STEP, MAP_OPTION, &structure, err);
     *good &= structure;
     return rc;
 }

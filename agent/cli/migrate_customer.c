@@ -11,6 +11,7 @@
 #include "agent/cli/migrate_sides.h"
 #include "schema/log.h"
 
+#define MAP_OPTION "customer_map_file"
 #define DOCUMENTS  "customer_document_groups_file"
 #define ATTRIBUTES "customer_attribute_groups_file"
 
@@ -159,8 +160,7 @@ int migrate_add_customer(struct migrating *g, struct map *map, struct buf *text,
     struct customer *c = g->customer;
     if (!c)
         return 0;
-    int rc = migrate_add_step(g, map, CUSTOMER_STEP, "customer_map_file", c->source, &c->arena,
-                              text, err);
+    int rc = migrate_add_step(g, map, CUSTOMER_STEP, MAP_OPTION, c->source, &c->arena, text, err);
     rc = rc ? rc : migrate_add_text(text, DOCUMENTS, buf_cstr(&c->paths[0]), err);
     rc = rc ? rc : migrate_add_text(text, ATTRIBUTES, buf_cstr(&c->paths[1]), err);
     for (size_t i = 0; i < c->count && rc == 0; i++)
@@ -275,7 +275,7 @@ int migrate_customer_integrity(struct migrating *g, bool *good, struct ds_error 
     }
     step_sides_close(&sides);
     bool structure = true;
-    rc = rc ? rc : migrate_step_integrity(g, CUSTOMER_STEP, &structure, err);
+    rc = rc ? rc : migrate_step_integrity(g, CUSTOMER_STEP, MAP_OPTION, &structure, err);
     *good &= fields && structure;
     return rc;
 }

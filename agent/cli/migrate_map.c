@@ -32,8 +32,10 @@ static int look_at_rows(void *arg, const struct map_side_schema sides[2],
     return migrate_sample(arg, sides, findings, err);
 }
 
-/* The rules that would settle all of it, for the user to read. */
-static int write_suggestion(const char *path, const struct buf *xml, struct ds_error *err)
+/* The rules that would settle all of it, for the user to read; `option` names the map that they are
+ * for. */
+static int write_suggestion(const char *path, const struct buf *xml, const char *option,
+                            struct ds_error *err)
 {
     FILE *out = fopen(path, "wxe");
     bool written = out && fwrite(xml->data, 1, xml->len, out) == xml->len;
@@ -41,13 +43,30 @@ static int write_suggestion(const char *path, const struct buf *xml, struct ds_e
         written = false;
     if (!written)
         return error_set(err, DS_EUSAGE, "--suggest %s: %s", path, strerror(errno));
-    log_info("rules that settle what is not mapped are in %s: read them, and put them into the map",
-             path);
+    log_info("rules that settle what is not mapped are in %s: read them, and put them into the map "
+             "that <%s> names",
+             path, option);
     return 0;
 }
 
-/* step: its documents; NULL: those that no step has. */
-static int check_integrity(struct migrating *g, const char *step, const char *suggest, bool *good,
+/* Those for the map of a step, if there are any: beside rules.xml in rules.GreatBlog.xml. */
+static int write_suggestion_of_step(struct migrating *g, const char *step, const char *option,
+                                    struct buf *xml, struct ds_error *err)
+{
+    const char *path = g->in->suggest, *last = strrchr(step, '\\'), *dot = strrchr(path, '.');
+    const size_t stem = dot && !strchr(dot, '/') ? (size_t)(dot - path) : strlen(path);
+    BUF_AUTO struct buf name = {0};
+    if (!strstr(buf_cstr(xml), "</ignore>") && !strstr(buf_cstr(xml), "</transform>"))
+        return 0;
+    if (buf_append(&name, path, stem) ||
+        buf_printf(&name, ".%s%s", last ? last + 1 : step, path + stem))
+        return error_set(err, DS_ENOMEM, "out of memory for rules");
+    return write_suggestion(buf_cstr(&name), xml, option, err);
+}
+
+/* step: its documents; NULL: those that no step has. option: of the map with their rules; NULL:
+ * there is none. */
+static int check_integrity(struct migrating *g, const char *step, const char *option, bool *good,
                            struct ds_error *err)
 {
     BUF_AUTO struct buf suggestion = {0};
@@ -67,26 +86,30 @@ static int check_integrity(struct migrating *g, const char *step, const char *su
                                     .arg = g,
                                     .step = step,
                                     .own = g->own,
-                                    .suggest = suggest ? &suggestion : NULL};
+                                    .suggest = g->in->suggest && option ? &suggestion : NULL};
     rc = rc ? rc : map_integrity_check(&o, &fails, err);
     *good = !fails;
-    return rc || !suggest ? rc : write_suggestion(suggest, &suggestion, err);
+    if (rc || !o.suggest)
+        return rc;
+    return step ? write_suggestion_of_step(g, step, option, &suggestion, err)
+                : write_suggestion(g->in->suggest, &suggestion, option, err);
 }
 
 int migrate_map_integrity(struct migrating *g, bool *good, struct ds_error *err)
 {
-    return check_integrity(g, NULL, g->in->suggest, good, err);
+    return check_integrity(g, NULL, "map_file", good, err);
 }
 
 int migrate_own_integrity(struct migrating *g, bool *good, struct ds_error *err)
 {
     const struct ds_step *step = migrate_own_step(g, g->step->classes[STAGE_INTEGRITY]);
-    return check_integrity(g, step->name, NULL, good, err);
+    return check_integrity(g, step->name, step->map, good, err);
 }
 
-int migrate_step_integrity(struct migrating *g, const char *step, bool *good, struct ds_error *err)
+int migrate_step_integrity(struct migrating *g, const char *step, const char *option, bool *good,
+                           struct ds_error *err)
 {
-    return check_integrity(g, step, NULL, good, err);
+    return check_integrity(g, step, option, good, err);
 }
 
 /* --- volume ---------------------------------------------------------------------------------- */

@@ -61,6 +61,16 @@ def merged(rules, path):
 EMPTY_RULES = "<map><source><document_rules/><field_rules/></source><destination><document_rules/><field_rules/></destination></map>"
 
 
+def with_rules(rules):
+    """A map that has all parts, also those that are empty."""
+    whole = tree.fromstring(rules)
+    for side in whole:
+        for part in ("field_rules", "document_rules"):
+            if side.find(part) is None:
+                side.insert(0 if part == "document_rules" else 1, tree.Element(part))
+    return tree.tostring(whole, encoding="unicode")
+
+
 def define(suite):
     @suite.case("value-loss", "values of a sample that would not fit are told with field, key and rule, and nothing is written; the rules that are suggested give what fits")
     def _():
@@ -113,6 +123,19 @@ def define(suite):
                 if name == "single":
                     got = tuple("%.8g" % float(value) for value in got)
                 expect_equal(got, values, name)
+
+    @suite.case("value-loss-suggested", "rules for documents of a step are suggested for its own map, and settle what was told")
+    def _():
+        with GreatBlog() as blog:
+            blog.source.run("INSERT INTO greatblog_post VALUES (7, 'a title', NULL, 1, 'red')", "UPDATE great_blog_publication SET summary = 'a long title' WHERE post_id = 3", database="old")
+            blog.destination.run("ALTER TABLE greatblog_post MODIFY title VARCHAR(3) NOT NULL, ADD extra INT NOT NULL", "ALTER TABLE great_blog_post MODIFY title VARCHAR(10) NOT NULL", database="new")
+            said = blog.migrate("data", "--suggest", blog.work.path("rules.xml"), code=1)
+            expect_contains(said, "rules.GreatBlog.xml: read them, and put them into the map that <greatblog_map_file> names", "where")
+            for file, suggested in (("map.xml", "rules.xml"), ("map-greatblog.xml", "rules.GreatBlog.xml")):
+                blog.write(file, merged(with_rules(blog.example(file)), blog.work.path(suggested)))
+            expect("not mapped" not in blog.migrate("data"), "all is settled")
+            expect_equal(blog.rows("SELECT title, extra FROM greatblog_post"), (("a t", 0),), "a post")
+            expect_equal(blog.ask("SELECT title FROM great_blog_post WHERE post_id = 3"), "a long tit", "a title")
 
     @suite.case("value-loss-steps", "values of other steps that would not fit are told as well: rows that steps and handlers give, attributes that become columns, EAV, settings and stores; nothing is written")
     def _():
