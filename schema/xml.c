@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "schema/arena.h"
 #include "schema/buf.h"
@@ -67,8 +68,11 @@ static void on_error(void *arg, xmlErrorPtr e)
     if (r->malformed || e->level < XML_ERR_ERROR)
         return;
     r->malformed = true;
+    const char *what = e->code == XML_ERR_DOCUMENT_END /* whose words are of the latter alone */
+                           ? "it ends too early, or goes on behind its end"
+                           : e->message;
     error_set(r->err, DS_EUSAGE, "%s:%d: not well-formed XML: %.*s", r->path,
-              e->line > 0 ? e->line : 1, (int)strcspn(e->message, "\n"), e->message);
+              e->line > 0 ? e->line : 1, (int)strcspn(what, "\n"), what);
 }
 
 const char *xml_attribute(const struct xml_node *n, const char *name)
@@ -236,9 +240,14 @@ int xml_read(const char *path, const struct xml_rule *root, void *arg, struct ds
 {
     struct ds_error own = {0};
     struct reading r = {.path = path, .root = root, .arg = arg, .err = err ? err : &own};
+    struct stat is;
     FILE *file = fopen(path, "rb");
     if (!file)
         return error_set(err, DS_EUSAGE, "cannot read %s: %m", path);
+    if (fstat(fileno(file), &is) == 0 && S_ISDIR(is.st_mode)) {
+        (void)fclose(file);
+        return error_set(err, DS_EUSAGE, "cannot read %s: it is a folder", path);
+    }
     r.reader = xmlReaderForFd(fileno(file), path, NULL, XML_PARSE_NONET | XML_PARSE_BIG_LINES);
     int rc = r.reader ? 0 : error_set(err, DS_ENOMEM, "out of memory for %s", path);
     if (rc == 0)

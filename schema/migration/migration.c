@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "schema/arena.h"
@@ -273,6 +274,12 @@ int migration_number(const struct migration *m, const char *name, long otherwise
     return 0;
 }
 
+static bool is_readable(const char *path)
+{
+    struct stat is;
+    return access(path, R_OK) == 0 && stat(path, &is) == 0 && !S_ISDIR(is.st_mode);
+}
+
 int migration_file(const struct migration *m, const char *option, struct buf *path,
                    struct ds_error *err)
 {
@@ -284,7 +291,7 @@ int migration_file(const struct migration *m, const char *option, struct buf *pa
     if (buf_puts(path, o->value))
         return no_memory(err);
     size_t folder = strlen(m->whole);
-    while (access(buf_cstr(path), R_OK) != 0) {
+    while (!is_readable(buf_cstr(path))) {
         if (*o->value == '/' || folder == 0)
             return error_set(err, DS_EUSAGE,
                              "%s:%u: <%s> names the file %s, which cannot be read from here, from "

@@ -94,14 +94,15 @@ def define(suite):
                     (("dates", blog.config), "'dates' is none of settings, data and delta"), (("settings", blog.config), "there are no steps of mode settings"),
                     (("data", "nowhere.xml"), "nowhere.xml"), (("data", blog.config, "--once"), "--once is for migrate delta"),
                     (("delta", blog.config, "--auto"), "--auto is for migrate settings and data"), (("settings", blog.config, "--once"), "--once is for migrate delta"), (("data", blog.config, "--reset", "--dry-run"), "do not go together"),
-                    (("data", blog.config, "--reset"), "--yes"), (("data",), "CONFIG.xml")):
+                    (("data", blog.config, "--reset"), "--yes"), (("data",), "CONFIG.xml"),
+                    (("data", blog.work.path("")), "it is a folder"), (("data", "/dev/null"), "/dev/null:1: not well-formed XML: it ends too early")):
                 code, out, err = blog.program.command("migrate", *arguments)
                 expect_equal(code, 2, "%s: %s" % (arguments, out + err))
                 expect_contains(out + err, part, str(arguments))
             with open(blog.config, encoding="utf-8") as text:
                 config = text.read()
             source = config[:config.index("<source>")].count("\n") + 1
-            for was, is_, part in (('port="%d"' % blog.source.port, 'port="33x"', "config.xml:%d: source.port" % source), ('name="old" user="%s"' % ACCOUNT, 'name="old" user="nobody"', "config.xml:%d" % source),
+            for was, is_, part in (("<map_file>map.xml", "<map_file>/tmp", ": <map_file> names the file /tmp, which cannot be read"), ("</config>", "", "not well-formed XML: it ends too early"), ('port="%d"' % blog.source.port, 'port="33x"', "config.xml:%d: source.port" % source), ('name="old" user="%s"' % ACCOUNT, 'name="old" user="nobody"', "config.xml:%d" % source),
                                    ('name="old"', 'name="older"', "config.xml:%d" % source), ('name="new"', 'name="newer"', "database newer")):
                 blog.write("config.xml", config.replace(was, is_))
                 expect(is_ in config.replace(was, is_), was)
