@@ -112,4 +112,4 @@ def define(suite):
             expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 0, "rows")
             lab.destination.run("INSERT INTO owner VALUES (5), (9)", database="new")
             expect("not there" not in lab.migrate("data"), "what is there is not told")
-            expect_equal(lab.rows("SELECT * FROM t"), lab.source.query("SELECT * FROM t", "old"), "rows")
+            expect_equal(lab.rows("SELECT * FROM t ORDER BY 1"), lab.source.query("SELECT * FROM t ORDER BY 1", "old"), "rows")
