@@ -184,8 +184,9 @@ static const struct option migrate_options[] = {
     {"dry-run", 0, OPTION_FLAG, NULL, FIELD(dry_run),
      .doc = "Write nothing. data: check integrity. settings: tell what would change, too."},
     {"suggest", 0, OPTION_TEXT, "FILE", FIELD(suggest),
-     .doc = "data: write the rules that would settle what is not mapped, or does not fit, to a new "
-            "file, and those for the map of a step beside it: rules.xml, rules.STEP.xml."},
+     .doc = "settings, data: write the rules that would settle what is not mapped, or does not "
+            "fit, to a new file, and those for the map of a step beside it: rules.xml, "
+            "rules.STEP.xml."},
     {"once", 0, OPTION_FLAG, NULL, FIELD(once), .doc = "delta: end where the source is now."},
     {"file", 'f', OPTION_LIST, "BINLOG", FIELD(files),
      .doc = "delta: read this binlog file of the source instead of asking the server, and end with "

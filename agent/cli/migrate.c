@@ -116,7 +116,7 @@ static int check_options(const struct invocation *in, enum migration_mode mode,
                    {"step", in->steps.count > 0, DATA},
                    {"auto", in->automatic, SETTINGS | DATA},
                    {"dry-run", in->dry_run, SETTINGS | DATA},
-                   {"suggest", in->suggest, DATA},
+                   {"suggest", in->suggest, SETTINGS | DATA},
                    {"once", in->once, DELTA},
                    {"file", in->files.count > 0, DELTA},
                    {"changelog", in->changelog, DELTA}};

@@ -89,6 +89,10 @@ bool migrate_has_step(const struct migrating *g, const char *classes);
 int migrate_step_integrity(struct migrating *g, const char *step, const char *option, bool *good,
                            struct ds_error *err);
 int migrate_step_volume(struct migrating *g, const char *step, bool *good, struct ds_error *err);
+/* --suggest: rules for the map of a step, which the option names, beside rules.xml in
+ * rules.GreatBlog.xml; no file if there are none. */
+int migrate_suggest_for(const struct migrating *g, const char *step, const char *option,
+                        struct buf *xml, struct ds_error *err);
 /* Into the map a step of ours with the documents of `source` (NULL ends them), by the rules that
  * the option names; of the destination's kept by `documents`, which must outlive the map. */
 int migrate_add_step(struct migrating *g, struct map *map, const char *step, const char *option,

@@ -214,18 +214,15 @@ static int look_at(struct eav_step *s, struct fit *f, size_t i, struct ds_error 
 
 /* Values that would get lost, and keys that would refuse rows. What is remembered of earlier runs
  * does not matter for them. */
-static int look_at_all(struct eav_step *s, bool *good, struct ds_error *err)
+static int look_at_all(struct eav_step *s, struct map_findings *findings, struct ds_error *err)
 {
-    struct map_findings findings = {0};
     struct fit f = {.key = fit_own_key, .arg = &f};
-    s->findings = &findings;
+    s->findings = findings;
     int rc = fit_open(&f, &s->g->in->config, err);
     rc = rc ? rc : eav_compute(s, err);
     for (size_t i = 0; i < EAV_TABLES && rc == 0; i++)
         rc = look_at(s, &f, i, err);
-    rc = rc ? rc : step_tell_findings(s->g, &findings, good, err);
     s->findings = NULL;
-    map_findings_free(&findings);
     fit_close(&f);
     return rc;
 }
@@ -233,6 +230,7 @@ static int look_at_all(struct eav_step *s, bool *good, struct ds_error *err)
 int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err)
 {
     const char *names[EAV_TABLES + 1] = {NULL};
+    struct map_findings findings = {0};
     struct eav_step *s;
     int rc = open_step(&s, g, NULL, err);
     for (size_t i = 0; i < EAV_TABLES; i++)
@@ -246,9 +244,11 @@ int migrate_eav_integrity(struct migrating *g, bool *good, struct ds_error *err)
         rc = open_tables(s, err);
         rc = rc ? rc : check_classes(s, good, err);
         rc = rc ? rc : check_inputs(s, good, err);
-        rc = rc ? rc : look_at_all(s, good, err);
-        rc = rc ? rc : step_compare_structure(g, s->map, s->schema, names, good, err);
+        rc = rc ? rc : look_at_all(s, &findings, err);
+        const struct step_rules rules = {"Eav", "eav_map_file", s->map, s->schema, names};
+        rc = rc ? rc : step_compare_structure(g, &rules, &findings, good, err);
     }
+    map_findings_free(&findings);
     if (s)
         eav_step_close(s);
     return rc;

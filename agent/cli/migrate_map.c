@@ -49,9 +49,8 @@ static int write_suggestion(const char *path, const struct buf *xml, const char 
     return 0;
 }
 
-/* Those for the map of a step, if there are any: beside rules.xml in rules.GreatBlog.xml. */
-static int write_suggestion_of_step(struct migrating *g, const char *step, const char *option,
-                                    struct buf *xml, struct ds_error *err)
+int migrate_suggest_for(const struct migrating *g, const char *step, const char *option,
+                        struct buf *xml, struct ds_error *err)
 {
     const char *path = g->in->suggest, *last = strrchr(step, '\\'), *dot = strrchr(path, '.');
     const size_t stem = dot && !strchr(dot, '/') ? (size_t)(dot - path) : strlen(path);
@@ -91,7 +90,7 @@ static int check_integrity(struct migrating *g, const char *step, const char *op
     *good = !fails;
     if (rc || !o.suggest)
         return rc;
-    return step ? write_suggestion_of_step(g, step, option, &suggestion, err)
+    return step ? migrate_suggest_for(g, step, option, &suggestion, err)
                 : write_suggestion(g->in->suggest, &suggestion, option, err);
 }
 

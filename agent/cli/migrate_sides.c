@@ -108,18 +108,33 @@ int step_tell_findings(struct migrating *g, struct map_findings *findings, bool 
     return 0;
 }
 
-int step_compare_structure(struct migrating *g, const struct map *map,
-                           struct target *const schema[2], const char *const *documents, bool *good,
-                           struct ds_error *err)
+static int suggest(const struct migrating *g, const struct step_rules *r,
+                   const struct map_side_schema *destination, struct map_findings *findings,
+                   struct ds_error *err)
+{
+    BUF_AUTO struct buf xml = {0};
+    if (!g->in->suggest)
+        return 0;
+    map_findings_mark_keys(findings, destination);
+    return map_findings_suggest(findings, &xml)
+               ? no_memory(err)
+               : migrate_suggest_for(g, r->step, r->option, &xml, err);
+}
+
+int step_compare_structure(struct migrating *g, const struct step_rules *r,
+                           const struct map_findings *rows, bool *good, struct ds_error *err)
 {
     const struct config *c = &g->in->config;
-    const struct map_side_schema sides[] = {{schema[MAP_SOURCE], c->source.prefix},
-                                            {schema[MAP_DESTINATION], c->destination.prefix}};
+    const struct map_side_schema sides[] = {{r->schema[MAP_SOURCE], c->source.prefix},
+                                            {r->schema[MAP_DESTINATION], c->destination.prefix}};
     struct map_findings findings;
     for (int side = MAP_SOURCE; side <= MAP_DESTINATION; side++)
-        leave_only(map, (enum map_side)side, schema[side], sides[side].prefix, documents);
-    int rc = map_compare(map, &sides[MAP_SOURCE], &sides[MAP_DESTINATION], &findings, err);
+        leave_only(r->map, (enum map_side)side, r->schema[side], sides[side].prefix, r->documents);
+    int rc = map_compare(r->map, &sides[MAP_SOURCE], &sides[MAP_DESTINATION], &findings, err);
+    for (size_t i = 0; i < rows->count && rc == 0; i++)
+        rc = map_findings_add(&findings, &rows->items[i]) ? no_memory(err) : 0;
     rc = rc ? rc : step_tell_findings(g, &findings, good, err);
+    rc = rc ? rc : suggest(g, r, &sides[MAP_DESTINATION], &findings, err);
     map_findings_free(&findings);
     return rc;
 }

@@ -25,12 +25,18 @@ struct map_findings;
  * without; g->stuck: --auto does not go past one. DS_ENOMEM. */
 int step_tell_findings(struct migrating *g, struct map_findings *findings, bool *good,
                        struct ds_error *err);
-/* Structures of these documents of the source (NULL behind the last), and of what they become, by
- * the map of a step: what has no place is told. schema: by enum map_side; of it only these tables
- * are there afterwards. */
-int step_compare_structure(struct migrating *g, const struct map *map,
-                           struct target *const schema[2], const char *const *documents, bool *good,
-                           struct ds_error *err);
+/* What a step goes by. */
+struct step_rules {
+    const char *step, *option; /* its class, and what names the map in config.xml */
+    const struct map *map;
+    struct target *const *schema; /* by enum map_side */
+    const char *const *documents; /* of the source; NULL behind the last */
+};
+/* Told together: what has no place in the structures of these documents and of what they become,
+ * and what rows have shown. --suggest writes rules for it. *good as above. Of the schema only these
+ * tables are there afterwards. */
+int step_compare_structure(struct migrating *g, const struct step_rules *r,
+                           const struct map_findings *rows, bool *good, struct ds_error *err);
 
 /* A document at both sides, whole, and what makes rows of the one rows of the other. */
 struct step_table {

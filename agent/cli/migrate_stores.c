@@ -242,16 +242,13 @@ static int look_at(struct stores_step *s, struct fit *f, size_t i, struct map_fi
 }
 
 /* Values that would get lost, and keys that would refuse rows. */
-static int look_at_all(struct stores_step *s, bool *good, struct ds_error *err)
+static int look_at_all(struct stores_step *s, struct map_findings *findings, struct ds_error *err)
 {
-    struct map_findings findings = {0};
     struct fit f = {.key = fit_own_key, .arg = &f};
     int rc = fit_open(&f, &s->g->in->config, err);
     for (size_t i = 0; i < DOCUMENTS && rc == 0; i++)
         if (document_at(s, MAP_DESTINATION, i))
-            rc = look_at(s, &f, i, &findings, err);
-    rc = rc ? rc : step_tell_findings(s->g, &findings, good, err);
-    map_findings_free(&findings);
+            rc = look_at(s, &f, i, findings, err);
     fit_close(&f);
     return rc;
 }
@@ -259,16 +256,17 @@ static int look_at_all(struct stores_step *s, bool *good, struct ds_error *err)
 int migrate_stores_integrity(struct migrating *g, bool *good, struct ds_error *err)
 {
     struct stores_step s;
+    struct map_findings findings = {0};
     int rc = open_step(&s, g, err);
     if (rc == 0)
         check_tables(&s, good);
-    bool fits = true;
     if (rc == 0 && *good)
-        rc = look_at_all(&s, &fits, err);
+        rc = look_at_all(&s, &findings, err);
     if (rc == 0 && *good)
         rc = check_rows(&s, good, err);
-    *good &= fits;
-    rc = rc ? rc : step_compare_structure(g, s.map, s.schema, documents, good, err);
+    const struct step_rules rules = {"Stores", "stores_map_file", s.map, s.schema, documents};
+    rc = rc ? rc : step_compare_structure(g, &rules, &findings, good, err);
+    map_findings_free(&findings);
     close_step(&s);
     return rc;
 }

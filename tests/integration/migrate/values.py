@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as tree
 
+import eav
 import outputs
 from base import Migration, map_config
 from blog import MAP, Blog
@@ -9,7 +10,7 @@ from complaints import shop as complaint_shop
 from customers import Customers
 from eavdelta import Attributes
 from greatblog import GreatBlog
-from settings import RULES, Settings
+from settings import RULES, STORES, Settings
 from steps import wait_for
 from lib.suite import expect, expect_contains, expect_equal
 
@@ -136,6 +137,18 @@ def define(suite):
             expect("not mapped" not in blog.migrate("data"), "all is settled")
             expect_equal(blog.rows("SELECT title, extra FROM greatblog_post"), (("a t", 0),), "a post")
             expect_equal(blog.ask("SELECT title FROM great_blog_post WHERE post_id = 3"), "a long tit", "a title")
+        for make, mode, step, file, rules, change, ask, wanted in (
+                (Attributes, "data", "Eav", "map-eav.xml", eav.MAP, ("ALTER TABLE eav_attribute MODIFY frontend_input VARCHAR(5) NULL, ADD extra INT NOT NULL",),
+                 "SELECT frontend_input, extra FROM eav_attribute WHERE attribute_id = 80", ("selec", 0)),
+                (Settings, "settings", "Stores", "map-stores.xml", STORES, ("ALTER TABLE store_group MODIFY name VARCHAR(9) NOT NULL, ADD extra INT NOT NULL", "UPDATE store_group SET name = 'Old'"),
+                 "SELECT name, extra FROM store_group WHERE group_id = 1", ("Main Webs", 0))):
+            with make() as shop:
+                shop.destination.run("SET SESSION sql_mode = ''", *change, database="new")
+                said = shop.migrate(mode, "--suggest", shop.work.path("rules.xml"), code=1)
+                expect_contains(said, "rules.%s.xml: read them, and put them into the map that <%s_map_file> names" % (step, step.lower()), step)
+                shop.write(file, merged(with_rules(rules), shop.work.path("rules.%s.xml" % step)))
+                expect("not mapped" not in shop.migrate(mode), "all is settled: " + step)
+                expect_equal(shop.rows(ask), (wanted,), step)
 
     @suite.case("value-loss-steps", "values of other steps that would not fit are told as well: rows that steps and handlers give, attributes that become columns, EAV, settings and stores; nothing is written")
     def _():
