@@ -188,7 +188,8 @@ struct ds_api {
     int (*record_find)(const struct ds_record *record, const char *field); /* number; -1: none */
     struct ds_value (*record_value)(const struct ds_record *record, size_t i);
     /* From rows() of a step: a row of one of its documents at the destination. Fields that are not
-     * given get their defaults; those of its key must be. 0, or DS_HANDLER_ERROR with a reason. */
+     * given get their defaults; those of its key must be. 0, or DS_HANDLER_ERROR with a reason:
+     * then rows() has failed, whatever it returns. */
     int (*emit)(struct ds_call *call, const char *document, const char *const *fields,
                 const struct ds_value *values, size_t count);
 };

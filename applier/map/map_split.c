@@ -288,7 +288,8 @@ int map_split_add(struct map_split *s, enum map_split_side side, const struct ma
     const struct ds_record row = {*record};
     struct ds_call call = {.handler = s->whose, .arena = &s->arena, .split = s};
     map_split_begin(s, side);
-    if (s->step->rows(s->whose->state, &call, s->step, record->table->name, &row) == DS_HANDLER_OK)
+    const int result = s->step->rows(s->whose->state, &call, s->step, record->table->name, &row);
+    if (result == DS_HANDLER_OK && !call.has_reason) /* of a row that emit() has refused */
         return 0;
     return error_set(err, DS_ECONFLICT, "%s: %s (step %s)", record->table->name,
                      call.has_reason ? call.reason : "rows() fails without a reason",

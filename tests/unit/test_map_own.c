@@ -45,7 +45,7 @@ static struct msg_column source_columns[] = {{.name = {(const uint8_t *)"id", 2}
 static const struct ds_api *const api = &handler_api;
 
 /* Each letter is a word; its place is the level, but for small ones, which have none. '!' fails,
- * '?' leaves the key out. All go to the log, too. */
+ * '?' leaves the key out, '~' does not look whether a row was taken. All go to the log, too. */
 static int rows(void *state, struct ds_call *call, const struct ds_step *self, const char *document,
                 const struct ds_record *record)
 {
@@ -63,6 +63,8 @@ static int rows(void *state, struct ds_call *call, const struct ds_step *self, c
                                     {.kind = DS_INT, .i = (int64_t)i}};
         if (*at == '!')
             return api->reason(call, "no %c", *at);
+        if (*at == '~')
+            (void)api->emit(call, "nowhere", fields, values, 1);
         size_t count = *at == '?' ? 1 : *at >= 'a' ? 2 : 3;
         if (api->emit(call, "word", fields, values, count) ||
             api->emit(call, "log", fields, values, 1))
@@ -272,6 +274,9 @@ static void errors_name_document_step_and_key(void **state)
     error_clear(&err);
     assert_int_equal(change(&f, NULL, "?", &err), DS_ECONFLICT);
     assert_non_null(strstr(err.message, "a row of word comes without id, which is of the key"));
+    error_clear(&err);
+    assert_int_equal(change(&f, NULL, "~", &err), DS_ECONFLICT);
+    assert_non_null(strstr(err.message, "nowhere is no document of the step's"));
     becomes(&f, NULL, "A", "0:+7,A,0 1:+A ");
     end(&f);
 }
