@@ -25,17 +25,51 @@ static int no_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory for a volume check");
 }
 
-/* Values as a step's code sees them: the number of a BIT, names of an ENUM or SET. */
+/* Values as a step's code sees them: the number of a BIT, names of an ENUM or SET, texts in UTF-8,
+ * bytes of an address, all digits of a FLOAT. */
+static int select_column(const struct target_column *c, struct buf *sql)
+{
+    const bool text = c->class == TARGET_TEXT && strncmp(c->charset, "utf8", 4) != 0;
+    const bool bytes = c->pad_to && strncasecmp(c->type_text, "binary", 6) != 0;
+    int rc = text ? buf_puts(sql, "CONVERT(") : bytes ? buf_puts(sql, "CAST(") : 0;
+    rc |= sql_identifier(sql, c->name);
+    return rc | (text                        ? buf_puts(sql, " USING utf8mb4)")
+                 : bytes                     ? buf_printf(sql, " AS BINARY(%u))", c->pad_to)
+                 : c->type == MYSQL_TYPE_BIT ? buf_puts(sql, " + 0")
+                 : c->class == TARGET_FLOAT  ? buf_puts(sql, " + 0e0")
+                                             : 0);
+}
+
 static int select_all(const struct target_table *t, struct buf *sql)
 {
     int rc = buf_puts(sql, "SELECT ");
-    for (uint32_t i = 0; rc == 0 && i < t->column_count; i++) {
-        uint8_t type = t->columns[i].type;
-        bool number = type == MYSQL_TYPE_BIT;
-        rc = (i ? buf_puts(sql, ", ") : 0) | sql_identifier(sql, t->columns[i].name) |
-             (number ? buf_puts(sql, " + 0") : 0);
-    }
+    for (uint32_t i = 0; rc == 0 && i < t->column_count; i++)
+        rc = (i ? buf_puts(sql, ", ") : 0) | select_column(&t->columns[i], sql);
     return rc | buf_puts(sql, " FROM ") | sql_identifier(sql, t->name);
+}
+
+static int read_column(const struct target_column *c, const char *text, unsigned long len,
+                       struct arena *arena, struct map_value *out)
+{
+    *out = (struct map_value){.set = true, .null = !text, .text = {(const uint8_t *)text, len}};
+    if (!text || (c->class != TARGET_FLOAT && c->class != TARGET_DOUBLE))
+        return 0;
+    struct value v = {.kind = c->class == TARGET_FLOAT ? VALUE_FLOAT : VALUE_DOUBLE};
+    if (c->class == TARGET_FLOAT)
+        v.f = strtof(text, NULL);
+    else
+        v.d = strtod(text, NULL);
+    return map_value_read(&v, arena, out);
+}
+
+/* "5" or "5,7" */
+static void at_key(const struct target_table *t, MYSQL_ROW row, struct ds_error *err)
+{
+    BUF_AUTO struct buf key = {0};
+    for (uint32_t i = 0; t->row_key && i < t->row_key->count; i++)
+        (void)buf_printf(&key, "%s%s", i ? "," : "", row[t->row_key->columns[i]]);
+    if (key.len)
+        error_at_key(err, buf_cstr(&key));
 }
 
 static int describe(struct recount *r, const struct target_table *t, const char *document,
@@ -48,8 +82,8 @@ static int describe(struct recount *r, const struct target_table *t, const char 
     return 0;
 }
 
-static int add_row(struct recount *r, const struct map_table *table, MYSQL_RES *res, MYSQL_ROW row,
-                   struct ds_error *err)
+static int add_row(struct recount *r, const struct target_table *t, const struct map_table *table,
+                   MYSQL_RES *res, MYSQL_ROW row, struct ds_error *err)
 {
     const unsigned long *lengths = mysql_fetch_lengths(res);
     arena_reset(&r->arena, 1 << 16);
@@ -57,11 +91,13 @@ static int add_row(struct recount *r, const struct map_table *table, MYSQL_RES *
     if (!values)
         return no_memory(err);
     for (size_t i = 0; i < table->count; i++)
-        values[i] = (struct map_value){
-            .set = true, .null = !row[i], .text = {(const uint8_t *)row[i], lengths[i]}};
+        if (read_column(&t->columns[i], row[i], lengths[i], &r->arena, &values[i]))
+            return no_memory(err);
     const struct map_record record = {table, values};
     map_split_clear(r->split);
     int rc = map_split_add(r->split, SPLIT_AFTER, &record, err);
+    if (rc == DS_ECONFLICT)
+        at_key(t, row, err);
     for (uint32_t i = 0; rc == 0 && i < map_split_count(r->split); i++) {
         BUF_AUTO struct buf images = {0};
         uint32_t count = 0;
@@ -75,12 +111,24 @@ static int add_row(struct recount *r, const struct map_table *table, MYSQL_RES *
     return rc;
 }
 
+/* Do the map's rules lead rows of the source to it? */
+static bool is_led_to(const struct recount *r, const char *document)
+{
+    const struct map_volume_side *side = &r->o->source;
+    const char *from = map_document(r->o->map, MAP_DESTINATION, document);
+    char name[300];
+    snprintf(name, sizeof name, "%s%s", side->tables.prefix, from ? from : "");
+    const struct target_table *t =
+        from ? target_find(side->tables.schema, name, strlen(name)) : NULL;
+    return t && t->exists;
+}
+
 /* What rows are led to by the map's rules is compared with these. */
 static const struct target_table *own_table(const struct recount *r, uint32_t i)
 {
     const struct map_volume_side *side = &r->o->destination;
     char name[300];
-    if (!map_ignored(r->o->map, MAP_DESTINATION, r->documents[i]))
+    if (is_led_to(r, r->documents[i]))
         return NULL;
     snprintf(name, sizeof name, "%s%s", side->tables.prefix, r->documents[i]);
     return target_find(side->tables.schema, name, strlen(name));
@@ -120,7 +168,7 @@ static int add_document(struct recount *r, const char *document, struct ds_error
     if (mysql_real_query(side->db, buf_cstr(&sql), sql.len) || !(res = mysql_use_result(side->db)))
         return db_fail(err, side->db, "reading rows of a step");
     for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(res));)
-        rc = add_row(r, &table, res, row, err);
+        rc = add_row(r, t, &table, res, row, err);
     if (rc == 0 && mysql_errno(side->db))
         rc = db_fail(err, side->db, "reading rows of a step");
     mysql_free_result(res);

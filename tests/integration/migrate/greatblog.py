@@ -217,6 +217,33 @@ def define(suite):
             blog.migrate("delta", "--once")
             expect_equal((blog.ask("SELECT COUNT(*) FROM greatblog_post_tags"), blog.ask("SELECT COUNT(*) FROM greatblog_post")), (0, 0), "emptied")
 
+    @suite.case("own-values", "the volume check gives a step the values that copy and delta have given it, whatever their types; what the step refuses then is told with its key")
+    def _():
+        fields = {"latin": ("VARCHAR(9) CHARACTER SET latin1", "'ä€'"), "wide": ("VARCHAR(9) CHARACTER SET utf16", "'ä€'"), "single": ("FLOAT", "1.23456789"), "whole": ("FLOAT", "16777216"), "doubled": ("DOUBLE", "1e300"),
+                  "address": ("INET6", "'::ffff:1.2.3.4'"), "number": ("UUID", "'00000000-0000-0000-0000-00000000ab01'"), "few": ("BIT(12)", "b'101010101010'"), "bytes": ("BINARY(4)", "'a'"), "zeros": ("INT(6) ZEROFILL", "7")}
+        with GreatBlog() as blog:
+            blog.source.run("ALTER TABLE greatblog_post %s" % ", ".join("ADD `%s` %s" % (name, kind) for name, (kind, _) in fields.items()), database="old")
+            insert = "INSERT INTO greatblog_post (post_id, title, %s) VALUES (%%d, 't', %s)" % (", ".join("`%s`" % name for name in fields), ", ".join(value for _, value in fields.values()))
+            blog.write("map-greatblog.xml", blog.example("map-greatblog.xml").replace("<ignore>", "".join("<ignore><field>greatblog_post.%s</field></ignore>" % name for name in fields) + "<ignore>", 1))
+            code = blog.example("greatblog.lua").replace("return {greatblog_post_tags", """for _, name in ipairs {%s} do
+              local value = tostring(post[name])
+              tags[#tags + 1] = {post_id = post.post_id, tag = name .. (value:find("[^%%w. ]") and value:gsub(".", function(c) return ("%%02x"):format(c:byte()) end) or value), sort_order = #tags + 1}
+            end
+            return {greatblog_post_tags""" % ", ".join('"%s"' % name for name in fields))
+            blog.write(SCRIPT, code.replace("local tags = {}", "local tags = {} if post.title == 'bad' then error('no such post') end"))
+            blog.source.run(insert % 1, database="old")
+            blog.migrate("data")
+            blog.source.run(insert % 2, database="old")
+            blog.migrate("delta", "--once")
+            here = "SELECT tag FROM greatblog_post_tags WHERE post_id = %d ORDER BY 1"
+            expect_equal(blog.rows(here % 2), blog.rows(here % 1), "as the copy")
+            expect_equal(blog.rows(here % 2), (("address00000000000000000000ffff01020304",), ("bytes61000000",), ("doubled31652b333030",), ("few2730",), ("latinc3a4e282ac",), ("number0000000000000000000000000000ab01",),
+                                               ("single1.2345679",), ("whole16777216",), ("widec3a4e282ac",), ("zeros7",)), "values")
+            blog.source.run("INSERT INTO greatblog_post (post_id, title) VALUES (3, 'bad')", database="old")
+            expect_contains(blog.migrate("delta", "--once", code=1), "no such post (step Vendor\\Migration\\Step\\GreatBlog) key=3 position=", "in the stream")
+            expect_equal(blog.program.command("skip", blog.source.gtid(), "--migration", blog.config, "--yes")[0], 0, "skip")
+            expect_contains(blog.migrate("delta", "--once", code=1), 'no such post (step Vendor\\Migration\\Step\\GreatBlog) key=3 step="GreatBlog Step" stage="volume check"', "in the check")
+
     @suite.case("own-numbers", "a number with decimals that a handler gives is written with the digits that it has")
     def _():
         with GreatBlog() as blog:
