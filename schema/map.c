@@ -418,6 +418,7 @@ static int check_tables(const struct map *m, struct map_rule *r, struct ds_error
                  r->file, r->line, r->document, r->field, r->to_document, r->to_field, r->document,
                  to, to, r->to_field);
         r->to_document = to;
+        r->by_source = true;
         return 0;
     }
     return error_set(err, DS_EUSAGE,
@@ -434,11 +435,13 @@ int map_check_document(const struct map *m, const struct map_rule *r, struct ds_
                                                              : 0;
 }
 
-/* Neither end of a move may be ignored. */
+/* Neither end of a move may be ignored, as it is written: a table that <to> names as the source
+ * does has at the destination another name, and a rule that ignores the field by that is left over
+ * in maps that are shipped. */
 static int check_move(const struct map *m, struct map_rule *r, struct ds_error *err)
 {
     const struct map_rule *there =
-        map_ignored_field(m, MAP_DESTINATION, r->to_document, r->to_field);
+        r->by_source ? NULL : map_ignored_field(m, MAP_DESTINATION, r->to_document, r->to_field);
     const struct map_rule *here = map_ignored_field(m, MAP_SOURCE, r->document, r->field);
     if (here || there)
         return ambiguous("Field", r, here ? here : there, err);
@@ -454,9 +457,9 @@ int map_check(struct map *m, struct ds_error *err)
         if ((r->kind != MAP_RENAME && r->kind != MAP_MOVE) ||
             map_ignored(m, MAP_SOURCE, r->document))
             continue;
-        rc = check_again(m, r, err);
-        if (rc == 0 && r->kind == MAP_MOVE)
+        if (r->kind == MAP_MOVE)
             rc = check_move(m, r, err);
+        rc = rc ? rc : check_again(m, r, err);
     }
     return rc;
 }

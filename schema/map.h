@@ -38,6 +38,7 @@ struct map_rule {
     const char *field;        /* NULL: a rule for the document */
     const char *to_document;  /* of MAP_RENAME and MAP_MOVE, else NULL */
     const char *to_field;     /* of MAP_MOVE */
+    bool by_source;           /* of MAP_MOVE: <to> names the table as the source does */
     const char *handler;      /* of MAP_TRANSFORM: the name of its class, as it is written */
     struct map_param *params; /* of the handler */
     size_t param_count;

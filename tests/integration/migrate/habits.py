@@ -22,12 +22,12 @@ DOCUMENTS = rename("t", "m2_t") + ignore("tier") + ignore("session") + rename("s
 
 
 def define(suite):
-    @suite.case("habits", "rules for documents that are ignored, or that the source has not, are left alone; a move may name the source's table; what comes to a document ignored there is compared")
+    @suite.case("habits", "rules for documents that are ignored, or that the source has not, are left alone; a move may name the source's table, also twice, and with its field ignored at the destination; what comes to a document ignored there is compared")
     def _():
-        fields = move("tier.all_groups", "tier.is_all") + move("website.rule_id", "website.row_id") + move("t.a", "t.b")
+        fields = move("tier.all_groups", "tier.is_all") + move("website.rule_id", "website.row_id") + move("t.a", "t.b") * 2
         with shop(OLD, NEW, ["INSERT INTO t VALUES (1, 5), (2, 6)"], rules(fields, DOCUMENTS, ignore("website") + ignore("m2_t"))) as lab:
             expect_contains(lab.migrate("data", code=1), "Document has ambiguous configuration: t:", "a move into a document that is ignored")
-            lab.write("map.xml", rules(fields, DOCUMENTS, ignore("website")))
+            lab.write("map.xml", rules(fields, DOCUMENTS, ignore("website"), "<ignore><field>m2_t.b</field></ignore>"))
             said = lab.migrate("data")
             expect_contains(said, "map.xml:5: t.a is moved to t.b, but the document t becomes m2_t: taken as m2_t.b", "the move")
             expect_equal(lab.rows("SELECT * FROM m2_t ORDER BY 1"), ((1, 5), (2, 6)), "rows")
