@@ -135,6 +135,15 @@ static int is_attribute(const struct map_handler *h, const struct map_call *c, b
     return rc;
 }
 
+/* A sign means no sum here: "-1" is set as it is. */
+static int open_set_value_of(struct map_handler *h, struct ds_error *err)
+{
+    int rc = open_set_value(h, err);
+    if (rc == 0)
+        ((struct set_value *)h->state)->add = false;
+    return rc;
+}
+
 static int call_set_value_of(const struct map_handler *h, struct map_call *c, struct ds_error *err)
 {
     bool is;
@@ -394,7 +403,7 @@ const struct map_class handlers_of_values[] = {
     {.name = "SetValueAttributeCondition",
      .required = "attributeCode value",
      .columns = "attribute_id",
-     .open = open_set_value,
+     .open = open_set_value_of,
      .call = call_set_value_of},
     {.name = "Convert",
      .required = "map",

@@ -232,6 +232,7 @@ static void values_of_one_attribute(void **state)
     here("attribute_id", "4");
     makes("SetValueAttributeCondition", middlename, "x", "NULL");
     makes("SetValueAttributeCondition", "attributeCode=middlename\nvalue=0", "x", "0");
+    makes("SetValueAttributeCondition", "attributeCode=middlename\nvalue=-1", "5", "-1");
     here("attribute_id", "3");
     makes("SetValueAttributeCondition", middlename, "x", "x");
     makes("ConvertEavValue", path, "a", "b");
