@@ -54,7 +54,8 @@ int load_session_rows(struct load_context *c, struct ds_error *err)
                      "SET SESSION sql_mode='" ROW_SQL_MODE "', foreign_key_checks=0, "
                      "unique_checks=1, time_zone='+00:00', max_error_count=65535");
     if (rc == 0 && c->server->mariadb && c->server->version >= 100201)
-        rc = db_exec(c->db, err, "SET SESSION check_constraint_checks=0");
+        rc = db_exec(c->db, err, "SET SESSION check_constraint_checks=%d",
+                     c->options->takes != NULL); /* of a schema of its own, as in the stream */
     if (rc == 0 && c->server->mariadb && c->server->version >= 100800)
         rc = db_exec(c->db, err, "SET SESSION explicit_defaults_for_timestamp=1");
     if (rc == 0 && c->server->mariadb) /* the source took it, strict or not */

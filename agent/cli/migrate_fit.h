@@ -88,6 +88,8 @@ struct fit_document {
  * of a table that was tried before in this way. Errors of the server, DS_ENOMEM. */
 int fit_whole(struct fit *f, const struct target_table *to, const struct row_list *rows,
               const struct fit_document *d, struct ds_error *err);
+/* Rows that were tried: those that a CHECK of their table would refuse. Errors as above. */
+int fit_checks(struct fit *f, const struct fit_document *d, struct ds_error *err);
 /* Are the rows of a table made by nobody here? */
 typedef int fit_elsewhere(void *arg, const struct target_table *parent, bool *is,
                           struct ds_error *err);

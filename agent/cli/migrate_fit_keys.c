@@ -178,6 +178,66 @@ static int find_orphans(struct fit *f, const struct fit_document *d, const struc
                : 0;
 }
 
+/* --- checks ----------------------------------------------------------------------------------- */
+
+static int add_refused(struct fit *f, const struct fit_document *d, const char *name,
+                       const char *clause, MYSQL_RES *rows, struct ds_error *err)
+{
+    BUF_AUTO struct buf why = {0}, keys = {0};
+    uint64_t count = mysql_num_rows(rows);
+    MYSQL_ROW row;
+    int rc = buf_printf(&why, "the destination's check %s refuses it: %s", name, clause);
+    for (int i = 0; i < TOLD && (row = mysql_fetch_row(rows)); i++)
+        rc |= buf_printf(&keys, "%s%s", i ? "," : "", row[0]);
+    rc |= count > TOLD ? buf_puts(&keys, ",…") : 0;
+    const struct map_finding found = {.problem = MAP_VALUE_LOST,
+                                      .side = MAP_SOURCE,
+                                      .document = d->document,
+                                      .why = buf_cstr(&why),
+                                      .keys = buf_cstr(&keys),
+                                      .rows = count,
+                                      .looked_at = f->looked_at};
+    return rc || (count && map_findings_add(d->out, &found)) ? no_memory(err) : 0;
+}
+
+/* One that asks for what the temporary table has not (a generated column) is left to the copy. */
+static int try_check(struct fit *f, const struct fit_document *d, const char *name,
+                     const char *clause, struct ds_error *err)
+{
+    BUF_AUTO struct buf key = {0};
+    if (put_row_key(&key, f->to, ""))
+        return no_memory(err);
+    MYSQL_RES *rows = db_select(f->db, err, "SELECT %s FROM %s WHERE NOT (%s) ORDER BY 1",
+                                buf_cstr(&key), f->sample, clause);
+    int rc = rows ? add_refused(f, d, name, clause, rows, err) : err->code;
+    mysql_free_result(rows);
+    if (rc != DS_ESERVER)
+        return rc;
+    error_clear(err);
+    return 0;
+}
+
+/* MariaDB tells whose they are; a server that does not is asked by the copy. */
+int fit_checks(struct fit *f, const struct fit_document *d, struct ds_error *err)
+{
+    BUF_AUTO struct buf name = {0};
+    if (sql_string(&name, f->to->name, strlen(f->to->name)))
+        return no_memory(err);
+    MYSQL_RES *checks =
+        db_select(f->db, err,
+                  "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
+                  "WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = %s",
+                  buf_cstr(&name));
+    int rc = checks ? 0 : err->code;
+    for (MYSQL_ROW row; rc == 0 && (row = mysql_fetch_row(checks));)
+        rc = try_check(f, d, row[0], row[1], err);
+    mysql_free_result(checks);
+    if (rc != DS_ESERVER)
+        return rc;
+    error_clear(err);
+    return 0;
+}
+
 /* --- all of it -------------------------------------------------------------------------------- */
 
 static int find_in_keys(struct fit *f, const struct fit_document *d, struct ds_error *err)
@@ -234,6 +294,7 @@ int fit_whole(struct fit *f, const struct target_table *to, const struct row_lis
     snprintf(f->sample, sizeof f->sample, "`datasync_sample_%zu`", f->tried_count);
     int rc = fit_table(f, to, err);
     rc = rc ? rc : try_rows(f, rows, err);
+    rc = rc || f->refused ? rc : fit_checks(f, d, err);
     if (rc == 0 && !f->refused && !f->count) {
         struct fit_tried *x = &f->tried[f->tried_count++];
         *x = (struct fit_tried){.table = to, .document = d->there};

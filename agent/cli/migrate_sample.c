@@ -402,7 +402,7 @@ static int take_first(struct sampling *s, struct ds_error *err)
     return rc;
 }
 
-/* --- what rows refer to ---------------------------------------------------------------------- */
+/* --- keys and checks -------------------------------------------------------------------------- */
 
 static bool is_of_eav(const struct migrating *g, const struct target_table *t)
 {
@@ -426,10 +426,11 @@ static int is_elsewhere(void *arg, const struct target_table *parent, bool *is,
     return rc;
 }
 
-static int look_at_parents(struct sampling *s, struct ds_error *err)
+static int look_at_keys(struct sampling *s, struct ds_error *err)
 {
     const struct fit_document d = {.document = s->document, .there = s->there, .out = s->findings};
-    return s->to && s->there && !s->fit.count ? fit_parents(&s->fit, &d, is_elsewhere, s, err) : 0;
+    int rc = s->to ? fit_checks(&s->fit, &d, err) : 0;
+    return rc || !s->to || s->fit.count ? rc : fit_parents(&s->fit, &d, is_elsewhere, s, err);
 }
 
 /* --- documents ------------------------------------------------------------------------------- */
@@ -452,7 +453,7 @@ static int look_at(struct sampling *s, struct ds_error *err)
         rc = 0;
     }
     rc = rc ? rc : source_rollback(&s->source, err); /* the shop may alter it again */
-    rc = rc ? rc : look_at_parents(s, err);
+    rc = rc ? rc : look_at_keys(s, err);
     rc = rc ? rc
             : fit_findings(&s->fit, map_of(s), s->document, s->from, s->there ? s->there : "",
                            s->findings, err);

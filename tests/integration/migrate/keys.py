@@ -113,3 +113,21 @@ def define(suite):
             lab.destination.run("INSERT INTO owner VALUES (5), (9)", database="new")
             expect("not there" not in lab.migrate("data"), "what is there is not told")
             expect_equal(lab.rows("SELECT * FROM t ORDER BY 1"), lab.source.query("SELECT * FROM t ORDER BY 1", "old"), "rows")
+
+    @suite.case("checks", "rows that a CHECK of the destination refuses, also that of a JSON column, are told, and are not written by copy or delta")
+    def _():
+        with maps(["t (%s, v TEXT NULL, n INT NULL)" % KEY], ["t (%s, v JSON NULL, n INT NULL, CONSTRAINT low CHECK (n < 100))" % KEY],
+                  ["INSERT INTO t (v, n) VALUES ('{}', 5), ('{bad', 5), (NULL, NULL), ('[1]', 100)"]) as lab:
+            said = lab.migrate("data", code=1)
+            for part in ("t: the destination's check v refuses it: json_valid(`v`) (1 of 4 rows that were looked at, keys: 2): correct the source", "check low refuses it: `n` < 100 (1 of 4 rows that were looked at, keys: 4)"):
+                expect_contains(said, part, "beforehand")
+            expect_contains(lab.migrate("data", "--auto", code=1), "CONSTRAINT `t.v` failed", "the copy")
+            lab.source.run("UPDATE t SET v = '[2]', n = 6 WHERE id IN (2, 4)", database="old")
+            lab.migrate("data", "--reset", "--yes")
+            rows = lab.rows("SELECT * FROM t ORDER BY 1")
+            expect_equal(rows, lab.source.query("SELECT * FROM t ORDER BY 1", "old"), "copied")
+            lab.source.run("UPDATE t SET n = 200 WHERE id = 1", database="old")
+            said = lab.migrate("delta", "--once", code=1)
+            for part in ("CONSTRAINT `low` failed", "(table new.t key id=1)"):
+                expect_contains(said, part, "the delta")
+            expect_equal(lab.rows("SELECT * FROM t ORDER BY 1"), rows, "nothing was written")
