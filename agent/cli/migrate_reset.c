@@ -159,7 +159,7 @@ static int why_not(const struct resetting *r, const char *name, struct ds_error 
                          "--document %s: the EAV step compares it at each run, there is nothing to "
                          "reset",
                          name);
-    if (rule)
+    if (rule && rule->line)
         return error_set(err, DS_EUSAGE, "--document %s: the map ignores it (%s:%u)", name,
                          rule->file, rule->line);
     return error_set(err, DS_EUSAGE,

@@ -54,6 +54,7 @@ def define(suite):
                 expect_equal(code, -9, "%s: %s" % (point, (out + err)[-1500:]))
             shop.migrate("data")
             shop.equal("copied")
+            expect_contains(shop.migrate("data", "--reset", "--yes", "--document", "nowhere", code=2), "--document nowhere: the source has no such document that is migrated", "a document that there is not")
             definitions = "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, IS_NULLABLE, COLUMN_DEFAULT, COLUMN_COMMENT, GENERATION_EXPRESSION, EXTRA FROM information_schema.COLUMNS WHERE TABLE_NAME LIKE '%flat_order' AND COLUMN_NAME NOT IN ('entity_id', 'customer_known', 'customer_new') ORDER BY 1"
             expect_equal(shop.rows(definitions), shop.source.query(definitions, "old"), "definitions")
             expect_equal(shop.ask("SELECT SUM(customer_new) FROM m2_magento_customercustomattributes_sales_flat_order"), 800, "a column of the destination's own")
