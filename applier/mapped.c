@@ -54,6 +54,7 @@ int mapped_open(struct applier *a, struct ds_error *err)
                                          .skip_unmapped = a->options.map_in_part || a->import,
                                          .had = had,
                                          .had_arg = a,
+                                         .leftovers = a->options.map_in_part,
                                          .passing = a->options.passing,
                                          .ends_at_watched = a->options.ends_at_watched};
     return map_stream_new(&a->mapped->stream, &o, err);

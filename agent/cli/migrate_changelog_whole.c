@@ -439,6 +439,7 @@ static int fill_rows(struct filling *f, const struct whole_table *t, struct ds_e
                                       .emit_arg = f,
                                       .prefix = c->source.prefix,
                                       .target_prefix = c->destination.prefix,
+                                      .leftovers = true,
                                       .source = &source,
                                       .target = there ? table_of(d, there) : NULL};
     f->leads = there && strcmp(there, f->place->document) == 0;

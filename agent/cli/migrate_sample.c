@@ -308,6 +308,7 @@ static int take_piece(struct sampling *s, const struct whole_table *t, struct ds
                                       .emit_arg = s,
                                       .prefix = c->source.prefix,
                                       .target_prefix = c->destination.prefix,
+                                      .leftovers = true,
                                       .source = &source,
                                       .target = s->to};
     struct arena arena = {0};

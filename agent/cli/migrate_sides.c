@@ -171,6 +171,7 @@ int step_table_open(struct step_table *t, const struct step_table_options *o, st
                                         .emit = o->alone ? leave_output : NULL,
                                         .prefix = c->source.prefix,
                                         .target_prefix = c->destination.prefix,
+                                        .leftovers = true,
                                         .source = &source,
                                         .target = t->target};
     return map_row_new(&t->row, &row, err);

@@ -290,7 +290,8 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
     if (buf_printf(&line, "Rule for a field that the %s does not have: %s.%s (%s:%u)",
                    source ? "source" : "destination", r->document, r->field, r->file, r->line))
         return no_memory(err);
-    tell_as(c, r->kind == MAP_TRANSFORM ? MAP_TOLD_RULE : MAP_TOLD_FAILS, buf_cstr(&line));
+    const enum map_told told = r->kind == MAP_TRANSFORM ? MAP_TOLD_RULE : MAP_TOLD_FAILS;
+    tell_as(c, source && c->o->leftovers ? MAP_TOLD_WARNING : told, buf_cstr(&line));
     return 0;
 }
 

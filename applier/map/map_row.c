@@ -144,7 +144,7 @@ static int check_rules(const struct map_row_options *o, enum map_side side,
         const struct map_rule *r = map_at(o->map, i);
         bool needs = r->kind == MAP_MOVE || r->kind == MAP_TRANSFORM;
         if (!needs || r->side != side || strcmp(r->document, x->name) != 0 ||
-            column_of(x, r->field) != NOWHERE)
+            column_of(x, r->field) != NOWHERE || (o->leftovers && side == MAP_SOURCE))
             continue;
         return error_set(err, DS_EUSAGE,
                          "%s:%u: the rule is for %s.%s, which the %s does not have, or not any "

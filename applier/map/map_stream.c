@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "applier/map/map_stream_state.h"
 #include "schema/list.h"
+#include "schema/log.h"
 
 int map_stream_no_memory(struct ds_error *err)
 {
@@ -304,6 +306,7 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
                                       .emit_arg = t,
                                       .had = s->options.had,
                                       .had_arg = s->options.had_arg,
+                                      .leftovers = s->options.leftovers,
                                       .prefix = s->options.prefix,
                                       .target_prefix = s->options.target_prefix,
                                       .source = &t->source,
@@ -326,6 +329,55 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
     return rc;
 }
 
+static bool has_column(const struct msg_table *t, const char *field)
+{
+    uint32_t i = 0;
+    while (t && i < t->column_count &&
+           (t->columns[i].name.len != strlen(field) ||
+            strncasecmp((const char *)t->columns[i].name.p, field, strlen(field)) != 0))
+        i++;
+    return t && i < t->column_count;
+}
+
+/* The table as it was before, by its name: when it is altered it gets another number. NULL: it has
+ * not come yet. */
+static const struct msg_table *find_before(const struct map_stream *s, struct slice name)
+{
+    for (uint32_t i = s->count; i-- > 0;) {
+        const struct slice other = s->tables[i]->source.name;
+        if (other.len == name.len && memcmp(other.p, name.p, name.len) == 0)
+            return &s->tables[i]->source;
+    }
+    return NULL;
+}
+
+/* Rules for fields that the table has not, or not any more. */
+static int check_leftovers(const struct map_stream *s, const struct msg_table *def,
+                           struct ds_error *err)
+{
+    char name[256];
+    const struct msg_table *before = find_before(s, def->name);
+    const char *document = document_of(s, def->name, name, sizeof name);
+    if (!s->options.leftovers || !document || map_ignored(s->options.map, MAP_SOURCE, document))
+        return 0;
+    for (size_t i = 0; i < map_count(s->options.map); i++) {
+        const struct map_rule *r = map_at(s->options.map, i);
+        if ((r->kind != MAP_MOVE && r->kind != MAP_TRANSFORM) || r->side != MAP_SOURCE ||
+            strcmp(r->document, document) != 0 || has_column(def, r->field))
+            continue;
+        if (has_column(before, r->field))
+            return error_set(err, DS_EUSAGE,
+                             "%s:%u: the rule is for %s.%s, which the source does not have any "
+                             "more: correct the rule, and copy again",
+                             r->file, r->line, document, r->field);
+        if (!before)
+            log_warn(
+                "%s:%u: the rule is for %s.%s, which the source does not have: it is passed over",
+                r->file, r->line, document, r->field);
+    }
+    return 0;
+}
+
 /* A table is defined anew when it has changed, and else again and again. */
 static int define(struct map_stream *s, const struct message *m, struct mapped **out,
                   struct ds_error *err)
@@ -335,6 +387,9 @@ static int define(struct map_stream *s, const struct message *m, struct mapped *
     *out = t;
     if (t && t->raw.len == m->raw.len && memcmp(t->raw.p, m->raw.p, m->raw.len) == 0)
         return compile(s, t, err);
+    int rc = check_leftovers(s, def, err);
+    if (rc)
+        return rc;
     if (t) {
         forget(t);
         arena_free(&t->arena);

@@ -34,6 +34,9 @@ struct map_stream_options {
     /* … but one that it had (column NULL), and columns, as map_row has it. */
     bool (*had)(void *arg, const char *table, const char *column);
     void *had_arg;
+    /* A rule for a field that the source's table has not is told and passed over, as maps that are
+     * shipped have some; it is an error still when the field goes while the stream is read. */
+    bool leftovers;
 };
 
 int map_stream_new(struct map_stream **out, const struct map_stream_options *o,

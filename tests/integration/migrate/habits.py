@@ -37,6 +37,23 @@ def define(suite):
             lab.source.run("CREATE TABLE website (id INT PRIMARY KEY, rule_id INT) ENGINE=InnoDB", database="old")
             expect_contains(lab.migrate("data", "--reset", "--yes", code=1), "Document has ambiguous configuration: website:", "a source that has it")
 
+    @suite.case("left-over", "rules for fields that the source has not are told and passed over, in copy and delta; a field of a rule that goes stops delta, naming it")
+    def _():
+        prefix = '<transform><field>t.%s</field><handler class="\\Migration\\Handler\\AddPrefix"><param name="prefix" value="x"/></handler></transform>\n'
+        tables = ["t (%s, a VARCHAR(20), b VARCHAR(20), no_more VARCHAR(20))" % KEY]
+        fields = prefix % "a" + prefix % "b" + prefix % "gone" + move("t.old", "t.new")
+        with shop([tables[0].replace(", no_more VARCHAR(20)", "")], tables, ["INSERT INTO t VALUES (1, 'a', 'b')"], rules(fields + prefix % "no_more", "", "", "<ignore><field>t.no_more</field></ignore>")) as lab:
+            said = lab.migrate("data")
+            for field, line in (("gone", 5), ("old", 6), ("no_more", 7)):
+                expect_contains(said, "[WARNING]: Rule for a field that the source does not have: t.%s (" % field, "beforehand")
+                expect_contains(said, "map.xml:%d: the rule is for t.%s, which the source does not have: it is passed over" % (line, field), "when rows come")
+            lab.source.run("UPDATE t SET a = 'c'", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT * FROM t"), ((1, "xc", "xb", None),), "rows")
+            lab.source.run("INSERT INTO t VALUES (2, 'd', 'e')", "ALTER TABLE t DROP COLUMN b", "INSERT INTO t VALUES (3, 'f')", database="old")
+            expect_contains(lab.migrate("delta", "--once", code=2), "map.xml:4: the rule is for t.b, which the source does not have any more", "a field that goes")
+            expect_equal(lab.rows("SELECT * FROM t ORDER BY 1"), ((1, "xc", "xb", None), (2, "xd", "xe", None)), "rows before it")
+
     @suite.case("ignored-there", "rows come to a document that is ignored at the destination alone, as they do in that tool, and a lost one is told")
     def _():
         with shop(["t (%s, a INT)" % KEY], ["m2_t (%s, a INT)" % KEY], ["INSERT INTO t VALUES (1, 5), (2, 6)"], rules("", rename("t", "m2_t"), ignore("m2_t"))) as lab:
