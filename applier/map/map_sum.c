@@ -12,10 +12,27 @@ static int no_memory(struct ds_error *err)
 
 /* --- pairs of columns ------------------------------------------------------------------------ */
 
+static bool is_number(const struct target_column *x)
+{
+    return (x->class == TARGET_INT && (x->width || x->type == MYSQL_TYPE_YEAR)) ||
+           x->class == TARGET_DECIMAL;
+}
+
+/* Of which at least one is a number, the other one may be a text. */
+static bool of_one_number(const struct target_column *x, const struct target_column *y)
+{
+    return (is_number(x) && (is_number(y) || y->class == TARGET_TEXT)) ||
+           (x->class == TARGET_TEXT && is_number(y));
+}
+
+static const char as_number[] = "CAST(%s AS DECIMAL(65,30))";
+
 static const char *whole_number(const struct target_column *x, const struct target_column *y)
 {
     if (x->width && y->width)
         return "%s";
+    if (x->type != y->type && of_one_number(x, y))
+        return as_number;
     if (x->type != y->type || strcmp(x->type_text, y->type_text) != 0)
         return NULL;
     return x->type == MYSQL_TYPE_BIT ? "HEX(%s)" : "%s | 0"; /* YEAR, ENUM, SET */
@@ -51,7 +68,11 @@ static const char *point_in_time(const struct target_column *x, const struct tar
             if (strlen(forms[k].type) == len && strncasecmp(forms[k].type, type, len) == 0)
                 format[i] = forms[k].format;
     }
-    return format[0] && format[1] && strcmp(format[0], format[1]) == 0 ? format[0] : NULL;
+    if (!format[0] || !format[1] || strcmp(format[0], format[1]) == 0)
+        return format[0] && format[1] ? format[0] : NULL;
+    /* a day becomes its first moment */
+    const bool moments = x->type == MYSQL_TYPE_DATE && y->type != MYSQL_TYPE_TIME;
+    return moments ? format[1] : NULL;
 }
 
 /* NULL: their values do not show alike. Each make of server prints numbers with a floating point
@@ -62,12 +83,12 @@ static const char *rendering(const struct target_column *x, const struct target_
     if (by_name(x, y))
         return "SHA2(CONVERT(%s USING utf8mb4), 256)";
     if (x->class != y->class)
-        return NULL;
+        return of_one_number(x, y) ? as_number : NULL;
     switch (x->class) {
     case TARGET_INT:
         return whole_number(x, y);
     case TARGET_DECIMAL:
-        return "CAST(%s AS DECIMAL(65,30))";
+        return as_number;
     case TARGET_TEMPORAL:
         return point_in_time(x, y);
     case TARGET_TEXT:
@@ -141,7 +162,7 @@ static bool take_key(struct map_pairs *p, const struct target_key *k)
             return false;
     const struct target_column *c = p->key[0]->here;
     p->key_count = n;
-    p->number = n == 1 && c->class == TARGET_INT && c->width;
+    p->number = n == 1 && c->class == TARGET_INT && c->width && p->key[0]->format != as_number;
     return true;
 }
 
