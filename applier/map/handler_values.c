@@ -334,7 +334,7 @@ static int open_timezone(struct map_handler *h, struct ds_error *err)
     if (!seconds)
         return DS_ENOMEM;
     /* both ways as far as there are time zones; the other tool stopped at +12 */
-    if (!read_offset(offset, seconds))
+    if (*offset && !read_offset(offset, seconds)) /* empty: none */
         return handler_wrong(h, err,
                              "takes hours from -14 to +14 as offset (+3, -7, +5.5), not "
                              "\"%s\"",

@@ -190,6 +190,8 @@ static void timezone_of_dates_and_numbers(void **state)
     shifts(MAP_FIELD_DATETIME, "-14", "2015-03-29 02:30:00", "2015-03-28 12:30:00");
     shifts(MAP_FIELD_DATETIME, "-12", "2015-01-01 00:00:00", "2014-12-31 12:00:00");
     shifts(MAP_FIELD_DATETIME, "0", "2015-01-01 00:00:00", "2015-01-01 00:00:00");
+    shifts(MAP_FIELD_DATETIME, "", "2015-01-01 00:00:00", "2015-01-01 00:00:00");
+    shifts(MAP_FIELD_NUMBER, "", "1420070400", "1420070400");
     shifts(MAP_FIELD_DATETIME, "+3", "0000-00-00 00:00:00", "0000-00-00 00:00:00");
     shifts(MAP_FIELD_DATETIME, "+3", NULL, "NULL");
     shifts(MAP_FIELD_DATETIME, "+3", "", "");
@@ -197,7 +199,7 @@ static void timezone_of_dates_and_numbers(void **state)
     cannot("Timezone", "offset=+3", DS_ECONFLICT, "years");
     static const char *const wrong[] = {
         "offset=15",   "offset=-15",   "offset=+14.5",
-        "offset=",     "offset=three", "offset=+-3",
+        "offset=+",    "offset=three", "offset=+-3",
         "offset=3:60", "offset=3.3",   "offset=99999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         cannot_be("Timezone", wrong[i], "-14 to +14");
