@@ -51,6 +51,17 @@ int images_split(const struct change *c, struct row_images *out, struct ds_error
     return 0;
 }
 
+bool images_contradict(const struct target_table *t, const uint8_t *const *a,
+                       const uint8_t *const *b)
+{
+    bool differ = false;
+    for (uint32_t i = 0; i < t->column_count && !differ; i++) {
+        const size_t len = a[i] && b[i] ? value_length(a[i]) : 0;
+        differ = len && (len != value_length(b[i]) || memcmp(a[i], b[i], len) != 0);
+    }
+    return differ;
+}
+
 int images_key(const struct target_table *t, const uint8_t *const *values, struct arena *arena,
                struct slice *out, struct ds_error *err)
 {

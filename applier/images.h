@@ -19,6 +19,9 @@ int images_values(const struct target_table *t, struct slice image, const uint8_
 /* Fill *out for the images that the change's operation has. What an update leaves as it was, or
  * does not send, is in `after` as it is in `before`. DS_EFORMAT: not the table's columns. */
 int images_split(const struct change *c, struct row_images *out, struct ds_error *err);
+/* Do two rows, whose values are split, say different things of a column that both have? */
+bool images_contradict(const struct target_table *t, const uint8_t *const *a,
+                       const uint8_t *const *b);
 /* The bytes that identify a row, in `arena`: the values of its key or, without one, of all columns
  * that are not generated. DS_ESCHEMA: one of them is not in the image. */
 int images_key(const struct target_table *t, const uint8_t *const *values, struct arena *arena,

@@ -45,11 +45,6 @@ struct row { /* a key value's present meaning */
     struct row *next;
 };
 
-int planner_out_of_memory(struct planner *p)
-{
-    return error_set(p->err, DS_ENOMEM, "out of memory while planning a batch");
-}
-
 struct table_plan *planner_table(struct planner *p, struct target_table *t)
 {
     struct table_plan *tp = p->tables[t->index];
@@ -440,6 +435,15 @@ static bool delete_folds(const struct planner *p, const struct change *c, struct
     return true;
 }
 
+/* A row of this key came in the epoch, and one with other values goes: rows that a step makes of
+ * several may have one key for a while. Deletes are written first, so both are right as they are.
+ */
+static bool is_of_another(const struct planner *p, const struct change *c, const struct net *n)
+{
+    return !p->exact && alive_now(p, n) && n->op == NET_INSERT &&
+           images_contradict(c->table->target, p->im.before, n->after);
+}
+
 static int plan_delete(struct planner *p, const struct change *c)
 {
     struct target_table *t = c->table->target;
@@ -452,14 +456,15 @@ static int plan_delete(struct planner *p, const struct change *c)
     if (!tp || !r)
         return planner_out_of_memory(p);
     const uint8_t **first_key = NULL;
-    struct net *previous = r->net;
+    const bool another = is_of_another(p, c, r->net);
+    struct net *previous = another ? NULL : r->net;
     if (t->delete_fence && !(c->flags & CHANGE_NO_FK_CHECKS)) {
         rc = place_fence(p, tp, NET_DELETE, c->flags, previous);
         if (rc)
             return rc;
     } else {
         bool gone;
-        if (delete_folds(p, c, tp, r, &first_key, &gone)) {
+        if (!another && delete_folds(p, c, tp, r, &first_key, &gone)) {
             if (gone)
                 return 0;
             previous = NULL;
@@ -473,7 +478,7 @@ static int plan_delete(struct planner *p, const struct change *c)
         n->key = first_key;
     n->untouched = !first_key;
     n->earlier = previous;
-    r->net = n;
+    r->net = another ? r->net : n;
     return 0;
 }
 
@@ -650,15 +655,6 @@ static int plan_change(struct planner *p, const struct change *c)
         return plan_delete(p, c);
     }
     return error_set(p->err, DS_EFORMAT, "unknown row operation %d", (int)c->op);
-}
-
-uint64_t planner_number(const uint8_t *raw)
-{
-    struct value v;
-    const uint8_t *at = raw;
-    if (!raw || value_read(&at, raw + 9, &v) || v.kind != VALUE_UINT)
-        return 0; /* negative or not a number: never the highest */
-    return v.u;
 }
 
 int plan_build(struct plan *out, const struct batch *batch, uint32_t first, uint32_t count,

@@ -5,6 +5,20 @@
 
 #include "applier/planner.h"
 
+int planner_out_of_memory(struct planner *p)
+{
+    return error_set(p->err, DS_ENOMEM, "out of memory while planning a batch");
+}
+
+uint64_t planner_number(const uint8_t *raw)
+{
+    struct value v;
+    const uint8_t *at = raw;
+    if (!raw || value_read(&at, raw + 9, &v) || v.kind != VALUE_UINT)
+        return 0; /* negative or not a number: never the highest */
+    return v.u;
+}
+
 static bool any_changed(const struct node *n, const uint32_t *columns, uint32_t count)
 {
     for (uint32_t i = 0; n->changed && i < count; i++)

@@ -244,6 +244,17 @@ def define(suite):
             expect_equal(blog.program.command("skip", blog.source.gtid(), "--migration", blog.config, "--yes")[0], 0, "skip")
             expect_contains(blog.migrate("delta", "--once", code=1), 'no such post (step Vendor\\Migration\\Step\\GreatBlog) key=3 step="GreatBlog Step" stage="volume check"', "in the check")
 
+    @suite.case("own-moving", "a key that a row of a step takes before another one gives it up, in one statement and in two transactions, is there with its new values")
+    def _():
+        with GreatBlog() as blog:
+            blog.destination.run("DROP TABLE greatblog_post_tags", "CREATE TABLE greatblog_post_tags (post_id INT NOT NULL, tag VARCHAR(40) PRIMARY KEY, sort_order SMALLINT NOT NULL) ENGINE=InnoDB", database="new")
+            blog.source.run("INSERT INTO greatblog_post (post_id, title, tags) VALUES (1, 't', 'a'), (2, 't', 'b'), (3, 't', 'c'), (4, 't', 'd'), (5, 't', NULL)", database="old")
+            blog.migrate("data")
+            blog.source.run("UPDATE greatblog_post SET tags = IF(post_id = 1, 'b', 'a') WHERE post_id IN (1, 2)", "UPDATE greatblog_post SET tags = 'd' WHERE post_id = 3", "UPDATE greatblog_post SET tags = 'e, c' WHERE post_id = 4",
+                            "UPDATE greatblog_post SET tags = 'f' WHERE post_id = 5", "UPDATE greatblog_post SET tags = NULL WHERE post_id = 5", database="old")
+            blog.migrate("delta", "--once")
+            expect_equal(blog.rows("SELECT tag, post_id, sort_order FROM greatblog_post_tags ORDER BY 1"), (("a", 2, 1), ("b", 1, 1), ("c", 4, 2), ("d", 3, 1), ("e", 4, 1)), "tags")
+
     @suite.case("own-numbers", "a number with decimals that a handler gives is written with the digits that it has")
     def _():
         with GreatBlog() as blog:
