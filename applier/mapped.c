@@ -20,6 +20,8 @@ struct mapped {
     struct map_servers *servers;
     struct map_stream *stream;
     struct load_noted *noted; /* what the copy has filled */
+    uint64_t *attributes;     /* that the destination has, in order, if anybody asks */
+    size_t attribute_count;
     bool checked;
 };
 
@@ -33,6 +35,43 @@ static bool had(void *arg, const char *table, const char *column)
 {
     const struct applier *a = arg;
     return !a->in_snapshot && load_noted_has(a->mapped->noted, table, column);
+}
+
+/* --- attributes of the destination ----------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static bool has_attribute(void *arg, uint64_t id)
+{
+    const struct mapped *m = arg;
+    return m->attribute_count &&
+           bsearch(&id, m->attributes, m->attribute_count, sizeof id, by_number);
+}
+
+/* As the stream begins: it ends before a change of theirs. */
+static int read_attributes(struct applier *a, struct ds_error *err)
+{
+    struct mapped *m = a->mapped;
+    BUF_AUTO struct buf name = {0}, table = {0};
+    free(m->attributes);
+    m->attributes = NULL;
+    m->attribute_count = 0;
+    if (!map_any_claimed(filter_map(a->options.filter)))
+        return 0;
+    if (buf_printf(&name, "%seav_attribute", a->config->destination.prefix) ||
+        sql_table(&table, a->database, buf_cstr(&name)))
+        return no_memory(err);
+    MYSQL_RES *rows =
+        db_select(a->db, err, "SELECT attribute_id FROM %s ORDER BY 1", buf_cstr(&table));
+    m->attributes = rows ? calloc(mysql_num_rows(rows) + 1, sizeof *m->attributes) : NULL;
+    for (MYSQL_ROW row; m->attributes && (row = mysql_fetch_row(rows));)
+        m->attributes[m->attribute_count++] = strtoull(row[0], NULL, 10);
+    mysql_free_result(rows);
+    return m->attributes ? 0 : rows ? no_memory(err) : err->code;
 }
 
 int mapped_open(struct applier *a, struct ds_error *err)
@@ -55,6 +94,8 @@ int mapped_open(struct applier *a, struct ds_error *err)
                                          .had = had,
                                          .had_arg = a,
                                          .leftovers = a->options.map_in_part,
+                                         .has_attribute = has_attribute,
+                                         .attributes = a->mapped,
                                          .passing = a->options.passing,
                                          .ends_at_watched = a->options.ends_at_watched};
     return map_stream_new(&a->mapped->stream, &o, err);
@@ -67,6 +108,7 @@ void mapped_free(struct applier *a)
     map_stream_free(a->mapped->stream);
     load_noted_free(a->mapped->noted);
     map_servers_free(a->mapped->servers);
+    free(a->mapped->attributes);
     free(a->mapped);
 }
 
@@ -139,9 +181,10 @@ int mapped_attach(struct applier *a, struct ds_error *err)
         return 0;
     map_servers_attach(a->mapped->servers, a->target);
     map_stream_attach(a->mapped->stream, a->target);
+    int rc = read_attributes(a, err);
     load_noted_free(a->mapped->noted);
     a->mapped->noted = NULL;
-    return a->import ? 0 : load_noted_read(&a->mapped->noted, a->db, &o, err);
+    return rc || a->import ? rc : load_noted_read(&a->mapped->noted, a->db, &o, err);
 }
 
 /* The destination's table is another one than when the stream defined it: what is made for it now

@@ -22,7 +22,8 @@ void map_free(struct map *m)
     free(m->steps);
     free(m->columns);
     free(m->watched);
-    free((void *)m->doubles);
+    free((void *)m->doubles.items);
+    free((void *)m->claimed.items);
     free((void *)m->followed);
     free(m->rules.items);
     arena_free(&m->rules.arena);
@@ -257,23 +258,48 @@ const struct map_watched *map_watches(const struct map *m, const char *document)
     return NULL;
 }
 
-/* --- rows that are there twice --------------------------------------------------------------- */
+/* --- documents of the destination that have something special -------------------------------- */
+
+static int add_name(struct map *m, struct map_names *to, const char *document, struct ds_error *err)
+{
+    const char *copy = arena_strdup(&m->rules.arena, document);
+    if (!copy || LIST_ROOM(to->items, to->count, to->capacity))
+        return rule_no_memory(err);
+    to->items[to->count++] = copy;
+    return 0;
+}
+
+static bool has_name(const struct map_names *names, const char *document)
+{
+    size_t i = 0;
+    while (i < names->count && strcmp(names->items[i], document) != 0)
+        i++;
+    return i < names->count;
+}
 
 int map_add_double(struct map *m, const char *document, struct ds_error *err)
 {
-    const char *copy = arena_strdup(&m->rules.arena, document);
-    if (!copy || LIST_ROOM(m->doubles, m->doubles_count, m->doubles_capacity))
-        return rule_no_memory(err);
-    m->doubles[m->doubles_count++] = copy;
-    return 0;
+    return add_name(m, &m->doubles, document, err);
 }
 
 bool map_is_double(const struct map *m, const char *document)
 {
-    size_t i = 0;
-    while (i < m->doubles_count && strcmp(m->doubles[i], document) != 0)
-        i++;
-    return i < m->doubles_count;
+    return has_name(&m->doubles, document);
+}
+
+int map_add_claimed(struct map *m, const char *document, struct ds_error *err)
+{
+    return add_name(m, &m->claimed, document, err);
+}
+
+bool map_is_claimed(const struct map *m, const char *document)
+{
+    return has_name(&m->claimed, document);
+}
+
+bool map_any_claimed(const struct map *m)
+{
+    return m->claimed.count > 0;
 }
 
 /* --- one rule -------------------------------------------------------------------------------- */

@@ -146,6 +146,16 @@ int map_add_double(struct map *m, const char *document,
                    struct ds_error *err); /* of the destination */
 bool map_is_double(const struct map *m, const char *document);
 
+/* --- values of attributes that the destination may not have (migrate) ---------------------------
+ */
+
+/* A change in the stream of a row that names another attribute than the destination has is left
+ * out. */
+int map_add_claimed(struct map *m, const char *document,
+                    struct ds_error *err); /* of the destination */
+bool map_is_claimed(const struct map *m, const char *document);
+bool map_any_claimed(const struct map *m);
+
 /* Does `name` match a pattern in which each * stands for at least `least` characters? */
 bool map_matches(const char *pattern, const char *name, size_t least);
 

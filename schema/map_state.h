@@ -21,6 +21,11 @@ struct map_step { /* a step that has documents of its own */
     bool gives; /* rows of further documents */
 };
 
+struct map_names { /* of documents of the destination */
+    const char **items;
+    size_t count, capacity;
+};
+
 struct map {
     struct map_rules rules;
     struct map_step *steps;
@@ -30,8 +35,7 @@ struct map {
     size_t followed_count, followed_capacity;
     struct map_watched *watched;
     size_t watched_count, watched_capacity;
-    const char **doubles;
-    size_t doubles_count, doubles_capacity;
+    struct map_names doubles, claimed;
     struct map_columns *columns;
     size_t columns_count, columns_capacity;
 };

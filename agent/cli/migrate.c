@@ -153,6 +153,7 @@ static int extend_map(void *arg, struct map *map, struct buf *text, struct ds_er
     int rc = migrate_add_own(arg, map, text, err);
     rc = rc ? rc : migrate_add_doubles(arg, map, text, err);
     rc = rc ? rc : migrate_watch_eav(arg, map, err);
+    rc = rc ? rc : migrate_claim(arg, map, err);
     return rc ? rc : migrate_follow(arg, map, text, err);
 }
 

@@ -196,6 +196,9 @@ int migrate_settings_data(struct migrating *g, bool *good, struct ds_error *err)
 int migrate_settings_volume(struct migrating *g, bool *good, struct ds_error *err);
 /* Is there such a step in data mode? What it has deleted, the source may change. */
 int migrate_leftovers_open(struct migrating *g, struct ds_error *err);
+/* Into the map: rows whose attributes are gone, which it deletes behind a copy, are left out of the
+ * stream. */
+int migrate_claim(const struct migrating *g, struct map *map, struct ds_error *err);
 /* May the step delete rows of this document of the destination? */
 bool migrate_leftovers_changes(const struct migrating *g, const char *document);
 /* May a document of the destination hold values of multiselect attributes of products? Which rows

@@ -41,6 +41,20 @@ int migrate_leftovers_open(struct migrating *g, struct ds_error *err)
     return rc ? rc : groups_read(&g->leftovers, buf_cstr(&path), err);
 }
 
+/* Not where the stream itself brings attributes. */
+int migrate_claim(const struct migrating *g, struct map *map, struct ds_error *err)
+{
+    const bool streamed = !migrate_has_eav(g) && map_document(map, MAP_SOURCE, "eav_attribute") &&
+                          !map_ignored(map, MAP_DESTINATION, "eav_attribute");
+    int rc = 0;
+    for (size_t i = 0; g->leftovers && !streamed && i < 2 && rc == 0; i++) {
+        const struct group *x = groups_find(g->leftovers, gone[i]);
+        for (size_t k = 0; x && k < x->count && rc == 0; k++)
+            rc = map_add_claimed(map, x->items[k].name, err);
+    }
+    return rc;
+}
+
 static bool group_has(const struct migrating *g, const char *group, const char *document)
 {
     const struct group *x = groups_find(g->leftovers, group);

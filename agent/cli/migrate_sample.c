@@ -405,11 +405,13 @@ static int take_first(struct sampling *s, struct ds_error *err)
 
 /* --- keys and checks -------------------------------------------------------------------------- */
 
-static bool is_of_eav(const struct migrating *g, const struct target_table *t)
+static bool is_of_eav(const struct sampling *s, const struct target_table *t)
 {
-    const size_t prefix = strlen(g->in->config.destination.prefix);
-    for (size_t i = 0; i < EAV_TABLES && migrate_has_eav(g); i++)
-        if (strlen(t->name) > prefix && strcmp(t->name + prefix, eav_documents[i].name) == 0)
+    const size_t prefix = strlen(s->g->in->config.destination.prefix);
+    const bool gone = map_is_claimed(map_of(s), s->there); /* such rows are left out, or go */
+    for (size_t i = 0; i < EAV_TABLES; i++)
+        if ((migrate_has_eav(s->g) || (gone && i == EAV_ATTRIBUTES)) && strlen(t->name) > prefix &&
+            strcmp(t->name + prefix, eav_documents[i].name) == 0)
             return true;
     return false;
 }
@@ -421,7 +423,7 @@ static int is_elsewhere(void *arg, const struct target_table *parent, bool *is,
     const struct sampling *s = arg;
     const struct map_takes o = {
         .config = &s->g->in->config, .filter = s->g->in->filter, .servers = s->servers};
-    bool takes = is_of_eav(s->g, parent);
+    bool takes = is_of_eav(s, parent);
     int rc = takes ? 0 : map_takes(&o, parent->name, &takes, err);
     *is = rc == 0 && !takes;
     return rc;

@@ -280,6 +280,21 @@ static const char *name_of_import(const struct map_stream *s, struct mapped *t,
     return arena_strdup(&t->arena, name);
 }
 
+/* Do its rows count only where the destination has the attribute that they are of? */
+static void claim(const struct map_stream *s, struct mapped *t, const char *document)
+{
+    static const char name[] = "attribute_id";
+    const char *there = document ? map_document(s->options.map, MAP_SOURCE, document) : NULL;
+    const struct msg_table *x = &t->source;
+    t->attribute = 0;
+    while (t->attribute < x->column_count &&
+           (x->columns[t->attribute].name.len != strlen(name) ||
+            memcmp(x->columns[t->attribute].name.p, name, strlen(name)) != 0))
+        t->attribute++;
+    t->claimed = t->attribute < x->column_count && there && s->options.has_attribute &&
+                 map_is_claimed(s->options.map, there);
+}
+
 static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 {
     char name[300], own[256];
@@ -313,6 +328,7 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
                                       .target = t->target,
                                       .import_name = import_name};
     const struct map_facts *facts = s->options.facts;
+    claim(s, t, document);
     t->version = t->target ? t->target->version : 0;
     t->watched = document && facts->watches && facts->watches(facts->arg, document);
     rc = map_row_new(&t->row, &o, err);
@@ -482,6 +498,26 @@ static int on_table(struct map_stream *s, struct message *m, struct arena *arena
                                                                 : take(s, m, arena, err);
 }
 
+/* Where the image says it. */
+static bool read_attribute(const struct mapped *t, struct slice image, uint64_t *id)
+{
+    const uint8_t *p = image.p, *end = image.p + image.len;
+    uint32_t columns;
+    bool good = image.len && array_read_head(&p, end, &columns) == 0 && t->attribute < columns;
+    for (uint32_t i = 0; good && i < t->attribute; i++)
+        good = value_skip(&p, end) == 0;
+    return good && value_id((struct slice){p, value_length(p)}, id);
+}
+
+/* Nothing at the destination refers to such a row: it has none. */
+static bool is_unclaimed(const struct map_stream *s, const struct mapped *t,
+                         const struct msg_change *c)
+{
+    uint64_t id;
+    return t->claimed && (read_attribute(t, c->after, &id) || read_attribute(t, c->before, &id)) &&
+           !s->options.has_attribute(s->options.attributes, id);
+}
+
 static int on_change(struct map_stream *s, struct message *m, struct arena *arena, bool *ours,
                      struct ds_error *err)
 {
@@ -493,7 +529,7 @@ static int on_change(struct map_stream *s, struct message *m, struct arena *aren
         return watched_change(s, t, c, arena, err);
     }
     int rc = table_of(s, c->table_id, &t, err);
-    *ours = t && t->follows;
+    *ours = t && t->follows && !is_unclaimed(s, t, c);
     if (*ours && t->plain)
         return rc;
     if (*ours)

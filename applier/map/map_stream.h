@@ -37,6 +37,10 @@ struct map_stream_options {
     /* A rule for a field that the source's table has not is told and passed over, as maps that are
      * shipped have some; it is an error still when the field goes while the stream is read. */
     bool leftovers;
+    /* Of documents whose rows are left out where the destination has not their attribute
+     * (map_is_claimed). */
+    bool (*has_attribute)(void *arg, uint64_t id);
+    void *attributes;
 };
 
 int map_stream_new(struct map_stream **out, const struct map_stream_options *o,

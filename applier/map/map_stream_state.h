@@ -31,6 +31,8 @@ struct mapped { /* a table by its id in the stream */
     struct target_table *target;     /* NULL: it leads nowhere, only the step's rows do */
     uint64_t version;                /* of the target that it is compiled for */
     bool watched;                    /* handlers look up its rows */
+    bool claimed;                    /* rows count whose attribute the destination has */
+    uint32_t attribute;              /* … which the source's column of this number names */
     bool told;                       /* what it has become is known */
     struct arena arena;
 };
