@@ -49,6 +49,18 @@ static int set_server(struct migrating *g, bool source, struct ds_error *err)
     return rc ? rc : set(g, side, "prefix", prefix && *prefix ? prefix : NULL, err);
 }
 
+/* Statements between semicolons. */
+static bool only_sets_names(const char *text)
+{
+    static const char blanks[] = " \t\r\n;", names[] = "SET NAMES ";
+    for (text += strspn(text, blanks); *text; text += strspn(text, blanks)) {
+        if (strncasecmp(text, names, sizeof names - 1) != 0)
+            return false;
+        text += strcspn(text, ";");
+    }
+    return true;
+}
+
 /* What the other tool's users have set and what means nothing here is said once. */
 static void tell_unused(const struct migration *m)
 {
@@ -56,7 +68,7 @@ static void tell_unused(const struct migration *m)
                                           "resource_adapter_class_name"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         const char *value = migration_option(m, options[i]);
-        if (value && *value && strncasecmp(value, "SET NAMES", 9) != 0)
+        if (value && !only_sets_names(value))
             log_warn("%s: <%s> has no effect: sessions are set up for binary-safe copies",
                      migration_path(m), options[i]);
     }

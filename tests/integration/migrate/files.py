@@ -114,6 +114,13 @@ def define(suite):
                                               "<rename><document>great_blog_publication</document><to>great_blog_index</to></rename>"))
             expect_contains(blog.migrate("data", "--dry-run", code=2), "ambiguous", "rules that contradict each other")
 
+    @suite.case("statements", "statements for sessions, which have no effect here, are told where they do more than name a character set")
+    def _():
+        for value, told in (("SET NAMES utf8;", False), ("\n  set names utf8mb4 ;\n SET NAMES utf8; ", False), ("", False), ("SET NAMES utf8; SET SESSION sql_mode = ''", True), ("SET time_zone = '+00:00'", True)):
+            with Blog(config=CONFIG.replace("<bulk_size>", "<init_statements_source>%s</init_statements_source><bulk_size>" % value)) as blog:
+                said = blog.migrate("data", "--dry-run")
+                expect_equal("<init_statements_source> has no effect" in said, told, value)
+
     @suite.case("log-lines", "lines look as users of that tool know them, also in the log file, and nothing secret is among them")
     def _():
         with Blog() as blog:
