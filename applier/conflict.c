@@ -20,6 +20,17 @@ static int out_of_memory(struct ds_error *err)
     return error_set(err, DS_ENOMEM, "out of memory while handling a conflict");
 }
 
+static int hold(struct applier *a, const struct change *c, uint64_t id, struct ds_error *err)
+{
+    int rc = held_add(a, c, id);
+    if (rc != DS_ESCHEMA)
+        return rc ? out_of_memory(err) : 0;
+    return error_set(err, rc,
+                     "a change of table %s cannot wait in quarantine, since no key of it finds its "
+                     "rows: add a unique one on columns that come, all of them NOT NULL",
+                     c->table->target->name);
+}
+
 /* A change that touches rows of several quarantined ones makes one chain of them, behind the first:
  * they can only be applied in the order in which they came. */
 static int join_chains(struct applier *a, const struct change *c, uint64_t behind,
@@ -137,9 +148,10 @@ int conflict_store(struct applier *a, const struct change *c, uint64_t behind,
         return rc;
     a->held_changes++;
     uint64_t id = behind ? behind : mysql_insert_id(a->db);
-    if ((behind && chain_touch(a, behind)) || held_add(a, c, id))
+    if (behind && chain_touch(a, behind))
         return out_of_memory(err);
-    return list_under_new_key(a, id, c, err);
+    rc = hold(a, c, id, err);
+    return rc ? rc : list_under_new_key(a, id, c, err);
 }
 
 /* --- what waits already ----------------------------------------------------- */
@@ -158,7 +170,7 @@ static int load_one(struct applier *a, MYSQL_ROW row, const unsigned long *lengt
     int rc = gather_stored(a, messages, err);
     uint64_t id = strtoull(row[1] ? row[1] : row[0], NULL, 10);
     for (uint32_t i = before; i < a->batch.change_count && rc == 0; i++)
-        rc = held_add(a, &a->batch.changes[i], id) ? out_of_memory(err) : 0;
+        rc = hold(a, &a->batch.changes[i], id, err);
     a->batch.change_count = before;
     a->held_changes++;
     if (rc == DS_ESCHEMA) {

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "applier/apply.h"
+#include "applier/images.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
@@ -657,6 +658,8 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
             rc = add_change(a, &m, err);
         if (rc == 0 && m.type == MSG_CHANGE)
             rc = source_table_resolve(a, a->batch.changes[a->batch.change_count - 1].table, err);
+        if (rc == 0 && m.type == MSG_CHANGE && a->mapped)
+            images_choose_key(&a->batch.changes[a->batch.change_count - 1]);
     }
     for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++) {
         struct source_table *last = a->tables[i];

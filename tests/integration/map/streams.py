@@ -241,6 +241,26 @@ def _():
                 expect_equal(lab.program.command("skip", bad, "--yes")[0], 0, "skip")
 
 
+@only("map-quarantine", "changes of a table whose primary key the destination gives itself wait in quarantine over restarts, with those behind them, and are retried")
+def _():
+    document = "      <rename><document>link</document><to>link2</to></rename>"
+    with mapped(xml(documents=document, fields="", own_fields="\n<ignore><field>link2.entity_id</field></ignore>"), on_conflict="quarantine", source="CREATE TABLE link (a INT, b INT, v INT, PRIMARY KEY (a, b));",
+                destination="CREATE TABLE own (id INT);\nCREATE TABLE link2 (entity_id INT AUTO_INCREMENT PRIMARY KEY, a INT NOT NULL, b INT NOT NULL, v INT, UNIQUE (a, b));") as lab:
+        lab.source.run("INSERT INTO link VALUES (1, 1, 1), (1, 2, 2)")
+        lab.program.incremental()
+        lab.destination.run("DELETE FROM link2 WHERE b = 1")
+        lab.source.run("UPDATE link SET v = 5")
+        lab.program.incremental(expect=3)
+        lab.source.run("UPDATE link SET v = 6", "INSERT INTO link VALUES (2, 2, 2)")
+        lab.program.incremental(expect=3)
+        expect_equal(rows(lab.destination, "SELECT a, b, v FROM link2"), [(1, 2, 6), (2, 2, 2)], "what does not wait")
+        lab.destination.run("INSERT INTO link2 (a, b, v) VALUES (1, 1, 1)")
+        code, out, err = lab.program.command("quarantine", "retry", "all")
+        expect_equal(code, 0, "retry: " + out + err)
+        lab.program.incremental()
+        expect_equal(rows(lab.destination, "SELECT a, b, v FROM link2"), [(1, 1, 6), (1, 2, 6), (2, 2, 2)], "all")
+
+
 CASCADES = """
 CREATE TABLE a (id INT PRIMARY KEY, code VARCHAR(10) NOT NULL, UNIQUE KEY (code));
 CREATE TABLE b (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES a (id) ON DELETE CASCADE ON UPDATE CASCADE);
