@@ -61,5 +61,8 @@ int map_flat_condition(const struct map_volume_options *o, const char *document,
 /* … and do columns of entities hold the values? */
 int map_flat_volume(const struct map_volume_options *o, const struct map_columns *columns,
                     struct ds_error *err);
+/* Is the source's document left as it was copied, since its changes are not followed? What else
+ * leads to where its rows are is not compared: nobody can tell which rows are whose. */
+bool map_volume_leaves(const struct map_volume_options *o, const char *document);
 
 #endif
