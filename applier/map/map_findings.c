@@ -131,10 +131,11 @@ static int put_text(struct buf *xml, const char *text)
     return rc;
 }
 
-/* Rules name no white space: a * stands for that of a document, and a field with it gets none. */
-static bool has_space(const char *text)
+/* Rules name no white space, and one dot between document and field: a * stands for white space of
+ * a document, and a field that cannot be named gets none. */
+static bool has_no_name(const char *document, const char *field)
 {
-    return text[strcspn(text, " \t\r\n")] != 0;
+    return document[strcspn(document, " \t\r\n.")] || field[strcspn(field, " \t\r\n.")];
 }
 
 static int put_document(struct buf *xml, const char *document)
@@ -154,7 +155,7 @@ static int put_document(struct buf *xml, const char *document)
 
 static int put_rule(struct buf *xml, const char *element, const char *document, const char *field)
 {
-    if (has_space(document) || has_space(field))
+    if (has_no_name(document, field))
         return 0;
     return buf_printf(xml, "            <ignore><%s>", element) | put_text(xml, document) |
            buf_puts(xml, ".") | put_text(xml, field) | buf_printf(xml, "</%s></ignore>\n", element);
@@ -164,7 +165,7 @@ static int put_rule(struct buf *xml, const char *element, const char *document, 
 static int put_fit(struct buf *xml, const struct map_findings *f, size_t i)
 {
     const struct map_finding *x = &f->items[i], *next = i + 1 < f->count ? x + 1 : NULL;
-    if (!x->other_field || x->of_key || has_space(x->other_document) || has_space(x->other_field) ||
+    if (!x->other_field || x->of_key || has_no_name(x->other_document, x->other_field) ||
         (next && next->problem == MAP_VALUE_LOST && next->other_field &&
          strcmp(next->other_document, x->other_document) == 0 &&
          strcmp(next->other_field, x->other_field) == 0))

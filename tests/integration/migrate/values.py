@@ -1,5 +1,6 @@
 """Values that the destination's columns cannot hold, and rules for them."""
 
+import re
 import xml.etree.ElementTree as tree
 
 import eav
@@ -125,6 +126,16 @@ def define(suite):
                 if name == "single":
                     got = tuple("%.8g" % float(value) for value in got)
                 expect_equal(got, values, name)
+
+    @suite.case("suggested-names", "what is suggested can be read back, whatever tables and columns are called: one that a rule cannot name gets none, and is told again")
+    def _():
+        with Migration("CREATE TABLE t (id INT PRIMARY KEY, `a<b` INT, `c&d` VARCHAR(9), `x y` INT, `dot.ted` INT) ENGINE=InnoDB;\nCREATE TABLE `o<ld` (id INT PRIMARY KEY) ENGINE=InnoDB;\nCREATE TABLE `sp ace` (id INT PRIMARY KEY) ENGINE=InnoDB;\nCREATE TABLE `dot.ted` (id INT PRIMARY KEY, z INT) ENGINE=InnoDB;",
+                       "CREATE TABLE t (id INT PRIMARY KEY, n INT NOT NULL) ENGINE=InnoDB;\nCREATE TABLE `dot.ted` (id INT PRIMARY KEY) ENGINE=InnoDB;\nCREATE TABLE `n'ew` (id INT PRIMARY KEY) ENGINE=InnoDB;", ["INSERT INTO t VALUES (1, 2, 'x', 3, 4)"], map_config()) as shop:
+            shop.write("map.xml", EMPTY_RULES)
+            shop.migrate("data", "--suggest", shop.work.path("rules.xml"), code=1)
+            shop.write("map.xml", merged(EMPTY_RULES, shop.work.path("rules.xml")))
+            said = shop.migrate("data", "--dry-run", code=1)
+            expect_equal(sorted(re.findall(r"\[ERROR\]: ((?:Source|Destination) .*)", said)), ["Source fields are not mapped. Document: dot.ted. Fields: z", "Source fields are not mapped. Document: t. Fields: dot.ted,x y"], "what is left")
 
     @suite.case("value-loss-suggested", "rules for documents of a step are suggested for its own map, and settle what was told")
     def _():
