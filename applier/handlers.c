@@ -128,6 +128,7 @@ static int load(struct handlers *h, const char *item, struct ds_error *err)
         rc = handler_lua_load(x, x->path, options, h->config, &h->arena, err);
     else
         rc = refuse(h, x->path, "a handler is a .so or a .lua file", err);
+    x->options = options;
     rc = rc ? rc : resolve_names(h, x, err);
     rc = rc ? rc : open_handler(h, x, options, err);
     if (rc == 0 && x->h.validate && h->config->on_invalid == INVALID_IGNORE)

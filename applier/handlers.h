@@ -27,9 +27,10 @@ struct applier;
 struct handler {
     struct ds_handler h; /* a copy; what an older handler has not got is NULL */
     void *state;
-    void *library;      /* of dlopen, NULL none */
-    const char *path;   /* "" built in */
-    const char **names; /* of the catalogue, NULL ends them; NULL: all */
+    void *library;       /* of dlopen, NULL none */
+    const char *path;    /* "" built in */
+    const char *options; /* behind it in the configuration, "" none */
+    const char **names;  /* of the catalogue, NULL ends them; NULL: all */
 };
 
 enum { HANDLER_STATEMENTS = 16 };

@@ -178,14 +178,19 @@ static bool is_used(const struct migrating *g, const struct map *map, const stru
     return has_step(g, MIGRATION_DATA, x) || has_step(g, MIGRATION_DELTA, x);
 }
 
-/* With other code what was copied is not what would be copied now, as with another map. */
+/* With other code, or options of it, what was copied is not what would be copied now, as with
+ * another map. */
 static int add_code(const struct migrating *g, const struct map *map, struct buf *text,
                     struct ds_error *err)
 {
     int rc = 0;
     for (uint32_t i = 0; g->own && i < g->own->count && rc == 0; i++) {
-        if (is_used(g, map, &g->own->items[i]))
-            rc = migrate_add_text(text, "code", g->own->items[i].path, err);
+        const struct handler *x = &g->own->items[i];
+        if (!is_used(g, map, x))
+            continue;
+        rc = migrate_add_text(text, "code", x->path, err);
+        if (rc == 0 && *x->options && buf_printf(text, "options %s\n", x->options))
+            rc = error_set(err, DS_ENOMEM, "out of memory for a map");
     }
     return rc;
 }

@@ -291,3 +291,6 @@ def define(suite):
             blog.migrate("data", "--reset", "--yes")
             blog.equal("by the old code")
             blog.migrate("delta", "--once")
+            for options in (" other", ""):
+                blog.program.configure({"handlers": [blog.work.path(SCRIPT) + options]})
+                blog.migrate("delta", "--once", code=2 if options else 0)
