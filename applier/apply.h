@@ -393,6 +393,10 @@ int source_table_define(struct applier *a, const struct message *message, struct
 struct source_table *source_table_find(const struct applier *a, uint32_t id);
 /* Join it to ours; DS_ESCHEMA when they differ. */
 int source_table_resolve(struct applier *a, struct source_table *t, struct ds_error *err);
+/* Under a map, of a change that was stored: columns of the destination that nothing of the source
+ * goes to are in no key that finds a row. The map tells when rows of the table come; until then
+ * this does, by the image. */
+void source_table_choose_key(const struct change *c);
 /* To an import it is defined, with or without rows: the destination may lack it so far. */
 int source_table_look(struct applier *a, struct source_table *t, struct ds_error *err);
 /* … all that the stream has defined: the destination's tables were read again, and what an import

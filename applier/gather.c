@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "applier/apply.h"
-#include "applier/images.h"
 #include "schema/list.h"
 #include "schema/log.h"
 
@@ -659,7 +658,7 @@ int gather_stored(struct applier *a, struct slice messages, struct ds_error *err
         if (rc == 0 && m.type == MSG_CHANGE)
             rc = source_table_resolve(a, a->batch.changes[a->batch.change_count - 1].table, err);
         if (rc == 0 && m.type == MSG_CHANGE && a->mapped)
-            images_choose_key(&a->batch.changes[a->batch.change_count - 1]);
+            source_table_choose_key(&a->batch.changes[a->batch.change_count - 1]);
     }
     for (uint32_t i = 0; i < DEFINITION_BUCKETS; i++) {
         struct source_table *last = a->tables[i];

@@ -100,22 +100,6 @@ int images_key(const struct target_table *t, const uint8_t *const *values, struc
     return 0;
 }
 
-void images_choose_key(const struct change *c)
-{
-    struct target_table *t = c->table->target;
-    const uint8_t *values[MESSAGE_MAX_COLUMNS];
-    const struct target_key *last = NULL;
-    if (!t || images_values(t, c->op == CHANGE_INSERT ? c->after : c->before, values))
-        return;
-    while (t->row_key && t->row_key != last) {
-        last = t->row_key;
-        for (uint32_t i = 0; i < last->count; i++)
-            if (*values[last->columns[i]] == VALUE_BYTE_ABSENT)
-                t->columns[last->columns[i]].unsent = true;
-        target_choose_key(t);
-    }
-}
-
 int images_full_after(struct arena *arena, const struct change *c, struct slice *out)
 {
     uint32_t n = c->table->target->column_count;

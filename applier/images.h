@@ -26,10 +26,6 @@ bool images_contradict(const struct target_table *t, const uint8_t *const *a,
  * that are not generated. DS_ESCHEMA: one of them is not in the image. */
 int images_key(const struct target_table *t, const uint8_t *const *values, struct arena *arena,
                struct slice *out, struct ds_error *err);
-/* Under a map, of a change that was stored: columns of the destination that nothing of the source
- * goes to are in no key that finds a row. The map tells when rows of the table come; until then
- * this does, by the image. */
-void images_choose_key(const struct change *c);
 /* The after image with what an update leaves as it was filled in, so that it can be read without
  * its before image: an insert's own, or in `arena`. DS_EFORMAT, DS_ENOMEM. */
 int images_full_after(struct arena *arena, const struct change *c, struct slice *out);

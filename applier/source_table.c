@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "applier/apply.h"
+#include "applier/images.h"
 
 static int out_of_memory(struct ds_error *err)
 {
@@ -182,4 +183,20 @@ int source_tables_look(struct applier *a, struct ds_error *err)
         for (struct source_table *t = a->tables[i]; t && rc == 0; t = t->next)
             rc = source_table_look(a, t, err);
     return rc;
+}
+
+void source_table_choose_key(const struct change *c)
+{
+    struct target_table *t = c->table->target;
+    const uint8_t *values[MESSAGE_MAX_COLUMNS];
+    const struct target_key *last = NULL;
+    if (!t || images_values(t, c->op == CHANGE_INSERT ? c->after : c->before, values))
+        return;
+    while (t->row_key && t->row_key != last) {
+        last = t->row_key;
+        for (uint32_t i = 0; i < last->count; i++)
+            if (*values[last->columns[i]] == VALUE_BYTE_ABSENT)
+                t->columns[last->columns[i]].unsent = true;
+        target_choose_key(t);
+    }
 }
