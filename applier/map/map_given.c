@@ -62,7 +62,7 @@ int map_given_new(struct map_given **out, MYSQL *db, const struct target_table *
     g->absent = calloc(table->column_count + 1, sizeof *g->absent);
     g->values = calloc(table->column_count + 1, sizeof *g->values);
     int rc = g->absent && g->values ? make_table(g, err) : no_memory(err);
-    if (rc == DS_ESERVER) {
+    if (rc == DS_ESERVER || rc == DS_EACCESS) {
         log_warn("rows of table %s are only counted, since the destination makes no temporary "
                  "table: %s",
                  table->name, err->message);

@@ -266,6 +266,19 @@ def define(suite):
             expect_equal(blog.rows("SELECT tag FROM greatblog_post_tags"), (("red",),), "its rows")
             expect_equal(blog.ask("SELECT state FROM great_blog_post WHERE post_id = 5"), "other", "what is followed")
 
+    @suite.case("own-counted", "rows of a step are counted where the destination's account makes no temporary tables")
+    def _():
+        with GreatBlog() as blog:
+            blog.destination.run("CREATE USER few@'127.0.0.1' IDENTIFIED BY '%s'" % PASSWORD, "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, LOCK TABLES, TRIGGER ON new.* TO few@'127.0.0.1'",
+                                 "GRANT ALL PRIVILEGES ON datasync.* TO few@'127.0.0.1'", database=None)
+            with open(blog.config, encoding="utf-8") as text:
+                before, after = text.read().split("<destination>")
+            blog.write("config.xml", before + "<destination>" + after.replace('user="%s"' % ACCOUNT, 'user="few"'))
+            blog.source.run("INSERT INTO greatblog_post (post_id, title, tags) VALUES (1, 't', 'red, green')", database="old")
+            expect_contains(blog.migrate("data"), "rows of table greatblog_post_tags are only counted", "a warning")
+            blog.destination.run("DELETE FROM greatblog_post_tags WHERE tag = 'red'", database="new")
+            expect_contains(blog.migrate("delta", "--once", code=1), "Mismatch of entities in the document: greatblog_post_tags Source: 2 Destination: 1", "a tag that is lost")
+
     @suite.case("own-numbers", "a number with decimals that a handler gives is written with the digits that it has")
     def _():
         with GreatBlog() as blog:
