@@ -294,7 +294,8 @@ int migrate_custom_volume(struct migrating *g, bool *good, struct ds_error *err)
 {
     bool fields = true;
     int rc = migrate_step_volume(g, CUSTOM_STEP, good, err);
-    rc = rc || g->stopped ? rc : each_document(g, tell_missing, &fields, err);
+    if (rc == 0 && !g->stopped && migrate_asks_source(g))
+        rc = each_document(g, tell_missing, &fields, err);
     *good &= fields;
     return rc;
 }

@@ -2,6 +2,7 @@
 
 from base import Migration
 from customers import group, steps
+from deltas import files, take_binlogs
 from lib.suite import expect_contains, expect_equal
 from steps import wait_for
 
@@ -82,3 +83,16 @@ def define(suite):
             said = shop.migrate("delta", "--once", code=1)
             expect_contains(said, "Mismatch of values in the document: magento_customercustomattributes_sales_flat_quote Fields: customer_live", "a column that was dropped comes again, empty")
             expect_contains(said, "Mismatch of entities in the document: magento_customercustomattributes_sales_flat_order Source: 198 Destination: 197 Missing keys: 11", "a row")
+
+    @suite.case("custom-files", "delta takes them from binlog files, too, and asks no source")
+    def _():
+        with Custom() as shop:
+            shop.migrate("data")
+            shop.source.run("UPDATE m1_%s SET customer_hobby = 'Ski' WHERE entity_id = 5" % NAMES[1], database="old")
+            names = files(take_binlogs(shop))
+            shop.source.stop()
+            shop.migrate("delta", *names)
+            expect_equal(shop.ask("SELECT customer_hobby FROM m2_magento_customercustomattributes_sales_flat_quote WHERE entity_id = 5"), "Ski", "a value")
+            shop.source.start()
+            shop.migrate("delta", "--once")
+            shop.equal("without files")
