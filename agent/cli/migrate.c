@@ -1,6 +1,7 @@
 /* datasync migrate: what the Magento Data Migration Tool does, read from its own files. */
 #include "agent/cli/migrate.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,14 +158,21 @@ static int extend_map(void *arg, struct map *map, struct buf *text, struct ds_er
     return rc ? rc : migrate_follow(arg, map, text, err);
 }
 
-/* Steps of settings mode have rules of their own. */
+/* Steps of settings mode have rules of their own. A relative path would be looked for from the
+ * folder of datasync.yaml. */
 static int preset_map(const struct migrating *g, struct ds_error *err)
 {
-    BUF_AUTO struct buf map = {0};
+    BUF_AUTO struct buf map = {0}, whole = {0};
+    char here[PATH_MAX];
     if (g->mode == MIGRATION_SETTINGS)
         return cli_preset(g->in, "map", "", "settings", err);
     int rc = migration_file(g->migration, "map_file", &map, err);
-    return rc ? rc : cli_preset(g->in, "map", buf_cstr(&map), "map_file", err);
+    if (rc == 0 && *buf_cstr(&map) != '/' && !getcwd(here, sizeof here))
+        rc = error_set(err, DS_EUSAGE, "the working directory cannot be told: %m");
+    if (rc == 0 && (*buf_cstr(&map) == '/' ? 0 : buf_printf(&whole, "%s/", here)) |
+                       buf_append(&whole, map.data, map.len))
+        rc = error_set(err, DS_ENOMEM, "out of memory for a map");
+    return rc ? rc : cli_preset(g->in, "map", buf_cstr(&whole), "map_file", err);
 }
 
 /* These steps read their tables themselves. */

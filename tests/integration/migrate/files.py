@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from blog import CONFIG, MAP, Blog
+from lib.program import environment
 from lib.server import ACCOUNT
 from lib.suite import expect, expect_contains, expect_equal
 
@@ -120,6 +121,22 @@ def define(suite):
             with Blog(config=CONFIG.replace("<bulk_size>", "<init_statements_source>%s</init_statements_source><bulk_size>" % value)) as blog:
                 said = blog.migrate("data", "--dry-run")
                 expect_equal("<init_statements_source> has no effect" in said, told, value)
+
+    @suite.case("paths", "a relative path is looked for from the working directory, wherever datasync.yaml is, from the folder of config.xml and from those above it")
+    def _():
+        with Blog() as blog:
+            for folder in ("etc/shop", "else"):
+                os.makedirs(blog.work.path(folder))
+            with open(blog.config, encoding="utf-8") as text:
+                config = text.read()
+            for named, map_at, config_at, folder in (("rules.xml", "else/rules.xml", "config.xml", "else"), ("rules.xml", "etc/shop/rules.xml", "etc/shop/config.xml", "else"),
+                                                     ("etc/shop/of_shop.xml", "etc/shop/of_shop.xml", "etc/shop/config.xml", "else"), ("etc/shop/a.xml", "etc/shop/a.xml", "etc/shop/config.xml", "")):
+                path = blog.write(config_at, config.replace("<map_file>map.xml", "<map_file>" + named))
+                blog.write(map_at, MAP)
+                done = subprocess.run([blog.program.path, "migrate", "data", "--dry-run", "--config", blog.program.config, os.path.relpath(path, blog.work.path(folder))], cwd=blog.work.path(folder), env=environment(),
+                                      capture_output=True, text=True, timeout=120, check=False)
+                expect_equal(done.returncode, 0, "%s from %s: %s" % (named, folder, done.stdout + done.stderr))
+                os.unlink(blog.work.path(map_at))
 
     @suite.case("log-lines", "lines look as users of that tool know them, also in the log file, and nothing secret is among them")
     def _():
