@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cli/lock.h"
 #include "agent/cli/migrate_sample.h"
 #include "agent/cli/progress.h"
 #include "agent/cli/runner.h"
@@ -404,6 +405,16 @@ static int need_copy(struct migrating *g, struct ds_error *err)
                                     "from: run `datasync migrate data` first, with the same name");
 }
 
+/* Before it is noted that a copy begins: a delta that runs shall go on as if nobody had tried. */
+static int check_alone(const struct migrating *g, struct ds_error *err)
+{
+    struct stream_lock lock = STREAM_LOCK_NONE;
+    int rc = state_dir_create(&g->in->config, err);
+    rc = rc ? rc : stream_lock_take(&lock, &g->in->config, true, true, "migrate", err);
+    stream_lock_release(&lock);
+    return rc;
+}
+
 /* What is named, or all, is copied anew; what has been copied goes on. */
 static int copy_or_follow(struct migrating *g, bool copied, bool *good, struct ds_error *err)
 {
@@ -411,7 +422,8 @@ static int copy_or_follow(struct migrating *g, bool copied, bool *good, struct d
     struct runner_options o = migrate_run_options();
     o.resnapshot = all;
     o.stop_at.kind = STOP_AT_SOURCE_NOW;
-    int rc = migrate_reset(g, copied && !all, err);
+    int rc = !copied || g->in->resnapshot ? check_alone(g, err) : 0;
+    rc = rc ? rc : migrate_reset(g, copied && !all, err);
     *good = g->code == EXIT_DONE;
     if (rc || !*good || g->stopped)
         return rc;

@@ -8,7 +8,7 @@ from customers import Customers
 from customers import change as change_customers
 from greatblog import GreatBlog
 from lib.suite import expect, expect_contains, expect_equal
-from steps import busy, change
+from steps import busy, change, wait_for
 
 RULES = MAP.replace("<field_rules><ignore><field>great_blog_post.rating</field></ignore>",
                     "<field_rules><ignore><field>great_blog_post.rating</field></ignore><ignore><field>author.mark</field></ignore>")
@@ -118,6 +118,22 @@ def define(suite):
             change_customers(shop, draw)
             shop.migrate("delta", "--once")
             shop.equal("delta")
+
+    @suite.case("reset-busy", "beside a delta that runs nothing is reset, and the next delta goes on as if nobody had tried")
+    def _():
+        with Marked() as blog:
+            blog.migrate("data")
+            blog.mark()
+            blog.program.start("delta", blog.config, command="migrate")
+            for number, options in enumerate(((), ("--document", "author"), ("--step", "Map Step"))):
+                blog.source.run("UPDATE author SET name = 'name %d'" % number, database="old")
+                wait_for("that it follows", lambda number=number: blog.ask("SELECT MIN(name) FROM author") == "name %d" % number)
+                expect_contains(blog.migrate("data", "--reset", "--yes", *options, code=4), "another instance is at work on this stream", str(options))
+            blog.program.stop()
+            blog.source.run("UPDATE author SET name = 'the last'", database="old")
+            blog.migrate("delta", "--once")
+            blog.equal("in the end")
+            blog.marked(True, True, "what is there")
 
     @suite.case("reset-refused", "what cannot be reset by itself is told, and nothing is done")
     def _():
