@@ -93,7 +93,7 @@ int mapped_open(struct applier *a, struct ds_error *err)
                                          .skip_unmapped = a->options.map_in_part || a->import,
                                          .had = had,
                                          .had_arg = a,
-                                         .leftovers = a->options.map_in_part,
+                                         .leftovers = a->import == NULL,
                                          .has_attribute = has_attribute,
                                          .attributes = a->mapped,
                                          .passing = a->options.passing,

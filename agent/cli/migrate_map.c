@@ -84,7 +84,6 @@ static int check_integrity(struct migrating *g, const char *step, const char *op
                                     .tell = tell_finding,
                                     .look = look_at_rows,
                                     .arg = g,
-                                    .leftovers = true,
                                     .step = step,
                                     .own = g->own,
                                     .suggest = g->in->suggest && option ? &suggestion : NULL};

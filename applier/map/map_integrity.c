@@ -291,7 +291,7 @@ static int check_rule(const struct check *c, const struct map_rule *r, struct ds
                    source ? "source" : "destination", r->document, r->field, r->file, r->line))
         return no_memory(err);
     const enum map_told told = r->kind == MAP_TRANSFORM ? MAP_TOLD_RULE : MAP_TOLD_FAILS;
-    tell_as(c, source && c->o->leftovers ? MAP_TOLD_WARNING : told, buf_cstr(&line));
+    tell_as(c, c->o->imports ? told : MAP_TOLD_WARNING, buf_cstr(&line));
     return 0;
 }
 
@@ -554,13 +554,16 @@ static int check_keys(const struct check *c, const struct target_table *from, st
                 return rc;
             continue;
         }
+        const bool leads = fk->parent && goes_to(c, fk->parent);
         if (buf_printf(
                 &line,
                 "Foreign key at the source alone: %s.%s to %s%s%s%s%s: what it does there is "
-                "not done to %s: add such a key to it",
+                "not done to %s%s%s",
                 from->name, from->columns[fk->columns[0]].name, fk->parent_name,
                 fk->on_delete ? ", on delete " : "", rules[fk->on_delete],
-                fk->on_update ? ", on update " : "", rules[fk->on_update], to->name))
+                fk->on_update ? ", on update " : "", rules[fk->on_update], to->name,
+                leads ? ": add such a key to it" : ", since the map leads nowhere with ",
+                leads ? "" : fk->parent_name))
             return no_memory(err);
         tell(c, false, buf_cstr(&line));
     }

@@ -38,9 +38,7 @@ struct map_integrity {
      * what one side alone has needs none. */
     bool imports;
     void *arg;
-    bool leftovers;   /* a rule for a field that the source has not is a warning: that tool does not
-                         look at it, and maps that it ships have some */
-    const char *step; /* its documents alone; NULL: those that no step has */
+    const char *step;           /* its documents alone; NULL: those that no step has */
     const struct handlers *own; /* of the user; NULL: none */
     struct buf *suggest; /* gets a map.xml with the rules that settle what rules can; NULL: none */
 };

@@ -136,6 +136,14 @@ static uint32_t column_of(const struct map_table *x, const char *name)
     return NOWHERE;
 }
 
+/* … but one for a field that the table never had. */
+static bool is_left_over(const struct map_row_options *o, enum map_side side,
+                         const struct map_rule *r)
+{
+    return o->leftovers && !(side == MAP_DESTINATION && o->had && o->target &&
+                             o->had(o->had_arg, o->target->name, r->field));
+}
+
 /* What a rule changes or moves has to be there. */
 static int check_rules(const struct map_row_options *o, enum map_side side,
                        const struct map_table *x, struct ds_error *err)
@@ -144,7 +152,7 @@ static int check_rules(const struct map_row_options *o, enum map_side side,
         const struct map_rule *r = map_at(o->map, i);
         bool needs = r->kind == MAP_MOVE || r->kind == MAP_TRANSFORM;
         if (!needs || r->side != side || strcmp(r->document, x->name) != 0 ||
-            column_of(x, r->field) != NOWHERE || (o->leftovers && side == MAP_SOURCE))
+            column_of(x, r->field) != NOWHERE || is_left_over(o, side, r))
             continue;
         return error_set(err, DS_EUSAGE,
                          "%s:%u: the rule is for %s.%s, which the %s does not have, or not any "

@@ -32,7 +32,7 @@ struct map_row_options {
      * gone. NULL: not known. */
     bool (*had)(void *arg, const char *table, const char *column);
     void *had_arg;
-    bool leftovers; /* rules for a field that the source's table has not are passed over */
+    bool leftovers; /* rules for a field that its table has not, and had not, are passed over */
     /* What the table is called in messages, where rows are an import's: a column that travels as it
      * is stays described as the source has it, and so does the source's key. NULL: as the
      * destination has it all. */

@@ -110,12 +110,27 @@ def _():
                            (good.replace("</map>", ""), "map.xml:"),
                            (good.replace("AddPrefix", "NoSuchHandler"), "NoSuchHandler"),
                            (good.replace('name="prefix"', 'name="suffix"', 1), "map.xml:"),
-                           (xml(DOCUMENTS + "<rename><document>article</document><to>tags</to></rename>"), "ambiguous configuration"),
-                           (xml(fields=FIELDS + "<move><field>article.gone</field><to>post.note</to></move>"),
-                            "Rule for a field that the source does not have: article.gone")):
+                           (xml(DOCUMENTS + "<rename><document>article</document><to>tags</to></rename>"), "ambiguous configuration")):
             write(lab, text)
             refused(lab, (part,))
         expect_equal(rows(lab.destination, "SELECT entity FROM post"), [], "posts")
+
+
+@only("map-left-over", "rules for fields that a side has not are told by check and at the start, and passed over")
+def _():
+    rule = '<transform><field>%s</field><handler class="\\Migration\\Handler\\AddPrefix"><param name="prefix" value="x"/></handler></transform>'
+    with mapped(xml(fields=FIELDS + "<move><field>article.gone</field><to>post.gone</to></move>" + rule % "plain.gone", own_fields=OWN_FIELDS + rule % "post.never")) as lab:
+        lab.source.run(*FILL)
+        told = ["Rule for a field that the %s does not have: %s (" % what for what in (("source", "article.gone"), ("source", "plain.gone"), ("destination", "post.never"))]
+        code, out, err = lab.program.command("check")
+        expect_equal(code, 0, "check: " + out + err)
+        said = lab.program.incremental()
+        for part in told:
+            expect_contains(out, part, "check")
+            expect_contains(said, part, "the start")
+        lab.source.run("UPDATE plain SET v = 'r'", "UPDATE article SET amount = 9")
+        lab.program.incremental()
+        expect_mapped(lab)
 
 
 @only("map-changed", "another map than the one of the copy: exit 2, naming it and the remedy; a new copy takes it")
