@@ -153,6 +153,41 @@ static int make_key(struct eav_step *s, enum eav_table table, const struct whole
     return rc ? rc : row->key.p ? 0 : eav_no_memory(err);
 }
 
+/* Does a handler make names by which rows are the same? Those of types are their kinds. */
+static bool names_change(const struct eav_step *s, enum eav_table table)
+{
+    const struct eav_document *d = &eav_documents[table];
+    for (size_t i = 0; i < map_count(s->map) && table != EAV_TYPES; i++) {
+        const struct map_rule *r = map_at(s->map, i);
+        if (r->kind == MAP_TRANSFORM && strcmp(r->document, d->name) == 0 &&
+            (strcmp(r->field, d->key[0]) == 0 || (d->key[1] && strcmp(r->field, d->key[1]) == 0)))
+            return true;
+    }
+    return false;
+}
+
+/* Of a row of the source: the key that it gets. What a handler refuses is told by who makes rows.
+ */
+static int make_our_key(struct eav_step *s, enum eav_table table, struct eav_row *row,
+                        struct ds_error *err)
+{
+    struct eav_merge *m = &s->tables[table];
+    BUF_AUTO struct buf image = {0};
+    int rc = make_key(s, table, &m->both.from, row, err);
+    if (rc || !names_change(s, table))
+        return rc;
+    rc = map_row_image(m->both.row, row->image, (struct slice){0}, &image, err);
+    if (rc == DS_ECONFLICT) {
+        error_clear(err);
+        return 0;
+    }
+    struct eav_row there = {.image = {image.data, image.len}, .ours = true};
+    rc = rc ? rc : make_key(s, table, &m->both.here, &there, err);
+    row->raw = row->key;
+    row->key = rc ? row->key : there.key;
+    return rc;
+}
+
 struct eav_row *eav_find_key(const struct eav_rows *rows, struct slice key)
 {
     for (size_t i = 0; i < rows->count; i++) {
@@ -330,13 +365,25 @@ static struct eav_row *find_twin(const struct eav_rows *rows, size_t i)
     return NULL;
 }
 
+/* The source's that has this key there, and comes under one that nobody has yet. */
+static struct eav_row *find_raw(const struct eav_merge *m, struct slice key)
+{
+    for (size_t i = 0; i < m->ours.count; i++) {
+        struct eav_row *r = &m->ours.items[i];
+        if (r->raw.p && !r->dropped && !r->match && r->raw.len == key.len &&
+            memcmp(r->raw.p, key.p, key.len) == 0 && !eav_find_key(&m->theirs, r->key))
+            return r;
+    }
+    return NULL;
+}
+
 static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
 {
     struct eav_merge *m = &s->tables[table];
     uint64_t next = highest(m);
     int rc = 0;
     for (size_t i = 0; i < m->ours.count && rc == 0; i++) {
-        rc = make_key(s, table, &m->both.from, &m->ours.items[i], err);
+        rc = make_our_key(s, table, &m->ours.items[i], err);
         rc = rc ? rc : leave_out(s, table, &m->ours.items[i], err);
     }
     if (rc == 0 && m->orphans && !s->findings)
@@ -348,6 +395,7 @@ static int match(struct eav_step *s, enum eav_table table, struct ds_error *err)
     for (size_t i = 0; i < m->theirs.count && rc == 0; i++) {
         struct eav_row *row = &m->theirs.items[i];
         struct eav_row *same = eav_find_key(&m->ours, row->key);
+        same = same ? same : find_raw(m, row->key);
         if (same && is_another(m, table, row, same)) {
             row->stands = row->gone = true;
             continue;

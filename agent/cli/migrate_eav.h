@@ -42,6 +42,7 @@ extern const struct eav_document eav_documents[EAV_TABLES];
 
 struct eav_row {
     struct slice image, key;
+    struct slice raw; /* of the source's: the key that it has there, where handlers make another */
     uint64_t id, final; /* now, and as it will be */
     bool ours;          /* the source's */
     bool dropped;    /* it is not migrated; of the destination's: the source calls it otherwise */

@@ -113,6 +113,44 @@ int migrate_check_empty(struct migrating *g, bool *good, struct ds_error *err)
     return 0;
 }
 
+/* *has: the database has a table with this name behind its prefix. */
+static int has_table(const struct config *c, bool source, const char *table, bool *has,
+                     struct ds_error *err)
+{
+    const struct db_endpoint ep = config_endpoint(c, source);
+    DB_AUTO MYSQL *db = NULL;
+    BUF_AUTO struct buf name = {0}, literal = {0};
+    uint64_t count = 0;
+    bool found;
+    if (buf_printf(&name, "%s%s", source ? c->source.prefix : c->destination.prefix, table) ||
+        sql_string(&literal, name.data, name.len))
+        return error_set(err, DS_ENOMEM, "out of memory for a look at the servers");
+    int rc = db_connect(&db, &ep, err);
+    rc = rc ? rc
+            : db_scalar_u64(db, &count, &found, err,
+                            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
+                            "DATABASE() AND TABLE_NAME = %s",
+                            buf_cstr(&literal));
+    *has = rc == 0 && count > 0;
+    return rc;
+}
+
+/* What follows would name classes and tables, and not that. */
+static int check_exchanged(struct asking *a, struct ds_error *err)
+{
+    const struct config *c = &a->g->in->config;
+    bool newer = false, older = false;
+    int rc = has_table(c, true, "setup_module", &newer, err);
+    rc = rc || !newer ? rc : has_table(c, false, "core_resource", &older, err);
+    if (rc || !older)
+        return rc;
+    log_error("the source database %s has tables of Magento 2 (setup_module), the destination %s "
+              "those of Magento 1 (core_resource): are <source> and <destination> exchanged in %s?",
+              c->source.database, c->destination.database, migration_path(a->g->migration));
+    a->good = false;
+    return 0;
+}
+
 int migrate_servers_check(struct migrating *g, bool *good, struct ds_error *err)
 {
     struct asking a = {g, true};
@@ -120,6 +158,7 @@ int migrate_servers_check(struct migrating *g, bool *good, struct ds_error *err)
                                              migrate_stage_title(STAGE_INTEGRITY), "Servers"});
     int rc = g->mode == MIGRATION_DATA ? source_check_binlog(&g->in->config, found, &a, err) : 0;
     rc = rc ? rc : check_triggers(&a, err);
+    rc = rc ? rc : check_exchanged(&a, err);
     *good = a.good;
     return rc;
 }

@@ -37,7 +37,7 @@ struct round {
     unsigned slot_count;
     const struct media_file *const *files;
     size_t count, next;
-    struct host hosts[HOSTS]; /* each in its place; another one takes it over */
+    struct host hosts[HOSTS]; /* a new one takes the place of that which answers best */
 };
 
 bool media_can_download(void)
@@ -73,11 +73,16 @@ static void give_up(struct round *r, struct slot *s, const char *why)
 
 static struct host *host_of(struct round *r, const struct transfer *t)
 {
-    uint64_t hash = XXH3_64bits(t->host, strlen(t->host));
-    struct host *h = &r->hosts[hash % HOSTS];
-    if (h->hash != hash)
-        *h = (struct host){.hash = hash};
-    return h;
+    const uint64_t hash = XXH3_64bits(t->host, strlen(t->host));
+    struct host *best = r->hosts;
+    for (size_t i = 0; i < HOSTS; i++) {
+        if (r->hosts[i].hash == hash)
+            return &r->hosts[i];
+        if (r->hosts[i].unreachable < best->unreachable)
+            best = &r->hosts[i];
+    }
+    *best = (struct host){.hash = hash};
+    return best;
 }
 
 /* Begin an attempt at where the file may be now. */

@@ -1,8 +1,17 @@
-"""What users of the Magento Data Migration Tool ran into, each under the number of its thread there."""
+"""What users of the Magento Data Migration Tool ran into, each under the number of its thread there.
 
+Some are cases with names of their own: 316, 521 (a delta from elsewhere) binlog-files and changelog; 911 (writes meanwhile) data-delta, volume and magento-2;
+4, 307, 676 (an end) data-delta and usage; 337, 464 (what is tracked) eav-delta and magento-2; 319 groups; 843, 456 (one table) reset-document; 607 increments-fit;
+19, 177, 742 (what is not mapped) integrity, auto and value-loss-suggested; 95, 595 auto; 350 value-loss; 144 (classes) and 201, 869 (a second run) eav; 311 greatblog;
+145 (time zones) unit/map_handler; 213, 249 orphans and eav-orphans; 534 progress-bar; 735 (a full disk) the suite laws; 26 (URL rewrites) leftovers.
+"""
+
+import contextlib
 import shutil
+import time
 
 from base import Migration, map_config
+from lib.certificates import make_certificates
 from lib.program import Datasync
 from lib.server import ACCOUNT, PASSWORD, SOURCE, Server, create_accounts
 from lib.suite import expect, expect_contains, expect_equal
@@ -148,6 +157,19 @@ def define(suite):
             lab.source.run("INSERT INTO t VALUES (99, REPEAT('x', 2000000))", database="old")
             expect_contains(lab.migrate("delta", "--once", code=1), "max_allowed_packet", "a row that is too large")
 
+    @suite.case("complaint-341-memory", "a table is copied in no more memory than a part of it takes")
+    def _():
+        with shop(["t (%s, s TEXT)" % KEY], None, ["INSERT INTO t (s) SELECT REPEAT('x', 1000) FROM seq_1_to_300000"]) as lab:
+            lab.program.start("data", lab.config, command="migrate")
+            peak = 0
+            while lab.program.running():
+                with contextlib.suppress(OSError), open("/proc/%d/status" % lab.program.process.pid, encoding="ascii") as status:
+                    peak = max([peak, *(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))])  # the spool's pages are a file's
+                time.sleep(0.01)
+            print("# %d KiB for a table of 300 MB" % peak)
+            expect(1000 < peak < 150000, "memory: %d KiB" % peak)
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 300000, "rows")
+
     @suite.case("complaint-176-no-default", "a column of the destination that has to have a value, is ignored and has no default is told before rows come")
     def _():
         with shop(["t (%s)" % KEY], ["t (%s, s VARCHAR(9) NOT NULL)" % KEY], ["INSERT INTO t VALUES (1)"], rules(destination_fields="<ignore><field>t.s</field></ignore>")) as lab:
@@ -252,3 +274,54 @@ def define(suite):
             lab.source.run("INSERT INTO t (s) VALUES (2)", database="old")
             lab.migrate("delta", "--once")
             expect_equal(lab.rows("SELECT s FROM t ORDER BY 1"), ((1,), (2,)), "rows")
+
+    @suite.case("complaint-862-exchanged", "databases that stand in each other's place are told as that, and nothing is written")
+    def _():
+        with shop(["t (%s, s INT)" % KEY, "setup_module (%s)" % KEY], ["t (%s, s INT)" % KEY, "core_resource (%s)" % KEY], ["INSERT INTO t (s) VALUES (1)"]) as lab:
+            for options in ((), ("--auto",)):
+                expect_contains(lab.migrate("data", *options, code=1), "[ERROR]: the source database old has tables of Magento 2 (setup_module), the destination new those of Magento 1 (core_resource): "
+                                "are <source> and <destination> exchanged in %s?" % lab.config, "exchanged")
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 0, "rows")
+
+    @suite.case("complaint-820-tls", "a CA alone is enough for TLS, and another one's server is refused")
+    def _():
+        with shop(["t (%s, s INT)" % KEY], None, ["INSERT INTO t (s) VALUES (1)"]) as lab:
+            make_certificates(lab.work.home)
+            lab.source.stop()
+            lab.source.options += ["--ssl-%s=%s" % (kind, lab.work.path(name)) for kind, name in (("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key"))]
+            lab.source.start()
+            lab.source.run("ALTER USER %s@'127.0.0.1' REQUIRE SSL" % ACCOUNT, database=None)
+            with open(lab.config, encoding="utf-8") as text:
+                config = text.read()
+            with_ca = lambda name: lab.write("config.xml", config.replace('name="old"', 'name="old" ssl_ca="%s"' % lab.work.path(name)))
+            with_ca("other.pem")
+            expect_contains(lab.migrate("data", code=2), "certificate", "another CA")
+            with_ca("ca.pem")
+            lab.migrate("data")
+            lab.source.run("INSERT INTO t (s) VALUES (2)", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT s FROM t ORDER BY 1"), ((1,), (2,)), "rows")
+
+    @suite.case("complaint-103-columns", "rows of one document that say different columns come with them, and with the defaults of the others")
+    def _():
+        with shop(["t (%s, kind INT, value INT)" % KEY], ["u (t_id INT PRIMARY KEY, a INT NOT NULL DEFAULT 7, b INT NULL DEFAULT 8)"], ["INSERT INTO t (kind, value) SELECT seq % 3, seq FROM seq_1_to_9"],
+                  rules(source_documents="<ignore><document>t</document></ignore>", destination_documents="<ignore><document>u</document></ignore>")) as lab:
+            lab.write("own.xml", rules(source_documents="<ignore><document>t</document></ignore>", destination_documents="<ignore><document>u</document></ignore>"))
+            lab.write("own.lua", """return {steps = {["V\\\\Step\\\\Own"] = {source = {"t"}, destination = {"u"}, map = "own_map_file", rows = function(r)
+              local row = {t_id = r.id}
+              if r.kind ~= 0 then row[r.kind == 1 and "a" or "b"] = r.value end
+              return {u = {row}}
+            end}}}""")
+            with open(lab.config, encoding="utf-8") as text:
+                config = text.read()
+            step = '<step title="Own Step">%s</step>'
+            parts = lambda names: step % "".join("<%s>V\\Step\\Own\\%s</%s>" % (name, name.capitalize(), name) for name in names)
+            config = config.replace('<steps mode="data">', '<steps mode="data">' + parts(("integrity", "data", "volume"))).replace('<steps mode="delta">', '<steps mode="delta">' + parts(("delta", "volume")))
+            lab.write("config.xml", config.replace("<log_file>", "<own_map_file>own.xml</own_map_file><log_file>"))
+            lab.program.configure({"handlers": [lab.work.path("own.lua")]})
+            wanted = lambda: lab.source.query("SELECT id, IF(kind = 1, value, 7), IF(kind = 2, value, 8) FROM t ORDER BY 1", "old")
+            lab.migrate("data")
+            expect_equal(lab.rows("SELECT * FROM u ORDER BY 1"), wanted(), "copied")
+            lab.source.run("INSERT INTO t (kind, value) SELECT seq % 3, seq FROM seq_20_to_40", "UPDATE t SET kind = (kind + 1) % 3 WHERE id < 5", database="old")
+            lab.migrate("delta", "--once")
+            expect_equal(lab.rows("SELECT * FROM u ORDER BY 1"), wanted(), "followed")

@@ -190,6 +190,32 @@ def define(suite):
                 expect_equal(there(), ((71, "NAME", "New\\Name"), (72, "SKU", "New\\Sku"), (98, "Tax_Class_ID", "New\\Tax")), "delta")
                 expect_equal(shop.rows("SELECT attribute_set_id, attribute_set_name FROM eav_attribute_set WHERE entity_type_id = 4 ORDER BY 1"), ((4, "DEFAULT"), (9, "Shoes")), "delta: sets")
 
+    @suite.case("eav-prefixed", "names that a handler gives are those of the next run, too: what both have stays one, and what the source renames is renamed")
+    def _():
+        with Attributes() as shop:
+            prefix = '<transform><field>%s</field><handler class="\\Migration\\Handler\\AddPrefix"><param name="prefix" value="Old "/></handler></transform>'
+            with open(shop.work.path("map-eav.xml"), encoding="utf-8") as text:
+                rules = text.read()
+            shop.write("map-eav.xml", rules.replace("<transform>", prefix % "eav_attribute_set.attribute_set_name" + prefix % "eav_attribute_group.attribute_group_name" + "<transform>", 1))
+            names = lambda: shop.rows("SELECT attribute_set_id, attribute_set_name FROM eav_attribute_set ORDER BY 1") + shop.rows("SELECT attribute_group_id, attribute_group_name FROM eav_attribute_group ORDER BY 1")
+            shop.migrate("data")
+            before = names()
+            expect_equal(before[:3], ((1, "Old Default"), (4, "Old Default"), (9, "Old Shoes")), "prefixed")
+            shop.migrate("data")
+            expect_equal(names(), before, "a second run")
+            shop.migrate("delta", "--once")
+            expect_equal(names(), before, "a delta")
+            shop.source.run("UPDATE eav_attribute_set SET attribute_set_name = 'Boots' WHERE attribute_set_id = 9", "UPDATE eav_attribute_group SET attribute_group_name = 'Sole' WHERE attribute_group_id = 21",
+                            "INSERT INTO eav_attribute_set VALUES (15, 4, 'Hats', 0)", database="old")
+            shop.migrate("delta", "--once")
+            after = dict(before[:len(shop.rows("SELECT * FROM eav_attribute_set")) - 1])
+            expect_equal(dict(shop.rows("SELECT attribute_set_id, attribute_set_name FROM eav_attribute_set")), {**after, 9: "Old Boots", 15: "Old Hats"}, "sets")
+            expect_equal(shop.ask("SELECT attribute_group_name FROM eav_attribute_group WHERE attribute_group_id = 21"), "Old Sole", "a group")
+            expect_equal(shop.ask("SELECT COUNT(*) FROM eav_attribute_group WHERE attribute_group_name = 'Old Sole & Heel'"), 0, "as it was called")
+            before = names()
+            shop.migrate("delta", "--once")
+            expect_equal(names(), before, "once more")
+
     @suite.case("eav-away", "a delta that goes on for ever waits for a server that is lost while it compares attributes; one that ends by itself says so")
     def _():
         with Attributes() as shop:
