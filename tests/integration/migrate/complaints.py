@@ -159,16 +159,16 @@ def define(suite):
 
     @suite.case("complaint-341-memory", "a table is copied in no more memory than a part of it takes")
     def _():
-        with shop(["t (%s, s TEXT)" % KEY], None, ["INSERT INTO t (s) SELECT REPEAT('x', 1000) FROM seq_1_to_300000"]) as lab:
+        with shop(["t (%s, s TEXT)" % KEY], None, ["INSERT INTO t (s) SELECT REPEAT('x', 1000) FROM seq_1_to_120000"]) as lab:
             lab.program.start("data", lab.config, command="migrate")
             peak = 0
             while lab.program.running():
                 with contextlib.suppress(OSError), open("/proc/%d/status" % lab.program.process.pid, encoding="ascii") as status:
                     peak = max([peak, *(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))])  # the spool's pages are a file's
                 time.sleep(0.01)
-            print("# %d KiB for a table of 300 MB" % peak)
-            expect(1000 < peak < 150000, "memory: %d KiB" % peak)
-            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 300000, "rows")
+            print("# %d KiB for a table of 120 MB" % peak)
+            expect(1000 < peak < 140000, "memory: %d KiB" % peak)
+            expect_equal(lab.ask("SELECT COUNT(*) FROM t"), 120000, "rows")
 
     @suite.case("complaint-176-no-default", "a column of the destination that has to have a value, is ignored and has no default is told before rows come")
     def _():
