@@ -52,11 +52,7 @@ const char *entity_prefix(const struct copy *c)
 
 uint32_t entity_column(const struct table_plan *plan, const char *name)
 {
-    for (uint32_t i = 0; name && i < plan->column_count; i++)
-        if (plan->described[i].name.len == strlen(name) &&
-            strncasecmp((const char *)plan->described[i].name.p, name, strlen(name)) == 0)
-            return i;
-    return UINT32_MAX;
+    return message_column(plan->described, plan->column_count, name);
 }
 
 /* --- tables of a kind ----------------------------------------------------------------------------

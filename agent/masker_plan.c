@@ -32,15 +32,6 @@ bool mask_plan_masks(const struct mask_plan *p, uint32_t column)
     return p && column < p->count && p->columns[column].choice_count;
 }
 
-static uint32_t column_named(const struct msg_column *columns, uint32_t count, const char *name)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (columns[i].name.len == strlen(name) &&
-            strncasecmp((const char *)columns[i].name.p, name, columns[i].name.len) == 0)
-            return i;
-    return NO_COLUMN;
-}
-
 static int unknown_key(const struct masker *m, const char *table, const struct msg_column *c,
                        struct ds_error *err)
 {
@@ -128,7 +119,7 @@ static int collect_choices(struct masker *m, const char *table, const struct msg
                              CHOICES_MAX - 1, (int)columns[i].name.len, columns[i].name.p);
         choices[*found] = (struct choice){r, NO_COLUMN};
         if (r->column) {
-            choices[*found].condition = column_named(columns, count, r->column);
+            choices[*found].condition = message_column(columns, count, r->column);
             if (choices[*found].condition != NO_COLUMN) {
                 int rc = check_condition(m, r, &columns[choices[*found].condition], err);
                 if (rc)
@@ -210,7 +201,7 @@ static bool has_primary(const struct mask_plan *p, const struct msg_column *colu
         for (size_t k = 0; k < count; k++)
             in |= strcmp(parts[k].key, key) == 0 && !parts[k].prefix &&
                   strcasecmp(parts[k].column, parts[n].column) == 0;
-        if (!in || mask_plan_masks(p, column_named(columns, p->count, parts[n].column)))
+        if (!in || mask_plan_masks(p, message_column(columns, p->count, parts[n].column)))
             return false;
         any = true;
     }
@@ -220,7 +211,7 @@ static bool has_primary(const struct mask_plan *p, const struct msg_column *colu
 static int check_part(const struct mask_plan *p, const struct msg_column *columns,
                       const struct unique_part *part, struct ds_error *err)
 {
-    uint32_t i = column_named(columns, p->count, part->column);
+    uint32_t i = message_column(columns, p->count, part->column);
     for (uint32_t k = 0; i != NO_COLUMN && k < p->columns[i].choice_count; k++) {
         const struct mask_rule *r = p->columns[i].choices[k].rule;
         if (!mask_is_unique(r, &p->columns[i].column, part->prefix))
@@ -262,7 +253,7 @@ static int check_generated(struct masker *m, const struct mask_plan *p,
     size_t count = 0;
     int rc = masker_generated(m, p->table, &generated, &count, err);
     for (size_t n = 0; n < count && rc == 0; n++) {
-        uint32_t g = column_named(columns, p->count, generated[n].column);
+        uint32_t g = message_column(columns, p->count, generated[n].column);
         for (uint32_t i = 0; g != NO_COLUMN && i < p->count && rc == 0; i++) {
             char name[300];
             snprintf(name, sizeof name, "`%.*s`", (int)columns[i].name.len,
@@ -340,7 +331,7 @@ int masker_plan(struct masker *m, const char *table, const struct msg_column *co
     if (!p)
         return no_memory(err);
     p->count = count;
-    p->attribute_id = column_named(columns, count, "attribute_id");
+    p->attribute_id = message_column(columns, count, "attribute_id");
     p->columns = arena_zalloc(&p->arena, (count + 1) * sizeof *p->columns);
     p->table = arena_strdup(&p->arena, table);
     int rc = p->columns && p->table ? make_plan(m, p, columns, only, err) : no_memory(err);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "agent/snapshot_internal.h"
@@ -106,12 +105,7 @@ static int read_ids(const struct picked *p, uint64_t *ids, size_t *count, struct
 
 static uint32_t column_of(const struct table_plan *plan, const char *name)
 {
-    uint32_t i = 0;
-    while (name && i < plan->column_count &&
-           (plan->described[i].name.len != strlen(name) ||
-            strncasecmp((const char *)plan->described[i].name.p, name, strlen(name)) != 0))
-        i++;
-    return name && i < plan->column_count ? i : UINT32_MAX;
+    return message_column(plan->described, plan->column_count, name);
 }
 
 static bool has_members(const struct filter_level *l)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "schema/list.h"
 
@@ -103,12 +102,7 @@ void whole_table_free(struct whole_table *t)
 
 uint32_t whole_table_column(const struct whole_table *t, const char *name)
 {
-    for (uint32_t i = 0; i < t->plan.column_count; i++) {
-        struct slice s = t->plan.described[i].name;
-        if (s.len == strlen(name) && strncasecmp((const char *)s.p, name, s.len) == 0)
-            return i;
-    }
-    return UINT32_MAX;
+    return message_column(t->plan.described, t->plan.column_count, name);
 }
 
 struct msg_table whole_table_definition(const struct whole_table *t)

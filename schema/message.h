@@ -159,6 +159,8 @@ struct msg_column {
     struct slice members; /* names of the values of an ENUM or SET; len 0: unknown */
     bool members_utf8;    /* … in UTF-8, else in the column's character set */
 };
+/* Number of the column of this name, in whatever case; UINT32_MAX: none. name NULL: none. */
+uint32_t message_column(const struct msg_column *columns, uint32_t count, const char *name);
 struct msg_table {
     uint32_t id;
     struct slice database, name, entity, role;

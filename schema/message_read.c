@@ -2,6 +2,7 @@
  * elements behind those that we know are passed over, so that fields can be added at the end.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "schema/message.h"
 #include "schema/message_session.h"
@@ -362,4 +363,13 @@ int message_read(const uint8_t **p, const uint8_t *end, struct arena *arena, str
     out->raw = (struct slice){*p, (size_t)(r.p - *p)};
     *p = r.p;
     return 0;
+}
+
+uint32_t message_column(const struct msg_column *columns, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; name && i < count; i++)
+        if (columns[i].name.len == strlen(name) &&
+            strncasecmp((const char *)columns[i].name.p, name, columns[i].name.len) == 0)
+            return i;
+    return UINT32_MAX;
 }

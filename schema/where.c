@@ -375,12 +375,8 @@ static int bind_column(struct where_bound *b, const struct node *n,
                        const struct msg_column *columns, uint32_t count, struct ds_error *err)
 {
     struct bound_column *c = &b->columns[n->number];
-    uint32_t i = 0;
-    while (i < count &&
-           (columns[i].name.len != strlen(n->column) ||
-            strncasecmp((const char *)columns[i].name.p, n->column, columns[i].name.len) != 0))
-        i++;
-    if (i == count)
+    const uint32_t i = message_column(columns, count, n->column);
+    if (i == UINT32_MAX)
         return error_set(err, DS_ESCHEMA, "where: there is no column %s, in \"%.300s\"", n->column,
                          b->where->text);
     *c = (struct bound_column){i, where_kind_of(&columns[i])};

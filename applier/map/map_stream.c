@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "applier/map/map_stream_state.h"
 #include "schema/list.h"
@@ -280,21 +279,6 @@ static const char *name_of_import(const struct map_stream *s, struct mapped *t,
     return arena_strdup(&t->arena, name);
 }
 
-/* Do its rows count only where the destination has the attribute that they are of? */
-static void claim(const struct map_stream *s, struct mapped *t, const char *document)
-{
-    static const char name[] = "attribute_id";
-    const char *there = document ? map_document(s->options.map, MAP_SOURCE, document) : NULL;
-    const struct msg_table *x = &t->source;
-    t->attribute = 0;
-    while (t->attribute < x->column_count &&
-           (x->columns[t->attribute].name.len != strlen(name) ||
-            memcmp(x->columns[t->attribute].name.p, name, strlen(name)) != 0))
-        t->attribute++;
-    t->claimed = t->attribute < x->column_count && there && s->options.has_attribute &&
-                 map_is_claimed(s->options.map, there);
-}
-
 static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 {
     char name[300], own[256];
@@ -328,7 +312,8 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
                                       .target = t->target,
                                       .import_name = import_name};
     const struct map_facts *facts = s->options.facts;
-    claim(s, t, document);
+    t->claimed = leads && s->options.has_attribute &&
+                 map_is_claimed(s->options.map, map_document(s->options.map, MAP_SOURCE, document));
     t->version = t->target ? t->target->version : 0;
     t->watched = document && facts->watches && facts->watches(facts->arg, document);
     rc = map_row_new(&t->row, &o, err);
@@ -347,12 +332,7 @@ static int compile(struct map_stream *s, struct mapped *t, struct ds_error *err)
 
 static bool has_column(const struct msg_table *t, const char *field)
 {
-    uint32_t i = 0;
-    while (t && i < t->column_count &&
-           (t->columns[i].name.len != strlen(field) ||
-            strncasecmp((const char *)t->columns[i].name.p, field, strlen(field)) != 0))
-        i++;
-    return t && i < t->column_count;
+    return t && message_column(t->columns, t->column_count, field) != UINT32_MAX;
 }
 
 /* The table as it was before, by its name: when it is altered it gets another number. NULL: it has
@@ -501,12 +481,8 @@ static int on_table(struct map_stream *s, struct message *m, struct arena *arena
 /* Where the image says it. */
 static bool read_attribute(const struct mapped *t, struct slice image, uint64_t *id)
 {
-    const uint8_t *p = image.p, *end = image.p + image.len;
-    uint32_t columns;
-    bool good = image.len && array_read_head(&p, end, &columns) == 0 && t->attribute < columns;
-    for (uint32_t i = 0; good && i < t->attribute; i++)
-        good = value_skip(&p, end) == 0;
-    return good && value_id((struct slice){p, value_length(p)}, id);
+    const uint8_t *raw = image.len ? map_stream_value(t, image, "attribute_id") : NULL;
+    return raw && value_id((struct slice){raw, value_length(raw)}, id);
 }
 
 /* Nothing at the destination refers to such a row: it has none. */

@@ -32,7 +32,6 @@ struct mapped { /* a table by its id in the stream */
     uint64_t version;                /* of the target that it is compiled for */
     bool watched;                    /* handlers look up its rows */
     bool claimed;                    /* rows count whose attribute the destination has */
-    uint32_t attribute;              /* … which the source's column of this number names */
     bool told;                       /* what it has become is known */
     struct arena arena;
 };
@@ -59,6 +58,8 @@ int piece_row(struct piece *p, struct slice *row, struct ds_error *err);
 /* Append the change under the destination's names. */
 int map_stream_own_change(struct mapped *t, const struct msg_change *c, struct buf *out,
                           struct ds_error *err);
+/* The raw value of the source's column; NULL: there is none, or the image has other columns. */
+const uint8_t *map_stream_value(const struct mapped *t, struct slice image, const char *column);
 /* Handlers may look the row up. */
 int map_stream_saw(struct map_stream *s, struct mapped *t, struct slice image, struct slice before,
                    struct ds_error *err);

@@ -12,23 +12,17 @@ struct standing {
     struct map_value id, type, name;
 };
 
-static const uint8_t *value_of(const struct mapped *t, struct slice image, const char *column)
+const uint8_t *map_stream_value(const struct mapped *t, struct slice image, const char *column)
 {
     const uint8_t *values[MESSAGE_MAX_COLUMNS];
-    if (image_split(image, t->source.column_count, values))
-        return NULL;
-    for (uint32_t i = 0; i < t->source.column_count; i++) {
-        const struct slice name = t->source.columns[i].name;
-        if (name.len == strlen(column) && strncasecmp((const char *)name.p, column, name.len) == 0)
-            return values[i];
-    }
-    return NULL;
+    const uint32_t i = message_column(t->source.columns, t->source.column_count, column);
+    return i == UINT32_MAX || image_split(image, t->source.column_count, values) ? NULL : values[i];
 }
 
 static int read_number(const struct mapped *t, struct slice image, const char *column,
                        struct arena *arena, struct map_value *out)
 {
-    const uint8_t *p = value_of(t, image, column);
+    const uint8_t *p = map_stream_value(t, image, column);
     struct value v;
     *out = (struct map_value){0};
     return !p                                        ? 0
@@ -83,7 +77,7 @@ int watched_change(struct map_stream *s, struct mapped *t, const struct msg_chan
     if (s->options.ends_at_watched)
         return error_set(err, DS_EMET, "a change of %s has come", w->document);
     const uint8_t *raw =
-        passing && w->name && c->op != CHANGE_UPDATE ? value_of(t, image, w->id) : NULL;
+        passing && w->name && c->op != CHANGE_UPDATE ? map_stream_value(t, image, w->id) : NULL;
     if (!raw || !value_id((struct slice){raw, value_length(raw)}, &id) ||
         !passing->is(passing->arg, w->document, id))
         return 0;
