@@ -432,7 +432,7 @@ static int add_rows(struct draining *d, const struct log_part *p, struct ds_erro
     BUF_AUTO struct buf from = {0}, here = {0};
     struct arena arena = {0};
     struct step_table both = {0};
-    struct slice *images;
+    struct step_images images;
     int rc = put_condition(&from, p->log, MAP_SOURCE, p->keys, p->count, err);
     rc = rc ? rc : put_condition(&here, p->log, MAP_DESTINATION, p->keys, p->count, err);
     if (rc)
@@ -448,11 +448,11 @@ static int add_rows(struct draining *d, const struct log_part *p, struct ds_erro
                                          .alone = true};
     rc = step_table_open(&both, &o, err);
     rc = rc ? rc : digest(p->log, &both.from, p->keys, p->count, err);
-    rc = rc ? rc : step_table_images(&both, &arena, &images, err);
+    rc = rc ? rc : step_table_images(&both, &arena, NULL, &images, err);
     if (rc == 0) {
         const struct wanted_rows wanted = {.here = &both.here,
-                                           .rows = images,
-                                           .count = both.from.count,
+                                           .rows = images.rows,
+                                           .count = images.count,
                                            .only = true,
                                            .without_keys = true,
                                            .deletes_cascade = true,

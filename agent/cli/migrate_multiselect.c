@@ -467,13 +467,13 @@ static int open_place(struct multiselect *m, enum place place, struct ds_error *
 /* room: for rows of the other one. */
 static int take_place(struct multiselect *m, struct values *v, size_t room, struct ds_error *err)
 {
-    struct slice *images = NULL;
+    struct step_images images;
     if (!v->there)
         return 0;
-    int rc = step_table_images(&v->t, &m->arena, &images, err);
-    v->wanted_count = v->t.from.count;
+    int rc = step_table_images(&v->t, &m->arena, NULL, &images, err);
+    v->wanted_count = images.count;
     v->here_count = v->t.here.count;
-    rc = rc ? rc : take_rows(m, v, images, v->wanted_count, room, &v->wanted, err);
+    rc = rc ? rc : take_rows(m, v, images.rows, v->wanted_count, room, &v->wanted, err);
     return rc ? rc : take_rows(m, v, v->t.here.rows, v->here_count, 0, &v->here, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "agent/cli/logging.h"
 #include "agent/cli/migrate.h"
+#include "agent/cli/migrate_sides.h"
 #include "agent/source.h"
 #include "applier/load.h"
 #include "applier/map/map_takes.h"
@@ -113,35 +114,19 @@ int migrate_check_empty(struct migrating *g, bool *good, struct ds_error *err)
     return 0;
 }
 
-/* *has: the database has a table with this name behind its prefix. */
-static int has_table(const struct config *c, bool source, const char *table, bool *has,
-                     struct ds_error *err)
-{
-    const struct db_endpoint ep = config_endpoint(c, source);
-    DB_AUTO MYSQL *db = NULL;
-    BUF_AUTO struct buf name = {0}, literal = {0};
-    uint64_t count = 0;
-    bool found;
-    if (buf_printf(&name, "%s%s", source ? c->source.prefix : c->destination.prefix, table) ||
-        sql_string(&literal, name.data, name.len))
-        return error_set(err, DS_ENOMEM, "out of memory for a look at the servers");
-    int rc = db_connect(&db, &ep, err);
-    rc = rc ? rc
-            : db_scalar_u64(db, &count, &found, err,
-                            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
-                            "DATABASE() AND TABLE_NAME = %s",
-                            buf_cstr(&literal));
-    *has = rc == 0 && count > 0;
-    return rc;
-}
-
 /* What follows would name classes and tables, and not that. */
 static int check_exchanged(struct asking *a, struct ds_error *err)
 {
     const struct config *c = &a->g->in->config;
+    const struct db_endpoint from = config_endpoint(c, true), to = config_endpoint(c, false);
+    DB_AUTO MYSQL *source = NULL, *destination = NULL;
     bool newer = false, older = false;
-    int rc = has_table(c, true, "setup_module", &newer, err);
-    rc = rc || !newer ? rc : has_table(c, false, "core_resource", &older, err);
+    int rc = db_connect(&source, &from, err);
+    rc = rc ? rc : step_has_table(source, c->source.prefix, "setup_module", &newer, err);
+    if (rc || !newer)
+        return rc;
+    rc = db_connect(&destination, &to, err);
+    rc = rc ? rc : step_has_table(destination, c->destination.prefix, "core_resource", &older, err);
     if (rc || !older)
         return rc;
     log_error("the source database %s has tables of Magento 2 (setup_module), the destination %s "

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/cli/migrate_fit.h"
 #include "applier/map/map_check.h"
 #include "schema/log.h"
 
@@ -32,15 +33,15 @@ void step_sides_close(struct step_sides *s)
     source_close(&s->destination);
 }
 
-static int has_table(struct snapshot_source *side, const char *prefix, const char *document,
-                     bool *has, struct ds_error *err)
+int step_has_table(MYSQL *db, const char *prefix, const char *document, bool *has,
+                   struct ds_error *err)
 {
     BUF_AUTO struct buf name = {0}, literal = {0};
     uint64_t count = 0;
     bool found;
     if (buf_printf(&name, "%s%s", prefix, document) || sql_string(&literal, name.data, name.len))
         return no_memory(err);
-    int rc = db_scalar_u64(side->db, &count, &found, err,
+    int rc = db_scalar_u64(db, &count, &found, err,
                            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = "
                            "DATABASE() AND TABLE_NAME = %s",
                            buf_cstr(&literal));
@@ -55,7 +56,7 @@ int step_side_check(struct snapshot_source *side, bool source, const char *prefi
     int rc = 0;
     for (; *documents && rc == 0; documents++) {
         bool has = false;
-        rc = has_table(side, prefix, *documents, &has, err);
+        rc = step_has_table(side->db, prefix, *documents, &has, err);
         if (rc == 0 && !has && buf_printf(&missing, "%s%s", missing.len ? "," : "", *documents))
             rc = no_memory(err);
     }
@@ -155,6 +156,7 @@ int step_table_open(struct step_table *t, const struct step_table_options *o, st
     if (buf_printf(&from, "%s%s", c->source.prefix, o->document) ||
         buf_printf(&to, "%s%s", c->destination.prefix, there ? there : o->document))
         return no_memory(err);
+    t->document = o->document;
     int rc = whole_table_read_where(&t->from, &o->sides->source, buf_cstr(&from), 0,
                                     o->where[MAP_SOURCE], 0, c->max_event, err);
     rc = rc ? rc
@@ -177,17 +179,21 @@ int step_table_open(struct step_table *t, const struct step_table_options *o, st
     return map_row_new(&t->row, &row, err);
 }
 
-int step_table_images(struct step_table *t, struct arena *arena, struct slice **images,
-                      struct ds_error *err)
+int step_table_images(struct step_table *t, struct arena *arena, struct map_findings *refused,
+                      struct step_images *out, struct ds_error *err)
 {
-    BUF_AUTO struct buf made = {0};
-    *images = arena_alloc(arena, (t->from.count + 1) * sizeof **images);
-    int rc = *images ? 0 : no_memory(err);
+    *out = (struct step_images){arena_alloc(arena, (t->from.count + 1) * sizeof *out->rows), 0};
+    int rc = out->rows ? 0 : no_memory(err);
     for (size_t i = 0; i < t->from.count && rc == 0; i++) {
-        buf_clear(&made);
+        BUF_AUTO struct buf made = {0};
         rc = map_row_image(t->row, t->from.rows[i], (struct slice){0}, &made, err);
-        (*images)[i] = (struct slice){arena_copy(arena, made.data, made.len), made.len};
-        if (rc == 0 && !(*images)[i].p)
+        if (rc == DS_ECONFLICT && refused) {
+            rc = fit_refused(refused, t->document, t->from.count, err);
+            continue;
+        }
+        uint8_t *kept = arena_copy(arena, made.data, made.len);
+        out->rows[out->count++] = (struct slice){kept, made.len};
+        if (rc == 0 && !kept)
             rc = no_memory(err);
     }
     return rc;

@@ -16,6 +16,9 @@ int step_sides_open_at(struct step_sides *s, const struct config *config, struct
                        struct ds_error *err);
 int step_sides_open(struct step_sides *s, const struct config *config, struct ds_error *err);
 void step_sides_close(struct step_sides *s);
+/* Has the connection's database a table with this name behind the prefix? */
+int step_has_table(MYSQL *db, const char *prefix, const char *document, bool *has,
+                   struct ds_error *err);
 /* Documents that a side lacks are told. *good: none. */
 int step_side_check(struct snapshot_source *side, bool source, const char *prefix,
                     const char *const *documents, bool *good, struct ds_error *err);
@@ -40,6 +43,7 @@ int step_compare_structure(struct migrating *g, const struct step_rules *r,
 
 /* A document at both sides, whole, and what makes rows of the one rows of the other. */
 struct step_table {
+    const char *document; /* of the source */
     struct whole_table from, here;
     const struct target_table *target;
     struct map_row *row;
@@ -59,9 +63,14 @@ struct step_table_options {
 
 /* To be freed in any case. DS_ERETRY: it was dropped meanwhile. */
 int step_table_open(struct step_table *t, const struct step_table_options *o, struct ds_error *err);
-/* What the source's rows are at the destination, `from.count` of them. They live in the arena. */
-int step_table_images(struct step_table *t, struct arena *arena, struct slice **images,
-                      struct ds_error *err);
+struct step_images {
+    struct slice *rows;
+    size_t count;
+};
+/* What the source's rows are at the destination; they live in the arena. refused: gets those that a
+ * handler refuses, which are left out; NULL: they fail. */
+int step_table_images(struct step_table *t, struct arena *arena, struct map_findings *refused,
+                      struct step_images *out, struct ds_error *err);
 void step_table_free(struct step_table *t);
 
 #endif

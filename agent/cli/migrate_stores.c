@@ -28,8 +28,7 @@ struct stores_step {
 
 struct stores_table {
     struct step_table both;
-    struct slice *images; /* in the arena */
-    size_t count;
+    struct step_images images;
     struct row_list all; /* that there will be, if somebody asks */
     struct arena arena;
     struct buf missing, differing, more; /* keys, up to KEYS_TOLD */
@@ -86,11 +85,6 @@ static bool deletes(const struct stores_step *s)
     return !s->g->in->automatic || s->g->in->resnapshot;
 }
 
-static int no_memory(struct ds_error *err)
-{
-    return error_set(err, DS_ENOMEM, "out of memory for stores");
-}
-
 /* --- rows ------------------------------------------------------------------------------------ */
 
 static void close_table(struct stores_table *t)
@@ -135,37 +129,15 @@ static int open_document(struct stores_step *s, size_t i, struct step_table *t,
     return step_table_open(t, &o, err);
 }
 
-/* Rows that a handler refuses are told at once, and left out. */
-static int make_images(struct stores_table *t, const char *document, struct map_findings *refused,
-                       struct ds_error *err)
-{
-    const struct whole_table *from = &t->both.from;
-    t->images = arena_alloc(&t->arena, (from->count + 1) * sizeof *t->images);
-    int rc = t->images ? 0 : no_memory(err);
-    for (size_t i = 0; i < from->count && rc == 0; i++) {
-        BUF_AUTO struct buf made = {0};
-        rc = map_row_image(t->both.row, from->rows[i], (struct slice){0}, &made, err);
-        if (rc == DS_ECONFLICT && refused) {
-            rc = fit_refused(refused, document, from->count, err);
-            continue;
-        }
-        uint8_t *kept = arena_copy(&t->arena, made.data, made.len);
-        t->images[t->count++] = (struct slice){kept, made.len};
-        if (rc == 0 && !kept)
-            rc = no_memory(err);
-    }
-    return rc;
-}
-
 /* What is to be done to one document, in *t and s->changes. */
 static int compare(struct stores_step *s, size_t i, bool only, struct stores_table *t,
                    struct map_findings *refused, struct ds_error *err)
 {
     int rc = open_document(s, i, &t->both, err);
-    rc = rc ? rc : make_images(t, documents[i], refused, err);
+    rc = rc ? rc : step_table_images(&t->both, &t->arena, refused, &t->images, err);
     const struct wanted_rows wanted = {.here = &t->both.here,
-                                       .rows = t->images,
-                                       .count = t->count,
+                                       .rows = t->images.rows,
+                                       .count = t->images.count,
                                        .only = only,
                                        .target = t->both.target,
                                        .arg = t,

@@ -20,7 +20,7 @@ enum map_problem {
     MAP_UNIQUE_IS_NEW,  /* unique at the destination, not at the source */
     MAP_VALUE_LOST,     /* of rows that were looked at; fails */
     MAP_KEY_TWICE,      /* of all rows that a table will have; stops */
-    MAP_NO_PARENT,      /* … they refer to what will not be there; stops */
+    MAP_NO_PARENT,      /* rows refer to what will not be there; stops what writes with keys on */
     MAP_PROBLEMS,
 };
 
@@ -60,7 +60,8 @@ int map_findings_add(struct map_findings *f, const struct map_finding *found);
 void map_findings_sort(struct map_findings *f);
 void map_findings_free(struct map_findings *f);
 bool map_problem_fails(enum map_problem p);
-/* Would the server refuse it, whatever the user agrees to? */
+/* Would the server refuse it, whatever the user agrees to? A copy of all, without foreign keys, may
+ * go on. */
 bool map_problem_stops(enum map_problem p);
 /* Of values that would get lost: which are of keys? */
 void map_findings_mark_keys(struct map_findings *f, const struct map_side_schema *destination);
