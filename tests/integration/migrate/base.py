@@ -50,6 +50,14 @@ class Migration(Lab):
         os.chmod(path, 0o600)
         return path
 
+    def change_config(self, *pairs):
+        """Texts of config.xml become others."""
+        with open(self.config, encoding="utf-8") as text:
+            config = text.read()
+        for before, after in pairs:
+            config = config.replace(before, after)
+        return self.write("config.xml", config)
+
     def migrate(self, mode, *options, code=0):
         """What it said, on both streams."""
         got, out, err = self.program.command("migrate", mode, self.config, *options, timeout=120)

@@ -267,9 +267,7 @@ def define(suite):
             lab.destination.run("CREATE DATABASE datasync", "CREATE USER few@'127.0.0.1' IDENTIFIED BY '%s'" % PASSWORD,
                                 "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, LOCK TABLES, CREATE TEMPORARY TABLES, TRIGGER ON new.* TO few@'127.0.0.1'",
                                 "GRANT ALL PRIVILEGES ON datasync.* TO few@'127.0.0.1'", database=None)
-            with open(lab.config, encoding="utf-8") as text:
-                config = text.read()
-            lab.write("config.xml", config.replace('user="%s"' % ACCOUNT, 'user="few"'))
+            lab.change_config(('user="%s"' % ACCOUNT, 'user="few"'))
             lab.migrate("data")
             lab.source.run("INSERT INTO t (s) VALUES (2)", database="old")
             lab.migrate("delta", "--once")
@@ -291,12 +289,9 @@ def define(suite):
             lab.source.options += ["--ssl-%s=%s" % (kind, lab.work.path(name)) for kind, name in (("ca", "ca.pem"), ("cert", "server.pem"), ("key", "server.key"))]
             lab.source.start()
             lab.source.run("ALTER USER %s@'127.0.0.1' REQUIRE SSL" % ACCOUNT, database=None)
-            with open(lab.config, encoding="utf-8") as text:
-                config = text.read()
-            with_ca = lambda name: lab.write("config.xml", config.replace('name="old"', 'name="old" ssl_ca="%s"' % lab.work.path(name)))
-            with_ca("other.pem")
+            lab.change_config(('name="old"', 'name="old" ssl_ca="%s"' % lab.work.path("other.pem")))
             expect_contains(lab.migrate("data", code=2), "certificate", "another CA")
-            with_ca("ca.pem")
+            lab.change_config(("other.pem", "ca.pem"))
             lab.migrate("data")
             lab.source.run("INSERT INTO t (s) VALUES (2)", database="old")
             lab.migrate("delta", "--once")
@@ -312,12 +307,10 @@ def define(suite):
               if r.kind ~= 0 then row[r.kind == 1 and "a" or "b"] = r.value end
               return {u = {row}}
             end}}}""")
-            with open(lab.config, encoding="utf-8") as text:
-                config = text.read()
             step = '<step title="Own Step">%s</step>'
             parts = lambda names: step % "".join("<%s>V\\Step\\Own\\%s</%s>" % (name, name.capitalize(), name) for name in names)
-            config = config.replace('<steps mode="data">', '<steps mode="data">' + parts(("integrity", "data", "volume"))).replace('<steps mode="delta">', '<steps mode="delta">' + parts(("delta", "volume")))
-            lab.write("config.xml", config.replace("<log_file>", "<own_map_file>own.xml</own_map_file><log_file>"))
+            lab.change_config(*(('<steps mode="%s">' % mode, '<steps mode="%s">' % mode + parts(names)) for mode, names in (("data", ("integrity", "data", "volume")), ("delta", ("delta", "volume")))),
+                              ("<log_file>", "<own_map_file>own.xml</own_map_file><log_file>"))
             lab.program.configure({"handlers": [lab.work.path("own.lua")]})
             wanted = lambda: lab.source.query("SELECT id, IF(kind = 1, value, 7), IF(kind = 2, value, 8) FROM t ORDER BY 1", "old")
             lab.migrate("data")
