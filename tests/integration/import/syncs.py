@@ -413,7 +413,7 @@ def define(suite):
                     shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_entity_registry")
                 kills, begun = 0, []
                 for _ in range(8):
-                    least = ask() + draw.randrange(1, 900)
+                    least = ask() + draw.randrange(1, 250)  # of some 2200 in all
                     program.start("all", "legacy", "-d", policy, command="sync")
                     while program.running() and ask() < least:
                         time.sleep(0.01)
