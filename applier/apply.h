@@ -124,6 +124,7 @@ struct applier {
     bool stateless;           /* a dry run at a destination that has none of our tables */
     bool copy_ended;          /* … and no checkpoint says so yet */
     bool passing_copy;        /* the store gives a copy again that is applied already */
+    bool copy_passed;         /* … all of it; what says as of when comes next */
     bool passing_stale;       /* … or a copy of one table that was applied earlier */
     bool opened;              /* the spool knows our checkpoint */
     bool replace_rows;        /* --resnapshot: a copy may replace what is there */
@@ -240,6 +241,9 @@ int resume_read(struct applier *a, struct ds_error *err);
 /* consumer.c */
 /* Tell the agent where we are, and begin to read. */
 int consumer_open(struct applier *a, struct ds_error *err);
+/* The store has a copy of later than the checkpoint: the agent is asked to begin there instead, and
+ * nothing is taken until then (DS_EAGAIN). */
+int consumer_refuse_copy(struct applier *a, struct ds_error *err);
 /* One chunk of what is not ours. DS_EPOSITION: the agent has begun anew. */
 int consumer_pass_over(struct applier *a, struct ds_error *err);
 

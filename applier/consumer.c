@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "applier/apply.h"
+#include "schema/log.h"
 
 /* What was masked by other rules is read again, and a copy of entities that was not finished, from
  * its beginning. Without a checkpoint, what an earlier stream has
@@ -32,6 +33,25 @@ static int look_for_restart(struct applier *a, struct ds_error *err)
     a->await_restart = st.resets == a->resets;
     spool_state_free(&st);
     return 0;
+}
+
+/* An agent that was started while none of ours ran goes by what was posted last, which may be older
+ * than the checkpoint: that there is none, if we died when a copy's end was committed. It has made
+ * another copy then, and what the source wrote between the two is in neither what is applied nor in
+ * what follows. */
+int consumer_refuse_copy(struct applier *a, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc)
+        return rc;
+    log_info("the agent has made a copy that is not needed, and goes on from the checkpoint");
+    a->await_restart = true;
+    a->resets = st.resets;
+    spool_state_free(&st);
+    rc = spool_request(a->options.spool, "refetch", err);
+    rc = rc ? rc : gather_restart(a, err);
+    return rc ? rc : DS_EAGAIN;
 }
 
 int consumer_pass_over(struct applier *a, struct ds_error *err)

@@ -154,8 +154,9 @@ static void begin_transaction(struct applier *a, const struct msg_begin *m)
     a->savepoint_count = 0;
     a->open_earlier = 0;
     a->open_skip = a->skips ? skip_at_begin(a, m->gtid) : 0;
-    a->open_applied = a->skipping && ((m->gtid.len && in_checkpoint(a, m->gtid)) ||
-                                      (m->flags & BEGIN_SNAPSHOT && is_behind_copy(a)));
+    bool passed = a->skipping && m->flags & BEGIN_SNAPSHOT && is_behind_copy(a);
+    a->copy_passed |= passed;
+    a->open_applied = passed || (a->skipping && m->gtid.len && in_checkpoint(a, m->gtid));
     if (a->skipping && m->gtid.len && !a->open_applied)
         a->skipping = false;
 }
@@ -199,9 +200,12 @@ static int already_applied(struct applier *a, const struct msg_commit *m, bool *
                (position_reached(&at, &applied) && !(copied && position_reached(&applied, &at)));
     if (rc == 0 && !*yes && !copied)
         a->skipping = false;
+    bool refused = rc == 0 && a->copy_passed && !*yes;
+    if (!position_of_copy(&at))
+        a->copy_passed = false;
     position_free(&at);
     position_free(&applied);
-    return rc;
+    return refused ? consumer_refuse_copy(a, err) : rc;
 }
 
 int gather_resolve(struct applier *a, const struct msg_commit *end, struct ds_error *err)
@@ -619,7 +623,7 @@ int gather_restart(struct applier *a, struct ds_error *err)
     if (a->open_written) /* its parts come again; the next START TRANSACTION would commit these */
         commit_roll_back(a);
     a->open = a->open_written = a->open_applied = a->open_intent = a->rest_dropped = false;
-    a->passing_copy = a->passing_stale = a->copy_ended = false;
+    a->passing_copy = a->copy_passed = a->passing_stale = a->copy_ended = false;
     a->chunk = (struct buf){0};
     a->chunk_at = 0;
     a->chunk_seq = 0;

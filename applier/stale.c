@@ -481,6 +481,7 @@ static bool snapshot_passed_over(struct applier *a, enum snapshot_kind kind)
     if (a->cp.found && !a->in_snapshot && (kind == SNAPSHOT_BEGIN || !of_stale))
         a->passing_copy = true;
     bool passed = a->passing_copy;
+    a->copy_passed |= passed && kind == SNAPSHOT_END;
     /* with the rest of a whole copy it begins again; a table's alone has ended */
     if (kind == SNAPSHOT_END || kind == SNAPSHOT_ABORT || kind == SNAPSHOT_STALE_END)
         a->passing_copy = false;

@@ -81,6 +81,10 @@ class Lab:
         return Datasync(self.work, self.source, self.destination, name=name, settings=settings,
                         **options)
 
+    def halves(self):
+        """The program's stream as two processes, joined by its spool: {"agent": …, "apply": …}, not started."""
+        return {half: self.another("half-" + half, settings=self.program.settings) for half in ("agent", "apply")}
+
     def differences(self, ignore=()):
         return compare(self.source, self.destination, self.database, ignore=ignore, left_out=self.left_out,
                        masked=self.masked, picks=self.picks)

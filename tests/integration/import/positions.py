@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 from lib.suite import expect, expect_contains, expect_equal
 from lib.twoshops import TwoShops
@@ -316,6 +317,44 @@ def define(suite, right):
                 expect_equal((count(table, "entity_id", here), registered_target(shops, kind, number, "shop"),
                               [count(*each, here) for each in below]), (0, None, [0] * len(below)), "%s in the end" % kind)
             right(shops, "update", "shop")
+
+    @suite.case("positions-needless", "an agent that has not heard of the copy's checkpoint yet makes another copy: what came between is not lost")
+    def _():
+        with TwoShops(settings=dict(STREAM, entities=["cms_page"])) as shops:
+            halves = shops.lab.halves()
+            agent, apply = halves["agent"], halves["apply"]
+            title = lambda: shops.destination.scalar("SELECT title FROM openmage.cms_page p JOIN datasync.datasync_entity_registry r ON "
+                                                     "r.entity_type = 'cms_page' AND r.target_id = p.page_id WHERE r.source_id = '1'")
+            point, needless = 1, False
+            for step in range(40):  # to die when the copy's end is committed and the agent not told: after how many batches is chance
+                shops.destination.run("DROP DATABASE IF EXISTS datasync", database=None)
+                shutil.rmtree(apply.settings["state_dir"], ignore_errors=True)
+                agent.start(command="agent")
+                apply.start(command="apply", env={"DATASYNC_CRASH": "spool.trim:%d" % point})
+                caught_up = False
+                while apply.running() and not caught_up:
+                    code, out, _err = apply.command("status", "--json")
+                    caught_up = code == 0 and json.loads(out)["caught_up"]
+                agent.kill()
+                apply.kill()
+                point += -1 if caught_up else 1
+                if caught_up or rows(shops)["cms_page"] != shops.source.gtid():
+                    continue
+                shops.source.run("UPDATE cms_page SET title = 'between %d' WHERE page_id = 1" % step, database="openmage")
+                agent.start("--stop-at", shops.source.gtid(), command="agent")
+                expect_equal(agent.wait_exit(), 0, "exit code of the agent alone")
+                needless = b"applied=none" in agent.log_text()[agent.log_start:]
+                if needless:
+                    break
+            expect(needless, "it never died at the copy's end")
+            apply.start(command="apply")
+            apply.wait_log("made a copy that is not needed")
+            agent.start(command="agent")
+            apply.wait_for("what came between", lambda status: title() == "between %d" % step)
+            expect_equal(shops.destination.scalar("SELECT COUNT(*) FROM datasync.datasync_quarantine"), 0, "changes in quarantine")
+            for one in (agent, apply):
+                one.stop()
+                one.check_log()
 
     @suite.case("positions-killed", "kills while entities stand at different places")
     def _():

@@ -145,12 +145,72 @@ class Writer(threading.Thread):
             finish(open_one, "XA %s %s" % (rng.choice(("COMMIT", "COMMIT", "ROLLBACK")), name))
 
 
+def wait_equal(lab, halves, seconds=60, locked=False):
+    """`locked`: the lock of one that was killed may not be free yet."""
+    deadline = time.monotonic() + seconds
+    while lab.differences():
+        for half, one in halves.items():
+            if locked and not one.running() and one.process.returncode == 4:
+                one.start(command=half)
+            expect(one.running(), half + " has ended: " + one.log_tail())
+        if time.monotonic() > deadline:
+            lab.equal()
+        time.sleep(0.1)
+
+
+def stop(halves):
+    for one in halves.values():
+        one.stop()
+        one.check_log()
+
+
+@only("agent-and-apply-apart", "two processes joined by the spool")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        halves = lab.halves()
+        for half in ("apply", "agent"):
+            halves[half].start(command=half)
+        lab.source.run("INSERT INTO i VALUES (70, 70)")
+        wait_equal(lab, halves)
+        halves["apply"].kill()
+        lab.source.run("INSERT INTO i VALUES (71, 71)", "UPDATE i SET v = 0")
+        for half in ("apply", "agent"):
+            if half == "agent":
+                halves[half].kill()
+            halves[half].start(command=half)
+        wait_equal(lab, halves)
+        stop(halves)
+
+
+@only("agent-begins-before-apply", "an agent that has not heard of the copy's checkpoint yet makes a copy that nobody needs: what came between is not lost")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        halves = lab.halves()
+        halves["agent"].start(command="agent")
+        halves["apply"].start(command="apply", env={"DATASYNC_CRASH": "spool.trim:1"})
+        expect_equal(halves["apply"].wait_exit(), -9, "exit code at the crash point")
+        halves["agent"].kill()
+        lab.source.run("INSERT INTO i VALUES (71, 71)", "UPDATE i SET v = 0", "DELETE FROM i WHERE id = 2", "DELETE FROM y")
+        halves["agent"].start("--stop-at", lab.source.gtid(), command="agent")
+        expect_equal(halves["agent"].wait_exit(), 0, "exit code of the agent alone")
+        expect_equal(halves["agent"].log_text().count(b"snapshot begins"), 2, "copies")
+        halves["apply"].start(command="apply")
+        halves["apply"].wait_log("made a copy that is not needed")
+        halves["agent"].start(command="agent")
+        wait_equal(lab, halves)
+        expect_equal(halves["agent"].log_text().count(b"snapshot begins"), 2, "copies")
+        lab.source.run("INSERT INTO i VALUES (72, 72)")
+        wait_equal(lab, halves)
+        stop(halves)
+
+
 @only("halves-killed-again-and-again", "agent and apply, kill -9 of either or both under writes, DDL and XA")
 def _():
     with Lab() as lab:
         lab.source.script(TABLES)
-        shared = {"name": "apart", "state_dir": lab.work.path("apart-state")}
-        halves = {half: lab.another("half-" + half, settings=shared) for half in ("agent", "apply")}
+        halves = lab.halves()
         for half, one in halves.items():
             one.start(command=half)
         rng = random.Random(9)
@@ -170,18 +230,8 @@ def _():
             writer.stopped.set()
             writer.join()
         expect(writer.error is None, "the writer: %r" % writer.error)
-        deadline = time.monotonic() + 90
-        while lab.differences():
-            for half, one in halves.items():
-                if not one.running() and one.process.returncode == 4:
-                    one.start(command=half)
-                expect(one.running(), half + " has ended: " + one.log_tail())
-            if time.monotonic() > deadline:
-                lab.equal()
-            time.sleep(0.1)
-        for half, one in halves.items():
-            one.stop()
-            one.check_log()
+        wait_equal(lab, halves, 90, locked=True)
+        stop(halves)
 
 
 @only("leftover-partitions", "what a destination that died in CREATE TABLE … PARTITION left of it is no obstacle")

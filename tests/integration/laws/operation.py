@@ -593,47 +593,6 @@ def _():
         expect(not differences, "differences: %s" % differences)
 
 
-@only("agent-and-apply-apart", "two processes joined by the spool")
-def _():
-    with Lab() as lab:
-        lab.source.script(TABLE)
-        apart = lab.another("apart")
-        halves = []
-        try:
-            for half in ("apply", "agent"):
-                one = lab.another("half-" + half, settings={
-                    "name": "apart", "state_dir": apart.settings["state_dir"]})
-                one.start(command=half)
-                halves.append(one)
-            deadline = time.monotonic() + 60
-            lab.source.run("INSERT INTO t VALUES (70, 70, 70)")
-            while lab.differences():
-                for one in halves:
-                    expect(one.running(), "ended: " + one.log_tail())
-                if time.monotonic() > deadline:
-                    lab.equal()
-                time.sleep(0.1)
-            halves[0].kill()
-            lab.source.run("INSERT INTO t VALUES (71, 71, 71)", "UPDATE t SET v = 0")
-            halves[0].start(command="apply")
-            halves[1].kill()
-            halves[1].start(command="agent")
-            deadline = time.monotonic() + 60
-            while lab.differences():
-                for one in halves:
-                    expect(one.running(), "ended: " + one.log_tail())
-                if time.monotonic() > deadline:
-                    lab.equal()
-                time.sleep(0.1)
-            for one in halves:
-                expect(one.running(), "ended: " + one.log_tail())
-                one.stop()
-        finally:
-            for one in halves:
-                if one.running():
-                    one.kill()
-
-
 @only("passwords-stay-secret", "in no log, no status, no configuration printed, no process title")
 def _():
     with Lab() as lab:
