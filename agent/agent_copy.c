@@ -186,7 +186,7 @@ int copy_entities(struct agent *a, struct ds_error *err)
     if (rc == 0 && asks_source)
         rc = open_rules(a, err);
     if (rc == 0)
-        rc = spool_writer_reset(a->options.spool, NULL, "copy", err);
+        rc = spool_writer_reset(a->options.spool, NULL, "copy", NULL, err);
     if (rc == 0)
         rc = copy_what(a, &end, err);
     if (rc == 0)

@@ -169,12 +169,13 @@ int agent_capture_open(struct agent *a, const struct position *at, struct ds_err
     return rc ? rc : capture_new(&a->capture, &o, err);
 }
 
-/* The stream goes on at `at`; reset: the spool starts anew there. */
-static int begin_at(struct agent *a, const struct position *at, bool gtid_complete, bool reset,
-                    struct ds_error *err)
+/* The stream goes on at `at`; reset: the spool starts anew there, if what the applier has said is
+ * still so. */
+static int begin_at(struct agent *a, const struct position *at, bool gtid_complete,
+                    const struct spool_state *reset, struct ds_error *err)
 {
     char text[600];
-    int rc = reset ? spool_writer_reset(a->options.spool, at, a->source_id, err) : 0;
+    int rc = reset ? spool_writer_reset(a->options.spool, at, a->source_id, reset, err) : 0;
     if (rc == 0)
         rc = agent_capture_open(a, at, err);
     if (rc == 0)
@@ -222,21 +223,6 @@ static void snapshot_report(void *arg, const struct snapshot_progress *p)
     pthread_mutex_unlock(&a->mutex);
 }
 
-/* The store has just been started anew: requests to do so are done. */
-static int finish_refetch(struct agent *a, struct ds_error *err)
-{
-    for (;;) {
-        BUF_AUTO struct buf text = {0};
-        uint64_t number;
-        int rc = spool_request_get(a->options.spool, &text, &number, err);
-        if (rc || strcmp(buf_cstr(&text), "refetch") != 0)
-            return rc;
-        rc = spool_request_finish(a->options.spool, number, err);
-        if (rc)
-            return rc;
-    }
-}
-
 static bool snapshot_wants(void *arg, const char *table)
 {
     const struct filter *filter = ((struct agent *)arg)->options.filter;
@@ -265,7 +251,7 @@ static int copy_or_snapshot(struct agent *a, const struct snapshot_options *o,
                : snapshot_run(o, at, err);
 }
 
-static int take_snapshot(struct agent *a, const struct position *applied, struct ds_error *err)
+static int take_snapshot(struct agent *a, const struct spool_state *st, struct ds_error *err)
 {
     struct position at = {0};
     struct snapshot_options o = {
@@ -291,20 +277,18 @@ static int take_snapshot(struct agent *a, const struct position *applied, struct
                          "snapshot; begin with `datasync run` or `datasync incremental`");
     agent_set_state(a, AGENT_SNAPSHOT, NULL);
     a->fresh = true;
-    int rc = spool_writer_reset(a->options.spool, NULL, a->source_id, err);
+    int rc = spool_writer_reset(a->options.spool, NULL, a->source_id, st, err);
     if (rc == 0)
         rc = agent_log_forget(a, err);
-    if (rc == 0)
-        rc = finish_refetch(a, err);
     buf_clear(&a->copied); /* of a copy that did not end */
     if (rc == 0)
-        rc = copy_or_snapshot(a, &o, applied, &at, err);
+        rc = copy_or_snapshot(a, &o, &st->applied, &at, err);
     if (rc == 0)
         rc = spool_mark(a->options.spool, &at, err);
     if (rc == 0)
         rc = spool_flush(a->options.spool, err);
     if (rc == 0)
-        rc = begin_at(a, &at, a->dump.gtid_mode, false, err);
+        rc = begin_at(a, &at, a->dump.gtid_mode, NULL, err);
     position_free(&at);
     if (rc)
         return rc;
@@ -344,10 +328,10 @@ static bool same_source(const struct agent *a, const struct spool_state *st)
 static int start_without(struct agent *a, const struct spool_state *st, struct ds_error *err)
 {
     if (strcmp(a->options.config->start, "snapshot") == 0)
-        return take_snapshot(a, &st->applied, err);
+        return take_snapshot(a, st, err);
     /* an earlier run has begun, and the applier has had nothing to write yet */
     if (!a->refill && st->tail_known && !position_empty(&st->base) && same_source(a, st))
-        return begin_at(a, &st->tail, false, false, err);
+        return begin_at(a, &st->tail, false, NULL, err);
     struct position at = {0};
     bool complete;
     a->fresh = true;
@@ -357,7 +341,7 @@ static int start_without(struct agent *a, const struct spool_state *st, struct d
     if (rc == 0)
         rc = source_validate(a->dump.db, &a->dump.server, &at, err);
     if (rc == 0)
-        rc = begin_at(a, &at, complete, true, err);
+        rc = begin_at(a, &at, complete, st, err);
     if (rc == 0)
         capture_announce(a->capture); /* so that there is a checkpoint from now on */
     position_free(&at);
@@ -401,27 +385,20 @@ static int start_with(struct agent *a, const struct spool_state *st, struct ds_e
     if (rc == 0 && same_source(a, st))
         rc = source_same_log(a->dump.db, &a->dump.server, &at, err);
     if (rc == 0 || (rc == DS_EPURGED && keep))
-        rc = keep ? begin_at(a, &st->tail, false, false, err) : begin_at(a, &at, false, true, err);
+        rc = keep ? begin_at(a, &st->tail, false, NULL, err) : begin_at(a, &at, false, st, err);
     position_free(&at);
     return rc;
 }
 
-int agent_start_stream(struct agent *a, struct ds_error *err)
+/* From where the applier stands. DS_EAGAIN: it has said meanwhile that it stands somewhere else. */
+static int start_from_applied(struct agent *a, struct ds_error *err)
 {
     struct spool_state st;
-    int rc = agent_wait_applier(a, err);
-    if (rc == 0)
-        rc = check_filter(a, err);
+    int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)
         return rc;
-    rc = spool_state_get(a->options.spool, &st, err);
-    if (rc)
-        return rc;
-    snprintf(a->source_id, sizeof a->source_id, "%s", a->dump.server.identity);
     a->fresh = false;
-    rc = agent_log_recall(a, err);
-    if (rc == 0)
-        rc = where_check(a->options.filter, a->options.config, a->dump.db, st.applied_none, err);
+    rc = where_check(a->options.filter, a->options.config, a->dump.db, st.applied_none, err);
     if (rc == 0)
         rc = agent_masker_open(a, st.applied_none, err);
     if (rc == 0)
@@ -430,15 +407,25 @@ int agent_start_stream(struct agent *a, struct ds_error *err)
         rc = st.applied_none || entity_copy_number(&st.applied) ? start_without(a, &st, err)
                                                                 : start_with(a, &st, err);
     spool_state_free(&st);
-    if (rc < 0)
+    return rc;
+}
+
+int agent_start_stream(struct agent *a, struct ds_error *err)
+{
+    int rc = agent_wait_applier(a, err);
+    if (rc == 0)
+        rc = check_filter(a, err);
+    if (rc)
         return rc;
-    a->refill = false;
-    if (a->refill_request) {
-        int done = spool_request_finish(a->options.spool, a->refill_request, err);
-        a->refill_request = 0;
-        if (done)
-            return done;
-    }
+    snprintf(a->source_id, sizeof a->source_id, "%s", a->dump.server.identity);
+    rc = agent_log_recall(a, err);
+    if (rc)
+        return rc;
+    do
+        rc = start_from_applied(a, err);
+    while (rc == DS_EAGAIN);
+    if (rc >= 0)
+        a->refill = false;
     return rc;
 }
 

@@ -45,7 +45,6 @@ struct agent {
     struct position replay_applied; /* the checkpoint that a range of files meets */
     bool refill;             /* fill the store again from the applied position, whatever it holds */
     bool fresh;              /* the stream is a new one: nothing known from before counts */
-    uint64_t refill_request; /* the request that asked for it, 0 none */
     bool stop_resolved;
     bool time_bound; /* a position stands for the stop time */
     struct position source_at_connect;

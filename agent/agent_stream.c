@@ -102,7 +102,6 @@ static int serve(struct agent *a, struct buf *text, uint64_t number, struct ds_e
     if (strcmp(request, "refetch") == 0) {
         log_info("filling the store again from the applied position");
         a->refill = true;
-        a->refill_request = number;
         a->positioned = false;
         return AGENT_AGAIN;
     }

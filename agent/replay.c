@@ -161,7 +161,7 @@ int replay_start(struct agent *a, struct ds_error *err)
     if (rc == 0)
         rc = source_validate(a->dump.db, &a->dump.server, &at, err);
     if (rc == 0)
-        rc = spool_writer_reset(a->options.spool, &at, a->source_id, err);
+        rc = spool_writer_reset(a->options.spool, &at, a->source_id, NULL, err);
     if (rc == 0)
         rc = agent_capture_open(a, &at, err);
     if (rc == 0)
@@ -298,7 +298,7 @@ static int begin_files(struct agent *a, struct ds_error *err)
         rc = refuse_gap(&o->from, &a->replay_applied, err);
     bool fresh = position_empty(&a->replay_applied);
     if (rc == 0)
-        rc = spool_writer_reset(o->spool, from ? &o->from : NULL, "files", err);
+        rc = spool_writer_reset(o->spool, from ? &o->from : NULL, "files", NULL, err);
     if (rc == 0)
         rc = agent_capture_open(a, &o->from, err);
     if (rc == 0)

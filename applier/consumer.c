@@ -35,6 +35,17 @@ static int look_for_restart(struct applier *a, struct ds_error *err)
     return 0;
 }
 
+/* What the store holds does not follow the checkpoint: nothing of it is taken until the agent has
+ * begun anew there. */
+static int refuse_stored(struct applier *a, const struct spool_state *st, const char *why,
+                         struct ds_error *err)
+{
+    log_info("%s: the agent is asked to begin again at the checkpoint", why);
+    a->await_restart = true;
+    a->resets = st->resets;
+    return spool_request(a->options.spool, "refetch", err);
+}
+
 /* An agent that was started while none of ours ran goes by what was posted last, which may be older
  * than the checkpoint: that there is none, if we died when a copy's end was committed. It has made
  * another copy then, and what the source wrote between the two is in neither what is applied nor in
@@ -45,13 +56,21 @@ int consumer_refuse_copy(struct applier *a, struct ds_error *err)
     int rc = spool_state_get(a->options.spool, &st, err);
     if (rc)
         return rc;
-    log_info("the agent has made a copy that is not needed, and goes on from the checkpoint");
-    a->await_restart = true;
-    a->resets = st.resets;
+    rc = refuse_stored(a, &st, "the agent has made a copy that is not needed", err);
     spool_state_free(&st);
-    rc = spool_request(a->options.spool, "refetch", err);
     rc = rc ? rc : gather_restart(a, err);
     return rc ? rc : DS_EAGAIN;
+}
+
+/* A destination that comes back from a backup, while the agent goes on. */
+static int look_for_gap(struct applier *a, const struct position *applied, struct ds_error *err)
+{
+    struct spool_state st;
+    int rc = spool_state_get(a->options.spool, &st, err);
+    if (rc == 0 && !position_reached(&st.base, applied))
+        rc = refuse_stored(a, &st, "the spool begins behind the checkpoint", err);
+    spool_state_free(&st);
+    return rc;
 }
 
 int consumer_pass_over(struct applier *a, struct ds_error *err)
@@ -101,6 +120,8 @@ int consumer_open(struct applier *a, struct ds_error *err)
         rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
     if (rc == 0 && a->await_restart) /* or it has begun anew meanwhile: then what is there is new */
         rc = look_for_restart(a, err);
+    if (rc == 0 && a->cp.found && !a->await_restart && !a->options.range)
+        rc = look_for_gap(a, &applied, err);
     a->opened = rc == 0;
     position_free(&applied);
     if (rc == 0 && a->options.posted)

@@ -1,10 +1,9 @@
-/* The spool's store: opening it safely, its records, requests, state.
+/* The spool's store: opening it safely, its records, state.
  *
  * Commits are not synced unless asked for, so after a power failure LMDB's file may be anything.
  * Killed processes leave it whole (the kernel has the pages). Hence the `boot` file: what was
  * written unsynced in an earlier boot is deleted before LMDB looks at it.
  */
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -58,7 +57,7 @@ int spool_fail(const struct spool *s, struct ds_error *err, int rc, const char *
     }
 }
 
-static int full(const struct spool *s, struct ds_error *err, int rc)
+int spool_full(const struct spool *s, struct ds_error *err, int rc)
 {
     if (rc == DS_EFULL)
         return error_set(err, DS_EIO, "no space left on the disk of the spool %s; free some",
@@ -294,10 +293,10 @@ static int open_env(struct spool *s, struct ds_error *err)
     if ((rc == ENOENT || rc == EBADF) && s->options.read_only) /* no file, or an empty one */
         return error_set(err, DS_EAGAIN, "there is no spool in %s", s->path);
     if (rc)
-        return full(s, err, spool_fail(s, err, rc, "opening"));
+        return spool_full(s, err, spool_fail(s, err, rc, "opening"));
     rc = spool_lengthen(s);
     if (rc)
-        return full(s, err, spool_fail(s, err, rc, "opening"));
+        return spool_full(s, err, spool_fail(s, err, rc, "opening"));
     int dead;
     rc = mdb_reader_check(s->env, &dead);
     return rc ? spool_fail(s, err, rc, "clearing dead readers of") : 0;
@@ -310,7 +309,7 @@ static int open_tables(struct spool *s, struct ds_error *err)
     bool ro = s->options.read_only;
     int rc = spool_begin(s, ro, &txn, err);
     if (rc)
-        return full(s, err, rc);
+        return spool_full(s, err, rc);
     rc = mdb_dbi_open(txn, "chunks", MDB_INTEGERKEY | (ro ? 0 : MDB_CREATE), &s->chunks);
     if (rc == 0)
         rc = mdb_dbi_open(txn, "state", ro ? 0 : MDB_CREATE, &s->state);
@@ -318,7 +317,7 @@ static int open_tables(struct spool *s, struct ds_error *err)
         mdb_txn_abort(txn);
         if (rc == MDB_NOTFOUND)
             return error_set(err, DS_EAGAIN, "there is nothing in the spool %s yet", s->path);
-        return full(s, err, spool_fail(s, err, rc, "opening"));
+        return spool_full(s, err, spool_fail(s, err, rc, "opening"));
     }
     struct store_record store;
     rc = spool_get_record(s, txn, "store", &store, sizeof store, err);
@@ -338,10 +337,10 @@ static int open_tables(struct spool *s, struct ds_error *err)
                        s->path, store.format, store.message_version);
     if (rc) {
         mdb_txn_abort(txn);
-        return full(s, err, rc);
+        return spool_full(s, err, rc);
     }
     rc = mdb_txn_commit(txn); /* also keeps the table handles */
-    return rc ? full(s, err, spool_fail(s, err, rc, "opening")) : 0;
+    return rc ? spool_full(s, err, spool_fail(s, err, rc, "opening")) : 0;
 }
 
 static int open_for_writing(struct spool *s, const char *boot, struct ds_error *err)
@@ -485,8 +484,8 @@ void spool_wake(struct spool *s)
 
 /* --- state -------------------------------------------------------------- */
 
-static int get_position(struct spool *s, MDB_txn *txn, const char *key, size_t skip, bool *found,
-                        struct position *out, struct ds_error *err)
+int spool_get_position(struct spool *s, MDB_txn *txn, const char *key, size_t skip, bool *found,
+                       struct position *out, struct ds_error *err)
 {
     MDB_val v;
     int rc = spool_get_bytes(s, txn, key, &v, found, err);
@@ -520,11 +519,11 @@ static int state_fill(struct spool *s, MDB_txn *txn, struct spool_state *out, st
     if (rc == 0)
         rc = spool_get_record(s, txn, "head", &head, sizeof head, err);
     if (rc == 0)
-        rc = get_position(s, txn, "applied", 0, &out->applier_known, &out->applied, err);
+        rc = spool_get_position(s, txn, "applied", 0, &out->applier_known, &out->applied, err);
     if (rc == 0)
-        rc = get_position(s, txn, "base", 0, &found, &out->base, err);
+        rc = spool_get_position(s, txn, "base", 0, &found, &out->base, err);
     if (rc == 0)
-        rc = get_position(s, txn, "tail", sizeof tail, &found, &out->tail, err);
+        rc = spool_get_position(s, txn, "tail", sizeof tail, &found, &out->tail, err);
     if (rc == 0)
         rc = number_of(s, txn, "request", &out->request, err);
     if (rc == 0)
@@ -576,112 +575,4 @@ void spool_state_free(struct spool_state *st)
     position_free(&st->base);
     position_free(&st->tail);
     memset(st, 0, sizeof *st);
-}
-
-/* --- requests ----------------------------------------------------------- */
-
-struct request_key {
-    uint8_t r;
-    uint8_t number[8]; /* big-endian: LMDB sorts by bytes */
-};
-
-static struct request_key request_key(uint64_t number)
-{
-    struct request_key k = {.r = 'r'};
-    uint64_t be = htobe64(number);
-    memcpy(k.number, &be, sizeof be);
-    return k;
-}
-
-int spool_put_request(struct spool *s, MDB_txn *txn, const char *text, struct ds_error *err)
-{
-    uint64_t number;
-    int rc = number_of(s, txn, "request", &number, err);
-    if (rc)
-        return rc;
-    number++;
-    struct request_key key = request_key(number);
-    MDB_val k = {sizeof key, &key}, v = {strlen(text), (void *)text};
-    rc = mdb_put(txn, s->state, &k, &v, 0);
-    if (rc)
-        return spool_fail(s, err, rc, "writing");
-    return spool_put_bytes(s, txn, "request", &number, sizeof number, err);
-}
-
-static int commit_small(struct spool *s, MDB_txn *txn, int rc, struct ds_error *err)
-{
-    if (rc) {
-        mdb_txn_abort(txn);
-        return full(s, err, rc);
-    }
-    rc = mdb_txn_commit(txn);
-    return rc ? full(s, err, spool_fail(s, err, rc, "writing")) : 0;
-}
-
-int spool_request(struct spool *s, const char *text, struct ds_error *err)
-{
-    MDB_txn *txn;
-    int rc = spool_begin(s, false, &txn, err);
-    if (rc)
-        return full(s, err, rc);
-    return commit_small(s, txn, spool_put_request(s, txn, text, err), err);
-}
-
-int spool_request_get(struct spool *s, struct buf *text, uint64_t *number, struct ds_error *err)
-{
-    return spool_request_next(s, 0, text, number, err);
-}
-
-int spool_request_next(struct spool *s, uint64_t after, struct buf *text, uint64_t *number,
-                       struct ds_error *err)
-{
-    MDB_txn *txn = NULL;
-    MDB_cursor *cursor = NULL;
-    buf_clear(text);
-    *number = 0;
-    uint64_t last = spool_last_txn(s);
-    if (last && atomic_load(&s->quiet_txn) == last)
-        return 0;
-    int rc = spool_begin_read(s, &txn, err);
-    if (rc)
-        return rc;
-    struct request_key first = request_key(after ? after + 1 : 0);
-    MDB_val k = {sizeof first, &first}, v;
-    rc = mdb_cursor_open(txn, s->state, &cursor);
-    if (rc == 0)
-        rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-    if (rc == 0 && k.mv_size == sizeof first && *(const uint8_t *)k.mv_data == 'r') {
-        uint64_t be;
-        memcpy(&be, (const uint8_t *)k.mv_data + 1, sizeof be);
-        *number = be64toh(be);
-        if (buf_append(text, v.mv_data, v.mv_size))
-            rc = ENOMEM;
-    } else if (rc == 0 || rc == MDB_NOTFOUND) {
-        rc = 0;
-        if (!after)
-            atomic_store(&s->quiet_txn, mdb_txn_id(txn)); /* not `last`: what was seen */
-    }
-    if (cursor)
-        mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
-    return rc ? spool_fail(s, err, rc, "reading") : 0;
-}
-
-int spool_request_finish(struct spool *s, uint64_t number, struct ds_error *err)
-{
-    MDB_txn *txn;
-    int rc = spool_begin(s, false, &txn, err);
-    if (rc)
-        return full(s, err, rc);
-    struct request_key key = request_key(number);
-    MDB_val k = {sizeof key, &key};
-    uint64_t done;
-    rc = mdb_del(txn, s->state, &k, NULL);
-    if (rc && rc != MDB_NOTFOUND)
-        rc = spool_fail(s, err, rc, "writing");
-    else
-        rc = number_of(s, txn, "done", &done, err);
-    if (rc == 0 && number > done)
-        rc = spool_put_bytes(s, txn, "done", &number, sizeof number, err);
-    return commit_small(s, txn, rc, err);
 }

@@ -69,9 +69,12 @@ void spool_state_free(struct spool_state *st);
 /* --- writer ------------------------------------------------------------ */
 /* Take the writer's lock (flock; DS_EBUSY), cut back to the last whole transaction. */
 int spool_writer_open(struct spool *s, struct ds_error *err);
-/* Throw everything away and start at `base` (NULL: unknown yet, a snapshot follows). */
+/* Throw everything away and start at `base` (NULL: unknown yet, a snapshot follows); requests for
+ * "refetch" are done with that. `decided`: what the applier had said when this was decided, NULL if
+ * that does not matter. DS_EAGAIN, and nothing is thrown away: it has said something else
+ * meanwhile than that it has gone on from there. */
 int spool_writer_reset(struct spool *s, const struct position *base, const char *source_id,
-                       struct ds_error *err);
+                       const struct spool_state *decided, struct ds_error *err);
 /* Add one whole message. Buffers; commits by itself every 4 MiB. May wait for room: then `waiting`
  * (may be NULL) is called about every 100 ms with its argument, and returns non-zero to give up
  * (DS_ESTOPPED). */
@@ -122,7 +125,7 @@ enum spool_note {
     SPOOL_NOTE_LOG,     /* by the agent: the source's binlog file last read */
 };
 int spool_post(struct spool *s, enum spool_note note, const char *text, struct ds_error *err);
-/* Ask the agent for something: text is "refetch" (start again from the applied position), "stale
+/* Ask the agent for something: text is "refetch" (reset the store at the applied position), "stale
  * TABLE[,TABLE]" or "enter TABLE KEY[,KEY]". */
 int spool_request(struct spool *s, const char *text, struct ds_error *err);
 /* Wake a consumer blocked in spool_wait (stop). Any thread. */

@@ -1,4 +1,5 @@
-/* Inside of the spool: what spool.c, spool_write.c and spool_read.c share. Nobody else includes it.
+/* Inside of the spool: what spool.c, spool_write.c, spool_read.c and spool_request.c share. Nobody
+ * else includes it.
  *
  * LMDB holds two tables. "chunks": chunk number → struct chunk_head and whole messages, or a part
  * of one. "state": the records below by name; each is written by one side only, so neither
@@ -122,6 +123,8 @@ struct spool {
 /* Fill err from a code of LMDB or errno; DS_EIO mostly. DS_EFULL for what waiting can cure, without
  * text. */
 int spool_fail(const struct spool *s, struct ds_error *err, int rc, const char *doing);
+/* A result of ours; DS_EFULL, of what cannot wait, becomes DS_EIO in words. */
+int spool_full(const struct spool *s, struct ds_error *err, int rc);
 int spool_begin(struct spool *s, bool read_only, MDB_txn **out, struct ds_error *err);
 /* A read transaction that sees all that is stored, also by a process that was killed as it
  * committed. *txn: NULL, or one that was reset; NULL again after an error. */
@@ -136,6 +139,11 @@ int spool_get_bytes(struct spool *s, MDB_txn *txn, const char *key, MDB_val *out
 int spool_put_bytes(struct spool *s, MDB_txn *txn, const char *key, const void *data, size_t size,
                     struct ds_error *err);
 int spool_put_request(struct spool *s, MDB_txn *txn, const char *text, struct ds_error *err);
+/* Those of this text are done. */
+int spool_drop_requests(struct spool *s, MDB_txn *txn, const char *text, struct ds_error *err);
+/* *found false: the record is not there; an empty one is an empty position. */
+int spool_get_position(struct spool *s, MDB_txn *txn, const char *key, size_t skip, bool *found,
+                       struct position *out, struct ds_error *err);
 /* Was EIO a write that a full disk cut short? */
 bool spool_short_write(struct spool *s, uint64_t pending);
 int spool_lengthen(struct spool *s); /* an LMDB or system error */

@@ -634,19 +634,39 @@ static int write_reset(struct spool *s, MDB_txn *txn, const struct position *bas
     resets++;
     if (rc == 0)
         rc = spool_put_bytes(s, txn, "resets", &resets, sizeof resets, err);
+    rc = rc ? rc : spool_drop_requests(s, txn, "refetch", err);
     return rc ? rc : next_generation(s, txn, err);
 }
 
+/* Has the applier not gone on from there, but is somewhere else? */
+static int decided_for_another(struct spool *s, MDB_txn *txn, const struct spool_state *decided,
+                               struct ds_error *err)
+{
+    struct position applied = {0};
+    bool known;
+    int rc = spool_get_position(s, txn, "applied", 0, &known, &applied, err);
+    if (rc == 0 && (known != decided->applier_known ||
+                    position_empty(&applied) != position_empty(&decided->applied) ||
+                    !position_reached(&decided->applied, &applied)))
+        rc = error_set(err, DS_EAGAIN, "the applier stands somewhere else now");
+    position_free(&applied);
+    return rc;
+}
+
 int spool_writer_reset(struct spool *s, const struct position *base, const char *source_id,
-                       struct ds_error *err)
+                       const struct spool_state *decided, struct ds_error *err)
 {
     MDB_txn *txn;
     struct tail_record before = s->w.tail;
     if (s->w.lock < 0)
         return error_set(err, DS_EIO, "the spool %s is not open for writing", s->path);
+    int rc = spool_begin(s, false, &txn, err);
+    if (rc == 0 && decided && (rc = decided_for_another(s, txn, decided, err)) != 0) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
     forget_buffer(&s->w);
     s->w.broken = false;
-    int rc = spool_begin(s, false, &txn, err);
     if (rc == 0) {
         rc = write_reset(s, txn, base, source_id ? source_id : "", err);
         rc = finish(s, txn, rc, "emptying", err);

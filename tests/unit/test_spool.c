@@ -15,7 +15,7 @@ static void messages_arrive_in_order(void **state)
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EIO);
     assert_ok(spool_writer_open(f->s, err));
     assert_ok(spool_consumer_open(f->s, NULL, err));
-    assert_ok(spool_writer_reset(f->s, &base, "1@here:3306", err));
+    assert_ok(spool_writer_reset(f->s, &base, "1@here:3306", NULL, err));
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
     for (uint64_t n = 1; n <= 20000; n++) {
@@ -321,7 +321,7 @@ static void a_reset_starts_a_generation(void **state)
     assert_ok(spool_flush(f->s, err));
     seq = read_until(f->s, &next, 1, &at_end);
     put(f->s, 2, 100, true); /* buffered: thrown away too */
-    assert_ok(spool_writer_reset(f->s, &base, "other", err));
+    assert_ok(spool_writer_reset(f->s, &base, "other", NULL, err));
     assert_state(f->s, "gtid=0-1-100", "gtid=0-1-100", "gtid=0-1-100");
     put(f->s, 50, 100, true);
     assert_ok(spool_flush(f->s, err));
@@ -331,12 +331,89 @@ static void a_reset_starts_a_generation(void **state)
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
     next = 50;
     read_until(f->s, &next, 50, &at_end);
-    assert_ok(spool_writer_reset(f->s, NULL, "other", err));
+    assert_ok(spool_writer_reset(f->s, NULL, "other", NULL, err));
     assert_state(f->s, "none", NULL, "gtid=0-1-100");
     struct spool_state st;
     assert_ok(spool_state_get(f->s, &st, err));
     assert_int_equal(st.resets, 2);
     spool_state_free(&st);
+    position_free(&base);
+}
+
+/* What the applier has said decides; it may say something else before the store is emptied. */
+static void a_reset_for_another_checkpoint_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct position one = gtid_at(1), nine = gtid_at(9), copying = at("file=copy.000001:3");
+    const struct {
+        const struct position *decided, *said;
+        int rc;
+    } cases[] = {
+        {NULL, NULL, 0},
+        {NULL, &one, DS_EAGAIN},
+        {&one, NULL, DS_EAGAIN},
+        {&one, &one, 0},
+        {&one, &nine, 0},
+        {&nine, &one, DS_EAGAIN},
+        {&copying, &copying, 0},
+        {&copying, &one, DS_EAGAIN},
+        {&one, &copying, DS_EAGAIN},
+    };
+    assert_ok(spool_writer_open(f->s, err));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct spool_state decided, before, after;
+        put(f->s, i + 1, 100, true);
+        assert_ok(spool_flush(f->s, err));
+        assert_ok(spool_consumer_open(f->s, cases[i].decided, err));
+        assert_ok(spool_state_get(f->s, &decided, err));
+        assert_ok(spool_consumer_open(f->s, cases[i].said, err));
+        assert_ok(spool_state_get(f->s, &before, err));
+        put(f->s, 100, 100, false);
+        assert_int_equal(spool_writer_reset(f->s, &nine, "s", &decided, err), cases[i].rc);
+        assert_ok(spool_flush(f->s, err));
+        assert_ok(spool_state_get(f->s, &after, err));
+        bool kept = cases[i].rc != 0;
+        assert_int_equal(after.resets, before.resets + !kept);
+        assert_int_equal(after.generation, before.generation + !kept);
+        assert_int_equal(after.next_seq, before.next_seq + kept); /* what was buffered */
+        assert_int_equal(after.first_seq, kept ? before.first_seq : before.next_seq);
+        spool_state_free(&decided);
+        spool_state_free(&before);
+        spool_state_free(&after);
+    }
+    position_free(&one);
+    position_free(&nine);
+    position_free(&copying);
+}
+
+static void a_reset_is_what_refetch_asks_for(void **state)
+{
+    struct fixture *f = *state;
+    BUF_AUTO struct buf text = {0};
+    struct position base = gtid_at(1);
+    struct spool_state st;
+    uint64_t number;
+    assert_ok(spool_writer_open(f->s, err));
+    static const char *const asked[] = {"refetch", "stale a", "refetch", "refetched", "refetch"};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        assert_ok(spool_request(f->s, asked[i], err));
+    assert_ok(spool_writer_reset(f->s, &base, "s", NULL, err));
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "stale a");
+    assert_ok(spool_request_next(f->s, number, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "refetched");
+    assert_ok(spool_request_next(f->s, number, &text, &number, err));
+    assert_int_equal(number, 0);
+    assert_ok(spool_state_get(f->s, &st, err));
+    assert_int_equal(st.request, 5);
+    assert_int_equal(st.request_done, 5);
+    spool_state_free(&st);
+    assert_ok(spool_request(f->s, "refetch", err));
+    assert_ok(spool_request_finish(f->s, 2, err));
+    assert_ok(spool_request_finish(f->s, 4, err));
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "refetch");
+    assert_int_equal(number, 6);
     position_free(&base);
 }
 
@@ -387,7 +464,7 @@ static void chunks_of_an_open_destination_transaction(void **state)
     uint64_t next = 1, seq, number;
     bool at_end;
     assert_ok(spool_writer_open(f->s, err));
-    assert_ok(spool_writer_reset(f->s, &base, "s", err));
+    assert_ok(spool_writer_reset(f->s, &base, "s", NULL, err));
     assert_ok(spool_consumer_open(f->s, &base, err));
     put(f->s, 1, 1000, false);
     assert_ok(spool_flush(f->s, err));
@@ -402,7 +479,7 @@ static void chunks_of_an_open_destination_transaction(void **state)
     assert_string_equal(buf_cstr(&text), "refetch");
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
     assert_int_equal(spool_wait(f->s, 0), DS_EAGAIN);
-    assert_ok(spool_writer_reset(f->s, &base, "s", err));
+    assert_ok(spool_writer_reset(f->s, &base, "s", NULL, err));
     assert_ok(spool_request_finish(f->s, number, err));
     assert_ok(spool_request_get(f->s, &text, &number, err));
     assert_int_equal(number, 0);
@@ -423,7 +500,7 @@ static void chunks_of_an_open_destination_transaction(void **state)
     assert_string_equal(buf_cstr(&text), "refetch");
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EAGAIN);
     assert_ok(spool_writer_open(f->s, err));
-    assert_ok(spool_writer_reset(f->s, &base, "s", err));
+    assert_ok(spool_writer_reset(f->s, &base, "s", NULL, err));
     assert_int_equal(spool_read(f->s, &out, &seq, &at_end, err), DS_EPOSITION);
     put(f->s, 3, 1000, true);
     assert_ok(spool_flush(f->s, err));
@@ -535,6 +612,8 @@ int main(void)
         TEST(rewind_and_restart_read_again),
         TEST(an_open_transaction_is_cut_off),
         TEST(a_reset_starts_a_generation),
+        TEST(a_reset_for_another_checkpoint_is_refused),
+        TEST(a_reset_is_what_refetch_asks_for),
         TEST(requests_are_served_in_order),
         TEST(chunks_of_an_open_destination_transaction),
         TEST(one_writer_one_consumer),

@@ -77,7 +77,7 @@ static void write_on(const char *path, void *arg)
     check(spool_writer_open(s, err) == 0);
     if (job->first) {
         struct position base = gtid_at(0);
-        check(spool_writer_reset(s, &base, "source", err) == 0);
+        check(spool_writer_reset(s, &base, "source", NULL, err) == 0);
         position_free(&base);
     } else {
         check(spool_state_get(s, &st, err) == 0);
@@ -297,7 +297,7 @@ static void commit_twice(const char *path, void *arg)
     check(spool_open(&s, &(struct spool_options){path, MiB, false, false}, err) == 0);
     check(spool_writer_open(s, err) == 0);
     struct position base = gtid_at(0);
-    check(spool_writer_reset(s, &base, "source", err) == 0);
+    check(spool_writer_reset(s, &base, "source", NULL, err) == 0);
     for (uint64_t n = 1; n <= 2; n++) {
         char text[40];
         note_fill(&b, n, 1000, true);

@@ -3,6 +3,7 @@ both halves of the program killed."""
 
 import os
 import random
+import shutil
 import threading
 import time
 
@@ -202,6 +203,32 @@ def _():
         wait_equal(lab, halves)
         expect_equal(halves["agent"].log_text().count(b"snapshot begins"), 2, "copies")
         lab.source.run("INSERT INTO i VALUES (72, 72)")
+        wait_equal(lab, halves)
+        stop(halves)
+
+
+@only("apply-restored-alone", "a destination that comes back from a backup while the agent goes on: what the spool has no more is read again")
+def _():
+    with Lab() as lab:
+        lab.source.script(TABLES)
+        halves, backup, here = lab.halves(), lab.work.path("backup"), lab.destination
+        for half, one in halves.items():
+            one.start(command=half)
+        wait_equal(lab, halves)
+        halves["apply"].stop()
+        here.stop()
+        shutil.copytree(here.datadir, backup)
+        here.start()
+        lab.source.run("UPDATE i SET v = 11 WHERE id = 1", "INSERT INTO i VALUES (70, 70)", "INSERT INTO y VALUES (7, 7)")
+        halves["apply"].start(command="apply")
+        wait_equal(lab, halves)
+        halves["apply"].stop()
+        here.stop()
+        shutil.rmtree(here.datadir)
+        shutil.move(backup, here.datadir)
+        here.start()
+        lab.source.run("INSERT INTO i VALUES (71, 71)")
+        halves["apply"].start(command="apply")
         wait_equal(lab, halves)
         stop(halves)
 
