@@ -43,8 +43,8 @@ struct agent {
     char source_id[80];             /* of the source that fills the spool */
     bool positioned;                /* the capture knows where the stream is */
     struct position replay_applied; /* the checkpoint that a range of files meets */
-    bool refill;             /* fill the store again from the applied position, whatever it holds */
-    bool fresh;              /* the stream is a new one: nothing known from before counts */
+    bool refill; /* fill the store again from the applied position, whatever it holds */
+    bool fresh;  /* the stream is a new one: nothing known from before counts */
     bool stop_resolved;
     bool time_bound; /* a position stands for the stop time */
     struct position source_at_connect;

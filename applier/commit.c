@@ -67,7 +67,7 @@ static int not_ours(const struct applier *a, const struct checkpoint *there, str
         err, DS_EPOSITION,
         "the checkpoint of stream %s stands at gtid=%s %s:%lu, not at gtid=%s %s:%lu where "
         "this process left it: another datasync writes to this destination under the same "
-        "name; stop it, then start again",
+        "name, or it was restored from a backup; stop the other one, then start again",
         a->name, there->found ? there->gtid_set : "(none)", there->found ? there->file : "",
         there->pos, a->cp.found ? a->cp.gtid_set : "(none)", a->cp.found ? a->cp.file : "",
         a->cp.pos);

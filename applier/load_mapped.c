@@ -32,7 +32,9 @@ static int list_others(struct load_context *c, const struct target *target, stru
 {
     const char **list = calloc(target_count(target) + 1, sizeof *list);
     size_t count = 0;
-    int rc = list ? 0 : load_no_memory(err);
+    int rc = 0;
+    if (!list)
+        return load_no_memory(err);
     for (uint32_t i = 0; rc == 0 && i < target_count(target); i++) {
         const struct target_table *t = target_at(target, i);
         bool others = t->exists && !t->view;
