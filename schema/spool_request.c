@@ -20,7 +20,7 @@ static struct request_key request_key(uint64_t number)
 
 int spool_put_request(struct spool *s, MDB_txn *txn, const char *text, struct ds_error *err)
 {
-    uint64_t number;
+    uint64_t number = 0;
     int rc = spool_get_record(s, txn, "request", &number, sizeof number, err);
     if (rc)
         return rc;
@@ -49,7 +49,7 @@ static int drop(MDB_cursor *cursor, const char *text, uint64_t *newest)
 {
     struct request_key first = request_key(0);
     MDB_val k = {sizeof first, &first}, v;
-    uint64_t number;
+    uint64_t number = 0;
     int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
     while (rc == 0 && is_request(&k, &number)) {
         if (v.mv_size == strlen(text) && memcmp(v.mv_data, text, v.mv_size) == 0) {
@@ -65,7 +65,7 @@ static int drop(MDB_cursor *cursor, const char *text, uint64_t *newest)
 int spool_drop_requests(struct spool *s, MDB_txn *txn, const char *text, struct ds_error *err)
 {
     MDB_cursor *cursor;
-    uint64_t done, newest = 0;
+    uint64_t done = 0, newest = 0;
     int rc = spool_get_record(s, txn, "done", &done, sizeof done, err);
     if (rc)
         return rc;
@@ -143,7 +143,7 @@ int spool_request_finish(struct spool *s, uint64_t number, struct ds_error *err)
         return spool_full(s, err, rc);
     struct request_key key = request_key(number);
     MDB_val k = {sizeof key, &key};
-    uint64_t done;
+    uint64_t done = 0;
     rc = mdb_del(txn, s->state, &k, NULL);
     if (rc && rc != MDB_NOTFOUND)
         rc = spool_fail(s, err, rc, "writing");
