@@ -7,7 +7,8 @@
 /* What was masked by other rules is read again, and a copy of entities that was not finished, from
  * its beginning. Without a checkpoint, what an earlier stream has
  * left in the spool is none of ours, nor does the stream go on where that one stood: the agent is
- * asked to start anew, and everything before that is passed over. Nor is it part of a range, whose
+ * asked to start anew (with the checkpoint: what it does before goes by an older one), and
+ * everything before that is passed over. Nor is it part of a range, whose
  * agent always starts anew. */
 static int refuse_old_stream(struct applier *a, struct ds_error *err)
 {
@@ -19,8 +20,7 @@ static int refuse_old_stream(struct applier *a, struct ds_error *err)
                        (!a->options.range && !a->cp.found && !position_empty(&st.applied));
     a->resets = st.resets;
     spool_state_free(&st);
-    return a->await_restart && !a->options.range ? spool_request(a->options.spool, "refetch", err)
-                                                 : 0;
+    return 0;
 }
 
 /* Has the agent begun anew? When it opens the store it only cuts it back to what is whole. */
@@ -62,12 +62,15 @@ int consumer_refuse_copy(struct applier *a, struct ds_error *err)
     return rc ? rc : DS_EAGAIN;
 }
 
-/* A destination that comes back from a backup, while the agent goes on. */
+/* A destination that comes back from a backup, while the agent goes on. What is left of a copy that
+ * was trimmed as it came says at its end as of when it is. */
 static int look_for_gap(struct applier *a, const struct position *applied, struct ds_error *err)
 {
     struct spool_state st;
     int rc = spool_state_get(a->options.spool, &st, err);
-    if (rc == 0 && !position_reached(&st.base, applied))
+    if (rc == 0 && position_of_copy(&st.base) && !position_of_copy(applied))
+        a->copy_passed = true;
+    else if (rc == 0 && !position_reached(&st.base, applied))
         rc = refuse_stored(a, &st, "the spool begins behind the checkpoint", err);
     spool_state_free(&st);
     return rc;
@@ -102,6 +105,13 @@ static int read_anew(struct applier *a, bool *done, struct ds_error *err)
     return rc ? rc : refuse_old_stream(a, err);
 }
 
+static int post_checkpoint(struct applier *a, const struct position *applied, struct ds_error *err)
+{
+    return a->await_restart && !a->options.range
+               ? spool_consumer_open_anew(a->options.spool, applied, &a->resets, err)
+               : spool_consumer_open(a->options.spool, applied, err);
+}
+
 /* Tell the agent where we are. Once: the spool stays open over lost connections. */
 int consumer_open(struct applier *a, struct ds_error *err)
 {
@@ -111,13 +121,12 @@ int consumer_open(struct applier *a, struct ds_error *err)
     rc = rc ? rc : read_anew(a, &anew, err);
     if (rc == 0)
         rc = crossing_post(a, err);
-    /* before the agent may go on: one that ends at once would never see the request. What is left
-     * of a copy of entities refers to definitions that went with its beginning. */
+    /* What is left of a copy of entities refers to definitions that went with its beginning. */
     if (rc == 0 && !anew &&
         (!a->cp.found || a->options.range || a->mask_differs || position_of_copy(&applied)))
         rc = refuse_old_stream(a, err);
     if (rc == 0)
-        rc = spool_consumer_open(a->options.spool, a->cp.found ? &applied : NULL, err);
+        rc = post_checkpoint(a, a->cp.found ? &applied : NULL, err);
     if (rc == 0 && a->await_restart) /* or it has begun anew meanwhile: then what is there is new */
         rc = look_for_restart(a, err);
     if (rc == 0 && a->cp.found && !a->await_restart && !a->options.range)

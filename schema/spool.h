@@ -98,6 +98,10 @@ size_t spool_unflushed(const struct spool *s); /* bytes buffered */
 /* Post the checkpoint (NULL: there is none) so that the agent knows where to start; start reading
  * at the first chunk. Takes the consumer's lock (DS_EBUSY). */
 int spool_consumer_open(struct spool *s, const struct position *applied, struct ds_error *err);
+/* The same, and requests "refetch" in the same commit. *resets: how often the store was reset
+ * before that; a later reset goes by this checkpoint. */
+int spool_consumer_open_anew(struct spool *s, const struct position *applied, uint64_t *resets,
+                             struct ds_error *err);
 /* Copy the next chunk (whole messages) to `out` (cleared first). *seq: its number, for spool_trim.
  * *at_end: nothing more was stored when it was read. DS_EAGAIN: nothing there, with a writer that
  * was killed as much as with a living one: all that it had committed has been read (but a message

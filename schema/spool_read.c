@@ -239,7 +239,8 @@ static int finish(struct spool *s, MDB_txn *txn, int rc, struct ds_error *err)
     return rc;
 }
 
-int spool_consumer_open(struct spool *s, const struct position *applied, struct ds_error *err)
+static int consumer_open(struct spool *s, const struct position *applied, uint64_t *resets,
+                         struct ds_error *err)
 {
     BUF_AUTO struct buf text = {0};
     MDB_txn *txn;
@@ -255,10 +256,25 @@ int spool_consumer_open(struct spool *s, const struct position *applied, struct 
     rc = spool_put_bytes(s, txn, "applied", text.len ? (const char *)text.data : "", text.len, err);
     if (rc == 0)
         rc = consumer_start(s, txn, err);
+    if (rc == 0 && resets)
+        rc = spool_get_record(s, txn, "resets", resets, sizeof *resets, err);
+    if (rc == 0 && resets)
+        rc = spool_put_request(s, txn, "refetch", err);
     rc = finish(s, txn, rc, err);
     if (rc == 0)
         atomic_store(&s->consumer_here, true);
     return rc;
+}
+
+int spool_consumer_open(struct spool *s, const struct position *applied, struct ds_error *err)
+{
+    return consumer_open(s, applied, NULL, err);
+}
+
+int spool_consumer_open_anew(struct spool *s, const struct position *applied, uint64_t *resets,
+                             struct ds_error *err)
+{
+    return consumer_open(s, applied, resets, err);
 }
 
 static const char *note_key(enum spool_note note)

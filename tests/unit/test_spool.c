@@ -417,6 +417,34 @@ static void a_reset_is_what_refetch_asks_for(void **state)
     position_free(&base);
 }
 
+static void opening_anew_asks_with_the_checkpoint(void **state)
+{
+    struct fixture *f = *state;
+    BUF_AUTO struct buf text = {0};
+    struct position one = gtid_at(1);
+    struct spool_state decided, now;
+    uint64_t number, resets = 99;
+    assert_ok(spool_writer_open(f->s, err));
+    assert_ok(spool_consumer_open(f->s, &one, err));
+    assert_ok(spool_state_get(f->s, &decided, err));
+    assert_ok(spool_writer_reset(f->s, &one, "s", &decided, err));
+    assert_ok(spool_consumer_open_anew(f->s, NULL, &resets, err));
+    assert_int_equal(resets, 1);
+    assert_state(f->s, NULL, "gtid=0-1-1", "none");
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_string_equal(buf_cstr(&text), "refetch");
+    assert_int_equal(spool_writer_reset(f->s, &one, "s", &decided, err), DS_EAGAIN);
+    assert_ok(spool_request_get(f->s, &text, &number, err)); /* still there */
+    assert_string_equal(buf_cstr(&text), "refetch");
+    assert_ok(spool_state_get(f->s, &now, err));
+    assert_ok(spool_writer_reset(f->s, NULL, "s", &now, err));
+    assert_ok(spool_request_get(f->s, &text, &number, err));
+    assert_int_equal(number, 0);
+    spool_state_free(&decided);
+    spool_state_free(&now);
+    position_free(&one);
+}
+
 static void requests_are_served_in_order(void **state)
 {
     struct fixture *f = *state;
@@ -614,6 +642,7 @@ int main(void)
         TEST(a_reset_starts_a_generation),
         TEST(a_reset_for_another_checkpoint_is_refused),
         TEST(a_reset_is_what_refetch_asks_for),
+        TEST(opening_anew_asks_with_the_checkpoint),
         TEST(requests_are_served_in_order),
         TEST(chunks_of_an_open_destination_transaction),
         TEST(one_writer_one_consumer),
