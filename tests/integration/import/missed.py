@@ -149,8 +149,10 @@ def define(suite):
             program.incremental(timeout=240)
             batches = json.loads(program.command("status", "--json")[1])["batches"]
             # a text that names a product that is gone for good names its old id, or nothing, by when it was copied last
-            named = set(re.findall(r"\bproduct/(\d+)", " ".join(text for table in ("cms_block", "cms_page") for text, in shops.source.query(
-                "SELECT content FROM openmage." + table))))
+            texts = lambda column, table: " ".join(text or "" for text, in shops.source.query("SELECT %s FROM openmage.%s" % (column, table)))
+            named = set(re.findall(r"\bproduct/(\d+)", texts("content", "cms_block") + texts("content", "cms_page")) +
+                        re.findall(r'"product";(?:i:|s:\d+:")(\d+)', texts("product_options", "sales_flat_order_item") +
+                                   texts("value", "sales_flat_quote_item_option")))
             gone = {kind: [pair for pair in registered(shops, kind, "created") if kind != "product" or str(pair[0]) not in named][:2]
                     for kind in ("product", "customer", "order", "newsletter")}
             for kind, pairs in gone.items():
