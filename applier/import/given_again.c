@@ -9,7 +9,6 @@
  * what is made again is a change of it.
  */
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "applier/import/import_internal.h"
 #include "schema/list.h"
@@ -58,7 +57,7 @@ void import_freed_clear(struct import *im)
 
 static uint64_t hash_of(const struct import_row *row)
 {
-    return XXH3_64bits_withSeed(row->id.p, row->id.len, row->table->type);
+    return import_hash(row->table->type, row->id);
 }
 
 int import_note_freed(struct import *im, const struct import_row *row)
@@ -108,7 +107,7 @@ static int hash_change(struct import *im, const struct change *c, uint64_t *hash
     char scratch[32];
     struct slice id;
     int rc = import_change_id(im, c, &id, scratch, null, err);
-    *hash = rc || *null ? 0 : XXH3_64bits_withSeed(id.p, id.len, c->table->import->type);
+    *hash = rc || *null ? 0 : import_hash(c->table->import->type, id);
     return rc;
 }
 

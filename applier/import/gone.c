@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "applier/apply.h"
 #include "applier/import/import_internal.h"
@@ -123,7 +122,7 @@ int import_leave_parts(struct import *im, uint32_t first, uint32_t end, struct d
 
 static uint64_t hash_entity(const struct catalogue_entity *e, struct slice key)
 {
-    return XXH3_64bits_withSeed(key.p, key.len, (uintptr_t)e);
+    return import_hash((uintptr_t)e, key);
 }
 
 static int by_value(const void *x, const void *y)

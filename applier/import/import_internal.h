@@ -553,4 +553,9 @@ void import_log_became(struct import *im);
 
 #include "applier/import/aftermath.h"
 
+/* places.c */
+/* By which an id of a kind is known again without itself: a kind for a seed would make one number
+ * of "12" of one kind and "13" of the next. */
+uint64_t import_hash(uint64_t kind, struct slice id);
+
 #endif

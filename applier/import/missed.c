@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "applier/import/import_internal.h"
 #include "applier/import/seen.h"
@@ -63,7 +62,7 @@ static bool number_of(struct slice id, uint64_t *out)
 
 static uint64_t hash_of(uint32_t type, struct slice id)
 {
-    return XXH3_64bits_withSeed(id.p, id.len, type);
+    return import_hash(type, id);
 }
 
 static int note(struct import *im, const struct import_table *t, struct slice written)
