@@ -60,11 +60,6 @@ static bool number_of(struct slice id, uint64_t *out)
     return plain && import_seen_keeps(n);
 }
 
-static uint64_t hash_of(uint32_t type, struct slice id)
-{
-    return import_hash(type, id);
-}
-
 static int note(struct import *im, const struct import_table *t, struct slice written)
 {
     struct come *come = im->come;
@@ -74,7 +69,7 @@ static int note(struct import *im, const struct import_table *t, struct slice wr
         return import_come_number(im, t->type, number);
     if (LIST_ROOM(come->hashes, come->count, come->cap))
         return DS_ENOMEM;
-    come->hashes[come->count++] = hash_of(t->type, written);
+    come->hashes[come->count++] = import_hash(t->type, written);
     come->sorted = false;
     return 0;
 }
@@ -109,7 +104,7 @@ int import_note_come(struct import *im, const struct batch *batch, uint32_t firs
 static bool has_come(struct import *im, const struct import_table *t, struct slice written)
 {
     struct come *come = im->come;
-    uint64_t number, hash = hash_of(t->type, written);
+    uint64_t number, hash = import_hash(t->type, written);
     if (number_of(written, &number))
         return import_number_has_come(im, t->type, number);
     if (!come->sorted && come->count)

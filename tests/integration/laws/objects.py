@@ -176,10 +176,9 @@ def _():
         wait_equal(lab, halves)
         halves["apply"].kill()
         lab.source.run("INSERT INTO i VALUES (71, 71)", "UPDATE i SET v = 0")
-        for half in ("apply", "agent"):
-            if half == "agent":
-                halves[half].kill()
-            halves[half].start(command=half)
+        halves["apply"].start(command="apply")
+        halves["agent"].kill()
+        halves["agent"].start(command="agent")
         wait_equal(lab, halves)
         stop(halves)
 
